@@ -1,0 +1,56 @@
+# The front door. Each target sets up what it needs in .venv and re-uses what is there.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
+
+.PHONY: help train test judge cpus check bench evidence docs clean
+.DEFAULT_GOAL := help
+
+help:  ## list the targets
+	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /\1\t/' | expand -t 12
+
+# One stamp for each extra; a changed pyproject.toml installs again.
+$(VENV)/bin/python:
+	$(PYTHON) -m venv $(VENV)
+
+$(VENV)/.run: pyproject.toml | $(VENV)/bin/python
+	@echo "Installing nnmat into $(VENV) ..."
+	@$(PIP) -e . && touch $@
+
+$(VENV)/.%: pyproject.toml | $(VENV)/bin/python
+	@echo "Installing nnmat[$*] into $(VENV) ..."
+	@$(PIP) -e '.[$*]' && touch $@
+
+train: $(VENV)/.run  ## train the convolutional network on the embedded MNIST digits
+	$(BIN)/python scripts/train_cnn.py
+
+test: $(VENV)/.test  ## pass the tests
+	$(BIN)/python -m pytest tests --ignore=tests/judge
+
+judge: $(VENV)/.judge  ## compare with PyTorch; the number of executed cases is asserted
+	NNMAT_JUDGE=1 $(BIN)/python -m pytest tests/judge
+
+cpus: $(VENV)/.test  ## the kernel tests on code for other processors, with bounds checks, and without the JIT
+	NUMBA_CPU_NAME=haswell NUMBA_CPU_FEATURES= $(BIN)/python -m pytest -q tests/kernels
+	NUMBA_CPU_NAME=generic NUMBA_CPU_FEATURES= $(BIN)/python -m pytest -q tests/kernels
+	NUMBA_BOUNDSCHECK=1 $(BIN)/python -m pytest -q tests/kernels
+	NUMBA_DISABLE_JIT=1 $(BIN)/python -m pytest -q tests/kernels -m 'not slow'
+
+check: $(VENV)/.dev  ## lint, formatting, types
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+bench: $(VENV)/.run  ## measure every kernel
+	$(BIN)/python scripts/bench_kernels.py
+
+evidence: $(VENV)/.judge  ## measure every promise and print it beside its bar (about an hour)
+	$(BIN)/python scripts/evidence.py
+
+docs: $(VENV)/.test  ## run every code block of README.md and docs/
+	$(BIN)/python -m pytest -q tests/test_docs.py
+
+clean:  ## remove the virtual environment and what tools left
+	rm -rf $(VENV) .pytest_cache .hypothesis .ruff_cache .mypy_cache runs

@@ -1,0 +1,62 @@
+"""The kernels of nnmat: NumPy arrays in, NumPy arrays out, compiled by Numba. `kernels/README.md` has their contracts."""
+
+from .activations import (
+    leaky_relu,
+    leaky_relu_backward,
+    relu,
+    relu_backward,
+    sigmoid,
+    sigmoid_backward,
+    tanh,
+    tanh_backward,
+)
+from .batched_matmul import batched_matmul
+from .config import get_num_threads, max_num_threads, set_num_threads
+from .convolution import conv2d, conv2d_input_gradient, conv2d_weight_gradient
+from .cross_entropy import softmax_cross_entropy
+from .dropout import dropout
+from .elementwise_losses import mean_squared_error, sigmoid_binary_cross_entropy
+from .im2col import col2im, im2col
+from .matmul import matmul
+from .pooling import avg_pool2d, avg_pool2d_backward, max_pool2d, max_pool2d_backward
+from .reductions import column_sums, row_sums, sum_of_squares
+from .softmax import log_softmax, softmax, softmax_backward
+from .updates import adam_update, rmsprop_update, sgd_update
+
+__all__ = [
+    "adam_update",
+    "avg_pool2d",
+    "avg_pool2d_backward",
+    "batched_matmul",
+    "col2im",
+    "column_sums",
+    "conv2d",
+    "conv2d_input_gradient",
+    "conv2d_weight_gradient",
+    "dropout",
+    "get_num_threads",
+    "im2col",
+    "leaky_relu",
+    "leaky_relu_backward",
+    "log_softmax",
+    "matmul",
+    "max_num_threads",
+    "max_pool2d",
+    "max_pool2d_backward",
+    "mean_squared_error",
+    "relu",
+    "relu_backward",
+    "rmsprop_update",
+    "row_sums",
+    "set_num_threads",
+    "sgd_update",
+    "sigmoid",
+    "sigmoid_backward",
+    "sigmoid_binary_cross_entropy",
+    "softmax",
+    "softmax_backward",
+    "softmax_cross_entropy",
+    "sum_of_squares",
+    "tanh",
+    "tanh_backward",
+]

@@ -1,0 +1,266 @@
+"""Element-wise activations and their derivatives: any shape, element by element.
+
+Each public function checks, then runs one body over the flat arrays: at once below `PARALLEL_FROM` elements, in chunks
+of `CHUNK` elements by several threads above. An element's result depends on that element only.
+"""
+
+import math
+
+import numpy as np
+from numba import prange
+
+from .checks import as_array, output, same_dtype
+from .config import jit, parallel_jit
+from .errors import ShapeError
+from .vector_math import sigmoid as sigmoid_of
+from .vector_math import tanh as tanh_of
+
+PARALLEL_FROM = 65_536  # elements: 10 us of the cheapest body, several times the start of the threads
+CHUNK = 16_384
+
+
+def sigmoid(X: np.ndarray, out: np.ndarray | None = None) -> np.ndarray:
+    """The logistic function of every element.
+
+    Forward: Y = 1 / (1 + e^-X), computed from e^-|X|, so nothing overflows and small values keep all their digits.
+    Backward: `sigmoid_backward`.
+    Shapes: X any, Y the same; float32 or float64. `out` may be X itself, not overlap it otherwise.
+    Errors: DtypeError, ShapeError, ValueError (out).
+    Reference: docs/equations.md, section 3.4. At most 3 ulp from the true value.
+    """
+    return _elementwise("sigmoid", _sigmoid, _sigmoid_parallel, out, X=X)
+
+
+def sigmoid_backward(G: np.ndarray, Y: np.ndarray, out: np.ndarray | None = None) -> np.ndarray:
+    """The derivative of the logistic function, from its output Y.
+
+    Forward: `sigmoid`.
+    Backward: gX = G ⊙ Y ⊙ (1 - Y).
+    Shapes: G, Y and gX of one shape; float32 or float64. `out` may be G or Y itself.
+    Errors: DtypeError, ShapeError, ValueError (out).
+    Reference: docs/equations.md, section 3.4. The product has the rounding error of Y, at most 6e-8 |G| in float32
+    (1.1e-16 |G| in float64): where Y has rounded to 1 the derivative is 0.
+    """
+    return _elementwise("sigmoid_backward", _sigmoid_backward, _sigmoid_backward_parallel, out, G=G, Y=Y)
+
+
+def tanh(X: np.ndarray, out: np.ndarray | None = None) -> np.ndarray:
+    """The hyperbolic tangent of every element.
+
+    Forward: Y = tanh X, as accurate near 0 (as a relative error) as elsewhere.
+    Backward: `tanh_backward`.
+    Shapes: X any, Y the same; float32 or float64. `out` may be X itself, not overlap it otherwise.
+    Errors: DtypeError, ShapeError, ValueError (out).
+    Reference: docs/equations.md, section 3.4. At most 4 ulp from the true value.
+    """
+    return _elementwise("tanh", _tanh, _tanh_parallel, out, X=X)
+
+
+def tanh_backward(G: np.ndarray, Y: np.ndarray, out: np.ndarray | None = None) -> np.ndarray:
+    """The derivative of the hyperbolic tangent, from its output Y.
+
+    Forward: `tanh`.
+    Backward: gX = G ⊙ (1 - Y²), as (1 - Y)(1 + Y), which does not cancel a second time.
+    Shapes: G, Y and gX of one shape; float32 or float64. `out` may be G or Y itself.
+    Errors: DtypeError, ShapeError, ValueError (out).
+    Reference: docs/equations.md, section 3.4. Where Y has rounded to ±1 the derivative is 0.
+    """
+    return _elementwise("tanh_backward", _tanh_backward, _tanh_backward_parallel, out, G=G, Y=Y)
+
+
+def relu(X: np.ndarray, out: np.ndarray | None = None) -> np.ndarray:
+    """The positive part of every element; NaN stays NaN.
+
+    Forward: Y = max(X, 0).
+    Backward: `relu_backward`.
+    Shapes: X any, Y the same; float32 or float64. `out` may be X itself, not overlap it otherwise.
+    Errors: DtypeError, ShapeError, ValueError (out).
+    Reference: docs/equations.md, section 3.4.
+    """
+    return _elementwise("relu", _relu, _relu_parallel, out, X=X)
+
+
+def relu_backward(G: np.ndarray, Y: np.ndarray, out: np.ndarray | None = None) -> np.ndarray:
+    """The derivative of the positive part, from its output Y (or from its input: the sign is all that counts).
+
+    Forward: `relu`.
+    Backward: gX = G where Y > 0 (or is NaN), else 0; so the derivative at 0 is 0.
+    Shapes: G, Y and gX of one shape; float32 or float64. `out` may be G or Y itself.
+    Errors: DtypeError, ShapeError, ValueError (out).
+    Reference: docs/equations.md, section 3.4.
+    """
+    return _elementwise("relu_backward", _relu_backward, _relu_backward_parallel, out, G=G, Y=Y)
+
+
+def leaky_relu(X: np.ndarray, slope: float, out: np.ndarray | None = None) -> np.ndarray:
+    """The identity for positive elements, a line of another slope for the rest.
+
+    Forward: Y = X where X > 0, else slope X.
+    Backward: `leaky_relu_backward`.
+    Shapes: X any, Y the same; float32 or float64; slope any finite number. `out` may be X itself.
+    Errors: DtypeError, ShapeError, ValueError (slope, out).
+    Reference: docs/equations.md, section 3.4.
+    """
+    slope = _finite("leaky_relu", slope)
+    return _elementwise("leaky_relu", _leaky_relu, _leaky_relu_parallel, out, slope, X=X)
+
+
+def leaky_relu_backward(G: np.ndarray, X: np.ndarray, slope: float, out: np.ndarray | None = None) -> np.ndarray:
+    """The derivative of the leaky ReLU, from its input X.
+
+    Forward: `leaky_relu`.
+    Backward: gX = G where X > 0, else slope G; so the derivative at 0 is the slope.
+    Shapes: G, X and gX of one shape; float32 or float64. `out` may be G or X itself.
+    Errors: DtypeError, ShapeError, ValueError (slope, out).
+    Reference: docs/equations.md, section 3.4.
+    """
+    slope = _finite("leaky_relu_backward", slope)
+    return _elementwise(
+        "leaky_relu_backward", _leaky_relu_backward, _leaky_relu_backward_parallel, out, slope, G=G, X=X
+    )
+
+
+def _elementwise(who, serial, parallel, out, *scalars, **inputs):
+    arrays, out = elementwise_arrays(who, out, **inputs)
+    body = serial if out.size < PARALLEL_FROM else parallel
+    body(*[A.reshape(-1) for A in arrays], *[out.dtype.type(a) for a in scalars], out.reshape(-1))
+    return out
+
+
+def elementwise_arrays(who: str, out: np.ndarray | None, **inputs) -> tuple[list[np.ndarray], np.ndarray]:
+    """The checked inputs, of one shape and dtype, and a new array or the checked `out`, which may be one of them."""
+    arrays = [as_array(who, name, A) for name, A in inputs.items()]
+    shape, dtype = arrays[0].shape, arrays[0].dtype
+    for A in arrays[1:]:
+        if A.shape != shape:
+            listed = ", ".join(f"{name} {A.shape}" for name, A in inputs.items())
+            raise ShapeError(f"{who}: expected arrays of one shape, got {listed}.")
+        if A.dtype != dtype:
+            same_dtype(who, **inputs)
+    if isinstance(out, np.ndarray) and out.shape == shape:
+        # The same elements are harmless, for each is read before it is written; a shifted overlap is not.
+        shared = [A for A in arrays if A is not out and np.may_share_memory(A, out)]
+        others = [A for A in shared if A.ctypes.data != out.ctypes.data]
+    else:
+        others = []
+    return arrays, output(who, out, shape, dtype, *others)
+
+
+def _finite(who: str, slope) -> float:
+    if (
+        isinstance(slope, bool)
+        or not isinstance(slope, int | float | np.integer | np.floating)
+        or not math.isfinite(slope)
+    ):
+        raise ValueError(f"{who}: expected slope to be a finite number, got {slope!r}. Try slope=0.01.")
+    return float(slope)
+
+
+@jit
+def _sigmoid(x, y):
+    for i in range(y.size):
+        y[i] = sigmoid_of(x[i])
+
+
+@parallel_jit
+def _sigmoid_parallel(x, y):
+    for c in prange((y.size + CHUNK - 1) // CHUNK):
+        a = np.int64(c) * CHUNK
+        _sigmoid(x[a : a + CHUNK], y[a : a + CHUNK])
+
+
+@jit
+def _sigmoid_backward(g, y, gx):
+    one = gx.dtype.type(1)
+    for i in range(gx.size):
+        gx[i] = g[i] * y[i] * (one - y[i])
+
+
+@parallel_jit
+def _sigmoid_backward_parallel(g, y, gx):
+    for c in prange((gx.size + CHUNK - 1) // CHUNK):
+        a = np.int64(c) * CHUNK
+        _sigmoid_backward(g[a : a + CHUNK], y[a : a + CHUNK], gx[a : a + CHUNK])
+
+
+@jit
+def _tanh(x, y):
+    for i in range(y.size):
+        y[i] = tanh_of(x[i])
+
+
+@parallel_jit
+def _tanh_parallel(x, y):
+    for c in prange((y.size + CHUNK - 1) // CHUNK):
+        a = np.int64(c) * CHUNK
+        _tanh(x[a : a + CHUNK], y[a : a + CHUNK])
+
+
+@jit
+def _tanh_backward(g, y, gx):
+    one = gx.dtype.type(1)
+    for i in range(gx.size):
+        gx[i] = g[i] * ((one - y[i]) * (one + y[i]))
+
+
+@parallel_jit
+def _tanh_backward_parallel(g, y, gx):
+    for c in prange((gx.size + CHUNK - 1) // CHUNK):
+        a = np.int64(c) * CHUNK
+        _tanh_backward(g[a : a + CHUNK], y[a : a + CHUNK], gx[a : a + CHUNK])
+
+
+@jit
+def _relu(x, y):
+    zero = y.dtype.type(0)
+    for i in range(y.size):
+        y[i] = zero if x[i] <= zero else x[i]  # this way round NaN stays
+
+
+@parallel_jit
+def _relu_parallel(x, y):
+    for c in prange((y.size + CHUNK - 1) // CHUNK):
+        a = np.int64(c) * CHUNK
+        _relu(x[a : a + CHUNK], y[a : a + CHUNK])
+
+
+@jit
+def _relu_backward(g, y, gx):
+    zero = gx.dtype.type(0)
+    for i in range(gx.size):
+        gx[i] = zero if y[i] <= zero else g[i]
+
+
+@parallel_jit
+def _relu_backward_parallel(g, y, gx):
+    for c in prange((gx.size + CHUNK - 1) // CHUNK):
+        a = np.int64(c) * CHUNK
+        _relu_backward(g[a : a + CHUNK], y[a : a + CHUNK], gx[a : a + CHUNK])
+
+
+@jit
+def _leaky_relu(x, slope, y):
+    zero = y.dtype.type(0)
+    for i in range(y.size):
+        y[i] = x[i] if x[i] > zero else slope * x[i]
+
+
+@parallel_jit
+def _leaky_relu_parallel(x, slope, y):
+    for c in prange((y.size + CHUNK - 1) // CHUNK):
+        a = np.int64(c) * CHUNK
+        _leaky_relu(x[a : a + CHUNK], slope, y[a : a + CHUNK])
+
+
+@jit
+def _leaky_relu_backward(g, x, slope, gx):
+    zero = gx.dtype.type(0)
+    for i in range(gx.size):
+        gx[i] = g[i] if x[i] > zero else slope * g[i]
+
+
+@parallel_jit
+def _leaky_relu_backward_parallel(g, x, slope, gx):
+    for c in prange((gx.size + CHUNK - 1) // CHUNK):
+        a = np.int64(c) * CHUNK
+        _leaky_relu_backward(g[a : a + CHUNK], x[a : a + CHUNK], slope, gx[a : a + CHUNK])

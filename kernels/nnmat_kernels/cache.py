@@ -1,0 +1,101 @@
+"""The disk cache of compiled kernels: one file per kernel and signature, keyed by everything that decides its code.
+
+Numba's own cache does not notice an edit in another file that a kernel calls, and two processes that fill an empty
+cache at the same time can exchange each other's code (its index and its data are written one after the other). Here
+the name of an entry is a hash of the kernel's module, of every kernel module that it imports, of the versions and
+options that steer the compiler, and of the signature; the entry is written to a temporary file and renamed. So an
+entry is either absent or right, an edit recompiles only what it can change, and a missing or read-only folder costs
+time but never fails.
+"""
+
+import ast
+import functools
+import hashlib
+import os
+import pickle
+import tempfile
+from pathlib import Path
+
+import llvmlite
+import numba
+from numba.core import serialize
+from numba.core.caching import NullCache
+from numba.core.compiler import CompileResult
+
+PACKAGE = Path(__file__).resolve().parent
+
+
+def folder() -> Path:
+    """Where entries live: `$NUMBA_CACHE_DIR/nnmat`, else `nnmat/kernels` in the user's cache folder."""
+    if chosen := os.environ.get("NUMBA_CACHE_DIR"):
+        return Path(chosen) / "nnmat"
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "nnmat" / "kernels"
+
+
+def _imported_modules(source: str) -> list[str]:
+    """The modules of this package that a source file imports (`from . import a`, `from .a import b`)."""
+    names = []
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.ImportFrom) and node.level == 1:
+            names += [node.module] if node.module else [alias.name for alias in node.names]
+    return names
+
+
+@functools.cache
+def module_key(module: str) -> str:
+    """Hash of a kernel module, of all kernel modules that it reaches by imports, and of the compiler's settings."""
+    pending, sources = [module], {}
+    while pending:
+        name = pending.pop()
+        path = PACKAGE / f"{name}.py"
+        if name not in sources and path.exists():
+            sources[name] = path.read_text(encoding="utf-8")
+            pending += _imported_modules(sources[name])
+    # The cache's own place and the number of threads do not change the code that is compiled.
+    ignored = {"NUMBA_CACHE_DIR", "NUMBA_NUM_THREADS", "NUMBA_DEBUG_CACHE"}
+    options = sorted((k, v) for k, v in os.environ.items() if k.startswith("NUMBA_") and k not in ignored)
+    facts = (sorted(sources.items()), numba.__version__, llvmlite.__version__, options)
+    return hashlib.sha256(repr(facts).encode()).hexdigest()
+
+
+class KernelCache(NullCache):
+    """The cache of one kernel, in the form that a Numba dispatcher expects."""
+
+    def __init__(self, function):
+        self._module = function.__module__.rpartition(".")[2]
+        self._name = function.__qualname__
+
+    @property
+    def cache_path(self):
+        return str(folder())
+
+    def _path(self, signature, codegen) -> Path:
+        facts = (module_key(self._module), self._name, repr(signature), codegen.magic_tuple())
+        return folder() / f"{self._module}.{self._name}-{hashlib.sha256(repr(facts).encode()).hexdigest()[:32]}.nbc"
+
+    def load_overload(self, sig, target_context):
+        target_context.refresh()
+        try:
+            stored = self._path(sig, target_context.codegen()).read_bytes()
+        except OSError:
+            return None
+        digest, payload = stored[:32], stored[32:]
+        if hashlib.sha256(payload).digest() != digest:  # cut short by a full disk or a crash of the machine
+            return None
+        return CompileResult._rebuild(target_context, *pickle.loads(payload))
+
+    def save_overload(self, sig, data):
+        if any(not lifted.can_cache for lifted in data.lifted) or data.library.has_dynamic_globals:
+            return
+        path = self._path(sig, data.codegen)
+        payload = serialize.dumps(data._reduce())
+        temporary = None
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            with tempfile.NamedTemporaryFile(dir=path.parent, delete=False) as file:
+                temporary = file.name
+                file.write(hashlib.sha256(payload).digest() + payload)
+            os.replace(temporary, path)
+        except OSError:  # a read-only or full disk: the kernel was compiled all the same
+            if temporary is not None:
+                Path(temporary).unlink(missing_ok=True)

@@ -1,0 +1,59 @@
+"""Checks and canonical forms of the arrays that public kernel functions take.
+
+A kernel body sees only aligned, writable, C-contiguous arrays of one dtype, float32 or float64: every other form
+would be compiled again as a signature of its own, and bad input never reaches a kernel.
+"""
+
+import numpy as np
+
+from .errors import DtypeError, ShapeError
+
+FLOATS = (np.dtype(np.float32), np.dtype(np.float64))
+
+
+def as_array(who: str, name: str, A, ndim: int | None = None) -> np.ndarray:
+    """`A` as an aligned, writable, C-contiguous float array (copied only if it is not); raises if it cannot be."""
+    if not isinstance(A, np.ndarray):
+        raise DtypeError(f"{who}: expected {name} to be a NumPy array, got {type(A).__name__}. Try np.asarray({name}).")
+    if A.dtype not in FLOATS:
+        raise DtypeError(
+            f"{who}: expected {name} of dtype float32 or float64, got {A.dtype}. Try {name}.astype(np.float32)."
+        )
+    if ndim is not None and A.ndim != ndim:
+        raise ShapeError(f"{who}: expected {name} with {ndim} dimensions, got shape {A.shape}.")
+    return canonical(A)
+
+
+def canonical(A: np.ndarray) -> np.ndarray:
+    """`A` itself if it is aligned, writable, C-contiguous and in native byte order, else a copy that is."""
+    flags = A.flags
+    if flags.c_contiguous and flags.writeable and flags.aligned and A.dtype.isnative:
+        return A
+    return np.array(A, dtype=A.dtype.newbyteorder("="), order="C")
+
+
+def same_dtype(who: str, **arrays: np.ndarray | None) -> np.dtype:
+    """The common dtype of the arrays (None is passed over); raises if they differ."""
+    given = {name: A.dtype for name, A in arrays.items() if A is not None}
+    if len(set(given.values())) > 1:
+        listed = ", ".join(f"{name} {dtype}" for name, dtype in given.items())
+        raise DtypeError(f"{who}: expected arrays of one dtype, got {listed}. Cast them with .astype(...).")
+    return next(iter(given.values()))
+
+
+def output(who: str, out: np.ndarray | None, shape: tuple, dtype: np.dtype, *inputs: np.ndarray | None) -> np.ndarray:
+    """A new array, or `out` after checking it: shape, dtype, C-contiguous, writable, no memory shared with `inputs`."""
+    if out is None:
+        return np.empty(shape, dtype)
+    if not isinstance(out, np.ndarray):
+        raise DtypeError(f"{who}: expected out to be a NumPy array, got {type(out).__name__}.")
+    if out.shape != shape:
+        raise ShapeError(f"{who}: expected out of shape {shape}, got {out.shape}.")
+    if out.dtype != dtype:
+        raise DtypeError(f"{who}: expected out of dtype {dtype}, got {out.dtype}.")
+    if canonical(out) is not out:
+        raise ShapeError(f"{who}: expected out to be aligned, writable and C-contiguous. Try np.empty({shape}).")
+    for A in inputs:
+        if A is not None and np.may_share_memory(out, A) and np.shares_memory(out, A):
+            raise ValueError(f"{who}: out shares memory with an input, which the kernel still reads. Pass another array.")
+    return out

@@ -1,0 +1,98 @@
+"""Every Numba option of the project, in one place: the decorators `jit` and `parallel_jit`, and the thread settings.
+
+* `fastmath` names the flags that let LLVM vectorise sums and use fused multiply-adds. `nnan` and `ninf` are not among
+  them, because a training library must see its NaNs.
+* `error_model="numpy"` lets divisions vectorise (a division by zero gives inf or NaN, as in NumPy).
+* `parallel` switches on `prange` and nothing else: array expressions would become launches of their own.
+
+**Determinism.** A parallel kernel splits its work into chunks whose number depends on the shapes only, never on the
+number of threads, and never uses a `prange` reduction: partial results go to an array with one slot per chunk, which
+is folded in order. So the bits of a result do not depend on the number of threads.
+"""
+
+import threading
+import warnings
+
+import numba
+
+from .cache import KernelCache
+
+FASTMATH = {"reassoc", "contract", "nsz", "arcp"}
+PARALLEL = {
+    "prange": True,
+    "numpy": False,
+    "setitem": False,
+    "reduction": False,
+    "inplace_binop": False,
+    "comprehension": False,
+    "stencil": False,
+    "fusion": False,
+}
+
+_launch_lock = threading.RLock()
+
+
+def jit(function):
+    """Compile a serial kernel body (lazily, cached on disk, releasing the interpreter lock)."""
+    dispatcher = numba.njit(fastmath=FASTMATH, error_model="numpy", nogil=True)(function)
+    if not numba.config.DISABLE_JIT:
+        dispatcher._cache = KernelCache(function)
+    return dispatcher
+
+
+def parallel_jit(function):
+    """Compile a kernel body that uses `prange`; called from Python only, never from another kernel."""
+    dispatcher = numba.njit(fastmath=FASTMATH, error_model="numpy", nogil=True, parallel=PARALLEL)(function)
+    if numba.config.DISABLE_JIT:
+        return dispatcher
+    dispatcher._cache = KernelCache(function)
+    return Launcher(dispatcher)
+
+
+class Launcher:
+    """Calls a parallel kernel, one at a time where Numba's threading layer is not safe for concurrent launches."""
+
+    _lock_needed: bool | None = None  # shared by all kernels; known after the first launch
+
+    def __init__(self, dispatcher):
+        self.dispatcher = dispatcher
+
+    def __call__(self, *arguments):
+        if Launcher._lock_needed is False:
+            return self.dispatcher(*arguments)
+        with _launch_lock:
+            result = self.dispatcher(*arguments)
+            if Launcher._lock_needed is None:
+                Launcher._lock_needed = numba.threading_layer() == "workqueue"
+                if Launcher._lock_needed and numba.config.NUMBA_NUM_THREADS > 1:
+                    warnings.warn(
+                        "nnmat: Numba runs on its 'workqueue' threading layer, where starting a parallel kernel costs "
+                        "about 100 us instead of 2. Install libgomp (Debian: apt-get install libgomp1) or the PyPI "
+                        "package 'tbb' for a faster one.",
+                        RuntimeWarning,
+                        stacklevel=2,
+                    )
+            return result
+
+
+def set_num_threads(n: int) -> None:
+    """Use `n` threads in parallel kernels started from this Python thread (1 <= n <= `max_num_threads()`).
+
+    Results do not depend on it, only their speed.
+    """
+    if isinstance(n, bool) or not isinstance(n, int) or not 1 <= n <= max_num_threads():
+        raise ValueError(
+            f"set_num_threads: expected an integer from 1 to {max_num_threads()}, got {n!r}. "
+            "The upper limit is the number of cores, or the environment variable NUMBA_NUM_THREADS."
+        )
+    numba.set_num_threads(n)
+
+
+def get_num_threads() -> int:
+    """The number of threads that parallel kernels started from this Python thread use."""
+    return numba.get_num_threads()
+
+
+def max_num_threads() -> int:
+    """The largest number of threads: the cores of this machine, or the environment variable NUMBA_NUM_THREADS."""
+    return numba.config.NUMBA_NUM_THREADS

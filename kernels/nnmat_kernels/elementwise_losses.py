@@ -1,0 +1,171 @@
+"""Losses that are sums over entries: binary cross-entropy from logits, and the squared error. Value and gradient fused.
+
+Both are means over the M entries of a row, and then weighted means over the rows:
+
+    value = (1/D) Σ_b s_b (1/M) Σ_m l(h_bm, y_bm)        G_bm = s_b/(D M) ∂l/∂h (h_bm, y_bm)        D = Σ_b s_b
+"""
+
+import math
+
+import numpy as np
+from numba import prange
+
+from .checks import output
+from .config import jit, parallel_jit
+from .targets import as_array_of_targets, as_row_weights, as_rows, as_targets
+from .vector_math import exp
+
+PARALLEL_FROM = 65_536  # entries
+CHUNK = 16_384  # entries per chunk, rounded to whole rows
+
+
+@jit
+def _binary_rows(H, Y, s, positive_weight, divisor, G, sums, chunk, start, stop):
+    M = H.shape[1]
+    value = 0.0
+    for b in range(start, stop):
+        h, y, g = H[b], Y[b], G[b]
+        if s[b] == 0.0:
+            for m in range(M):
+                g[m] = 0
+            continue
+        factor = s[b] / (divisor * M)
+        loss = 0.0
+        for m in range(M):
+            e = exp(-abs(np.float64(h[m])))
+            softplus = math.log1p(e)  # of -|h|
+            large, small = 1.0 / (1.0 + e), e / (1.0 + e)  # sigmoid of |h| and of -|h|
+            positive = positive_weight * y[m]
+            negative = 1.0 - y[m]
+            # 0 · inf is not wanted, hence the tests
+            if h[m] >= 0:
+                loss += positive * softplus + (negative * (h[m] + softplus) if negative != 0.0 else 0.0)
+                g[m] = factor * (negative * large - positive * small)
+            else:
+                loss += negative * softplus + (positive * (softplus - h[m]) if positive != 0.0 else 0.0)
+                g[m] = factor * (negative * small - positive * large)
+        value += s[b] * loss
+    sums[chunk] = value
+
+
+@jit
+def _squared_rows(H, Y, s, divisor, G, sums, chunk, start, stop):
+    M = H.shape[1]
+    value = 0.0
+    for b in range(start, stop):
+        h, y, g = H[b], Y[b], G[b]
+        if s[b] == 0.0:
+            for m in range(M):
+                g[m] = 0
+            continue
+        factor = G.dtype.type(2.0 * s[b] / (divisor * M))
+        loss = 0.0
+        for m in range(M):
+            r = h[m] - y[m]
+            g[m] = factor * r
+            loss += np.float64(r) * np.float64(r)
+        value += s[b] * loss
+    sums[chunk] = value
+
+
+@parallel_jit
+def _binary_rows_parallel(H, Y, s, positive_weight, divisor, G, sums):
+    rows, chunks = H.shape[0], sums.size
+    for i in prange(chunks):
+        k = np.int64(i)
+        _binary_rows(H, Y, s, positive_weight, divisor, G, sums, k, k * rows // chunks, (k + 1) * rows // chunks)
+
+
+@parallel_jit
+def _squared_rows_parallel(H, Y, s, divisor, G, sums):
+    rows, chunks = H.shape[0], sums.size
+    for i in prange(chunks):
+        k = np.int64(i)
+        _squared_rows(H, Y, s, divisor, G, sums, k, k * rows // chunks, (k + 1) * rows // chunks)
+
+
+def sigmoid_binary_cross_entropy(
+    H: np.ndarray,
+    y: np.ndarray,
+    positive_weight: float = 1.0,
+    sample_weight: np.ndarray | None = None,
+    out: np.ndarray | None = None,
+    who: str = "sigmoid_binary_cross_entropy",
+) -> tuple[float, np.ndarray]:
+    """Mean binary cross-entropy of logits H (..., M), and its gradient with respect to H.
+
+        l(h, y) = w y ζ(-h) + (1 - y) ζ(h)         ζ(h) = log(1 + exp(h)), w = positive_weight
+        ∂l/∂h   = (1 - y) σ(h) - w y σ(-h)
+
+    y: targets from 0 to 1, of H's shape (or without its last axis if M = 1); float, or integers 0 and 1.
+    """
+    return weighted_sigmoid_binary_cross_entropy(H, y, positive_weight, sample_weight, out, who)[:2]
+
+
+def weighted_sigmoid_binary_cross_entropy(
+    H: np.ndarray,
+    y: np.ndarray,
+    positive_weight: float = 1.0,
+    sample_weight: np.ndarray | None = None,
+    out: np.ndarray | None = None,
+    who: str = "weighted_sigmoid_binary_cross_entropy",
+) -> tuple[float, np.ndarray, float]:
+    """As `sigmoid_binary_cross_entropy`, with the divisor D as a third result (D = 0: value 0.0, zero gradient)."""
+    H2 = as_rows(who, H)
+    y = as_array_of_targets(who, y)
+    if not 0.0 <= positive_weight < np.inf:
+        raise ValueError(
+            f"{who}: expected positive_weight finite and not negative, got {positive_weight!r}. The default is 1."
+        )
+    Y = as_targets(who, y, H.shape, H2.dtype, low=0.0, high=1.0)
+    return _run(who, H, H2, Y, sample_weight, out, _binary_rows, _binary_rows_parallel, float(positive_weight))
+
+
+def mean_squared_error(
+    H: np.ndarray,
+    y: np.ndarray,
+    sample_weight: np.ndarray | None = None,
+    out: np.ndarray | None = None,
+    who: str = "mean_squared_error",
+) -> tuple[float, np.ndarray]:
+    """Mean over all entries of (h - y)², and its gradient with respect to H.
+
+        l(h, y) = (h - y)²        ∂l/∂h = 2 (h - y)
+
+    y: finite targets of H's shape (or without its last axis if M = 1).
+    """
+    return weighted_mean_squared_error(H, y, sample_weight, out, who)[:2]
+
+
+def weighted_mean_squared_error(
+    H: np.ndarray,
+    y: np.ndarray,
+    sample_weight: np.ndarray | None = None,
+    out: np.ndarray | None = None,
+    who: str = "weighted_mean_squared_error",
+) -> tuple[float, np.ndarray, float]:
+    """As `mean_squared_error`, with the divisor D as a third result (D = 0: value 0.0, zero gradient)."""
+    H2 = as_rows(who, H)
+    Y = as_targets(who, as_array_of_targets(who, y), H.shape, H2.dtype)
+    return _run(who, H, H2, Y, sample_weight, out, _squared_rows, _squared_rows_parallel)
+
+
+def _run(who, H, H2, Y, sample_weight, out, serial, parallel, *options) -> tuple[float, np.ndarray, float]:
+    rows, M = H2.shape
+    s = as_row_weights(who, sample_weight, H.shape[:-1], rows)
+    G = output(who, out, H.shape, H2.dtype, H, Y)
+    divisor = float(s.sum())
+    if divisor == 0.0:
+        G[...] = 0
+        return 0.0, G, 0.0
+    G2 = G.reshape(rows, M)
+    if rows > 1 and H2.size >= PARALLEL_FROM:
+        sums = np.empty(min(rows, H2.size // CHUNK))
+        parallel(H2, Y, s, *options, divisor, G2, sums)
+    else:
+        sums = np.empty(1)
+        serial(H2, Y, s, *options, divisor, G2, sums, 0, 0, rows)
+    value = 0.0
+    for part in sums.tolist():  # in order: the same bits for any number of threads
+        value += part
+    return value / (divisor * M), G, divisor

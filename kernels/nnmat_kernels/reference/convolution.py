@@ -1,0 +1,76 @@
+"""Convolution and its two gradients in float64, tap by tap: Y = Σ_ab (X shifted by tap (a, b)) K[:, a, b, :]ᵀ.
+
+Written with shifts of the padded image, not with a patch matrix, so that it shares no idea with the kernels.
+"""
+
+import numpy as np
+
+
+def _pair(value):
+    return tuple(value) if isinstance(value, tuple | list) else (value, value)
+
+
+def _taps(shape, kernel_shape, stride, padding, dilation, groups):
+    """The padded size of the image, and for every tap and group: (a, b, output channels, slices of the padded image)."""
+    _, H, W, _ = shape
+    Co, kh, kw, width = kernel_shape
+    (sh, sw), (ph, pw), (dh, dw) = (_pair(v) for v in (stride, padding, dilation))
+    Ho = (H + 2 * ph - dh * (kh - 1) - 1) // sh + 1
+    Wo = (W + 2 * pw - dw * (kw - 1) - 1) // sw + 1
+    taps = []
+    for a, b, g in np.ndindex(kh, kw, groups):
+        rows = slice(a * dh, a * dh + (Ho - 1) * sh + 1, sh)
+        columns = slice(b * dw, b * dw + (Wo - 1) * sw + 1, sw)
+        outputs = slice(g * (Co // groups), (g + 1) * (Co // groups))
+        taps.append((a, b, outputs, (slice(None), rows, columns, slice(g * width, (g + 1) * width))))
+    return (Ho, Wo), (ph, pw), taps
+
+
+def _pad(X, ph, pw):
+    return np.pad(np.asarray(X, np.float64), ((0, 0), (ph, ph), (pw, pw), (0, 0)))
+
+
+def conv2d(X, K, bias=None, stride=1, padding=0, dilation=1, groups=1, out=None):
+    """Y[n, i, j, o] = bias[o] + Σ_abc Xpad[n, i sh + a dh, j sw + b dw, c] K[o, a, b, c]."""
+    (Ho, Wo), pads, taps = _taps(X.shape, K.shape, stride, padding, dilation, groups)
+    P = _pad(X, *pads)
+    Y = np.zeros((X.shape[0], Ho, Wo, K.shape[0]))
+    for a, b, outputs, place in taps:
+        Y[..., outputs] += P[place] @ np.asarray(K[outputs, a, b, :], np.float64).T
+    if bias is not None:
+        Y += np.asarray(bias, np.float64)
+    if out is None:
+        return Y
+    out[...] = Y
+    return out
+
+
+def conv2d_input_gradient(G, K, input_shape, stride=1, padding=0, dilation=1, groups=1, out=None):
+    """Each tap sends G K[:, a, b, :] back to the places that it read; what falls into the padding is dropped."""
+    _, (ph, pw), taps = _taps(input_shape, K.shape, stride, padding, dilation, groups)
+    B, H, W, Ci = input_shape
+    P = np.zeros((B, H + 2 * ph, W + 2 * pw, Ci))
+    for a, b, outputs, place in taps:
+        P[place] += np.asarray(G[..., outputs], np.float64) @ np.asarray(K[outputs, a, b, :], np.float64)
+    gX = P[:, ph : ph + H, pw : pw + W, :]
+    if out is None:
+        return gX.copy()
+    out[...] = gX
+    return out
+
+
+def conv2d_weight_gradient(
+    X, G, kernel_shape, stride=1, padding=0, dilation=1, groups=1, out=None, accumulate=False
+):
+    """gK[o, a, b, c] (+)= Σ_nij G[n, i, j, o] Xpad[n, i sh + a dh, j sw + b dw, c]."""
+    _, pads, taps = _taps(X.shape, kernel_shape, stride, padding, dilation, groups)
+    P = _pad(X, *pads)
+    gK = np.zeros(kernel_shape)
+    for a, b, outputs, place in taps:
+        gK[outputs, a, b, :] = np.einsum("nijo,nijc->oc", np.asarray(G[..., outputs], np.float64), P[place])
+    if accumulate:
+        gK += out
+    if out is None:
+        return gK
+    out[...] = gK
+    return out

@@ -1,0 +1,39 @@
+"""Softmax cross-entropy the obvious way, in float64: the targets as a dense matrix, then the equations."""
+
+import numpy as np
+
+
+def softmax_cross_entropy(H, y, label_smoothing=0.0, ignore_index=None, class_weight=None, sample_weight=None):
+    """Mean loss and its gradient, of logits H (..., M) and labels (...) or targets (..., M)."""
+    return weighted_softmax_cross_entropy(H, y, label_smoothing, ignore_index, class_weight, sample_weight)[:2]
+
+
+def weighted_softmax_cross_entropy(H, y, label_smoothing=0.0, ignore_index=None, class_weight=None, sample_weight=None):
+    """As `softmax_cross_entropy`, with the divisor as a third result."""
+    M = H.shape[-1]
+    h = np.asarray(H, np.float64).reshape(-1, M)
+    w = np.ones(M) if class_weight is None else np.asarray(class_weight, np.float64)
+    s = np.ones(H.shape[:-1]) if sample_weight is None else np.asarray(sample_weight, np.float64)
+    s = np.broadcast_to(s.reshape(s.shape + (1,) * (H.ndim - 1 - s.ndim)), H.shape[:-1]).reshape(-1)
+    if y.dtype.kind == "f":
+        Y = np.asarray(y, np.float64).reshape(-1, M)
+    else:
+        labels = y.reshape(-1)
+        valid = np.ones(len(labels), bool) if ignore_index is None else labels != ignore_index
+        Y = np.eye(M)[np.where(valid, labels, 0)]
+        s = s * valid
+    row_weight = s * [y_b @ w / y_b.sum() if y_b.sum() > 0 and class_weight is not None else w.mean() for y_b in Y]
+    divisor = row_weight.sum()
+    G = np.zeros_like(h)
+    value = 0.0
+    for b in range(len(h)):
+        if s[b] == 0 or divisor == 0:
+            continue
+        possible = h[b] != -np.inf  # classes with the logit -inf get no smoothing mass
+        t = w * ((1 - label_smoothing) * Y[b] + label_smoothing * possible / max(possible.sum(), 1))
+        m = h[b].max()
+        lse = m + np.log(np.exp(h[b] - m).sum())
+        mass = t != 0
+        value += s[b] * (t.sum() * lse - t[mass] @ h[b][mass])
+        G[b] = s[b] / divisor * (t.sum() * np.exp(h[b] - lse) - t)
+    return (value / divisor if divisor else 0.0), G.reshape(H.shape), divisor

@@ -1,0 +1,76 @@
+"""Pooling the obvious way, window by window, in float64."""
+
+import numpy as np
+
+
+def max_pool2d(X, kernel_size, stride=None, padding=0, out=None, indices=None):
+    """The maximum of every window inside the image, and the place of its first maximum (or first NaN)."""
+    X = np.asarray(X, np.float64)
+    B, H, W, C = X.shape
+    windows, (Ho, Wo), _ = _windows((H, W), kernel_size, stride, padding)
+    Y = np.empty((B, Ho, Wo, C))
+    places = np.empty((B, Ho, Wo, C), np.int32)
+    number = np.arange(H * W).reshape(H, W)
+    for i, j, rows, columns in windows:
+        window = X[:, rows, columns].reshape(B, -1, C)  # (B, h, w, C) -> (B, h w, C)
+        first = window.argmax(axis=1)
+        Y[:, i, j] = np.take_along_axis(window, first[:, None], axis=1)[:, 0]
+        places[:, i, j] = number[rows, columns].reshape(-1)[first]
+    return _into(Y, out), _into(places, indices)
+
+
+def max_pool2d_backward(G, indices, input_shape, out=None):
+    """Each gradient added at the place of the maximum."""
+    B, H, W, C = input_shape
+    gX = np.zeros((B, H * W, C))
+    for b, i, j, c in np.ndindex(G.shape):
+        gX[b, indices[b, i, j, c], c] += G[b, i, j, c]
+    return _into(gX.reshape(input_shape), out)
+
+
+def avg_pool2d(X, kernel_size, stride=None, padding=0, count_padding=True, out=None):
+    """The mean of every window."""
+    X = np.asarray(X, np.float64)
+    B, H, W, C = X.shape
+    windows, (Ho, Wo), (kh, kw) = _windows((H, W), kernel_size, stride, padding)
+    Y = np.empty((B, Ho, Wo, C))
+    for i, j, rows, columns in windows:
+        window = X[:, rows, columns]
+        n = kh * kw if count_padding else window.shape[1] * window.shape[2]
+        Y[:, i, j] = window.sum(axis=(1, 2)) / n
+    return _into(Y, out)
+
+
+def avg_pool2d_backward(G, input_shape, kernel_size, stride=None, padding=0, count_padding=True, out=None):
+    """Each gradient spread evenly over its window."""
+    gX = np.zeros(input_shape)
+    windows, _, (kh, kw) = _windows(input_shape[1:3], kernel_size, stride, padding)
+    for i, j, rows, columns in windows:
+        window = gX[:, rows, columns]
+        n = kh * kw if count_padding else window.shape[1] * window.shape[2]
+        window += (np.asarray(G, np.float64)[:, i, j] / n)[:, None, None]
+    return _into(gX, out)
+
+
+def _windows(plane, kernel_size, stride, padding):
+    """A list of (i, j, rows, columns) with the slices inside the image, the output's plane, and the kernel."""
+    (kh, kw), (ph, pw) = _pair(kernel_size), _pair(padding)
+    sh, sw = (kh, kw) if stride is None else _pair(stride)
+    Ho, Wo = (plane[0] + 2 * ph - kh) // sh + 1, (plane[1] + 2 * pw - kw) // sw + 1
+    windows = [
+        (i, j, slice(max(i * sh - ph, 0), i * sh - ph + kh), slice(max(j * sw - pw, 0), j * sw - pw + kw))
+        for i in range(Ho)
+        for j in range(Wo)
+    ]
+    return windows, (Ho, Wo), (kh, kw)
+
+
+def _pair(value):
+    return (value, value) if isinstance(value, int) else value
+
+
+def _into(A, out):
+    if out is None:
+        return A
+    out[...] = A
+    return out

@@ -1,0 +1,136 @@
+"""Row softmax, its derivative, and its logarithm: a row is the last axis, the other axes are counted together.
+
+Each row is shifted by its largest entry, so no exponential overflows. Rows are independent of each other: below
+`PARALLEL_FROM` elements one thread takes all of them, above several threads take chunks of rows.
+"""
+
+import math
+
+import numpy as np
+from numba import prange
+
+from .activations import elementwise_arrays
+from .config import jit, parallel_jit
+from .errors import ShapeError
+from .vector_math import exp
+
+PARALLEL_FROM = 32_768  # elements, about 2 ns each
+CHUNK = 8_192  # elements, rounded to whole rows
+
+
+def softmax(X: np.ndarray, out: np.ndarray | None = None) -> np.ndarray:
+    """The softmax of every row: positive numbers that sum to 1.
+
+    Forward: P = diag(E 1)^-1 E with E = exp(X - m 1ᵀ), m the largest entry of each row (it cancels).
+    Backward: `softmax_backward`.
+    Shapes: X (..., M), P the same; float32 or float64. `out` may be X itself, not overlap it otherwise.
+    Errors: DtypeError, ShapeError (no axis), ValueError (out).
+    Reference: docs/equations.md, section 3.6. -inf gives 0; a row with NaN or +inf, or of -inf alone, gives NaN.
+    """
+    return _by_rows("softmax", _softmax, _softmax_parallel, out, X=X)
+
+
+def softmax_backward(G: np.ndarray, P: np.ndarray, out: np.ndarray | None = None) -> np.ndarray:
+    """The derivative of the row softmax, from its output P.
+
+    Forward: `softmax`.
+    Backward: gX = P ⊙ (G - ((G ⊙ P) 1) 1ᵀ): per row the Jacobian diag(p) - p pᵀ times g.
+    Shapes: G, P and gX (..., M); float32 or float64. `out` may be G or P itself.
+    Errors: DtypeError, ShapeError, ValueError (out).
+    Reference: docs/equations.md, section 3.6.
+    """
+    return _by_rows("softmax_backward", _softmax_backward, _softmax_backward_parallel, out, G=G, P=P)
+
+
+def log_softmax(X: np.ndarray, out: np.ndarray | None = None) -> np.ndarray:
+    """The logarithm of the row softmax, without taking the logarithm of a rounded probability.
+
+    Forward: Y = X - lse(X) 1ᵀ, lse = m + log1p(sum of exp(x_j - m) over all but one place of the maximum m).
+    Backward: gX = G - diag(G 1) exp(Y).
+    Shapes: X (..., M), Y the same; float32 or float64. `out` may be X itself, not overlap it otherwise.
+    Errors: DtypeError, ShapeError (no axis), ValueError (out).
+    Reference: docs/equations.md, section 3.6. A row with NaN or +inf, or of -inf alone, gives NaN.
+    """
+    return _by_rows("log_softmax", _log_softmax, _log_softmax_parallel, out, X=X)
+
+
+def _by_rows(who, body, parallel, out, **inputs):
+    arrays, out = elementwise_arrays(who, out, **inputs)
+    if out.ndim == 0:
+        raise ShapeError(f"{who}: expected arrays with at least 1 dimension, got shape (). Try X[np.newaxis].")
+    if out.size:
+        M = out.shape[-1]
+        rows = [A.reshape(-1, M) for A in (*arrays, out)]  # (..., M) -> (rows, M)
+        if out.size < PARALLEL_FROM:
+            body(*rows, 0, out.size // M)
+        else:
+            parallel(*rows, max(1, CHUNK // M))
+    return out
+
+
+@jit
+def _softmax(X, P, first, last):
+    one = P.dtype.type(1)
+    for i in range(first, last):
+        x, p = X[i], P[i]
+        m = x[0]
+        for j in range(x.size):
+            m = x[j] if x[j] > m else m
+        total = P.dtype.type(0)
+        for j in range(x.size):
+            e = exp(x[j] - m)
+            p[j] = e
+            total += e
+        scale = one / total
+        for j in range(x.size):
+            p[j] *= scale
+
+
+@parallel_jit
+def _softmax_parallel(X, P, rows):
+    for c in prange((X.shape[0] + rows - 1) // rows):
+        first = np.int64(c) * rows
+        _softmax(X, P, first, min(first + rows, X.shape[0]))
+
+
+@jit
+def _softmax_backward(G, P, gX, first, last):
+    for i in range(first, last):
+        g, p, gx = G[i], P[i], gX[i]
+        inner = gX.dtype.type(0)
+        for j in range(g.size):
+            inner += g[j] * p[j]
+        for j in range(g.size):
+            gx[j] = p[j] * (g[j] - inner)
+
+
+@parallel_jit
+def _softmax_backward_parallel(G, P, gX, rows):
+    for c in prange((G.shape[0] + rows - 1) // rows):
+        first = np.int64(c) * rows
+        _softmax_backward(G, P, gX, first, min(first + rows, G.shape[0]))
+
+
+@jit
+def _log_softmax(X, Y, first, last):
+    zero = Y.dtype.type(0)
+    for i in range(first, last):
+        x, y = X[i], Y[i]
+        m, top = x[0], 0
+        for j in range(x.size):
+            top = j if x[j] > m else top
+            m = x[j] if x[j] > m else m
+        rest = zero
+        for j in range(x.size):
+            e = exp(x[j] - m)
+            rest += zero if j == top else e
+        shift = Y.dtype.type(math.log1p(rest))
+        for j in range(x.size):
+            y[j] = (x[j] - m) - shift
+
+
+@parallel_jit
+def _log_softmax_parallel(X, Y, rows):
+    for c in prange((X.shape[0] + rows - 1) // rows):
+        first = np.int64(c) * rows
+        _log_softmax(X, Y, first, min(first + rows, X.shape[0]))

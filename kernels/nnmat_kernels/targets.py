@@ -1,0 +1,109 @@
+"""Checks of what the loss kernels take beside the logits: labels, targets and weights; all raise before any work."""
+
+import numpy as np
+
+from .checks import FLOATS, as_array, canonical
+from .errors import DtypeError, LabelError, ShapeError
+
+
+def as_rows(who: str, H) -> np.ndarray:
+    """H (..., M) as a matrix with one row of M values per sample; M >= 1."""
+    H = as_array(who, "H", H)
+    if H.ndim < 2 or H.shape[-1] == 0:
+        raise ShapeError(
+            f"{who}: expected H of shape (..., M) with at least two axes and M >= 1, got {H.shape}. "
+            "A single row is H[None, :], a single column H[:, None]."
+        )
+    return H.reshape(-1, H.shape[-1])
+
+
+def as_labels(
+    who: str, y: np.ndarray, H_shape: tuple, ignore_index: int | None
+) -> tuple[np.ndarray, np.ndarray | None]:
+    """Labels as int64 (rows,), and which rows count (None: all of them)."""
+    if y.shape != H_shape[:-1]:
+        hint = "One-hot targets are floats: y.astype(np.float32)." if y.shape == H_shape else "One label per row of H."
+        raise ShapeError(f"{who}: expected integer labels y of shape {H_shape[:-1]}, got {y.shape}. {hint}")
+    M = H_shape[-1]
+    y = canonical(y.reshape(-1))
+    valid = None if ignore_index is None else y != ignore_index
+    wrong = (y < 0) | (y >= M) if valid is None else ((y < 0) | (y >= M)) & valid
+    if wrong.any():
+        row = int(np.argmax(wrong))
+        ignored = "" if ignore_index is None else f" (or ignore_index={ignore_index})"
+        raise LabelError(
+            f"{who}: expected labels from 0 to {M - 1}{ignored}, got {y[row]} in row {row}. "
+            "Labels count from 0; rows to be left out are marked by ignore_index."
+        )
+    return y.astype(np.int64, copy=False), valid
+
+
+def as_targets(who: str, y: np.ndarray, H_shape: tuple, dtype: np.dtype, low=None, high=None) -> np.ndarray:
+    """Targets of H's shape, cast to `dtype`, as rows; all finite, and from `low` to `high` where given."""
+    if y.shape != H_shape and not (H_shape[-1] == 1 and y.shape == H_shape[:-1]):
+        hint = (
+            "Class labels are integers: y.astype(np.int64)."
+            if y.shape == H_shape[:-1]
+            else "One target per entry of H."
+        )
+        raise ShapeError(f"{who}: expected targets y of the shape of H, {H_shape}, got {y.shape}. {hint}")
+    y = canonical(y.reshape(-1, H_shape[-1]))
+    limit = np.finfo(dtype).max
+    least, most = -limit if low is None else low, limit if high is None else high
+    if y.size and not (least <= y.min() and y.max() <= most):  # NaN fails both comparisons
+        row, column = (int(i) for i in np.argwhere(~((y >= least) & (y <= most)))[0])
+        rule = ("" if low is None else f" from {low:g}") + ("" if high is None else f" to {high:g}")
+        raise LabelError(
+            f"{who}: expected finite targets{rule}, got {y[row, column]} in row {row}, column {column}. "
+            "Clean or rescale the data first."
+        )
+    return y.astype(dtype, copy=False)
+
+
+def as_array_of_targets(who: str, y) -> np.ndarray:
+    """y itself if it is an array of integers, float32 or float64; raises otherwise."""
+    if not isinstance(y, np.ndarray):
+        raise DtypeError(f"{who}: expected y to be a NumPy array, got {type(y).__name__}. Try np.asarray(y).")
+    if y.dtype.kind not in "iu" and y.dtype not in FLOATS:
+        raise DtypeError(
+            f"{who}: expected y of an integer dtype, float32 or float64, got {y.dtype}. "
+            "Try y.astype(np.int64) for labels, y.astype(np.float32) for targets."
+        )
+    return y
+
+
+def as_row_weights(who: str, sample_weight, leading: tuple, rows: int) -> np.ndarray:
+    """A new float64 array with one weight per row; weights may have the first axes of H only, such as (B,)."""
+    if sample_weight is None:
+        return np.ones(rows)
+    s = _as_weights(who, "sample_weight", sample_weight)
+    if s.ndim == 0 or s.shape != leading[: s.ndim]:
+        raise ShapeError(
+            f"{who}: expected sample_weight of shape {leading} (or its first axes), got {s.shape}. "
+            "One weight per row of H."
+        )
+    spread = s.reshape(s.shape + (1,) * (len(leading) - s.ndim))
+    return np.array(np.broadcast_to(spread, leading), np.float64, order="C").reshape(-1)
+
+
+def as_class_weights(who: str, class_weight, M: int) -> np.ndarray:
+    """Class weights as float64 (M,)."""
+    w = _as_weights(who, "class_weight", class_weight)
+    if w.shape != (M,):
+        raise ShapeError(f"{who}: expected class_weight of shape ({M},), got {w.shape}. One weight per column of H.")
+    return np.ascontiguousarray(w, np.float64)
+
+
+def _as_weights(who: str, name: str, w) -> np.ndarray:
+    if not isinstance(w, np.ndarray) or w.dtype.kind not in "iuf":
+        given = f"dtype {w.dtype}" if isinstance(w, np.ndarray) else type(w).__name__
+        raise DtypeError(
+            f"{who}: expected {name} to be an array of numbers, got {given}. Try np.asarray({name}, float)."
+        )
+    if w.size and not (w.min() >= 0 and w.max() < np.inf):
+        i = int(np.argmax(~((w >= 0) & (w < np.inf)).reshape(-1)))
+        raise ValueError(
+            f"{who}: expected {name} finite and not negative, got {w.reshape(-1)[i]} at position {i}. "
+            "A weight of 0 leaves a row or class out."
+        )
+    return w

@@ -1,0 +1,236 @@
+"""Optimizer updates: one pass over the parameters theta, the gradients g and the optimizer's own vectors.
+
+All operations are element-wise, so no result depends on threads or on how the vector is cut. Scalars are computed in
+float64 and rounded once to the vectors' dtype. `scale` multiplies the gradient first (clipping by the global norm).
+All vectors are changed in place, except g.
+"""
+
+import math
+
+import numpy as np
+from numba import prange
+
+from .checks import as_array, canonical
+from .config import jit, parallel_jit
+from .errors import DtypeError, ShapeError
+
+PARALLEL_FROM = 65_536  # elements
+CHUNK = 32_768  # elements per chunk
+
+
+@jit
+def _sgd(theta, g, lr, decay, scale):
+    for i in range(theta.size):
+        theta[i] -= lr * (scale * g[i] + decay * theta[i])
+
+
+@jit
+def _momentum(theta, g, v, lr, carry, gain, hold, push, decay, scale):
+    for i in range(theta.size):
+        d = scale * g[i] + decay * theta[i]
+        v[i] = carry * v[i] + gain * d
+        theta[i] -= lr * (hold * d + push * v[i])
+
+
+@jit
+def _adam(theta, g, m, v, rate, root, beta1, gain1, beta2, gain2, eps, decay, shrink, scale):
+    for i in range(theta.size):
+        d = scale * g[i] + decay * theta[i]
+        m[i] = beta1 * m[i] + gain1 * d
+        v[i] = beta2 * v[i] + gain2 * (d * d)
+        theta[i] -= shrink * theta[i] + rate * m[i] / (root * math.sqrt(v[i]) + eps)
+
+
+@jit
+def _rmsprop(theta, g, v, lr, alpha, gain, eps, decay, scale):
+    for i in range(theta.size):
+        d = scale * g[i] + decay * theta[i]
+        v[i] = alpha * v[i] + gain * (d * d)
+        theta[i] -= lr * d / (math.sqrt(v[i]) + eps)
+
+
+@jit
+def _rmsprop_momentum(theta, g, v, a, b, lr, alpha, gain, eps, momentum, centre, decay, scale):
+    zero = theta.dtype.type(0)
+    for i in range(theta.size):
+        d = scale * g[i] + decay * theta[i]
+        v[i] = alpha * v[i] + gain * (d * d)
+        a[i] = alpha * a[i] + gain * d
+        variance = v[i] - centre * (a[i] * a[i])
+        variance = zero if variance < zero else variance  # rounding may make it negative; NaN stays NaN
+        b[i] = momentum * b[i] + d / (math.sqrt(variance) + eps)
+        theta[i] -= lr * b[i]
+
+
+@parallel_jit
+def _sgd_parallel(theta, g, lr, decay, scale):
+    n = theta.size
+    chunks = n // CHUNK
+    for i in prange(chunks):
+        k = np.int64(i)
+        part = slice(k * n // chunks, (k + 1) * n // chunks)
+        _sgd(theta[part], g[part], lr, decay, scale)
+
+
+@parallel_jit
+def _momentum_parallel(theta, g, v, lr, carry, gain, hold, push, decay, scale):
+    n = theta.size
+    chunks = n // CHUNK
+    for i in prange(chunks):
+        k = np.int64(i)
+        part = slice(k * n // chunks, (k + 1) * n // chunks)
+        _momentum(theta[part], g[part], v[part], lr, carry, gain, hold, push, decay, scale)
+
+
+@parallel_jit
+def _adam_parallel(theta, g, m, v, rate, root, beta1, gain1, beta2, gain2, eps, decay, shrink, scale):
+    n = theta.size
+    chunks = n // CHUNK
+    for i in prange(chunks):
+        k = np.int64(i)
+        part = slice(k * n // chunks, (k + 1) * n // chunks)
+        _adam(theta[part], g[part], m[part], v[part], rate, root, beta1, gain1, beta2, gain2, eps, decay, shrink, scale)
+
+
+@parallel_jit
+def _rmsprop_parallel(theta, g, v, lr, alpha, gain, eps, decay, scale):
+    n = theta.size
+    chunks = n // CHUNK
+    for i in prange(chunks):
+        k = np.int64(i)
+        part = slice(k * n // chunks, (k + 1) * n // chunks)
+        _rmsprop(theta[part], g[part], v[part], lr, alpha, gain, eps, decay, scale)
+
+
+@parallel_jit
+def _rmsprop_momentum_parallel(theta, g, v, a, b, lr, alpha, gain, eps, momentum, centre, decay, scale):
+    n = theta.size
+    chunks = n // CHUNK
+    for i in prange(chunks):
+        k = np.int64(i)
+        part = slice(k * n // chunks, (k + 1) * n // chunks)
+        _rmsprop_momentum(
+            theta[part], g[part], v[part], a[part], b[part], lr, alpha, gain, eps, momentum, centre, decay, scale
+        )
+
+
+def sgd_update(
+    theta: np.ndarray,
+    g: np.ndarray,
+    v: np.ndarray | None = None,
+    *,
+    lr: float,
+    momentum: float = 0.0,
+    dampening: float = 0.0,
+    nesterov: bool = False,
+    weight_decay: float = 0.0,
+    scale: float = 1.0,
+    first: bool = False,
+) -> None:
+    """Stochastic gradient descent, in place; `v` is needed with momentum, `first` marks its first step.
+
+    d = scale g + weight_decay theta
+    v = d at the first step, else momentum v + (1 - dampening) d
+    theta = theta - lr v,  or with nesterov  theta - lr (d + momentum v);  without momentum  theta - lr d
+    """
+    n, kind = _check("sgd_update", theta=theta, g=g, v=v)
+    parallel = n >= PARALLEL_FROM
+    if v is None:
+        if momentum != 0.0:
+            raise ValueError("sgd_update: expected v with momentum, got None. Pass np.zeros_like(theta).")
+        scalars = [kind(lr), kind(weight_decay), kind(scale)]
+        _sgd_parallel(theta, g, *scalars) if parallel else _sgd(theta, g, *scalars)
+        return
+    carry, gain = (0.0, 1.0) if first else (momentum, 1.0 - dampening)
+    hold, push = (1.0, momentum) if nesterov else (0.0, 1.0)
+    scalars = [kind(x) for x in (lr, carry, gain, hold, push, weight_decay, scale)]
+    _momentum_parallel(theta, g, v, *scalars) if parallel else _momentum(theta, g, v, *scalars)
+
+
+def adam_update(
+    theta: np.ndarray,
+    g: np.ndarray,
+    m: np.ndarray,
+    v: np.ndarray,
+    *,
+    lr: float,
+    beta1: float,
+    beta2: float,
+    eps: float,
+    step: int,
+    weight_decay: float = 0.0,
+    decoupled: bool = False,
+    scale: float = 1.0,
+) -> None:
+    """Adam, or AdamW if `decoupled`, in place; `step` counts from 1.
+
+    d = scale g + weight_decay theta   (AdamW: d = scale g)
+    m = beta1 m + (1 - beta1) d        v = beta2 v + (1 - beta2) d²
+    theta = theta - lr m/(1 - beta1ᵏ) / (√(v/(1 - beta2ᵏ)) + eps)   (AdamW: - lr weight_decay theta besides)
+    """
+    n, kind = _check("adam_update", theta=theta, g=g, m=m, v=v)
+    if step < 1:
+        raise ValueError(f"adam_update: expected step >= 1, got {step}. The first update is step 1.")
+    rate = lr / (1.0 - beta1**step)
+    root = 1.0 / math.sqrt(1.0 - beta2**step)
+    decay, shrink = (0.0, lr * weight_decay) if decoupled else (weight_decay, 0.0)
+    scalars = [kind(x) for x in (rate, root, beta1, 1.0 - beta1, beta2, 1.0 - beta2, eps, decay, shrink, scale)]
+    _adam_parallel(theta, g, m, v, *scalars) if n >= PARALLEL_FROM else _adam(theta, g, m, v, *scalars)
+
+
+def rmsprop_update(
+    theta: np.ndarray,
+    g: np.ndarray,
+    v: np.ndarray,
+    a: np.ndarray | None = None,
+    b: np.ndarray | None = None,
+    *,
+    lr: float,
+    alpha: float,
+    eps: float,
+    centered: bool = False,
+    momentum: float = 0.0,
+    weight_decay: float = 0.0,
+    scale: float = 1.0,
+) -> None:
+    """RMSProp, in place; `a` and `b` are needed if `centered` or with momentum.
+
+    d = scale g + weight_decay theta        v = alpha v + (1 - alpha) d²
+    theta = theta - lr d/(√v + eps)
+    with a and b:  a = alpha a + (1 - alpha) d,  s = v - a² if centered else v,
+                   b = momentum b + d/(√s + eps),  theta = theta - lr b
+    """
+    n, kind = _check("rmsprop_update", theta=theta, g=g, v=v, a=a, b=b)
+    parallel = n >= PARALLEL_FROM
+    if a is None or b is None:
+        if centered or momentum != 0.0:
+            raise ValueError(
+                "rmsprop_update: expected a and b if centered or with momentum. Pass np.zeros_like(theta)."
+            )
+        scalars = [kind(x) for x in (lr, alpha, 1.0 - alpha, eps, weight_decay, scale)]
+        _rmsprop_parallel(theta, g, v, *scalars) if parallel else _rmsprop(theta, g, v, *scalars)
+        return
+    centre = 1.0 if centered else 0.0
+    scalars = [kind(x) for x in (lr, alpha, 1.0 - alpha, eps, momentum, centre, weight_decay, scale)]
+    vectors = theta, g, v, a, b
+    _rmsprop_momentum_parallel(*vectors, *scalars) if parallel else _rmsprop_momentum(*vectors, *scalars)
+
+
+def _check(who: str, **vectors: np.ndarray | None) -> tuple[int, type]:
+    """The common length and scalar type of the vectors; raises if they differ or cannot be changed in place."""
+    theta = as_array(who, "theta", vectors["theta"], ndim=1)
+    for name, x in vectors.items():
+        if x is None:
+            continue
+        if not isinstance(x, np.ndarray):
+            raise DtypeError(f"{who}: expected {name} to be a NumPy array, got {type(x).__name__}.")
+        if x.shape != theta.shape:
+            raise ShapeError(f"{who}: expected {name} of shape {theta.shape}, as theta, got {x.shape}.")
+        if x.dtype != theta.dtype:
+            raise DtypeError(f"{who}: expected {name} of dtype {theta.dtype}, as theta, got {x.dtype}.")
+        if canonical(x) is not x:
+            raise ShapeError(
+                f"{who}: expected {name} to be aligned, writable and contiguous, because the update is made in place. "
+                "Pass a vector with all its elements side by side."
+            )
+    return theta.size, theta.dtype.type

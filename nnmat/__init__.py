@@ -1,0 +1,106 @@
+"""nnmat: neural networks whose every gradient is a matrix equation that you can read, check and run fast."""
+
+from nnmat_kernels.config import get_num_threads, set_num_threads
+
+from . import convert, datasets, initializers, metrics, schedules
+from .callbacks import Callback, Checkpoint, EarlyStopping, Log
+from .descent import Armijo, ExactQuadratic, FixedStep, StrongWolfe, steepest_descent
+from .errors import (
+    BuildError,
+    ConfigError,
+    DataError,
+    DtypeError,
+    FileFormatError,
+    LabelError,
+    MissingExtraError,
+    NonFiniteError,
+    ShapeError,
+    StateError,
+)
+from .explicit_convolution import khat, khat_pattern
+from .files import load, save
+from .gradient_check import gradcheck
+from .history import save_history
+from .layers import (
+    AvgPool2d,
+    Conv2d,
+    Dropout,
+    Flatten,
+    Layer,
+    LeakyReLU,
+    Linear,
+    MaxPool2d,
+    ReLU,
+    Sequential,
+    Sigmoid,
+    Softmax,
+    Tanh,
+    observe,
+)
+from .losses import Loss, MeanSquaredError, SigmoidBinaryCrossEntropy, SoftmaxCrossEntropy
+from .optimizers import SGD, Adam, AdamW, Optimizer, RMSProp
+from .parameters import Parameter
+from .trainer import Trainer, TrainingInterrupted
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "SGD",
+    "Adam",
+    "AdamW",
+    "Armijo",
+    "AvgPool2d",
+    "BuildError",
+    "Callback",
+    "Checkpoint",
+    "ConfigError",
+    "Conv2d",
+    "DataError",
+    "Dropout",
+    "DtypeError",
+    "EarlyStopping",
+    "ExactQuadratic",
+    "FileFormatError",
+    "FixedStep",
+    "Flatten",
+    "LabelError",
+    "Layer",
+    "LeakyReLU",
+    "Linear",
+    "Log",
+    "Loss",
+    "MaxPool2d",
+    "MeanSquaredError",
+    "MissingExtraError",
+    "NonFiniteError",
+    "Optimizer",
+    "Parameter",
+    "RMSProp",
+    "ReLU",
+    "Sequential",
+    "ShapeError",
+    "Sigmoid",
+    "SigmoidBinaryCrossEntropy",
+    "Softmax",
+    "SoftmaxCrossEntropy",
+    "StateError",
+    "StrongWolfe",
+    "Tanh",
+    "Trainer",
+    "TrainingInterrupted",
+    "convert",
+    "datasets",
+    "get_num_threads",
+    "gradcheck",
+    "initializers",
+    "khat",
+    "khat_pattern",
+    "load",
+    "metrics",
+    "observe",
+    "save",
+    "save_history",
+    "schedules",
+    "set_num_threads",
+    "steepest_descent",
+]

@@ -1,0 +1,172 @@
+"""What happens beside the training loop: early stopping, checkpoints, logs; and the form of your own.
+
+A callback is a class with any of these methods; `trainer.stop = True` ends training after the present step:
+
+    class PrintEachEpoch(Callback):
+        def on_epoch_end(self, trainer, epoch, figures):
+            print(epoch, figures["loss"])
+
+`state` and `load_state` make a callback part of a checkpoint, so that a resumed run goes on as if never stopped.
+"""
+
+import csv
+import json
+import math
+import os
+from pathlib import Path
+
+import numpy as np
+
+from .errors import ConfigError
+from .files import save
+
+
+class Callback:
+    """Does nothing; override what is needed."""
+
+    def on_train_begin(self, trainer) -> None:
+        """Before the first step (also of a resumed run)."""
+
+    def on_step_end(self, trainer, step: int, loss: float) -> None:
+        """After each optimizer step; `step` counts from 1 over the whole run."""
+
+    def on_epoch_end(self, trainer, epoch: int, figures: dict[str, float]) -> None:
+        """After each epoch (counted from 1), with its figures: loss, metrics, validation_..., seconds."""
+
+    def on_train_end(self, trainer, history: dict[str, list]) -> None:
+        """After the last epoch, also when stopped early; not after an interruption."""
+
+    def state(self) -> dict:
+        """What a checkpoint keeps: JSON-able values and arrays."""
+        return {}
+
+    def load_state(self, state: dict) -> None:
+        """Take back what `state` gave."""
+
+
+class Monitor:
+    """Whether a quantity of the epoch's figures is better than ever before. NaN is never better."""
+
+    def __init__(self, who: str, quantity: str, mode: str, min_delta: float = 0.0):
+        if mode not in ("auto", "min", "max"):
+            raise ConfigError(f"{who}: expected mode 'auto', 'min' or 'max', got {mode!r}.")
+        rising = mode == "max" or (mode == "auto" and any(w in quantity for w in ("accuracy", "top_")))
+        self.who, self.quantity, self.min_delta = who, quantity, float(min_delta)
+        self.sign = 1.0 if rising else -1.0
+        self.best = -math.inf  # of sign * quantity
+
+    def improved(self, figures: dict[str, float]) -> bool:
+        """Compare the epoch's figure with the best so far, and remember the better."""
+        if self.quantity not in figures:
+            raise ConfigError(
+                f"{self.who}: there is no figure {self.quantity!r} to monitor. This run has: {', '.join(figures)}. "
+                "Figures named validation_... need fit(..., validation=...)."
+            )
+        value = self.sign * figures[self.quantity]
+        if value > self.best + (self.min_delta if math.isfinite(self.best) else 0.0):
+            self.best = value
+            return True
+        return False
+
+
+class EarlyStopping(Callback):
+    """Stop when a quantity has not improved by `min_delta` for `patience` epochs in a row.
+
+    `monitor`: any figure of the history. `mode`: "min", "max", or "auto" (accuracies rise, all else falls).
+    `restore_best`: end with the parameters and buffers of the best epoch instead of the last.
+    """
+
+    def __init__(
+        self,
+        monitor: str = "validation_loss",
+        patience: int = 3,
+        min_delta: float = 0.0,
+        mode: str = "auto",
+        restore_best: bool = False,
+    ):
+        if isinstance(patience, bool) or not isinstance(patience, int) or patience < 1:
+            raise ConfigError(f"EarlyStopping: expected patience as a positive integer, got {patience!r}.")
+        self.monitor = Monitor("EarlyStopping", monitor, mode, min_delta)
+        self.patience, self.restore_best = patience, restore_best
+        self.waited = 0
+        self.best_epoch: int | None = None
+        self._best: dict[str, np.ndarray] = {}
+
+    def on_epoch_end(self, trainer, epoch, figures):
+        if self.monitor.improved(figures):
+            self.waited, self.best_epoch = 0, epoch
+            if self.restore_best:
+                self._best = {name: A.copy() for name, A in _model_arrays(trainer.model).items()}
+        else:
+            self.waited += 1
+            if self.waited >= self.patience:
+                trainer.stop = True
+
+    def on_train_end(self, trainer, history):
+        if self.restore_best:
+            for name, A in _model_arrays(trainer.model).items():
+                A[...] = self._best.get(name, A)
+
+    def state(self):
+        best = {f"best/{name}": A for name, A in self._best.items()}
+        return {"waited": self.waited, "best": self.monitor.best, "best_epoch": self.best_epoch, **best}
+
+    def load_state(self, state):
+        self.waited, self.monitor.best, self.best_epoch = state["waited"], state["best"], state["best_epoch"]
+        self._best = {name.removeprefix("best/"): A for name, A in state.items() if name.startswith("best/")}
+
+
+class Checkpoint(Callback):
+    """Write a file after epochs: with `keep="last"` after every one, with "best" only when `monitor` improves.
+
+    "last" writes a training checkpoint (`fit(..., resume=path)` goes on from it), "best" a model. `nnmat.load` reads
+    the model out of either.
+    """
+
+    def __init__(
+        self, path: str | os.PathLike, keep: str = "best", monitor: str = "validation_loss", mode: str = "auto"
+    ):
+        if keep not in ("best", "last"):
+            raise ConfigError(f"Checkpoint: expected keep 'best' or 'last', got {keep!r}.")
+        if Path(path).suffix != ".npz":
+            raise ConfigError(f"Checkpoint: expected a file name that ends in .npz, got {str(path)!r}.")
+        self.path, self.keep = Path(path), keep
+        self.monitor = Monitor("Checkpoint", monitor, mode)
+
+    def on_epoch_end(self, trainer, epoch, figures):
+        if self.keep == "best" and self.monitor.improved(figures):
+            save(trainer.model, self.path)
+        elif self.keep == "last":
+            trainer.request_checkpoint(self.path)
+
+    def state(self):
+        return {"best": self.monitor.best}
+
+    def load_state(self, state):
+        self.monitor.best = state["best"]
+
+
+class Log(Callback):
+    """Append each epoch's figures to a file: one JSON object a line (`.jsonl`), or a table (`.csv`)."""
+
+    def __init__(self, path: str | os.PathLike):
+        self.path = Path(path)
+        if self.path.suffix not in (".jsonl", ".csv"):
+            raise ConfigError(f"Log: expected a file name that ends in .jsonl or .csv, got {str(path)!r}.")
+        if not self.path.parent.is_dir():
+            raise FileNotFoundError(f"Log: the folder {str(self.path.parent)!r} does not exist.")
+
+    def on_epoch_end(self, trainer, epoch, figures):
+        row = {"epoch": epoch, **figures}
+        with open(self.path, "a", newline="", encoding="utf-8") as file:
+            if self.path.suffix == ".jsonl":
+                file.write(json.dumps(row) + "\n")
+            else:
+                writer = csv.DictWriter(file, list(row))
+                if file.tell() == 0:
+                    writer.writeheader()
+                writer.writerow(row)
+
+
+def _model_arrays(model) -> dict[str, np.ndarray]:
+    return {"parameters": model.flat_parameters, **{f"buffer/{k}": A for k, A in model.buffers().items()}}

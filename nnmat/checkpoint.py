@@ -1,0 +1,73 @@
+"""The state of a training run in a file: everything that the next step depends on.
+
+A checkpoint is a model file (`nnmat.files`) with more entries: the header's `training` holds the position (epoch,
+batches done, step), the generator's state at the start of the epoch, the sums of the epoch so far, the history, and
+the settings; `optimizer/...`, `source/...` and `callback/<i>/...` hold arrays. A run resumed from it ends with the
+same bits as one that was never stopped.
+"""
+
+import json
+import os
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from .errors import FileFormatError, StateError
+from .files import model_entries, read_archive, restore_model, write_archive
+
+
+@dataclass
+class Progress:
+    """Where a run stands."""
+
+    epoch: int = 0  # epochs finished
+    batches: int = 0  # batches done in the present epoch
+    step: int = 0  # optimizer steps of the whole run
+    rng_state: dict = field(default_factory=dict)  # of the generator, at the start of the present epoch
+    sums: dict[str, list[float]] = field(default_factory=dict)  # per figure of the present epoch: [sum, weight]
+    history: dict[str, list] = field(default_factory=dict)
+    seconds: float = 0.0  # spent in the present epoch
+    stopped: bool = False  # by a callback: the run is over
+
+
+def write_checkpoint(path: str | os.PathLike, progress: Progress, settings: dict, model, optimizer, source, callbacks):
+    """Write the state of a run to `path`, atomically."""
+    header, arrays = model_entries(model)
+    owners = {"optimizer": optimizer, "source": source} | {f"callback/{i}": c for i, c in enumerate(callbacks)}
+    states = {}
+    for name, owner in owners.items():
+        state = owner.state()
+        states[name] = {key: value for key, value in state.items() if not isinstance(value, np.ndarray)}
+        arrays |= {f"{name}/{key}": value for key, value in state.items() if isinstance(value, np.ndarray)}
+    header["training"] = {"progress": vars(progress), "settings": settings, "states": states}
+    write_archive(path, header, arrays)
+
+
+def read_checkpoint(path: str | os.PathLike, settings: dict, model, optimizer, source, callbacks) -> Progress:
+    """Restore a run from `path`; raises before anything is changed if the file belongs to another run."""
+    header, arrays = read_archive(path)
+    if "training" not in header:
+        raise FileFormatError(
+            f"resume: {path} holds a model but no state of a training run. nnmat.load reads it; train on from there."
+        )
+    training = header["training"]
+    try:
+        stored, states = training["settings"], training["states"]
+        progress = Progress(**training["progress"])
+    except (KeyError, TypeError) as error:
+        raise FileFormatError(f"resume: {path}: its training state is damaged ({error}).") from None
+    settings = json.loads(json.dumps(settings))  # tuples become lists, as in the file
+    for key in sorted(settings.keys() | stored.keys()):
+        if settings.get(key) != stored.get(key):
+            raise StateError(
+                f"resume: {path} was made with {key} = {stored.get(key)!r}, this run has {settings.get(key)!r}. "
+                "Resume with the same settings, or start a new run from nnmat.load(path)."
+            )
+    owners = {"optimizer": optimizer, "source": source} | {f"callback/{i}": c for i, c in enumerate(callbacks)}
+    if set(states) != set(owners):
+        raise StateError(f"resume: {path} was made with {len(states) - 2} callbacks, this run has {len(callbacks)}.")
+    restore_model(path, model, arrays)
+    for name, owner in owners.items():
+        mine = {key.removeprefix(f"{name}/"): A for key, A in arrays.items() if key.startswith(f"{name}/")}
+        owner.load_state(states[name] | mine)
+    return progress

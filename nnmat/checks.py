@@ -1,0 +1,39 @@
+"""Checks of options that are plain numbers."""
+
+import math
+
+import numpy as np
+
+from .errors import ConfigError
+
+
+def number(who: str, name: str, value, low: float = -math.inf, high: float = math.inf, hint: str = "") -> float:
+    """`value` as a float if it is a finite number from `low` to `high`, else a ConfigError."""
+    real = isinstance(value, int | float | np.integer | np.floating) and not isinstance(value, bool)
+    if not real or not math.isfinite(value) or not low <= value <= high:
+        bounds = [f">= {low:g}"] * (low > -math.inf) + [f"<= {high:g}"] * (high < math.inf)
+        rule = " ".join(["a finite number", " and ".join(bounds)]).strip()
+        raise ConfigError(f"{who}: expected {name} as {rule}, got {value!r}. {hint}".rstrip())
+    return float(value)
+
+
+def fraction(who: str, name: str, value, hint: str = "") -> float:
+    """`value` as a float if 0 <= value < 1, else a ConfigError."""
+    value = number(who, name, value, 0.0, hint=hint)
+    if value >= 1.0:
+        raise ConfigError(f"{who}: expected {name} as a number from 0 to below 1, got {value!r}. {hint}".rstrip())
+    return value
+
+
+def count(who: str, name: str, value, least: int = 1, hint: str = "") -> int:
+    """`value` as an int >= `least`, else a ConfigError."""
+    if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < least:
+        raise ConfigError(f"{who}: expected {name} as an integer >= {least}, got {value!r}. {hint}".rstrip())
+    return int(value)
+
+
+def flag(who: str, name: str, value) -> bool:
+    """`value` as a bool if it is one, else a ConfigError."""
+    if not isinstance(value, bool | np.bool_):
+        raise ConfigError(f"{who}: expected {name} as True or False, got {value!r}.")
+    return bool(value)

@@ -1,0 +1,125 @@
+"""Weights from and to PyTorch, as state dicts of NumPy arrays.
+
+PyTorch has images channels-first (B, C, H, W), convolution kernels (Co, Ci/groups, kh, kw), and flattens images in the
+order channel, row, column. nnmat has them channels-last: (B, H, W, C), (Co, kh, kw, Ci/groups), and flattens in the
+order row, column, channel. So kernels are transposed, and the columns of the first Linear after a Flatten of images
+are renumbered. `Linear` weights are (out, in) in both.
+
+    state = {name: tensor.numpy() for name, tensor in torch_model.state_dict().items()}
+    from_torch(model, state)                                       # into a Sequential with the layers in the same order
+    torch_model.load_state_dict({k: torch.from_numpy(v) for k, v in to_torch(model).items()})
+"""
+
+from collections.abc import Mapping
+
+import numpy as np
+
+from .errors import ConfigError, DtypeError, ShapeError
+from .layers import Conv2d, Flatten, Layer, Linear, Sequential
+
+
+def from_torch(model: Sequential, state: Mapping[str, np.ndarray]) -> None:
+    """Copy a PyTorch state dict into a built chain of layers.
+
+    The model's parameters and the entries of `state` are matched in order, each layer by its own kind (`weight`,
+    `bias`), so the prefixes of the names may differ. Everything is checked before anything is copied. Raises
+    ConfigError (missing or extra entries), ShapeError, DtypeError.
+    """
+    parameters = _parameters(model)
+    names = list(state)
+    theirs = [name.rpartition(".")[2] for name in names]
+    ours = [p.kind for p, _ in parameters]
+    if theirs != ours:
+        raise ConfigError(
+            f"from_torch: expected entries of the kinds {ours} (for {[p.name for p, _ in parameters]}), got {names}. "
+            "Both models need the same layers in the same order."
+        )
+    arrays = []
+    for name, (p, order) in zip(names, parameters, strict=True):
+        A = state[name]
+        if not isinstance(A, np.ndarray) or A.dtype.kind != "f":
+            raise DtypeError(
+                f"from_torch: expected {name!r} as a NumPy array of floats, got {type(A).__name__}. Try tensor.numpy()."
+            )
+        expected = order.torch_shape(p.shape)
+        if A.shape != expected:
+            raise ShapeError(f"from_torch: expected {name!r} of shape {expected} for {p.name!r}, got {A.shape}.")
+        arrays.append(order.from_torch(A))
+    for (p, _), A in zip(parameters, arrays, strict=True):
+        p.value = A
+
+
+def to_torch(model: Sequential) -> dict[str, np.ndarray]:
+    """The parameters of a built chain of layers as a PyTorch state dict of new NumPy arrays, under the model's names."""
+    return {p.name: np.ascontiguousarray(order.to_torch(p.value)) for p, order in _parameters(model)}
+
+
+class _Same:
+    """A parameter that is the same in both."""
+
+    def torch_shape(self, shape):
+        return shape
+
+    def from_torch(self, A):
+        return A
+
+    def to_torch(self, A):
+        return A
+
+
+class _Kernel(_Same):
+    """A convolution kernel: (Co, Ci, kh, kw) there, (Co, kh, kw, Ci) here."""
+
+    def torch_shape(self, shape):
+        Co, kh, kw, Ci = shape
+        return (Co, Ci, kh, kw)
+
+    def from_torch(self, A):
+        return A.transpose(0, 2, 3, 1)  # (Co, Ci, kh, kw) -> (Co, kh, kw, Ci)
+
+    def to_torch(self, A):
+        return A.transpose(0, 3, 1, 2)  # (Co, kh, kw, Ci) -> (Co, Ci, kh, kw)
+
+
+class _AfterFlatten(_Same):
+    """A Linear weight on a flattened image (H, W, C): columns in the order (C, H, W) there, (H, W, C) here."""
+
+    def __init__(self, image: tuple[int, int, int]):
+        self.image = image
+
+    def from_torch(self, A):
+        H, W, C = self.image
+        return A.reshape(-1, C, H, W).transpose(0, 2, 3, 1).reshape(A.shape)  # (M, C H W) -> (M, H W C)
+
+    def to_torch(self, A):
+        H, W, C = self.image
+        return A.reshape(-1, H, W, C).transpose(0, 3, 1, 2).reshape(A.shape)  # (M, H W C) -> (M, C H W)
+
+
+def _parameters(model: Layer) -> list:
+    """The parameters of the chain in order, each with the way it is stored."""
+    if not isinstance(model, Sequential) or not model.built:
+        raise ConfigError("convert: expected a built Sequential. Composite layers of your own: copy p.value yourself.")
+    found: list = []
+    image = None  # the image shape that the present columns are a flattening of
+    for layer in _chain(model):
+        if isinstance(layer, Conv2d):
+            found.append((layer.weight, _Kernel()))
+        elif isinstance(layer, Linear):
+            found.append((layer.weight, _Same() if image is None else _AfterFlatten(image)))
+            image = None
+        elif layer._own_parameters() or layer._parts():
+            raise ConfigError(f"convert: {layer.who} has parameters that PyTorch stores in a way not known here.")
+        elif isinstance(layer, Flatten) and len(layer.input_shape) == 3:
+            image = layer.input_shape
+        if isinstance(layer, Conv2d | Linear) and layer.bias is not None:
+            found.append((layer.bias, _Same()))
+    return found
+
+
+def _chain(model: Sequential):
+    for layer in model:
+        if isinstance(layer, Sequential):
+            yield from _chain(layer)
+        else:
+            yield layer

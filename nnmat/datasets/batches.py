@@ -1,0 +1,83 @@
+"""Minibatches: the rows of arrays in an order drawn once per epoch, cut into batches."""
+
+import math
+from collections.abc import Iterator
+
+import numpy as np
+
+from nnmat.errors import ConfigError, DataError
+
+from .dataset import Dataset
+
+Batch = tuple[np.ndarray, ...]
+
+
+class ArrayBatches:
+    """The batch source for arrays in memory.
+
+    A batch source is anything with `len(source)`, the number of batches in an epoch; `batches(rng, start=0)`, an
+    iterator over one epoch's batches `(X, y)` or `(X, y, sample_weight)`; and `state()` / `load_state(state)`, what
+    must be saved besides the generator. The order of an epoch is drawn from `rng` when `batches` is called, before
+    the first batch: so the generator's state at that moment and the number of batches done (`start`) are all that is
+    needed to go on in mid-epoch.
+
+    Args: `X (n, ...)`, `y (n, ...)`, `sample_weight (n,)` or None; `batch_size >= 1`. The last batch of an epoch
+    holds the rows that are left. Raises `DataError` for no rows or unequal lengths, `ConfigError` for the batch size.
+    """
+
+    def __init__(self, X, y, batch_size: int, shuffle: bool = True, sample_weight=None):
+        data = Dataset(X, y)
+        if len(data) == 0:
+            raise DataError("ArrayBatches: expected at least one sample, got an empty data set.")
+        if isinstance(batch_size, bool) or not isinstance(batch_size, (int, np.integer)) or batch_size < 1:
+            raise ConfigError(f"ArrayBatches: expected batch_size to be a whole number >= 1, got {batch_size!r}.")
+        self.arrays: Batch = (data.X, data.y)
+        if sample_weight is not None:
+            sample_weight = np.asarray(sample_weight)
+            if sample_weight.shape != (len(data),):
+                raise DataError(
+                    f"ArrayBatches: expected sample_weight of shape ({len(data)},), one weight for each sample, "
+                    f"got {sample_weight.shape}."
+                )
+            self.arrays += (sample_weight,)
+        self.samples, self.batch_size, self.shuffle = len(data), int(batch_size), bool(shuffle)
+
+    def __len__(self) -> int:
+        return math.ceil(self.samples / self.batch_size)
+
+    def batches(self, rng: np.random.Generator, start: int = 0) -> Iterator[Batch]:
+        """The batches of one epoch from number `start` on; without shuffling, views in the order of the arrays."""
+        if not 0 <= start <= len(self):
+            raise ConfigError(f"ArrayBatches.batches: expected start from 0 to {len(self)}, got {start!r}.")
+        if self.shuffle and not isinstance(rng, np.random.Generator):
+            raise ConfigError(
+                f"ArrayBatches.batches: expected rng to be a numpy.random.Generator, got {type(rng).__name__}. "
+                "Try np.random.default_rng(0)."
+            )
+        order = rng.permutation(self.samples) if self.shuffle else None  # now, not at the first batch
+        return self._cut(order, start)
+
+    def _cut(self, order: np.ndarray | None, start: int) -> Iterator[Batch]:
+        for first in range(start * self.batch_size, self.samples, self.batch_size):
+            rows = slice(first, first + self.batch_size)
+            if order is None:
+                yield tuple(A[rows] for A in self.arrays)
+            else:
+                yield tuple(A.take(order[rows], axis=0) for A in self.arrays)
+
+    def state(self) -> dict:
+        """What must be saved besides the generator: nothing, for arrays."""
+        return {}
+
+    def load_state(self, state: dict) -> None:
+        """Take back what `state` gave."""
+        if state:
+            raise ConfigError(
+                f"ArrayBatches.load_state: expected an empty state, got the entries {sorted(state)}. "
+                "Was it saved from another kind of batch source?"
+            )
+
+
+def batches(data: Dataset, batch_size: int, rng: np.random.Generator, shuffle: bool = True) -> Iterator[Batch]:
+    """One pass over a data set in batches `(X, y)`, in an order drawn from `rng`; the last one may be smaller."""
+    return ArrayBatches(data.X, data.y, batch_size, shuffle).batches(rng)

@@ -1,0 +1,74 @@
+"""A data set in memory: samples `X` and targets `y` of equal length."""
+
+from typing import Any
+
+import numpy as np
+
+from nnmat.errors import ConfigError, DataError
+
+
+class Dataset:
+    """Samples `X (n, ...)` and targets `y (n, ...)`; row i of both belongs to sample i.
+
+    `data[3]` is the pair `(x, y)` of one sample; `data[:100]`, `data[[4, 2]]` and `data[mask]` are data sets (a slice
+    shares memory, the other two copy). Raises `DataError` if the lengths differ or an array has no first axis.
+    """
+
+    def __init__(self, X, y):
+        self.X, self.y = np.asarray(X), np.asarray(y)
+        for name, A in (("X", self.X), ("y", self.y)):
+            if A.ndim == 0:
+                raise DataError(f"Dataset: expected {name} with a first axis that counts the samples, got a scalar.")
+            if A.dtype == object:
+                raise DataError(
+                    f"Dataset: expected {name} to be an array of numbers, got dtype object. "
+                    "Are its rows of equal length? Try np.stack or np.array(..., dtype=np.float32)."
+                )
+        if len(self.X) != len(self.y):
+            raise DataError(
+                f"Dataset: expected as many targets as samples, got {len(self.X)} rows in X and {len(self.y)} in y."
+            )
+
+    def __len__(self) -> int:
+        return len(self.X)
+
+    def __getitem__(self, index) -> Any:
+        if isinstance(index, (int, np.integer)) and not isinstance(index, bool):
+            return self.X[index], self.y[index]
+        if isinstance(index, slice):
+            return Dataset(self.X[index], self.y[index])
+        rows = np.asarray(index)
+        numbers = rows.dtype.kind in "biu" or rows.size == 0
+        if isinstance(index, tuple) or rows.ndim != 1 or not numbers:
+            raise IndexError(
+                "Dataset: expected an integer, a slice, or a 1-D array of integers or booleans as index, "
+                f"got {index!r}. Index data.X and data.y for other axes."
+            )
+        rows = rows if rows.dtype == bool else rows.astype(np.int64)
+        return Dataset(self.X[rows], self.y[rows])
+
+    def split(self, size: float | int, seed: int | np.random.Generator = 0) -> tuple["Dataset", "Dataset"]:
+        """Two data sets without common samples, drawn at random: the first of the given size, the second the rest.
+
+        `size` is a fraction of the samples (a float between 0 and 1) or a count (an integer). Both parts must have at
+        least one sample, else `ConfigError`. The same seed gives the same parts.
+        """
+        n = len(self)
+        if isinstance(size, (float, np.floating)) and 0 < size < 1:
+            count = round(float(size) * n)
+        elif isinstance(size, (int, np.integer)) and not isinstance(size, bool):
+            count = int(size)
+        else:
+            raise ConfigError(
+                f"Dataset.split: expected a fraction between 0 and 1 or a whole number of samples, got {size!r}."
+            )
+        if not 0 < count < n:
+            raise ConfigError(
+                f"Dataset.split: expected both parts to have a sample, got {size!r} of {n}, "
+                f"which makes parts of {count} and {n - count}. Choose a count from 1 to {n - 1}."
+            )
+        order = np.random.default_rng(seed).permutation(n)
+        return self[order[:count]], self[order[count:]]
+
+    def __repr__(self) -> str:
+        return f"Dataset(X {self.X.shape} {self.X.dtype}, y {self.y.shape} {self.y.dtype})"

@@ -1,0 +1,136 @@
+"""The MNIST digits of Y. LeCun, C. Cortes and C. Burges: 60,000 training and 10,000 test images of 28 x 28 pixels."""
+
+import gzip
+import hashlib
+import http.client
+import os
+import urllib.error
+import urllib.request
+import zlib
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+from tqdm import tqdm
+
+from nnmat.atomic import atomic_write
+from nnmat.errors import DataError, FileFormatError
+
+from .dataset import Dataset
+from .idx import read_idx
+
+MIRRORS = (
+    "https://ossci-datasets.s3.amazonaws.com/mnist/",
+    "https://storage.googleapis.com/cvdf-datasets/mnist/",
+)
+
+# SHA-256 of each *unpacked* file: gzip wrappers of the same content differ (time stamp, compression level).
+SHA256 = {
+    "train-images-idx3-ubyte": "ba891046e6505d7aadcbbe25680a0738ad16aec93bde7f9b65e87a2fc25776db",
+    "train-labels-idx1-ubyte": "65a50cbbf4e906d70832878ad85ccda5333a97f0f4c3dd2ef09a8a9eef7101c5",
+    "t10k-images-idx3-ubyte": "0fa7898d509279e482958e8ce81c8e77db3f2f8254e26661ceb7762c4d494ce7",
+    "t10k-labels-idx1-ubyte": "ff7bcfd416de33731a308c3f266cc351222c34898ecbeaf847f06e48f7ec33f2",
+}
+
+EMBEDDED = Path(__file__).resolve().parents[2] / "data" / "mnist"
+
+
+def mnist(mirrors: Sequence[str] = MIRRORS, progress: bool = True) -> tuple[Dataset, Dataset]:
+    """The training and the test set: `X (n, 28, 28, 1)` float32 in [0, 1], `y (n,)` int64 in 0..9.
+
+    The four files (packed or not) are taken from `$NNMAT_DATA/mnist` or `$NNMAT_DATA` if that variable is set, else
+    from `data/mnist` of the checkout, else from the cache `~/.cache/nnmat/data/mnist`; what is missing is downloaded
+    from the first mirror (a URL ending in `/`) that has it with the right SHA-256, into `$NNMAT_DATA/mnist` or the
+    cache. Raises `DataError` if that fails, with the places looked at, and `FileFormatError` for a damaged file.
+    """
+    files = _find_or_download(mirrors, progress)
+    return _load(files, "train"), _load(files, "t10k")
+
+
+def _load(files: dict[str, Path], part: str) -> Dataset:
+    images_path, labels_path = files[f"{part}-images-idx3-ubyte"], files[f"{part}-labels-idx1-ubyte"]
+    images, labels = read_idx(images_path), read_idx(labels_path)
+    if images.dtype != np.uint8 or images.shape[1:] != (28, 28):
+        raise FileFormatError(
+            f"mnist: expected uint8 images of shape (n, 28, 28) in {images_path}, got {images.dtype} {images.shape}."
+        )
+    if labels.dtype != np.uint8 or labels.shape != (len(images),):
+        raise FileFormatError(
+            f"mnist: expected uint8 labels of shape ({len(images)},), one for each image, in {labels_path}, "
+            f"got {labels.dtype} {labels.shape}."
+        )
+    if labels.size and labels.max() > 9:
+        raise FileFormatError(f"mnist: expected labels from 0 to 9 in {labels_path}, got {labels.max()}.")
+    X = np.divide(images[..., np.newaxis], np.float32(255), dtype=np.float32)  # one pass over 47 million pixels
+    return Dataset(X, labels.astype(np.int64))
+
+
+def _places() -> tuple[list[Path], Path]:
+    """The folders to look in, best first, and the one to download to."""
+    if chosen := os.environ.get("NNMAT_DATA"):
+        folder = Path(chosen).expanduser()
+        return [folder / "mnist", folder], folder / "mnist"
+    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "nnmat" / "data" / "mnist"
+    return [EMBEDDED, cache], cache
+
+
+def _find_or_download(mirrors: Sequence[str], progress: bool) -> dict[str, Path]:
+    places, target = _places()
+    best: dict[str, Path] = {}
+    for place in places:
+        found = _files_in(place)
+        if len(found) == len(SHA256):
+            return found
+        best = found if place == target else best
+    missing = [name for name in SHA256 if name not in best]
+    failures: list[str] = []
+    for name in missing:
+        path = target / f"{name}.gz"
+        if not _download(name, path, mirrors, progress, failures):
+            tried = "\n".join(f"  {line}" for line in [*(f"{place}: not there" for place in places), *failures])
+            raise DataError(
+                f"mnist: expected the file {name} (or {name}.gz) in one of these places, found it in none:\n{tried}\n"
+                f"Put the four MNIST files into {target}, or set NNMAT_DATA to the folder that has them."
+            )
+        best[name] = path
+    return best
+
+
+def _files_in(folder: Path) -> dict[str, Path]:
+    candidates = ((name, folder / f"{name}{suffix}") for name in SHA256 for suffix in ("", ".gz"))
+    return {name: path for name, path in candidates if path.is_file()}
+
+
+def _download(name: str, path: Path, mirrors: Sequence[str], progress: bool, failures: list[str]) -> bool:
+    """Fetch one file from the first mirror that has it as it should be; notes why the others failed."""
+    for mirror in mirrors:
+        url = f"{mirror.rstrip('/')}/{name}.gz"
+        try:
+            packed = _fetch(url, progress)
+            digest = hashlib.sha256(gzip.decompress(packed)).hexdigest()
+        except (urllib.error.URLError, http.client.HTTPException, OSError, EOFError, ValueError, zlib.error) as error:
+            failures.append(f"{url}: {error}")
+            continue
+        if digest != SHA256[name]:
+            failures.append(f"{url}: expected content with SHA-256 {SHA256[name]}, got {digest}")
+            continue
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            with atomic_write(path) as file:
+                file.write(packed)
+        except OSError as error:
+            failures.append(f"{url}: downloaded, but {path.parent} cannot be written ({error})")
+            return False
+        return True
+    return False
+
+
+def _fetch(url: str, progress: bool) -> bytes:
+    chunks = []
+    with urllib.request.urlopen(url, timeout=30) as answer:
+        size = int(answer.headers.get("Content-Length") or 0) or None
+        with tqdm(total=size, desc=url.rpartition("/")[2], unit="B", unit_scale=True, disable=not progress) as bar:
+            while chunk := answer.read(1 << 16):
+                chunks.append(chunk)
+                bar.update(len(chunk))
+    return b"".join(chunks)

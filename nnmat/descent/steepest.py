@@ -1,0 +1,130 @@
+"""Steepest descent (docs/equations.md, ALG-1 to ALG-3)."""
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from nnmat.errors import ConfigError, DtypeError, NonFiniteError, ShapeError
+
+from .line_search import Armijo, LineSearchError
+
+
+@dataclass
+class DescentResult:
+    """Where a descent ended. `history` lists "f" and "gradient_norm" of every iterate and "alpha" of every step."""
+
+    x: Any
+    f: float
+    gradient_norm: float
+    iterations: int
+    converged: bool
+    reason: str
+    history: dict[str, list[float]]
+
+
+def steepest_descent(
+    f: Callable[[Any], float],
+    gradient: Callable[[Any], Any],
+    x0: Any,
+    line_search: Callable | None = None,
+    tol: float = 1e-6,
+    max_iterations: int = 1000,
+    callback: Callable[[int, Any, float, float], None] | None = None,
+) -> DescentResult:
+    """Minimise f from x0 along unit directions of steepest descent.
+
+    ```
+    g = ∇f(x)
+    stop if ‖g‖ <= tol                    before the division: at a stationary point d would be 0/0
+    d = -g / ‖g‖                          the unit vector along which f falls fastest
+    x = x + α d                           α > 0 from the line search; plus, for d already points downhill
+    ```
+    `x0` is a float64 array of any shape, or a tuple of arrays; then f, gradient and the result use such tuples and ‖g‖
+    is the global norm over all of them. `line_search` (default `Armijo()`) is one of `ExactQuadratic`, `Armijo`,
+    `StrongWolfe`, `FixedStep`. `callback(iteration, x, f, gradient_norm)` sees every iterate.
+
+    Ends converged, or with a `reason`: the iterations are used up, the line search failed, f or its gradient is no
+    longer finite. Raises `NonFiniteError` if f or its gradient is not finite at x0, `ConfigError`, `DtypeError` and
+    `ShapeError` for the arguments.
+    """
+    if not (isinstance(tol, (int, float)) and tol >= 0):
+        raise ConfigError(f"steepest_descent: expected tol >= 0, got {tol!r}.")
+    if isinstance(max_iterations, bool) or not isinstance(max_iterations, (int, np.integer)) or max_iterations < 0:
+        raise ConfigError(f"steepest_descent: expected max_iterations as a whole number >= 0, got {max_iterations!r}.")
+    search = Armijo() if line_search is None else line_search
+    pack, unpack = _packing(x0)
+
+    def value_at(x: np.ndarray) -> float:
+        return float(f(unpack(x)))
+
+    def gradient_at(x: np.ndarray) -> np.ndarray:
+        return pack(gradient(unpack(x)), "the gradient")
+
+    x = pack(x0, "x0")
+    value, g = value_at(x), gradient_at(x)
+    n = float(np.linalg.norm(g))
+    if not (math.isfinite(value) and math.isfinite(n)):
+        raise NonFiniteError(
+            f"steepest_descent: expected f and its gradient to be finite at x0, got f = {value} and ‖g‖ = {n}. "
+            "Choose another x0."
+        )
+    history: dict[str, list[float]] = {"f": [], "gradient_norm": [], "alpha": []}
+    guess, iterations = None, 0
+    while True:
+        history["f"].append(value)
+        history["gradient_norm"].append(n)
+        if callback is not None:
+            callback(iterations, unpack(x), value, n)
+        if n <= tol:
+            reason = f"the gradient norm {n:.3g} is within tol = {tol:.3g}"
+            break
+        if not (math.isfinite(value) and math.isfinite(n)):
+            reason = f"not finite any more: f = {value}, gradient norm {n}"
+            break
+        if iterations == max_iterations:
+            reason = f"{max_iterations} iterations are used up; the gradient norm is {n:.3g}, tol = {tol:.3g}"
+            break
+        d = -g / n
+        try:
+            alpha = float(search(value_at, gradient_at, x, d, value, g, guess))
+        except LineSearchError as error:
+            reason = f"the line search failed: {error}"
+            break
+        if not 0 < alpha < math.inf:
+            raise ConfigError(f"steepest_descent: expected a step above 0 from {search!r}, got {alpha}.")
+        x = x + alpha * d
+        value, g = value_at(x), gradient_at(x)
+        n = float(np.linalg.norm(g))
+        history["alpha"].append(alpha)
+        guess, iterations = 2 * alpha, iterations + 1
+    return DescentResult(unpack(x), value, n, iterations, n <= tol, reason, history)
+
+
+def _packing(x0: Any) -> tuple[Callable, Callable]:
+    """Two functions: from one array or a tuple of arrays to one vector, and back."""
+    arrays = x0 if isinstance(x0, tuple) else (x0,)
+    shapes = [np.shape(A) for A in arrays]
+    for A in arrays:
+        if not isinstance(A, np.ndarray) or A.dtype != np.float64:
+            given = A.dtype if isinstance(A, np.ndarray) else type(A).__name__
+            raise DtypeError(
+                f"steepest_descent: expected x0 as an array of float64 or a tuple of them, got {given}. "
+                "Try np.asarray(x0, dtype=np.float64)."
+            )
+
+    def pack(parts: Any, name: str) -> np.ndarray:
+        parts = parts if isinstance(x0, tuple) else (parts,)
+        found = [np.shape(A) for A in parts]
+        if found != shapes:
+            raise ShapeError(f"steepest_descent: expected {name} of the shape of x0, {shapes}, got {found}.")
+        return np.concatenate([np.ravel(A) for A in parts]).astype(np.float64)
+
+    def unpack(vector: np.ndarray) -> Any:
+        ends = np.cumsum([math.prod(shape) for shape in shapes])
+        parts = tuple(p.reshape(shape) for p, shape in zip(np.split(vector, ends[:-1]), shapes, strict=True))
+        return parts if isinstance(x0, tuple) else parts[0]
+
+    return pack, unpack

@@ -1,0 +1,44 @@
+"""The typed errors of the framework. Each message says who, which rule, what was given and what to try."""
+
+from nnmat_kernels.errors import DtypeError, LabelError, ShapeError
+
+__all__ = [
+    "BuildError",
+    "ConfigError",
+    "DataError",
+    "DtypeError",
+    "FileFormatError",
+    "LabelError",
+    "MissingExtraError",
+    "NonFiniteError",
+    "ShapeError",
+    "StateError",
+]
+
+
+class BuildError(RuntimeError):
+    """A model that cannot be put together, or a layer used before it was built."""
+
+
+class StateError(RuntimeError):
+    """A call out of order, such as `backward` before a recorded `forward`."""
+
+
+class ConfigError(ValueError):
+    """An option outside its range or of the wrong kind."""
+
+
+class DataError(ValueError):
+    """Data that cannot be trained on: empty, of unequal lengths, not finite."""
+
+
+class FileFormatError(ValueError):
+    """A file that is not what it should be: truncated, corrupted, of another kind."""
+
+
+class NonFiniteError(ArithmeticError):
+    """A loss, an activation or a gradient became NaN or infinite."""
+
+
+class MissingExtraError(ImportError):
+    """A feature that needs an optional package which is not installed."""

@@ -1,0 +1,151 @@
+"""Models in files: architecture, parameters and buffers in one `.npz`, written atomically, without pickle, checked on load.
+
+The file is a NumPy archive: entry `header` holds JSON as bytes, `parameter/<name>` and `buffer/<name>` hold the arrays.
+A training checkpoint (`nnmat.checkpoint`) is the same file with more entries, so `load` reads the model out of either.
+"""
+
+import json
+import os
+import zipfile
+import zlib
+from collections.abc import Iterable
+from pathlib import Path
+
+import numpy as np
+
+from . import layers as _layers
+from .atomic import atomic_write
+from .errors import BuildError, ConfigError, FileFormatError
+from .layers.base import Layer
+
+FORMAT = "nnmat model"
+VERSION = 1
+
+
+def save(model: Layer, path: str | os.PathLike) -> None:
+    """Write a built model to `path` (`.npz`). An existing file is replaced only by a complete new one.
+
+    Raises BuildError for a model that is not built; OSError if the file cannot be written.
+    """
+    write_archive(path, *model_entries(model))
+
+
+def load(path: str | os.PathLike, layers: Iterable[type[Layer]] = ()) -> Layer:
+    """The model saved in `path`, with its architecture, dtype, parameters and buffers.
+
+    `layers`: your own layer classes that the model uses. Raises FileNotFoundError; FileFormatError for a file that is
+    damaged, of another kind, or whose arrays do not fit its architecture.
+    """
+    header, arrays = read_archive(path)
+    classes = {c.__name__: c for c in layers}
+    try:
+        model = layer_from_config(header["architecture"], classes)
+        model.build(_as_tuple(header["input_shape"]), dtype=np.dtype(header["dtype"]))
+        for p in model.parameters():
+            settings = header["parameters"][p.name]
+            if p.trainable != settings["trainable"]:
+                p.trainable = settings["trainable"]
+            if p.decay != settings["decay"]:
+                p.decay = settings["decay"]
+    except FileFormatError as error:
+        raise FileFormatError(f"load: {path}: {error}") from None
+    except (KeyError, TypeError, ValueError, BuildError) as error:
+        raise FileFormatError(f"load: {path}: the architecture in its header cannot be built ({error}).") from None
+    restore_model(path, model, arrays)
+    return model
+
+
+def model_entries(model: Layer) -> tuple[dict, dict[str, np.ndarray]]:
+    """The header and the arrays that describe a built model."""
+    if not model.built:
+        raise BuildError(f"save: {model.kind} is not built yet, so it has no parameters. Give input_shape.")
+    header = {
+        "format": FORMAT,
+        "version": VERSION,
+        "architecture": layer_to_config(model),
+        "input_shape": model.input_shape,
+        "dtype": str(model.dtype),
+        "parameters": {p.name: {"trainable": p.trainable, "decay": p.decay} for p in model.parameters()},
+    }
+    arrays = {f"parameter/{p.name}": p.value for p in model.parameters()}
+    arrays |= {f"buffer/{name}": A for name, A in model.buffers().items()}
+    return header, arrays
+
+
+def restore_model(path, model: Layer, arrays: dict[str, np.ndarray]) -> None:
+    """Copy parameters and buffers from the arrays of an archive into a built model; all are checked before any is."""
+    targets = {f"parameter/{p.name}": p.value for p in model.parameters()}
+    targets |= {f"buffer/{name}": A for name, A in model.buffers().items()}
+    stored = {name for name in arrays if name.startswith(("parameter/", "buffer/"))}
+    if stored != set(targets):
+        odd = sorted(stored ^ set(targets))
+        raise FileFormatError(f"load: {path}: its arrays do not fit the model; differing entries: {', '.join(odd)}.")
+    for name, target in targets.items():
+        if arrays[name].shape != target.shape or arrays[name].dtype != target.dtype:
+            raise FileFormatError(
+                f"load: {path}: entry {name!r} is {arrays[name].dtype} {arrays[name].shape}, "
+                f"the model needs {target.dtype} {target.shape}."
+            )
+    for name, target in targets.items():
+        target[...] = arrays[name]
+
+
+def layer_to_config(layer: Layer) -> dict:
+    """A layer as a JSON-able dict: its class and its constructor's arguments."""
+    return {"type": layer.kind, **layer.config()}
+
+
+def layer_from_config(config: dict, classes: dict[str, type[Layer]]) -> Layer:
+    """The layer that `layer_to_config` described. Arguments that are layers themselves (or lists of them) are made too."""
+    kind = config["type"]
+    known = {name: getattr(_layers, name) for name in _layers.__all__ if isinstance(getattr(_layers, name), type)}
+    known = {name: c for name, c in known.items() if c is not Layer} | classes
+    if kind not in known:
+        raise FileFormatError(f"it uses a layer class {kind!r} that is not known. Pass it: load(path, layers=[{kind}]).")
+
+    def argument(value):
+        if isinstance(value, dict) and "type" in value:
+            return layer_from_config(value, classes)
+        if isinstance(value, list) and value and all(isinstance(v, dict) and "type" in v for v in value):
+            return [layer_from_config(v, classes) for v in value]
+        return tuple(value) if isinstance(value, list) else value
+
+    return known[kind](**{name: argument(value) for name, value in config.items() if name != "type"})
+
+
+def write_archive(path: str | os.PathLike, header: dict, arrays: dict[str, np.ndarray]) -> None:
+    """Write an archive to a temporary file beside `path`, then rename it: `path` is never half-written."""
+    path = Path(path)
+    text = np.frombuffer(json.dumps(header).encode(), np.uint8)
+    if path.suffix != ".npz":
+        raise ConfigError(f"save: expected a file name that ends in .npz, got {str(path)!r}. Try {path.name}.npz.")
+    if path.is_dir() or not path.parent.is_dir():
+        raise FileNotFoundError(f"save: the folder {str(path.parent)!r} does not exist (or {path.name!r} is a folder).")
+    with atomic_write(path) as file:
+        np.savez(file, header=text, **arrays)
+
+
+def read_archive(path: str | os.PathLike) -> tuple[dict, dict[str, np.ndarray]]:
+    """The header and all arrays of an archive, every byte checked (zip holds a checksum of each entry)."""
+    path = Path(path)
+    if not path.is_file():
+        raise FileNotFoundError(f"load: there is no file {str(path)!r}.")
+    try:
+        with np.load(path, allow_pickle=False) as archive:
+            arrays = {name: archive[name] for name in archive.files}
+        header = json.loads(arrays.pop("header").tobytes())
+        kind, version = header["format"], header["version"]
+    except (OSError, ValueError, KeyError, TypeError, EOFError, AttributeError, zipfile.BadZipFile, zlib.error) as error:
+        raise FileFormatError(
+            f"load: {path} is not a complete nnmat model file ({type(error).__name__}: {error}). "
+            "Was the copy cut short? Files written by nnmat.save end in .npz."
+        ) from None
+    if kind != FORMAT or version != VERSION:
+        raise FileFormatError(
+            f"load: {path} has format {kind!r} version {version}; this nnmat reads {FORMAT!r} {VERSION}."
+        )
+    return header, arrays
+
+
+def _as_tuple(value):
+    return tuple(map(_as_tuple, value)) if isinstance(value, list) else value

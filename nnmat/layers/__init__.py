@@ -1,0 +1,28 @@
+"""Layers: forward and backward as matrix equations."""
+
+from .activations import LeakyReLU, ReLU, Sigmoid, Tanh
+from .base import Layer, observe
+from .convolution import Conv2d
+from .dropout import Dropout
+from .flatten import Flatten
+from .linear import Linear
+from .pooling import AvgPool2d, MaxPool2d
+from .sequential import Sequential
+from .softmax import Softmax
+
+__all__ = [
+    "AvgPool2d",
+    "Conv2d",
+    "Dropout",
+    "Flatten",
+    "Layer",
+    "LeakyReLU",
+    "Linear",
+    "MaxPool2d",
+    "ReLU",
+    "Sequential",
+    "Sigmoid",
+    "Softmax",
+    "Tanh",
+    "observe",
+]

@@ -1,0 +1,202 @@
+"""The convolution layer, and the three ways to compute it."""
+
+import nnmat_kernels as k
+from nnmat_kernels.geometry import conv_output_size, pair
+
+from .. import initializers
+from ..errors import ConfigError, ShapeError
+from ..parameters import Parameter
+from .base import Layer
+from .linear import named_initializers, positive_int
+
+METHODS = ("auto", "im2col", "khat")
+
+
+class Conv2d(Layer):
+    """Two-dimensional convolution (cross-correlation) of channels-last images.
+
+    Forward, per output channel o over the input channels c of its group
+        Y_o = Σ_c Σ_ab K_oabc R_a X_c C_bᵀ + b_o           equivalently   vec Y = K̂ vec X + (1 ⊗ b)
+    Backward, for the upstream gradient G = ∇_Y L
+        gX_c = Σ_o Σ_ab K_oabc R_aᵀ G_o C_b                  vec gX = K̂ᵀ vec G
+        gK_oabc = Σ_n ⟨G_no, R_a X_nc C_bᵀ⟩                  vec gK = Pᵀ vec(Σ_n g_n x_nᵀ)
+        gb_o = Σ_nij G_nijo
+    with the shift matrices R_a (Ho, H), C_b (Wo, W) that pick the rows and columns which tap (a, b) sees.
+    Shapes: X (B, H, W, Ci), K = `weight` (Co, kh, kw, Ci/groups), b = `bias` (Co,), Y and G (B, Ho, Wo, Co),
+        Ho = ⌊(H + 2p - δ(kh - 1) - 1)/s⌋ + 1; float32 or float64 as built. `kernel_size`, `stride`, `padding`,
+        `dilation`: an int or a pair (rows, columns).
+    Errors: ConfigError (options), ShapeError (channels, a kernel larger than the padded image), DtypeError.
+    Reference: docs/equations.md, section 3.2: LAW-9, TR-6, TR-7.
+
+    `method` chooses how the same numbers are computed: "auto" the fastest kernels; "im2col" the patch matrix U and
+    its transpose, Y = U K_matᵀ, gU = G K_mat, gX = col2im(gU), gK = Gᵀ U (groups = 1); "khat" the explicit matrix K̂
+    (small images only: it has Ho Wo Co x H W Ci entries).
+    """
+
+    def __init__(
+        self,
+        in_channels: int | None,
+        out_channels: int,
+        kernel_size,
+        stride=1,
+        padding=0,
+        dilation=1,
+        groups: int = 1,
+        bias: bool = True,
+        *,
+        method: str = "auto",
+        weight_initializer: str | initializers.Initializer = "glorot_uniform",
+        bias_initializer: str | initializers.Initializer = "zeros",
+    ):
+        super().__init__()
+        self.in_channels = None if in_channels is None else positive_int("Conv2d", "in_channels", in_channels)
+        self.out_channels = positive_int("Conv2d", "out_channels", out_channels)
+        self.kernel_size = option_pair("Conv2d", "kernel_size", kernel_size)
+        self.stride = option_pair("Conv2d", "stride", stride)
+        self.padding = option_pair("Conv2d", "padding", padding, minimum=0)
+        self.dilation = option_pair("Conv2d", "dilation", dilation)
+        self.groups = positive_int("Conv2d", "groups", groups)
+        if method not in METHODS:
+            raise ConfigError(f"Conv2d: unknown method {method!r}. Known: {', '.join(METHODS)}.")
+        if method == "im2col" and self.groups != 1:
+            raise ConfigError('Conv2d: method="im2col" takes groups=1. Use method="auto" for groups.')
+        for name, channels in (("in_channels", self.in_channels), ("out_channels", self.out_channels)):
+            if channels is not None and channels % self.groups:
+                raise ConfigError(f"Conv2d: {name} = {channels} is not a multiple of groups = {self.groups}.")
+        self.method = method
+        self.weight_initializer = initializers.check("Conv2d", weight_initializer)
+        self.bias_initializer = initializers.check("Conv2d", bias_initializer)
+        self.weight = Parameter("weight", decay=True)
+        self.bias = Parameter("bias", decay=False) if bias else None
+        self._geometry = (self.stride, self.padding, self.dilation)
+
+    def output_shape(self, input_shape):
+        if len(input_shape) != 3:
+            raise ShapeError(f"{self.who}: expected images (B, H, W, C), got input of shape (B, *{input_shape}).")
+        H, W, Ci = input_shape
+        if self.in_channels is not None and Ci != self.in_channels:
+            raise ShapeError(
+                f"{self.who}: expected {self.in_channels} input channels, got shape (B, {H}, {W}, {Ci}). "
+                "Images are channels-last: (B, H, W, C)."
+            )
+        if Ci % self.groups:
+            raise ShapeError(f"{self.who}: {Ci} input channels are not a multiple of groups = {self.groups}.")
+        sizes = zip((H, W), self.kernel_size, *self._geometry, strict=True)
+        Ho, Wo = (conv_output_size(*size) for size in sizes)
+        if Ho < 1 or Wo < 1:
+            raise ShapeError(
+                f"{self.who}: a kernel of size {self.kernel_size} and dilation {self.dilation} does not fit into images "
+                f"of {H} x {W} with padding {self.padding}. Use a smaller kernel or more padding."
+            )
+        return (Ho, Wo, self.out_channels)
+
+    def _own_parameters(self):
+        return [self.weight] if self.bias is None else [self.weight, self.bias]
+
+    def _declare(self, input_shape, rng):
+        (kh, kw), Co, Ci = self.kernel_size, self.out_channels, input_shape[2]
+        fan_in, fan_out = kh * kw * Ci // self.groups, kh * kw * Co // self.groups
+        fans = fan_in, fan_out
+        self.weight.declare((Co, kh, kw, Ci // self.groups), initializers.with_fans(self.weight_initializer, *fans))
+        if self.bias is not None:
+            self.bias.declare((Co,), initializers.with_fans(self.bias_initializer, *fans))
+
+    def _forward(self, X, training, record):
+        K, b = self.weight.value, None if self.bias is None else self.bias.value
+        Y = self._array("Y", (len(X), *self._output_shape), reuse=record)
+        if self.method == "auto":
+            k.conv2d(X, K, b, *self._geometry, self.groups, out=Y)
+            recorded = X
+        elif self.method == "im2col":
+            U = k.im2col(X, self.kernel_size, *self._geometry)  # (B Ho Wo, kh kw Ci)
+            k.matmul(U, self._K_mat(K), transpose_b=True, bias=b, out=Y.reshape(-1, Y.shape[3]))  # Y = U K_matᵀ + 1 bᵀ
+            recorded = X, U
+        else:
+            K_hat = self._khat(K)
+            x = X.reshape(len(X), K_hat.shape[1])
+            k.matmul(x, K_hat, transpose_b=True, out=Y.reshape(len(X), K_hat.shape[0]))  # rows: y = x K̂ᵀ
+            if b is not None:
+                Y += b
+            recorded = X, x
+        if record:
+            self._recorded = recorded
+        return Y
+
+    def _backward(self, G, accumulate, parameters, input_gradient):
+        if parameters and self.bias is not None:
+            k.column_sums(G.reshape(-1, G.shape[3]), out=self.bias.grad, accumulate=accumulate)  # gb = Σ_nij G
+        backward = {"auto": self._backward_auto, "im2col": self._backward_im2col, "khat": self._backward_khat}
+        return backward[self.method](G, accumulate, parameters, input_gradient)
+
+    def _backward_auto(self, G, accumulate, parameters, input_gradient):
+        X, K = self._recorded, self.weight.value
+        options = (*self._geometry, self.groups)
+        if parameters:
+            k.conv2d_weight_gradient(X, G, K.shape, *options, out=self.weight.grad, accumulate=accumulate)
+        if not input_gradient:
+            return None
+        gX = self._array("gX", X.shape, reuse=True)
+        return k.conv2d_input_gradient(G, K, X.shape, *options, out=gX)
+
+    def _backward_im2col(self, G, accumulate, parameters, input_gradient):
+        (X, U), K_mat = self._recorded, self._K_mat(self.weight.value)
+        G = G.reshape(-1, G.shape[3])  # (B, Ho, Wo, Co) -> (B Ho Wo, Co)
+        if parameters:
+            gK_mat = self._K_mat(self.weight.grad)
+            k.matmul(G, U, transpose_a=True, out=gK_mat, accumulate=accumulate)  # gK_mat = Gᵀ U
+        if not input_gradient:
+            return None
+        gU = k.matmul(G, K_mat)  # gU = G K_mat
+        return k.col2im(gU, X.shape, self.kernel_size, *self._geometry)  # gx = Sᵀ vec(gU)
+
+    def _backward_khat(self, G, accumulate, parameters, input_gradient):
+        (X, x), K = self._recorded, self.weight.value
+        K_hat = self._khat(K)
+        g = G.reshape(len(G), K_hat.shape[0])
+        if parameters:
+            from ..explicit_convolution import khat_pattern
+
+            gK_hat = k.matmul(g, x, transpose_a=True)  # gK̂ = Σ_n g_n x_nᵀ
+            P = khat_pattern(K.shape, self.input_shape, *self._geometry, self.groups, form="triplets")
+            gK = P.transpose_product(gK_hat.reshape(-1)).reshape(K.shape)  # vec gK = Pᵀ vec gK̂
+            if accumulate:
+                gK += self.weight.grad
+            self.weight.grad[...] = gK
+        if not input_gradient:
+            return None
+        return k.matmul(g, K_hat).reshape(X.shape)  # rows: gx = g K̂
+
+    def _K_mat(self, K):
+        return K.reshape(K.shape[0], -1)  # (Co, kh, kw, Ci) -> (Co, kh kw Ci)
+
+    def _khat(self, K):
+        from ..explicit_convolution import khat
+
+        return khat(K, self.input_shape, *self._geometry, self.groups)
+
+    def flops(self):
+        Ho, Wo, Co = self._output_shape
+        (kh, kw), Ci = self.kernel_size, self.input_shape[2]
+        return 2 * Ho * Wo * Co * kh * kw * Ci // self.groups
+
+    def config(self):
+        return {
+            "in_channels": self.in_channels,
+            "out_channels": self.out_channels,
+            "kernel_size": list(self.kernel_size),
+            "stride": list(self.stride),
+            "padding": list(self.padding),
+            "dilation": list(self.dilation),
+            "groups": self.groups,
+            "bias": self.bias is not None,
+            "method": self.method,
+            **named_initializers(self),
+        }
+
+
+def option_pair(who: str, name: str, value, minimum: int = 1) -> tuple[int, int]:
+    """An int n as (n, n), a pair of ints as it is; ConfigError if not, or below `minimum`."""
+    try:
+        return pair(who, name, value, minimum)
+    except ValueError as error:
+        raise ConfigError(str(error)) from None

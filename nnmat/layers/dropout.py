@@ -1,0 +1,68 @@
+"""Dropout."""
+
+import numpy as np
+
+import nnmat_kernels as k
+
+from ..errors import ConfigError
+from .base import Layer
+
+
+class Dropout(Layer):
+    """In training, sets each element to zero with probability p and scales the rest; in evaluation, the identity.
+
+    Forward, in training, with a random D of zeros (probability p) and ones
+        Y = D ⊙ X / (1 - p)        p = 1: Y = 0
+    Backward, for the upstream gradient G = ∇_Y L, with the same D
+        gX = D ⊙ G / (1 - p)
+    In evaluation Y = X and gX = G.
+    Shapes: X, Y, G, gX (B, ...), of any one shape; float32 or float64 as built. p = `rate` in [0, 1].
+    Errors: ConfigError (rate), ShapeError, DtypeError.
+    Reference: docs/equations.md, section 3.7; N. Srivastava et al., "Dropout: a simple way to prevent neural networks
+        from overfitting", 2014.
+
+    D is a function of a key, drawn at build, and of a counter, which each recorded forward in training moves on by
+    one. Both are a buffer, `stream` = (key, counter), that is saved with the model: so a resumed run draws the masks
+    that an uninterrupted one would have drawn. A forward that is not recorded uses the counter and leaves it.
+    """
+
+    def __init__(self, rate: float = 0.5):
+        super().__init__()
+        if isinstance(rate, bool) or not isinstance(rate, int | float | np.integer | np.floating) or not 0 <= rate <= 1:
+            raise ConfigError(f"Dropout: expected rate as a number in [0, 1], got {rate!r}. Try 0.5.")
+        self.rate = float(rate)
+        self._stream = np.zeros(2, np.uint64)
+
+    def output_shape(self, input_shape):
+        return input_shape
+
+    def _declare(self, input_shape, rng):
+        self._stream[0] = rng.integers(0, 2**64, dtype=np.uint64)
+
+    def _own_buffers(self):
+        return {"stream": self._stream}
+
+    def _forward(self, X, training, record):
+        Y = self._array("Y", X.shape, reuse=record)
+        key, counter = self._stream.tolist()
+        if training:
+            k.dropout(X, self.rate, key, counter, out=Y)  # Y = D ⊙ X / (1 - p)
+        else:
+            Y[...] = X
+        if record:
+            self._recorded = (key, counter) if training else ()
+            self._stream[1] += np.uint64(training)
+        return Y
+
+    def _backward(self, G, accumulate, parameters, input_gradient):
+        if not input_gradient:
+            return None
+        gX = self._array("gX", G.shape, reuse=True)
+        if self._recorded:
+            k.dropout(G, self.rate, *self._recorded, out=gX)  # gX = D ⊙ G / (1 - p)
+        else:
+            gX[...] = G
+        return gX
+
+    def config(self):
+        return {"rate": self.rate}

@@ -1,0 +1,114 @@
+"""The fully connected layer."""
+
+import numpy as np
+import nnmat_kernels as k
+
+from .. import initializers
+from ..errors import ConfigError, ShapeError
+from ..parameters import Parameter
+from .base import Layer
+
+
+class Linear(Layer):
+    """Affine map of the last axis: every output is a weighted sum of all inputs plus a bias.
+
+    Forward
+        H = X Wᵀ + 1 bᵀ
+    Backward, for the upstream gradient G = ∇_H L
+        gW = Gᵀ X        gb = Gᵀ 1        gX = G W
+    Shapes: X (B, N), W = `weight` (M, N), b = `bias` (M,), H and G (B, M); float32 or float64 as built. Inputs with
+        more leading axes, such as (B, T, N), are treated as (B T, N).
+    Errors: ConfigError (sizes), ShapeError (input width), DtypeError.
+    Reference: docs/equations.md, section 3.1: LAW-2 and TR-4b applied to Tr(Gᵀ dH).
+
+    `in_features=None` takes the width of the input at build. Initializers: a name of `nnmat.initializers` or a
+    function (rng, shape, fan_in, fan_out) -> array.
+    """
+
+    def __init__(
+        self,
+        in_features: int | None,
+        out_features: int,
+        bias: bool = True,
+        *,
+        weight_initializer: str | initializers.Initializer = "glorot_uniform",
+        bias_initializer: str | initializers.Initializer = "zeros",
+    ):
+        super().__init__()
+        self.in_features = None if in_features is None else positive_int("Linear", "in_features", in_features)
+        self.out_features = positive_int("Linear", "out_features", out_features)
+        self.weight_initializer = initializers.check("Linear", weight_initializer)
+        self.bias_initializer = initializers.check("Linear", bias_initializer)
+        self.weight = Parameter("weight", decay=True)
+        self.bias = Parameter("bias", decay=False) if bias else None
+
+    def output_shape(self, input_shape):
+        if not input_shape or (self.in_features is None and len(input_shape) > 1):
+            raise ShapeError(
+                f"{self.who}: expected input of shape (B, N), got (B{', '.join(['', *map(str, input_shape)])}). "
+                "Put Flatten() before it, or give in_features."
+            )
+        if self.in_features is not None and input_shape[-1] != self.in_features:
+            hint = " Put Flatten() before it." if int(np.prod(input_shape)) == self.in_features else ""
+            raise ShapeError(
+                f"{self.who}: expected inputs of width {self.in_features}, got shape "
+                f"(B, {', '.join(map(str, input_shape))}).{hint or ' Give in_features=None to infer it.'}"
+            )
+        return (*input_shape[:-1], self.out_features)
+
+    def _own_parameters(self):
+        return [self.weight] if self.bias is None else [self.weight, self.bias]
+
+    def _declare(self, input_shape, rng):
+        N, M = input_shape[-1], self.out_features
+        self.weight.declare((M, N), initializers.with_fans(self.weight_initializer, N, M))
+        if self.bias is not None:
+            self.bias.declare((M,), initializers.with_fans(self.bias_initializer, N, M))
+
+    def _forward(self, X, training, record):
+        W, b = self.weight.value, None if self.bias is None else self.bias.value
+        H = self._array("H", (*X.shape[:-1], W.shape[0]), reuse=record)
+        k.matmul(_rows(X), W, transpose_b=True, bias=b, out=_rows(H))  # H = X Wᵀ + 1 bᵀ
+        if record:
+            self._recorded = X
+        return H
+
+    def _backward(self, G, accumulate, parameters, input_gradient):
+        X, W = self._recorded, self.weight.value
+        if parameters:
+            k.matmul(_rows(G), _rows(X), transpose_a=True, out=self.weight.grad, accumulate=accumulate)  # gW = Gᵀ X
+            if self.bias is not None:
+                k.column_sums(_rows(G), out=self.bias.grad, accumulate=accumulate)  # gb = Gᵀ 1
+        if not input_gradient:
+            return None
+        gX = self._array("gX", X.shape, reuse=True)
+        k.matmul(_rows(G), W, out=_rows(gX))  # gX = G W
+        return gX
+
+    def flops(self):
+        return 2 * int(np.prod(self.input_shape)) * self.out_features
+
+    def config(self):
+        return {
+            "in_features": self.in_features,
+            "out_features": self.out_features,
+            "bias": self.bias is not None,
+            **named_initializers(self),
+        }
+
+
+def _rows(X):
+    return X if X.ndim == 2 else X.reshape(-1, X.shape[-1])  # (B, ..., N) -> (B ..., N)
+
+
+def named_initializers(layer) -> dict:
+    """The layer's initializers that have a name (a function cannot be saved; a loaded model does not need it)."""
+    chosen = {"weight_initializer": layer.weight_initializer, "bias_initializer": layer.bias_initializer}
+    return {key: name for key, name in chosen.items() if isinstance(name, str)}
+
+
+def positive_int(who: str, name: str, value) -> int:
+    """`value` as an int >= 1, else a ConfigError."""
+    if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < 1:
+        raise ConfigError(f"{who}: expected {name} as a positive integer, got {value!r}.")
+    return int(value)

@@ -1,0 +1,122 @@
+"""Pooling layers: each output sees one window of one channel."""
+
+import numpy as np
+
+import nnmat_kernels as k
+from nnmat_kernels.pooling import window_geometry
+
+from ..errors import ConfigError, ShapeError
+from .base import Layer
+from .convolution import option_pair
+
+
+class MaxPool2d(Layer):
+    """The largest element of every window of every channel.
+
+    Forward, for one channel x = vec of the image, with P(x) that has one 1 in each row, at the first maximum
+        y = P(x) x        Y_bijc = max over (h, w) in window (i, j) of X_bhwc
+    Backward, for the upstream gradient G = ∇_Y L (P is locally constant)
+        gx = Pᵀ g        where windows overlap, gradients add up
+    Shapes: X (B, H, W, C), Y and G (B, Ho, Wo, C), Ho = ⌊(H + 2p - k)/s⌋ + 1; float32 or float64 as built.
+        `kernel_size`, `stride` (None: the kernel size), `padding` (with -inf): an int or a pair (rows, columns).
+    Errors: ConfigError (options), ShapeError (no image, a window larger than the padded image), DtypeError.
+    Reference: docs/equations.md, section 3.3.
+    """
+
+    def __init__(self, kernel_size, stride=None, padding=0):
+        super().__init__()
+        self.kernel_size, self.stride, self.padding = _options("MaxPool2d", kernel_size, stride, padding)
+
+    def output_shape(self, input_shape):
+        return _pooled_shape(self, input_shape)
+
+    def _declare(self, input_shape, rng):
+        self._output_shape = self.output_shape(input_shape)
+
+    def _forward(self, X, training, record):
+        shape = (len(X), *self._output_shape)
+        Y = self._array("Y", shape, reuse=record)
+        indices = self._array("indices", shape, reuse=record, dtype=np.int32)
+        k.max_pool2d(X, self.kernel_size, self.stride, self.padding, out=Y, indices=indices)  # y = P(x) x
+        if record:
+            self._recorded = indices, X.shape
+        return Y
+
+    def _backward(self, G, accumulate, parameters, input_gradient):
+        if not input_gradient:
+            return None
+        indices, shape = self._recorded
+        return k.max_pool2d_backward(G, indices, shape, out=self._array("gX", shape, reuse=True))  # gx = Pᵀ g
+
+    def config(self):
+        return {"kernel_size": list(self.kernel_size), "stride": list(self.stride), "padding": list(self.padding)}
+
+
+class AvgPool2d(Layer):
+    """The mean of every window of every channel.
+
+    Forward, for one channel x = vec of the image
+        y = P x        P = (1/kh Σ_a R_a) ⊗ (1/kw Σ_b C_b)
+        with `count_padding=False` every row of P sums to 1 (the zeros of the padding are not counted)
+    Backward, for the upstream gradient G = ∇_Y L
+        gx = Pᵀ g
+    Shapes: X (B, H, W, C), Y and G (B, Ho, Wo, C), Ho = ⌊(H + 2p - k)/s⌋ + 1; float32 or float64 as built.
+        `kernel_size`, `stride` (None: the kernel size), `padding`: an int or a pair (rows, columns).
+    Errors: ConfigError (options), ShapeError (no image, a window larger than the padded image), DtypeError.
+    Reference: docs/equations.md, section 3.3.
+    """
+
+    def __init__(self, kernel_size, stride=None, padding=0, count_padding: bool = True):
+        super().__init__()
+        self.kernel_size, self.stride, self.padding = _options("AvgPool2d", kernel_size, stride, padding)
+        if not isinstance(count_padding, bool):
+            raise ConfigError(f"AvgPool2d: expected count_padding as True or False, got {count_padding!r}.")
+        self.count_padding = count_padding
+        self._window = (self.kernel_size, self.stride, self.padding, self.count_padding)
+
+    def output_shape(self, input_shape):
+        return _pooled_shape(self, input_shape)
+
+    def _declare(self, input_shape, rng):
+        self._output_shape = self.output_shape(input_shape)
+
+    def _forward(self, X, training, record):
+        Y = self._array("Y", (len(X), *self._output_shape), reuse=record)
+        if record:
+            self._recorded = X.shape
+        return k.avg_pool2d(X, *self._window, out=Y)  # y = P x
+
+    def _backward(self, G, accumulate, parameters, input_gradient):
+        if not input_gradient:
+            return None
+        shape = self._recorded
+        return k.avg_pool2d_backward(G, shape, *self._window, out=self._array("gX", shape, reuse=True))  # gx = Pᵀ g
+
+    def config(self):
+        return {
+            "kernel_size": list(self.kernel_size),
+            "stride": list(self.stride),
+            "padding": list(self.padding),
+            "count_padding": self.count_padding,
+        }
+
+
+def _options(who, kernel_size, stride, padding):
+    kernel_size = option_pair(who, "kernel_size", kernel_size)
+    stride = kernel_size if stride is None else option_pair(who, "stride", stride)
+    padding = option_pair(who, "padding", padding, minimum=0)
+    if padding[0] >= kernel_size[0] or padding[1] >= kernel_size[1]:
+        raise ConfigError(
+            f"{who}: expected padding smaller than the kernel, or windows would lie outside the image, got padding "
+            f"{padding} and kernel_size {kernel_size}. Try padding={min(kernel_size) // 2}."
+        )
+    return kernel_size, stride, padding
+
+
+def _pooled_shape(layer, input_shape):
+    if len(input_shape) != 3:
+        given = ", ".join(["B", *map(str, input_shape)])
+        raise ShapeError(f"{layer.who}: expected images (B, H, W, C), got input of shape ({given}).")
+    H, W, C = input_shape
+    plane = window_geometry(layer.who, (H, W), layer.kernel_size, layer.stride, layer.padding)[3]
+    return (*plane, C)

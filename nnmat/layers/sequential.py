@@ -1,0 +1,116 @@
+"""The chain of layers."""
+
+import numpy as np
+
+from ..errors import BuildError, ConfigError, ShapeError
+from .base import Layer, check_shape
+
+
+class Sequential(Layer):
+    """Layers one after the other; itself a layer.
+
+    Forward
+        Z_0 = X,   Z_i = layer_i(Z_{i-1}),   Y = Z_n
+    Backward: the chain rule, from the last layer to the first
+        G_n = G,   G_{i-1} = layer_i.backward(G_i),   gX = G_0
+    Shapes: those of the layers, checked against each other at build. With `input_shape` (of one sample) the model is
+        built at once: parameters in `dtype` (float32 or float64), drawn from `seed`; without, a bigger model or
+        `build` does it.
+    Errors: ConfigError (no layers, or not layers), ShapeError (naming the layer that does not fit), BuildError.
+    Reference: docs/equations.md, section 3.8: MOT-1.
+    """
+
+    def __init__(self, layers: list[Layer], input_shape=None, seed: int = 0, dtype=np.float32):
+        super().__init__()
+        layers = list(layers)
+        if not layers:
+            raise ConfigError("Sequential: expected at least one layer, got none.")
+        for i, layer in enumerate(layers):
+            if not isinstance(layer, Layer):
+                raise ConfigError(
+                    f"Sequential: expected layers, got {layer!r} at place {i}."
+                    f"{f' Did you forget the parentheses: {layer.__name__}()?' if isinstance(layer, type) else ''}"
+                )
+        self.layers = layers
+        if input_shape is not None:
+            self.build(input_shape, rng=np.random.default_rng(seed), dtype=dtype)
+
+    def _parts(self):
+        return self.layers
+
+    def _children(self, input_shape):
+        return [(str(i), layer, shape) for i, (layer, shape) in enumerate(zip(self.layers, self._shapes(input_shape)))]
+
+    def _shapes(self, input_shape) -> list:
+        """The shape before the first layer, between the layers, and after the last."""
+        shapes = [input_shape]
+        for i, layer in enumerate(self.layers):
+            try:
+                shapes.append(layer.output_shape(shapes[-1]))
+            except ShapeError as error:
+                if layer.built:
+                    raise
+                raise ShapeError(f"{self.who}, layer {i}: {error}") from None
+        return shapes
+
+    def output_shape(self, input_shape):
+        return self._shapes(input_shape)[-1]
+
+    def _declare(self, input_shape, rng):
+        # The first layer that has parameters: with input_gradient=False nothing before it has to run backward.
+        has_parameters = [any(leaf._own_parameters() for leaf in layer.leaves()) for layer in self.layers]
+        self._first = has_parameters.index(True) if any(has_parameters) else len(self.layers)
+
+    def _forward(self, X, training, record):
+        Z = X
+        for layer in self.layers:
+            Z = layer._run_forward(Z, training, record)
+        if record:
+            self._recorded = True
+        return Z
+
+    def _backward(self, G, accumulate, parameters, input_gradient):
+        first = 0 if input_gradient else self._first if parameters else len(self.layers)
+        for i in range(len(self.layers) - 1, first - 1, -1):
+            G = self.layers[i]._run_backward(G, accumulate, parameters, input_gradient or i > first)
+        return G if input_gradient else None
+
+    def __len__(self) -> int:
+        return len(self.layers)
+
+    def __iter__(self):
+        return iter(self.layers)
+
+    def __getitem__(self, i) -> Layer:
+        return self.layers[i]
+
+    def summary(self) -> str:
+        """A table of the layers: name, output shape, number of parameters, floating-point operations forward."""
+        if not self.built:
+            raise BuildError("Sequential: it is not built yet, so it has no shapes. Give input_shape.")
+        rows = [("layer", "output shape", "parameters", "flops forward")]
+        rows.append(("input", _batch(self.input_shape), "", ""))
+        shapes = self._shapes(self.input_shape)[1:]
+        for i, (layer, shape) in enumerate(zip(self.layers, shapes, strict=True)):
+            size = sum(p.size for p in layer.parameters())
+            rows.append((f"{i} {layer.kind}", _batch(shape), f"{size:,}", f"{layer.flops():,}"))
+        total = sum(p.size for p in self.parameters())
+        rows.append(("total", _batch(self._output_shape), f"{total:,}", f"{self.flops():,}"))
+        widths = [max(len(row[c]) for row in rows) for c in range(4)]
+        lines = [
+            f"{r[0]:<{widths[0]}}  {r[1]:<{widths[1]}}  {r[2]:>{widths[2]}}  {r[3]:>{widths[3]}}".rstrip() for r in rows
+        ]
+        rule = "-" * max(map(len, lines))
+        return "\n".join([lines[0], rule, *lines[1:-1], rule, lines[-1]])
+
+    def config(self):
+        from ..files import layer_to_config
+
+        return {"layers": [layer_to_config(layer) for layer in self.layers]}
+
+    def __repr__(self) -> str:
+        return f"Sequential([{', '.join(map(repr, self.layers))}])"
+
+
+def _batch(shape) -> str:
+    return f"(B, {', '.join(map(str, shape))})"

@@ -1,0 +1,29 @@
+"""The squared error."""
+
+import numpy as np
+from nnmat_kernels.elementwise_losses import weighted_mean_squared_error
+from nnmat_kernels.targets import as_array_of_targets, as_targets
+
+from .base import Loss, output_rows
+
+
+class MeanSquaredError(Loss):
+    """Mean of the squared differences over all entries.
+
+    Forward
+        value = (1/D) Σ_b s_b (1/M) ‖h_b - y_b‖²        D = Σ_b s_b        (without weights ‖H - Y‖²/(B M))
+    Backward
+        G_b = 2 s_b/(D M) (h_b - y_b)
+    Shapes: H (..., M) float32 or float64; y of H's shape (or without the last axis if M = 1); s = `sample_weight` of
+        shape (...); G as H.
+    Errors: LabelError (a target that is NaN or infinite), ShapeError, DtypeError, StateError.
+    Reference: docs/equations.md, sections 4.3 and 2.2 (the source's example EX-2-2: there a sum, without 1/(B M)).
+    """
+
+    def _evaluate(self, H, y, sample_weight):
+        return weighted_mean_squared_error(H, y, sample_weight=sample_weight, who="MeanSquaredError")
+
+    def check_targets(self, y, output_shape):
+        who = "MeanSquaredError"
+        y = as_array_of_targets(who, y)
+        as_targets(who, y, output_rows(who, y, output_shape), np.dtype(np.float64))

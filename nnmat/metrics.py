@@ -1,0 +1,114 @@
+"""Metrics: what a person wants to know of outputs H (..., M), beside the loss. Each is a mean over the rows."""
+
+import re
+from collections.abc import Callable
+
+import numpy as np
+
+from .checks import count
+from .errors import ConfigError, DtypeError, LabelError, ShapeError
+
+Metric = Callable[[np.ndarray, np.ndarray], float]
+
+
+def accuracy(H: np.ndarray, y: np.ndarray, ignore_index: int | None = None) -> float:
+    """The share of rows whose largest output stands at the label (the first of equal ones; rows with NaN are wrong).
+
+    y: integer labels of H's shape without the last axis, or one-hot or soft float targets of H's shape (their largest
+    entry is the label). Rows with the label `ignore_index` do not count; without any row the accuracy is 0.0.
+    """
+    H, labels = _rows("accuracy", H, y, ignore_index)
+    right = (H.argmax(axis=1) == labels) & ~np.isnan(H).any(axis=1)
+    return float(right.mean()) if len(right) else 0.0
+
+
+def top_k_accuracy(H: np.ndarray, y: np.ndarray, k: int, ignore_index: int | None = None) -> float:
+    """The share of rows whose label is among the k largest outputs (of equal ones, those of smaller index first)."""
+    k = count("top_k_accuracy", "k", k)
+    H, labels = _rows(f"top_{k}", H, y, ignore_index)
+    own = np.take_along_axis(H, labels[:, None], axis=1)
+    before = np.arange(H.shape[1]) < labels[:, None]
+    rank = ((own < H) | ((own == H) & before)).sum(axis=1)
+    right = (rank < k) & ~np.isnan(H).any(axis=1)
+    return float(right.mean()) if len(right) else 0.0
+
+
+def top_k(k: int) -> Metric:
+    """The metric `top_k_accuracy` for this k, as a function of (H, y), for the Trainer."""
+    k = count("top_k", "k", k)
+
+    def metric(H: np.ndarray, y: np.ndarray) -> float:
+        return top_k_accuracy(H, y, k)
+
+    metric.__name__ = f"top_{k}"
+    return metric
+
+
+def binary_accuracy(H: np.ndarray, y: np.ndarray) -> float:
+    """The share of entries where the logit's sign tells the target: h > 0 where y > 1/2, else h <= 0.
+
+    y: of H's shape, or without the last axis if that has length 1.
+    """
+    if not isinstance(H, np.ndarray) or not isinstance(y, np.ndarray):
+        raise DtypeError("binary_accuracy: expected H and y to be NumPy arrays. Try np.asarray.")
+    if y.shape != H.shape and not (H.ndim > 0 and H.shape[-1] == 1 and y.shape == H.shape[:-1]):
+        raise ShapeError(
+            f"binary_accuracy: expected y of the shape of H, {H.shape}, got {y.shape}. For class labels use accuracy."
+        )
+    right = ((H > 0) == (y.reshape(H.shape) > 0.5)) & ~np.isnan(H)
+    return float(right.mean()) if right.size else 0.0
+
+
+def confusion_matrix(H: np.ndarray, y: np.ndarray, ignore_index: int | None = None) -> np.ndarray:
+    """Counts (M, M): entry (i, j) is the number of rows of label i whose largest output is j. Its sum is the rows."""
+    H, labels = _rows("confusion_matrix", H, y, ignore_index)
+    M = H.shape[1]
+    return np.bincount(labels * M + H.argmax(axis=1), minlength=M * M).reshape(M, M)
+
+
+METRICS: dict[str, Metric] = {"accuracy": accuracy, "binary_accuracy": binary_accuracy}
+
+
+def resolve(metric: str | Metric) -> tuple[str, Metric]:
+    """The name and the function of a metric that is given by either; `top_5` and the like are names too."""
+    if isinstance(metric, str):
+        if metric in METRICS:
+            return metric, METRICS[metric]
+        if found := re.fullmatch(r"top_([1-9]\d*)", metric):
+            return metric, top_k(int(found[1]))
+    elif callable(metric):
+        return getattr(metric, "__name__", type(metric).__name__), metric
+    known = ", ".join(repr(name) for name in [*METRICS, "top_5"])
+    raise ConfigError(
+        f"metrics: expected one of {known} (or top_ with another number), or a function metric(H, y) -> float, "
+        f"got {metric!r}."
+    )
+
+
+def _rows(who: str, H, y, ignore_index: int | None) -> tuple[np.ndarray, np.ndarray]:
+    """H as rows and one label for each, without the ignored ones."""
+    if not isinstance(H, np.ndarray) or not isinstance(y, np.ndarray):
+        raise DtypeError(f"{who}: expected H and y to be NumPy arrays. Try np.asarray.")
+    if H.ndim < 2 or H.shape[-1] == 0:
+        raise ShapeError(f"{who}: expected H of shape (..., M) with M >= 1, got {H.shape}. A single row is H[None, :].")
+    M = H.shape[-1]
+    if y.dtype.kind == "f" and y.shape == H.shape:
+        y = y.argmax(axis=-1)
+    elif y.shape != H.shape[:-1]:
+        raise ShapeError(
+            f"{who}: expected labels y of shape {H.shape[:-1]}, or float targets of shape {H.shape}, got {y.shape}."
+            " One label per row of H."
+        )
+    if y.dtype.kind not in "iu":
+        raise DtypeError(f"{who}: expected labels y of an integer dtype, got {y.dtype}. Try y.astype(np.int64).")
+    H, labels = H.reshape(-1, M), y.reshape(-1).astype(np.int64, copy=False)
+    if ignore_index is not None:
+        valid = labels != ignore_index
+        H, labels = H[valid], labels[valid]
+    if labels.size and not 0 <= labels.min() <= labels.max() < M:
+        row = int(np.argmax((labels < 0) | (labels >= M)))
+        raise LabelError(
+            f"{who}: expected labels from 0 to {M - 1}, got {labels[row]} in row {row}. Labels count from 0; "
+            "rows to be left out: functools.partial(accuracy, ignore_index=...)."
+        )
+    return H, labels

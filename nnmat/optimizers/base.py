@@ -1,0 +1,178 @@
+"""The contract of an optimizer, and what all of them share: schedules, weight decay by kind, clipping, state."""
+
+import abc
+import math
+from collections.abc import Callable
+from typing import NamedTuple
+
+import numpy as np
+
+from nnmat_kernels.reductions import sum_of_squares
+
+from ..checks import number
+from ..errors import ConfigError, DtypeError, ShapeError
+from ..schedules import as_schedule, schedule_config
+
+
+class Stretch(NamedTuple):
+    """Neighbouring trainable parameters of equal settings: one kernel call."""
+
+    part: slice
+    weight_decay: float
+
+
+class Optimizer(abc.ABC):
+    """Updates a model's flat parameter vector from its flat gradient vector.
+
+    `lr`: a number or a schedule (a function of the step number, counted from 0). `weight_decay`: a number λ for the
+    parameters declared with decay (weights, not biases), or a dict by kind, the last part of the parameter's name:
+    `{"weight": 1e-4, "bias": 0}`. `clip_norm`: the largest allowed norm c of the whole gradient, which is scaled by
+    min(1, c/(n + 1e-6)), n² = Σ g² over the trainable parameters. Scalars are computed in float64 and rounded once.
+
+    Parameters that are not trainable keep their values and their state. A concrete optimizer implements `_update`.
+    """
+
+    def __init__(self, model, lr, weight_decay: float | dict[str, float], clip_norm: float | None, vectors: list[str]):
+        who = type(self).__name__
+        self.model = model
+        self.schedule: Callable[[int], float] = as_schedule(who, lr)
+        self.weight_decay = self._check_decay(weight_decay)
+        self.clip_norm = (
+            None if clip_norm is None else number(who, "clip_norm", clip_norm, 0.0, hint="Try 1.0 or None.")
+        )
+        self.steps = 0  # done so far
+        self._vectors = {name: np.zeros_like(model.flat_parameters) for name in vectors}
+        self._stretches: list[Stretch] = []
+        self._version: int | None = None
+
+    @abc.abstractmethod
+    def _update(self, part: slice, lr: float, weight_decay: float, scale: float) -> None:
+        """Update one stretch of the flat vectors; `scale` multiplies the gradient, `self.steps` counts this step."""
+
+    @abc.abstractmethod
+    def _settings(self) -> dict:
+        """The constructor's arguments beside lr, weight_decay and clip_norm."""
+
+    @property
+    def lr(self) -> float:
+        """The learning rate of the coming step; assigning a number or a schedule replaces the schedule."""
+        value = float(self.schedule(self.steps))
+        if not math.isfinite(value) or value < 0.0:
+            raise ConfigError(
+                f"{type(self).__name__}: expected a finite learning rate >= 0, the schedule gave {value} "
+                f"for step {self.steps}."
+            )
+        return value
+
+    @lr.setter
+    def lr(self, value) -> None:
+        self.schedule = as_schedule(type(self).__name__, value)
+
+    def gradient_norm(self) -> float:
+        """The norm of the gradient over all trainable parameters, summed in float64 in a fixed order."""
+        g = self.model.flat_gradients
+        return math.sqrt(sum(sum_of_squares(g[part]) for part in self._trainable()))
+
+    def step(self, gradient_norm: float | None = None) -> None:
+        """One update from the present gradients; pass `gradient_norm` if it is known, to save a pass over them."""
+        lr = self.lr
+        scale = 1.0
+        if self.clip_norm is not None:
+            norm = self.gradient_norm() if gradient_norm is None else gradient_norm
+            ratio = self.clip_norm / (norm + 1e-6)
+            scale = 1.0 if ratio >= 1.0 else ratio  # a NaN norm stays NaN
+        self.steps += 1
+        for part, weight_decay in self.stretches():
+            self._update(part, lr, weight_decay, scale)
+
+    def stretches(self) -> list[Stretch]:
+        """The parts of the flat vectors that are updated, each with its weight decay; neighbours are merged."""
+        if self._version != self.model.parameters_version:
+            self._stretches = []
+            for segment in self.model.parameter_segments():
+                if not segment.trainable:
+                    continue
+                part, decay = segment.slice, self._decay_of(segment)
+                last = self._stretches[-1] if self._stretches else None
+                if last and last.part.stop == part.start and last.weight_decay == decay:
+                    part = slice(self._stretches.pop().part.start, part.stop)
+                self._stretches.append(Stretch(part, decay))
+            self._version = self.model.parameters_version
+        return self._stretches
+
+    def _trainable(self) -> list[slice]:
+        """The trainable parts, merged whatever their weight decay, so that the norm does not depend on that."""
+        parts: list[slice] = []
+        for part, _ in self.stretches():
+            if parts and parts[-1].stop == part.start:
+                part = slice(parts.pop().start, part.stop)
+            parts.append(part)
+        return parts
+
+    def _decay_of(self, segment) -> float:
+        if isinstance(self.weight_decay, dict):
+            return self.weight_decay.get(_kind(segment), 0.0)
+        return self.weight_decay if segment.decay else 0.0
+
+    def _check_decay(self, weight_decay) -> float | dict[str, float]:
+        who, hint = type(self).__name__, "Common values are between 0 and 0.1."
+        if not isinstance(weight_decay, dict):
+            return number(who, "weight_decay", weight_decay, 0.0, hint=hint)
+        kinds = sorted({_kind(segment) for segment in self.model.parameter_segments()})
+        for kind in weight_decay:
+            if kind not in kinds:
+                raise ConfigError(
+                    f"{who}: expected the keys of weight_decay among the model's kinds of parameters "
+                    f"({', '.join(kinds)}), got {kind!r}. A kind is the last part of a parameter's name."
+                )
+        return {kind: number(who, f"weight_decay[{kind!r}]", x, 0.0, hint=hint) for kind, x in weight_decay.items()}
+
+    def config(self) -> dict:
+        """The kind and all settings, as JSON-able values."""
+        return {
+            "kind": type(self).__name__,
+            "lr": schedule_config(self.schedule),
+            **self._settings(),
+            "weight_decay": self.weight_decay,
+            "clip_norm": self.clip_norm,
+        }
+
+    def state(self) -> dict[str, np.ndarray | int]:
+        """What a checkpoint keeps: the number of steps done, and copies of the optimizer's vectors."""
+        return {"steps": self.steps, **{name: vector.copy() for name, vector in self._vectors.items()}}
+
+    def load_state(self, state: dict) -> None:
+        """Continue from a `state()` of an optimizer of this kind and settings for a model of this size."""
+        who, expected = type(self).__name__, {"steps", *self._vectors}
+        if set(state) != expected:
+            raise ConfigError(
+                f"{who}: expected a state with {sorted(expected)}, got {sorted(state)}. "
+                "Was it saved by an optimizer of another kind or with other settings?"
+            )
+        steps = np.asarray(state["steps"])
+        if steps.shape != () or steps.dtype.kind not in "iu" or steps < 0:
+            raise ConfigError(f"{who}: expected steps in the state as an integer >= 0, got {state['steps']!r}.")
+        for name, vector in self._vectors.items():
+            loaded = np.asarray(state[name])
+            if loaded.shape != vector.shape:
+                raise ShapeError(
+                    f"{who}: expected {name} in the state of shape {vector.shape}, got {loaded.shape}. "
+                    "Was it saved for another model?"
+                )
+            if loaded.dtype != vector.dtype:
+                raise DtypeError(
+                    f"{who}: expected {name} in the state of dtype {vector.dtype}, got {loaded.dtype}. "
+                    "Build the model with the dtype that it was saved with."
+                )
+        for name, vector in self._vectors.items():
+            vector[...] = state[name]
+        self.steps = int(steps)
+
+    def __repr__(self) -> str:
+        settings = {"lr": self.schedule, **self._settings(), "weight_decay": self.weight_decay}
+        settings["clip_norm"] = self.clip_norm
+        return f"{type(self).__name__}({', '.join(f'{name}={value!r}' for name, value in settings.items())})"
+
+
+def _kind(segment) -> str:
+    return segment.name.rpartition(".")[2]

@@ -1,0 +1,58 @@
+"""RMSProp."""
+
+from nnmat_kernels.updates import rmsprop_update
+
+from ..checks import flag, fraction, number
+from .base import Optimizer
+
+
+class RMSProp(Optimizer):
+    """Steps scaled by a running mean of the squared gradient; optionally centred, with momentum μ, and with L2 λ.
+
+        d = g + λθ        v ← αv + (1 - α)d²
+        θ ← θ - ηd/(√v + ε)
+    With momentum, or centred:
+        a ← αa + (1 - α)d        s = v - a² if centred, else v
+        b ← μb + d/(√s + ε)      θ ← θ - ηb
+
+    η = `lr`, α = `alpha` and μ = `momentum` from 0 to below 1, ε = `eps`, λ = `weight_decay`.
+    Errors: ConfigError. Reference: docs/equations.md, section 5.4; Tieleman and Hinton 2012, Graves 2013 (centred).
+    """
+
+    def __init__(
+        self,
+        model,
+        lr=1e-2,
+        alpha: float = 0.99,
+        eps: float = 1e-8,
+        centered: bool = False,
+        momentum: float = 0.0,
+        weight_decay: float | dict[str, float] = 0.0,
+        clip_norm: float | None = None,
+    ):
+        self.alpha = fraction("RMSProp", "alpha", alpha, "The usual value is 0.99.")
+        self.eps = number("RMSProp", "eps", eps, 0.0, hint="The usual value is 1e-8.")
+        self.centered = flag("RMSProp", "centered", centered)
+        self.momentum = fraction("RMSProp", "momentum", momentum, "Common values are 0 and 0.9.")
+        more = ["mean", "velocity"] if self.centered or self.momentum else []
+        super().__init__(model, lr, weight_decay, clip_norm, ["square", *more])
+
+    def _update(self, part, lr, weight_decay, scale):
+        mean, velocity = self._vectors.get("mean"), self._vectors.get("velocity")
+        rmsprop_update(
+            self.model.flat_parameters[part],
+            self.model.flat_gradients[part],
+            self._vectors["square"][part],
+            None if mean is None else mean[part],
+            None if velocity is None else velocity[part],
+            lr=lr,
+            alpha=self.alpha,
+            eps=self.eps,
+            centered=self.centered,
+            momentum=self.momentum,
+            weight_decay=weight_decay,
+            scale=scale,
+        )
+
+    def _settings(self):
+        return {"alpha": self.alpha, "eps": self.eps, "centered": self.centered, "momentum": self.momentum}

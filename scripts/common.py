@@ -1,0 +1,202 @@
+"""What the training scripts share: options, the run itself, its report, and errors without tracebacks."""
+
+import argparse
+import json
+import signal
+import sys
+import time
+from pathlib import Path
+
+import nnmat
+from nnmat import datasets, schedules
+from nnmat.atomic import atomic_write
+
+ERRORS = (
+    nnmat.BuildError,
+    nnmat.ConfigError,
+    nnmat.DataError,
+    nnmat.DtypeError,
+    nnmat.FileFormatError,
+    nnmat.LabelError,
+    nnmat.MissingExtraError,
+    nnmat.NonFiniteError,
+    nnmat.ShapeError,
+    nnmat.StateError,
+    OSError,
+)
+OPTIMIZERS = {"sgd": nnmat.SGD, "adam": nnmat.Adam, "adamw": nnmat.AdamW, "rmsprop": nnmat.RMSProp}
+
+
+def positive_int(text: str) -> int:
+    """An option that is a whole number >= 1."""
+    value = int(text)
+    if value < 1:
+        raise argparse.ArgumentTypeError(f"expected a whole number >= 1, got {text}")
+    return value
+
+
+def nonnegative_int(text: str) -> int:
+    """An option that is a whole number >= 0."""
+    value = int(text)
+    if value < 0:
+        raise argparse.ArgumentTypeError(f"expected a whole number >= 0, got {text}")
+    return value
+
+
+def positive_float(text: str) -> float:
+    """An option that is a number > 0."""
+    value = float(text)
+    if not 0 < value < float("inf"):
+        raise argparse.ArgumentTypeError(f"expected a number > 0, got {text}")
+    return value
+
+
+def rate(text: str) -> float:
+    """An option that is a number in [0, 1)."""
+    value = float(text)
+    if not 0 <= value < 1:
+        raise argparse.ArgumentTypeError(f"expected a number from 0 up to, but not including, 1, got {text}")
+    return value
+
+
+def output_file(suffix: str):
+    """An option that names a file to write: its folder must exist, now and not after the training."""
+
+    def check(text: str) -> Path:
+        path = Path(text)
+        if path.suffix != suffix:
+            raise argparse.ArgumentTypeError(f"expected a file name that ends in {suffix}, got {text}")
+        if not path.parent.is_dir():
+            raise argparse.ArgumentTypeError(f"the folder {path.parent} does not exist")
+        return path
+
+    return check
+
+
+def input_file(text: str) -> Path:
+    """An option that names a file to read."""
+    path = Path(text)
+    if not path.is_file():
+        raise argparse.ArgumentTypeError(f"there is no file {text}")
+    return path
+
+
+def make_parser(description: str, examples: str, **defaults) -> argparse.ArgumentParser:
+    """A parser with the options that all training scripts have; `defaults` sets epochs, batch_size, lr, optimizer."""
+    parser = argparse.ArgumentParser(
+        description=description, epilog=examples, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    run = parser.add_argument_group("training")
+    run.add_argument("--epochs", type=positive_int, help="passes over the training set (default: %(default)s)")
+    run.add_argument("--batch-size", type=positive_int, help="samples per step (default: %(default)s)")
+    run.add_argument("--lr", type=positive_float, help="learning rate of the first step (default: %(default)s)")
+    run.add_argument("--optimizer", choices=OPTIMIZERS, help="update rule (default: %(default)s)")
+    run.add_argument(
+        "--schedule",
+        choices=("cosine", "constant"),
+        default="cosine",
+        help="learning rate over the run: falling to 0 along a cosine, or constant (default: %(default)s)",
+    )
+    run.add_argument("--weight-decay", type=rate, default=0.0, help="of weights, not biases (default: %(default)s)")
+    run.add_argument("--label-smoothing", type=rate, default=0.0, help="of the targets (default: %(default)s)")
+    run.add_argument("--dropout", type=rate, help="rate before the last layer (default: %(default)s)")
+    run.add_argument("--seed", type=nonnegative_int, default=0, help="of weights, order, dropout (default: %(default)s)")
+    machine = parser.add_argument_group("machine and files")
+    machine.add_argument("--threads", type=positive_int, help="threads (default: all cores); results do not depend on it")
+    machine.add_argument("--limit", type=positive_int, help="train on the first so many samples only, for a quick look")
+    machine.add_argument("--json", type=output_file(".json"), metavar="FILE", help="write the results to FILE")
+    machine.add_argument("--save", type=output_file(".npz"), metavar="FILE", help="write the trained model to FILE")
+    machine.add_argument("--resume", type=input_file, metavar="FILE", help="go on from what Ctrl-C left in FILE")
+    machine.add_argument("--quiet", action="store_true", help="no progress bars")
+    parser.set_defaults(**defaults)
+    return parser
+
+
+def run(parser: argparse.ArgumentParser, args: argparse.Namespace, make_model) -> None:
+    """Train `make_model(args)` on MNIST as the options say, and report."""
+    if args.threads is not None:
+        try:
+            nnmat.set_num_threads(args.threads)
+        except ValueError as error:
+            parser.error(f"argument --threads: {error}")
+    train, test = datasets.mnist()
+    if args.limit is not None:
+        train = train[: args.limit]
+    if args.batch_size > len(train):
+        parser.error(f"argument --batch-size: {args.batch_size} is more than the {len(train)} training samples")
+    model = make_model(args)
+    print(model.summary())
+    steps = args.epochs * -(-len(train) // args.batch_size)
+    lr = schedules.Cosine(args.lr, steps) if args.schedule == "cosine" else args.lr
+    optimizer = OPTIMIZERS[args.optimizer](model, lr=lr, weight_decay=args.weight_decay, **momentum(args))
+    loss = nnmat.SoftmaxCrossEntropy(label_smoothing=args.label_smoothing)
+    trainer = nnmat.Trainer(model, loss, optimizer, metrics=["accuracy"])
+    checkpoint = args.save.with_suffix(".interrupted.npz") if args.save else Path(f"{Path(sys.argv[0]).stem}.interrupted.npz")
+    started = time.perf_counter()
+    history = trainer.fit(
+        train,
+        epochs=args.epochs,
+        batch_size=args.batch_size,
+        validation=test,
+        callbacks=[PrintEpoch()],
+        seed=args.seed,
+        progress=not args.quiet,
+        checkpoint=checkpoint,
+        resume=args.resume,
+    )
+    seconds = time.perf_counter() - started
+    accuracy = history["validation_accuracy"][-1]
+    print(f"Test accuracy after the last epoch: {100 * accuracy:.2f} %   ({seconds:.1f} s)")
+    if args.save:
+        nnmat.save(model, args.save)
+        print(f"Model written to {args.save}. Look at its mistakes: python scripts/evaluate.py {args.save}")
+    if args.json:
+        settings = {k: str(v) if isinstance(v, Path) else v for k, v in vars(args).items() if k not in ("json", "quiet")}
+        result = {
+            "test_accuracy": accuracy,
+            "epochs": len(history["epoch"]),
+            "seconds": seconds,
+            "seconds_per_epoch": sum(history["seconds"]) / len(history["seconds"]),
+            "settings": settings,
+            "history": history,
+        }
+        with atomic_write(args.json) as file:
+            file.write((json.dumps(result, indent=1) + "\n").encode())
+
+
+def momentum(args: argparse.Namespace) -> dict:
+    """The extra settings of the chosen optimizer."""
+    return {"momentum": 0.9, "nesterov": True} if args.optimizer == "sgd" else {}
+
+
+class PrintEpoch(nnmat.Callback):
+    """One line per epoch, so that a log file tells the story too."""
+
+    def on_epoch_end(self, trainer, epoch, figures):
+        print(
+            f"epoch {epoch:2}   loss {figures['loss']:.4f}   accuracy {100 * figures['accuracy']:6.2f} %   "
+            f"test accuracy {100 * figures['validation_accuracy']:6.2f} %   {figures['seconds']:.1f} s",
+            flush=True,
+        )
+
+
+def guarded(main) -> None:
+    """Run `main()`; an error of the user's or of the machine's is one line on stderr, not a traceback."""
+    if hasattr(signal, "SIGPIPE"):
+        signal.signal(signal.SIGPIPE, signal.SIG_DFL)  # `| head` ends the script quietly
+    name = Path(sys.argv[0]).name
+    try:
+        main()
+    except nnmat.TrainingInterrupted as stopped:
+        command = [argument for argument in sys.argv if not argument.startswith("--resume")]
+        if "--resume" in sys.argv:
+            command.remove(sys.argv[sys.argv.index("--resume") + 1])
+        print(f"\n{stopped.args[0].split('; go on')[0]}.", file=sys.stderr)
+        print(f"To go on: python {' '.join(command)} --resume {stopped.checkpoint}", file=sys.stderr)
+        sys.exit(130)
+    except KeyboardInterrupt:
+        print(f"\n{name}: stopped by Ctrl-C.", file=sys.stderr)
+        sys.exit(130)
+    except ERRORS as error:
+        print(f"{name}: error: {error}", file=sys.stderr)
+        sys.exit(1)

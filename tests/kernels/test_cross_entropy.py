@@ -1,0 +1,298 @@
+"""The loss kernels against their float64 twins, finite differences, and formulas that are known to be wrong."""
+
+import itertools
+
+import numpy as np
+import pytest
+from nnmat_kernels import cross_entropy, elementwise_losses
+from nnmat_kernels.config import get_num_threads, max_num_threads, set_num_threads
+from nnmat_kernels.cross_entropy import softmax_cross_entropy, weighted_softmax_cross_entropy
+from nnmat_kernels.elementwise_losses import (
+    mean_squared_error,
+    sigmoid_binary_cross_entropy,
+    weighted_mean_squared_error,
+    weighted_sigmoid_binary_cross_entropy,
+)
+from nnmat_kernels.errors import DtypeError, LabelError, ShapeError
+from nnmat_kernels.reference import cross_entropy as twin
+from nnmat_kernels.reference import elementwise_losses as elementwise_twin
+
+SIZES = [(1, 1), (1, 7), (5, 1), (6, 4), (3, 33), (129, 10), (700, 31), (3, 6000)]
+TOLERANCE = {np.float32: 3e-6, np.float64: 1e-13}
+
+
+def error(A, B):
+    """Distance relative to the larger norm."""
+    A, B = np.asarray(A, np.float64), np.asarray(B, np.float64)
+    scale = max(np.linalg.norm(A), np.linalg.norm(B))
+    return np.linalg.norm(A - B) / scale if scale else 0.0
+
+
+def slope(f, H, C, h=1e-3):
+    """Five-point difference of f at H along C."""
+    return (8 * (f(H + h * C) - f(H - h * C)) - (f(H + 2 * h * C) - f(H - 2 * h * C))) / (12 * h)
+
+
+def differences(f, H):
+    """The gradient of f at H by five-point differences."""
+    G = np.empty_like(H)
+    for i in np.ndindex(H.shape):
+        C = np.zeros_like(H)
+        C[i] = 1.0
+        G[i] = slope(f, H, C)
+    return G
+
+
+def softmax(H):
+    E = np.exp(H - H.max(axis=1, keepdims=True))
+    return E / E.sum(axis=1, keepdims=True)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("size", SIZES)
+def test_value_and_gradient_equal_the_twin_for_all_options(rng, size, dtype):
+    B, M = size
+    H = (3 * rng.normal(size=size)).astype(dtype)
+    labels, targets = rng.integers(0, M, B), rng.uniform(0, 1, size).astype(dtype)
+    options = itertools.product([0.0, 0.1, 1.0], [None, M - 1], [None, rng.uniform(0.5, 2, M)], [None, rng.uniform(0, 2, B)])
+    for smoothing, ignored, w, s in options:
+        for y in (labels, targets):
+            value, G, divisor = weighted_softmax_cross_entropy(H, y, smoothing, ignored, w, s)
+            expected = twin.weighted_softmax_cross_entropy(H, y, smoothing, ignored, w, s)
+            assert isinstance(value, float) and G.dtype == dtype and G.shape == H.shape
+            assert error(value, expected[0]) < TOLERANCE[dtype]
+            # Against the size of the terms p and t that are subtracted: in float32 the difference itself has fewer digits.
+            assert np.linalg.norm(G - expected[1]) < TOLERANCE[dtype] * max(np.linalg.norm(expected[1]), 1 / np.sqrt(B))
+            assert divisor == pytest.approx(expected[2], rel=1e-14)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("size", SIZES)
+def test_elementwise_losses_equal_their_twins(rng, size, dtype):
+    H, Y = (3 * rng.normal(size=size)).astype(dtype), rng.uniform(0, 1, size).astype(dtype)
+    for s in (None, rng.uniform(0, 2, size[0])):
+        for kernel, reference, options in [
+            (sigmoid_binary_cross_entropy, elementwise_twin.sigmoid_binary_cross_entropy, {"positive_weight": 2.5}),
+            (sigmoid_binary_cross_entropy, elementwise_twin.sigmoid_binary_cross_entropy, {}),
+            (mean_squared_error, elementwise_twin.mean_squared_error, {}),
+        ]:
+            value, G = kernel(H, Y, sample_weight=s, **options)
+            expected = reference(H, Y, sample_weight=s, **options)
+            assert isinstance(value, float) and G.dtype == dtype and G.shape == H.shape
+            assert error(value, expected[0]) < TOLERANCE[dtype]
+            assert error(G, expected[1]) < TOLERANCE[dtype]
+
+
+@pytest.mark.parametrize("smoothing", [0.0, 0.15])
+def test_gradients_are_the_slopes_of_the_values(rng, smoothing):
+    H, labels, targets = 2 * rng.normal(size=(6, 5)), rng.integers(0, 5, 6), rng.uniform(0, 2, (6, 5))
+    s, w = rng.uniform(0, 2, 6), rng.uniform(0.5, 2, 5)
+    for y in (labels, targets):
+        options = {"label_smoothing": smoothing, "ignore_index": 2, "class_weight": w, "sample_weight": s}
+        G = softmax_cross_entropy(H, y, **options)[1]
+        assert error(G, differences(lambda H, y=y, o=options: softmax_cross_entropy(H, y, **o)[0], H)) < 1e-9
+    G = sigmoid_binary_cross_entropy(H, targets / 2, 3.0, s)[1]
+    assert error(G, differences(lambda H: sigmoid_binary_cross_entropy(H, targets / 2, 3.0, s)[0], H)) < 1e-9
+    G = mean_squared_error(H, targets, s)[1]
+    assert error(G, differences(lambda H: mean_squared_error(H, targets, s)[0], H)) < 1e-9
+
+
+def test_wrong_formulas_are_told_apart(rng):
+    H, labels, Y = rng.normal(size=(6, 5)), rng.integers(0, 5, 6), rng.uniform(0, 2, (6, 5))
+    P, onehot, eps = softmax(H), np.eye(5)[labels], 0.1
+    # p - y holds only for targets whose sum is 1.
+    G = softmax_cross_entropy(H, Y)[1]
+    assert error(G, (Y.sum(axis=1, keepdims=True) * P - Y) / 6) < 1e-14
+    assert error(G, (P - Y) / 6) > 1e-4
+    # Smoothing spreads eps over all M classes, not over the M - 1 others.
+    G = softmax_cross_entropy(H, labels, label_smoothing=eps)[1]
+    assert error(G, (P - (1 - eps) * onehot - eps / 5) / 6) < 1e-14
+    assert error(G, (P - (1 - eps) * onehot - eps / 4 * (1 - onehot)) / 6) > 1e-4
+    # Class weights divide by the sum of the rows' weights, not by the number of rows.
+    w = rng.uniform(0.5, 2, 5)
+    G = softmax_cross_entropy(H, labels, class_weight=w)[1]
+    assert error(G, w[labels][:, None] * (P - onehot) / w[labels].sum()) < 1e-14
+    assert error(G, w[labels][:, None] * (P - onehot) / 6) > 1e-4
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_large_logits_neither_overflow_nor_cancel(dtype):
+    H = np.array([[1000, 999, 0], [-1000, -1001, -3000]], dtype)
+    value, G = softmax_cross_entropy(H, np.array([0, 1]))
+    small = np.log1p(np.exp(-1.0))
+    assert value == pytest.approx((small + 1 + small) / 2, rel=1e-6)
+    assert np.isfinite(G).all()
+    # log(max(p, 1e-12)) would have the gradient 0 here.
+    assert softmax_cross_entropy(np.array([[0, 50]], dtype), np.array([0]))[1].tolist() == [[-1, 1]]
+    # The label's class is right and sure: a rounded p_1 = 1 would give 0 for both.
+    value, G = softmax_cross_entropy(np.array([[0, 50]], dtype), np.array([1]))
+    assert value == pytest.approx(np.exp(-50.0), rel=1e-6)
+    np.testing.assert_allclose(G, [[np.exp(-50.0), -np.exp(-50.0)]], rtol=1e-6)
+    value, G = softmax_cross_entropy(np.array([[0, 50]], dtype), np.array([[0, 1]], dtype))
+    np.testing.assert_allclose(G, [[np.exp(-50.0), -np.exp(-50.0)]], rtol=1e-6)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_binary_cross_entropy_at_large_logits(dtype):
+    H = np.array([[-800, 800, 40, np.inf, -np.inf]], dtype)
+    value, G = sigmoid_binary_cross_entropy(H, np.array([[1, 0, 0, 1, 0]], dtype))
+    assert value == pytest.approx((800 + 800 + 40) / 5, rel=1e-6)
+    np.testing.assert_allclose(5 * G, [[-1, 1, 1, 0, 0]], rtol=1e-6)
+    value, G = sigmoid_binary_cross_entropy(np.array([[40]], dtype), np.array([[1]], dtype))
+    assert value == pytest.approx(np.exp(-40.0), rel=1e-6)  # 1 - σ(40) is 0 in rounded numbers
+    np.testing.assert_allclose(G, [[-np.exp(-40.0)]], rtol=1e-6)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_a_logit_of_minus_infinity_excludes_its_class(rng, dtype):
+    H = rng.normal(size=(4, 5)).astype(dtype)
+    y = np.array([0, 1, 3, 4])
+    without = softmax_cross_entropy(H[:, [0, 1, 3, 4]].copy(), np.array([0, 1, 2, 3]), label_smoothing=0.1)
+    H[:, 2] = -np.inf
+    for targets in (y, np.eye(5, dtype=dtype)[y]):
+        value, G = softmax_cross_entropy(H, targets, label_smoothing=0.1)
+        assert value == pytest.approx(without[0], rel=1e-6)
+        np.testing.assert_allclose(G[:, [0, 1, 3, 4]], without[1], rtol=1e-5, atol=1e-8)
+        assert (G[:, 2] == 0).all()
+    value, G = softmax_cross_entropy(H, np.array([0, 1, 2, 4]))  # the true class was excluded
+    assert value == np.inf
+    assert np.isfinite(G).all()
+
+
+def test_nan_is_not_hidden_except_in_rows_that_do_not_count(rng):
+    H, y = rng.normal(size=(5, 4)), np.array([0, 1, -7, 3, 2])
+    H[2] = np.nan
+    value, G = softmax_cross_entropy(H, y, ignore_index=-7)
+    assert np.isfinite(value) and np.isfinite(G).all() and (G[2] == 0).all()
+    for place in range(4):
+        H = rng.normal(size=(5, 4))
+        H[2, place] = np.nan
+        for targets in (y % 4, np.eye(4)[y % 4]):
+            value, G = softmax_cross_entropy(H, targets)
+            assert np.isnan(value) and np.isnan(G[2]).all() and np.isfinite(G[[0, 1, 3, 4]]).all()
+        value, G = sigmoid_binary_cross_entropy(H, np.ones((5, 4)))
+        assert np.isnan(value) and np.isnan(G[2, place])
+        value, G = mean_squared_error(H, np.ones((5, 4)))
+        assert np.isnan(value) and np.isnan(G[2, place])
+    assert np.isnan(softmax_cross_entropy(np.full((1, 3), -np.inf), np.array([0]))[0])
+
+
+def test_nothing_that_counts_gives_zero(rng):
+    H = rng.normal(size=(3, 4))
+    for arguments in [
+        (np.full(3, -1), 0.1, -1, None, None),
+        (np.array([0, 1, 2]), 0.0, None, np.array([0.0, 0, 0, 1]), None),
+        (np.array([0, 1, 2]), 0.0, None, None, np.zeros(3)),
+    ]:
+        value, G, divisor = weighted_softmax_cross_entropy(H, *arguments)
+        assert (value, divisor) == (0.0, 0.0) and not G.any() and G.shape == H.shape
+    empty = np.empty((0, 4), np.float32)
+    for result in (
+        weighted_softmax_cross_entropy(empty, np.empty(0, np.int64)),
+        weighted_softmax_cross_entropy(empty, empty),
+        weighted_mean_squared_error(empty, empty),
+        weighted_sigmoid_binary_cross_entropy(empty, empty),
+    ):
+        assert result[0] == 0.0 and result[1].shape == (0, 4) and result[2] == 0.0
+
+
+def test_leading_axes_are_rows(rng):
+    H, y, s = rng.normal(size=(3, 4, 5)), rng.integers(0, 5, (3, 4)), rng.uniform(0, 1, 3)
+    value, G = softmax_cross_entropy(H, y, sample_weight=s)
+    flat = softmax_cross_entropy(H.reshape(12, 5), y.reshape(12), sample_weight=np.repeat(s, 4))
+    assert value == flat[0] and (G == flat[1].reshape(3, 4, 5)).all()
+    value, G = mean_squared_error(H, 2 * H, sample_weight=s)
+    flat = mean_squared_error(H.reshape(12, 5), 2 * H.reshape(12, 5), sample_weight=np.repeat(s, 4))
+    assert value == flat[0] and (G == flat[1].reshape(3, 4, 5)).all()
+    column = rng.normal(size=(6, 1))
+    assert mean_squared_error(column, np.arange(6.0))[0] == mean_squared_error(column, np.arange(6.0)[:, None])[0]
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_inputs_of_any_memory_order_and_integer_type(rng, dtype):
+    H, y = rng.normal(size=(8, 6)).astype(dtype), rng.integers(0, 6, 8)
+    expected = softmax_cross_entropy(H, y)
+    before = H.copy()
+    wide = np.empty((16, 12), dtype)
+    wide[::2, ::2] = H
+    for given in (np.asfortranarray(H), wide[::2, ::2]):
+        for kind in (np.int8, np.uint8, np.int32, np.uint64):
+            value, G = softmax_cross_entropy(given, y.astype(kind))
+            assert value == expected[0] and (G == expected[1]).all()
+    H.flags.writeable = False
+    out = np.empty_like(before)
+    assert softmax_cross_entropy(H, y, out=out)[1] is out and (out == expected[1]).all()
+    assert (H == before).all()
+    onehot = np.eye(6)[y]
+    assert softmax_cross_entropy(H, onehot)[0] == pytest.approx(expected[0], rel=1e-6)  # float64 targets, any logits
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_bits_do_not_depend_on_the_number_of_threads(rng, dtype):
+    H, s = rng.normal(size=(3000, 50)).astype(dtype), rng.uniform(0, 1, 3000)
+    y, Y = rng.integers(0, 50, 3000), rng.uniform(0, 1, H.shape).astype(dtype)
+    assert H.size >= max(cross_entropy.PARALLEL_FROM, elementwise_losses.PARALLEL_FROM)
+    before, results = get_num_threads(), []
+    try:
+        for threads in (1, max_num_threads()):
+            set_num_threads(threads)
+            results.append(
+                [
+                    softmax_cross_entropy(H, y, 0.1, sample_weight=s),
+                    softmax_cross_entropy(H, Y, 0.1, sample_weight=s),
+                    sigmoid_binary_cross_entropy(H, Y, 1.0, s),
+                    mean_squared_error(H, Y, s),
+                ]
+            )
+    finally:
+        set_num_threads(before)
+    for one, many in zip(*results, strict=True):
+        assert one[0] == many[0] and one[1].tobytes() == many[1].tobytes()
+
+
+H34, Y34 = np.zeros((3, 4)), np.zeros((3, 4))
+BAD = [
+    (softmax_cross_entropy, (H34.tolist(), [0, 1, 2]), {}, DtypeError, r"expected H to be a NumPy array, got list"),
+    (softmax_cross_entropy, (H34.astype(int), np.zeros(3, int)), {}, DtypeError, r"H of dtype float32 or float64"),
+    (softmax_cross_entropy, (H34[0], np.zeros(1, int)), {}, ShapeError, r"at least two axes.*H\[None, :\]"),
+    (softmax_cross_entropy, (H34[:, :0], np.zeros(3, int)), {}, ShapeError, r"M >= 1, got \(3, 0\)"),
+    (softmax_cross_entropy, (H34, [0, 1, 2]), {}, DtypeError, r"expected y to be a NumPy array, got list"),
+    (softmax_cross_entropy, (H34, np.array(["a"] * 3)), {}, DtypeError, r"y of an integer dtype.*got <U1"),
+    (softmax_cross_entropy, (H34, np.ones(3, bool)), {}, DtypeError, r"got bool. Try y.astype\(np.int64\)"),
+    (softmax_cross_entropy, (H34, np.zeros(4, int)), {}, ShapeError, r"labels y of shape \(3,\), got \(4,\)"),
+    (softmax_cross_entropy, (H34, np.zeros((3, 4), int)), {}, ShapeError, r"One-hot targets are floats"),
+    (softmax_cross_entropy, (H34, np.zeros(3)), {}, ShapeError, r"got \(3,\). Class labels are integers"),
+    (softmax_cross_entropy, (H34, np.zeros((3, 5))), {}, ShapeError, r"shape of H, \(3, 4\), got \(3, 5\)"),
+    (softmax_cross_entropy, (H34, np.array([0, 4, 1])), {}, LabelError, r"labels from 0 to 3, got 4 in row 1"),
+    (softmax_cross_entropy, (H34, np.array([0, 1, -1])), {}, LabelError, r"got -1 in row 2.*ignore_index"),
+    (softmax_cross_entropy, (H34, np.array([-5, 1, -1])), {"ignore_index": -5}, LabelError, r"or ignore_index=-5.*got -1"),
+    (softmax_cross_entropy, (H34, np.full((3, 4), np.nan)), {}, LabelError, r"finite targets, got nan in row 0, column 0"),
+    (softmax_cross_entropy, (H34, np.full((3, 4), np.inf)), {}, LabelError, r"finite targets, got inf"),
+    (softmax_cross_entropy, (H34.astype("f4"), np.full((3, 4), 1e300)), {}, LabelError, r"finite targets, got 1e\+300"),
+    (softmax_cross_entropy, (H34, Y34 - 1), {"class_weight": np.ones(4)}, LabelError, r"targets from 0, got -1"),
+    (softmax_cross_entropy, (H34, Y34), {"label_smoothing": 1.5}, ValueError, r"label_smoothing from 0 to 1, got 1.5"),
+    (softmax_cross_entropy, (H34, Y34), {"label_smoothing": np.nan}, ValueError, r"label_smoothing from 0 to 1, got nan"),
+    (softmax_cross_entropy, (H34, Y34), {"class_weight": np.ones(3)}, ShapeError, r"class_weight of shape \(4,\), got \(3,\)"),
+    (softmax_cross_entropy, (H34, Y34), {"class_weight": -np.ones(4)}, ValueError, r"not negative, got -1.0 at position 0"),
+    (softmax_cross_entropy, (H34, Y34), {"class_weight": [1, 1, 1, 1]}, DtypeError, r"class_weight.*got list"),
+    (softmax_cross_entropy, (H34, Y34), {"sample_weight": np.ones(4)}, ShapeError, r"sample_weight of shape \(3,\)"),
+    (softmax_cross_entropy, (H34, Y34), {"sample_weight": np.array([1, np.nan, 1])}, ValueError, r"got nan at position 1"),
+    (softmax_cross_entropy, (H34, Y34), {"out": np.zeros((4, 3))}, ShapeError, r"out of shape \(3, 4\), got \(4, 3\)"),
+    (softmax_cross_entropy, (H34, Y34), {"out": H34}, ValueError, r"shares memory with an input"),
+    (sigmoid_binary_cross_entropy, (H34, Y34 + 2), {}, LabelError, r"targets from 0 to 1, got 2.0 in row 0"),
+    (sigmoid_binary_cross_entropy, (H34, np.zeros(3, int)), {}, ShapeError, r"shape of H, \(3, 4\), got \(3,\)"),
+    (sigmoid_binary_cross_entropy, (H34, Y34), {"positive_weight": -1.0}, ValueError, r"positive_weight.*got -1.0"),
+    (mean_squared_error, (H34, np.full((3, 4), np.nan)), {}, LabelError, r"finite targets, got nan"),
+    (mean_squared_error, (H34, np.zeros((4, 3))), {}, ShapeError, r"got \(4, 3\). One target per entry"),
+]
+
+
+@pytest.mark.parametrize(("function", "arguments", "options", "kind", "text"), BAD)
+def test_errors_say_who_what_and_what_to_try(function, arguments, options, kind, text):
+    with pytest.raises(kind, match=rf"^{function.__name__}: .*{text}"):
+        function(*arguments, **options)
+
+
+def test_errors_carry_the_name_of_the_caller():
+    with pytest.raises(LabelError, match=r"^SoftmaxCrossEntropy: expected labels"):
+        softmax_cross_entropy(H34, np.array([0, 4, 1]), who="SoftmaxCrossEntropy")

@@ -1,0 +1,131 @@
+"""exp, sigmoid and tanh of vector_math against extended precision, over the whole range."""
+
+import numpy as np
+import pytest
+from nnmat_kernels import vector_math
+from nnmat_kernels.config import jit
+from numba.core.caching import NullCache
+
+
+def compiled(function):
+    kernel = jit(function)
+    if hasattr(kernel, "_cache"):  # the disk cache follows edits of the kernels package only, not of this file
+        kernel._cache = NullCache()
+    return kernel
+
+
+@compiled
+def exp_of(x, y):
+    for i in range(x.size):
+        y[i] = vector_math.exp(x[i])
+
+
+@compiled
+def sigmoid_of(x, y):
+    for i in range(x.size):
+        y[i] = vector_math.sigmoid(x[i])
+
+
+@compiled
+def tanh_of(x, y):
+    for i in range(x.size):
+        y[i] = vector_math.tanh(x[i])
+
+
+def true_sigmoid(x):
+    return 1 / (1 + np.exp(-x))
+
+
+# name: kernel, truth, what is promised in ulp, the points in float32 and in float64
+FUNCTIONS = {
+    "exp": (exp_of, np.exp, 1, (-105, 89), (-750, 710)),
+    "exp, small x": (exp_of, np.exp, 1, (-1, 1), (-1, 1)),
+    "sigmoid": (sigmoid_of, true_sigmoid, 3, (-105, 89), (-750, 710)),
+    "sigmoid, small x": (sigmoid_of, true_sigmoid, 3, (-9, 9), (-20, 20)),
+    "tanh": (tanh_of, np.tanh, 4, (-12, 12), (-25, 25)),
+    "tanh, small x": (tanh_of, np.tanh, 4, (-0.7, 0.7), (-0.7, 0.7)),
+}
+
+
+def run(kernel, x):
+    y = np.full_like(x, 3)
+    kernel(x, y)
+    return y
+
+
+def ulps(y, truth):
+    """The largest distance from the true values, in units of the last place of the rounded true value."""
+    rounded = np.abs(truth).astype(y.dtype)
+    unit = np.maximum(np.spacing(rounded), np.finfo(y.dtype).smallest_subnormal).astype(np.longdouble)
+    return float((np.abs(y.astype(np.longdouble) - truth) / unit).max())
+
+
+def truth_of(function, x):
+    with np.errstate(over="ignore", under="ignore"):
+        return function(x.astype(np.longdouble))
+
+
+@pytest.fixture(autouse=True)
+def _wide_enough():
+    if np.finfo(np.longdouble).nmant <= 52:  # pragma: no cover
+        pytest.skip("this platform's long double is no wider than float64")
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("name", FUNCTIONS)
+def test_ulp(name, dtype):
+    kernel, function, promised, *ranges = FUNCTIONS[name]
+    low, high = ranges[dtype is np.float64]
+    x = np.linspace(low, high, 400_001).astype(dtype)
+    if dtype is np.float32:
+        x = x[x <= np.float32(88.72283)] if "exp" in name else x
+    else:
+        x = x[x <= 709.782712893384] if "exp" in name else x
+    assert ulps(run(kernel, x), truth_of(function, x)) <= promised
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_tanh_is_accurate_near_zero(dtype):
+    x = np.logspace(np.log10(float(np.finfo(dtype).tiny)), 0, 20_001).astype(dtype)
+    x = np.concatenate([-x, x, np.array([np.finfo(dtype).smallest_subnormal])])
+    assert ulps(run(tanh_of, x), truth_of(np.tanh, x)) <= 4
+
+
+@pytest.mark.parametrize(("dtype", "last"), [(np.float32, 88.72283), (np.float64, 709.782712893384)])
+def test_special_values(dtype, last):
+    last = dtype(last)
+    x = np.array([np.nan, np.inf, -np.inf, 0.0, last, np.nextafter(last, dtype(np.inf)), -1e4, 1e4], dtype)
+    y = run(exp_of, x)
+    np.testing.assert_array_equal(y[[0, 1, 2, 3, 5, 6, 7]], np.array([np.nan, np.inf, 0, 1, np.inf, 0, np.inf], dtype))
+    assert np.isfinite(y[4])
+    assert y[4] > 0.999 * np.finfo(dtype).max
+    np.testing.assert_array_equal(run(sigmoid_of, x)[[0, 1, 2, 3, 6, 7]], np.array([np.nan, 1, 0, 0.5, 0, 1], dtype))
+    np.testing.assert_array_equal(run(tanh_of, x)[[0, 1, 2, 3, 6, 7]], np.array([np.nan, 1, -1, 0, -1, 1], dtype))
+
+
+@pytest.mark.parametrize(("dtype", "low"), [(np.float32, -103.9), (np.float64, -745.1)])
+def test_denormal_results(dtype, low):
+    x = np.linspace(low, low + 30, 10_001).astype(dtype)
+    y = run(exp_of, x)
+    assert (y > 0).all()
+    assert (y < np.finfo(dtype).tiny).any()
+    assert ulps(y, truth_of(np.exp, x)) <= 1
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_without_the_compiler(dtype):
+    """As plain Python (Numba's JIT switched off) the functions take one number of either type."""
+    for x in np.linspace(-9, 9, 19).astype(dtype):
+        for name, function in (("exp", np.exp), ("sigmoid", true_sigmoid), ("tanh", np.tanh)):
+            y = getattr(vector_math, name)(x)
+            assert y.dtype == dtype
+            np.testing.assert_allclose(y, function(np.float64(x)), rtol=4 * np.finfo(dtype).eps)
+
+
+def test_the_measure_sees_a_lost_digit():
+    """ln 2 in one piece, what a reordering compiler would make of the reduction, breaks the promise."""
+    x = np.linspace(-80, 80, 10_001).astype(np.float32)
+    n = np.round(x * np.float32(1 / np.log(2)))
+    r = x - n * np.float32(np.log(2))
+    y = np.ldexp(np.exp(r.astype(np.float64)), n.astype(np.int32)).astype(np.float32)
+    assert ulps(y, truth_of(np.exp, x)) > 2

@@ -1,0 +1,352 @@
+"""One sweep over all layers and two composites: everything that the contract promises of each of them."""
+
+import copy
+import pickle
+
+import nnmat
+import numpy as np
+import pytest
+from nnmat import (
+    AvgPool2d,
+    Conv2d,
+    Dropout,
+    Flatten,
+    LeakyReLU,
+    Linear,
+    MaxPool2d,
+    ReLU,
+    Sequential,
+    Sigmoid,
+    Softmax,
+    Tanh,
+)
+
+from tests.composites import Added, TiedAutoencoder
+
+IMAGE = (7, 6, 4)
+CASES = {
+    "linear": (lambda: Linear(5, 3), (5,)),
+    "linear no bias": (lambda: Linear(None, 3, bias=False), (5,)),
+    "linear on sequences": (lambda: Linear(5, 3), (4, 5)),
+    "conv": (lambda: Conv2d(4, 3, (3, 2)), IMAGE),
+    "conv all options": (lambda: Conv2d(4, 6, (3, 2), stride=(2, 1), padding=(1, 2), dilation=(1, 2), groups=2), IMAGE),
+    "conv depthwise": (lambda: Conv2d(None, 4, 3, padding=1, groups=4, bias=False), IMAGE),
+    "conv 1x1": (lambda: Conv2d(4, 5, 1), IMAGE),
+    "conv im2col": (lambda: Conv2d(4, 3, 3, stride=2, padding=1, method="im2col"), IMAGE),
+    "conv khat": (lambda: Conv2d(4, 2, 3, stride=2, padding=1, groups=2, method="khat"), IMAGE),
+    "max pool": (lambda: MaxPool2d(2), IMAGE),
+    "max pool overlapping": (lambda: MaxPool2d((3, 2), stride=(2, 1), padding=(1, 0)), IMAGE),
+    "average pool": (lambda: AvgPool2d(2), IMAGE),
+    "average pool overlapping": (lambda: AvgPool2d(3, stride=2, padding=1, count_padding=False), IMAGE),
+    "flatten": (lambda: Flatten(), IMAGE),
+    "sigmoid": (lambda: Sigmoid(), (5,)),
+    "tanh": (lambda: Tanh(), IMAGE),
+    "relu": (lambda: ReLU(), IMAGE),
+    "leaky relu": (lambda: LeakyReLU(0.1), (5,)),
+    "softmax": (lambda: Softmax(), (5,)),
+    "dropout": (lambda: Dropout(0.4), (9,)),
+    "sequential": (lambda: Sequential([Linear(None, 4), Sigmoid(), Linear(4, 3)]), (5,)),
+    "nested": (
+        lambda: Sequential(
+            [Sequential([Conv2d(4, 3, 3), ReLU(), MaxPool2d(2)]), Flatten(), Dropout(0.2), Linear(None, 2)]
+        ),
+        IMAGE,
+    ),
+    "two inputs": (lambda: Added(3), ((5,), (4,))),
+    "tied": (lambda: TiedAutoencoder(3), (4,)),
+}
+
+
+@pytest.fixture(params=CASES)
+def case(request):
+    return CASES[request.param]
+
+
+def build(case, dtype=np.float64, seed=3):
+    make, shape = case
+    layer = make().build(shape, rng=seed, dtype=dtype)
+    for p in layer.parameters():  # biases too, so that nothing hides behind zeros
+        p.value = np.random.default_rng(seed).standard_normal(p.shape)
+    return layer
+
+
+def draw(shape, batch, rng, dtype=np.float64):
+    if shape and isinstance(shape[0], tuple):
+        return tuple(draw(s, batch, rng, dtype) for s in shape)
+    n = batch * int(np.prod(shape))  # distinct values, none near 0: away from the kinks of ReLU and the ties of pools
+    values = np.linspace(-2, 2, n + n % 2)[:n]
+    return rng.permutation(values).reshape(batch, *shape).astype(dtype)
+
+
+def arrays(X):
+    return X if isinstance(X, tuple) else (X,)
+
+
+def inner(G, Y):
+    return sum(float(np.vdot(g, y)) for g, y in zip(arrays(G), arrays(Y), strict=True))
+
+
+def difference(function, h=1e-3):
+    """Five-point central difference of a scalar function at 0."""
+    return (function(-2 * h) - 8 * function(-h) + 8 * function(h) - function(2 * h)) / (12 * h)
+
+
+@pytest.mark.parametrize("training", [True, False])
+def test_backward_is_the_derivative_of_forward(case, training, rng):
+    layer = build(case)
+    X = draw(layer.input_shape, 3, rng)
+    before = {name: A.copy() for name, A in layer.buffers().items()}
+
+    def value(G, X):  # with the same random state each time
+        for name, A in layer.buffers().items():
+            A[...] = before[name]
+        return inner(G, layer.forward(X, training, record=False))
+
+    def entries(arrays_, gradients):
+        """Central differences in every entry, and what backward says, as two flat vectors."""
+        found = []
+        for A in arrays_:
+            for i in np.ndindex(A.shape):
+                at = A[i]
+
+                def moved(t, A=A, i=i, at=at):
+                    A[i] = at + t
+                    result = value(G, X)
+                    A[i] = at
+                    return result
+
+                found.append(difference(moved))
+        return np.array(found), np.concatenate([g.ravel() for g in gradients])
+
+    Y = layer.forward(X, training, record=True)
+    G = rng.standard_normal(Y.shape)
+    gX = layer.backward(G)
+    gX = tuple(g.copy() for g in arrays(gX))
+    grads = [p.grad.copy() for p in layer.parameters()]
+    sides = [entries(arrays(X), gX)]
+    if layer.parameters():
+        sides.append(entries([p.value for p in layer.parameters()], grads))
+    for numeric, exact in sides:
+        assert np.linalg.norm(numeric - exact) <= 1e-7 * max(np.linalg.norm(numeric), 1e-3)
+
+
+def test_declared_shape_is_the_real_one(case, rng):
+    layer = build(case)
+    for batch in (1, 4):
+        Y = layer.forward(draw(layer.input_shape, batch, rng), training=True)
+        assert Y.shape == (batch, *layer.output_shape(layer.input_shape))
+        gX = layer.backward(rng.standard_normal(Y.shape))
+        assert [g.shape[1:] for g in arrays(gX)] == (
+            list(layer.input_shape) if isinstance(layer.input_shape[0], tuple) else [layer.input_shape]
+        )
+
+
+def test_empty_batch(case, rng):
+    layer = build(case)
+    X = draw(layer.input_shape, 0, rng)
+    Y = layer.forward(X, training=True)
+    assert Y.shape == (0, *layer.output_shape(layer.input_shape))
+    layer.backward(Y)
+    assert not any(p.grad.any() for p in layer.parameters())
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_dtype_stays(case, dtype, rng):
+    layer = build(case, dtype)
+    Y = layer.forward(draw(layer.input_shape, 2, rng, dtype), training=True)
+    assert Y.dtype == dtype
+    assert all(g.dtype == dtype for g in arrays(layer.backward(Y)))
+    assert all(p.grad.dtype == dtype for p in layer.parameters())
+
+
+def test_float32_is_close_to_float64(case, rng):
+    single, double = build(case, np.float32), build(case, np.float64)
+    double.flat_parameters[...] = single.flat_parameters
+    X = draw(single.input_shape, 3, rng, np.float32)
+    X64 = tuple(x.astype(np.float64) for x in X) if isinstance(X, tuple) else X.astype(np.float64)
+    Y, Y64 = single.forward(X, training=True), double.forward(X64, training=True)
+    np.testing.assert_allclose(Y, Y64, atol=1e-5 * np.abs(Y64).max(), rtol=0)
+    G = rng.standard_normal(Y.shape).astype(np.float32)
+    for g, g64 in zip(arrays(single.backward(G)), arrays(double.backward(G.astype(np.float64))), strict=True):
+        np.testing.assert_allclose(g, g64, atol=1e-5 * np.abs(g64).max(), rtol=0)
+
+
+def test_wrong_input_raises(case, rng):
+    layer = build(case)
+    X = draw(layer.input_shape, 2, rng)
+    one, rest = arrays(X)[0], arrays(X)[1:]
+
+    def like(A):
+        return (A, *rest) if rest else A
+
+    with pytest.raises(nnmat.ShapeError, match=rf"{layer.kind}.*expected X"):
+        layer.forward(like(one[..., np.newaxis]))
+    with pytest.raises(nnmat.ShapeError, match="expected X"):
+        layer.forward(like(np.concatenate([one, one], axis=-1)))
+    with pytest.raises(nnmat.DtypeError, match="float64, got float32"):
+        layer.forward(like(one.astype(np.float32)))
+    with pytest.raises(nnmat.DtypeError, match="expected X.* to be a NumPy array, got list"):
+        layer.forward(like(one.tolist()))
+    Y = layer.forward(X, training=True)
+    with pytest.raises(nnmat.ShapeError, match="expected G of shape"):
+        layer.backward(Y[:1])
+    with pytest.raises(nnmat.DtypeError, match="expected G of dtype float64"):
+        layer.backward(Y.astype(np.float32))
+
+
+def test_backward_needs_a_recorded_forward(case, rng):
+    layer = build(case)
+    X = draw(layer.input_shape, 2, rng)
+    Y = layer.forward(X, record=False)
+    with pytest.raises(nnmat.StateError, match="needs a recorded forward"):
+        layer.backward(Y)
+    layer.forward(X, training=False, record=True)
+    layer.backward(Y)
+
+
+def test_nothing_of_the_callers_is_written_to(case, rng):
+    layer = build(case)
+    X = draw(layer.input_shape, 2, rng)
+    X_before = copy.deepcopy(X)
+    Y = layer.forward(X, training=True)
+    G = rng.standard_normal(Y.shape)
+    G_before = G.copy()
+    layer.backward(G)
+    layer.backward(G, accumulate=True)
+    assert all(np.array_equal(a, b) for a, b in zip(arrays(X), arrays(X_before), strict=True))
+    assert np.array_equal(G, G_before)
+
+
+def test_non_contiguous_and_read_only_inputs(case, rng):
+    layer = build(case)
+    X = draw(layer.input_shape, 3, rng)
+
+    def awkward(A):
+        wide = np.repeat(A, 2, axis=0)[::2]
+        wide.flags.writeable = False
+        return wide
+
+    odd = tuple(awkward(x) for x in X) if isinstance(X, tuple) else awkward(X)
+    state = {name: A.copy() for name, A in layer.buffers().items()}
+    Y = layer.forward(X, training=True).copy()
+    G = rng.standard_normal(Y.shape)
+    gX = copy.deepcopy(layer.backward(G))
+    for name, A in layer.buffers().items():
+        A[...] = state[name]
+    assert np.array_equal(layer.forward(odd, training=True), Y)
+    assert all(np.array_equal(a, b) for a, b in zip(arrays(layer.backward(awkward(G))), arrays(gX), strict=True))
+
+
+def test_record_false_writes_nothing(case, rng):
+    layer = build(case)
+    X, other = draw(layer.input_shape, 2, rng), draw(layer.input_shape, 5, rng)
+    Y = layer.forward(X, training=True)
+    G = rng.standard_normal(Y.shape)
+    kept = Y.copy()
+    before = pickle.dumps(layer)
+    first, second = layer.forward(other, training=True, record=False), layer.forward(other, record=False)
+    assert pickle.dumps(layer) == before
+    assert np.array_equal(Y, kept)
+    assert not np.shares_memory(first, second) or layer.kind in ("Flatten", "Dropout")
+    twin = build(case)
+    twin.forward(X, training=True)
+    expected = twin.backward(G)
+    assert all(np.array_equal(a, b) for a, b in zip(arrays(layer.backward(G)), arrays(expected), strict=True))
+
+
+def test_accumulate_parameters_and_input_gradient(case, rng):
+    layer = build(case)
+    Y = layer.forward(draw(layer.input_shape, 3, rng), training=True)
+    G = rng.standard_normal(Y.shape)
+    gX = copy.deepcopy(layer.backward(G))
+    grads = layer.flat_gradients.copy()
+    layer.backward(G)
+    assert np.array_equal(layer.flat_gradients, grads)  # overwritten, not added to
+    layer.backward(G, accumulate=True)
+    np.testing.assert_allclose(layer.flat_gradients, 2 * grads, rtol=1e-12)
+    layer.flat_gradients[...] = 7
+    again = layer.backward(G, parameters=False)
+    assert (layer.flat_gradients == 7).all()
+    assert all(np.array_equal(a, b) for a, b in zip(arrays(again), arrays(gX), strict=True))
+    assert layer.backward(G, input_gradient=False) is None
+    assert np.array_equal(layer.flat_gradients, grads)
+
+
+def test_batch_size_may_change(case, rng):
+    layer = build(case)
+    for batch in (3, 5, 2, 5, 1):
+        fresh = build(case)
+        for (name, A), B in zip(fresh.buffers().items(), layer.buffers().values(), strict=True):
+            A[...] = B
+            assert name
+        X = draw(layer.input_shape, batch, rng)
+        Y = layer.forward(X, training=True)
+        assert np.array_equal(Y, fresh.forward(X, training=True))
+        G = rng.standard_normal(Y.shape)
+        for a, b in zip(arrays(layer.backward(G)), arrays(fresh.backward(G)), strict=True):
+            assert np.array_equal(a, b)
+        assert np.array_equal(layer.flat_gradients, fresh.flat_gradients)
+
+
+@pytest.mark.parametrize("how", [copy.deepcopy, lambda layer: pickle.loads(pickle.dumps(layer))])
+def test_copies_are_independent_and_train(case, how, rng):
+    layer = build(case)
+    X = draw(layer.input_shape, 3, rng)
+    layer.forward(X, training=True)
+    twin = how(layer)
+    Y = layer.forward(X, record=False)
+    assert np.array_equal(twin.forward(X, record=False), Y)
+    assert not np.shares_memory(twin.flat_parameters, layer.flat_parameters)
+    for p, q in zip(layer.parameters(), twin.parameters(), strict=True):
+        assert np.shares_memory(q.value, twin.flat_parameters)
+        assert np.shares_memory(q.grad, twin.flat_gradients)
+        assert p.name == q.name
+    twin.backward(twin.forward(X, training=True))
+    twin.flat_parameters[...] -= 0.1 * twin.flat_gradients - 0.01
+    assert np.array_equal(layer.forward(X, record=False), Y)
+    if layer.parameters():
+        assert not np.array_equal(twin.forward(X, record=False), Y)
+
+
+def test_saved_and_loaded(case, rng, tmp_path):
+    layer = build(case)
+    layer.forward(draw(layer.input_shape, 3, rng), training=True)
+    nnmat.save(layer, tmp_path / "model.npz")
+    twin = nnmat.load(tmp_path / "model.npz", layers=[Added, TiedAutoencoder])
+    assert repr(twin) == repr(layer)
+    X = draw(layer.input_shape, 3, rng)
+    assert np.array_equal(twin.forward(X, training=True), layer.forward(X, training=True))
+
+
+def test_same_seed_same_parameters(case):
+    make, shape = case
+    one, two, other = (make().build(shape, rng=seed) for seed in (1, 1, 2))
+    assert np.array_equal(one.flat_parameters, two.flat_parameters)
+    if one.parameters():
+        assert not np.array_equal(one.flat_parameters, other.flat_parameters)
+
+
+def test_nan_is_never_hidden(case, rng):
+    layer = build(case)
+    X = draw(layer.input_shape, 2, rng)
+    arrays(X)[0][0] = np.nan
+    assert np.isnan(layer.forward(X, training=True)[0]).any()
+    assert np.isfinite(layer.forward(X, training=True)[1]).all() or layer.kind == "Dropout"
+
+
+def test_same_bits_for_any_number_of_threads(case):
+    layer, results = build(case, np.float32), []
+    X = draw(layer.input_shape, 300, np.random.default_rng(1), np.float32)
+    state = {name: A.copy() for name, A in layer.buffers().items()}
+    threads = nnmat.get_num_threads()
+    try:
+        for n in (1, threads):
+            nnmat.set_num_threads(n)
+            for name, A in layer.buffers().items():
+                A[...] = state[name]
+            Y = layer.forward(X, training=True).copy()
+            gX = copy.deepcopy(arrays(layer.backward(Y)))
+            results.append((Y, *gX, layer.flat_gradients.copy()))
+    finally:
+        nnmat.set_num_threads(threads)
+    assert all(np.array_equal(a, b) for a, b in zip(*results, strict=True))
