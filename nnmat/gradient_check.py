@@ -8,6 +8,7 @@ import numpy as np
 
 from .errors import ConfigError, DtypeError, StateError
 from .layers.base import Layer
+from .losses.base import Loss
 
 SHRINKINGS = 5  # how often the step of a difference is divided by 4 while it straddles a kink
 
@@ -99,7 +100,7 @@ def gradcheck(
     """
     _check_options(directions, elementwise, h, tolerance)
     rng = np.random.default_rng(seed)
-    inputs = list(X) if isinstance(X, tuple) else [X]
+    inputs = list(X) if type(X) is tuple else [X]
     for i, A in enumerate(inputs):
         if not isinstance(A, np.ndarray) or (A.dtype != np.float64 and A.dtype.kind not in "iu"):
             given = A.dtype if isinstance(A, np.ndarray) else type(A).__name__
@@ -115,6 +116,8 @@ def gradcheck(
         if (loss is None) != (y is None):
             raise ConfigError("gradcheck: expected both y and loss= for a model with a loss, or neither of them.")
         subject = _Model(what, inputs, type(X) is tuple, training, loss, y, weights)
+    elif not isinstance(what, Loss):
+        raise ConfigError(f"gradcheck: expected a layer, a model or a loss, got {type(what).__name__}.")
     else:
         if loss is not None or y is None:
             raise ConfigError("gradcheck: expected gradcheck(loss, H, y) for a loss, with targets y and without loss=.")
@@ -258,7 +261,7 @@ def _elements(rng: np.random.Generator, size: int, elementwise: int | bool) -> n
 
 
 def _input_name(X, i: int) -> str:
-    return f"X[{i}]" if isinstance(X, tuple) else "X"
+    return f"X[{i}]" if type(X) is tuple else "X"
 
 
 def _check_options(directions: int, elementwise: int | bool, h: float, tolerance: float) -> None:

@@ -27,36 +27,25 @@ ERRORS = (
 OPTIMIZERS = {"sgd": nnmat.SGD, "adam": nnmat.Adam, "adamw": nnmat.AdamW, "rmsprop": nnmat.RMSProp}
 
 
-def positive_int(text: str) -> int:
-    """An option that is a whole number >= 1."""
-    value = int(text)
-    if value < 1:
-        raise argparse.ArgumentTypeError(f"expected a whole number >= 1, got {text}")
-    return value
+def _number(kind: type, rule: str, holds):
+    """A parser of options that are numbers for which `holds`; `rule` says so in words."""
+
+    def check(text: str):
+        try:
+            value = kind(text)
+        except ValueError:
+            value = None
+        if value is None or not holds(value):
+            raise argparse.ArgumentTypeError(f"expected {rule}, got {text!r}")
+        return value
+
+    return check
 
 
-def nonnegative_int(text: str) -> int:
-    """An option that is a whole number >= 0."""
-    value = int(text)
-    if value < 0:
-        raise argparse.ArgumentTypeError(f"expected a whole number >= 0, got {text}")
-    return value
-
-
-def positive_float(text: str) -> float:
-    """An option that is a number > 0."""
-    value = float(text)
-    if not 0 < value < float("inf"):
-        raise argparse.ArgumentTypeError(f"expected a number > 0, got {text}")
-    return value
-
-
-def rate(text: str) -> float:
-    """An option that is a number in [0, 1)."""
-    value = float(text)
-    if not 0 <= value < 1:
-        raise argparse.ArgumentTypeError(f"expected a number from 0 up to, but not including, 1, got {text}")
-    return value
+positive_int = _number(int, "a whole number >= 1", lambda n: n >= 1)
+nonnegative_int = _number(int, "a whole number >= 0", lambda n: n >= 0)
+positive_float = _number(float, "a number > 0", lambda x: 0 < x < float("inf"))
+rate = _number(float, "a number from 0 up to, but not including, 1", lambda x: 0 <= x < 1)
 
 
 def output_file(suffix: str):

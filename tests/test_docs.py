@@ -104,6 +104,7 @@ def commands_of(text: str) -> tuple[set[str], set[str], set[str]]:
     for command in [*inline, *lines]:
         command = command.split(" #")[0].strip().removeprefix("$ ")
         scripts.update(re.findall(r"\bscripts/[\w./-]+\.py\b", command))
+        scripts.update(f"scripts/{name}" for name in re.findall(r"^(\w+\.py) +\S", command))
         targets.update(re.findall(r"(?:^|&& *)make ([a-z][\w-]*)", command))
         for script in re.findall(r"\b(?:python3? +)?(\w+\.py) +(-.*|.* --.*)", command):
             options.update(re.findall(r"(?<![\w-])--[a-z][a-z-]*", script[1]))
@@ -184,6 +185,11 @@ def test_a_page_that_is_wrong_is_named_with_its_line():
 
 
 def test_the_commands_of_a_text_are_found():
-    text = "Type `make train`, make sure.\n```console\n$ make test && make judge\nmake nothing\n```\n"
+    text = "Type `make train`, make sure. `evaluate.py MODEL`, see `base.py`.\n"
+    text += "```console\n$ make test && make judge\nmake nothing\n```\n"
     text += "```sh\npython scripts/train_fcn.py --hidden 800 \\\n    --lr 0.1  # see --other\n```\n"
-    assert commands_of(text) == ({"scripts/train_fcn.py"}, {"train", "test", "judge"}, {"--hidden", "--lr"})
+    assert commands_of(text) == (
+        {"scripts/train_fcn.py", "scripts/evaluate.py"},
+        {"train", "test", "judge"},
+        {"--hidden", "--lr"},
+    )

@@ -39,22 +39,24 @@ def batched_matmul(
 
     Forward:   C[s] = op(A[s]) op(B[s])        for every index s of the leading axes
     Backward:  products again: for C = A B, gA = G Bᵀ and gB = Aᵀ G, summed over the axes that were broadcast
-    Shapes:    op(A) (..., M, K), op(B) (..., K, N), C (..., M, N); float32 or float64, both of one dtype; any size may be 0
+    Shapes:    op(A) (..., M, K), op(B) (..., K, N), C (..., M, N); one dtype, float32 or float64; sizes may be 0
     Errors:    ShapeError, DtypeError, ValueError (`out` overlapping an input)
-    Reference: docs/equations.md, attention
+    Reference: docs/equations.md, section 3.1 (for each matrix of the stack)
     """
     who = "batched_matmul"
     A0, B0 = A, B
     A, B = as_array(who, "A", A), as_array(who, "B", B)
     dtype = same_dtype(who, A=A, B=B)
     if A.ndim < 2 or B.ndim < 2:
-        raise ShapeError(f"{who}: expected A and B with at least 2 dimensions, got {A.shape} and {B.shape}. Try A[None].")
+        raise ShapeError(
+            f"{who}: expected A and B with at least 2 dimensions, got {A.shape} and {B.shape}. Try A[None]."
+        )
     M, K = A.shape[:-3:-1] if transpose_a else A.shape[-2:]
     inner, N = B.shape[:-3:-1] if transpose_b else B.shape[-2:]
-    if K != inner:
+    if inner != K:
         raise ShapeError(
-            f"{who}: expected equal inner sizes of op(A) and op(B), got op(A) (..., {M}, {K}) and op(B) (..., {inner}, {N}). "
-            "Try transpose_a or transpose_b."
+            f"{who}: expected equal inner sizes of op(A) and op(B), got op(A) (..., {M}, {K}) and op(B) "
+            f"(..., {inner}, {N}). Try transpose_a or transpose_b."
         )
     try:
         lead = np.broadcast_shapes(A.shape[:-2], B.shape[:-2])
@@ -76,7 +78,20 @@ def batched_matmul(
     if dots != bool(transpose_b):
         B = transposed(B)
     row_a, column_a = (1, M) if transpose_a else (K, 1)
-    stack = (A.reshape(-1), at_a, row_a, column_a, B.reshape(-1), at_b, K if dots else N, dots, out.reshape(-1), M, N, K)
+    stack = (
+        A.reshape(-1),
+        at_a,
+        row_a,
+        column_a,
+        B.reshape(-1),
+        at_b,
+        K if dots else N,
+        dots,
+        out.reshape(-1),
+        M,
+        N,
+        K,
+    )
     if 2 * count * M * N * K < PARALLEL_FLOPS:
         _multiply_stack(*stack, 0, count)
     else:

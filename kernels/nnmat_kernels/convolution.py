@@ -158,7 +158,7 @@ def conv2d(
     Backward:  `conv2d_input_gradient`, `conv2d_weight_gradient`; gbias = the sum of G over n, i, j
     Shapes:    X (B, H, W, Ci), K (Co, kh, kw, Ci/groups), bias (Co,), Y (B, Ho, Wo, Co); one dtype, float32 or float64
     Errors:    ShapeError, DtypeError, ValueError (`out` overlapping an input)
-    Reference: docs/equations.md, convolution
+    Reference: docs/equations.md, section 3.2
     """
     who = "conv2d"
     given = X, K, bias
@@ -169,7 +169,9 @@ def conv2d(
     w = _setup(who, "X", X.shape, K.shape, stride, padding, dilation, groups)
     Co = K.shape[0]
     if bias is not None and bias.shape != (Co,):
-        raise ShapeError(f"{who}: expected bias of shape {(Co,)}, got {bias.shape}. It has one entry per output channel.")
+        raise ShapeError(
+            f"{who}: expected bias of shape {(Co,)}, got {bias.shape}. It has one entry per output channel."
+        )
     out = output(who, out, (w.B, w.Ho, w.Wo, Co), dtype, *given)
     if _is_product(w, groups):
         multiply(X.reshape(-1, w.C), K.reshape(Co, w.C), False, True, out.reshape(-1, Co), False, bias)
@@ -214,10 +216,11 @@ def conv2d_input_gradient(
     """Gradient of a convolution with respect to its input: the transposed linear map, applied to G.
 
     Forward:   gU = G K_mat, vec gX = Sᵀ vec gU (`col2im`), for each group
-    Backward:  it is linear in G and in K: with upstream T (B, H, W, Ci), gG = `conv2d(T, K)`, gK = `conv2d_weight_gradient(T, G)`
-    Shapes:    G (B, Ho, Wo, Co), K (Co, kh, kw, Ci/groups), gX of `input_shape` (B, H, W, Ci); one dtype, float32 or float64
+    Backward:  linear in G and in K: with upstream T, gG = `conv2d(T, K)`, gK = `conv2d_weight_gradient(T, G)`
+    Shapes:    G (B, Ho, Wo, Co), K (Co, kh, kw, Ci/groups), gX and T of `input_shape` (B, H, W, Ci);
+               one dtype, float32 or float64
     Errors:    ShapeError, DtypeError, ValueError (`out` overlapping an input)
-    Reference: docs/equations.md, convolution
+    Reference: docs/equations.md, section 3.2
     """
     who = "conv2d_input_gradient"
     given = G, K
@@ -260,12 +263,13 @@ def conv2d_weight_gradient(
 ) -> np.ndarray:
     """Gradient of a convolution with respect to its weights.
 
-    Forward:   gK_mat = Gᵀ U for each group, that is gK[o, a, b, c] = Σ_nij G[n, i, j, o] Xpad[n, i sh + a dh, j sw + b dw, c]
-               (gK += ... with `accumulate`)
-    Backward:  it is linear in G and in X: with upstream T (the shape of K), gG = `conv2d(X, T)`, gX = `conv2d_input_gradient(G, T)`
-    Shapes:    X (B, H, W, Ci), G (B, Ho, Wo, Co), gK of `kernel_shape` (Co, kh, kw, Ci/groups); one dtype, float32 or float64
+    Forward:   gK_mat = Gᵀ U for each group (gK += ... with `accumulate`), that is
+               gK[o, a, b, c] = Σ_nij G[n, i, j, o] Xpad[n, i sh + a dh, j sw + b dw, c]
+    Backward:  linear in G and in X: with upstream T, gG = `conv2d(X, T)`, gX = `conv2d_input_gradient(G, T)`
+    Shapes:    X (B, H, W, Ci), G (B, Ho, Wo, Co), gK and T of `kernel_shape` (Co, kh, kw, Ci/groups);
+               one dtype, float32 or float64
     Errors:    ShapeError, DtypeError, ValueError (`accumulate` without `out`, `out` overlapping an input)
-    Reference: docs/equations.md, convolution
+    Reference: docs/equations.md, section 3.2
     """
     who = "conv2d_weight_gradient"
     given = X, G

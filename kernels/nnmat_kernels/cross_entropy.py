@@ -162,8 +162,11 @@ def softmax_cross_entropy(
 ) -> tuple[float, np.ndarray]:
     """Mean softmax cross-entropy of logits H (..., M), and its gradient with respect to H.
 
-    The equations stand at the head of this file. y: integer labels of shape H.shape[:-1], or float targets of H's
-    shape with any row sums. `out` receives the gradient; `who` is the name in error messages.
+    Forward and backward: the equations at the head of this file.
+    Shapes: H (..., M), float32 or float64; y integer labels (...) or float targets (..., M) with any row sums;
+        class_weight (M,); sample_weight (...) or its first axes; the gradient as H, written to `out` if given.
+    Errors: ShapeError, DtypeError, LabelError, ValueError (options, weights); `who` is the name in their texts.
+    Reference: docs/equations.md, section 4.1.
     """
     value, gradient, _ = weighted_softmax_cross_entropy(
         H, y, label_smoothing, ignore_index, class_weight, sample_weight, out, who

@@ -18,9 +18,9 @@ def pair(who: str, name: str, value, minimum: int = 1) -> tuple[int, int]:
 
 
 def conv_output_size(size: int, kernel: int, stride: int = 1, padding: int = 0, dilation: int = 1) -> int:
-    """Number of positions of a window along one axis: floor((size + 2 padding - dilation (kernel - 1) - 1) / stride) + 1.
+    """Number of positions of a window along one axis; below 1, the window does not fit.
 
-    A result below 1 means that the window does not fit.
+    It is floor((size + 2 padding - dilation (kernel - 1) - 1) / stride) + 1.
     """
     return (size + 2 * padding - dilation * (kernel - 1) - 1) // stride + 1
 
@@ -33,7 +33,7 @@ def output_plane(
     padding: tuple[int, int],
     dilation: tuple[int, int] = (1, 1),
 ) -> tuple[int, int]:
-    """Height and width of a window's output over a plane of height and width `plane`; raises if the window does not fit."""
+    """Height and width of a window's output over an image of size `plane`; raises if the window does not fit."""
     Ho, Wo = (conv_output_size(*sizes) for sizes in zip(plane, kernel, stride, padding, dilation, strict=True))
     if Ho < 1 or Wo < 1:
         raise ShapeError(

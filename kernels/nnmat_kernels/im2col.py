@@ -1,7 +1,8 @@
 """The patch matrix of a stack of images (im2col) and its transpose, the scatter-add (col2im).
 
-Row (n, i, j) of U (B Ho Wo, kh kw C) is the window at output position (i, j) of image n, in the order (kernel row, kernel
-column, channel); what lies in the padding is zero. In channels-last memory a kernel row is one run of kw C numbers:
+Row (n, i, j) of U (B Ho Wo, kh kw C) is the window at output position (i, j) of image n, in the order (kernel row,
+kernel column, channel); what lies in the padding is zero. In channels-last memory a kernel row is one run of kw C
+numbers:
 
       image n, row i sh - ph + a dh   ......|== kw C ==|......     (dilation 1)
       row (n, i, j) of U              |== a = 0 ==|== a = 1 ==| ...
@@ -45,7 +46,7 @@ class Window(NamedTuple):
 
 @jit
 def gather_rows(X, n, channel, width, first, last, U, u, ldu, w):
-    """Windows of output rows first..last-1 of image n, channels channel..channel+width-1, as rows of U from offset u on."""
+    """Windows of output rows first..last-1 of image n, `width` channels from `channel`, as rows of U from offset u."""
     zero = X.dtype.type(0)
     whole = w.dw == 1 and width == w.C
     run = w.kw * width
@@ -113,7 +114,10 @@ def scatter_rows(U, u, ldu, X, n, channel, width, first, last, w):
 @jit
 def _im2col_piece(X, U, first, last, w):
     """Output rows first..last-1, counted through all images."""
-    width, zero = w.kh * w.kw * w.C, np.int64(0)  # not the literal 0, for which Numba would compile every callee once more
+    width, zero = (
+        w.kh * w.kw * w.C,
+        np.int64(0),
+    )  # not the literal 0, for which Numba would compile every callee once more
     for r in range(first, last):
         gather_rows(X, r // w.Ho, zero, w.C, r % w.Ho, r % w.Ho + 1, U, r * w.Wo * width, width, w)
 
@@ -146,7 +150,8 @@ def window(who, shape, kernel_size, stride, padding, dilation) -> Window:
     strides, pads = pair(who, "stride", stride), pair(who, "padding", padding, 0)
     dilations = pair(who, "dilation", dilation)
     Ho, Wo = output_plane(who, (shape[1], shape[2]), kernel, strides, pads, dilations)
-    return Window(*(int(size) for size in shape), Ho, Wo, *kernel, *strides, *pads, *dilations)
+    B, H, W, C = (int(size) for size in shape)
+    return Window(B, H, W, C, Ho, Wo, *kernel, *strides, *pads, *dilations)
 
 
 def image_shape(who: str, name: str, shape) -> tuple[int, int, int, int]:
@@ -156,20 +161,20 @@ def image_shape(who: str, name: str, shape) -> tuple[int, int, int, int]:
     except (TypeError, ValueError):
         sizes = ()
     if len(sizes) != 4 or min(sizes) < 0:
-        raise ShapeError(f"{who}: expected {name} to be four sizes, got {shape!r}. Try the .shape of the array it stands for.")
+        raise ShapeError(
+            f"{who}: expected {name} to be four sizes, got {shape!r}. Try the .shape of the array it stands for."
+        )
     return sizes
 
 
-def im2col(
-    X: np.ndarray, kernel_size, stride=1, padding=0, dilation=1, out: np.ndarray | None = None
-) -> np.ndarray:
+def im2col(X: np.ndarray, kernel_size, stride=1, padding=0, dilation=1, out: np.ndarray | None = None) -> np.ndarray:
     """The patch matrix: one row for each output position of a sliding window, holding the window's numbers.
 
-    Forward:   U[(n, i, j), (a, b, c)] = Xpad[n, i sh + a dh, j sw + b dw, c], that is vec U = S vec X with a 0/1 matrix S
+    Forward:   U[(n, i, j), (a, b, c)] = Xpad[n, i sh + a dh, j sw + b dw, c]; vec U = S vec X with a 0/1 matrix S
     Backward:  vec gX = Sᵀ vec gU          (`col2im`)
     Shapes:    X (B, H, W, C), U (B Ho Wo, kh kw C), Ho = `conv_output_size(H, kh, sh, ph, dh)`; float32 or float64
     Errors:    ShapeError, DtypeError, ValueError (`out` overlapping X)
-    Reference: docs/equations.md, convolution (im2col)
+    Reference: docs/equations.md, section 3.2
     """
     X0, X = X, as_array("im2col", "X", X, 4)
     w = window("im2col", X.shape, kernel_size, stride, padding, dilation)
@@ -187,11 +192,12 @@ def col2im(
 ) -> np.ndarray:
     """The transpose of `im2col`: every number of a patch matrix is added to the place in the image that it stands for.
 
-    Forward:   vec X = Sᵀ vec U, that is X[n, y, x, c] = Σ U[(n, i, j), (a, b, c)] over i sh + a dh - ph = y, j sw + b dw - pw = x
+    Forward:   vec X = Sᵀ vec U, that is X[n, y, x, c] = Σ U[(n, i, j), (a, b, c)] over all i, j, a, b with
+               i sh + a dh - ph = y and j sw + b dw - pw = x
     Backward:  vec gU = S vec gX          (`im2col`)
     Shapes:    cols = U (B Ho Wo, kh kw C), X of `input_shape` (B, H, W, C); float32 or float64
     Errors:    ShapeError, DtypeError, ValueError (`out` overlapping cols)
-    Reference: docs/equations.md, convolution (im2col)
+    Reference: docs/equations.md, section 3.2
     """
     cols0, cols = cols, as_array("col2im", "cols", cols, 2)
     shape = image_shape("col2im", "input_shape", input_shape)

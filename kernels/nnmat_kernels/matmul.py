@@ -10,9 +10,10 @@ three products of a linear layer (H = X Wᵀ, gX = G W, gW = Gᵀ X):
 
 * `multiply_by_rows`, for A B or Aᵀ B with long rows (N): a row of C gains 8 rows of B, weighted by 8 entries of A.
 
-      C[i, j..j+255]  +=  A[i, p] B[p, j..j+255] + ... + A[i, p+7] B[p+7, j..j+255]      8 rows of B in the level-1 cache
+      C[i, j..j+255]  +=  A[i, p] B[p, j..j+255] + ... + A[i, p+7] B[p+7, j..j+255]     (B: level-1 cache)
 
-Operands are flat arrays with an offset and a row stride, so that the convolutions use the same bodies on parts of arrays.
+Operands are flat arrays with an offset and a row stride, so that the convolutions use the same bodies on parts of
+arrays.
 """
 
 import numpy as np
@@ -86,7 +87,7 @@ def multiply_by_dots(A, a, lda, B, b, ldb, C, c, ldc, M, N, K):
 
 @jit
 def multiply_by_rows(A, a, row_a, column_a, B, b, ldb, C, c, ldc, M, N, K):
-    """C += A B for A (M, K) with strides row_a and column_a (1 and M read Aᵀ from a stored (K, M)), B (K, N), C (M, N)."""
+    """C += A B for A (M, K) with strides row_a, column_a (1, M for the transpose of a stored (K, M)), B (K, N)."""
     for start in range(0, N, 256):
         n = min(256, N - start)
         p = 0
@@ -130,7 +131,7 @@ def multiply_by_rows(A, a, row_a, column_a, B, b, ldb, C, c, ldc, M, N, K):
 
 @jit
 def begin_rows(C, c, ldc, M, N, bias, b, keep):
-    """C = (C if keep else 0) + 1 biasᵀ, with the bias at offset b; an empty bias array means none. C is not read unless kept."""
+    """C = (C if keep else 0) + 1 biasᵀ, the bias at offset b; an empty one means none. C is read only if kept."""
     zero = C.dtype.type(0)
     for i in range(M):
         q = c + i * ldc
@@ -171,7 +172,7 @@ def _multiply_parallel(A, row_a, column_a, B, ldb, dots, bias, C, keep, M, N, K,
 
 @jit
 def fold(partials, chunks, rows, width, ld, bias, out, keep):
-    """out (rows, width) = (out if keep else 0) + 1 biasᵀ + the sum over chunks, in order, of partials (chunks, rows, ld)."""
+    """out (rows, width) = (out if keep else 0) + 1 biasᵀ + the sum, in order, of partials (chunks, rows, ld)."""
     zero = np.int64(0)  # a literal 0 would make Numba compile a version of the callee for it
     begin_rows(out, zero, width, rows, width, bias, zero, keep)
     for i in range(rows):
@@ -215,7 +216,7 @@ def transposed(A: np.ndarray) -> np.ndarray:
 
 
 def _blocks(M: int, N: int, K: int) -> tuple[int, int, int]:
-    """Rows, columns and inner indices per block: a function of the shape alone, so bits do not depend on the threads."""
+    """Rows, columns and inner indices per block, from the shape alone, so that bits do not depend on the threads."""
     rows, columns = ROWS, COLUMNS
 
     def count():
@@ -269,7 +270,7 @@ def matmul(
     Backward:  products again: for C = A Bᵀ, gA = G B and gB = Gᵀ A; gbias = Gᵀ 1 (`column_sums`)
     Shapes:    op(A) (M, K), op(B) (K, N), bias (N,), C (M, N); float32 or float64, all of one dtype; any size may be 0
     Errors:    ShapeError, DtypeError, ValueError (`accumulate` without `out`, `out` overlapping an input)
-    Reference: docs/equations.md, linear layer
+    Reference: docs/equations.md, section 3.1
 
     `out` is C-contiguous and shares no memory with the inputs; it is read only with `accumulate`.
     """
@@ -280,7 +281,7 @@ def matmul(
     dtype = same_dtype("matmul", A=A, B=B, bias=bias)
     M, K = A.shape[::-1] if transpose_a else A.shape
     inner, N = B.shape[::-1] if transpose_b else B.shape
-    if K != inner:
+    if inner != K:
         raise ShapeError(
             f"matmul: expected equal inner sizes of op(A) and op(B), got op(A) {(M, K)} and op(B) {(inner, N)}. "
             "Try transpose_a or transpose_b."

@@ -29,8 +29,10 @@ def column_sums(A: np.ndarray, out: np.ndarray | None = None, accumulate: bool =
     _check_accumulate(who, out, accumulate)
     out = output(who, out, A.shape[1:], A.dtype, A)
     M, N = A.shape
-    abreast = max(1, LANES // max(N, 1))
-    rows = max(1, CHUNK // (abreast * max(N, 1))) * abreast
+    if N == 0:
+        return out
+    abreast = max(1, LANES // N)
+    rows = max(1, CHUNK // (abreast * N)) * abreast
     slots = np.empty((max(1, -(-M // rows)), abreast * N), A.dtype)
     if A.size < PARALLEL_FROM:
         _column_sums(A.reshape(-1), N, rows, slots, accumulate, out)
@@ -89,8 +91,6 @@ def _column_slot(a, N, first, last, slot):
     width = slot.size
     for j in range(width):
         slot[j] = 0
-    if width == 0:
-        return
     start, stop = first * N, last * N
     whole = start + (stop - start) // width * width
     for k in range(start, whole, width):
@@ -118,7 +118,7 @@ def _fold_columns(slots, accumulate, out):
 
 @jit
 def _column_sums(a, N, rows, slots, accumulate, out):
-    M = a.size // max(N, 1)
+    M = a.size // N
     for c in range(slots.shape[0]):
         _column_slot(a, N, c * rows, min((c + 1) * rows, M), slots[c])
     _fold_columns(slots, accumulate, out)

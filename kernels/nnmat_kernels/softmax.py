@@ -70,18 +70,17 @@ def _by_rows(who, body, parallel, out, **inputs):
 
 @jit
 def _softmax(X, P, first, last):
-    one = P.dtype.type(1)
     for i in range(first, last):
         x, p = X[i], P[i]
         m = x[0]
         for j in range(x.size):
             m = x[j] if x[j] > m else m
-        total = P.dtype.type(0)
+        total = 0.0  # float64: wide rows lose no digits
         for j in range(x.size):
             e = exp(x[j] - m)
             p[j] = e
             total += e
-        scale = one / total
+        scale = P.dtype.type(1.0 / total)
         for j in range(x.size):
             p[j] *= scale
 
@@ -120,13 +119,15 @@ def _log_softmax(X, Y, first, last):
         for j in range(x.size):
             top = j if x[j] > m else top
             m = x[j] if x[j] > m else m
-        rest = zero
+        rest = 0.0
         for j in range(x.size):
-            e = exp(x[j] - m)
-            rest += zero if j == top else e
+            # Stored, for in one expression the compiler may form x - (m + shift), which rounds shift to m's last place.
+            y[j] = x[j] - m
+        for j in range(x.size):
+            rest += zero if j == top else exp(y[j])
         shift = Y.dtype.type(math.log1p(rest))
         for j in range(x.size):
-            y[j] = (x[j] - m) - shift
+            y[j] -= shift
 
 
 @parallel_jit

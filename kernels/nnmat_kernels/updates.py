@@ -132,6 +132,9 @@ def sgd_update(
     d = scale g + weight_decay theta
     v = d at the first step, else momentum v + (1 - dampening) d
     theta = theta - lr v,  or with nesterov  theta - lr (d + momentum v);  without momentum  theta - lr d
+
+    Shapes: all vectors (n,), of one dtype, float32 or float64, contiguous and writable; g is only read.
+    Errors: ShapeError, DtypeError, ValueError (momentum without v). Reference: docs/equations.md, section 5.1.
     """
     n, kind = _check("sgd_update", theta=theta, g=g, v=v)
     parallel = n >= PARALLEL_FROM
@@ -167,6 +170,9 @@ def adam_update(
     d = scale g + weight_decay theta   (AdamW: d = scale g)
     m = beta1 m + (1 - beta1) d        v = beta2 v + (1 - beta2) d²
     theta = theta - lr m/(1 - beta1ᵏ) / (√(v/(1 - beta2ᵏ)) + eps)   (AdamW: - lr weight_decay theta besides)
+
+    Shapes: all vectors (n,), of one dtype, float32 or float64, contiguous and writable; g is only read.
+    Errors: ShapeError, DtypeError, ValueError (step < 1). Reference: docs/equations.md, section 5.2 and 5.3.
     """
     n, kind = _check("adam_update", theta=theta, g=g, m=m, v=v)
     if step < 1:
@@ -199,6 +205,9 @@ def rmsprop_update(
     theta = theta - lr d/(√v + eps)
     with a and b:  a = alpha a + (1 - alpha) d,  s = v - a² if centered else v,
                    b = momentum b + d/(√s + eps),  theta = theta - lr b
+
+    Shapes: all vectors (n,), of one dtype, float32 or float64, contiguous and writable; g is only read.
+    Errors: ShapeError, DtypeError, ValueError (a and b missing). Reference: docs/equations.md, section 5.4.
     """
     n, kind = _check("rmsprop_update", theta=theta, g=g, v=v, a=a, b=b)
     parallel = n >= PARALLEL_FROM

@@ -48,7 +48,9 @@ def load_npz(path: str | os.PathLike, X: str = "X", y: str = "y") -> Dataset:
             names = list(arrays) if isinstance(arrays, np.lib.npyio.NpzFile) else []
             found = {name: arrays[name] for name in (X, y) if name in names}  # reading checks the CRC
     except NPZ_ERRORS as error:
-        reason = "Python objects, which are not loaded" if "pickle" in str(error) else f"a damaged or different one: {error}"
+        reason = (
+            "Python objects, which are not loaded" if "pickle" in str(error) else f"a damaged or different one: {error}"
+        )
         raise FileFormatError(
             f"load_npz: expected {path} to be a whole .npz file of numeric arrays, got {reason}. "
             "Write it with numpy.savez(path, X=X, y=y)."

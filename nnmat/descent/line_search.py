@@ -62,7 +62,8 @@ class ExactQuadratic:
 class Armijo:
     """Backtracking: from a first guess, shrink α until f(x + α d) <= f(x) + c1 α gᵀd.
 
-    `initial` is the guess of the first iteration, later ones start at twice the last step. Fails after `max_shrinks`.
+    f must really fall: for tiny α the bound rounds to f(x), which a step of no effect would meet. `initial` is the
+    guess of the first iteration, later ones start at twice the last step. Fails after `max_shrinks`.
     """
 
     def __init__(self, initial: float = 1.0, c1: float = 1e-4, shrink: float = 0.5, max_shrinks: int = 60):
@@ -76,7 +77,8 @@ class Armijo:
     ):
         slope, alpha = _slope(g, d), self.initial if guess is None else guess
         for _ in range(self.max_shrinks + 1):
-            if f(x + alpha * d) <= value + self.c1 * alpha * slope:  # false for NaN
+            trial = f(x + alpha * d)
+            if trial <= value + self.c1 * alpha * slope and trial < value:  # both false for NaN
                 return alpha
             alpha *= self.shrink
         raise LineSearchError(f"no step down to {alpha:.3g} lowers f enough (f = {value:.9g}, slope {slope:.3g})")

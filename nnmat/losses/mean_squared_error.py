@@ -1,6 +1,7 @@
 """The squared error."""
 
 import numpy as np
+
 from nnmat_kernels.elementwise_losses import weighted_mean_squared_error
 from nnmat_kernels.targets import as_array_of_targets, as_targets
 

@@ -1,6 +1,7 @@
 """Binary cross-entropy of the sigmoid, from logits."""
 
 import numpy as np
+
 from nnmat_kernels.elementwise_losses import weighted_sigmoid_binary_cross_entropy
 from nnmat_kernels.targets import as_array_of_targets, as_targets
 

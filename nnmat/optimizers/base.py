@@ -41,7 +41,8 @@ class Optimizer(abc.ABC):
             None if clip_norm is None else number(who, "clip_norm", clip_norm, 0.0, hint="Try 1.0 or None.")
         )
         self.steps = 0  # done so far
-        self._vectors = {name: np.zeros_like(model.flat_parameters) for name in vectors}
+        theta = model.flat_parameters  # raises if the model is not built
+        self._vectors = {name: np.zeros_like(theta) for name in vectors}
         self._stretches: list[Stretch] = []
         self._version: int | None = None
 

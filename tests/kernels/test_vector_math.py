@@ -2,9 +2,10 @@
 
 import numpy as np
 import pytest
+from numba.core.caching import NullCache
+
 from nnmat_kernels import vector_math
 from nnmat_kernels.config import jit
-from numba.core.caching import NullCache
 
 
 def compiled(function):

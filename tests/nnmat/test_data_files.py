@@ -23,7 +23,7 @@ def test_npz_files_that_cannot_be_used(tmp_path):
     with pytest.raises(FileFormatError, match="got a folder"):
         load_npz(tmp_path)
     np.savez(path, X=np.zeros(3), labels=np.zeros(3))
-    with pytest.raises(FileFormatError, match="expected arrays 'X' and 'y' .* found X, labels"):
+    with pytest.raises(FileFormatError, match=r"expected arrays 'X' and 'y' .* found X, labels"):
         load_npz(path)
     np.savez(path, X=np.zeros(3), y=np.zeros(2))
     with pytest.raises(DataError, match="as many targets as samples"):
@@ -32,7 +32,7 @@ def test_npz_files_that_cannot_be_used(tmp_path):
     with pytest.raises(FileFormatError, match="Python objects, which are not loaded"):
         load_npz(path)
     np.save(tmp_path / "b.npy", np.zeros(3))
-    with pytest.raises(FileFormatError, match="expected arrays 'X' and 'y' .* found none"):
+    with pytest.raises(FileFormatError, match=r"expected arrays 'X' and 'y' .* found none"):
         load_npz(tmp_path / "b.npy")
 
 
@@ -42,7 +42,7 @@ def test_every_truncation_of_an_npz_file_is_noticed(tmp_path):
     whole = path.read_bytes()
     for length in range(0, len(whole), 7):
         path.write_bytes(whole[:length])
-        with pytest.raises(FileFormatError, match="whole .npz file of numeric arrays"):
+        with pytest.raises(FileFormatError, match=r"whole .npz file of numeric arrays"):
             load_npz(path)
 
 

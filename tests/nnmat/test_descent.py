@@ -1,5 +1,6 @@
 """Steepest descent and its line searches."""
 
+import itertools
 import math
 
 import numpy as np
@@ -43,7 +44,7 @@ def test_every_search_finds_the_minimum_of_a_quadratic(name, seed):
 
 
 def test_steps_are_taken_along_the_unit_vector_of_steepest_descent():
-    f, gradient, A, _ = quadratic(0)
+    f, gradient, _A, _ = quadratic(0)
     points = []
     result = steepest_descent(
         f, gradient, np.zeros(12), Armijo(), max_iterations=5, callback=lambda i, x, value, n: points.append(x.copy())
@@ -56,7 +57,7 @@ def test_steps_are_taken_along_the_unit_vector_of_steepest_descent():
 
 def test_exact_search_minimises_along_the_line_and_obeys_its_rate():
     condition = 10.0
-    f, gradient, A, c = quadratic(1, condition=condition)
+    f, gradient, A, _c = quadratic(1, condition=condition)
     points = []
     steepest_descent(
         f,
@@ -67,7 +68,7 @@ def test_exact_search_minimises_along_the_line_and_obeys_its_rate():
         callback=lambda i, x, value, n: points.append((x.copy(), value)),
     )
     bound = ((condition - 1) / (condition + 1)) ** 2
-    for (x, value), (y, lower) in zip(points, points[1:], strict=False):
+    for (x, value), (y, lower) in itertools.pairwise(points):
         d = y - x
         assert abs(gradient(y) @ d) <= 1e-9 * abs(gradient(x) @ d)
         assert lower <= bound * value * (1 + 1e-6)
@@ -169,7 +170,7 @@ def test_a_curved_valley():
 
 
 def test_several_tensors_use_one_global_norm():
-    f, gradient, A, c = quadratic(2, n=6)
+    f, gradient, A, _c = quadratic(2, n=6)
 
     def split(v):
         return v[:4].reshape(2, 2), v[4:]
@@ -252,7 +253,11 @@ def test_a_wrong_gradient_ends_in_a_reason_not_in_a_loop():
 
 def test_an_end_that_is_not_finite_is_reported():
     result = steepest_descent(
-        lambda x: -math.inf if x[0] > 5 else -float(x[0]), lambda x: -np.ones(1), np.zeros(1), Armijo(), max_iterations=99
+        lambda x: -math.inf if x[0] > 5 else -float(x[0]),
+        lambda x: -np.ones(1),
+        np.zeros(1),
+        Armijo(),
+        max_iterations=99,
     )
     assert not result.converged
     assert "not finite" in result.reason

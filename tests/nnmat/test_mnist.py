@@ -154,7 +154,7 @@ def test_failing_mirrors_are_listed_and_leave_nothing(home, mirror):
 
 def test_a_folder_that_cannot_be_written_is_named(home, mirror):
     (home / "cache").write_text("a file where the folder should be")
-    with pytest.raises(DataError, match="downloaded, but .* cannot be written"):
+    with pytest.raises(DataError, match=r"downloaded, but .* cannot be written"):
         mnist(mirrors=(mirror,), progress=False)
 
 
@@ -175,7 +175,11 @@ def test_download_over_http(home, mirror):
 @pytest.mark.parametrize(
     ("name", "array", "text"),
     [
-        ("train-images-idx3-ubyte.gz", np.zeros((5, 27, 28), np.uint8), r"images of shape \(n, 28, 28\).*\(5, 27, 28\)"),
+        (
+            "train-images-idx3-ubyte.gz",
+            np.zeros((5, 27, 28), np.uint8),
+            r"images of shape \(n, 28, 28\).*\(5, 27, 28\)",
+        ),
         ("train-images-idx3-ubyte.gz", np.zeros((5, 28, 28), np.float32), "uint8 images.*float32"),
         ("train-labels-idx1-ubyte.gz", np.zeros(4, np.uint8), r"labels of shape \(5,\).*\(4,\)"),
         ("t10k-labels-idx1-ubyte.gz", np.array([0, 10, 1], np.uint8), "labels from 0 to 9.*got 10"),
@@ -193,5 +197,5 @@ def test_a_truncated_file_is_named(home):
     small_files(home / "checkout")
     path = home / "checkout" / "t10k-images-idx3-ubyte.gz"
     path.write_bytes(path.read_bytes()[:500])
-    with pytest.raises(FileFormatError, match="t10k-images-idx3-ubyte.gz to be a whole gzip file"):
+    with pytest.raises(FileFormatError, match=r"t10k-images-idx3-ubyte.gz to be a whole gzip file"):
         mnist(mirrors=())

@@ -1,1 +1,1 @@
-"""Naive twins of the kernels: the same signatures, in float64, obvious and slow; what tests and the bench compare with."""
+"""Naive twins of the kernels: same signatures, float64, obvious and slow. Tests and the bench compare with them."""

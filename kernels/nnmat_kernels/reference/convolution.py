@@ -11,7 +11,7 @@ def _pair(value):
 
 
 def _taps(shape, kernel_shape, stride, padding, dilation, groups):
-    """The padded size of the image, and for every tap and group: (a, b, output channels, slices of the padded image)."""
+    """Output size, padding, and for every tap and group: (a, b, output channels, slices of the padded image)."""
     _, H, W, _ = shape
     Co, kh, kw, width = kernel_shape
     (sh, sw), (ph, pw), (dh, dw) = (_pair(v) for v in (stride, padding, dilation))
@@ -59,9 +59,7 @@ def conv2d_input_gradient(G, K, input_shape, stride=1, padding=0, dilation=1, gr
     return out
 
 
-def conv2d_weight_gradient(
-    X, G, kernel_shape, stride=1, padding=0, dilation=1, groups=1, out=None, accumulate=False
-):
+def conv2d_weight_gradient(X, G, kernel_shape, stride=1, padding=0, dilation=1, groups=1, out=None, accumulate=False):
     """gK[o, a, b, c] (+)= Σ_nij G[n, i, j, o] Xpad[n, i sh + a dh, j sw + b dw, c]."""
     _, pads, taps = _taps(X.shape, kernel_shape, stride, padding, dilation, groups)
     P = _pad(X, *pads)

@@ -20,7 +20,7 @@ def weighted_softmax_cross_entropy(H, y, label_smoothing=0.0, ignore_index=None,
     else:
         labels = y.reshape(-1)
         valid = np.ones(len(labels), bool) if ignore_index is None else labels != ignore_index
-        Y = np.eye(M)[np.where(valid, labels, 0)]
+        Y = (labels[:, None] == np.arange(M)).astype(np.float64)
         s = s * valid
     row_weight = s * [y_b @ w / y_b.sum() if y_b.sum() > 0 and class_weight is not None else w.mean() for y_b in Y]
     divisor = row_weight.sum()

@@ -12,10 +12,11 @@ def max_pool2d(X, kernel_size, stride=None, padding=0, out=None, indices=None):
     places = np.empty((B, Ho, Wo, C), np.int32)
     number = np.arange(H * W).reshape(H, W)
     for i, j, rows, columns in windows:
-        window = X[:, rows, columns].reshape(B, -1, C)  # (B, h, w, C) -> (B, h w, C)
-        first = window.argmax(axis=1)
+        places_here = number[rows, columns].reshape(-1)
+        window = X[:, rows, columns].reshape(B, len(places_here), C)  # (B, h, w, C) -> (B, h w, C)
+        first = window.argmax(axis=1) if window.size else np.zeros((B, C), int)
         Y[:, i, j] = np.take_along_axis(window, first[:, None], axis=1)[:, 0]
-        places[:, i, j] = number[rows, columns].reshape(-1)[first]
+        places[:, i, j] = places_here[first]
     return _into(Y, out), _into(places, indices)
 
 
@@ -37,7 +38,8 @@ def avg_pool2d(X, kernel_size, stride=None, padding=0, count_padding=True, out=N
     for i, j, rows, columns in windows:
         window = X[:, rows, columns]
         n = kh * kw if count_padding else window.shape[1] * window.shape[2]
-        Y[:, i, j] = window.sum(axis=(1, 2)) / n
+        with np.errstate(invalid="ignore"):  # inf - inf = NaN
+            Y[:, i, j] = window.sum(axis=(1, 2)) / n
     return _into(Y, out)
 
 

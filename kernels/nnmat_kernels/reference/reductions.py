@@ -5,12 +5,14 @@ import numpy as np
 
 def column_sums(A, out=None, accumulate=False):
     """Aᵀ 1."""
-    return _into(np.asarray(A, np.float64).sum(axis=0), out, accumulate)
+    with np.errstate(invalid="ignore"):  # inf - inf = NaN
+        return _into(np.asarray(A, np.float64).sum(axis=0), out, accumulate)
 
 
 def row_sums(A, out=None, accumulate=False):
     """A 1."""
-    return _into(np.asarray(A, np.float64).sum(axis=1), out, accumulate)
+    with np.errstate(invalid="ignore"):
+        return _into(np.asarray(A, np.float64).sum(axis=1), out, accumulate)
 
 
 def sum_of_squares(A):

@@ -21,6 +21,8 @@ def softmax_backward(G, P, out=None):
 def log_softmax(X, out=None):
     """Each row minus the logarithm of the sum of its exponentials."""
     Z = _shifted(X)
+    if Z.size == 0:
+        return _into(Z, out)
     top = Z.argmax(axis=-1)[..., None] == np.arange(Z.shape[-1])
     rest = np.where(top, np.where(np.isnan(Z), Z, 0), np.exp(Z)).sum(axis=-1, keepdims=True)
     return _into(Z - np.log1p(rest), out)

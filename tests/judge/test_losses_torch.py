@@ -1,0 +1,80 @@
+"""Losses against PyTorch in float64: values and gradients to 1e-11 by norm."""
+
+import itertools
+
+import numpy as np
+import pytest
+import torch
+
+from nnmat import MeanSquaredError, SigmoidBinaryCrossEntropy, SoftmaxCrossEntropy
+
+TOLERANCE = 1e-11
+SIZES = [(1, 2), (7, 5), (64, 10), (300, 60)]
+
+
+def compare(loss, oracle, H, y, sample_weight=None):
+    """`oracle(H, y)` is a torch scalar."""
+    value, G = loss.forward(H, y, sample_weight), loss.backward()
+    h = torch.tensor(H, requires_grad=True)
+    expected = oracle(h, torch.tensor(y))
+    expected.backward()
+    assert abs(value - expected.item()) <= TOLERANCE * abs(expected.item())
+    assert np.linalg.norm(G - h.grad.numpy()) <= TOLERANCE * np.linalg.norm(h.grad.numpy())
+
+
+@pytest.mark.parametrize("size", SIZES)
+@pytest.mark.parametrize("smoothing", [0.0, 0.1, 1.0])
+@pytest.mark.parametrize("weighted", [False, True])
+@pytest.mark.parametrize("ignored", [None, 1])
+def test_labels(rng, size, smoothing, weighted, ignored):
+    B, M = size
+    H, y = 3 * rng.normal(size=size), rng.integers(0, M, B)
+    y[0] = 0  # at least one row counts
+    w = rng.uniform(0.5, 2, M) if weighted else None
+    oracle = torch.nn.CrossEntropyLoss(
+        weight=None if w is None else torch.tensor(w),
+        ignore_index=-100 if ignored is None else ignored,
+        label_smoothing=smoothing,
+    )
+    compare(SoftmaxCrossEntropy(smoothing, ignored, w), oracle, H, y)
+
+
+@pytest.mark.parametrize("size", SIZES)
+@pytest.mark.parametrize("smoothing", [0.0, 0.2])
+def test_targets_of_any_row_sums(rng, size, smoothing):
+    oracle = torch.nn.CrossEntropyLoss(label_smoothing=smoothing)
+    compare(SoftmaxCrossEntropy(smoothing), oracle, 3 * rng.normal(size=size), rng.uniform(0, 2, size))
+
+
+@pytest.mark.parametrize("size", SIZES)
+def test_targets_with_class_weights(rng, size):
+    """PyTorch divides by the number of rows here; our divisor makes one-hot rows agree with labels."""
+    H, Y, w = rng.normal(size=size), rng.uniform(0, 1, size), rng.uniform(0.5, 2, size[1])
+    divisor = (Y @ w / Y.sum(axis=1)).sum()
+    summed = torch.nn.CrossEntropyLoss(weight=torch.tensor(w), reduction="sum")
+    compare(SoftmaxCrossEntropy(class_weight=w), lambda h, y: summed(h, y) / divisor, H, Y)
+
+
+@pytest.mark.parametrize("size", SIZES)
+@pytest.mark.parametrize("smoothing", [0.0, 0.1])
+def test_sample_weights(rng, size, smoothing):
+    H, y, s = rng.normal(size=size), rng.integers(0, size[1], size[0]), rng.uniform(0.1, 2, size[0])
+    rows = torch.nn.CrossEntropyLoss(label_smoothing=smoothing, reduction="none")
+    oracle = lambda h, y: (torch.tensor(s) * rows(h, y)).sum() / s.sum()  # noqa: E731
+    compare(SoftmaxCrossEntropy(smoothing), oracle, H, y, s)
+
+
+@pytest.mark.parametrize(("size", "weight"), list(itertools.product([*SIZES, (2, 3, 4)], [1.0, 2.5])))
+def test_binary(rng, size, weight):
+    oracle = torch.nn.BCEWithLogitsLoss(pos_weight=torch.tensor(weight, dtype=torch.float64))
+    compare(SigmoidBinaryCrossEntropy(weight), oracle, 5 * rng.normal(size=size), rng.uniform(0, 1, size))
+
+
+@pytest.mark.parametrize("size", [*SIZES, (2, 3, 4)])
+def test_squares(rng, size):
+    compare(MeanSquaredError(), torch.nn.MSELoss(), rng.normal(size=size), rng.normal(size=size))
+
+
+def test_large_logits(rng):
+    H, y = 300 * rng.normal(size=(50, 9)), rng.integers(0, 9, 50)
+    compare(SoftmaxCrossEntropy(), torch.nn.CrossEntropyLoss(), H, y)

@@ -1,0 +1,257 @@
+"""Convolution and its two gradients against naive twins that know no patch matrix, and against each other."""
+
+import re
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import nnmat_kernels as k
+from nnmat_kernels.convolution import _bands
+from nnmat_kernels.errors import DtypeError, ShapeError
+from nnmat_kernels.im2col import window
+from nnmat_kernels.reference import convolution as naive
+from tests.kernels.guards import awkward_layouts, guarded
+from tests.kernels.linear_algebra import DTYPES, frozen, integers, same_bits_for_any_threads, within_rounding
+
+dtypes = pytest.mark.parametrize("dtype", DTYPES)
+CONFIGURATIONS = [
+    # input shape, weight shape, stride, padding, dilation, groups
+    ((2, 5, 6, 3), (4, 2, 3, 3), 1, 0, 1, 1),
+    ((1, 7, 5, 1), (6, 3, 3, 1), (2, 1), (1, 2), 1, 1),
+    ((3, 6, 9, 4), (6, 3, 2, 2), (1, 3), (2, 0), (1, 2), 2),
+    ((2, 5, 4, 6), (6, 3, 3, 1), 1, 1, 1, 6),  # depthwise
+    ((2, 5, 6, 5), (5, 2, 3, 1), (2, 1), (0, 2), (2, 1), 5),  # depthwise
+    ((2, 4, 4, 3), (6, 3, 3, 1), 1, 1, 1, 3),  # two filters for each channel
+    ((3, 4, 5, 7), (3, 1, 1, 7), 1, 0, 1, 1),  # a matrix product
+    ((3, 4, 5, 7), (3, 1, 1, 7), 2, 0, 1, 1),
+    ((3, 4, 5, 7), (3, 1, 1, 7), 1, 1, 3, 1),
+    ((0, 4, 5, 2), (3, 2, 2, 2), 1, 0, 1, 1),
+    ((2, 4, 5, 0), (3, 2, 2, 0), 1, 0, 1, 1),
+    ((2, 4, 5, 2), (0, 2, 2, 2), 1, 0, 1, 1),
+    ((0, 4, 5, 2), (2, 2, 2, 1), 1, 0, 1, 2),
+    ((0, 4, 5, 2), (3, 1, 1, 2), 1, 0, 1, 1),
+]
+# Above the threshold for threads: several bands per image, groups, depthwise, a product.
+LARGE = [
+    ((3, 20, 21, 8), (16, 3, 5, 8), (1, 1), (1, 2), 1, 1),
+    ((2, 40, 40, 16), (20, 3, 3, 16), 1, 0, 1, 1),
+    ((5, 13, 12, 16), (24, 3, 3, 8), (2, 1), 1, 1, 2),
+    ((20, 16, 17, 24), (24, 3, 3, 1), 1, 1, 1, 24),
+    ((20, 16, 17, 12), (24, 1, 1, 12), 1, 0, 1, 1),
+]
+everything = [*CONFIGURATIONS, *(pytest.param(c, marks=pytest.mark.slow) for c in LARGE)]
+
+
+@st.composite
+def configurations(draw):
+    """Any convolution that fits: non-square images, kernels, strides, paddings, dilations; groups up to depthwise."""
+    kernel, stride, dilation = (tuple(draw(st.integers(1, most)) for _ in "hw") for most in (4, 3, 3))
+    padding = tuple(draw(st.integers(0, 3)) for _ in "hw")
+    least = [max(1, d * (size - 1) + 1 - 2 * p) for size, p, d in zip(kernel, padding, dilation, strict=True)]
+    H, W = (draw(st.integers(size, size + 6)) for size in least)
+    groups, width, filters = draw(st.integers(1, 4)), draw(st.integers(1, 4)), draw(st.integers(1, 4))
+    shape, weights = (draw(st.integers(1, 3)), H, W, groups * width), (groups * filters, *kernel, width)
+    return shape, weights, stride, padding, dilation, groups
+
+
+def arrays(make, configuration):
+    """X, K, bias and an upstream gradient G."""
+    shape, weights, *rest = configuration
+    X, K = make(shape), make(weights)
+    return X, K, make(weights[0]), make(naive.conv2d(X, K, None, *rest).shape)
+
+
+def check(configuration, dtype, rng):
+    """All three kernels on whole numbers, where they must be exact, between guards, with read-only inputs."""
+    X, K, bias, G = arrays(lambda s: frozen(integers(rng, s, dtype)), configuration)
+    rest = configuration[2:]
+    Y, intact = guarded(G.shape, dtype)
+    assert k.conv2d(X, K, None, *rest, out=Y) is Y
+    np.testing.assert_array_equal(Y, naive.conv2d(X, K, None, *rest))
+    np.testing.assert_array_equal(k.conv2d(X, K, bias, *rest), naive.conv2d(X, K, bias, *rest))
+    intact()
+    gX, intact = guarded(X.shape, dtype)
+    assert k.conv2d_input_gradient(G, K, X.shape, *rest, out=gX) is gX
+    np.testing.assert_array_equal(gX, naive.conv2d_input_gradient(G, K, X.shape, *rest))
+    intact()
+    gK, intact = guarded(K.shape, dtype)
+    assert k.conv2d_weight_gradient(X, G, K.shape, *rest, out=gK) is gK
+    np.testing.assert_array_equal(gK, naive.conv2d_weight_gradient(X, G, K.shape, *rest))
+    intact()
+    assert np.vdot(G, Y) == np.vdot(gX, X) == np.vdot(gK, K)  # Tr(GᵀY) = Tr(FᵀX) = Tr(GᵀK), exact on whole numbers
+    before = integers(rng, K.shape, dtype)
+    gK[...] = before
+    k.conv2d_weight_gradient(X, G, K.shape, *rest, out=gK, accumulate=True)
+    np.testing.assert_array_equal(gK, naive.conv2d_weight_gradient(X, G, K.shape, *rest, before, True))
+    intact()
+    assert {A.dtype for A in (Y, gX, gK)} == {np.dtype(dtype)}
+
+
+@dtypes
+@pytest.mark.parametrize("configuration", everything)
+def test_value_and_gradients(configuration, dtype, rng):
+    check(configuration, dtype, rng)
+
+
+@settings(max_examples=100, deadline=None)
+@given(configuration=configurations(), seed=st.integers(0, 2**32 - 1))
+def test_any_convolution(configuration, seed):
+    check(configuration, np.float32, np.random.default_rng(seed))
+
+
+@dtypes
+@pytest.mark.parametrize(
+    "configuration", [CONFIGURATIONS[2], *(pytest.param(c, marks=pytest.mark.slow) for c in LARGE)]
+)
+def test_rounding_stays_within_its_bound(configuration, dtype, rng):
+    X, K, bias, G = arrays(lambda s: rng.standard_normal(s).astype(dtype), configuration)
+    rest, taps, pixels = configuration[2:], K[0].size, G[..., 0].size
+    calls = [
+        ("conv2d", (X, K, bias), taps),
+        ("conv2d_input_gradient", (G, K), G.shape[3] * K.shape[1] * K.shape[2]),
+        ("conv2d_weight_gradient", (X, G), pixels),
+    ]
+    for name, inputs, terms in calls:
+        shape = {"conv2d": (), "conv2d_input_gradient": (X.shape,), "conv2d_weight_gradient": (K.shape,)}[name]
+        exact = getattr(naive, name)(*inputs, *shape, *rest)
+        magnitude = getattr(naive, name)(*map(abs, inputs), *shape, *rest)
+        within_rounding(getattr(k, name)(*inputs, *shape, *rest), exact, magnitude, terms, dtype)
+
+
+@pytest.mark.slow
+@dtypes
+@pytest.mark.parametrize("configuration", LARGE)
+def test_same_bits_for_any_number_of_threads(configuration, dtype, rng):
+    X, K, bias, G = arrays(lambda s: rng.standard_normal(s).astype(dtype), configuration)
+    rest = configuration[2:]
+    same_bits_for_any_threads(lambda: k.conv2d(X, K, bias, *rest))
+    same_bits_for_any_threads(lambda: k.conv2d_input_gradient(G, K, X.shape, *rest))
+    same_bits_for_any_threads(lambda: k.conv2d_weight_gradient(X, G, K.shape, *rest))
+
+
+@dtypes
+@pytest.mark.parametrize("groups", [1, 2, 4])
+def test_convolution_is_the_patch_matrix_times_the_weights(groups, dtype, rng):
+    X, K = integers(rng, (2, 6, 5, 4), dtype), integers(rng, (4, 3, 2, 4 // groups), dtype)
+    Y = k.conv2d(X, K, None, 1, 1, 1, groups)
+    for g in range(groups):
+        part = slice(g * (4 // groups), (g + 1) * (4 // groups))
+        U = k.im2col(X[..., part], (3, 2), 1, 1)
+        np.testing.assert_array_equal(
+            k.matmul(U, K[part].reshape(4 // groups, -1), transpose_b=True), Y[..., part].reshape(-1, 4 // groups)
+        )
+
+
+@dtypes
+def test_layouts(dtype, rng):
+    X, K = integers(rng, (2, 4, 6, 2), dtype), integers(rng, (4, 2, 2, 2), dtype)
+    Y = naive.conv2d(X, K)
+    G = integers(rng, Y.shape, dtype)
+    for layout in awkward_layouts(X):
+        Xl, Kl, Gl = (awkward_layouts(A)[layout] for A in (X, K, G))
+        np.testing.assert_array_equal(k.conv2d(Xl, Kl), Y, layout)
+        gX = k.conv2d_input_gradient(Gl, Kl, X.shape)
+        np.testing.assert_array_equal(gX, naive.conv2d_input_gradient(G, K, X.shape), layout)
+        gK = k.conv2d_weight_gradient(Xl, Gl, K.shape)
+        np.testing.assert_array_equal(gK, naive.conv2d_weight_gradient(X, G, K.shape), layout)
+
+
+@dtypes
+@pytest.mark.parametrize("groups", [1, 2, 4])
+def test_nan_reaches_exactly_the_entries_that_it_should(groups, dtype, rng):
+    X, K = integers(rng, (2, 6, 7, 4), dtype), integers(rng, (4, 3, 2, 4 // groups), dtype)
+    X[1, 2, 3, 1], X[0, 5, 6, 3] = np.nan, np.inf
+    with np.errstate(invalid="ignore"):
+        Y, expected = k.conv2d(X, K, None, 1, 1, 1, groups), naive.conv2d(X, K, None, 1, 1, 1, groups)
+    assert np.isnan(expected).any()
+    assert np.isfinite(expected).any()
+    np.testing.assert_array_equal(Y, expected)
+
+
+def test_bands_cover_every_row_once():
+    for shape, kernel in [
+        ((1, 28, 28, 1), 5),
+        ((128, 28, 28, 1), 5),
+        ((1, 224, 224, 64), 3),
+        ((2, 9, 9, 512), 3),
+        ((1, 1, 1, 1), 1),
+    ]:
+        w = window("test", shape, kernel, 1, 0, 1)
+        rows, bands = _bands(w, kernel * kernel * shape[3], 4)
+        assert (bands - 1) * rows < w.Ho <= bands * rows
+
+
+X, K, G = np.ones((2, 5, 6, 4), np.float32), np.ones((3, 2, 2, 4), np.float32), np.ones((2, 4, 5, 3), np.float32)
+WRONG = [
+    (lambda: k.conv2d(X[0], K), ShapeError, "conv2d: expected X with 4 dimensions, got shape (5, 6, 4)."),
+    (
+        lambda: k.conv2d(X, K.astype(float)),
+        DtypeError,
+        "conv2d: expected arrays of one dtype, got X float32, K float64.",
+    ),
+    (
+        lambda: k.conv2d(X, K[..., :3]),
+        ShapeError,
+        "conv2d: expected X with 3 channels (weights (3, 2, 2, 3), groups 1), got (2, 5, 6, 4). Images are (B",
+    ),
+    (
+        lambda: k.conv2d(X, K[..., :2], groups=2),
+        ShapeError,
+        "conv2d: expected a number of output channels divisible by groups=2, got 3.",
+    ),
+    (lambda: k.conv2d(X, K, groups=0), ShapeError, "conv2d: expected groups to be an integer of at least 1, got 0."),
+    (
+        lambda: k.conv2d(X, K, groups=1.0),
+        ShapeError,
+        "conv2d: expected groups to be an integer of at least 1, got 1.0.",
+    ),
+    (lambda: k.conv2d(X, K, K[0, 0, 0]), ShapeError, "conv2d: expected bias of shape (3,), got (4,)."),
+    (lambda: k.conv2d(X, K, stride=0), ShapeError, "conv2d: expected stride of at least 1, got 0."),
+    (
+        lambda: k.conv2d(X, K, dilation=5),
+        ShapeError,
+        "conv2d: expected a window that fits into the padded image, got kernel",
+    ),
+    (lambda: k.conv2d(X, K, out=X), ShapeError, "conv2d: expected out of shape (2, 4, 5, 3), got (2, 5, 6, 4)."),
+    (
+        lambda: k.conv2d_input_gradient(G, K, X.shape, stride=2),
+        ShapeError,
+        "conv2d_input_gradient: expected G of shape (2, 2, 3, 3), the convolution's output, got (2, 4, 5, 3). Try",
+    ),
+    (
+        lambda: k.conv2d_input_gradient(G, K, (2, 5, 6)),
+        ShapeError,
+        "conv2d_input_gradient: expected input_shape to be four sizes, got (2, 5, 6).",
+    ),
+    (
+        lambda: k.conv2d_weight_gradient(X, G[..., :2], K.shape),
+        ShapeError,
+        "conv2d_weight_gradient: expected G of shape (2, 4, 5, 3), the convolution's output, got (2, 4, 5, 2).",
+    ),
+    (
+        lambda: k.conv2d_weight_gradient(X, G, K.shape[1:]),
+        ShapeError,
+        "conv2d_weight_gradient: expected kernel_shape to be four sizes, got (2, 2, 4).",
+    ),
+    (
+        lambda: k.conv2d_weight_gradient(X, G, K.shape, accumulate=True),
+        ValueError,
+        "conv2d_weight_gradient: expected out with accumulate=True, got None.",
+    ),
+]
+
+
+@pytest.mark.parametrize(("call", "error", "text"), WRONG)
+def test_errors_say_what_was_expected(call, error, text):
+    with pytest.raises(error, match=re.escape(text)):
+        call()
+
+
+def test_out_may_not_overlap_an_input(rng):
+    A = integers(rng, (2, 4, 4, 2), np.float32)
+    with pytest.raises(ValueError, match="conv2d: out shares memory with an input"):
+        k.conv2d(A, np.ones((2, 1, 1, 2), np.float32), out=A)
+    with pytest.raises(ValueError, match="conv2d_input_gradient: out shares memory with an input"):
+        k.conv2d_input_gradient(A, np.ones((2, 1, 1, 2), np.float32), A.shape, out=A)

@@ -1,0 +1,276 @@
+"""The pooling kernels against their naive twins, and against the matrix P that they stand for."""
+
+import numpy as np
+import pytest
+
+import nnmat_kernels as k
+from nnmat_kernels.errors import DtypeError, ShapeError
+from nnmat_kernels.reference import pooling as naive
+from tests.kernels.guards import awkward_layouts, guarded
+
+# X's shape, kernel, stride, padding
+GEOMETRIES = [
+    ((2, 6, 8, 3), 2, None, 0),
+    ((1, 1, 1, 1), 1, None, 0),
+    ((3, 7, 5, 4), 3, 2, 1),
+    ((2, 5, 6, 17), (3, 2), (1, 2), (2, 1)),
+    ((1, 4, 9, 33), (2, 3), (3, 1), (0, 2)),
+    ((2, 5, 5, 2), 5, 1, 0),
+    ((2, 3, 3, 5), 3, 1, 2),
+    ((0, 4, 4, 3), 2, None, 0),
+    ((2, 4, 4, 0), 2, None, 0),
+    ((2, 7, 7, 8), 2, 3, 0),  # some elements in no window
+    ((40, 26, 27, 6), 3, 2, 1),  # large enough for several threads
+]
+geometries = pytest.mark.parametrize("geometry", GEOMETRIES)
+dtypes = pytest.mark.parametrize("dtype", [np.float32, np.float64])
+counted = pytest.mark.parametrize("count_padding", [True, False])
+
+
+def images(geometry, dtype, rng):
+    return rng.standard_normal(geometry[0]).astype(dtype), geometry[1:]
+
+
+def matrix(f, plane):
+    """The matrix of a linear map of one plane, column by column."""
+    columns = np.eye(plane[0] * plane[1]).reshape(-1, *plane, 1)
+    return f(columns).reshape(len(columns), -1).T
+
+
+def axis_factor(size, kernel, stride, padding):
+    """Σ_a R_a: row i has ones at the places of window i inside the axis."""
+    n = (size + 2 * padding - kernel) // stride + 1
+    places = np.arange(n)[:, None] * stride - padding
+    return ((np.arange(size) >= places) & (np.arange(size) < places + kernel)).astype(float)
+
+
+@dtypes
+@geometries
+def test_max_value(geometry, dtype, rng):
+    X, window = images(geometry, dtype, rng)
+    before = X.copy()
+    Y, indices = k.max_pool2d(X, *window)
+    expected, places = naive.max_pool2d(X, *window)
+    assert Y.dtype == dtype
+    assert indices.dtype == np.int32
+    np.testing.assert_array_equal(Y, expected)
+    np.testing.assert_array_equal(indices, places)
+    np.testing.assert_array_equal(X, before)
+
+
+@dtypes
+@geometries
+def test_max_backward(geometry, dtype, rng):
+    X, window = images(geometry, dtype, rng)
+    Y, indices = k.max_pool2d(X, *window)
+    G = rng.standard_normal(Y.shape).astype(dtype)
+    gX = k.max_pool2d_backward(G, indices, X.shape)
+    assert gX.dtype == dtype
+    np.testing.assert_allclose(
+        gX, naive.max_pool2d_backward(G, indices, X.shape), rtol=0, atol=20 * np.finfo(dtype).eps
+    )
+
+
+@counted
+@dtypes
+@geometries
+def test_average(geometry, dtype, count_padding, rng):
+    X, window = images(geometry, dtype, rng)
+    atol = 20 * np.finfo(dtype).eps
+    Y = k.avg_pool2d(X, *window, count_padding)
+    assert Y.dtype == dtype
+    np.testing.assert_allclose(Y, naive.avg_pool2d(X, *window, count_padding), rtol=0, atol=atol)
+    G = rng.standard_normal(Y.shape).astype(dtype)
+    gX = k.avg_pool2d_backward(G, X.shape, *window, count_padding)
+    assert gX.dtype == dtype
+    expected = naive.avg_pool2d_backward(G, X.shape, *window, count_padding)
+    np.testing.assert_allclose(gX, expected, rtol=0, atol=atol)
+
+
+@counted
+@pytest.mark.parametrize("window", [(2, 2, 0), (3, 2, 1), ((3, 2), (1, 2), (2, 1)), ((2, 3), (2, 1), 0)])
+def test_average_is_the_matrix(window, count_padding):
+    """P = (Σ_a R_a / kh) ⊗ (Σ_b C_b / kw), or each factor with rows that sum to 1; backward is Pᵀ."""
+    plane = (5, 7)
+    pairs = [(w, w) if isinstance(w, int) else w for w in window]
+    factors = []
+    for axis in (0, 1):
+        kernel, stride, padding = (p[axis] for p in pairs)
+        R = axis_factor(plane[axis], kernel, stride, padding)
+        factors.append(R / (kernel if count_padding else R.sum(axis=1, keepdims=True)))
+    P = np.kron(*factors)
+    np.testing.assert_allclose(matrix(lambda X: k.avg_pool2d(X, *window, count_padding), plane), P, atol=1e-15)
+    out = len(factors[0]), len(factors[1])
+    transpose = matrix(lambda G: k.avg_pool2d_backward(G, (len(G), *plane, 1), *window, count_padding), out)
+    np.testing.assert_allclose(transpose, P.T, atol=1e-15)
+
+
+@pytest.mark.parametrize("window", [(2, 2, 0), (3, 2, 1), ((3, 2), (1, 2), (2, 1))])
+def test_max_is_the_matrix(window, rng):
+    """P(x) has one 1 per row, at the first maximum: y = P x exactly, and backward is Pᵀ."""
+    H, W = 5, 7
+    X = rng.standard_normal((1, H, W, 1))
+    Y, indices = k.max_pool2d(X, *window)
+    P = np.zeros((Y.size, H * W))
+    P[np.arange(Y.size), indices.ravel()] = 1
+    np.testing.assert_array_equal(P @ X.ravel(), Y.ravel())
+    out = Y.shape[1:3]
+    transpose = matrix(lambda G: k.max_pool2d_backward(G, np.repeat(indices, len(G), axis=0), (len(G), H, W, 1)), out)
+    np.testing.assert_array_equal(transpose, P.T)
+
+
+@geometries
+def test_adjoint(geometry, rng):
+    """⟨G, P X⟩ = ⟨Pᵀ G, X⟩."""
+    X, window = images(geometry, np.float64, rng)
+    Y, indices = k.max_pool2d(X, *window)
+    G = rng.standard_normal(Y.shape)
+    scale = np.abs(G * Y).sum() + 1e-300
+    assert abs((G * Y).sum() - (k.max_pool2d_backward(G, indices, X.shape) * X).sum()) <= 1e-13 * scale
+    for count_padding in (True, False):
+        Y = k.avg_pool2d(X, *window, count_padding)
+        gX = k.avg_pool2d_backward(G, X.shape, *window, count_padding)
+        assert abs((G * Y).sum() - (gX * X).sum()) <= 1e-13 * (np.abs(G) * np.abs(Y)).sum() + 1e-12 * (scale > 1)
+
+
+def test_max_backward_is_the_derivative(rng):
+    X = rng.permutation(2 * 5 * 6 * 3).reshape(2, 5, 6, 3) / 10.0  # no two entries closer than 0.1
+    V = rng.standard_normal(X.shape)
+    Y, indices = k.max_pool2d(X, 3, 2, 1)
+    G, h = rng.standard_normal(Y.shape), 1e-3
+    difference = (naive.max_pool2d(X + h * V, 3, 2, 1)[0] - naive.max_pool2d(X - h * V, 3, 2, 1)[0]) / (2 * h)
+    gX = k.max_pool2d_backward(G, indices, X.shape)
+    np.testing.assert_allclose((gX * V).sum(), (G * difference).sum(), rtol=1e-9)
+
+
+@dtypes
+def test_ties_go_to_the_first(dtype):
+    X = np.array([[1, 1], [1, 0]], dtype).reshape(1, 2, 2, 1)
+    Y, indices = k.max_pool2d(X, 2)
+    assert Y == 1
+    assert indices == 0
+    np.testing.assert_array_equal(k.max_pool2d_backward(Y, indices, X.shape).ravel(), [1, 0, 0, 0])
+    X = np.array([0, 2, 2, 2], dtype).reshape(1, 2, 2, 1)
+    assert k.max_pool2d(X, 2)[1] == 1
+
+
+@dtypes
+@pytest.mark.parametrize("channels", [1, 3, 19])
+def test_nan_and_inf(channels, dtype, rng):
+    X = rng.standard_normal((2, 6, 6, channels)).astype(dtype)
+    X[0, 1, 2, 0], X[0, 1, 3, 0], X[1, 5, 5, -1], X[1, 0, 0, 0] = np.nan, np.nan, np.inf, np.nan
+    X[1, 2:4, 2:4, 0] = -np.inf
+    for window in ((2, None, 0), (3, 1, 2)):
+        Y, indices = k.max_pool2d(X, *window)
+        expected, places = naive.max_pool2d(X, *window)
+        np.testing.assert_array_equal(Y, expected)
+        np.testing.assert_array_equal(indices, places)
+        A = k.avg_pool2d(X, *window)
+        np.testing.assert_allclose(A, naive.avg_pool2d(X, *window), rtol=0, atol=20 * np.finfo(dtype).eps)
+
+
+@dtypes
+def test_padding_is_never_chosen(dtype):
+    X = np.full((1, 2, 2, 1), -np.inf, dtype)
+    Y, indices = k.max_pool2d(X, 2, 1, 1)
+    assert (-np.inf == Y).all()
+    assert ((indices >= 0) & (indices < 4)).all()
+    X[...] = -5
+    assert (k.max_pool2d(X, 2, 1, 1)[0] == -5).all()
+
+
+@dtypes
+def test_layouts(dtype, rng):
+    X = rng.standard_normal((3, 6, 7, 4)).astype(dtype)
+    Y, indices = k.max_pool2d(X, 3, 2, 1)
+    A = k.avg_pool2d(X, 3, 2, 1)
+    for layout, Z in awkward_layouts(X).items():
+        np.testing.assert_array_equal(k.max_pool2d(Z, 3, 2, 1)[0], Y, err_msg=layout)
+        np.testing.assert_array_equal(k.avg_pool2d(Z, 3, 2, 1), A, err_msg=layout)
+    gX = k.max_pool2d_backward(Y, indices, X.shape)
+    gA = k.avg_pool2d_backward(A, X.shape, 3, 2, 1)
+    for layout in awkward_layouts(Y):
+        G, places = awkward_layouts(Y)[layout], np.asfortranarray(indices)
+        np.testing.assert_array_equal(k.max_pool2d_backward(G, places, X.shape), gX, err_msg=layout)
+        np.testing.assert_array_equal(k.avg_pool2d_backward(awkward_layouts(A)[layout], X.shape, 3, 2, 1), gA)
+
+
+@dtypes
+@geometries
+def test_out_and_threads(geometry, dtype, rng):
+    X, window = images(geometry, dtype, rng)
+    Y, indices = k.max_pool2d(X, *window)
+    A = k.avg_pool2d(X, *window)
+    gX, gA = k.max_pool2d_backward(Y, indices, X.shape), k.avg_pool2d_backward(A, X.shape, *window)
+    out, intact_out = guarded(Y.shape, dtype)
+    places, intact_places = guarded(Y.shape, np.dtype(np.int32))
+    grad, intact_grad = guarded(X.shape, dtype)
+    before = k.get_num_threads()
+    try:
+        for threads in (1, min(2, k.max_num_threads())):
+            k.set_num_threads(threads)
+            returned = k.max_pool2d(X, *window, out=out, indices=places)
+            assert returned[0] is out
+            assert returned[1] is places
+            np.testing.assert_array_equal(out, Y)
+            np.testing.assert_array_equal(places, indices)
+            assert k.max_pool2d_backward(Y, indices, X.shape, out=grad) is grad
+            np.testing.assert_array_equal(grad, gX)
+            assert k.avg_pool2d(X, *window, out=out) is out
+            np.testing.assert_array_equal(out, A)
+            assert k.avg_pool2d_backward(A, X.shape, *window, out=grad) is grad
+            np.testing.assert_array_equal(grad, gA)
+    finally:
+        k.set_num_threads(before)
+    for intact in (intact_out, intact_places, intact_grad):
+        intact()
+
+
+@pytest.mark.parametrize("name", ["max_pool2d", "avg_pool2d"])
+def test_errors_forward(name):
+    kernel, X = getattr(k, name), np.zeros((2, 5, 6, 3), np.float32)
+    with pytest.raises(ShapeError, match=rf"^{name}: expected X with 4 dimensions, got shape \(5, 6, 3\)"):
+        kernel(X[0], 2)
+    with pytest.raises(DtypeError, match=rf"^{name}: expected X of dtype float32 or float64, got uint8\. Try"):
+        kernel(X.astype(np.uint8), 2)
+    with pytest.raises(ShapeError, match=rf"^{name}: expected kernel_size to be an integer or a pair .* got '2'"):
+        kernel(X, "2")
+    with pytest.raises(ShapeError, match=rf"^{name}: expected stride of at least 1, got 0"):
+        kernel(X, 2, 0)
+    with pytest.raises(ShapeError, match=rf"^{name}: expected padding smaller than the kernel.*Try padding=1"):
+        kernel(X, 2, 1, 2)
+    with pytest.raises(ShapeError, match=rf"^{name}: expected a window that fits into the padded image"):
+        kernel(X, 7)
+    with pytest.raises(ShapeError, match=rf"^{name}: expected images of 1 to 2\*\*31 - 1 pixels, got .* \(0, 6\)"):
+        kernel(X[:, :0], 3, 1, 2)
+    with pytest.raises(ShapeError, match=rf"^{name}: expected out of shape \(2, 2, 3, 3\), got \(2, 2, 2, 3\)"):
+        kernel(X, 2, out=np.empty((2, 2, 2, 3), np.float32))
+    with pytest.raises(ValueError, match=rf"^{name}: out shares memory with an input"):
+        kernel(X, 1, out=X)
+
+
+def test_errors_of_indices():
+    X = np.zeros((2, 4, 4, 3), np.float32)
+    G, indices = k.max_pool2d(X, 2)
+    with pytest.raises(DtypeError, match=r"^max_pool2d: expected indices as an array of int32, got int64"):
+        k.max_pool2d(X, 2, indices=indices.astype(np.int64))
+    with pytest.raises(ShapeError, match=r"^max_pool2d: expected indices of shape \(2, 2, 2, 3\), got \(1, 2, 2, 3\)"):
+        k.max_pool2d(X, 2, indices=indices[:1])
+    with pytest.raises(ValueError, match=r"^max_pool2d: expected indices to be a writable, C-contiguous array"):
+        k.max_pool2d(X, 2, indices=np.asfortranarray(indices))
+    back = k.max_pool2d_backward
+    with pytest.raises(DtypeError, match=r"^max_pool2d_backward: expected indices as an array of int32, got list"):
+        back(G, indices.tolist(), X.shape)
+    for wrong in (-1, 16):
+        bad = indices.copy()
+        bad[1, 1, 1, 2] = wrong
+        with pytest.raises(ValueError, match=r"^max_pool2d_backward: expected indices in \[0, 16\), got -?\d+ to \d+"):
+            back(G, bad, X.shape)
+    with pytest.raises(ShapeError, match=r"^max_pool2d_backward: expected G of shape \(2, Ho, Wo, 4\) for input_shape"):
+        back(G, indices, (2, 4, 4, 4))
+    with pytest.raises(ShapeError, match=r"^max_pool2d_backward: expected input_shape \(B, H, W, C\), got \(4, 4, 3\)"):
+        back(G, indices, (4, 4, 3))
+    with pytest.raises(
+        ShapeError, match=r"^avg_pool2d_backward: expected G of shape \(2, 2, 2, 3\), got \(2, 1, 2, 3\)"
+    ):
+        k.avg_pool2d_backward(G[:, :1], X.shape, 2)

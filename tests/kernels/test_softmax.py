@@ -1,0 +1,148 @@
+"""The row softmax kernels against their naive twins, and backward as the true Jacobian."""
+
+import numpy as np
+import pytest
+
+import nnmat_kernels as k
+from nnmat_kernels.errors import DtypeError, ShapeError
+from nnmat_kernels.reference import softmax as naive
+from tests.kernels.guards import awkward_layouts, guarded
+
+SHAPES = [(0,), (1,), (5, 0), (0, 4), (1, 1), (7,), (3, 10), (2, 3, 17), (4, 1000), (4001, 10), (3, 20_000)]
+FORWARD = ["softmax", "log_softmax"]
+dtypes = pytest.mark.parametrize("dtype", [np.float32, np.float64])
+forward = pytest.mark.parametrize("name", FORWARD)
+
+
+def eps(dtype):
+    return float(np.finfo(dtype).eps)
+
+
+@dtypes
+@pytest.mark.parametrize("shape", SHAPES)
+@forward
+def test_value(name, shape, dtype, rng):
+    X = np.asarray(5 * rng.standard_normal(shape), dtype)
+    before = X.copy()
+    Y = getattr(k, name)(X)
+    assert Y.dtype == dtype
+    # exp turns the rounding error of x - m, at most eps |x - m| / 2, into a relative error.
+    np.testing.assert_allclose(Y, getattr(naive, name)(X), rtol=40 * eps(dtype), atol=0 if name == "softmax" else 1e-30)
+    np.testing.assert_array_equal(X, before)
+    if name == "softmax" and Y.size:
+        np.testing.assert_allclose(Y.sum(axis=-1, dtype=np.float64), 1, rtol=40 * eps(dtype))
+
+
+@dtypes
+@pytest.mark.parametrize("shape", SHAPES)
+def test_backward(shape, dtype, rng):
+    if shape[-1] > 2000:
+        shape = (3, 2000)  # the twin writes the Jacobian out
+    P = naive.softmax(rng.standard_normal(shape)).astype(dtype)
+    G = np.asarray(rng.standard_normal(shape), dtype)
+    gX = k.softmax_backward(G, P)
+    assert gX.dtype == dtype
+    scale = np.abs(P).max(initial=0) * np.abs(G).max(initial=0)
+    np.testing.assert_allclose(gX, naive.softmax_backward(G, P), rtol=0, atol=40 * eps(dtype) * scale)
+
+
+def test_backward_of_many_rows(rng):
+    """More rows than one thread takes, against the formula without Jacobians."""
+    P = naive.softmax(rng.standard_normal((5003, 12)))
+    G = rng.standard_normal(P.shape)
+    gX = k.softmax_backward(G, P)
+    np.testing.assert_allclose(gX, P * (G - (G * P).sum(axis=1, keepdims=True)), rtol=0, atol=1e-15)
+    np.testing.assert_allclose(gX.sum(axis=1), 0, atol=1e-15)  # J is symmetric with J 1 = 0
+
+
+def test_backward_is_the_derivative(rng):
+    X, G, V = rng.standard_normal((3, 4, 6))
+    h = 1e-3
+    f = {s: naive.softmax(X + s * h * V) for s in (-2, -1, 1, 2)}
+    difference = (8 * (f[1] - f[-1]) - (f[2] - f[-2])) / (12 * h)
+    gX = k.softmax_backward(G, k.softmax(X))
+    np.testing.assert_allclose((gX * V).sum(), (G * difference).sum(), rtol=1e-9)
+    without_coupling = G * k.softmax(X) * (1 - k.softmax(X))  # the element-wise derivative is wrong
+    assert abs((without_coupling * V).sum() - (G * difference).sum()) > 1e-4
+
+
+@dtypes
+def test_large_logits(dtype):
+    X = np.array([[1000, 999, 0], [-1000, -1001, -1e4], [1e4, 0, -1e4]], dtype)
+    np.testing.assert_allclose(k.softmax(X), naive.softmax(X), rtol=4 * eps(dtype))
+    np.testing.assert_allclose(k.log_softmax(X), naive.log_softmax(X), rtol=4 * eps(dtype), atol=1e-30)
+
+
+@dtypes
+def test_log_of_an_almost_sure_class(dtype):
+    """log p of p = 1 - 2e-22 is -2e-22, not 0."""
+    np.testing.assert_allclose(k.log_softmax(np.array([[0, 50]], dtype)), [[-50, -np.exp(-50)]], rtol=4 * eps(dtype))
+
+
+@dtypes
+@forward
+def test_nan_and_inf(name, dtype):
+    inf, nan = np.inf, np.nan
+    X = np.array([[1, nan, 2], [nan, 1, 2], [1, 2, nan], [inf, 1, 2], [1, -inf, 2], [-inf] * 3, [1, 2, 3]], dtype)
+    Y = getattr(k, name)(np.repeat(X, 11, axis=1)[:, :31])
+    np.testing.assert_array_equal(np.isnan(Y).all(axis=1), [True, True, True, True, False, True, False])
+    np.testing.assert_array_equal(np.isnan(Y).any(axis=1), [True, True, True, True, False, True, False])
+    assert (Y[4, 11:22] == (0 if name == "softmax" else -inf)).all()
+
+
+@dtypes
+def test_nan_in_the_gradient_stays_in_its_row(dtype):
+    G, P = np.ones((3, 40), dtype), np.full((3, 40), 1 / 40, dtype)
+    G[1, 5] = np.nan
+    np.testing.assert_array_equal(np.isnan(k.softmax_backward(G, P)).all(axis=1), [False, True, False])
+
+
+@dtypes
+@pytest.mark.parametrize("name", [*FORWARD, "softmax_backward"])
+def test_layouts_out_and_threads(name, dtype, rng):
+    arrays = [np.abs(rng.standard_normal((6, 30))).astype(dtype) for _ in range(1 if name in FORWARD else 2)]
+    kernel = getattr(k, name)
+    expected = kernel(*arrays)
+    for layout in awkward_layouts(arrays[0]):
+        np.testing.assert_array_equal(kernel(*(awkward_layouts(A)[layout] for A in arrays)), expected, err_msg=layout)
+    out, intact = guarded((6, 30), dtype)
+    assert kernel(*arrays, out=out) is out
+    np.testing.assert_array_equal(out, expected)
+    intact()
+    for i in range(len(arrays)):  # in place; not vectorised, so the last bits may differ
+        given = [A.copy() for A in arrays]
+        kernel(*given, out=given[i])
+        np.testing.assert_allclose(
+            given[i], expected, rtol=40 * eps(dtype), atol=40 * eps(dtype) * np.abs(expected).max()
+        )
+    large = [rng.standard_normal((4099, 23)).astype(dtype) for _ in arrays]
+    before, results = k.get_num_threads(), []
+    out, intact = guarded((4099, 23), dtype)
+    try:
+        for threads in (1, min(2, k.max_num_threads())):
+            k.set_num_threads(threads)
+            results.append(kernel(*large, out=out).copy())
+    finally:
+        k.set_num_threads(before)
+    np.testing.assert_array_equal(*results)
+    intact()
+
+
+@pytest.mark.parametrize("name", [*FORWARD, "softmax_backward"])
+def test_errors(name):
+    kernel, arrays = getattr(k, name), [np.zeros((2, 3))] * (1 if name in FORWARD else 2)
+    with pytest.raises(
+        ShapeError, match=rf"^{name}: expected arrays with at least 1 dimension, got shape \(\)\. Try X"
+    ):
+        kernel(*(np.zeros(()) for _ in arrays))
+    with pytest.raises(DtypeError, match=rf"^{name}: expected [XG] of dtype float32 or float64, got int64\. Try"):
+        kernel(*(A.astype(np.int64) for A in arrays))
+    with pytest.raises(ShapeError, match=rf"^{name}: expected out of shape \(2, 3\), got \(3,\)"):
+        kernel(*arrays, out=np.empty(3))
+    if name not in FORWARD:
+        with pytest.raises(ShapeError, match=r"^softmax_backward: expected arrays of one shape, got G .*, P \(3, 2\)"):
+            kernel(arrays[0], np.zeros((3, 2)))
+        with pytest.raises(
+            DtypeError, match=r"^softmax_backward: expected arrays of one dtype, got G float64, P float32"
+        ):
+            kernel(arrays[0], np.zeros((2, 3), np.float32))

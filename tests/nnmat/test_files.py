@@ -1,0 +1,143 @@
+"""Models in files: round trips, damage, and files that are never half-written."""
+
+import os
+import pickle
+import zipfile
+
+import nnmat
+import numpy as np
+import pytest
+from nnmat import Conv2d, Dropout, Flatten, Linear, ReLU, Sequential
+
+from tests.composites import TiedAutoencoder
+
+
+def model():
+    layers = [Conv2d(1, 2, 3), Sequential([ReLU(), Dropout(0.2)]), Flatten(), Linear(None, 3)]
+    return Sequential(layers, input_shape=(5, 5, 1), seed=1)
+
+
+@pytest.fixture
+def saved(tmp_path):
+    path = tmp_path / "model.npz"
+    nnmat.save(model(), path)
+    return path
+
+
+def test_round_trip(saved):
+    original, loaded = model(), nnmat.load(saved)
+    assert np.array_equal(loaded.flat_parameters, original.flat_parameters)
+    assert loaded.summary() == original.summary()
+    assert loaded.dtype == np.float32
+    X = np.random.default_rng(0).standard_normal((2, 5, 5, 1)).astype(np.float32)
+    assert np.array_equal(loaded.forward(X, training=True), original.forward(X, training=True))  # same dropout mask
+
+
+def test_settings_of_parameters_are_kept(tmp_path):
+    m = Sequential([Linear(2, 3)], input_shape=(2,), dtype=np.float64)
+    m[0].weight.trainable, m[0].bias.decay = False, True
+    nnmat.save(m, tmp_path / "m.npz")
+    loaded = nnmat.load(tmp_path / "m.npz")
+    assert [(p.trainable, p.decay) for p in loaded.parameters()] == [(False, True), (True, True)]
+    assert loaded.dtype == np.float64
+
+
+def test_layers_of_ones_own(tmp_path):
+    own = TiedAutoencoder(3).build((4,), rng=1)
+    nnmat.save(own, tmp_path / "own.npz")
+    loaded = nnmat.load(tmp_path / "own.npz", layers=[TiedAutoencoder])
+    assert np.array_equal(loaded.flat_parameters, own.flat_parameters)
+    with pytest.raises(nnmat.FileFormatError, match=r"'TiedAutoencoder' that is not known. Pass it: load\(path, layers"):
+        nnmat.load(tmp_path / "own.npz")
+
+
+def test_every_truncation_is_noticed(saved):
+    whole = saved.read_bytes()
+    for length in [*range(0, len(whole), max(1, len(whole) // 40)), len(whole) - 1]:
+        saved.write_bytes(whole[:length])
+        with pytest.raises(nnmat.FileFormatError, match="not a complete nnmat model file"):
+            nnmat.load(saved)
+
+
+def test_no_flipped_bit_gives_another_model(saved):
+    whole, original = saved.read_bytes(), model()
+    rng = np.random.default_rng(0)
+    noticed = 0
+    for position in rng.choice(len(whole), 150, replace=False):
+        damaged = bytearray(whole)
+        damaged[position] ^= 1 << int(rng.integers(8))
+        saved.write_bytes(bytes(damaged))
+        try:
+            loaded = nnmat.load(saved)
+        except nnmat.FileFormatError:
+            noticed += 1
+        else:  # a bit that means nothing, such as a date in the archive
+            assert np.array_equal(loaded.flat_parameters, original.flat_parameters)
+            assert repr(loaded) == repr(original)
+    assert noticed > 100
+
+
+def test_other_files_are_refused(tmp_path):
+    path = tmp_path / "x.npz"
+    with pytest.raises(FileNotFoundError, match="there is no file"):
+        nnmat.load(path)
+    path.write_text("hello")
+    with pytest.raises(nnmat.FileFormatError, match="not a complete nnmat model file"):
+        nnmat.load(path)
+    np.savez(path, a=np.ones(3))
+    with pytest.raises(nnmat.FileFormatError, match="not a complete nnmat model file"):
+        nnmat.load(path)
+    path.write_bytes(pickle.dumps([1, 2]))
+    with pytest.raises(nnmat.FileFormatError, match="not a complete nnmat model file"):
+        nnmat.load(path)
+
+
+def test_arrays_that_do_not_fit_are_refused(saved):
+    with np.load(saved) as archive:
+        arrays = dict(archive)
+    missing = {name: A for name, A in arrays.items() if name != "parameter/3.bias"}
+    np.savez(saved, **missing)
+    with pytest.raises(nnmat.FileFormatError, match="differing entries: parameter/3.bias"):
+        nnmat.load(saved)
+    np.savez(saved, **arrays | {"parameter/3.bias": np.zeros(4, np.float32)})
+    with pytest.raises(nnmat.FileFormatError, match=r"'parameter/3.bias' is float32 \(4,\), the model needs float32 \(3,\)"):
+        nnmat.load(saved)
+
+
+def test_nothing_in_a_file_is_executed(saved):
+    class Evil:
+        def __reduce__(self):
+            return (os._exit, (3,))
+
+    evil = np.array([Evil()], dtype=object)
+    with np.load(saved) as archive:
+        arrays = dict(archive)
+    with zipfile.ZipFile(saved, "w") as archive:
+        for name, A in (arrays | {"parameter/3.bias": evil}).items():
+            with archive.open(f"{name}.npy", "w") as file:
+                np.lib.format.write_array(file, A, allow_pickle=True)
+    with pytest.raises(nnmat.FileFormatError, match="not a complete nnmat model file"):
+        nnmat.load(saved)
+
+
+def test_a_failed_save_keeps_the_old_file(saved, monkeypatch):
+    before = saved.read_bytes()
+
+    def full(*args, **kwargs):
+        args[0].write(b"half")
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(np, "savez", full)
+    with pytest.raises(OSError, match="No space left"):
+        nnmat.save(model(), saved)
+    assert saved.read_bytes() == before
+    assert os.listdir(saved.parent) == [saved.name]
+
+
+def test_where_to_save_is_checked(tmp_path):
+    with pytest.raises(nnmat.ConfigError, match=r"ends in \.npz.*Try model.pt.npz"):
+        nnmat.save(model(), tmp_path / "model.pt")
+    with pytest.raises(FileNotFoundError, match="does not exist"):
+        nnmat.save(model(), tmp_path / "none" / "model.npz")
+    with pytest.raises(nnmat.BuildError, match="not built yet"):
+        nnmat.save(Sequential([ReLU()]), tmp_path / "model.npz")

@@ -1,0 +1,213 @@
+"""The losses: contract, gradients, options, errors."""
+
+import json
+
+import numpy as np
+import pytest
+
+from nnmat import MeanSquaredError, SigmoidBinaryCrossEntropy, SoftmaxCrossEntropy, gradcheck
+from nnmat.errors import ConfigError, DtypeError, LabelError, ShapeError, StateError
+from nnmat.losses import Loss
+
+
+def labels(rng, shape):
+    return rng.integers(0, shape[-1], shape[:-1])
+
+
+def targets(rng, shape):
+    return rng.uniform(0, 1, shape)
+
+
+# loss for M classes, targets for it
+CASES = {
+    "labels": (lambda M: SoftmaxCrossEntropy(), labels),
+    "targets": (lambda M: SoftmaxCrossEntropy(), targets),
+    "labels, smoothing": (lambda M: SoftmaxCrossEntropy(label_smoothing=0.2), labels),
+    "labels, ignored": (lambda M: SoftmaxCrossEntropy(ignore_index=0), labels),
+    "labels, classes": (lambda M: SoftmaxCrossEntropy(class_weight=np.linspace(0.5, 2, M)), labels),
+    "labels, all": (lambda M: SoftmaxCrossEntropy(0.1, ignore_index=0, class_weight=np.linspace(0.5, 2, M)), labels),
+    "targets, all": (lambda M: SoftmaxCrossEntropy(0.1, class_weight=np.linspace(0.5, 2, M)), targets),
+    "binary": (lambda M: SigmoidBinaryCrossEntropy(), targets),
+    "binary, weight": (lambda M: SigmoidBinaryCrossEntropy(positive_weight=3.0), targets),
+    "squares": (lambda M: MeanSquaredError(), targets),
+}
+SHAPES = [(1, 2), (7, 5), (2, 3, 4), (40, 1), (1, 50)]
+
+
+@pytest.mark.parametrize("case", CASES)
+@pytest.mark.parametrize("shape", SHAPES)
+def test_gradients_are_the_slopes_of_the_values(rng, case, shape):
+    make, draw = CASES[case]
+    H, y = 2 * rng.normal(size=shape), draw(rng, shape)
+    for s in (None, rng.uniform(0, 2, shape[:-1])):
+        report = gradcheck(make(shape[-1]), H, y, sample_weight=s)
+        assert report.passed, str(report)
+        assert report.error < 1e-7
+
+
+@pytest.mark.parametrize("case", CASES)
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_contract(rng, case, dtype):
+    make, draw = CASES[case]
+    loss = make(5)
+    assert isinstance(loss, Loss)
+    H, y = rng.normal(size=(6, 5)).astype(dtype), draw(rng, (6, 5))
+    H_before, y_before = H.copy(), y.copy()
+    with pytest.raises(StateError, match=rf"^{type(loss).__name__}: backward needs.*Call forward\(H, y\) first"):
+        loss.backward()
+    value, G = loss.forward(H, y), loss.backward()
+    assert type(value) is float
+    assert type(loss.divisor) is float
+    assert G.dtype == dtype
+    assert G.shape == H.shape
+    assert (H_before == H).all()
+    assert (y == y_before).all()
+    assert loss.backward() is G
+    kept = G.copy()
+    loss.forward(2 * H, y)
+    assert (kept == G).all()  # a later forward leaves an earlier gradient alone
+    with pytest.raises(ShapeError):
+        loss.forward(H[0], y)
+    with pytest.raises(StateError):  # and no gradient of an older forward is handed out
+        loss.backward()
+    json.dumps(loss.config())
+    again = type(loss)(**loss.config())
+    assert repr(again) == repr(loss)
+    assert again.forward(H, y) == value
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_parts_of_a_batch_add_up_by_their_divisors(rng, case):
+    make, draw = CASES[case]
+    loss, H, y, s = make(5), rng.normal(size=(20, 5)), draw(rng, (20, 5)), rng.uniform(0, 1, 20)
+    whole, divisor = loss.forward(H, y, s), loss.divisor
+    G = loss.backward()
+    value, total, parts = 0.0, 0.0, []
+    for part in (slice(0, 7), slice(7, 14), slice(14, 20)):
+        value += loss.forward(H[part], y[part], s[part]) * loss.divisor
+        total += loss.divisor
+        parts.append(loss.backward() * loss.divisor)
+    assert total == pytest.approx(divisor, rel=1e-13)
+    assert value / total == pytest.approx(whole, rel=1e-13)
+    np.testing.assert_allclose(np.concatenate(parts) / total, G, rtol=1e-12, atol=1e-16)
+
+
+def test_divisors():
+    H = np.zeros((4, 3))
+    y, w, s = np.array([0, 2, 2, 1]), np.array([1.0, 2, 4]), np.array([1, 0.5, 0, 2])
+    for loss, weight, expected in [
+        (SoftmaxCrossEntropy(), None, 4),
+        (SoftmaxCrossEntropy(), s, 3.5),
+        (SoftmaxCrossEntropy(ignore_index=2), None, 2),
+        (SoftmaxCrossEntropy(class_weight=w), None, 1 + 4 + 4 + 2),
+        (SoftmaxCrossEntropy(class_weight=w, ignore_index=1), s, 1 + 0.5 * 4 + 0),
+        (SoftmaxCrossEntropy(class_weight=w, ignore_index=1, label_smoothing=0.3), s, 1 + 0.5 * 4 + 0),
+    ]:
+        loss.forward(H, y, weight)
+        assert loss.divisor == expected
+    Y = np.array([[0.5, 0, 0], [0, 1, 1], [0, 0, 0], [1, 1, 1]])
+    loss = SoftmaxCrossEntropy()
+    loss.forward(H, Y)
+    assert loss.divisor == 4  # rows, whatever their sums
+    loss = SoftmaxCrossEntropy(class_weight=w)
+    loss.forward(H, Y)
+    assert loss.divisor == pytest.approx(1 + 3 + 7 / 3 + 7 / 3)
+    for loss in (MeanSquaredError(), SigmoidBinaryCrossEntropy()):
+        loss.forward(H, Y)
+        assert loss.divisor == 4
+        loss.forward(H, Y, s)
+        assert loss.divisor == 3.5
+
+
+def test_one_hot_targets_agree_with_labels(rng):
+    H, y = rng.normal(size=(9, 4)), rng.integers(0, 4, 9)
+    for options in (
+        {},
+        {"label_smoothing": 0.1},
+        {"class_weight": [1, 2, 3, 4]},
+        {"label_smoothing": 0.1, "class_weight": [1, 2, 3, 4]},
+    ):
+        loss = SoftmaxCrossEntropy(**options)
+        value, divisor = loss.forward(H, y), loss.divisor
+        G = loss.backward()
+        assert loss.forward(H, np.eye(4)[y]) == pytest.approx(value, rel=1e-14)
+        assert loss.divisor == pytest.approx(divisor, rel=1e-14)
+        np.testing.assert_allclose(loss.backward(), G, rtol=1e-13, atol=1e-17)
+
+
+def test_gradient_rows_of_softmax_add_up_to_zero(rng):
+    loss = SoftmaxCrossEntropy(label_smoothing=0.1, class_weight=[1, 2, 3, 4, 5])
+    loss.forward(rng.normal(size=(9, 5)), rng.uniform(0, 1, (9, 5)))
+    assert np.abs(loss.backward().sum(axis=1)).max() < 1e-16
+
+
+def test_values_by_hand():
+    H = np.log(np.array([[1.0, 2, 5], [4, 4, 2]]))
+    assert SoftmaxCrossEntropy().forward(H, np.array([2, 0])) == pytest.approx(-(np.log(5 / 8) + np.log(4 / 10)) / 2)
+    assert SigmoidBinaryCrossEntropy().forward(np.zeros((3, 2)), np.ones((3, 2))) == pytest.approx(np.log(2))
+    assert MeanSquaredError().forward(np.array([[1.0, 2], [3, 4]]), np.zeros((2, 2))) == pytest.approx(30 / 4)
+    # a column of logits takes labels 0 and 1 without the last axis
+    column = np.array([[0.0], [np.log(3)]])
+    assert SigmoidBinaryCrossEntropy().forward(column, np.array([1, 1])) == pytest.approx(
+        (np.log(2) + np.log(4 / 3)) / 2
+    )
+
+
+def test_all_rows_ignored():
+    loss = SoftmaxCrossEntropy(ignore_index=-100)
+    assert loss.forward(np.full((2, 3), np.nan), np.full(2, -100)) == 0.0
+    assert not loss.backward().any()
+    assert loss.divisor == 0.0
+
+
+def test_check_targets():
+    SoftmaxCrossEntropy().check_targets(np.array([0, 9, 3]), (10,))
+    SoftmaxCrossEntropy(ignore_index=-1).check_targets(np.array([[0, -1], [3, 4]]), (2, 10))
+    SoftmaxCrossEntropy().check_targets(np.ones((3, 10)), (10,))
+    SigmoidBinaryCrossEntropy().check_targets(np.array([0, 1, 1]), (1,))
+    MeanSquaredError().check_targets(np.zeros((3, 4)), (4,))
+    for loss, y, shape, kind, text in [
+        (
+            SoftmaxCrossEntropy(),
+            np.array([0, 10, 3]),
+            (10,),
+            LabelError,
+            r"^SoftmaxCrossEntropy: .* 0 to 9, got 10 in row 1",
+        ),
+        (SoftmaxCrossEntropy(), np.array([0, 1]), (), ShapeError, r"last layer must give M numbers per row"),
+        (SoftmaxCrossEntropy(), np.array([0, 1]), (5, 5, 3), ShapeError, r"labels y of shape \(2, 5, 5\), got \(2,\)"),
+        (SoftmaxCrossEntropy(), np.array([0.5, 1]), (3,), ShapeError, r"Class labels are integers"),
+        (SigmoidBinaryCrossEntropy(), np.array([0, 2]), (1,), LabelError, r"targets from 0 to 1, got 2 in row 1"),
+        (MeanSquaredError(), np.zeros((3, 5)), (4,), ShapeError, r"^MeanSquaredError: .*\(3, 4\), got \(3, 5\)"),
+        (MeanSquaredError(), np.array([["a"]]), (1,), DtypeError, r"^MeanSquaredError: .*got <U1"),
+    ]:
+        with pytest.raises(kind, match=text):
+            loss.check_targets(y, shape)
+
+
+def test_option_errors():
+    for make, text in [
+        (lambda: SoftmaxCrossEntropy(label_smoothing=1.1), r"SoftmaxCrossEntropy: expected label_smoothing .*got 1.1"),
+        (
+            lambda: SoftmaxCrossEntropy(label_smoothing="a"),
+            r"label_smoothing as a finite number >= 0 and <= 1, got 'a'",
+        ),
+        (lambda: SoftmaxCrossEntropy(ignore_index=1.0), r"ignore_index as an integer or None, got 1.0"),
+        (lambda: SoftmaxCrossEntropy(class_weight=[1, -1]), r"one finite number >= 0 per class, got \[1, -1\]. Try"),
+        (lambda: SoftmaxCrossEntropy(class_weight="abc"), r"one finite number >= 0 per class, got 'abc'"),
+        (lambda: SoftmaxCrossEntropy(class_weight=[[1.0]]), r"one finite number >= 0 per class"),
+        (lambda: SigmoidBinaryCrossEntropy(positive_weight=-1), r"positive_weight as a finite number >= 0, got -1"),
+    ]:
+        with pytest.raises(ConfigError, match=text):
+            make()
+    with pytest.raises(ShapeError, match=r"^SoftmaxCrossEntropy: expected class_weight of shape \(3,\), got \(2,\)"):
+        SoftmaxCrossEntropy(class_weight=[1, 2]).forward(np.zeros((4, 3)), np.zeros(4, int))
+
+
+def test_a_loss_of_ones_own(rng):
+    class MeanAbsoluteError(Loss):
+        def _evaluate(self, H, y, sample_weight):
+            return float(np.abs(H - y).mean()), np.sign(H - y) / H.size, float(len(H))
+
+    report = gradcheck(MeanAbsoluteError(), rng.normal(size=(3, 4)), rng.normal(size=(3, 4)))
+    assert report.passed, str(report)
