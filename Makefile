@@ -36,7 +36,7 @@ cpus: $(VENV)/.test  ## the kernel tests on code for other processors, with boun
 	NUMBA_CPU_NAME=haswell NUMBA_CPU_FEATURES= $(BIN)/python -m pytest -q tests/kernels
 	NUMBA_CPU_NAME=generic NUMBA_CPU_FEATURES= $(BIN)/python -m pytest -q tests/kernels
 	NUMBA_BOUNDSCHECK=1 $(BIN)/python -m pytest -q tests/kernels
-	NUMBA_DISABLE_JIT=1 $(BIN)/python -m pytest -q tests/kernels -m 'not slow'
+	NUMBA_DISABLE_JIT=1 $(BIN)/python -m pytest -q tests/kernels -W ignore::RuntimeWarning -m 'not slow'
 
 check: $(VENV)/.dev  ## lint, formatting, types
 	$(BIN)/ruff check .

@@ -50,7 +50,7 @@ def from_torch(model: Sequential, state: Mapping[str, np.ndarray]) -> None:
 
 
 def to_torch(model: Sequential) -> dict[str, np.ndarray]:
-    """The parameters of a built chain of layers as a PyTorch state dict of new NumPy arrays, under the model's names."""
+    """A built chain's parameters as a PyTorch state dict of new NumPy arrays, under the model's names."""
     return {p.name: np.array(order.to_torch(p.value), order="C") for p, order in _parameters(model)}
 
 

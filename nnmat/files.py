@@ -1,4 +1,4 @@
-"""Models in files: architecture, parameters and buffers in one `.npz`, written atomically, without pickle, checked on load.
+"""Models in files: architecture, parameters and buffers in one `.npz`, atomically, without pickle, checked on load.
 
 The file is a NumPy archive: entry `header` holds JSON as bytes, `parameter/<name>` and `buffer/<name>` hold the arrays.
 A training checkpoint (`nnmat.checkpoint`) is the same file with more entries, so `load` reads the model out of either.
@@ -9,6 +9,7 @@ import json
 import os
 from collections.abc import Iterable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -95,12 +96,14 @@ def layer_to_config(layer: Layer) -> dict:
 
 
 def layer_from_config(config: dict, classes: dict[str, type[Layer]]) -> Layer:
-    """The layer that `layer_to_config` described. Arguments that are layers themselves (or lists of them) are made too."""
+    """The layer that `layer_to_config` described, with the layers (or lists of layers) among its arguments."""
     kind = config["type"]
     known = {name: getattr(_layers, name) for name in _layers.__all__ if isinstance(getattr(_layers, name), type)}
     known = {name: c for name, c in known.items() if c is not Layer} | classes
     if kind not in known:
-        raise FileFormatError(f"it uses a layer class {kind!r} that is not known. Pass it: load(path, layers=[{kind}]).")
+        raise FileFormatError(
+            f"it uses a layer class {kind!r} that is not known. Pass it: load(path, layers=[{kind}])."
+        )
 
     def argument(value):
         if isinstance(value, dict) and "type" in value:
@@ -115,13 +118,13 @@ def layer_from_config(config: dict, classes: dict[str, type[Layer]]) -> Layer:
 def write_archive(path: str | os.PathLike, header: dict, arrays: dict[str, np.ndarray]) -> None:
     """Write an archive to a temporary file beside `path`, then rename it: `path` is never half-written."""
     path = Path(path)
-    text = np.frombuffer(json.dumps(header).encode(), np.uint8)
+    entries: Any = {"header": np.frombuffer(json.dumps(header).encode(), np.uint8), **arrays}
     if path.suffix != ".npz":
         raise ConfigError(f"save: expected a file name that ends in .npz, got {str(path)!r}. Try {path.name}.npz.")
     if path.is_dir() or not path.parent.is_dir():
         raise FileNotFoundError(f"save: the folder {str(path.parent)!r} does not exist (or {path.name!r} is a folder).")
     with atomic_write(path) as file:
-        np.savez(file, header=text, **arrays)
+        np.savez(file, **entries)
 
 
 def read_archive(path: str | os.PathLike) -> tuple[dict, dict[str, np.ndarray]]:

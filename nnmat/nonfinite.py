@@ -1,4 +1,4 @@
-"""When a loss or a gradient is NaN or infinite: find the first layer at fault by running the batch again, layer by layer."""
+"""When a loss or a gradient is not finite: find the first layer at fault by running the batch again, layer by layer."""
 
 import numpy as np
 

@@ -1,5 +1,7 @@
 """Parameters, and the two flat vectors of a model that all of them are views of."""
 
+from typing import Any
+
 import numpy as np
 
 from .errors import BuildError, DtypeError, ShapeError
@@ -31,11 +33,11 @@ class Parameter:
         self.shape: tuple[int, ...] | None = None
         self._decay = decay
         self._trainable = trainable
-        self._initialize = None
-        self._store: Store | None = None
+        self._initialize: Any = None
+        self._store: Any = None
         self._offset = 0
-        self._value: np.ndarray | None = None
-        self._grad: np.ndarray | None = None
+        self._value: Any = None
+        self._grad: Any = None
 
     def declare(self, shape: tuple[int, ...], initialize) -> None:
         """Set the shape, and `initialize(rng, shape) -> array`, with which the root model fills the value."""

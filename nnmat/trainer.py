@@ -107,11 +107,11 @@ class Trainer:
 
         with _Interrupt() as interrupt:
             while not self.stop and state.epoch < last_epoch and state.step < last_step:
-                state.rng_state = rng.bit_generator.state  # also on resume: the state at the start of the epoch
+                state.rng_state = dict(rng.bit_generator.state)  # on resume too: as it was at the start of the epoch
                 self._epoch(source, rng, state, last_step, callbacks, interrupt, progress)
                 if self.stop or state.batches >= len(source) or state.step >= last_step:
                     self._finish_epoch(state, check, callbacks)
-                    state.rng_state = rng.bit_generator.state
+                    state.rng_state = dict(rng.bit_generator.state)
                     for path in self._requested:
                         write(path)
                     self._requested = []
@@ -131,7 +131,7 @@ class Trainer:
         """Write the state of the run to `path` once the present epoch is finished (for callbacks)."""
         self._requested.append(Path(path))
 
-    def _epoch(self, source, rng, state: Progress, last_step: int, callbacks, interrupt, progress: bool) -> None:
+    def _epoch(self, source, rng, state: Progress, last_step: float, callbacks, interrupt, progress: bool) -> None:
         """Train on the batches of one epoch, from the present position on."""
         started = time.perf_counter() - state.seconds
         samples = getattr(source, "samples", None)

@@ -89,9 +89,9 @@ def make_parser(description: str, examples: str, **defaults) -> argparse.Argumen
     run.add_argument("--weight-decay", type=rate, default=0.0, help="of weights, not biases (default: %(default)s)")
     run.add_argument("--label-smoothing", type=rate, default=0.0, help="of the targets (default: %(default)s)")
     run.add_argument("--dropout", type=rate, help="rate before the last layer (default: %(default)s)")
-    run.add_argument("--seed", type=nonnegative_int, default=0, help="of weights, order, dropout (default: %(default)s)")
+    run.add_argument("--seed", type=nonnegative_int, default=0, help="of weights, order and dropout (%(default)s)")
     machine = parser.add_argument_group("machine and files")
-    machine.add_argument("--threads", type=positive_int, help="threads (default: all cores); results do not depend on it")
+    machine.add_argument("--threads", type=positive_int, help="(default: all cores); results do not depend on it")
     machine.add_argument("--limit", type=positive_int, help="train on the first so many samples only, for a quick look")
     machine.add_argument("--json", type=output_file(".json"), metavar="FILE", help="write the results to FILE")
     machine.add_argument("--save", type=output_file(".npz"), metavar="FILE", help="write the trained model to FILE")
@@ -120,7 +120,9 @@ def run(parser: argparse.ArgumentParser, args: argparse.Namespace, make_model) -
     optimizer = OPTIMIZERS[args.optimizer](model, lr=lr, weight_decay=args.weight_decay, **momentum(args))
     loss = nnmat.SoftmaxCrossEntropy(label_smoothing=args.label_smoothing)
     trainer = nnmat.Trainer(model, loss, optimizer, metrics=["accuracy"])
-    checkpoint = args.save.with_suffix(".interrupted.npz") if args.save else Path(f"{Path(sys.argv[0]).stem}.interrupted.npz")
+    checkpoint = (
+        args.save.with_suffix(".interrupted.npz") if args.save else Path(f"{Path(sys.argv[0]).stem}.interrupted.npz")
+    )
     started = time.perf_counter()
     history = trainer.fit(
         train,
@@ -140,7 +142,9 @@ def run(parser: argparse.ArgumentParser, args: argparse.Namespace, make_model) -
         nnmat.save(model, args.save)
         print(f"Model written to {args.save}. Look at its mistakes: python scripts/evaluate.py {args.save}")
     if args.json:
-        settings = {k: str(v) if isinstance(v, Path) else v for k, v in vars(args).items() if k not in ("json", "quiet")}
+        settings = {
+            k: str(v) if isinstance(v, Path) else v for k, v in vars(args).items() if k not in ("json", "quiet")
+        }
         result = {
             "test_accuracy": accuracy,
             "epochs": len(history["epoch"]),

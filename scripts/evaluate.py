@@ -3,9 +3,10 @@
 import argparse
 import json
 
-import nnmat
 import numpy as np
 from common import guarded, input_file, output_file, positive_int
+
+import nnmat
 from nnmat import datasets, metrics
 from nnmat.atomic import atomic_write
 from nnmat_kernels import softmax
@@ -33,7 +34,13 @@ def worst_mistakes(P: np.ndarray, y: np.ndarray, count: int) -> list[dict]:
     wrong = np.flatnonzero(said != y)
     order = wrong[np.argsort(P[wrong, y[wrong]], kind="stable")][:count]
     return [
-        {"index": int(i), "true": int(y[i]), "said": int(said[i]), "sure": float(P[i, said[i]]), "p_true": float(P[i, y[i]])}
+        {
+            "index": int(i),
+            "true": int(y[i]),
+            "said": int(said[i]),
+            "sure": float(P[i, said[i]]),
+            "p_true": float(P[i, y[i]]),
+        }
         for i in order
     ]
 

@@ -1,7 +1,10 @@
 """Train a convolutional network on the MNIST digits."""
 
-import nnmat
+from typing import Any
+
 from common import guarded, make_parser, run
+
+import nnmat
 from nnmat import Conv2d, Dropout, Flatten, Linear, MaxPool2d, ReLU, Sequential
 
 EXAMPLES = """\
@@ -17,7 +20,7 @@ Ctrl-C stops after the present step and prints how to go on."""
 def lenet(args) -> Sequential:
     """Two convolutions with pooling, then two fully connected layers, after LeNet-5 (LeCun et al. 1998)."""
     c1, c2 = args.channels
-    he = {"weight_initializer": "he_normal"}
+    he: Any = {"weight_initializer": "he_normal"}  # keeps the size of signals through ReLU
     return Sequential(
         [
             Conv2d(1, c1, 5, method=args.method, **he),  # (28, 28, 1)  -> (24, 24, c1)

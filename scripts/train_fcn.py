@@ -1,7 +1,10 @@
 """Train a fully connected network on the MNIST digits."""
 
-import nnmat
+from typing import Any
+
 from common import guarded, make_parser, positive_int, run
+
+import nnmat
 from nnmat import Dropout, Flatten, LeakyReLU, Linear, ReLU, Sequential, Sigmoid, Tanh
 
 EXAMPLES = """\
@@ -13,7 +16,7 @@ examples:
 
 Ctrl-C stops after the present step and prints how to go on."""
 
-ACTIVATIONS = {"sigmoid": Sigmoid, "tanh": Tanh, "relu": ReLU, "leaky_relu": LeakyReLU}
+ACTIVATIONS: dict[str, Any] = {"sigmoid": Sigmoid, "tanh": Tanh, "relu": ReLU, "leaky_relu": LeakyReLU}
 
 
 def fully_connected(args) -> Sequential:

@@ -81,7 +81,9 @@ def test_kernels_know_nothing_of_the_framework(path):
         if isinstance(node, ast.ImportFrom) and node.level == 0:
             names = [node.module]
         for name in names:
-            assert name.split(".")[0] in {*sys.stdlib_module_names, "numpy", "numba", "llvmlite"}, f"{path.name}: {name}"
+            assert name.split(".")[0] in {*sys.stdlib_module_names, "numpy", "numba", "llvmlite"}, (
+                f"{path.name}: {name}"
+            )
 
 
 @pytest.mark.parametrize("path", SCRIPTS, ids=lambda p: p.name)

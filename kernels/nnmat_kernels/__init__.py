@@ -1,4 +1,4 @@
-"""The kernels of nnmat: NumPy arrays in, NumPy arrays out, compiled by Numba. `kernels/README.md` has their contracts."""
+"""The kernels of nnmat: NumPy arrays in and out, compiled by Numba. Their contracts are in `kernels/README.md`."""
 
 from .activations import (
     leaky_relu,

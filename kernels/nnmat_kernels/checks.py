@@ -55,5 +55,5 @@ def output(who: str, out: np.ndarray | None, shape: tuple, dtype: np.dtype, *inp
         raise ShapeError(f"{who}: expected out to be aligned, writable and C-contiguous. Try np.empty({shape}).")
     for A in inputs:
         if A is not None and np.may_share_memory(out, A) and np.shares_memory(out, A):
-            raise ValueError(f"{who}: out shares memory with an input, which the kernel still reads. Pass another array.")
+            raise ValueError(f"{who}: out shares memory with an input that is still read. Pass another array.")
     return out

@@ -12,13 +12,17 @@ is folded in order. So the bits of a result do not depend on the number of threa
 
 import threading
 import warnings
+from pathlib import Path
+from typing import Any
 
 import numba
 
-from .cache import KernelCache
+from .cache import PACKAGE, KernelCache
+
+settings: Any = numba.config  # Numba makes its attributes at import, unseen by type checkers
 
 FASTMATH = {"reassoc", "contract", "nsz", "arcp"}
-PARALLEL = {
+PARALLEL: Any = {
     "prange": True,
     "numpy": False,
     "setitem": False,
@@ -34,19 +38,24 @@ _launch_lock = threading.RLock()
 
 def jit(function):
     """Compile a serial kernel body (lazily, cached on disk, releasing the interpreter lock)."""
-    dispatcher = numba.njit(fastmath=FASTMATH, error_model="numpy", nogil=True)(function)
-    if not numba.config.DISABLE_JIT:
-        dispatcher._cache = KernelCache(function)
+    dispatcher: Any = numba.njit(fastmath=FASTMATH, error_model="numpy", nogil=True)(function)
+    _cache_on_disk(dispatcher, function)
     return dispatcher
 
 
 def parallel_jit(function):
     """Compile a kernel body that uses `prange`; called from Python only, never from another kernel."""
-    dispatcher = numba.njit(fastmath=FASTMATH, error_model="numpy", nogil=True, parallel=PARALLEL)(function)
-    if numba.config.DISABLE_JIT:
+    dispatcher: Any = numba.njit(fastmath=FASTMATH, error_model="numpy", nogil=True, parallel=PARALLEL)(function)
+    if settings.DISABLE_JIT:
         return dispatcher
-    dispatcher._cache = KernelCache(function)
+    _cache_on_disk(dispatcher, function)
     return Launcher(dispatcher)
+
+
+def _cache_on_disk(dispatcher, function) -> None:
+    # Only functions of this package: the keys of the cache are made of its files.
+    if not settings.DISABLE_JIT and Path(function.__code__.co_filename).resolve().parent == PACKAGE:
+        dispatcher._cache = KernelCache(function)
 
 
 class Launcher:
@@ -64,7 +73,7 @@ class Launcher:
             result = self.dispatcher(*arguments)
             if Launcher._lock_needed is None:
                 Launcher._lock_needed = numba.threading_layer() == "workqueue"
-                if Launcher._lock_needed and numba.config.NUMBA_NUM_THREADS > 1:
+                if Launcher._lock_needed and settings.NUMBA_NUM_THREADS > 1:
                     warnings.warn(
                         "nnmat: Numba runs on its 'workqueue' threading layer, where starting a parallel kernel costs "
                         "about 100 us instead of 2. Install libgomp (Debian: apt-get install libgomp1) or the PyPI "
@@ -95,4 +104,4 @@ def get_num_threads() -> int:
 
 def max_num_threads() -> int:
     """The largest number of threads: the cores of this machine, or the environment variable NUMBA_NUM_THREADS."""
-    return numba.config.NUMBA_NUM_THREADS
+    return settings.NUMBA_NUM_THREADS

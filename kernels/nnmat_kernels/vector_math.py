@@ -1,7 +1,7 @@
 """exp, sigmoid and tanh in the form that the compiler turns into vector instructions.
 
 `math.exp` in a kernel is a call for each element (2.3 to 3.5 ns, `math.tanh` 12 to 18); these work on a register full
-of elements at once. They are called from kernel bodies, with one float32 or float64, and are right to 3 ulp over the
+of elements at once. They are called from kernel bodies, with one float32 or float64, and are right to 4 ulp over the
 whole range: NaN gives NaN, exp(+inf) = inf, exp(-inf) = 0, and results too small for a normal number are denormal.
 
     e^x = 2^n (1 + q)        n = round(x / ln 2)        r = x - n ln 2, |r| <= 0.35        q = r + r²/2! + r³/3! + ...
@@ -62,7 +62,7 @@ def _reduce_float64(v):
 
 
 def exp(x):
-    """e^x of one float32 or float64, for kernel bodies: at most 1 ulp from the true value."""
+    """e^x of one float32 or float64: at most 1.5 ulp from the true value (measured: 0.92, 1.15 without FMA)."""
     return _exp_float32(x) if isinstance(x, np.float32) else _exp_float64(np.float64(x))
 
 

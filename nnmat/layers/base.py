@@ -8,8 +8,10 @@ shapes in `_declare`. A layer made of layers lists them in `_children` and calls
 import abc
 import contextlib
 import threading
+from typing import Any
 
 import numpy as np
+
 from nnmat_kernels.checks import canonical
 
 from ..errors import BuildError, DtypeError, ShapeError, StateError
@@ -31,14 +33,14 @@ class Layer(abc.ABC):
 
     def __init__(self):
         self.path = ""
-        self.input_shape: Shape | None = None
-        self.dtype: np.dtype | None = None
-        self._output_shape: Shape | None = None
+        self.input_shape: Any = None  # a Shape once built
+        self.dtype: Any = None  # a numpy.dtype once built
+        self._output_shape: Any = None
         self._store: Store | None = None  # of a root model only
         self._tied: list[Layer] = []  # of a root model only: the layers that use a parameter used elsewhere too
         self._accumulates = False  # set on those layers by the root, which clears their gradients beforehand
-        self._batch = None
-        self._recorded = None
+        self._batch: int | None = None
+        self._recorded: Any = None
         self._workspace: dict[str, np.ndarray] = {}
 
     # ---- what a concrete layer implements -----------------------------------------------------------------------
@@ -99,7 +101,7 @@ class Layer(abc.ABC):
         for p in uses:
             if p.shape is None or p.bound:
                 raise BuildError(
-                    f"{self.kind}: parameter {p.name!r} is shared, but the layer that owns it is not part of this model."
+                    f"{self.kind}: parameter {p.name!r} is shared, but its owner is not part of this model."
                 )
         self._store = allocate(list(uses), dtype, rng)
         self._tied = [layer for layers in uses.values() if len(layers) > 1 for layer in layers]

@@ -1,5 +1,7 @@
 """The convolution layer, and the three ways to compute it."""
 
+from typing import Any
+
 import nnmat_kernels as k
 from nnmat_kernels.geometry import conv_output_size, pair
 
@@ -85,7 +87,7 @@ class Conv2d(Layer):
         Ho, Wo = (conv_output_size(*size) for size in sizes)
         if Ho < 1 or Wo < 1:
             raise ShapeError(
-                f"{self.who}: a kernel of size {self.kernel_size} and dilation {self.dilation} does not fit into images "
+                f"{self.who}: a kernel {self.kernel_size} with dilation {self.dilation} does not fit into images "
                 f"of {H} x {W} with padding {self.padding}. Use a smaller kernel or more padding."
             )
         return (Ho, Wo, self.out_channels)
@@ -157,7 +159,7 @@ class Conv2d(Layer):
             from ..explicit_convolution import khat_pattern
 
             gK_hat = k.matmul(g, x, transpose_a=True)  # gK̂ = Σ_n g_n x_nᵀ
-            P = khat_pattern(K.shape, self.input_shape, *self._geometry, self.groups, form="triplets")
+            P: Any = khat_pattern(K.shape, self.input_shape, *self._geometry, self.groups, form="triplets")
             gK = P.transpose_product(gK_hat.reshape(-1)).reshape(K.shape)  # vec gK = Pᵀ vec gK̂
             if accumulate:
                 gK += self.weight.grad

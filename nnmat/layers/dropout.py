@@ -59,7 +59,8 @@ class Dropout(Layer):
             return None
         gX = self._array("gX", G.shape, reuse=True)
         if self._recorded:
-            k.dropout(G, self.rate, *self._recorded, out=gX)  # gX = D ⊙ G / (1 - p)
+            key, counter = self._recorded
+            k.dropout(G, self.rate, key, counter, out=gX)  # gX = D ⊙ G / (1 - p)
         else:
             gX[...] = G
         return gX

@@ -1,6 +1,7 @@
 """The fully connected layer."""
 
 import numpy as np
+
 import nnmat_kernels as k
 
 from .. import initializers

@@ -3,7 +3,7 @@
 import numpy as np
 
 from ..errors import BuildError, ConfigError, ShapeError
-from .base import Layer, check_shape
+from .base import Layer
 
 
 class Sequential(Layer):
@@ -39,7 +39,8 @@ class Sequential(Layer):
         return self.layers
 
     def _children(self, input_shape):
-        return [(str(i), layer, shape) for i, (layer, shape) in enumerate(zip(self.layers, self._shapes(input_shape)))]
+        shapes = self._shapes(input_shape)
+        return [(str(i), layer, shapes[i]) for i, layer in enumerate(self.layers)]
 
     def _shapes(self, input_shape) -> list:
         """The shape before the first layer, between the layers, and after the last."""

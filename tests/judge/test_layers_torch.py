@@ -1,9 +1,11 @@
 """Every layer against PyTorch in float64: outputs and all gradients, norm-wise error below 1e-11."""
 
-import nnmat
 import numpy as np
 import pytest
 import torch
+from torch import nn
+
+import nnmat
 from nnmat import (
     AvgPool2d,
     Conv2d,
@@ -17,7 +19,6 @@ from nnmat import (
     Softmax,
     Tanh,
 )
-from torch import nn
 
 CONVOLUTIONS = [
     # in, out, kernel, stride, padding, dilation, groups, height, width

@@ -1,10 +1,10 @@
 """State dicts of PyTorch: the way there and back, and the errors. Equal outputs are shown in tests/judge."""
 
-import nnmat
 import numpy as np
 import pytest
-from nnmat import Conv2d, Flatten, Linear, MaxPool2d, ReLU, Sequential, convert
 
+import nnmat
+from nnmat import Conv2d, Flatten, Linear, MaxPool2d, ReLU, Sequential, convert
 from tests.composites import TiedAutoencoder
 
 

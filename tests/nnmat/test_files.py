@@ -4,11 +4,11 @@ import os
 import pickle
 import zipfile
 
-import nnmat
 import numpy as np
 import pytest
-from nnmat import Conv2d, Dropout, Flatten, Linear, ReLU, Sequential
 
+import nnmat
+from nnmat import Conv2d, Dropout, Flatten, Linear, ReLU, Sequential
 from tests.composites import TiedAutoencoder
 
 
@@ -47,7 +47,9 @@ def test_layers_of_ones_own(tmp_path):
     nnmat.save(own, tmp_path / "own.npz")
     loaded = nnmat.load(tmp_path / "own.npz", layers=[TiedAutoencoder])
     assert np.array_equal(loaded.flat_parameters, own.flat_parameters)
-    with pytest.raises(nnmat.FileFormatError, match=r"'TiedAutoencoder' that is not known. Pass it: load\(path, layers"):
+    with pytest.raises(
+        nnmat.FileFormatError, match=r"'TiedAutoencoder' that is not known. Pass it: load\(path, layers"
+    ):
         nnmat.load(tmp_path / "own.npz")
 
 
@@ -100,7 +102,9 @@ def test_arrays_that_do_not_fit_are_refused(saved):
     with pytest.raises(nnmat.FileFormatError, match="differing entries: parameter/3.bias"):
         nnmat.load(saved)
     np.savez(saved, **arrays | {"parameter/3.bias": np.zeros(4, np.float32)})
-    with pytest.raises(nnmat.FileFormatError, match=r"'parameter/3.bias' is float32 \(4,\), the model needs float32 \(3,\)"):
+    with pytest.raises(
+        nnmat.FileFormatError, match=r"'parameter/3.bias' is float32 \(4,\), the model needs float32 \(3,\)"
+    ):
         nnmat.load(saved)
 
 

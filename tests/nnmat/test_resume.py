@@ -2,9 +2,10 @@
 
 import signal
 
-import nnmat
 import numpy as np
 import pytest
+
+import nnmat
 from nnmat import SGD, Adam, Dropout, Linear, ReLU, Sequential, SoftmaxCrossEntropy, Trainer, schedules
 
 EPOCHS, BATCHES = 6, 5
@@ -129,7 +130,7 @@ def test_settings_of_another_run_are_refused(tmp_path):
         run(momentum, resume=path)
     model = Sequential([Linear(2, 3)], input_shape=(2,))
     before = model.flat_parameters.copy()
-    with pytest.raises(nnmat.StateError, match="was made with 2 callbacks|was made with"):
+    with pytest.raises(nnmat.StateError, match="was made with"):
         Trainer(model, SoftmaxCrossEntropy(), SGD(model, lr=0.1)).fit(data(), epochs=1, progress=False, resume=path)
     assert np.array_equal(model.flat_parameters, before)
 

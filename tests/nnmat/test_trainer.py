@@ -3,9 +3,10 @@
 import json
 import math
 
-import nnmat
 import numpy as np
 import pytest
+
+import nnmat
 from nnmat import SGD, Linear, MeanSquaredError, ReLU, Sequential, SoftmaxCrossEntropy, Tanh, Trainer
 
 
@@ -251,7 +252,9 @@ def test_logs_and_history_files(tmp_path):
 def test_non_finite_loss_names_the_layer():
     trainer = make()
     trainer.model[2].weight.value = np.full((3, 8), 3e38)
-    with pytest.raises(nnmat.NonFiniteError, match=r"epoch 1, step 1.*Linear '2': its output is not finite.*smaller lr"):
+    with pytest.raises(
+        nnmat.NonFiniteError, match=r"epoch 1, step 1.*Linear '2': its output is not finite.*smaller lr"
+    ):
         fit(trainer, blobs())
 
 

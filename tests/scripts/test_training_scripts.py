@@ -12,9 +12,10 @@ import sys
 import time
 from pathlib import Path
 
-import nnmat
 import numpy as np
 import pytest
+
+import nnmat
 
 ROOT = Path(__file__).resolve().parents[2]
 QUICK = ["--epochs", "2", "--limit", "1000", "--quiet"]
@@ -157,7 +158,12 @@ WRONG = {
     "rate nan": ("train_cnn.py", ["--lr", "nan"], 2, "--lr: expected a number > 0"),
     "zero batch": ("train_cnn.py", ["--batch-size", "0"], 2, "--batch-size: expected a whole number >= 1"),
     "batch too large": ("train_fcn.py", ["--batch-size", "70000"], 2, "more than the 60000 training samples"),
-    "batch larger than limit": ("train_fcn.py", ["--limit", "10", "--batch-size", "11"], 2, "more than the 10 training"),
+    "batch larger than limit": (
+        "train_fcn.py",
+        ["--limit", "10", "--batch-size", "11"],
+        2,
+        "more than the 10 training",
+    ),
     "negative seed": ("train_fcn.py", ["--seed", "-3"], 2, "--seed: expected a whole number >= 0"),
     "many threads": ("train_fcn.py", ["--threads", "999"], 2, "--threads: set_num_threads: expected an integer from 1"),
     "hidden zero": ("train_fcn.py", ["--hidden", "0"], 2, "--hidden: expected a whole number >= 1"),
@@ -174,7 +180,12 @@ WRONG = {
     "resume a model": ("train_fcn.py", [*QUICK, "--resume", other_model], 1, "no state of a training run"),
     "damaged data": ("train_fcn.py", [damaged_mnist], 1, "t10k-images-idx3-ubyte.gz"),
     "wrong data": ("train_fcn.py", [wrong_dimensions], 1, "train-labels-idx1-ubyte.gz"),
-    "diverges": ("train_fcn.py", [*QUICK, "--activation", "relu", "--optimizer", "sgd", "--lr", "1e20"], 1, "epoch 1, step"),
+    "diverges": (
+        "train_fcn.py",
+        [*QUICK, "--activation", "relu", "--optimizer", "sgd", "--lr", "1e20"],
+        1,
+        "epoch 1, step",
+    ),
     "bench": ("bench_kernels.py", ["--only", "nonsense"], 2, "nonsense"),
     "descend": ("descend.py", ["nonsense"], 2, "invalid choice: 'nonsense'"),
 }

@@ -3,9 +3,10 @@
 import copy
 import pickle
 
-import nnmat
 import numpy as np
 import pytest
+
+import nnmat
 from nnmat import (
     AvgPool2d,
     Conv2d,
@@ -20,7 +21,6 @@ from nnmat import (
     Softmax,
     Tanh,
 )
-
 from tests.composites import Added, TiedAutoencoder
 
 IMAGE = (7, 6, 4)

@@ -3,11 +3,11 @@
 import copy
 import pickle
 
-import nnmat
 import numpy as np
 import pytest
-from nnmat import Conv2d, Dropout, Flatten, Linear, ReLU, Sequential, Sigmoid
 
+import nnmat
+from nnmat import Conv2d, Dropout, Flatten, Linear, ReLU, Sequential, Sigmoid
 from tests.composites import TiedAutoencoder, Transposed
 
 
@@ -144,7 +144,7 @@ def test_a_shared_parameter_needs_its_owner():
         def output_shape(self, input_shape):
             return (4,)
 
-    with pytest.raises(nnmat.BuildError, match="'weight' is shared, but the layer that owns it is not part"):
+    with pytest.raises(nnmat.BuildError, match="'weight' is shared, but its owner is not part"):
         Alone(Linear(4, 3).weight).build((3,))
 
 

@@ -1,0 +1,133 @@
+"""The disk cache of compiled kernels: what its keys hold, damaged and read-only folders, several processes at once."""
+
+import hashlib
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from nnmat_kernels import cache
+
+KERNELS = Path(__file__).resolve().parents[2] / "kernels"
+pytestmark = pytest.mark.skipif(os.environ.get("NUMBA_DISABLE_JIT") == "1", reason="nothing is compiled")
+
+USE = """
+import numpy as np, nnmat_kernels as k
+A = np.arange(12, dtype=np.{dtype}).reshape(3, 4) - 5
+Y = k.relu(A)
+assert Y.dtype == A.dtype and np.array_equal(Y, np.maximum(A, 0)), "wrong values"
+print("ok")
+"""
+
+
+def start(folder, dtype="float32", **extra):
+    environment = os.environ | {"NUMBA_CACHE_DIR": str(folder), "PYTHONPATH": str(KERNELS)} | extra
+    return subprocess.Popen(
+        [sys.executable, "-c", USE.format(dtype=dtype)],
+        env=environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+def finish(process):
+    out, err = process.communicate(timeout=300)
+    assert process.returncode == 0, err
+    assert out == "ok\n"
+
+
+def entries(folder):
+    return {p: p.stat().st_mtime_ns for p in Path(folder).rglob("*.nbc")}
+
+
+@pytest.fixture(scope="module")
+def filled(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("cache")
+    finish(start(folder))
+    assert entries(folder)
+    return folder
+
+
+def test_the_second_process_compiles_nothing(filled):
+    before = entries(filled)
+    finish(start(filled))
+    assert entries(filled) == before
+
+
+def test_options_and_processors_have_entries_of_their_own(filled):
+    before = set(entries(filled))
+    finish(start(filled, NUMBA_CPU_NAME="generic", NUMBA_CPU_FEATURES=""))
+    finish(start(filled, NUMBA_BOUNDSCHECK="1"))
+    assert len(set(entries(filled)) - before) == 2 * len(before)
+
+
+def test_a_damaged_entry_is_compiled_again(filled):
+    path = min(entries(filled), key=lambda p: p.stat().st_mtime_ns)  # the first test's own processor and options
+    whole = path.read_bytes()
+    for damaged in (b"", whole[:100], whole[:-1], whole[:-1] + bytes([whole[-1] ^ 1])):
+        path.write_bytes(damaged)
+        finish(start(filled))
+        stored = path.read_bytes()
+        assert stored != damaged
+        assert hashlib.sha256(stored[32:]).digest() == stored[:32]
+
+
+def test_a_folder_that_cannot_be_written_is_no_obstacle(tmp_path):
+    blocked = tmp_path / "file"
+    blocked.write_text("a file where the folder should be")
+    finish(start(blocked))
+
+
+def test_several_processes_with_an_empty_cache(tmp_path):
+    processes = [start(tmp_path, dtype) for dtype in ("float32", "float64", "float32", "float64")]
+    for process in processes:
+        finish(process)
+    for dtype in ("float32", "float64"):
+        finish(start(tmp_path, dtype))
+    assert not list(tmp_path.rglob("tmp*")), "a temporary file was left behind"
+
+
+def test_the_key_follows_imports(tmp_path, monkeypatch):
+    (tmp_path / "low.py").write_text("x = 1\n")
+    (tmp_path / "middle.py").write_text("from .low import x\n")
+    (tmp_path / "high.py").write_text("from . import middle\nfrom numpy import array\n")
+    (tmp_path / "other.py").write_text("")
+    monkeypatch.setattr(cache, "PACKAGE", tmp_path)
+
+    def keys():
+        cache.module_key.cache_clear()
+        return {name: cache.module_key(name) for name in ("low", "middle", "high", "other")}
+
+    try:
+        before = keys()
+        (tmp_path / "low.py").write_text("x = 2\n")
+        after = keys()
+        assert [name for name in before if before[name] != after[name]] == ["low", "middle", "high"]
+        monkeypatch.setenv("NUMBA_OPT", "1")
+        assert all(keys()[name] != after[name] for name in after)
+    finally:
+        cache.module_key.cache_clear()
+
+
+def test_where_the_cache_lives(monkeypatch, tmp_path):
+    monkeypatch.delenv("NUMBA_CACHE_DIR", raising=False)
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    assert cache.folder() == tmp_path / "nnmat" / "kernels"
+    monkeypatch.setenv("NUMBA_CACHE_DIR", str(tmp_path / "chosen"))
+    assert cache.folder() == tmp_path / "chosen" / "nnmat"
+
+
+def test_functions_outside_the_package_are_not_cached(tmp_path, monkeypatch):
+    from nnmat_kernels.config import jit
+
+    monkeypatch.setenv("NUMBA_CACHE_DIR", str(tmp_path))
+
+    @jit
+    def twice(x):  # its file is not among those that a key is made of
+        return 2 * x
+
+    assert twice(2) == 4
+    assert not entries(tmp_path)

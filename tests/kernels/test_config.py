@@ -1,0 +1,68 @@
+"""Threads: the number, its limits, and threading layers that are not safe for concurrent launches."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import nnmat_kernels as k
+
+KERNELS = Path(__file__).resolve().parents[2] / "kernels"
+
+
+def test_the_number_of_threads():
+    before = k.get_num_threads()
+    try:
+        for n in range(1, k.max_num_threads() + 1):
+            k.set_num_threads(n)
+            assert k.get_num_threads() == n
+    finally:
+        k.set_num_threads(before)
+
+
+@pytest.mark.parametrize("n", [0, -1, 1.5, "2", None, True, 10**6])
+def test_numbers_that_are_none(n):
+    with pytest.raises(ValueError, match="expected an integer from 1 to"):
+        k.set_num_threads(n)
+
+
+TWO_THREADS = """
+import threading, warnings
+warnings.simplefilter("ignore", RuntimeWarning)
+import numpy as np, nnmat_kernels as k
+A = np.random.default_rng(0).standard_normal((256, 256)).astype(np.float32)
+expected = k.matmul(A, A)
+wrong = []
+def work():
+    for _ in range(100):
+        if not np.array_equal(k.matmul(A, A), expected):
+            wrong.append(1)
+threads = [threading.Thread(target=work) for _ in range(3)]
+[t.start() for t in threads]
+[t.join() for t in threads]
+import numba
+print(numba.threading_layer(), len(wrong))
+"""
+
+
+@pytest.mark.skipif(os.environ.get("NUMBA_DISABLE_JIT") == "1", reason="nothing is launched")
+@pytest.mark.parametrize("layer", ["default", "workqueue"])
+def test_python_threads_may_launch_at_the_same_time(layer):
+    environment = os.environ | {"PYTHONPATH": str(KERNELS), "NUMBA_THREADING_LAYER": layer}
+    done = subprocess.run([sys.executable, "-c", TWO_THREADS], env=environment, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr  # workqueue ends the process when two launches meet
+    name, wrong = done.stdout.split()
+    assert wrong == "0"
+    assert layer in ("default", name)
+
+
+@pytest.mark.skipif(os.environ.get("NUMBA_DISABLE_JIT") == "1", reason="nothing is launched")
+@pytest.mark.skipif(k.max_num_threads() == 1, reason="one thread")
+def test_the_slow_layer_is_named_once():
+    environment = os.environ | {"PYTHONPATH": str(KERNELS), "NUMBA_THREADING_LAYER": "workqueue"}
+    code = "import numpy as np, nnmat_kernels as k; A = np.ones((256, 256)); k.matmul(A, A); k.matmul(A, A)"
+    done = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert done.stderr.count("Install libgomp") == 1
