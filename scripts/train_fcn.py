@@ -38,8 +38,8 @@ def main() -> None:
         "Train a fully connected network on MNIST. Every gradient is the closed form Delta' Z of docs/equations.md.",
         EXAMPLES,
         epochs=15,
-        batch_size=64,
-        lr=0.003,
+        batch_size=32,
+        lr=0.005,
         optimizer="adam",
         dropout=0.0,
     )
