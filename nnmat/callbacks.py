@@ -25,7 +25,7 @@ class Callback:
     """Does nothing; override what is needed."""
 
     def on_train_begin(self, trainer) -> None:
-        """Before the first step (also of a resumed run)."""
+        """Before the first step, of a resumed run too; there it comes before `load_state`."""
 
     def on_step_end(self, trainer, step: int, loss: float) -> None:
         """After each optimizer step; `step` counts from 1 over the whole run."""
@@ -53,6 +53,10 @@ class Monitor:
         rising = mode == "max" or (mode == "auto" and any(w in quantity for w in ("accuracy", "top_")))
         self.who, self.quantity, self.min_delta = who, quantity, float(min_delta)
         self.sign = 1.0 if rising else -1.0
+        self.reset()
+
+    def reset(self) -> None:
+        """Forget what was seen."""
         self.best = -math.inf  # of sign * quantity
 
     def improved(self, figures: dict[str, float]) -> bool:
@@ -88,9 +92,16 @@ class EarlyStopping(Callback):
             raise ConfigError(f"EarlyStopping: expected patience as a positive integer, got {patience!r}.")
         self.monitor = Monitor("EarlyStopping", monitor, mode, min_delta)
         self.patience, self.restore_best = patience, restore_best
+        self._reset()
+
+    def _reset(self) -> None:
+        self.monitor.reset()
         self.waited = 0
         self.best_epoch: int | None = None
         self._best: dict[str, np.ndarray] = {}
+
+    def on_train_begin(self, trainer):
+        self._reset()  # the best of another run, perhaps of another model, is of no use
 
     def on_epoch_end(self, trainer, epoch, figures):
         if self.monitor.improved(figures):
@@ -131,7 +142,12 @@ class Checkpoint(Callback):
         if Path(path).suffix != ".npz":
             raise ConfigError(f"Checkpoint: expected a file name that ends in .npz, got {str(path)!r}.")
         self.path, self.keep = Path(path), keep
+        if not self.path.parent.is_dir():
+            raise FileNotFoundError(f"Checkpoint: the folder {str(self.path.parent)!r} does not exist.")
         self.monitor = Monitor("Checkpoint", monitor, mode)
+
+    def on_train_begin(self, trainer):
+        self.monitor.reset()
 
     def on_epoch_end(self, trainer, epoch, figures):
         if self.keep == "best" and self.monitor.improved(figures):

@@ -1,9 +1,9 @@
 """The state of a training run in a file: everything that the next step depends on.
 
 A checkpoint is a model file (`nnmat.files`) with more entries: the header's `training` holds the position (epoch,
-batches done, step), the generator's state at the start of the epoch, the sums of the epoch so far, the history, and
-the settings; `optimizer/...`, `source/...` and `callback/<i>/...` hold arrays. A run resumed from it ends with the
-same bits as one that was never stopped.
+batches done, step), the states of the generator and of the batch source at the start of the epoch, the sums of the
+epoch so far, the history, and the settings; `optimizer/...`, `source/...` and `callback/<i>/...` hold arrays. A run
+resumed from it ends with the same bits as one that was never stopped.
 """
 
 import json
@@ -28,15 +28,19 @@ class Progress:
     history: dict[str, list] = field(default_factory=dict)
     seconds: float = 0.0  # spent in the present epoch
     stopped: bool = False  # by a callback: the run is over
+    learning_rate: float = 0.0  # of the last step
+    requested: list[str] = field(default_factory=list)  # checkpoints to be written when the epoch is finished
 
 
-def write_checkpoint(path: str | os.PathLike, progress: Progress, settings: dict, model, optimizer, source, callbacks):
-    """Write the state of a run to `path`, atomically."""
+def write_checkpoint(
+    path: str | os.PathLike, progress: Progress, settings: dict, model, optimizer, source_state: dict, callbacks
+) -> None:
+    """Write the state of a run to `path`, atomically; `source_state` is the batch source's at the epoch's start."""
     header, arrays = model_entries(model)
-    owners = {"optimizer": optimizer, "source": source} | {f"callback/{i}": c for i, c in enumerate(callbacks)}
+    found = {"optimizer": optimizer.state(), "source": source_state}
+    found |= {f"callback/{i}": callback.state() for i, callback in enumerate(callbacks)}
     states = {}
-    for name, owner in owners.items():
-        state = owner.state()
+    for name, state in found.items():
         states[name] = {key: value for key, value in state.items() if not isinstance(value, np.ndarray)}
         arrays |= {f"{name}/{key}": value for key, value in state.items() if isinstance(value, np.ndarray)}
     header["training"] = {"progress": vars(progress), "settings": settings, "states": states}
@@ -65,8 +69,8 @@ def read_checkpoint(path: str | os.PathLike, settings: dict, model, optimizer, s
             )
     owners = {"optimizer": optimizer, "source": source} | {f"callback/{i}": c for i, c in enumerate(callbacks)}
     if set(states) != set(owners):
-        raise StateError(f"resume: {path} was made with {len(states) - 2} callbacks, this run has {len(callbacks)}.")
-    restore_model(path, model, arrays)
+        raise FileFormatError(f"resume: {path}: its training state is damaged (it has {', '.join(states)}).")
+    restore_model(path, model, header, arrays)
     for name, owner in owners.items():
         mine = {key.removeprefix(f"{name}/"): A for key, A in arrays.items() if key.startswith(f"{name}/")}
         owner.load_state(states[name] | mine)

@@ -41,17 +41,11 @@ def load(path: str | os.PathLike, layers: Iterable[type[Layer]] = ()) -> Layer:
     try:
         model = layer_from_config(header["architecture"], classes)
         model.build(_as_tuple(header["input_shape"]), dtype=np.dtype(header["dtype"]))
-        for p in model.parameters():
-            settings = header["parameters"][p.name]
-            if p.trainable != settings["trainable"]:
-                p.trainable = settings["trainable"]
-            if p.decay != settings["decay"]:
-                p.decay = settings["decay"]
     except FileFormatError as error:
         raise FileFormatError(f"load: {path}: {error}") from None
     except (KeyError, TypeError, ValueError, BuildError) as error:
         raise FileFormatError(f"load: {path}: the architecture in its header cannot be built ({error}).") from None
-    restore_model(path, model, arrays)
+    restore_model(path, model, header, arrays)
     return model
 
 
@@ -72,8 +66,8 @@ def model_entries(model: Layer) -> tuple[dict, dict[str, np.ndarray]]:
     return header, arrays
 
 
-def restore_model(path, model: Layer, arrays: dict[str, np.ndarray]) -> None:
-    """Copy parameters and buffers from the arrays of an archive into a built model; all are checked before any is."""
+def restore_model(path, model: Layer, header: dict, arrays: dict[str, np.ndarray]) -> None:
+    """Copy parameters, their settings and buffers from an archive into a built model; all are checked before."""
     targets = {f"parameter/{p.name}": p.value for p in model.parameters()}
     targets |= {f"buffer/{name}": A for name, A in model.buffers().items()}
     stored = {name for name in arrays if name.startswith(("parameter/", "buffer/"))}
@@ -86,8 +80,16 @@ def restore_model(path, model: Layer, arrays: dict[str, np.ndarray]) -> None:
                 f"load: {path}: entry {name!r} is {arrays[name].dtype} {arrays[name].shape}, "
                 f"the model needs {target.dtype} {target.shape}."
             )
+    try:
+        settings = [(p, header["parameters"][p.name]) for p in model.parameters()]
+        flags = [(p, bool(found["trainable"]), bool(found["decay"])) for p, found in settings]
+    except (KeyError, TypeError) as error:
+        raise FileFormatError(f"load: {path}: its header lacks settings of the parameters ({error}).") from None
     for name, target in targets.items():
         target[...] = arrays[name]
+    for p, trainable, decay in flags:
+        if (p.trainable, p.decay) != (trainable, decay):  # setting them makes optimizers look at all settings again
+            p.trainable, p.decay = trainable, decay
 
 
 def layer_to_config(layer: Layer) -> dict:
@@ -118,7 +120,7 @@ def layer_from_config(config: dict, classes: dict[str, type[Layer]]) -> Layer:
 def write_archive(path: str | os.PathLike, header: dict, arrays: dict[str, np.ndarray]) -> None:
     """Write an archive to a temporary file beside `path`, then rename it: `path` is never half-written."""
     path = Path(path)
-    entries: Any = {"header": np.frombuffer(json.dumps(header).encode(), np.uint8), **arrays}
+    entries: Any = {"header": np.frombuffer(json.dumps(header, default=_plain).encode(), np.uint8), **arrays}
     if path.suffix != ".npz":
         raise ConfigError(f"save: expected a file name that ends in .npz, got {str(path)!r}. Try {path.name}.npz.")
     if path.is_dir() or not path.parent.is_dir():
@@ -148,6 +150,13 @@ def read_archive(path: str | os.PathLike) -> tuple[dict, dict[str, np.ndarray]]:
             f"load: {path} has format {kind!r} version {version}; this nnmat reads {FORMAT!r} {VERSION}."
         )
     return header, arrays
+
+
+def _plain(value):
+    """A NumPy number as Python's, for json: callbacks and batch sources may well keep such numbers."""
+    if isinstance(value, np.generic):
+        return value.item()
+    raise TypeError(f"save: expected numbers, texts, lists and dicts in a state, got {type(value).__name__}.")
 
 
 def _as_tuple(value):

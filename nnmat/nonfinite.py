@@ -11,7 +11,7 @@ REMEDY = (
 )
 
 
-def raise_for_loss(trainer, X, y, weight, value: float, state) -> None:
+def raise_for_loss(trainer, X, value: float, state) -> None:
     """Raise NonFiniteError for a loss that is not finite."""
     where = f"epoch {state.epoch + 1}, step {state.step + 1}"
     raise NonFiniteError(f"fit: the loss became {value} in {where}. {_forward_fault(trainer, X)} {REMEDY}")
@@ -29,8 +29,11 @@ def raise_for_gradient(trainer, X, y, weight, state) -> None:
 
     with observe(backward=look):
         trainer.loss.forward(trainer.model.forward(X, training=True), y, weight)
-        trainer.model.backward(trainer.loss.backward(), input_gradient=False)
-    if faults:
+        G = trainer.loss.backward()
+        trainer.model.backward(G, input_gradient=False)
+    if not np.isfinite(G).all():
+        fault = f"The gradient of the loss itself, {trainer.loss!r}, is not finite."
+    elif faults:
         layer, wrong = faults[0]
         what = f"the gradient of {', '.join(wrong)}" if wrong else "its input gradient"
         fault = f"The first layer at fault in the backward pass is {layer.who}: {what} is not finite."
@@ -43,6 +46,9 @@ def _forward_fault(trainer, X) -> str:
     for p in trainer.model.parameters():
         if not np.isfinite(p.value).all():
             return f"Parameter {p.name!r} was not finite any more before this step."
+    if not np.isfinite(X).all():
+        where_in_X = tuple(int(i) for i in np.argwhere(~np.isfinite(X))[0])
+        return f"The batch's X holds {X[where_in_X]} at index {where_in_X}."
     faults = []
 
     def look(layer, Y):

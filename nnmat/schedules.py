@@ -109,3 +109,17 @@ def schedule_config(schedule: Callable[[int], float]) -> dict:
     if isinstance(schedule, Schedule):
         return schedule.config()
     return {"kind": "function", "name": getattr(schedule, "__qualname__", type(schedule).__qualname__)}
+
+
+def schedule_from_config(config) -> Schedule | None:
+    """The schedule that `schedule_config` described; None if it is, or holds, a function, or is no such description."""
+    kinds: dict[str, type[Schedule]] = {kind.__name__: kind for kind in (Constant, Step, Cosine, WarmUp)}
+    if not isinstance(config, dict) or config.get("kind") not in kinds:
+        return None
+    arguments = {name: value for name, value in config.items() if name != "kind"}
+    if "then" in arguments:
+        arguments["then"] = schedule_from_config(arguments["then"])
+    try:
+        return kinds[config["kind"]](**arguments)
+    except (ConfigError, TypeError):
+        return None

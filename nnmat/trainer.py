@@ -1,5 +1,6 @@
 """The training loop: stochastic gradient descent over shuffled minibatches."""
 
+import copy
 import math
 import os
 import signal
@@ -15,6 +16,7 @@ from tqdm import tqdm
 from . import metrics as _metrics
 from .callbacks import Callback
 from .checkpoint import Progress, read_checkpoint, write_checkpoint
+from .checks import count
 from .datasets import ArrayBatches
 from .errors import ConfigError, DataError, DtypeError, ShapeError
 from .layers.base import Layer
@@ -56,9 +58,18 @@ class Trainer:
         if isinstance(metrics, str):
             metrics = [metrics]
         self.model, self.loss, self.optimizer = model, loss, optimizer
-        self.metrics = dict(_metrics.resolve(metric) for metric in metrics)
+        self.metrics: dict[str, Callable[..., float]] = {}
+        for name, metric in map(_metrics.resolve, metrics):
+            if name in self.metrics:
+                raise ConfigError(
+                    f"Trainer: two metrics are called {name!r}. Set a function's __name__ to tell them apart."
+                )
+            if name in ("epoch", "loss", "learning_rate", "seconds") or name.startswith("validation_"):
+                raise ConfigError(f"Trainer: a metric may not be called {name!r}: the history has that already.")
+            self.metrics[name] = metric
         self.stop = False  # a callback sets it to end training
         self._requested: list[Path] = []
+        self._buffers = list(model.buffers().values())
 
     def fit(
         self,
@@ -80,30 +91,32 @@ class Trainer:
         samples. `checkpoint`: where Ctrl-C leaves the state of the run; `resume`: such a file, to go on from with the
         same arguments, with the same bits at the end as if never stopped. `progress`: show a progress bar.
 
-        The history has `epoch`, `loss`, the metrics, `validation_...` for each, `learning_rate` and `seconds`. Figures
-        of the training set are means over the epoch's batches as they were trained on. Raises ConfigError, DataError,
-        LabelError, ShapeError before the first step; NonFiniteError, naming epoch, step and the first layer at fault;
-        TrainingInterrupted after Ctrl-C.
+        The history has `epoch`, `loss`, the metrics, `validation_...` for each, `learning_rate` (of the epoch's last
+        step) and `seconds`. Figures of the training set are means over the epoch's batches as they were trained on.
+        Raises ConfigError, DataError, LabelError, ShapeError before the first step; NonFiniteError, naming epoch, step
+        and the first layer at fault; TrainingInterrupted after Ctrl-C.
         """
         source = self._source("train", train, batch_size, shuffle=True)
         check = None if validation is None else self._source("validation", validation, batch_size, shuffle=False)
         last_epoch, last_step = self._budget(epochs, steps, len(source))
-        callbacks = list(callbacks)
+        callbacks, seed = list(callbacks), count("fit", "seed", seed, least=0)
         if Path(checkpoint).suffix != ".npz" or not os.access(Path(checkpoint).parent, os.W_OK):
             raise ConfigError(f"fit: expected checkpoint as a .npz file in a writable folder, got {str(checkpoint)!r}.")
-        settings = self._settings(source, seed)
+        settings = self._settings(source, seed, callbacks)
         state = Progress()
         rng = np.random.default_rng(seed)
         self.stop, self._requested = False, []
+        for callback in callbacks:
+            callback.on_train_begin(self)
         if resume is not None:
             state = read_checkpoint(resume, settings, self.model, self.optimizer, source, callbacks)
             rng.bit_generator.state = state.rng_state
-            self.stop = state.stopped
-        for callback in callbacks:
-            callback.on_train_begin(self)
+            self.stop, self._requested = self.stop or state.stopped, [Path(path) for path in state.requested]
+        source_state = copy.deepcopy(source.state())  # like rng_state, as it was at the start of the epoch
 
         def write(path):
-            write_checkpoint(path, state, settings, self.model, self.optimizer, source, callbacks)
+            state.requested = [str(path) for path in self._requested]
+            write_checkpoint(path, state, settings, self.model, self.optimizer, source_state, callbacks)
 
         with _Interrupt() as interrupt:
             while not self.stop and state.epoch < last_epoch and state.step < last_step:
@@ -111,10 +124,10 @@ class Trainer:
                 self._epoch(source, rng, state, last_step, callbacks, interrupt, progress)
                 if self.stop or state.batches >= len(source) or state.step >= last_step:
                     self._finish_epoch(state, check, callbacks)
-                    state.rng_state = dict(rng.bit_generator.state)
-                    for path in self._requested:
+                    state.rng_state, source_state = dict(rng.bit_generator.state), copy.deepcopy(source.state())
+                    paths, self._requested = self._requested, []
+                    for path in paths:
                         write(path)
-                    self._requested = []
                 if interrupt.pressed and not self.stop and state.epoch < last_epoch and state.step < last_step:
                     write(checkpoint)
                     message = (
@@ -160,21 +173,29 @@ class Trainer:
         """One minibatch: forward, loss, backward, update."""
         model, loss, optimizer = self.model, self.loss, self.optimizer
         X, y, weight = self._cast(X, y, weight)
+        before = [A.copy() for A in self._buffers]  # to repeat the batch with the same dropout masks if it goes wrong
         H = model.forward(X, training=True)
         value = loss.forward(H, y, weight)
         if not math.isfinite(value):
-            raise_for_loss(self, X, y, weight, value, state)
+            self._restore_buffers(before)
+            raise_for_loss(self, X, value, state)
         for name, metric in self.metrics.items():
-            _add(state.sums, name, metric(H, y), len(X))
+            _add(state.sums, name, float(metric(H, y)), len(X))
         _add(state.sums, "loss", value, loss.divisor)
         model.backward(loss.backward(), input_gradient=False)
         norm = optimizer.gradient_norm()
         if not math.isfinite(norm):
+            self._restore_buffers(before)
             raise_for_gradient(self, X, y, weight, state)
+        state.learning_rate = optimizer.lr
         optimizer.step(gradient_norm=norm)
         state.batches += 1
         state.step += 1
         return value
+
+    def _restore_buffers(self, before: list[np.ndarray]) -> None:
+        for A, was in zip(self._buffers, before, strict=True):
+            A[...] = was
 
     def _finish_epoch(self, state: Progress, check, callbacks) -> None:
         """Put the epoch's figures into the history and start the next epoch."""
@@ -182,7 +203,7 @@ class Trainer:
         figures = {"loss": figures.pop("loss"), **figures}
         if check is not None:
             figures |= {f"validation_{name}": value for name, value in self._evaluate(check).items()}
-        figures["learning_rate"] = float(self.optimizer.lr)
+        figures["learning_rate"] = state.learning_rate
         figures["seconds"] = state.seconds
         state.epoch += 1
         state.batches, state.sums, state.seconds = 0, {}, 0.0
@@ -204,7 +225,7 @@ class Trainer:
             value = self.loss.forward(H, y, row_weight)
             _add(sums, "loss", value, self.loss.divisor)
             for name, metric in self.metrics.items():
-                _add(sums, name, metric(H, y), len(X))
+                _add(sums, name, float(metric(H, y)), len(X))
         return _means(sums)
 
     def predict(self, X: np.ndarray, batch_size: int = 256) -> np.ndarray:
@@ -273,7 +294,7 @@ class Trainer:
             raise ConfigError("fit: expected either epochs or steps, such as fit(train, epochs=10).")
         return (math.inf if epochs is None else epochs), (math.inf if steps is None else steps)
 
-    def _settings(self, source, seed: int) -> dict:
+    def _settings(self, source, seed: int, callbacks) -> dict:
         """What must be the same for a run to be resumed."""
         return {
             "model": repr(self.model),
@@ -284,6 +305,7 @@ class Trainer:
             "samples": getattr(source, "samples", None),
             "batch size": getattr(source, "batch_size", None),
             "seed": seed,
+            "callbacks": [type(callback).__name__ for callback in callbacks],
         }
 
     def _postfix(self, state: Progress) -> str:

@@ -8,11 +8,11 @@ entry is either absent or right, an edit recompiles only what it can change, and
 time but never fails.
 """
 
-import ast
 import functools
 import hashlib
 import os
 import pickle
+import re
 import tempfile
 from pathlib import Path
 
@@ -32,13 +32,13 @@ def folder() -> Path:
     return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "nnmat" / "kernels"
 
 
-def _imported_modules(source: str) -> list[str]:
-    """The modules of this package that a source file imports (`from . import a`, `from .a import b`)."""
-    names = []
-    for node in ast.walk(ast.parse(source)):
-        if isinstance(node, ast.ImportFrom) and node.level == 1:
-            names += [node.module] if node.module else [alias.name for alias in node.names]
-    return names
+@functools.cache
+def _source_and_imports(path: Path) -> tuple[str, list[str]]:
+    """A source file and the modules of this package that it imports (`from . import a, b` or `from .a import x`)."""
+    source, names = path.read_text(encoding="utf-8"), []
+    for module, imported in re.findall(r"^\s*from \.(\w*) import \(?([\w\s,]*)", source, re.MULTILINE):
+        names += [module] if module else re.findall(r"\w+", imported)
+    return source, names
 
 
 @functools.cache
@@ -49,8 +49,8 @@ def module_key(module: str) -> str:
         name = pending.pop()
         path = PACKAGE / f"{name}.py"
         if name not in sources and path.exists():
-            sources[name] = path.read_text(encoding="utf-8")
-            pending += _imported_modules(sources[name])
+            sources[name], imported = _source_and_imports(path)
+            pending += imported
     # The cache's own place and the number of threads do not change the code that is compiled.
     ignored = {"NUMBA_CACHE_DIR", "NUMBA_NUM_THREADS", "NUMBA_DEBUG_CACHE"}
     options = sorted((k, v) for k, v in os.environ.items() if k.startswith("NUMBA_") and k not in ignored)

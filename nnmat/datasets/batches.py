@@ -17,9 +17,10 @@ class ArrayBatches:
 
     A batch source is anything with `len(source)`, the number of batches in an epoch; `batches(rng, start=0)`, an
     iterator over one epoch's batches `(X, y)` or `(X, y, sample_weight)`; and `state()` / `load_state(state)`, what
-    must be saved besides the generator. The order of an epoch is drawn from `rng` when `batches` is called, before
-    the first batch: so the generator's state at that moment and the number of batches done (`start`) are all that is
-    needed to go on in mid-epoch.
+    must be saved besides the generator. The Trainer asks for the state between epochs; to go on in mid-epoch it loads
+    the one from before the epoch and calls `batches(rng, start)`. The order of an epoch is drawn from `rng` when
+    `batches` is called, before the first batch: so the generator's state at that moment and the number of batches done
+    (`start`) are all that is needed to go on in mid-epoch.
 
     Args: `X (n, ...)`, `y (n, ...)`, `sample_weight (n,)` or None; `batch_size >= 1`. The last batch of an epoch
     holds the rows that are left. Raises `DataError` for no rows or unequal lengths, `ConfigError` for the batch size.

@@ -98,11 +98,15 @@ class Layer(abc.ABC):
         for layer in self.leaves():
             for p in layer._own_parameters():
                 uses.setdefault(p, []).append(layer)
+        names: dict[str, Parameter] = {}
         for p in uses:
             if p.shape is None or p.bound:
                 raise BuildError(
                     f"{self.kind}: parameter {p.name!r} is shared, but its owner is not part of this model."
                 )
+            if names.setdefault(p.name, p) is not p:
+                owner = uses[p][0].kind
+                raise BuildError(f"{owner}: two parameters are called {p.name!r}. Give Parameter(...) another name.")
         self._store = allocate(list(uses), dtype, rng)
         self._tied = [layer for layers in uses.values() if len(layers) > 1 for layer in layers]
         for layer in self._tied:

@@ -74,7 +74,8 @@ class Conv2d(Layer):
 
     def output_shape(self, input_shape):
         if len(input_shape) != 3:
-            raise ShapeError(f"{self.who}: expected images (B, H, W, C), got input of shape (B, *{input_shape}).")
+            given = ", ".join(["B", *map(str, input_shape)])
+            raise ShapeError(f"{self.who}: expected images (B, H, W, C), got input of shape ({given}).")
         H, W, Ci = input_shape
         if self.in_channels is not None and Ci != self.in_channels:
             raise ShapeError(

@@ -30,9 +30,6 @@ class MaxPool2d(Layer):
     def output_shape(self, input_shape):
         return _pooled_shape(self, input_shape)
 
-    def _declare(self, input_shape, rng):
-        self._output_shape = self.output_shape(input_shape)
-
     def _forward(self, X, training, record):
         shape = (len(X), *self._output_shape)
         Y = self._array("Y", shape, reuse=record)
@@ -76,9 +73,6 @@ class AvgPool2d(Layer):
 
     def output_shape(self, input_shape):
         return _pooled_shape(self, input_shape)
-
-    def _declare(self, input_shape, rng):
-        self._output_shape = self.output_shape(input_shape)
 
     def _forward(self, X, training, record):
         Y = self._array("Y", (len(X), *self._output_shape), reuse=record)

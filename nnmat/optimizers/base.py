@@ -3,7 +3,7 @@
 import abc
 import math
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -11,7 +11,7 @@ from nnmat_kernels.reductions import sum_of_squares
 
 from ..checks import number
 from ..errors import ConfigError, DtypeError, ShapeError
-from ..schedules import as_schedule, schedule_config
+from ..schedules import as_schedule, schedule_config, schedule_from_config
 
 
 class Stretch(NamedTuple):
@@ -138,13 +138,14 @@ class Optimizer(abc.ABC):
             "clip_norm": self.clip_norm,
         }
 
-    def state(self) -> dict[str, np.ndarray | int]:
-        """What a checkpoint keeps: the number of steps done, and copies of the optimizer's vectors."""
-        return {"steps": self.steps, **{name: vector.copy() for name, vector in self._vectors.items()}}
+    def state(self) -> dict[str, Any]:
+        """What a checkpoint keeps: the steps done, the schedule's config, and copies of the optimizer's vectors."""
+        vectors = {name: vector.copy() for name, vector in self._vectors.items()}
+        return {"steps": self.steps, "schedule": schedule_config(self.schedule), **vectors}
 
     def load_state(self, state: dict) -> None:
         """Continue from a `state()` of an optimizer of this kind and settings for a model of this size."""
-        who, expected = type(self).__name__, {"steps", *self._vectors}
+        who, expected = type(self).__name__, {"steps", "schedule", *self._vectors}
         if set(state) != expected:
             raise ConfigError(
                 f"{who}: expected a state with {sorted(expected)}, got {sorted(state)}. "
@@ -165,9 +166,17 @@ class Optimizer(abc.ABC):
                     f"{who}: expected {name} in the state of dtype {vector.dtype}, got {loaded.dtype}. "
                     "Build the model with the dtype that it was saved with."
                 )
+        schedule: Callable[[int], float] | None = self.schedule
+        if state["schedule"] != schedule_config(self.schedule):  # it was replaced during the run
+            schedule = schedule_from_config(state["schedule"])
+        if schedule is None:
+            raise ConfigError(
+                f"{who}: expected the schedule in the state to be of nnmat.schedules or the one that this optimizer "
+                f"has, got {state['schedule']!r}. Set lr to that function before."
+            )
         for name, vector in self._vectors.items():
             vector[...] = state[name]
-        self.steps = int(steps)
+        self.steps, self.schedule = int(steps), schedule
 
     def __repr__(self) -> str:
         settings = {"lr": self.schedule, **self._settings(), "weight_decay": self.weight_decay}

@@ -93,12 +93,13 @@ def test_several_processes_with_an_empty_cache(tmp_path):
 def test_the_key_follows_imports(tmp_path, monkeypatch):
     (tmp_path / "low.py").write_text("x = 1\n")
     (tmp_path / "middle.py").write_text("from .low import x\n")
-    (tmp_path / "high.py").write_text("from . import middle\nfrom numpy import array\n")
+    (tmp_path / "high.py").write_text("from . import (\n    middle,\n)\nfrom numpy import array\n")
     (tmp_path / "other.py").write_text("")
     monkeypatch.setattr(cache, "PACKAGE", tmp_path)
 
     def keys():
         cache.module_key.cache_clear()
+        cache._source_and_imports.cache_clear()
         return {name: cache.module_key(name) for name in ("low", "middle", "high", "other")}
 
     try:
@@ -110,6 +111,7 @@ def test_the_key_follows_imports(tmp_path, monkeypatch):
         assert all(keys()[name] != after[name] for name in after)
     finally:
         cache.module_key.cache_clear()
+        cache._source_and_imports.cache_clear()
 
 
 def test_where_the_cache_lives(monkeypatch, tmp_path):

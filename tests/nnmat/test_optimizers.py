@@ -203,7 +203,13 @@ def test_state_errors():
     for change, kind, text in [
         ({"steps": -1}, ConfigError, r"^Adam: expected steps in the state as an integer >= 0, got -1"),
         ({"steps": 1.5}, ConfigError, r"^Adam: expected steps in the state"),
-        ({"more": 1}, ConfigError, r"^Adam: expected a state with \['mean', 'square', 'steps'\].*another kind"),
+        (
+            {"more": 1},
+            ConfigError,
+            r"^Adam: expected a state with \['mean', 'schedule', 'square', 'steps'\].*another kind",
+        ),
+        ({"schedule": {"kind": "function", "name": "f"}}, ConfigError, r"^Adam: expected the schedule .*'f'.*Set lr"),
+        ({"schedule": {"kind": "Cosine"}}, ConfigError, r"^Adam: expected the schedule"),
         ({"mean": np.zeros(3)}, ShapeError, r"^Adam: expected mean in the state of shape \(39,\), got \(3,\)"),
         ({"square": np.zeros(39, "f4")}, DtypeError, r"^Adam: expected square in the state of dtype float64"),
     ]:

@@ -135,6 +135,134 @@ def test_settings_of_another_run_are_refused(tmp_path):
     assert np.array_equal(model.flat_parameters, before)
 
 
+class OwnOrder:
+    """A batch source whose state is a generator of its own, from which each epoch draws an order."""
+
+    def __init__(self):
+        self.data, self.rng = data(), np.random.default_rng(5)
+
+    def __len__(self):
+        return BATCHES
+
+    def batches(self, rng, start=0):
+        order = self.rng.permutation(75).reshape(BATCHES, 15)
+        for rows in order[start:]:
+            yield self.data.X[rows], self.data.y[rows]
+
+    def state(self):
+        return {"rng": self.rng.bit_generator.state}
+
+    def load_state(self, state):
+        self.rng.bit_generator.state = state["rng"]
+
+
+class Halve(nnmat.Callback):
+    """Halves the learning rate after each epoch."""
+
+    def on_epoch_end(self, trainer, epoch, figures):
+        trainer.optimizer.lr = schedules.WarmUp(2, trainer.optimizer.lr / 2)
+
+
+class Freeze(nnmat.Callback):
+    """Freezes the first weight, and takes the decay off the second, after the first epoch."""
+
+    def on_epoch_end(self, trainer, epoch, figures):
+        trainer.model[0].weight.trainable = False
+        trainer.model[2].weight.decay = False
+
+
+@pytest.mark.parametrize("source", [data, OwnOrder])
+@pytest.mark.parametrize("change", [nnmat.Callback, Halve, Freeze])
+def test_what_changes_during_a_run_is_in_the_checkpoint(source, change, tmp_path):
+    path = tmp_path / "state.npz"
+    batch_size = None if source is OwnOrder else 15
+
+    def go(press=(), resume=None):
+        model = Sequential([Linear(2, 16), ReLU(), Linear(16, 3)], input_shape=(2,), seed=1)
+        trainer = Trainer(model, SoftmaxCrossEntropy(), SGD(model, lr=0.5, momentum=0.9, weight_decay=0.1))
+        options = {"epochs": 3, "batch_size": batch_size, "progress": False, "checkpoint": path, "resume": resume}
+        return model, trainer, trainer.fit(source(), callbacks=[change(), PressCtrlC(press)], **options)
+
+    whole = go()
+    for step in (2, BATCHES, BATCHES + 2):
+        with pytest.raises(nnmat.TrainingInterrupted):
+            go(press=[step])
+        resumed = go(resume=path)
+        same(resumed, whole)
+        assert resumed[1].optimizer.lr == whole[1].optimizer.lr
+
+
+def test_a_checkpoint_requested_before_ctrl_c_is_written_by_the_resumed_run(tmp_path):
+    class Request(nnmat.Callback):
+        def on_step_end(self, trainer, step, loss):
+            if step == 2:
+                trainer.request_checkpoint(tmp_path / "requested.npz")
+
+    def go(press=(), resume=None):
+        model = Sequential([Linear(2, 3)], input_shape=(2,))
+        return Trainer(model, SoftmaxCrossEntropy(), SGD(model, lr=0.1)).fit(
+            data(),
+            epochs=2,
+            batch_size=15,
+            callbacks=[Request(), PressCtrlC(press)],
+            progress=False,
+            checkpoint=tmp_path / "state.npz",
+            resume=resume,
+        )
+
+    with pytest.raises(nnmat.TrainingInterrupted):
+        go(press=[3])
+    assert not (tmp_path / "requested.npz").exists()
+    go(resume=tmp_path / "state.npz")
+    assert nnmat.load(tmp_path / "requested.npz")
+
+
+def test_callbacks_of_another_run_are_refused(tmp_path):
+    def go(callbacks, resume=None):
+        model = Sequential([Linear(2, 3)], input_shape=(2,))
+        trainer = Trainer(model, SoftmaxCrossEntropy(), SGD(model, lr=0.1))
+        options = {"epochs": 2, "progress": False, "checkpoint": tmp_path / "state.npz", "resume": resume}
+        trainer.fit(data(), callbacks=callbacks, **options)
+
+    with pytest.raises(nnmat.TrainingInterrupted):
+        go([nnmat.EarlyStopping("loss"), PressCtrlC([1])])
+    for other in ([PressCtrlC(()), nnmat.EarlyStopping("loss")], [PressCtrlC(())], []):
+        with pytest.raises(nnmat.StateError, match=r"made with callbacks = \['EarlyStopping', 'PressCtrlC'\]"):
+            go(other, resume=tmp_path / "state.npz")
+
+
+def test_numbers_of_numpy_do_not_break_a_checkpoint(tmp_path):
+    """Ctrl-C must not lose a run because a metric, a seed or a callback's state is no plain Python number."""
+
+    class Counts(PressCtrlC):
+        def state(self):
+            return {"count": np.int64(3)}
+
+    def largest(H, y):
+        return np.abs(H).max()  # a float32
+
+    def go(press=(), resume=None):
+        model = Sequential([Linear(2, 3)], input_shape=(2,))
+        trainer = Trainer(model, SoftmaxCrossEntropy(), SGD(model, lr=0.1), metrics=[largest])
+        history = trainer.fit(
+            data(),
+            epochs=2,
+            seed=np.int64(3),
+            callbacks=[Counts(press)],
+            progress=False,
+            checkpoint=tmp_path / "state.npz",
+            resume=resume,
+        )
+        return model, trainer, history
+
+    with pytest.raises(nnmat.TrainingInterrupted):
+        go(press=[2])
+    whole, resumed = go(), go(resume=tmp_path / "state.npz")
+    same(resumed, whole)
+    assert all(type(value) is float for value in whole[2]["largest"])
+    nnmat.save_history(whole[2], tmp_path / "history.json")
+
+
 def test_a_model_is_read_out_of_a_checkpoint(tmp_path):
     path = tmp_path / "state.npz"
     with pytest.raises(nnmat.TrainingInterrupted):

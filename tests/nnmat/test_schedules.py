@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from nnmat.errors import ConfigError
-from nnmat.schedules import Constant, Cosine, Step, WarmUp, as_schedule, schedule_config
+from nnmat.schedules import Constant, Cosine, Step, WarmUp, as_schedule, schedule_config, schedule_from_config
 
 
 def test_constant():
@@ -46,6 +46,15 @@ def test_configs_are_json_and_tell_schedules_apart():
     }
     assert repr(Step(0.1, 10)) == "Step(lr=0.1, every=10, factor=0.1)"
     assert schedule_config(math.sqrt) == {"kind": "function", "name": "sqrt"}
+
+
+def test_made_again_from_configs():
+    for schedule in (Constant(0.1), Step(0.1, 5, 0.3), Cosine(0.1, 7, 0.01), WarmUp(5, WarmUp(2, Cosine(0.1, 9)))):
+        again = schedule_from_config(json.loads(json.dumps(schedule_config(schedule))))
+        assert repr(again) == repr(schedule)
+        assert [again(k) for k in range(20)] == [schedule(k) for k in range(20)]
+    for config in (schedule_config(math.sqrt), schedule_config(WarmUp(2, math.sqrt)), {"kind": "Step"}, {}, None):
+        assert schedule_from_config(config) is None
 
 
 def test_errors():

@@ -195,6 +195,25 @@ def test_early_stopping_and_the_best_parameters():
     assert not np.array_equal(kept[1], kept[3])
 
 
+def test_callbacks_start_anew_with_each_run(tmp_path):
+    stopping = nnmat.EarlyStopping("loss", patience=1, restore_best=True)
+    keep = nnmat.Checkpoint(tmp_path / "best.npz", monitor="loss")
+    fit(make(), blobs(), epochs=3, callbacks=[stopping, keep])
+    best = keep.monitor.best
+    other = make(lr=1e-4, seed=5)  # learns little: never better than the first run
+    history = fit(other, blobs(), epochs=3, callbacks=[stopping, keep])
+    assert history["epoch"] == [1, 2, 3]
+    assert -history["loss"][-1] == keep.monitor.best < best
+    assert np.array_equal(nnmat.load(tmp_path / "best.npz").flat_parameters, other.model.flat_parameters)
+
+
+def test_learning_rate_of_the_history_is_that_of_the_last_step():
+    table = [0.1 * 0.9**k for k in range(14)]  # one for each step: there is no 15th
+    trainer = make()
+    trainer.optimizer.lr = lambda k: table[k]
+    assert fit(trainer, blobs())["learning_rate"] == [table[6], table[13]]
+
+
 def test_early_stopping_names_what_there_is():
     with pytest.raises(nnmat.ConfigError, match="no figure 'validation_loss' to monitor. This run has: loss, accuracy"):
         fit(make(), blobs(), callbacks=[nnmat.EarlyStopping()])
@@ -225,6 +244,8 @@ def test_checkpoint_files(tmp_path):
         fit(make(), blobs(), resume=best, callbacks=callbacks)
     with pytest.raises(nnmat.ConfigError, match="ends in .npz"):
         nnmat.Checkpoint("model.pkl")
+    with pytest.raises(FileNotFoundError, match="Checkpoint: the folder .* does not exist"):
+        nnmat.Checkpoint(tmp_path / "none" / "model.npz")
     with pytest.raises(nnmat.ConfigError, match="keep 'best' or 'last'"):
         nnmat.Checkpoint("model.npz", keep="all")
 
@@ -256,6 +277,49 @@ def test_non_finite_loss_names_the_layer():
         nnmat.NonFiniteError, match=r"epoch 1, step 1.*Linear '2': its output is not finite.*smaller lr"
     ):
         fit(trainer, blobs())
+
+
+def test_non_finite_batches_are_named():
+    class Bad(Growing):
+        def batches(self, rng, start=0):
+            yield np.array([[1, np.nan]], np.float32), np.array([0])
+
+    with pytest.raises(nnmat.NonFiniteError, match=r"epoch 1, step 1\. The batch's X holds nan at index \(0, 1\)"):
+        make().fit(Bad(), epochs=1, progress=False)
+
+
+class Spike(nnmat.Layer):
+    """Infinite where the first input is positive: after a Dropout that depends on the mask."""
+
+    def output_shape(self, input_shape):
+        return input_shape
+
+    def _forward(self, X, training, record):
+        if record:
+            self._recorded = True
+        return np.where(X[:, :1] > 0, np.float32(np.inf), X)
+
+    def _backward(self, G, accumulate, parameters, input_gradient):
+        return G
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_the_batch_is_repeated_with_the_same_dropout_mask(seed):
+    layers = [Linear(2, 8), nnmat.Dropout(0.5), Spike(), Linear(8, 3)]
+    model = Sequential(layers, input_shape=(2,), seed=seed)
+    model[0].bias.value = np.full(8, 9.0)
+    trainer = Trainer(model, SoftmaxCrossEntropy(), SGD(model, lr=0.01))
+    with pytest.raises(nnmat.NonFiniteError, match="first layer at fault is Spike '2'"):
+        trainer.fit((np.zeros((1, 2), np.float32), np.array([0])), epochs=50, batch_size=1, progress=False)
+
+
+def test_a_gradient_of_the_loss_that_is_not_finite_is_no_layers_fault():
+    class Broken(nnmat.Loss):
+        def _evaluate(self, H, y, sample_weight):
+            return 1.0, np.full_like(H, np.nan), float(len(H))
+
+    with pytest.raises(nnmat.NonFiniteError, match="epoch 1, step 1. The gradient of the loss itself, Broken"):
+        fit(make(loss=Broken()), blobs())
 
 
 def test_diverging_training_stops_with_the_step():
@@ -315,6 +379,8 @@ def wrong(index, value):
         (DATA, {"epochs": 0}, nnmat.ConfigError, "epochs as a positive integer, got 0"),
         (DATA, {"epochs": None}, nnmat.ConfigError, "either epochs or steps"),
         (DATA, {"steps": 3}, nnmat.ConfigError, "either epochs or steps"),
+        (DATA, {"seed": None}, nnmat.ConfigError, "fit: expected seed as an integer >= 0, got None"),
+        (DATA, {"seed": -1}, nnmat.ConfigError, "fit: expected seed as an integer >= 0, got -1"),
         (DATA, {"validation": (DATA.X[:, :1], DATA.y)}, nnmat.ShapeError, "validation: the model takes"),
         (DATA, {"checkpoint": "state.pkl"}, nnmat.ConfigError, "checkpoint as a .npz file"),
         (DATA, {"resume": "missing.npz"}, FileNotFoundError, "there is no file 'missing.npz'"),
@@ -338,6 +404,16 @@ def test_parts_that_do_not_belong_together():
         Trainer(model, "mse", SGD(model, lr=0.1))
     with pytest.raises(nnmat.ConfigError, match="accuracy"):
         Trainer(model, SoftmaxCrossEntropy(), SGD(model, lr=0.1), metrics=["acuracy"])
+    with pytest.raises(nnmat.ConfigError, match="two metrics are called '<lambda>'"):
+        Trainer(model, SoftmaxCrossEntropy(), SGD(model, lr=0.1), metrics=[lambda H, y: 1.0, lambda H, y: 2.0])
+    for name in ("loss", "seconds", "validation_loss"):
+
+        def metric(H, y):
+            return 1.0
+
+        metric.__name__ = name
+        with pytest.raises(nnmat.ConfigError, match=f"a metric may not be called '{name}'"):
+            Trainer(model, SoftmaxCrossEntropy(), SGD(model, lr=0.1), metrics=[metric])
     with pytest.raises(nnmat.ConfigError, match="not built yet"):
         Trainer(Sequential([Linear(2, 3)]), SoftmaxCrossEntropy(), SGD(model, lr=0.1))
 

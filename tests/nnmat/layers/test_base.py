@@ -63,7 +63,7 @@ def test_parameter_assignment_is_checked():
     [
         ([Linear(5, 3)], r"layer 0: Linear: expected inputs of width 5, got shape \(B, 6\)"),
         ([Linear(6, 3), Linear(4, 2)], "layer 1: Linear: expected inputs of width 4"),
-        ([Linear(6, 3), Conv2d(1, 1, 3)], "layer 1: Conv2d: expected images"),
+        ([Linear(6, 3), Conv2d(1, 1, 3)], r"layer 1: Conv2d: expected images \(B, H, W, C\), .* of shape \(B, 3\)\."),
     ],
 )
 def test_shapes_are_checked_at_build(layers, text):
@@ -146,6 +146,34 @@ def test_a_shared_parameter_needs_its_owner():
 
     with pytest.raises(nnmat.BuildError, match="'weight' is shared, but its owner is not part"):
         Alone(Linear(4, 3).weight).build((3,))
+
+
+def test_two_parameters_of_one_name_are_refused():
+    """A file holds parameters by name: the second would overwrite the first."""
+
+    class Affine(nnmat.Layer):
+        def __init__(self):
+            super().__init__()
+            self.scale, self.shift = nnmat.Parameter("weight"), nnmat.Parameter("weight")
+
+        def output_shape(self, input_shape):
+            return input_shape
+
+        def _own_parameters(self):
+            return [self.scale, self.shift]
+
+        def _declare(self, input_shape, rng):
+            for p in self._own_parameters():
+                p.declare(input_shape, nnmat.initializers.zeros)
+
+        def _forward(self, X, training, record):
+            return X * self.scale.value + self.shift.value
+
+        def _backward(self, G, accumulate, parameters, input_gradient):
+            raise NotImplementedError
+
+    with pytest.raises(nnmat.BuildError, match="Affine: two parameters are called '0.weight'"):
+        Sequential([Affine()], input_shape=(3,))
 
 
 def test_children_of_a_copy_share_its_vectors():
