@@ -138,9 +138,9 @@ def elementwise_arrays(who: str, out: np.ndarray | None, **inputs) -> tuple[list
         if A.dtype != dtype:
             same_dtype(who, **inputs)
     if isinstance(out, np.ndarray) and out.shape == shape:
-        # The same elements are harmless, for each is read before it is written; a shifted overlap is not.
-        shared = [A for A in arrays if A is not out and np.may_share_memory(A, out)]
-        others = [A for A in shared if A.ctypes.data != out.ctypes.data]
+        # The same elements are harmless, for each is read before it is written; any other overlap is not.
+        shared = [A for A in inputs.values() if A is not out and np.may_share_memory(A, out)]
+        others = [A for A in shared if A.ctypes.data != out.ctypes.data or A.strides != out.strides]
     else:
         others = []
     return arrays, output(who, out, shape, dtype, *others)

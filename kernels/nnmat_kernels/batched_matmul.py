@@ -51,6 +51,7 @@ def batched_matmul(
         raise ShapeError(
             f"{who}: expected A and B with at least 2 dimensions, got {A.shape} and {B.shape}. Try A[None]."
         )
+    transpose_a, transpose_b = bool(transpose_a), bool(transpose_b)
     M, K = A.shape[:-3:-1] if transpose_a else A.shape[-2:]
     inner, N = B.shape[:-3:-1] if transpose_b else B.shape[-2:]
     if inner != K:
@@ -72,10 +73,10 @@ def batched_matmul(
     if count <= 8 and 2 * M * N * K >= 4 * PARALLEL_FLOPS:  # few large products: each one is parallel in itself
         As, Bs, Cs = A.reshape(-1, *A.shape[-2:]), B.reshape(-1, *B.shape[-2:]), out.reshape(-1, M, N)
         for s in range(count):
-            multiply(As[at_a[s]], Bs[at_b[s]], bool(transpose_a), bool(transpose_b), Cs[s])
+            multiply(As[at_a[s]], Bs[at_b[s]], transpose_a, transpose_b, Cs[s])
         return out
     dots = by_dots(transpose_a, transpose_b, M, N, K)
-    if dots != bool(transpose_b):
+    if dots != transpose_b:
         B = transposed(B)
     row_a, column_a = (1, M) if transpose_a else (K, 1)
     stack = (

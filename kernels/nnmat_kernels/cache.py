@@ -13,11 +13,13 @@ import hashlib
 import os
 import pickle
 import re
+import sys
 import tempfile
 from pathlib import Path
 
 import llvmlite
 import numba
+import numpy as np
 from numba.core import serialize
 from numba.core.caching import NullCache
 from numba.core.compiler import CompileResult
@@ -35,9 +37,10 @@ def folder() -> Path:
 @functools.cache
 def _source_and_imports(path: Path) -> tuple[str, list[str]]:
     """A source file and the modules of this package that it imports (`from . import a, b` or `from .a import x`)."""
-    source, names = path.read_text(encoding="utf-8"), []
-    for module, imported in re.findall(r"^\s*from \.(\w*) import \(?([\w\s,]*)", source, re.MULTILINE):
-        names += [module] if module else re.findall(r"\w+", imported)
+    source = path.read_text(encoding="utf-8")
+    names = re.findall(r"^\s*from \.(\w+) import ", source, re.MULTILINE)
+    for imported in re.findall(r"^\s*from \. import (\([^)]*\)|.*)", source, re.MULTILINE):
+        names += re.findall(r"\w+", imported)
     return source, names
 
 
@@ -54,7 +57,7 @@ def module_key(module: str) -> str:
     # The cache's own place and the number of threads do not change the code that is compiled.
     ignored = {"NUMBA_CACHE_DIR", "NUMBA_NUM_THREADS", "NUMBA_DEBUG_CACHE"}
     options = sorted((k, v) for k, v in os.environ.items() if k.startswith("NUMBA_") and k not in ignored)
-    facts = (sorted(sources.items()), numba.__version__, llvmlite.__version__, options)
+    facts = (sorted(sources.items()), sys.version, np.__version__, numba.__version__, llvmlite.__version__, options)
     return hashlib.sha256(repr(facts).encode()).hexdigest()
 
 
@@ -62,7 +65,7 @@ class KernelCache(NullCache):
     """The cache of one kernel, in the form that a Numba dispatcher expects."""
 
     def __init__(self, function):
-        self._module = function.__module__.rpartition(".")[2]
+        self._package, _, self._module = function.__module__.rpartition(".")  # entries name its types by both
         self._name = function.__qualname__
 
     @property
@@ -70,14 +73,14 @@ class KernelCache(NullCache):
         return str(folder())
 
     def _path(self, signature, codegen) -> Path:
-        facts = (module_key(self._module), self._name, repr(signature), codegen.magic_tuple())
+        facts = (module_key(self._module), self._package, self._name, repr(signature), codegen.magic_tuple())
         return folder() / f"{self._module}.{self._name}-{hashlib.sha256(repr(facts).encode()).hexdigest()[:32]}.nbc"
 
     def load_overload(self, sig, target_context):
         target_context.refresh()
         try:
             stored = self._path(sig, target_context.codegen()).read_bytes()
-        except OSError:
+        except (OSError, RuntimeError):  # RuntimeError: this user has no home folder
             return None
         digest, payload = stored[:32], stored[32:]
         if hashlib.sha256(payload).digest() != digest:  # cut short by a full disk or a crash of the machine
@@ -87,15 +90,15 @@ class KernelCache(NullCache):
     def save_overload(self, sig, data):
         if any(not lifted.can_cache for lifted in data.lifted) or data.library.has_dynamic_globals:
             return
-        path = self._path(sig, data.codegen)
         payload = serialize.dumps(data._reduce())
         temporary = None
         try:
+            path = self._path(sig, data.codegen)
             path.parent.mkdir(parents=True, exist_ok=True)
             with tempfile.NamedTemporaryFile(dir=path.parent, delete=False) as file:
                 temporary = file.name
                 file.write(hashlib.sha256(payload).digest() + payload)
             os.replace(temporary, path)
-        except OSError:  # a read-only or full disk: the kernel was compiled all the same
+        except (OSError, RuntimeError):  # a read-only or full disk, no home: the kernel was compiled all the same
             if temporary is not None:
                 Path(temporary).unlink(missing_ok=True)

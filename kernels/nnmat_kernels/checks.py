@@ -11,9 +11,16 @@ from .errors import DtypeError, ShapeError
 FLOATS = (np.dtype(np.float32), np.dtype(np.float64))
 
 
+def is_plain(A) -> bool:
+    """Whether kernels can take `A`: an array, but no matrix (always 2-D), no masked array (it would lose its mask)."""
+    return type(A) is np.ndarray or (
+        isinstance(A, np.ndarray) and not isinstance(A, np.matrix | np.ma.MaskedArray)  # such as np.memmap
+    )
+
+
 def as_array(who: str, name: str, A, ndim: int | None = None) -> np.ndarray:
     """`A` as an aligned, writable, C-contiguous float array (copied only if it is not); raises if it cannot be."""
-    if not isinstance(A, np.ndarray):
+    if not is_plain(A):
         raise DtypeError(f"{who}: expected {name} to be a NumPy array, got {type(A).__name__}. Try np.asarray({name}).")
     if A.dtype not in FLOATS:
         raise DtypeError(
@@ -45,7 +52,7 @@ def output(who: str, out: np.ndarray | None, shape: tuple, dtype: np.dtype, *inp
     """A new array, or `out` after checking it: shape, dtype, C-contiguous, writable, no memory shared with `inputs`."""
     if out is None:
         return np.empty(shape, dtype)
-    if not isinstance(out, np.ndarray):
+    if not is_plain(out):
         raise DtypeError(f"{who}: expected out to be a NumPy array, got {type(out).__name__}.")
     if out.shape != shape:
         raise ShapeError(f"{who}: expected out of shape {shape}, got {out.shape}.")

@@ -174,7 +174,8 @@ def conv2d(
         )
     out = output(who, out, (w.B, w.Ho, w.Wo, Co), dtype, *given)
     if _is_product(w, groups):
-        multiply(X.reshape(-1, w.C), K.reshape(Co, w.C), False, True, out.reshape(-1, Co), False, bias)
+        pixels = w.B * w.H * w.W  # not -1, which NumPy cannot infer beside a size of 0
+        multiply(X.reshape(pixels, w.C), K.reshape(Co, w.C), False, True, out.reshape(pixels, Co), False, bias)
         return out
     terms = np.empty(0, dtype) if bias is None else bias
     if groups == w.C == Co:
@@ -232,7 +233,8 @@ def conv2d_input_gradient(
     _check_upstream(who, G, w, Co)
     out = output(who, out, shape, dtype, *given)
     if _is_product(w, groups):
-        multiply(G.reshape(-1, Co), K.reshape(Co, w.C), False, False, out.reshape(-1, w.C))
+        pixels = w.B * w.H * w.W
+        multiply(G.reshape(pixels, Co), K.reshape(Co, w.C), False, False, out.reshape(pixels, w.C))
         return out
     if groups == w.C == Co:
         depthwise.input_gradient(G, K, out, w)
@@ -283,7 +285,8 @@ def conv2d_weight_gradient(
         raise ValueError(f"{who}: expected out with accumulate=True, got None. Pass the array to add to.")
     out = output(who, out, kernel_shape, dtype, *given)
     if _is_product(w, groups):
-        multiply(G.reshape(-1, Co), X.reshape(-1, w.C), True, False, out.reshape(Co, w.C), bool(accumulate))
+        pixels = w.B * w.H * w.W
+        multiply(G.reshape(pixels, Co), X.reshape(pixels, w.C), True, False, out.reshape(Co, w.C), bool(accumulate))
         return out
     if groups == w.C == Co:
         depthwise.weight_gradient(X, G, out, bool(accumulate), w)

@@ -191,6 +191,7 @@ def weighted_softmax_cross_entropy(
     If D is 0 (all rows ignored, or no row at all), the value is 0.0 and the gradient is zero.
     """
     H2 = as_rows(who, H)
+    given = H, y, class_weight, sample_weight
     y = as_array_of_targets(who, y)
     rows, M = H2.shape
     if not 0.0 <= label_smoothing <= 1.0:
@@ -210,7 +211,7 @@ def weighted_softmax_cross_entropy(
             y = np.where(valid, y, 0)  # rows of weight 0 are never read
         row_weight = s if class_weight is None else s * w[y]
         serial, parallel = _label_rows, _label_rows_parallel
-    G = output(who, out, H.shape, H2.dtype, H, y)
+    G = output(who, out, H.shape, H2.dtype, *given)
     divisor = float(row_weight.sum())
     if divisor == 0.0:
         G[...] = 0

@@ -147,7 +147,7 @@ def weighted_sigmoid_binary_cross_entropy(
             f"{who}: expected positive_weight finite and not negative, got {positive_weight!r}. The default is 1."
         )
     Y = as_targets(who, y, H.shape, H2.dtype, low=0.0, high=1.0)
-    return _run(who, H, H2, Y, sample_weight, out, _binary_rows, _binary_rows_parallel, float(positive_weight))
+    return _run(who, H, y, H2, Y, sample_weight, out, _binary_rows, _binary_rows_parallel, float(positive_weight))
 
 
 def mean_squared_error(
@@ -179,13 +179,13 @@ def weighted_mean_squared_error(
     """As `mean_squared_error`, with the divisor D as a third result (D = 0: value 0.0, zero gradient)."""
     H2 = as_rows(who, H)
     Y = as_targets(who, as_array_of_targets(who, y), H.shape, H2.dtype)
-    return _run(who, H, H2, Y, sample_weight, out, _squared_rows, _squared_rows_parallel)
+    return _run(who, H, y, H2, Y, sample_weight, out, _squared_rows, _squared_rows_parallel)
 
 
-def _run(who, H, H2, Y, sample_weight, out, serial, parallel, *options) -> tuple[float, np.ndarray, float]:
+def _run(who, H, y, H2, Y, sample_weight, out, serial, parallel, *options) -> tuple[float, np.ndarray, float]:
     rows, M = H2.shape
     s = as_row_weights(who, sample_weight, H.shape[:-1], rows)
-    G = output(who, out, H.shape, H2.dtype, H, Y)
+    G = output(who, out, H.shape, H2.dtype, H, y, sample_weight)
     divisor = float(s.sum())
     if divisor == 0.0:
         G[...] = 0

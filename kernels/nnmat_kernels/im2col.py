@@ -11,6 +11,7 @@ The bodies `gather_rows` and `scatter_rows` do a band of output rows of one imag
 convolutions never build the whole matrix: they fill a piece that fits in the level-2 cache and use it at once.
 """
 
+import operator
 from typing import NamedTuple
 
 import numpy as np
@@ -157,8 +158,8 @@ def window(who, shape, kernel_size, stride, padding, dilation) -> Window:
 def image_shape(who: str, name: str, shape) -> tuple[int, int, int, int]:
     """`shape` as a tuple of four sizes (B, H, W, C); raises if it is not one."""
     try:
-        sizes = tuple(int(size) for size in shape)
-    except (TypeError, ValueError):
+        sizes = tuple(operator.index(size) for size in shape)
+    except TypeError:
         sizes = ()
     if len(sizes) != 4 or min(sizes) < 0:
         raise ShapeError(

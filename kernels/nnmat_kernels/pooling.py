@@ -6,10 +6,12 @@ in memory, so the innermost loop runs over them and one instruction treats sever
 backward an image, because windows that overlap add to the same elements.
 """
 
+import operator
+
 import numpy as np
 from numba import prange
 
-from .checks import as_array, canonical, output
+from .checks import as_array, canonical, is_plain, output
 from .config import jit, parallel_jit
 from .errors import DtypeError, ShapeError
 from .geometry import output_plane, pair
@@ -36,17 +38,17 @@ def max_pool2d(
     Reference: docs/equations.md, section 3.3.
     """
     who = "max_pool2d"
-    X = as_array(who, "X", X, ndim=4)
+    X0, X = X, as_array(who, "X", X, ndim=4)
     kernel, stride, padding, plane = window_geometry(who, X.shape[1:3], kernel_size, stride, padding)
     shape = (X.shape[0], *plane, X.shape[3])
     if indices is not None:
         _check_indices(who, indices, shape)
-        if canonical(indices) is not indices or np.may_share_memory(indices, X):
+        if canonical(indices) is not indices or np.may_share_memory(indices, X0):
             raise ValueError(
                 f"{who}: expected indices to be a writable, C-contiguous array of its own. "
                 f"Try np.empty({shape}, np.int32)."
             )
-    Y = output(who, out, shape, X.dtype, X, indices)
+    Y = output(who, out, shape, X.dtype, X0, indices)
     indices = np.empty(shape, np.int32) if indices is None else indices
     if X.size < PARALLEL_FROM:
         _max_rows(X, *kernel, *stride, *padding, Y, indices, 0, shape[0] * shape[1])
@@ -67,6 +69,7 @@ def max_pool2d_backward(
     Reference: docs/equations.md, section 3.3.
     """
     who = "max_pool2d_backward"
+    given = G, indices
     G = as_array(who, "G", G, ndim=4)
     _check_indices(who, indices, G.shape)
     indices = canonical(indices)
@@ -76,7 +79,7 @@ def max_pool2d_backward(
     # Read as unsigned a negative index is a huge one, so a single pass finds both kinds.
     if indices.size and int(indices.view(np.uint32).max()) >= H * W:
         raise ValueError(f"{who}: expected indices in [0, {H * W}), got {indices.min()} to {indices.max()}.")
-    gX = output(who, out, input_shape, G.dtype, G, indices)
+    gX = output(who, out, input_shape, G.dtype, *given)
     if gX.size < PARALLEL_FROM:
         _max_backward(G, indices, gX, 0, B)
     else:
@@ -103,9 +106,9 @@ def avg_pool2d(
     Reference: docs/equations.md, section 3.3.
     """
     who = "avg_pool2d"
-    X = as_array(who, "X", X, ndim=4)
+    X0, X = X, as_array(who, "X", X, ndim=4)
     kernel, stride, padding, plane = window_geometry(who, X.shape[1:3], kernel_size, stride, padding)
-    Y = output(who, out, (X.shape[0], *plane, X.shape[3]), X.dtype, X)
+    Y = output(who, out, (X.shape[0], *plane, X.shape[3]), X.dtype, X0)
     if X.size < PARALLEL_FROM:
         _avg_rows(X, *kernel, *stride, *padding, bool(count_padding), Y, 0, Y.shape[0] * Y.shape[1])
     else:
@@ -131,12 +134,12 @@ def avg_pool2d_backward(
     Reference: docs/equations.md, section 3.3.
     """
     who = "avg_pool2d_backward"
-    G = as_array(who, "G", G, ndim=4)
+    G0, G = G, as_array(who, "G", G, ndim=4)
     B, H, W, C = input_shape = _image_shape(who, input_shape)
     kernel, stride, padding, plane = window_geometry(who, (H, W), kernel_size, stride, padding)
     if G.shape != (B, *plane, C):
         raise ShapeError(f"{who}: expected G of shape {(B, *plane, C)}, got {G.shape}.")
-    gX = output(who, out, input_shape, G.dtype, G)
+    gX = output(who, out, input_shape, G.dtype, G0)
     if gX.size < PARALLEL_FROM:
         _avg_backward(G, *kernel, *stride, *padding, bool(count_padding), gX, 0, B)
     else:
@@ -160,17 +163,20 @@ def window_geometry(who: str, plane: tuple[int, int], kernel_size, stride, paddi
 
 
 def _check_indices(who, indices, shape):
-    if not isinstance(indices, np.ndarray) or indices.dtype != np.int32:
-        given = indices.dtype if isinstance(indices, np.ndarray) else type(indices).__name__
+    if not is_plain(indices) or indices.dtype != np.int32:
+        given = indices.dtype if is_plain(indices) else type(indices).__name__
         raise DtypeError(f"{who}: expected indices as an array of int32, got {given}.")
     if indices.shape != shape:
         raise ShapeError(f"{who}: expected indices of shape {shape}, got {indices.shape}.")
 
 
 def _image_shape(who, shape) -> tuple[int, int, int, int]:
-    if not isinstance(shape, tuple | list) or len(shape) != 4 or min(shape) < 0:
+    try:
+        B, H, W, C = map(operator.index, shape)
+    except (TypeError, ValueError):
+        B = H = W = C = -1
+    if min(B, H, W, C) < 0:
         raise ShapeError(f"{who}: expected input_shape (B, H, W, C), got {shape!r}.")
-    B, H, W, C = map(int, shape)
     return B, H, W, C
 
 

@@ -25,9 +25,10 @@ def column_sums(A: np.ndarray, out: np.ndarray | None = None, accumulate: bool =
     Reference: docs/equations.md, section 3.1.
     """
     who = "column_sums"
-    A = as_array(who, "A", A, ndim=2)
+    A0, A = A, as_array(who, "A", A, ndim=2)
+    accumulate = bool(accumulate)
     _check_accumulate(who, out, accumulate)
-    out = output(who, out, A.shape[1:], A.dtype, A)
+    out = output(who, out, A.shape[1:], A.dtype, A0)
     M, N = A.shape
     if N == 0:
         return out
@@ -52,9 +53,10 @@ def row_sums(A: np.ndarray, out: np.ndarray | None = None, accumulate: bool = Fa
     Reference: docs/equations.md, section 3.1.
     """
     who = "row_sums"
-    A = as_array(who, "A", A, ndim=2)
+    A0, A = A, as_array(who, "A", A, ndim=2)
+    accumulate = bool(accumulate)
     _check_accumulate(who, out, accumulate)
-    out = output(who, out, A.shape[:1], A.dtype, A)
+    out = output(who, out, A.shape[:1], A.dtype, A0)
     if A.size < PARALLEL_FROM:
         _row_sums(A, accumulate, out, 0, len(A))
     else:

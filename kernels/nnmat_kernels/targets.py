@@ -1,8 +1,10 @@
 """Checks of what the loss kernels take beside the logits: labels, targets and weights; all raise before any work."""
 
+import numbers
+
 import numpy as np
 
-from .checks import FLOATS, as_array, canonical
+from .checks import FLOATS, as_array, canonical, is_plain
 from .errors import DtypeError, LabelError, ShapeError
 
 
@@ -24,6 +26,10 @@ def as_labels(
     if y.shape != H_shape[:-1]:
         hint = "One-hot targets are floats: y.astype(np.float32)." if y.shape == H_shape else "One label per row of H."
         raise ShapeError(f"{who}: expected integer labels y of shape {H_shape[:-1]}, got {y.shape}. {hint}")
+    if ignore_index is not None and (isinstance(ignore_index, bool) or not isinstance(ignore_index, numbers.Integral)):
+        raise ValueError(
+            f"{who}: expected ignore_index to be an integer or None, got {ignore_index!r}. A common value is -100."
+        )
     M = H_shape[-1]
     y = canonical(y.reshape(-1))
     valid = None if ignore_index is None else y != ignore_index
@@ -62,7 +68,7 @@ def as_targets(who: str, y: np.ndarray, H_shape: tuple, dtype: np.dtype, low=Non
 
 def as_array_of_targets(who: str, y) -> np.ndarray:
     """y itself if it is an array of integers, float32 or float64; raises otherwise."""
-    if not isinstance(y, np.ndarray):
+    if not is_plain(y):
         raise DtypeError(f"{who}: expected y to be a NumPy array, got {type(y).__name__}. Try np.asarray(y).")
     if y.dtype.kind not in "iu" and y.dtype not in FLOATS:
         raise DtypeError(
@@ -91,12 +97,12 @@ def as_class_weights(who: str, class_weight, M: int) -> np.ndarray:
     w = _as_weights(who, "class_weight", class_weight)
     if w.shape != (M,):
         raise ShapeError(f"{who}: expected class_weight of shape ({M},), got {w.shape}. One weight per column of H.")
-    return np.ascontiguousarray(w, np.float64)
+    return canonical(w.astype(np.float64, copy=False))
 
 
 def _as_weights(who: str, name: str, w) -> np.ndarray:
-    if not isinstance(w, np.ndarray) or w.dtype.kind not in "iuf":
-        given = f"dtype {w.dtype}" if isinstance(w, np.ndarray) else type(w).__name__
+    if not is_plain(w) or w.dtype.kind not in "iuf":
+        given = f"dtype {w.dtype}" if is_plain(w) else type(w).__name__
         raise DtypeError(
             f"{who}: expected {name} to be an array of numbers, got {given}. Try np.asarray({name}, float)."
         )

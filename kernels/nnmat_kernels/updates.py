@@ -1,8 +1,8 @@
 """Optimizer updates: one pass over the parameters theta, the gradients g and the optimizer's own vectors.
 
-All operations are element-wise, so no result depends on threads or on how the vector is cut. Scalars are computed in
-float64 and rounded once to the vectors' dtype. `scale` multiplies the gradient first (clipping by the global norm).
-All vectors are changed in place, except g.
+All operations are element-wise, and vectors are cut by their length, so no result depends on the threads. Scalars are
+computed in float64 and rounded once to the vectors' dtype. `scale` multiplies the gradient first (clipping by the
+global norm). All vectors are changed in place, except g.
 """
 
 import math
@@ -10,7 +10,7 @@ import math
 import numpy as np
 from numba import prange
 
-from .checks import as_array, canonical
+from .checks import as_array, canonical, is_plain
 from .config import jit, parallel_jit
 from .errors import DtypeError, ShapeError
 
@@ -134,7 +134,7 @@ def sgd_update(
     theta = theta - lr v,  or with nesterov  theta - lr (d + momentum v);  without momentum  theta - lr d
 
     Shapes: all vectors (n,), of one dtype, float32 or float64, contiguous and writable; g is only read.
-    Errors: ShapeError, DtypeError, ValueError (momentum without v). Reference: docs/equations.md, section 5.1.
+    Errors: ShapeError, DtypeError, ValueError (momentum without v, overlap). Reference: docs/equations.md, section 5.1.
     """
     n, kind = _check("sgd_update", theta=theta, g=g, v=v)
     parallel = n >= PARALLEL_FROM
@@ -144,6 +144,8 @@ def sgd_update(
         scalars = [kind(lr), kind(weight_decay), kind(scale)]
         _sgd_parallel(theta, g, *scalars) if parallel else _sgd(theta, g, *scalars)
         return
+    if first:
+        v.fill(0)  # whatever it held: 0 times NaN would be NaN
     carry, gain = (0.0, 1.0) if first else (momentum, 1.0 - dampening)
     hold, push = (1.0, momentum) if nesterov else (0.0, 1.0)
     scalars = [kind(x) for x in (lr, carry, gain, hold, push, weight_decay, scale)]
@@ -172,7 +174,7 @@ def adam_update(
     theta = theta - lr m/(1 - beta1ᵏ) / (√(v/(1 - beta2ᵏ)) + eps)   (AdamW: - lr weight_decay theta besides)
 
     Shapes: all vectors (n,), of one dtype, float32 or float64, contiguous and writable; g is only read.
-    Errors: ShapeError, DtypeError, ValueError (step < 1). Reference: docs/equations.md, section 5.2 and 5.3.
+    Errors: ShapeError, DtypeError, ValueError (step < 1, overlap). Reference: docs/equations.md, section 5.2 and 5.3.
     """
     n, kind = _check("adam_update", theta=theta, g=g, m=m, v=v)
     if step < 1:
@@ -207,7 +209,7 @@ def rmsprop_update(
                    b = momentum b + d/(√s + eps),  theta = theta - lr b
 
     Shapes: all vectors (n,), of one dtype, float32 or float64, contiguous and writable; g is only read.
-    Errors: ShapeError, DtypeError, ValueError (a and b missing). Reference: docs/equations.md, section 5.4.
+    Errors: ShapeError, DtypeError, ValueError (a and b missing, overlap). Reference: docs/equations.md, section 5.4.
     """
     n, kind = _check("rmsprop_update", theta=theta, g=g, v=v, a=a, b=b)
     parallel = n >= PARALLEL_FROM
@@ -231,7 +233,7 @@ def _check(who: str, **vectors: np.ndarray | None) -> tuple[int, type]:
     for name, x in vectors.items():
         if x is None:
             continue
-        if not isinstance(x, np.ndarray):
+        if not is_plain(x):
             raise DtypeError(f"{who}: expected {name} to be a NumPy array, got {type(x).__name__}.")
         if x.shape != theta.shape:
             raise ShapeError(f"{who}: expected {name} of shape {theta.shape}, as theta, got {x.shape}.")
@@ -242,4 +244,9 @@ def _check(who: str, **vectors: np.ndarray | None) -> tuple[int, type]:
                 f"{who}: expected {name} to be aligned, writable and contiguous, because the update is made in place. "
                 "Pass a vector with all its elements side by side."
             )
+    given = [(name, x) for name, x in vectors.items() if x is not None]
+    for i, (name, x) in enumerate(given):
+        for other, y in given[:i]:
+            if np.may_share_memory(x, y):  # exact, for both are contiguous
+                raise ValueError(f"{who}: {name} shares memory with {other}. Pass another vector, such as a copy.")
     return theta.size, theta.dtype.type

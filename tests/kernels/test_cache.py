@@ -1,12 +1,15 @@
 """The disk cache of compiled kernels: what its keys hold, damaged and read-only folders, several processes at once."""
 
+import ast
 import hashlib
 import os
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
+from numba.core.registry import cpu_target
 
 from nnmat_kernels import cache
 
@@ -93,7 +96,9 @@ def test_several_processes_with_an_empty_cache(tmp_path):
 def test_the_key_follows_imports(tmp_path, monkeypatch):
     (tmp_path / "low.py").write_text("x = 1\n")
     (tmp_path / "middle.py").write_text("from .low import x\n")
-    (tmp_path / "high.py").write_text("from . import (\n    middle,\n)\nfrom numpy import array\n")
+    (tmp_path / "high.py").write_text(
+        "from .other2 import y\nfrom . import (\n    middle,\n)\nfrom numpy import array\n"
+    )
     (tmp_path / "other.py").write_text("")
     monkeypatch.setattr(cache, "PACKAGE", tmp_path)
 
@@ -133,3 +138,50 @@ def test_functions_outside_the_package_are_not_cached(tmp_path, monkeypatch):
 
     assert twice(2) == 4
     assert not entries(tmp_path)
+
+
+def test_the_key_follows_every_import_of_the_kernels():
+    """Python's own parser finds the same modules, and none is imported in a form that the key cannot follow."""
+    for path in cache.PACKAGE.glob("*.py"):
+        expected = set()
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.ImportFrom) and node.level:
+                assert node.level == 1, path.name
+                expected |= {node.module} if node.module else {alias.name for alias in node.names}
+            elif isinstance(node, ast.Import | ast.ImportFrom):
+                names = [node.module] if isinstance(node, ast.ImportFrom) else [alias.name for alias in node.names]
+                assert not [name for name in names if name.startswith(("nnmat_kernels", "importlib"))], path.name
+        found = set(cache._source_and_imports(path)[1])
+        assert expected <= found, path.name
+        assert all((cache.PACKAGE / f"{name}.py").exists() for name in expected), path.name
+
+
+def test_the_key_holds_python_and_numpy(monkeypatch):
+    """The code of one Python's wrappers is not the code of another's, and users' caches are shared by environments."""
+    keys = set()
+    try:
+        for attribute, value in ((None, None), ("sys.version", "3.99"), ("numpy.__version__", "9")):
+            cache.module_key.cache_clear()
+            with monkeypatch.context() as patch:
+                if attribute:
+                    patch.setattr(attribute, value)
+                keys.add(cache.module_key("activations"))
+    finally:
+        cache.module_key.cache_clear()
+    assert len(keys) == 3
+
+
+def test_no_home_folder_is_no_obstacle(monkeypatch):
+    def no_home():
+        raise RuntimeError("Could not determine home directory.")
+
+    monkeypatch.delenv("NUMBA_CACHE_DIR", raising=False)
+    monkeypatch.delenv("XDG_CACHE_HOME", raising=False)
+    monkeypatch.setattr(cache.Path, "home", no_home)
+    target = cpu_target.target_context
+    compiled = SimpleNamespace(
+        lifted=[], library=SimpleNamespace(has_dynamic_globals=False), codegen=target.codegen(), _reduce=tuple
+    )
+    entry = cache.KernelCache(no_home)
+    entry.save_overload((), compiled)
+    assert entry.load_overload((), target) is None

@@ -32,6 +32,8 @@ CONFIGURATIONS = [
     ((2, 4, 5, 2), (0, 2, 2, 2), 1, 0, 1, 1),
     ((0, 4, 5, 2), (2, 2, 2, 1), 1, 0, 1, 2),
     ((0, 4, 5, 2), (3, 1, 1, 2), 1, 0, 1, 1),
+    ((2, 4, 5, 0), (3, 1, 1, 0), 1, 0, 1, 1),
+    ((2, 4, 5, 2), (0, 1, 1, 2), 1, 0, 1, 1),
 ]
 # Above the threshold for threads: several bands per image, groups, depthwise, a product.
 LARGE = [
@@ -224,6 +226,11 @@ WRONG = [
         lambda: k.conv2d_input_gradient(G, K, (2, 5, 6)),
         ShapeError,
         "conv2d_input_gradient: expected input_shape to be four sizes, got (2, 5, 6).",
+    ),
+    (
+        lambda: k.conv2d_input_gradient(G, K, (2, 5.5, 6, 4)),
+        ShapeError,
+        "conv2d_input_gradient: expected input_shape to be four sizes, got (2, 5.5, 6, 4).",
     ),
     (
         lambda: k.conv2d_weight_gradient(X, G[..., :2], K.shape),

@@ -373,3 +373,26 @@ def test_nothing_is_written_outside_the_output(rng, size, dtype):
         assert G is out
         assert np.isfinite(out).all()
         intact()
+
+
+def test_weights_of_any_memory_order_compile_nothing_new(rng):
+    H, y, w = rng.normal(size=(4, 3)), np.array([0, 1, 2, 1]), np.array([0.5, 1, 2])
+    expected = softmax_cross_entropy(H, y, class_weight=w)[0]
+    bodies = [cross_entropy._label_rows, cross_entropy._target_rows]
+    softmax_cross_entropy(H, np.eye(3)[y], class_weight=w)
+    known = [len(getattr(body, "signatures", [])) for body in bodies]
+    read_only = w.copy()
+    read_only.flags.writeable = False
+    unaligned = np.zeros(3, [("skip", "i1"), ("w", "f8")])["w"]
+    unaligned[...] = w
+    for given in (read_only, unaligned, np.repeat(w, 2)[::2], w.astype(np.float32), (2 * w).astype(int)):
+        value = softmax_cross_entropy(H, y, class_weight=given)[0]
+        assert value == pytest.approx(expected, rel=1e-14)
+        softmax_cross_entropy(H, np.eye(3)[y], class_weight=given)
+    assert [len(getattr(body, "signatures", [])) for body in bodies] == known
+
+
+@pytest.mark.parametrize("ignored", [1.5, 1.0, "1", True, np.nan])
+def test_ignore_index_is_an_integer(ignored):
+    with pytest.raises(ValueError, match="expected ignore_index to be an integer or None, got"):
+        softmax_cross_entropy(H34, np.array([0, 1, 2]), ignore_index=ignored)

@@ -271,6 +271,10 @@ def test_errors_of_indices():
     with pytest.raises(ShapeError, match=r"^max_pool2d_backward: expected input_shape \(B, H, W, C\), got \(4, 4, 3\)"):
         back(G, indices, (4, 4, 3))
     with pytest.raises(
+        ShapeError, match=r"^max_pool2d_backward: expected input_shape \(B, H, W, C\), got \(2, 4\.5, 4, 3\)"
+    ):
+        back(G, indices, (2, 4.5, 4, 3))
+    with pytest.raises(
         ShapeError, match=r"^avg_pool2d_backward: expected G of shape \(2, 2, 2, 3\), got \(2, 1, 2, 3\)"
     ):
         k.avg_pool2d_backward(G[:, :1], X.shape, 2)

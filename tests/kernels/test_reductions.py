@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 import nnmat_kernels as k
+from nnmat_kernels import reductions
 from nnmat_kernels.errors import DtypeError, ShapeError
 from nnmat_kernels.reference import reductions as naive
 from tests.kernels.guards import awkward_layouts, guarded
@@ -127,3 +128,16 @@ def test_errors(name):
         kernel(A, out=A[1])
     with pytest.raises(DtypeError, match=r"^sum_of_squares: expected A to be a NumPy array, got list"):
         k.sum_of_squares([1.0])
+
+
+@sums
+def test_any_truth_value_means_accumulate_and_compiles_nothing_new(name):
+    A = np.ones((4, 4))
+    out = getattr(k, name)(A).copy()
+    bodies = [reductions._column_sums, reductions._fold_columns, reductions._row_sums]
+    getattr(k, name)(A, out=out, accumulate=True)
+    known = [len(getattr(body, "signatures", [])) for body in bodies]
+    getattr(k, name)(A, out=out, accumulate=1)
+    getattr(k, name)(A, out=out, accumulate=np.True_)
+    assert (out == 16).all()
+    assert [len(getattr(body, "signatures", [])) for body in bodies] == known

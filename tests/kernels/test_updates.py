@@ -120,17 +120,56 @@ def test_nan_gradients_are_not_hidden(case):
 
 
 def test_errors_say_who_what_and_what_to_try():
-    x, y = np.zeros(4), np.zeros(5)
+    x, y, z = np.zeros(4), np.zeros(5), np.zeros(4)
     for function, arguments, options, kind, text in [
         (updates.sgd_update, (x, y), {"lr": 0.1}, ShapeError, r"sgd_update: expected g of shape \(4,\).*got \(5,\)"),
         (updates.sgd_update, (x[:, None], x), {"lr": 0.1}, ShapeError, r"sgd_update: expected theta with 1 dim"),
         (updates.sgd_update, (x, x.astype("f4")), {"lr": 0.1}, DtypeError, r"g of dtype float64.*got float32"),
         (updates.sgd_update, (x, [0.0] * 4), {"lr": 0.1}, DtypeError, r"expected g to be a NumPy array, got list"),
         (updates.sgd_update, (np.zeros(8)[::2], x), {"lr": 0.1}, ShapeError, r"theta to be aligned, writable and"),
-        (updates.sgd_update, (x, x), {"lr": 0.1, "momentum": 0.9}, ValueError, r"expected v with momentum, got None"),
-        (updates.adam_update, (x, x, x, x), {**ADAM, "step": 0}, ValueError, r"adam_update: expected step >= 1, got 0"),
+        (updates.sgd_update, (x, z), {"lr": 0.1, "momentum": 0.9}, ValueError, r"expected v with momentum, got None"),
+        (
+            updates.adam_update,
+            tuple(np.zeros((4, 4))),
+            {**ADAM, "step": 0},
+            ValueError,
+            r"adam_update: expected step >= 1, got 0",
+        ),
         (updates.adam_update, (x, x, x, y), {**ADAM, "step": 1}, ShapeError, r"adam_update: expected v of shape"),
-        (updates.rmsprop_update, (x, x, x), {**RMS, "centered": True}, ValueError, r"expected a and b if centered"),
+        (
+            updates.rmsprop_update,
+            tuple(np.zeros((3, 4))),
+            {**RMS, "centered": True},
+            ValueError,
+            r"expected a and b if centered",
+        ),
     ]:
         with pytest.raises(kind, match=text):
             function(*arguments, **options)
+
+
+@pytest.mark.parametrize("case", [case for case, (name, states, _) in CASES.items() if name == "sgd_update" and states])
+def test_the_first_step_does_not_read_v(case):
+    _, _, options = CASES[case]
+    results = []
+    for v in (np.zeros(9), np.full(9, np.nan)):
+        theta = np.arange(9.0)
+        updates.sgd_update(theta, np.ones(9), v, first=True, **options)
+        results.append((theta, v))
+    np.testing.assert_array_equal(results[0], results[1])
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_vectors_may_not_overlap(case):
+    name, states, options = CASES[case]
+    more = {"step": 1} if name == "adam_update" else {}
+    for first in range(2 + states):
+        for second in range(first):
+            memory = np.ones(12)
+            vectors = [np.ones(8) for _ in range(2 + states)]
+            vectors[first], vectors[second] = memory[:8], memory[4:]
+            with pytest.raises(ValueError, match=rf"^{name}: \w+ shares memory with \w+\. Pass another"):
+                getattr(updates, name)(*vectors, **options, **more)
+            assert (memory == 1).all()
+    memory = np.ones(8 * (2 + states))  # side by side is no overlap
+    getattr(updates, name)(*memory.reshape(2 + states, 8), **options, **more)

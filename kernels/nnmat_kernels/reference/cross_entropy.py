@@ -3,12 +3,16 @@
 import numpy as np
 
 
-def softmax_cross_entropy(H, y, label_smoothing=0.0, ignore_index=None, class_weight=None, sample_weight=None):
+def softmax_cross_entropy(
+    H, y, label_smoothing=0.0, ignore_index=None, class_weight=None, sample_weight=None, out=None
+):
     """Mean loss and its gradient, of logits H (..., M) and labels (...) or targets (..., M)."""
-    return weighted_softmax_cross_entropy(H, y, label_smoothing, ignore_index, class_weight, sample_weight)[:2]
+    return weighted_softmax_cross_entropy(H, y, label_smoothing, ignore_index, class_weight, sample_weight, out)[:2]
 
 
-def weighted_softmax_cross_entropy(H, y, label_smoothing=0.0, ignore_index=None, class_weight=None, sample_weight=None):
+def weighted_softmax_cross_entropy(
+    H, y, label_smoothing=0.0, ignore_index=None, class_weight=None, sample_weight=None, out=None
+):
     """As `softmax_cross_entropy`, with the divisor as a third result."""
     M = H.shape[-1]
     h = np.asarray(H, np.float64).reshape(-1, M)
@@ -36,4 +40,7 @@ def weighted_softmax_cross_entropy(H, y, label_smoothing=0.0, ignore_index=None,
         mass = t != 0
         value += s[b] * (t.sum() * lse - t[mass] @ h[b][mass])
         G[b] = s[b] / divisor * (t.sum() * np.exp(h[b] - lse) - t)
-    return (value / divisor if divisor else 0.0), G.reshape(H.shape), divisor
+    G = G.reshape(H.shape)
+    if out is not None:
+        out[...] = G
+    return (value / divisor if divisor else 0.0), G if out is None else out, divisor
