@@ -6,19 +6,21 @@ A callback is a class with any of these methods; `trainer.stop = True` ends trai
         def on_epoch_end(self, trainer, epoch, figures):
             print(epoch, figures["loss"])
 
-`state` and `load_state` make a callback part of a checkpoint, so that a resumed run goes on as if never stopped.
+`state` and `load_state` make a callback part of a checkpoint, so that a resumed run goes on as if never stopped;
+`config` names the options that the resumed run must have too.
 """
 
 import csv
-import json
 import math
 import os
 from pathlib import Path
 
 import numpy as np
 
+from .checks import count, flag, number
 from .errors import ConfigError
 from .files import save
+from .history import check_folder, json_text
 
 
 class Callback:
@@ -36,6 +38,10 @@ class Callback:
     def on_train_end(self, trainer, history: dict[str, list]) -> None:
         """After the last epoch, also when stopped early; not after an interruption."""
 
+    def config(self) -> dict:
+        """The options on which a run depends, as JSON-able values: a run with others may not be resumed."""
+        return {}
+
     def state(self) -> dict:
         """What a checkpoint keeps: JSON-able values and arrays."""
         return {}
@@ -50,9 +56,21 @@ class Monitor:
     def __init__(self, who: str, quantity: str, mode: str, min_delta: float = 0.0):
         if mode not in ("auto", "min", "max"):
             raise ConfigError(f"{who}: expected mode 'auto', 'min' or 'max', got {mode!r}.")
+        if not isinstance(quantity, str):
+            raise ConfigError(f"{who}: expected monitor as the name of a figure, got {quantity!r}. Try 'loss'.")
         rising = mode == "max" or (mode == "auto" and any(w in quantity for w in ("accuracy", "top_")))
-        self.who, self.quantity, self.min_delta = who, quantity, float(min_delta)
+        self.who, self.quantity, self.mode = who, quantity, mode
+        self.min_delta = number(who, "min_delta", min_delta, 0.0)
         self.sign = 1.0 if rising else -1.0
+        self.reset()
+
+    def begin(self, trainer) -> None:
+        """Start with a run that will have the quantity, as far as that can be known before its first epoch."""
+        if self.quantity.startswith("validation_") and not trainer.validating:
+            raise ConfigError(
+                f"{self.who}: expected fit(..., validation=...) to monitor {self.quantity!r}, got no validation data. "
+                f"Pass some, or try monitor={self.quantity.removeprefix('validation_')!r}."
+            )
         self.reset()
 
     def reset(self) -> None:
@@ -63,14 +81,17 @@ class Monitor:
         """Compare the epoch's figure with the best so far, and remember the better."""
         if self.quantity not in figures:
             raise ConfigError(
-                f"{self.who}: there is no figure {self.quantity!r} to monitor. This run has: {', '.join(figures)}. "
-                "Figures named validation_... need fit(..., validation=...)."
+                f"{self.who}: there is no figure {self.quantity!r} to monitor. This run has: {', '.join(figures)}."
             )
         value = self.sign * figures[self.quantity]
         if value > self.best + (self.min_delta if math.isfinite(self.best) else 0.0):
             self.best = value
             return True
         return False
+
+    def config(self) -> dict:
+        """The options beside `min_delta`."""
+        return {"monitor": self.quantity, "mode": self.mode}
 
 
 class EarlyStopping(Callback):
@@ -88,20 +109,19 @@ class EarlyStopping(Callback):
         mode: str = "auto",
         restore_best: bool = False,
     ):
-        if isinstance(patience, bool) or not isinstance(patience, int) or patience < 1:
-            raise ConfigError(f"EarlyStopping: expected patience as a positive integer, got {patience!r}.")
         self.monitor = Monitor("EarlyStopping", monitor, mode, min_delta)
-        self.patience, self.restore_best = patience, restore_best
-        self._reset()
+        self.patience = count("EarlyStopping", "patience", patience)
+        self.restore_best = flag("EarlyStopping", "restore_best", restore_best)
+        self._forget()
 
-    def _reset(self) -> None:
-        self.monitor.reset()
+    def _forget(self) -> None:
         self.waited = 0
         self.best_epoch: int | None = None
         self._best: dict[str, np.ndarray] = {}
 
     def on_train_begin(self, trainer):
-        self._reset()  # the best of another run, perhaps of another model, is of no use
+        self.monitor.begin(trainer)
+        self._forget()  # the best of another run, perhaps of another model, is of no use
 
     def on_epoch_end(self, trainer, epoch, figures):
         if self.monitor.improved(figures):
@@ -117,6 +137,10 @@ class EarlyStopping(Callback):
         if self.restore_best:
             for name, A in _model_arrays(trainer.model).items():
                 A[...] = self._best.get(name, A)
+
+    def config(self):
+        more = {"patience": self.patience, "min_delta": self.monitor.min_delta, "restore_best": self.restore_best}
+        return self.monitor.config() | more
 
     def state(self):
         best = {f"best/{name}": A for name, A in self._best.items()}
@@ -142,18 +166,21 @@ class Checkpoint(Callback):
         if Path(path).suffix != ".npz":
             raise ConfigError(f"Checkpoint: expected a file name that ends in .npz, got {str(path)!r}.")
         self.path, self.keep = Path(path), keep
-        if not self.path.parent.is_dir():
-            raise FileNotFoundError(f"Checkpoint: the folder {str(self.path.parent)!r} does not exist.")
+        check_folder("Checkpoint", self.path)
         self.monitor = Monitor("Checkpoint", monitor, mode)
 
     def on_train_begin(self, trainer):
-        self.monitor.reset()
+        if self.keep == "best":
+            self.monitor.begin(trainer)
 
     def on_epoch_end(self, trainer, epoch, figures):
         if self.keep == "best" and self.monitor.improved(figures):
             save(trainer.model, self.path)
         elif self.keep == "last":
             trainer.request_checkpoint(self.path)
+
+    def config(self):
+        return {"keep": self.keep, **self.monitor.config()}  # the file may lie elsewhere
 
     def state(self):
         return {"best": self.monitor.best}
@@ -163,25 +190,34 @@ class Checkpoint(Callback):
 
 
 class Log(Callback):
-    """Append each epoch's figures to a file: one JSON object a line (`.jsonl`), or a table (`.csv`)."""
+    """Append each epoch's figures to a file: one JSON object a line (`.jsonl`), or a table (`.csv`).
+
+    JSON has no NaN and no infinity: they become null. A table that has other columns is not written to.
+    """
 
     def __init__(self, path: str | os.PathLike):
         self.path = Path(path)
         if self.path.suffix not in (".jsonl", ".csv"):
             raise ConfigError(f"Log: expected a file name that ends in .jsonl or .csv, got {str(path)!r}.")
-        if not self.path.parent.is_dir():
-            raise FileNotFoundError(f"Log: the folder {str(self.path.parent)!r} does not exist.")
+        check_folder("Log", self.path)
 
     def on_epoch_end(self, trainer, epoch, figures):
         row = {"epoch": epoch, **figures}
-        with open(self.path, "a", newline="", encoding="utf-8") as file:
+        with open(self.path, "a+", newline="", encoding="utf-8") as file:
             if self.path.suffix == ".jsonl":
-                file.write(json.dumps(row) + "\n")
-            else:
-                writer = csv.DictWriter(file, list(row))
-                if file.tell() == 0:
-                    writer.writeheader()
-                writer.writerow(row)
+                file.write(json_text(row) + "\n")
+                return
+            file.seek(0)
+            header = next(csv.reader(file), None)  # writing goes to the end of the file all the same
+            if header is not None and header != list(row):
+                raise ConfigError(
+                    f"Log: {self.path} has the columns {', '.join(header)}, this run {', '.join(row)}. "
+                    "Log to another file."
+                )
+            writer = csv.DictWriter(file, list(row))
+            if header is None:
+                writer.writeheader()
+            writer.writerow(row)
 
 
 def _model_arrays(model) -> dict[str, np.ndarray]:

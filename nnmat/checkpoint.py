@@ -9,11 +9,17 @@ resumed from it ends with the same bits as one that was never stopped.
 import json
 import os
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import numpy as np
 
-from .errors import FileFormatError, StateError
-from .files import model_entries, read_archive, restore_model, write_archive
+from .errors import ConfigError, FileFormatError, StateError
+from .files import model_entries, plain, read_archive, restore_model, write_archive
+
+INTERRUPTED = Path("nnmat-interrupted.npz")  # where Ctrl-C leaves a run if nothing else is said
+
+# Why a setting must be the same, where that is not plain to see.
+REASONS = {"steps": "A budget of steps closes its epoch early, so the two runs would part there. Epochs may grow. "}
 
 
 @dataclass
@@ -30,6 +36,18 @@ class Progress:
     stopped: bool = False  # by a callback: the run is over
     learning_rate: float = 0.0  # of the last step
     requested: list[str] = field(default_factory=list)  # checkpoints to be written when the epoch is finished
+
+
+def interrupt_path(checkpoint: str | os.PathLike | None) -> Path | None:
+    """The file for Ctrl-C, or None; only a path that was asked for must be in a writable folder."""
+    if checkpoint is None:
+        return None
+    path = Path(checkpoint)
+    if path.suffix == ".npz" and os.access(path.parent, os.W_OK):
+        return path
+    if checkpoint is INTERRUPTED:
+        return None
+    raise ConfigError(f"fit: expected checkpoint as a .npz file in a writable folder, got {str(checkpoint)!r}.")
 
 
 def write_checkpoint(
@@ -60,12 +78,12 @@ def read_checkpoint(path: str | os.PathLike, settings: dict, model, optimizer, s
         progress = Progress(**training["progress"])
     except (KeyError, TypeError) as error:
         raise FileFormatError(f"resume: {path}: its training state is damaged ({error}).") from None
-    settings = json.loads(json.dumps(settings))  # tuples become lists, as in the file
+    settings = json.loads(json.dumps(settings, default=plain))  # tuples become lists, as in the file
     for key in sorted(settings.keys() | stored.keys()):
         if settings.get(key) != stored.get(key):
             raise StateError(
                 f"resume: {path} was made with {key} = {stored.get(key)!r}, this run has {settings.get(key)!r}. "
-                "Resume with the same settings, or start a new run from nnmat.load(path)."
+                f"{REASONS.get(key, '')}Resume with the same settings, or start a new run from nnmat.load(path)."
             )
     owners = {"optimizer": optimizer, "source": source} | {f"callback/{i}": c for i, c in enumerate(callbacks)}
     if set(states) != set(owners):

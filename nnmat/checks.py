@@ -1,8 +1,10 @@
-"""Checks of options that are plain numbers."""
+"""Checks of options: plain numbers, flags, pairs, seeds."""
 
 import math
 
 import numpy as np
+
+from nnmat_kernels import geometry
 
 from .errors import ConfigError
 
@@ -37,3 +39,24 @@ def flag(who: str, name: str, value) -> bool:
     if not isinstance(value, bool | np.bool_):
         raise ConfigError(f"{who}: expected {name} as True or False, got {value!r}.")
     return bool(value)
+
+
+def pair(who: str, name: str, value, least: int = 1) -> tuple[int, int]:
+    """An int n as (n, n), a pair of ints as it is; a ConfigError if it is neither, or has a number below `least`."""
+    try:
+        return geometry.pair(who, name, value, least)
+    except ValueError as error:
+        raise ConfigError(str(error)) from None
+
+
+def generator(who: str, name: str, value) -> np.random.Generator:
+    """`value` if it is a Generator, or a new one if it is a seed (what np.random.default_rng takes)."""
+    try:
+        if isinstance(value, bool | np.bool_):
+            raise TypeError
+        return np.random.default_rng(value)
+    except (TypeError, ValueError):
+        raise ConfigError(
+            f"{who}: expected {name} as a seed (an integer >= 0) or a numpy.random.Generator, got {value!r}. "
+            f"Try {name}=0."
+        ) from None

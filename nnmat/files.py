@@ -4,7 +4,6 @@ The file is a NumPy archive: entry `header` holds JSON as bytes, `parameter/<nam
 A training checkpoint (`nnmat.checkpoint`) is the same file with more entries, so `load` reads the model out of either.
 """
 
-import io
 import json
 import os
 from collections.abc import Iterable
@@ -120,7 +119,7 @@ def layer_from_config(config: dict, classes: dict[str, type[Layer]]) -> Layer:
 def write_archive(path: str | os.PathLike, header: dict, arrays: dict[str, np.ndarray]) -> None:
     """Write an archive to a temporary file beside `path`, then rename it: `path` is never half-written."""
     path = Path(path)
-    entries: Any = {"header": np.frombuffer(json.dumps(header, default=_plain).encode(), np.uint8), **arrays}
+    entries: Any = {"header": np.frombuffer(json.dumps(header, default=plain).encode(), np.uint8), **arrays}
     if path.suffix != ".npz":
         raise ConfigError(f"save: expected a file name that ends in .npz, got {str(path)!r}. Try {path.name}.npz.")
     if path.is_dir() or not path.parent.is_dir():
@@ -134,15 +133,14 @@ def read_archive(path: str | os.PathLike) -> tuple[dict, dict[str, np.ndarray]]:
     path = Path(path)
     if not path.is_file():
         raise FileNotFoundError(f"load: there is no file {str(path)!r}.")
-    content = io.BytesIO(path.read_bytes())
     try:
-        with np.load(content, allow_pickle=False) as archive:
-            arrays = {name: archive[name] for name in archive.files}
+        _, arrays = read_arrays(path)
         header = json.loads(arrays.pop("header").tobytes())
         kind, version = header["format"], header["version"]
-    except Exception as error:  # whatever a damaged archive makes zipfile, NumPy or json raise: it is the file's fault
+    except Exception as error:  # whatever a damaged header makes json raise: it is the file's fault
+        reason = error if isinstance(error, FileFormatError) else f"its header is damaged ({error!r})"
         raise FileFormatError(
-            f"load: {path} is not a complete nnmat model file ({type(error).__name__}: {error}). "
+            f"load: {path} is not a complete nnmat model file: {reason}. "
             "Was the copy cut short? Files written by nnmat.save end in .npz."
         ) from None
     if kind != FORMAT or version != VERSION:
@@ -152,7 +150,29 @@ def read_archive(path: str | os.PathLike) -> tuple[dict, dict[str, np.ndarray]]:
     return header, arrays
 
 
-def _plain(value):
+def read_arrays(
+    path: str | os.PathLike, wanted: Iterable[str] | None = None
+) -> tuple[list[str], dict[str, np.ndarray]]:
+    """The names of all arrays in an `.npz` file, and the arrays of the `wanted` names (None: all) that it has.
+
+    Raises FileFormatError with the reason for a file that is damaged or of another kind, or holds Python objects.
+    """
+    with open(path, "rb") as file:  # np.load itself leaves a damaged file open
+        try:
+            archive = np.load(file, allow_pickle=False)
+            if not isinstance(archive, np.lib.npyio.NpzFile):
+                return [], {}
+            names = list(archive.files)
+            chosen = names if wanted is None else [name for name in wanted if name in names]
+            return names, {name: archive[name] for name in chosen}  # reading checks the CRC
+        except Exception as error:  # whatever a damaged file makes zipfile or NumPy raise: it is the file's fault
+            reason = f"damaged or of another kind ({type(error).__name__}: {error})"
+            if "pickle" in str(error):  # NumPy takes any unknown file for one
+                reason = "of Python objects, which are not loaded, or of another kind"
+            raise FileFormatError(f"it is {reason}") from error
+
+
+def plain(value):
     """A NumPy number as Python's, for json: callbacks and batch sources may well keep such numbers."""
     if isinstance(value, np.generic):
         return value.item()

@@ -3,25 +3,55 @@
 import csv
 import io
 import json
+import math
 import os
 from pathlib import Path
+from typing import Any
+
+import numpy as np
 
 from .atomic import atomic_write
 from .errors import ConfigError
 
 
 def save_history(history: dict[str, list], path: str | os.PathLike) -> None:
-    """Write the history that `Trainer.fit` returned, atomically: `.json` as it is, `.csv` with one row per epoch."""
+    """Write the history that `Trainer.fit` returned, atomically: `.json`, or `.csv` with one row per epoch.
+
+    JSON has no NaN and no infinity: they become null. Raises ConfigError for another ending, FileNotFoundError for a
+    missing folder.
+    """
     path = Path(path)
+    if path.suffix not in (".json", ".csv"):
+        raise ConfigError(f"save_history: expected a file name that ends in .json or .csv, got {str(path)!r}.")
+    check_folder("save_history", path)
     if path.suffix == ".json":
-        text = json.dumps(history, indent=1) + "\n"
-    elif path.suffix == ".csv":
+        text = json_text(history, indent=1) + "\n"
+    else:
         table = io.StringIO()
         writer = csv.writer(table)
         writer.writerow(history)
         writer.writerows(zip(*history.values(), strict=True))
         text = table.getvalue()
-    else:
-        raise ConfigError(f"save_history: expected a file name that ends in .json or .csv, got {str(path)!r}.")
     with atomic_write(path) as file:
         file.write(text.encode())
+
+
+def json_text(value: Any, indent: int | None = None) -> str:
+    """Standard JSON: numbers of NumPy as plain ones, and null for those that are not finite."""
+    return json.dumps(_standard(value), indent=indent, allow_nan=False)
+
+
+def check_folder(who: str, path: Path) -> None:
+    """Raise FileNotFoundError, naming the folder, if the one that `path` lies in does not exist."""
+    if not path.parent.is_dir():
+        raise FileNotFoundError(f"{who}: the folder {str(path.parent)!r} does not exist.")
+
+
+def _standard(value: Any) -> Any:
+    if isinstance(value, np.generic):
+        value = value.item()
+    if isinstance(value, dict):
+        return {name: _standard(entry) for name, entry in value.items()}
+    if isinstance(value, list | tuple):
+        return [_standard(entry) for entry in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value

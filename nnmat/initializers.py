@@ -71,7 +71,7 @@ BY_NAME: dict[str, Initializer] = {
 
 def check(who: str, initializer: str | Initializer) -> str | Initializer:
     """The initializer itself, if it is a known name or a callable `initializer(rng, shape, fan_in, fan_out)`."""
-    if callable(initializer) or initializer in BY_NAME:
+    if callable(initializer) or (isinstance(initializer, str) and initializer in BY_NAME):
         return initializer
     raise ConfigError(f"{who}: unknown initializer {initializer!r}. Known: {', '.join(BY_NAME)}, or pass a function.")
 

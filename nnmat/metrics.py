@@ -1,14 +1,19 @@
-"""Metrics: what a person wants to know of outputs H (..., M), beside the loss. Each is a mean over the rows."""
+"""Metrics: what a person wants to know of outputs H (..., M), beside the loss. Each is a mean over the rows.
 
+A metric is a function of (H, y) that returns the mean, or a pair (mean, weight) where not all rows count: over several
+batches the Trainer takes the mean with these weights, which are the numbers of samples if none are given.
+"""
+
+import math
 import re
 from collections.abc import Callable
 
 import numpy as np
 
 from .checks import count
-from .errors import ConfigError, DtypeError, LabelError, ShapeError
+from .errors import ConfigError, DataError, DtypeError, LabelError, ShapeError
 
-Metric = Callable[[np.ndarray, np.ndarray], float]
+Metric = Callable[[np.ndarray, np.ndarray], float | tuple[float, float]]
 
 
 def accuracy(H: np.ndarray, y: np.ndarray, ignore_index: int | None = None) -> float:
@@ -17,15 +22,25 @@ def accuracy(H: np.ndarray, y: np.ndarray, ignore_index: int | None = None) -> f
     y: integer labels of H's shape without the last axis, or one-hot or soft float targets of H's shape (their largest
     entry is the label). Rows with the label `ignore_index` do not count; without any row the accuracy is 0.0.
     """
-    H, labels = _rows("accuracy", H, y, ignore_index)
-    right = (H.argmax(axis=1) == labels) & ~np.isnan(H).any(axis=1)
-    return float(right.mean()) if len(right) else 0.0
+    return _accuracy(H, y, ignore_index)[0]
+
+
+def accuracy_ignoring(index: int) -> Metric:
+    """The metric `accuracy` over the rows whose label is not `index`, with their number as weight; for the Trainer."""
+    if isinstance(index, bool) or not isinstance(index, int | np.integer):
+        raise ConfigError(f"accuracy_ignoring: expected index as an integer, got {index!r}. A common value is -100.")
+
+    def metric(H: np.ndarray, y: np.ndarray) -> tuple[float, float]:
+        return _accuracy(H, y, int(index))
+
+    metric.__name__ = "accuracy"
+    return metric
 
 
 def top_k_accuracy(H: np.ndarray, y: np.ndarray, k: int, ignore_index: int | None = None) -> float:
     """The share of rows whose label is among the k largest outputs (of equal ones, those of smaller index first)."""
     k = count("top_k_accuracy", "k", k)
-    H, labels = _rows(f"top_{k}", H, y, ignore_index)
+    H, labels, _ = _rows(f"top_{k}", H, y, ignore_index)
     own = np.take_along_axis(H, labels[:, None], axis=1)
     before = np.arange(H.shape[1]) < labels[:, None]
     rank = ((own < H) | ((own == H) & before)).sum(axis=1)
@@ -60,9 +75,18 @@ def binary_accuracy(H: np.ndarray, y: np.ndarray) -> float:
 
 
 def confusion_matrix(H: np.ndarray, y: np.ndarray, ignore_index: int | None = None) -> np.ndarray:
-    """Counts (M, M): entry (i, j) is the number of rows of label i whose largest output is j. Its sum is the rows."""
-    H, labels = _rows("confusion_matrix", H, y, ignore_index)
+    """Counts (M, M): entry (i, j) is the number of rows of label i whose largest output is j. Its sum is the rows.
+
+    Raises DataError for a row with NaN, which has no largest output.
+    """
+    H, labels, rows = _rows("confusion_matrix", H, y, ignore_index)
     M = H.shape[1]
+    if (wrong := np.isnan(H).any(axis=1)).any():
+        row = int(rows[np.argmax(wrong)])
+        raise DataError(
+            f"confusion_matrix: expected H without NaN, got one in row {row}, which has no largest output. "
+            "Leave such rows out."
+        )
     return np.bincount(labels * M + H.argmax(axis=1), minlength=M * M).reshape(M, M)
 
 
@@ -85,8 +109,44 @@ def resolve(metric: str | Metric) -> tuple[str, Metric]:
     )
 
 
-def _rows(who: str, H, y, ignore_index: int | None) -> tuple[np.ndarray, np.ndarray]:
-    """H as rows and one label for each, without the ignored ones."""
+def measure(name: str, metric: Metric, H: np.ndarray, y: np.ndarray) -> tuple[float, float]:
+    """The mean that a metric gives for a batch, and its weight."""
+    found = metric(H, y)
+    try:
+        mean, weight = found if isinstance(found, tuple) else (found, len(H))
+        mean, weight = float(mean), float(weight)
+    except (TypeError, ValueError):
+        weight = math.nan
+    if not 0.0 <= weight < math.inf:
+        raise ConfigError(
+            f"metrics: expected the metric {name!r} to return a number or a pair (mean, weight), got {found!r}. "
+            "A weight is finite and >= 0."
+        )
+    return mean, weight
+
+
+def add(sums: dict[str, list[float]], name: str, mean: float, weight: float) -> None:
+    """Count the mean of a batch with its weight into the sums of the figure `name`."""
+    entry = sums.setdefault(name, [0.0, 0.0])
+    if weight:
+        entry[0] += mean * weight
+        entry[1] += weight
+
+
+def means(sums: dict[str, list[float]]) -> dict[str, float]:
+    """The means over all batches counted into the sums; NaN where all weights are 0."""
+    return {name: total / weight if weight else math.nan for name, (total, weight) in sums.items()}
+
+
+def _accuracy(H: np.ndarray, y: np.ndarray, ignore_index: int | None) -> tuple[float, int]:
+    """The accuracy, and over how many rows."""
+    H, labels, _ = _rows("accuracy", H, y, ignore_index)
+    right = (H.argmax(axis=1) == labels) & ~np.isnan(H).any(axis=1)
+    return (float(right.mean()) if len(right) else 0.0), len(right)
+
+
+def _rows(who: str, H, y, ignore_index: int | None) -> tuple[np.ndarray, np.ndarray, np.ndarray | range]:
+    """H as rows, one label for each, and their numbers, without the ignored ones."""
     if not isinstance(H, np.ndarray) or not isinstance(y, np.ndarray):
         raise DtypeError(f"{who}: expected H and y to be NumPy arrays. Try np.asarray.")
     if H.ndim < 2 or H.shape[-1] == 0:
@@ -102,13 +162,19 @@ def _rows(who: str, H, y, ignore_index: int | None) -> tuple[np.ndarray, np.ndar
     if y.dtype.kind not in "iu":
         raise DtypeError(f"{who}: expected labels y of an integer dtype, got {y.dtype}. Try y.astype(np.int64).")
     H, labels = H.reshape(-1, M), y.reshape(-1).astype(np.int64, copy=False)
+    rows: np.ndarray | range = range(len(H))
     if ignore_index is not None:
-        valid = labels != ignore_index
-        H, labels = H[valid], labels[valid]
+        rows = np.flatnonzero(labels != ignore_index)
+        H, labels = H[rows], labels[rows]
     if labels.size and not 0 <= labels.min() <= labels.max() < M:
-        row = int(np.argmax((labels < 0) | (labels >= M)))
-        raise LabelError(
-            f"{who}: expected labels from 0 to {M - 1}, got {labels[row]} in row {row}. Labels count from 0; "
-            "rows to be left out: functools.partial(accuracy, ignore_index=...)."
+        i = int(np.argmax((labels < 0) | (labels >= M)))
+        remedy = (
+            f"Trainer(metrics=[metrics.accuracy_ignoring({labels[i]})])"
+            if who == "accuracy"
+            else f"ignore_index={labels[i]}"
         )
-    return H, labels
+        raise LabelError(
+            f"{who}: expected labels from 0 to {M - 1}, got {labels[i]} in row {rows[i]}. Labels count from 0; "
+            f"to leave rows of this label out: {remedy}."
+        )
+    return H, labels, rows

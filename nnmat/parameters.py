@@ -44,11 +44,29 @@ class Parameter:
         self.shape = tuple(shape)
         self._initialize = initialize
 
-    def bind(self, store: Store, offset: int, rng: np.random.Generator) -> None:
-        """Become a view of `store` from `offset` on, and take the initial value."""
+    def forget(self) -> None:
+        """Undo `declare`, and the name that a layer gave."""
+        self.name, self.shape, self._initialize = self.kind, None, None
+
+    def draw(self, rng: np.random.Generator) -> np.ndarray:
+        """The initial value, checked."""
+        A = self._initialize(rng, self.shape)
+        rule = f"Parameter {self.name!r}: expected its initializer to return an array of"
+        remedy = "It is called as initializer(rng, shape, fan_in, fan_out)."
+        try:
+            values = np.asarray(A)
+        except ValueError:  # lists of unequal lengths
+            raise ShapeError(f"{rule} shape {self.shape}, got {type(A).__name__}. {remedy}") from None
+        if values.shape != self.shape:
+            raise ShapeError(f"{rule} shape {self.shape}, got {values.shape}. {remedy}")
+        if values.dtype.kind not in "fiu":
+            raise DtypeError(f"{rule} real numbers, got {values.dtype}. {remedy}")
+        return values
+
+    def bind(self, store: Store, offset: int) -> None:
+        """Become a view of `store` from `offset` on."""
         self._store, self._offset = store, offset
         self._make_views()
-        self._value[...] = self._initialize(rng, self.shape)
 
     def _make_views(self) -> None:
         stretch = slice(self._offset, self._offset + self.size)
@@ -66,6 +84,11 @@ class Parameter:
     def bound(self) -> bool:
         """Whether a built model owns it."""
         return self._store is not None
+
+    @property
+    def store(self) -> Store | None:
+        """The flat vectors of which it is a part, once a model is built."""
+        return self._store
 
     @property
     def value(self) -> np.ndarray:
@@ -155,6 +178,8 @@ def allocate(parameters: list[Parameter], dtype: np.dtype, rng: np.random.Genera
     for p in sorted(parameters, key=lambda p: (not p.trainable, not p.decay)):
         offsets[id(p)] = offset
         offset += p.size
+    for p in parameters:  # all values first: if one cannot be drawn, no parameter is bound
+        store.values[offsets[id(p)] :][: p.size] = p.draw(rng).ravel()
     for p in parameters:
-        p.bind(store, offsets[id(p)], rng)
+        p.bind(store, offsets[id(p)])
     return store

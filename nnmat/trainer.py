@@ -1,6 +1,7 @@
 """The training loop: stochastic gradient descent over shuffled minibatches."""
 
 import copy
+import functools
 import math
 import os
 import signal
@@ -15,20 +16,20 @@ from tqdm import tqdm
 
 from . import metrics as _metrics
 from .callbacks import Callback
-from .checkpoint import Progress, read_checkpoint, write_checkpoint
+from .checkpoint import INTERRUPTED, Progress, interrupt_path, read_checkpoint, write_checkpoint
 from .checks import count
-from .datasets import ArrayBatches
-from .errors import ConfigError, DataError, DtypeError, ShapeError
+from .errors import ConfigError, ShapeError
 from .layers.base import Layer
 from .losses import Loss
 from .nonfinite import raise_for_gradient, raise_for_loss
 from .optimizers import Optimizer
+from .training_data import batch_source, cast, cast_batch, check_inputs, checksum
 
 
 class TrainingInterrupted(KeyboardInterrupt):
-    """Training was stopped by Ctrl-C after a finished step; `checkpoint` is the file to resume from."""
+    """Training was stopped by Ctrl-C after a finished step; `checkpoint` is the file to resume from, or None."""
 
-    def __init__(self, message: str, checkpoint: Path):
+    def __init__(self, message: str, checkpoint: Path | None):
         super().__init__(message)
         self.checkpoint = checkpoint
 
@@ -39,15 +40,15 @@ class Trainer:
         for X, y in batches:
             L = loss(model(X), y);   ∇L by the layers' equations;   θ ← optimizer(θ, ∇L)
 
-    `metrics`: names (`"accuracy"`, `"top_5"`, ...) or functions `metric(H, y) -> float`, a mean over the rows.
+    `metrics`: names (`"accuracy"`, `"top_5"`, ...) or functions `metric(H, y)` that return a mean over the rows, or a
+    pair (mean, weight) if not all rows count, as `metrics.accuracy_ignoring(index)` does.
 
     Data is given as a `Dataset`, as arrays `(X, y)` or `(X, y, sample_weight)`, or as a batch source: an object with
     `len()`, `batches(rng, start)`, `state()` and `load_state(state)`. X is cast to the model's dtype batch by batch.
+    The model has one input array; for more, write the loop by hand.
     """
 
-    def __init__(
-        self, model: Layer, loss: Loss, optimizer: Optimizer, metrics: Iterable[str | Callable[..., float]] = ()
-    ):
+    def __init__(self, model: Layer, loss: Loss, optimizer: Optimizer, metrics: Iterable[str | Callable] = ()):
         for name, value, kind in (("model", model, Layer), ("loss", loss, Loss), ("optimizer", optimizer, Optimizer)):
             if not isinstance(value, kind):
                 raise ConfigError(f"Trainer: expected {name} to be a {kind.__name__}, got {value!r}.")
@@ -58,7 +59,7 @@ class Trainer:
         if isinstance(metrics, str):
             metrics = [metrics]
         self.model, self.loss, self.optimizer = model, loss, optimizer
-        self.metrics: dict[str, Callable[..., float]] = {}
+        self.metrics: dict[str, Callable] = {}
         for name, metric in map(_metrics.resolve, metrics):
             if name in self.metrics:
                 raise ConfigError(
@@ -68,6 +69,7 @@ class Trainer:
                 raise ConfigError(f"Trainer: a metric may not be called {name!r}: the history has that already.")
             self.metrics[name] = metric
         self.stop = False  # a callback sets it to end training
+        self.validating = False  # whether the run has validation data
         self._requested: list[Path] = []
         self._buffers = list(model.buffers().values())
 
@@ -82,41 +84,49 @@ class Trainer:
         callbacks: Sequence[Callback] = (),
         seed: int = 0,
         progress: bool = True,
-        checkpoint: str | os.PathLike = "nnmat-interrupted.npz",
+        checkpoint: str | os.PathLike | None = INTERRUPTED,
         resume: str | os.PathLike | None = None,
     ) -> dict[str, list]:
         """Train for a number of epochs or of steps; returns the history, one entry per epoch of each figure.
 
         `batch_size`: default 32; a last smaller batch of an epoch is trained on too. `seed`: of the order of the
-        samples. `checkpoint`: where Ctrl-C leaves the state of the run; `resume`: such a file, to go on from with the
-        same arguments, with the same bits at the end as if never stopped. `progress`: show a progress bar.
+        samples. `checkpoint`: where Ctrl-C leaves the state of the run (None: nowhere); `resume`: such a file, to go on
+        from with the same arguments and data, with the same bits at the end as if never stopped; only `epochs` may be
+        another number. `progress`: show a progress bar.
 
         The history has `epoch`, `loss`, the metrics, `validation_...` for each, `learning_rate` (of the epoch's last
         step) and `seconds`. Figures of the training set are means over the epoch's batches as they were trained on.
         Raises ConfigError, DataError, LabelError, ShapeError before the first step; NonFiniteError, naming epoch, step
         and the first layer at fault; TrainingInterrupted after Ctrl-C.
         """
-        source = self._source("train", train, batch_size, shuffle=True)
-        check = None if validation is None else self._source("validation", validation, batch_size, shuffle=False)
-        last_epoch, last_step = self._budget(epochs, steps, len(source))
-        callbacks, seed = list(callbacks), count("fit", "seed", seed, least=0)
-        if Path(checkpoint).suffix != ".npz" or not os.access(Path(checkpoint).parent, os.W_OK):
-            raise ConfigError(f"fit: expected checkpoint as a .npz file in a writable folder, got {str(checkpoint)!r}.")
-        settings = self._settings(source, seed, callbacks)
+        source, check = self._source("train", train, batch_size, shuffle=True), None
+        if validation is not None:
+            check = self._source("validation", validation, batch_size, shuffle=False)
+        last_epoch, last_step = _budget(epochs, steps)
+        seed, checkpoint_path = count("fit", "seed", seed, least=0), interrupt_path(checkpoint)
+        if not isinstance(callbacks, Sequence) or not all(isinstance(c, Callback) for c in callbacks):
+            raise ConfigError(f"fit: expected callbacks as a list of Callback objects, got {callbacks!r}.")
+        settings = self._settings(source, check, steps, seed, callbacks)
+
+        @functools.cache
+        def all_settings() -> dict:  # with what takes a pass over the data, so only for a checkpoint
+            checksums = {"training": checksum(source), "validation": checksum(check)}
+            return settings | {f"checksum of the {name} data": value for name, value in checksums.items()}
+
         state = Progress()
         rng = np.random.default_rng(seed)
-        self.stop, self._requested = False, []
+        self.stop, self._requested, self.validating = False, [], check is not None
         for callback in callbacks:
             callback.on_train_begin(self)
         if resume is not None:
-            state = read_checkpoint(resume, settings, self.model, self.optimizer, source, callbacks)
+            state = read_checkpoint(resume, all_settings(), self.model, self.optimizer, source, callbacks)
             rng.bit_generator.state = state.rng_state
             self.stop, self._requested = self.stop or state.stopped, [Path(path) for path in state.requested]
         source_state = copy.deepcopy(source.state())  # like rng_state, as it was at the start of the epoch
 
         def write(path):
             state.requested = [str(path) for path in self._requested]
-            write_checkpoint(path, state, settings, self.model, self.optimizer, source_state, callbacks)
+            write_checkpoint(path, state, all_settings(), self.model, self.optimizer, source_state, callbacks)
 
         with _Interrupt() as interrupt:
             while not self.stop and state.epoch < last_epoch and state.step < last_step:
@@ -129,19 +139,18 @@ class Trainer:
                     for path in paths:
                         write(path)
                 if interrupt.pressed and not self.stop and state.epoch < last_epoch and state.step < last_step:
-                    write(checkpoint)
-                    message = (
-                        f"Training stopped after {state.epoch} full epochs and {state.batches} batches "
-                        f"(step {state.step}). Its state is in {checkpoint}; "
-                        f"go on with fit(..., resume={str(checkpoint)!r})."
-                    )
-                    raise TrainingInterrupted(message, Path(checkpoint))
+                    if checkpoint_path is not None:
+                        write(checkpoint_path)
+                    raise TrainingInterrupted(_farewell(state, checkpoint, checkpoint_path), checkpoint_path)
         for callback in callbacks:
             callback.on_train_end(self, state.history)
         return state.history
 
     def request_checkpoint(self, path: str | os.PathLike) -> None:
-        """Write the state of the run to `path` once the present epoch is finished (for callbacks)."""
+        """Write the state of the run to `path` once the present epoch is finished (for callbacks).
+
+        To be called from `on_step_end` or `on_epoch_end`: one from `on_train_end` comes too late and is not served.
+        """
         self._requested.append(Path(path))
 
     def _epoch(self, source, rng, state: Progress, last_step: float, callbacks, interrupt, progress: bool) -> None:
@@ -172,7 +181,7 @@ class Trainer:
     def _step(self, X, y, weight, state: Progress) -> float:
         """One minibatch: forward, loss, backward, update."""
         model, loss, optimizer = self.model, self.loss, self.optimizer
-        X, y, weight = self._cast(X, y, weight)
+        X, y, weight = cast_batch("fit", model.dtype, X, y, weight)
         before = [A.copy() for A in self._buffers]  # to repeat the batch with the same dropout masks if it goes wrong
         H = model.forward(X, training=True)
         value = loss.forward(H, y, weight)
@@ -180,8 +189,8 @@ class Trainer:
             self._restore_buffers(before)
             raise_for_loss(self, X, value, state)
         for name, metric in self.metrics.items():
-            _add(state.sums, name, float(metric(H, y)), len(X))
-        _add(state.sums, "loss", value, loss.divisor)
+            _metrics.add(state.sums, name, *_metrics.measure(name, metric, H, y))
+        _metrics.add(state.sums, "loss", value, loss.divisor)
         model.backward(loss.backward(), input_gradient=False)
         norm = optimizer.gradient_norm()
         if not math.isfinite(norm):
@@ -199,7 +208,7 @@ class Trainer:
 
     def _finish_epoch(self, state: Progress, check, callbacks) -> None:
         """Put the epoch's figures into the history and start the next epoch."""
-        figures = _means(state.sums)
+        figures = _metrics.means(state.sums)
         figures = {"loss": figures.pop("loss"), **figures}
         if check is not None:
             figures |= {f"validation_{name}": value for name, value in self._evaluate(check).items()}
@@ -220,81 +229,29 @@ class Trainer:
     def _evaluate(self, source) -> dict[str, float]:
         sums: dict[str, list[float]] = {}
         for X, y, *weight in source.batches(np.random.default_rng(0)):
-            X, y, row_weight = self._cast(X, y, weight[0] if weight else None)
+            X, y, *weight = cast_batch("evaluate", self.model.dtype, X, y, *weight)
             H = self.model.forward(X, record=False)
-            value = self.loss.forward(H, y, row_weight)
-            _add(sums, "loss", value, self.loss.divisor)
+            value = self.loss.forward(H, y, *weight)
+            _metrics.add(sums, "loss", value, self.loss.divisor)
             for name, metric in self.metrics.items():
-                _add(sums, name, float(metric(H, y)), len(X))
-        return _means(sums)
+                _metrics.add(sums, name, *_metrics.measure(name, metric, H, y))
+        return _metrics.means(sums)
 
     def predict(self, X: np.ndarray, batch_size: int = 256) -> np.ndarray:
         """The model's outputs in evaluation mode, (n, ...), computed in batches."""
-        X = np.asarray(X)
-        if X.ndim == 0 or batch_size < 1:
-            raise ShapeError(f"predict: expected X of shape (n, ...) and batch_size >= 1, got {X.shape}, {batch_size}.")
-        outputs = [
-            self.model.forward(self._cast(X[i : i + batch_size], None, None)[0], record=False)
-            for i in range(0, max(len(X), 1), batch_size)
-        ]
-        return np.concatenate(outputs)
-
-    def _cast(self, X, y, weight) -> tuple:
-        """X, float targets and weights in the model's dtype."""
-        dtype = self.model.dtype
-        X = X.astype(dtype, copy=False) if isinstance(X, np.ndarray) else np.asarray(X, dtype)
-        if y is not None and y.dtype.kind == "f":
-            y = y.astype(dtype, copy=False)
-        return X, y, None if weight is None else weight.astype(dtype, copy=False)
+        check_inputs("predict", self.model)
+        batch_size, X = count("predict", "batch_size", batch_size), np.asarray(X)
+        if X.ndim == 0:
+            raise ShapeError(f"predict: expected X of shape (n, ...), got {X.shape}.")
+        parts = (X[i : i + batch_size] for i in range(0, max(len(X), 1), batch_size))
+        return np.concatenate(
+            [self.model.forward(cast("predict", "X", part, self.model.dtype), record=False) for part in parts]
+        )
 
     def _source(self, who: str, data, batch_size: int | None, shuffle: bool) -> Any:
-        """A batch source for the data, after checking the data once."""
-        if hasattr(data, "batches") and hasattr(data, "load_state"):
-            if batch_size is not None and who == "train":
-                raise ConfigError("fit: a batch source has batches of its own size. Leave out batch_size.")
-            if len(data) == 0:
-                raise DataError(f"{who}: the batch source has no batches.")
-            return data
-        arrays = (data.X, data.y) if hasattr(data, "X") and hasattr(data, "y") else data
-        if not isinstance(arrays, list | tuple) or len(arrays) not in (2, 3):
-            raise DataError(
-                f"{who}: expected a Dataset, arrays (X, y) or (X, y, sample_weight), or a batch source, "
-                f"got {type(data).__name__}."
-            )
-        batch_size = 32 if batch_size is None else batch_size
-        source = ArrayBatches(arrays[0], arrays[1], batch_size, shuffle, *arrays[2:])
-        self._check_data(who, *source.arrays)
-        if who == "train" and batch_size > source.samples:
-            raise DataError(
-                f"fit: batch_size = {batch_size} is larger than the {source.samples} samples. "
-                f"Use batch_size <= {source.samples}."
-            )
-        return source
+        return batch_source(who, self.model, self.loss, data, batch_size, shuffle)
 
-    def _check_data(self, who: str, X, y, *weight) -> None:
-        if X.shape[1:] != self.model.input_shape:
-            expected = ", ".join(["n", *map(str, self.model.input_shape)])
-            raise ShapeError(f"{who}: the model takes X of shape ({expected}), got {X.shape}.")
-        for name, A in (("X", X), ("y", y), *(("sample_weight", w) for w in weight)):
-            if A.dtype.kind not in "fiub":
-                raise DtypeError(f"{who}: expected {name} to hold real numbers, got dtype {A.dtype}.")
-            if A.dtype.kind == "f" and not np.isfinite(A).all():
-                where = tuple(int(i) for i in np.argwhere(~np.isfinite(A))[0])
-                raise DataError(
-                    f"{who}: {name} holds {A[where]} at index {where}. Repair or remove such samples: "
-                    "one NaN makes every parameter NaN."
-                )
-        self.loss.check_targets(y, self.model._output_shape)
-
-    def _budget(self, epochs, steps, batches: int) -> tuple[float, float]:
-        for name, value in (("epochs", epochs), ("steps", steps)):
-            if value is not None and (isinstance(value, bool) or not isinstance(value, int) or value < 1):
-                raise ConfigError(f"fit: expected {name} as a positive integer, got {value!r}.")
-        if (epochs is None) == (steps is None):
-            raise ConfigError("fit: expected either epochs or steps, such as fit(train, epochs=10).")
-        return (math.inf if epochs is None else epochs), (math.inf if steps is None else steps)
-
-    def _settings(self, source, seed: int, callbacks) -> dict:
+    def _settings(self, source, check, steps: int | None, seed: int, callbacks) -> dict:
         """What must be the same for a run to be resumed."""
         return {
             "model": repr(self.model),
@@ -304,23 +261,37 @@ class Trainer:
             "batches per epoch": len(source),
             "samples": getattr(source, "samples", None),
             "batch size": getattr(source, "batch_size", None),
+            "batches of the validation data": None if check is None else len(check),
+            "steps": steps,
             "seed": seed,
             "callbacks": [type(callback).__name__ for callback in callbacks],
+            "callbacks' options": [callback.config() for callback in callbacks],
         }
 
     def _postfix(self, state: Progress) -> str:
-        return ", ".join(f"{name} {value:.4f}" for name, value in sorted(_means(state.sums).items(), reverse=True))
+        return ", ".join(
+            f"{name} {value:.4f}" for name, value in sorted(_metrics.means(state.sums).items(), reverse=True)
+        )
 
 
-def _add(sums: dict[str, list[float]], name: str, mean: float, weight: float) -> None:
-    entry = sums.setdefault(name, [0.0, 0.0])
-    if weight:
-        entry[0] += mean * weight
-        entry[1] += weight
+def _budget(epochs: int | None, steps: int | None) -> tuple[float, float]:
+    """The last epoch and the last step."""
+    if (epochs is None) == (steps is None):
+        raise ConfigError("fit: expected either epochs or steps, such as fit(train, epochs=10).")
+    return (
+        math.inf if epochs is None else count("fit", "epochs", epochs),
+        math.inf if steps is None else count("fit", "steps", steps),
+    )
 
 
-def _means(sums: dict[str, list[float]]) -> dict[str, float]:
-    return {name: total / weight if weight else math.nan for name, (total, weight) in sums.items()}
+def _farewell(state: Progress, checkpoint, path: Path | None) -> str:
+    if path is not None:
+        kept = f"Its state is in {path}; go on with fit(..., resume={str(path)!r})."
+    elif checkpoint is None:
+        kept = "Its state was not kept: checkpoint=None."
+    else:
+        kept = "Its state was not kept: the working folder cannot be written to. Try fit(..., checkpoint=path)."
+    return f"Training stopped after {state.epoch} full epochs and {state.batches} batches (step {state.step}). {kept}"
 
 
 class _Interrupt:

@@ -2,6 +2,7 @@
 
 import argparse
 import json
+import shlex
 import signal
 import sys
 import time
@@ -44,6 +45,7 @@ def _number(kind: type, rule: str, holds):
 
 positive_int = _number(int, "a whole number >= 1", lambda n: n >= 1)
 nonnegative_int = _number(int, "a whole number >= 0", lambda n: n >= 0)
+nonnegative_float = _number(float, "a number >= 0", lambda x: 0 <= x < float("inf"))
 positive_float = _number(float, "a number > 0", lambda x: 0 < x < float("inf"))
 rate = _number(float, "a number from 0 up to, but not including, 1", lambda x: 0 <= x < 1)
 
@@ -88,14 +90,19 @@ def make_parser(description: str, examples: str, **defaults) -> argparse.Argumen
     )
     run.add_argument("--weight-decay", type=rate, default=0.0, help="of weights, not biases (default: %(default)s)")
     run.add_argument("--label-smoothing", type=rate, default=0.0, help="of the targets (default: %(default)s)")
-    run.add_argument("--dropout", type=rate, help="rate before the last layer (default: %(default)s)")
+    run.add_argument("--dropout", type=rate, help="rate behind the hidden linear layers (default: %(default)s)")
     run.add_argument("--seed", type=nonnegative_int, default=0, help="of weights, order and dropout (%(default)s)")
     machine = parser.add_argument_group("machine and files")
     machine.add_argument("--threads", type=positive_int, help="(default: all cores); results do not depend on it")
     machine.add_argument("--limit", type=positive_int, help="train on the first so many samples only, for a quick look")
     machine.add_argument("--json", type=output_file(".json"), metavar="FILE", help="write the results to FILE")
     machine.add_argument("--save", type=output_file(".npz"), metavar="FILE", help="write the trained model to FILE")
-    machine.add_argument("--resume", type=input_file, metavar="FILE", help="go on from what Ctrl-C left in FILE")
+    machine.add_argument(
+        "--resume",
+        type=input_file,
+        metavar="FILE",
+        help="go on from what Ctrl-C left in FILE; the other options must be the same",
+    )
     machine.add_argument("--quiet", action="store_true", help="no progress bars")
     parser.set_defaults(**defaults)
     return parser
@@ -140,7 +147,8 @@ def run(parser: argparse.ArgumentParser, args: argparse.Namespace, make_model) -
     print(f"Test accuracy after the last epoch: {100 * accuracy:.2f} %   ({seconds:.1f} s)")
     if args.save:
         nnmat.save(model, args.save)
-        print(f"Model written to {args.save}. Look at its mistakes: python scripts/evaluate.py {args.save}")
+        look = shown_command(Path(sys.argv[0]).with_name("evaluate.py"), args.save)
+        print(f"Model written to {args.save}. Look at its mistakes: {look}")
     if args.json:
         settings = {
             k: str(v) if isinstance(v, Path) else v for k, v in vars(args).items() if k not in ("json", "quiet")
@@ -173,6 +181,14 @@ class PrintEpoch(nnmat.Callback):
         )
 
 
+def shown_command(*words) -> str:
+    """A line for the shell that runs `words` with this Python; a bare `python` may be another one."""
+    python = Path(sys.executable)
+    if python.is_relative_to(Path.cwd()):
+        python = python.relative_to(Path.cwd())
+    return shlex.join(map(str, [python, *words]))
+
+
 def guarded(main) -> None:
     """Run `main()`; an error of the user's or of the machine's is one line on stderr, not a traceback."""
     if hasattr(signal, "SIGPIPE"):
@@ -181,11 +197,9 @@ def guarded(main) -> None:
     try:
         main()
     except nnmat.TrainingInterrupted as stopped:
-        command = [argument for argument in sys.argv if not argument.startswith("--resume")]
-        if "--resume" in sys.argv:
-            command.remove(sys.argv[sys.argv.index("--resume") + 1])
+        words = [w for i, w in enumerate(sys.argv) if not w.startswith("--resume") and sys.argv[i - 1] != "--resume"]
         print(f"\n{stopped.args[0].split('; go on')[0]}.", file=sys.stderr)
-        print(f"To go on: python {' '.join(command)} --resume {stopped.checkpoint}", file=sys.stderr)
+        print(f"To go on: {shown_command(*words, '--resume', stopped.checkpoint)}", file=sys.stderr)
         sys.exit(130)
     except KeyboardInterrupt:
         print(f"\n{name}: stopped by Ctrl-C.", file=sys.stderr)

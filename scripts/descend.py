@@ -8,7 +8,7 @@ import json
 from pathlib import Path
 
 import numpy as np
-from common import guarded, nonnegative_int, output_file
+from common import guarded, nonnegative_float, nonnegative_int, output_file
 
 from nnmat.atomic import atomic_write
 from nnmat.descent import Armijo, ExactQuadratic, FixedStep, StrongWolfe, steepest_descent
@@ -215,7 +215,9 @@ def fixed_unit_step(options) -> dict:
     settled = len(set(np.round(distances[-200:], 12)))
     print(f"\na constant step α = {alpha} along the unit direction, least squares in one unknown")
     print(f"  It never converges: after {end.iterations} steps it jumps to and fro across the minimum, at distances")
-    print(f"  {one:.6f} and {other:.6f}, whose sum is {one + other:.6f}; the last 200 steps know {settled} distances.")
+    print(
+        f"  {one:.6f} and {other:.6f}, whose sum is {one + other:.6f}; the last 200 steps are at {settled} distances."
+    )
     return {
         "alpha": alpha,
         "iterations": end.iterations,
@@ -244,13 +246,6 @@ def plot(results: dict, path: Path) -> None:
         figure.savefig(file, format="png")
 
 
-def tolerance(text: str) -> float:
-    value = float(text)
-    if not 0 <= value < np.inf:
-        raise argparse.ArgumentTypeError(f"expected a number >= 0, got {text}")
-    return value
-
-
 def arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         description=__doc__, epilog=EPILOG, formatter_class=argparse.RawDescriptionHelpFormatter
@@ -259,7 +254,9 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("problem", nargs="?", default="all", choices=choices, help="see below (default: all)")
     parser.add_argument("--line-search", choices=["exact", "armijo", "wolfe"], help="default: the best for the problem")
     parser.add_argument("--seed", type=nonnegative_int, default=0, help="of the random samples (default: 0)")
-    parser.add_argument("--tol", type=tolerance, default=1e-6, help="stop at this gradient norm (default: 1e-6)")
+    parser.add_argument(
+        "--tol", type=nonnegative_float, default=1e-6, help="stop at this gradient norm (default: 1e-6)"
+    )
     parser.add_argument(
         "--max-iterations",
         type=nonnegative_int,

@@ -45,14 +45,18 @@ def worst_mistakes(P: np.ndarray, y: np.ndarray, count: int) -> list[dict]:
     ]
 
 
+def need_matplotlib() -> None:
+    """Asked before the work, not after it."""
+    try:
+        import matplotlib  # noqa: F401
+    except ImportError:
+        raise nnmat.MissingExtraError("--picture needs matplotlib. Try: pip install matplotlib") from None
+
+
 def draw(path, images: np.ndarray, mistakes: list[dict]) -> None:
     """A sheet of the mistakes: each image with the true and the chosen class."""
-    try:
-        import matplotlib
-    except ImportError:
-        raise nnmat.MissingExtraError(
-            "evaluate: --picture needs matplotlib. Install it with: pip install 'nnmat[plot]'"
-        ) from None
+    import matplotlib
+
     matplotlib.use("Agg")
     import matplotlib.pyplot as plt
 
@@ -65,7 +69,8 @@ def draw(path, images: np.ndarray, mistakes: list[dict]) -> None:
         axis.imshow(images[m["index"], :, :, 0], cmap="gray_r")
         axis.set_title(f"{m['true']}, said {m['said']}\n({100 * m['sure']:.0f} %, no. {m['index']})", fontsize=8)
     figure.tight_layout()
-    figure.savefig(path, dpi=150)
+    with atomic_write(path) as file:
+        figure.savefig(file, format="png", dpi=150)
     plt.close(figure)
 
 
@@ -76,12 +81,16 @@ def main() -> None:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("model", type=input_file, metavar="MODEL", help="a file that a training script saved (.npz)")
-    parser.add_argument("--worst", type=positive_int, default=18, metavar="N", help="mistakes shown (%(default)s)")
+    parser.add_argument(
+        "--worst", type=positive_int, default=18, metavar="N", help="how many mistakes to show (%(default)s)"
+    )
     parser.add_argument("--picture", type=output_file(".png"), metavar="FILE", help="draw the mistakes into FILE")
     parser.add_argument("--batch-size", type=positive_int, default=256, help="samples at a time (%(default)s)")
     parser.add_argument("--json", type=output_file(".json"), metavar="FILE", help="write the results to FILE")
     args = parser.parse_args()
 
+    if args.picture:
+        need_matplotlib()
     model = nnmat.load(args.model)
     _, test = datasets.mnist()
     if model.input_shape != (28, 28, 1) or model.output_shape(model.input_shape) != (10,):

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from common import guarded, make_parser, run
+from common import guarded, make_parser, positive_int, run
 
 import nnmat
 from nnmat import Conv2d, Dropout, Flatten, Linear, MaxPool2d, ReLU, Sequential
@@ -52,15 +52,20 @@ def main() -> None:
     )
     network = parser.add_argument_group("network")
     network.add_argument(
-        "--channels", type=int, nargs=2, default=(16, 32), metavar=("C1", "C2"), help="of the two convolutions (16 32)"
+        "--channels",
+        type=positive_int,
+        nargs=2,
+        default=(16, 32),
+        metavar=("C1", "C2"),
+        help="output channels of the two convolutions (16 32)",
     )
-    network.add_argument("--hidden", type=int, default=128, help="units of the hidden layer (default: %(default)s)")
+    network.add_argument(
+        "--hidden", type=positive_int, default=128, help="units of the hidden layer (default: %(default)s)"
+    )
     network.add_argument(
         "--method", choices=("auto", "im2col"), default="auto", help="how convolutions are computed (%(default)s)"
     )
     args = parser.parse_args()
-    if min(*args.channels, args.hidden) < 1:
-        parser.error("arguments --channels and --hidden: expected whole numbers >= 1")
     print(f"nnmat {nnmat.__version__}, {args.threads or nnmat.get_num_threads()} threads")
     run(parser, args, lenet)
 

@@ -35,7 +35,7 @@ def fully_connected(args) -> Sequential:
 
 def main() -> None:
     parser = make_parser(
-        "Train a fully connected network on MNIST. Every gradient is the closed form Delta' Z of docs/equations.md.",
+        "Train a fully connected network on MNIST. Its gradients are those of docs/equations.md, section 2.6.",
         EXAMPLES,
         epochs=15,
         batch_size=32,

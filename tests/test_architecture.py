@@ -24,17 +24,18 @@ LEVELS = {
     "metrics": 2,
     "losses": 2,
     "optimizers": 3,
-    "datasets": 3,
     "descent": 3,
     "files": 3,
     "convert": 3,
     "gradient_check": 3,
     "history": 3,
+    "datasets": 4,
     "callbacks": 4,
     "checkpoint": 4,
     "nonfinite": 4,
-    "trainer": 5,
-    "__init__": 6,
+    "training_data": 5,
+    "trainer": 6,
+    "__init__": 7,
 }
 
 

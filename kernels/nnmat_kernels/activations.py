@@ -1,7 +1,8 @@
 """Element-wise activations and their derivatives: any shape, element by element.
 
 Each public function checks, then runs one body over the flat arrays: at once below `PARALLEL_FROM` elements, in chunks
-of `CHUNK` elements by several threads above. An element's result depends on that element only.
+of `CHUNK` elements by several threads above. The cuts follow the length, so the threads change no bit; but the last bit
+of an element may depend on its place, because the compiler may round differently in the last few elements of a loop.
 """
 
 import math

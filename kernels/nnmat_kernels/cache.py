@@ -5,9 +5,10 @@ cache at the same time can exchange each other's code (its index and its data ar
 the name of an entry is a hash of the kernel's module, of every kernel module that it imports, of the versions and
 options that steer the compiler, and of the signature; the entry is written to a temporary file and renamed. So an
 entry is either absent or right, an edit recompiles only what it can change, and a missing or read-only folder costs
-time but never fails.
+time but never fails. Entries that nobody has used for `DAYS` days are deleted when another one is written.
 """
 
+import contextlib
 import functools
 import hashlib
 import os
@@ -15,6 +16,7 @@ import pickle
 import re
 import sys
 import tempfile
+import time
 from pathlib import Path
 
 import llvmlite
@@ -25,6 +27,11 @@ from numba.core.caching import NullCache
 from numba.core.compiler import CompileResult
 
 PACKAGE = Path(__file__).resolve().parent
+DAYS = 30
+# Values of numba.config that change the code (programs may set them, besides the environment); absent ones are None.
+OPTIONS = ["OPT", "LOOP_VECTORIZE", "SLP_VECTORIZE", "BOUNDSCHECK", "CPU_NAME", "CPU_FEATURES", "ENABLE_AVX"]
+OPTIONS += ["DISABLE_INTEL_SVML", "USING_SVML", "DEBUGINFO_DEFAULT", "EXTEND_VARIABLE_LIFETIMES", "ENABLE_PROFILING"]
+OPTIONS += ["LLVM_REFPRUNE_PASS", "LLVM_REFPRUNE_FLAGS", "PARFOR_MAX_TUPLE_SIZE", "DEBUG_NRT", "DEBUG_ARRAY_OPT_RUNTIME"]
 
 
 def folder() -> Path:
@@ -46,7 +53,12 @@ def _source_and_imports(path: Path) -> tuple[str, list[str]]:
 
 @functools.cache
 def module_key(module: str) -> str:
-    """Hash of a kernel module, of all kernel modules that it reaches by imports, and of the compiler's settings."""
+    """Hash of a kernel module, of all kernel modules that it reaches by imports, and of the versions.
+
+    Raises FileNotFoundError without the module's source, for then an edit would go unnoticed.
+    """
+    if not (PACKAGE / f"{module}.py").exists():
+        raise FileNotFoundError(f"cache: no source of the kernel module {module} in {PACKAGE}")
     pending, sources = [module], {}
     while pending:
         name = pending.pop()
@@ -54,11 +66,26 @@ def module_key(module: str) -> str:
         if name not in sources and path.exists():
             sources[name], imported = _source_and_imports(path)
             pending += imported
+    facts = (sorted(sources.items()), sys.version, np.__version__, numba.__version__, llvmlite.__version__)
+    return hashlib.sha256(repr(facts).encode()).hexdigest()
+
+
+def options() -> list[tuple[str, str]]:
+    """What steers the compiler now: Numba's variables in the environment, and the values in force."""
     # The cache's own place and the number of threads do not change the code that is compiled.
     ignored = {"NUMBA_CACHE_DIR", "NUMBA_NUM_THREADS", "NUMBA_DEBUG_CACHE"}
-    options = sorted((k, v) for k, v in os.environ.items() if k.startswith("NUMBA_") and k not in ignored)
-    facts = (sorted(sources.items()), sys.version, np.__version__, numba.__version__, llvmlite.__version__, options)
-    return hashlib.sha256(repr(facts).encode()).hexdigest()
+    given = sorted((k, v) for k, v in os.environ.items() if k.startswith("NUMBA_") and k not in ignored)
+    return given + [(name, repr(getattr(numba.config, name, None))) for name in OPTIONS]
+
+
+def prune(place: Path) -> None:
+    """Delete the entries of `place` that were neither read nor written for `DAYS` days."""
+    oldest = time.time() - DAYS * 86_400
+    for path in place.glob("*.nbc"):
+        with contextlib.suppress(OSError):  # another process may do the same at this moment
+            facts = path.stat()
+            if max(facts.st_atime, facts.st_mtime) < oldest:
+                path.unlink()
 
 
 class KernelCache(NullCache):
@@ -73,15 +100,19 @@ class KernelCache(NullCache):
         return str(folder())
 
     def _path(self, signature, codegen) -> Path:
-        facts = (module_key(self._module), self._package, self._name, repr(signature), codegen.magic_tuple())
+        key = module_key(self._module)
+        facts = (key, options(), self._package, self._name, repr(signature), codegen.magic_tuple())
         return folder() / f"{self._module}.{self._name}-{hashlib.sha256(repr(facts).encode()).hexdigest()[:32]}.nbc"
 
     def load_overload(self, sig, target_context):
         target_context.refresh()
         try:
-            stored = self._path(sig, target_context.codegen()).read_bytes()
+            path = self._path(sig, target_context.codegen())
+            stored = path.read_bytes()
         except (OSError, RuntimeError):  # RuntimeError: this user has no home folder
             return None
+        with contextlib.suppress(OSError):  # in use: `prune` spares it (many file systems don't note when files are read)
+            os.utime(path, ns=(time.time_ns(), path.stat().st_mtime_ns))
         digest, payload = stored[:32], stored[32:]
         if hashlib.sha256(payload).digest() != digest:  # cut short by a full disk or a crash of the machine
             return None
@@ -95,10 +126,12 @@ class KernelCache(NullCache):
         try:
             path = self._path(sig, data.codegen)
             path.parent.mkdir(parents=True, exist_ok=True)
-            with tempfile.NamedTemporaryFile(dir=path.parent, delete=False) as file:
+            with tempfile.NamedTemporaryFile(dir=path.parent, suffix=".nbc", delete=False) as file:
                 temporary = file.name
                 file.write(hashlib.sha256(payload).digest() + payload)
             os.replace(temporary, path)
+            temporary = None
+            prune(path.parent)
         except (OSError, RuntimeError):  # a read-only or full disk, no home: the kernel was compiled all the same
             if temporary is not None:
                 Path(temporary).unlink(missing_ok=True)

@@ -16,6 +16,7 @@ so a confident right row still has its true, tiny loss and gradient (logits (0, 
 """
 
 import math
+import numbers
 
 import numpy as np
 from numba import prange
@@ -194,9 +195,9 @@ def weighted_softmax_cross_entropy(
     given = H, y, class_weight, sample_weight
     y = as_array_of_targets(who, y)
     rows, M = H2.shape
-    if not 0.0 <= label_smoothing <= 1.0:
+    if not isinstance(label_smoothing, numbers.Real) or not 0.0 <= label_smoothing <= 1.0:
         raise ValueError(
-            f"{who}: expected label_smoothing from 0 to 1, got {label_smoothing!r}. Common values are 0 and 0.1."
+            f"{who}: expected label_smoothing to be a number from 0 to 1, got {label_smoothing!r}. Common values are 0 and 0.1."
         )
     w = np.ones(M) if class_weight is None else as_class_weights(who, class_weight, M)
     s = as_row_weights(who, sample_weight, H.shape[:-1], rows)
@@ -230,6 +231,6 @@ def weighted_softmax_cross_entropy(
 
 
 def _mean_weight(Y: np.ndarray, w: np.ndarray) -> np.ndarray:
-    """(y_bᵀw)/(y_bᵀ1) for each row."""
+    """(y_bᵀw)/(y_bᵀ1) for each row; not by `@`, whose sums depend on the number of NumPy's threads."""
     mass = Y.sum(axis=1, dtype=np.float64)
-    return np.divide(Y @ w, mass, out=np.full(len(Y), w.mean()), where=mass > 0)
+    return np.divide(np.einsum("bm,m->b", Y, w), mass, out=np.full(len(Y), w.mean()), where=mass > 0)

@@ -1,6 +1,7 @@
 """Sizes of sliding windows: what `im2col`, the convolutions and the pooling kernels share."""
 
 import numbers
+import operator
 
 from .errors import ShapeError
 
@@ -15,6 +16,19 @@ def pair(who: str, name: str, value, minimum: int = 1) -> tuple[int, int]:
     if min(values) < minimum:
         raise ShapeError(f"{who}: expected {name} of at least {minimum}, got {value!r}. Try {name}={minimum}.")
     return int(values[0]), int(values[1])
+
+
+def image_shape(who: str, name: str, shape) -> tuple[int, int, int, int]:
+    """`shape` as a tuple of four sizes (B, H, W, C); raises if it is not one."""
+    try:
+        sizes = tuple(operator.index(size) for size in shape)
+    except TypeError:
+        sizes = ()
+    if len(sizes) != 4 or min(sizes) < 0:
+        raise ShapeError(
+            f"{who}: expected {name} to be four sizes, got {shape!r}. Try the .shape of the array it stands for."
+        )
+    return sizes
 
 
 def conv_output_size(size: int, kernel: int, stride: int = 1, padding: int = 0, dilation: int = 1) -> int:

@@ -11,7 +11,6 @@ The bodies `gather_rows` and `scatter_rows` do a band of output rows of one imag
 convolutions never build the whole matrix: they fill a piece that fits in the level-2 cache and use it at once.
 """
 
-import operator
 from typing import NamedTuple
 
 import numpy as np
@@ -20,7 +19,7 @@ from numba import prange
 from .checks import as_array, output
 from .config import jit, parallel_jit
 from .errors import ShapeError
-from .geometry import output_plane, pair
+from .geometry import image_shape, output_plane, pair
 
 PARALLEL_ELEMENTS = 65_536
 CHUNKS = 64  # pieces of the work, whatever the number of threads
@@ -153,19 +152,6 @@ def window(who, shape, kernel_size, stride, padding, dilation) -> Window:
     Ho, Wo = output_plane(who, (shape[1], shape[2]), kernel, strides, pads, dilations)
     B, H, W, C = (int(size) for size in shape)
     return Window(B, H, W, C, Ho, Wo, *kernel, *strides, *pads, *dilations)
-
-
-def image_shape(who: str, name: str, shape) -> tuple[int, int, int, int]:
-    """`shape` as a tuple of four sizes (B, H, W, C); raises if it is not one."""
-    try:
-        sizes = tuple(operator.index(size) for size in shape)
-    except TypeError:
-        sizes = ()
-    if len(sizes) != 4 or min(sizes) < 0:
-        raise ShapeError(
-            f"{who}: expected {name} to be four sizes, got {shape!r}. Try the .shape of the array it stands for."
-        )
-    return sizes
 
 
 def im2col(X: np.ndarray, kernel_size, stride=1, padding=0, dilation=1, out: np.ndarray | None = None) -> np.ndarray:

@@ -6,15 +6,13 @@ in memory, so the innermost loop runs over them and one instruction treats sever
 backward an image, because windows that overlap add to the same elements.
 """
 
-import operator
-
 import numpy as np
 from numba import prange
 
 from .checks import as_array, canonical, is_plain, output
 from .config import jit, parallel_jit
 from .errors import DtypeError, ShapeError
-from .geometry import output_plane, pair
+from .geometry import image_shape, output_plane, pair
 
 PARALLEL_FROM = 65_536  # elements read
 
@@ -73,7 +71,7 @@ def max_pool2d_backward(
     G = as_array(who, "G", G, ndim=4)
     _check_indices(who, indices, G.shape)
     indices = canonical(indices)
-    B, H, W, C = input_shape = _image_shape(who, input_shape)
+    B, H, W, C = input_shape = image_shape(who, "input_shape", input_shape)
     if (G.shape[0], G.shape[3]) != (B, C):
         raise ShapeError(f"{who}: expected G of shape ({B}, Ho, Wo, {C}) for input_shape {input_shape}, got {G.shape}.")
     # Read as unsigned a negative index is a huge one, so a single pass finds both kinds.
@@ -135,7 +133,7 @@ def avg_pool2d_backward(
     """
     who = "avg_pool2d_backward"
     G0, G = G, as_array(who, "G", G, ndim=4)
-    B, H, W, C = input_shape = _image_shape(who, input_shape)
+    B, H, W, C = input_shape = image_shape(who, "input_shape", input_shape)
     kernel, stride, padding, plane = window_geometry(who, (H, W), kernel_size, stride, padding)
     if G.shape != (B, *plane, C):
         raise ShapeError(f"{who}: expected G of shape {(B, *plane, C)}, got {G.shape}.")
@@ -168,16 +166,6 @@ def _check_indices(who, indices, shape):
         raise DtypeError(f"{who}: expected indices as an array of int32, got {given}.")
     if indices.shape != shape:
         raise ShapeError(f"{who}: expected indices of shape {shape}, got {indices.shape}.")
-
-
-def _image_shape(who, shape) -> tuple[int, int, int, int]:
-    try:
-        B, H, W, C = map(operator.index, shape)
-    except (TypeError, ValueError):
-        B = H = W = C = -1
-    if min(B, H, W, C) < 0:
-        raise ShapeError(f"{who}: expected input_shape (B, H, W, C), got {shape!r}.")
-    return B, H, W, C
 
 
 @jit

@@ -2,6 +2,9 @@
 
 The work is cut into chunks whose number follows from the shape; each chunk has a slot for its partial sum, and the
 slots are added in order. So one thread and many give the same bits.
+
+For column sums A is cut along both axes, so that the slots together stay small beside A, and a slot in the level-1
+cache. Each slot belongs to many rows; so that rounding does not grow with them, a few rows at a time are added up apart.
 """
 
 import numpy as np
@@ -13,6 +16,10 @@ from .config import jit, parallel_jit
 PARALLEL_FROM = 65_536  # elements
 CHUNK = 16_384  # elements in one chunk, rounded to whole rows
 LANES = 64  # narrow matrices are summed several rows abreast, to fill the vector registers
+COLUMNS = 1_024  # columns in one block of a wide matrix
+SLOTS = 16  # row slots at most; fewer where blocks of columns are enough work for all threads
+PIECES = 64
+ROWS = 128  # rows (or rows abreast) that are added up apart
 
 
 def column_sums(A: np.ndarray, out: np.ndarray | None = None, accumulate: bool = False) -> np.ndarray:
@@ -32,14 +39,15 @@ def column_sums(A: np.ndarray, out: np.ndarray | None = None, accumulate: bool =
     M, N = A.shape
     if N == 0:
         return out
-    abreast = max(1, LANES // N)
-    rows = max(1, CHUNK // (abreast * N)) * abreast
-    slots = np.empty((max(1, -(-M // rows)), abreast * N), A.dtype)
-    if A.size < PARALLEL_FROM:
-        _column_sums(A.reshape(-1), N, rows, slots, accumulate, out)
-    else:
-        _column_slots_parallel(A.reshape(-1), N, rows, slots)
-        _fold_columns(slots, accumulate, out)
+    width = max(1, LANES // N) * N
+    rows, blocks = -(-A.size // width), -(-width // COLUMNS)
+    parallel = A.size >= PARALLEL_FROM
+    slots = max(1, min(SLOTS, PIECES // blocks, A.size // (CHUNK * blocks))) if parallel else 1
+    direct = slots == 1 and width == N
+    sums = np.empty((0 if direct else slots, width), A.dtype)
+    (_column_sums_parallel if parallel else _column_sums)(A.reshape(-1), width, rows, blocks, slots, sums, accumulate, out)
+    if not direct:
+        _fold_columns(sums, accumulate, out)
     return out
 
 
@@ -88,50 +96,69 @@ def _check_accumulate(who, out, accumulate):
 
 
 @jit
-def _column_slot(a, N, first, last, slot):
-    """slot = the sums of rows first..last of the flat `a`, len(slot) / N rows abreast."""
-    width = slot.size
-    for j in range(width):
-        slot[j] = 0
-    start, stop = first * N, last * N
-    whole = start + (stop - start) // width * width
-    for k in range(start, whole, width):
-        part = a[k : k + width]
-        for j in range(width):
-            slot[j] += part[j]
-    part = a[whole:stop]
-    for j in range(part.size):
-        slot[j] += part[j]
+def _column_slot(a, width, first, last, left, right):
+    """The sums of columns left..right over rows first..last of `width` numbers in the flat `a`; its end may be short."""
+    n = right - left
+    total, part = np.zeros(n, a.dtype), np.empty(n, a.dtype)
+    for top in range(first, last, ROWS):
+        for j in range(n):
+            part[j] = 0
+        bottom = min(top + ROWS, last)
+        i = top
+        while i + 4 <= bottom and (i + 4) * width <= a.size:
+            k = i * width + left
+            r0, r1 = a[k : k + n], a[k + width : k + width + n]
+            k += 2 * width
+            r2, r3 = a[k : k + n], a[k + width : k + width + n]
+            for j in range(n):
+                part[j] += (r0[j] + r1[j]) + (r2[j] + r3[j])
+            i += 4
+        while i < bottom:
+            row = a[i * width + left : i * width + right]
+            for j in range(row.size):
+                part[j] += row[j]
+            i += 1
+        for j in range(n):
+            total[j] += part[j]
+    return total
 
 
 @jit
-def _fold_columns(slots, accumulate, out):
-    """out (+)= the slots added in order, then the rows abreast in order."""
-    N, width = out.size, slots.shape[1]
-    for c in range(1, slots.shape[0]):
-        for j in range(width):
-            slots[0, j] += slots[c, j]
-    for k in range(N, width, N):
-        for j in range(N):
-            slots[0, j] += slots[0, k + j]
-    for j in range(N):
-        out[j] = out[j] + slots[0, j] if accumulate else slots[0, j]
+def _column_piece(a, width, rows, blocks, slots, sums, accumulate, out, piece):
+    """One slot's share of one block of columns: to its slot, or to `out` if there are no slots to be folded."""
+    block, slot = piece // slots, piece % slots
+    left, right = block * width // blocks, (block + 1) * width // blocks
+    total = _column_slot(a, width, slot * rows // slots, (slot + 1) * rows // slots, left, right)
+    target = out[left:right] if sums.shape[0] == 0 else sums[slot, left:right]
+    adding = accumulate and sums.shape[0] == 0
+    for j in range(total.size):
+        target[j] = target[j] + total[j] if adding else total[j]
 
 
 @jit
-def _column_sums(a, N, rows, slots, accumulate, out):
-    M = a.size // N
-    for c in range(slots.shape[0]):
-        _column_slot(a, N, c * rows, min((c + 1) * rows, M), slots[c])
-    _fold_columns(slots, accumulate, out)
+def _column_sums(a, width, rows, blocks, slots, sums, accumulate, out):
+    for piece in range(blocks * slots):
+        _column_piece(a, width, rows, blocks, slots, sums, accumulate, out, piece)
 
 
 @parallel_jit
-def _column_slots_parallel(a, N, rows, slots):
-    M = a.size // N
-    for c in prange(slots.shape[0]):
-        k = np.int64(c)
-        _column_slot(a, N, k * rows, min((k + 1) * rows, M), slots[k])
+def _column_sums_parallel(a, width, rows, blocks, slots, sums, accumulate, out):
+    for piece in prange(blocks * slots):
+        _column_piece(a, width, rows, blocks, slots, sums, accumulate, out, np.int64(piece))
+
+
+@jit
+def _fold_columns(sums, accumulate, out):
+    """out (+)= the slots added in order, then the rows abreast in order."""
+    N, width = out.size, sums.shape[1]
+    for c in range(1, sums.shape[0]):
+        for j in range(width):
+            sums[0, j] += sums[c, j]
+    for k in range(N, width, N):
+        for j in range(N):
+            sums[0, j] += sums[0, k + j]
+    for j in range(N):
+        out[j] = out[j] + sums[0, j] if accumulate else sums[0, j]
 
 
 @jit

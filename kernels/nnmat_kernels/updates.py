@@ -6,6 +6,7 @@ global norm). All vectors are changed in place, except g.
 """
 
 import math
+import numbers
 
 import numpy as np
 from numba import prange
@@ -62,53 +63,45 @@ def _rmsprop_momentum(theta, g, v, a, b, lr, alpha, gain, eps, momentum, centre,
         theta[i] -= lr * b[i]
 
 
+@jit
+def _part(i, n):
+    """Chunk i of n elements."""
+    chunks = n // CHUNK
+    return slice(i * n // chunks, (i + 1) * n // chunks)
+
+
 @parallel_jit
 def _sgd_parallel(theta, g, lr, decay, scale):
-    n = theta.size
-    chunks = n // CHUNK
-    for i in prange(chunks):
-        k = np.int64(i)
-        part = slice(k * n // chunks, (k + 1) * n // chunks)
+    for i in prange(theta.size // CHUNK):
+        part = _part(np.int64(i), theta.size)
         _sgd(theta[part], g[part], lr, decay, scale)
 
 
 @parallel_jit
 def _momentum_parallel(theta, g, v, lr, carry, gain, hold, push, decay, scale):
-    n = theta.size
-    chunks = n // CHUNK
-    for i in prange(chunks):
-        k = np.int64(i)
-        part = slice(k * n // chunks, (k + 1) * n // chunks)
+    for i in prange(theta.size // CHUNK):
+        part = _part(np.int64(i), theta.size)
         _momentum(theta[part], g[part], v[part], lr, carry, gain, hold, push, decay, scale)
 
 
 @parallel_jit
 def _adam_parallel(theta, g, m, v, rate, root, beta1, gain1, beta2, gain2, eps, decay, shrink, scale):
-    n = theta.size
-    chunks = n // CHUNK
-    for i in prange(chunks):
-        k = np.int64(i)
-        part = slice(k * n // chunks, (k + 1) * n // chunks)
+    for i in prange(theta.size // CHUNK):
+        part = _part(np.int64(i), theta.size)
         _adam(theta[part], g[part], m[part], v[part], rate, root, beta1, gain1, beta2, gain2, eps, decay, shrink, scale)
 
 
 @parallel_jit
 def _rmsprop_parallel(theta, g, v, lr, alpha, gain, eps, decay, scale):
-    n = theta.size
-    chunks = n // CHUNK
-    for i in prange(chunks):
-        k = np.int64(i)
-        part = slice(k * n // chunks, (k + 1) * n // chunks)
+    for i in prange(theta.size // CHUNK):
+        part = _part(np.int64(i), theta.size)
         _rmsprop(theta[part], g[part], v[part], lr, alpha, gain, eps, decay, scale)
 
 
 @parallel_jit
 def _rmsprop_momentum_parallel(theta, g, v, a, b, lr, alpha, gain, eps, momentum, centre, decay, scale):
-    n = theta.size
-    chunks = n // CHUNK
-    for i in prange(chunks):
-        k = np.int64(i)
-        part = slice(k * n // chunks, (k + 1) * n // chunks)
+    for i in prange(theta.size // CHUNK):
+        part = _part(np.int64(i), theta.size)
         _rmsprop_momentum(
             theta[part], g[part], v[part], a[part], b[part], lr, alpha, gain, eps, momentum, centre, decay, scale
         )
@@ -137,11 +130,14 @@ def sgd_update(
     Errors: ShapeError, DtypeError, ValueError (momentum without v, overlap). Reference: docs/equations.md, section 5.1.
     """
     n, kind = _check("sgd_update", theta=theta, g=g, v=v)
+    _check_numbers(
+        "sgd_update", lr=lr, momentum=momentum, dampening=dampening, weight_decay=weight_decay, scale=scale
+    )
     parallel = n >= PARALLEL_FROM
     if v is None:
         if momentum != 0.0:
             raise ValueError("sgd_update: expected v with momentum, got None. Pass np.zeros_like(theta).")
-        scalars = [kind(lr), kind(weight_decay), kind(scale)]
+        scalars = [kind(x) for x in (lr, weight_decay, scale)]
         _sgd_parallel(theta, g, *scalars) if parallel else _sgd(theta, g, *scalars)
         return
     if first:
@@ -212,6 +208,9 @@ def rmsprop_update(
     Errors: ShapeError, DtypeError, ValueError (a and b missing, overlap). Reference: docs/equations.md, section 5.4.
     """
     n, kind = _check("rmsprop_update", theta=theta, g=g, v=v, a=a, b=b)
+    _check_numbers(
+        "rmsprop_update", lr=lr, alpha=alpha, eps=eps, momentum=momentum, weight_decay=weight_decay, scale=scale
+    )
     parallel = n >= PARALLEL_FROM
     if a is None or b is None:
         if centered or momentum != 0.0:
@@ -225,6 +224,12 @@ def rmsprop_update(
     scalars = [kind(x) for x in (lr, alpha, 1.0 - alpha, eps, momentum, centre, weight_decay, scale)]
     vectors = theta, g, v, a, b
     _rmsprop_momentum_parallel(*vectors, *scalars) if parallel else _rmsprop_momentum(*vectors, *scalars)
+
+
+def _check_numbers(who: str, **scalars: float) -> None:
+    for name, x in scalars.items():
+        if type(x) is not float and not isinstance(x, numbers.Real):  # `float`: the usual case, quickly
+            raise TypeError(f"{who}: expected {name} to be a number, got {x!r}. Try a float.")
 
 
 def _check(who: str, **vectors: np.ndarray | None) -> tuple[int, type]:

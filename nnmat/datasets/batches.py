@@ -5,6 +5,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
+from nnmat.checks import count
 from nnmat.errors import ConfigError, DataError
 
 from .dataset import Dataset
@@ -30,8 +31,7 @@ class ArrayBatches:
         data = Dataset(X, y)
         if len(data) == 0:
             raise DataError("ArrayBatches: expected at least one sample, got an empty data set.")
-        if isinstance(batch_size, bool) or not isinstance(batch_size, (int, np.integer)) or batch_size < 1:
-            raise ConfigError(f"ArrayBatches: expected batch_size to be a whole number >= 1, got {batch_size!r}.")
+        self.batch_size = count("ArrayBatches", "batch_size", batch_size)
         self.arrays: Batch = (data.X, data.y)
         if sample_weight is not None:
             sample_weight = np.asarray(sample_weight)
@@ -41,7 +41,7 @@ class ArrayBatches:
                     f"got {sample_weight.shape}."
                 )
             self.arrays += (sample_weight,)
-        self.samples, self.batch_size, self.shuffle = len(data), int(batch_size), bool(shuffle)
+        self.samples, self.shuffle = len(data), bool(shuffle)
 
     def __len__(self) -> int:
         return math.ceil(self.samples / self.batch_size)

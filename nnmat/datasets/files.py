@@ -1,38 +1,15 @@
 """Data sets from `.npz` and CSV files."""
 
 import csv
-import lzma
 import os
-import struct
-import tokenize
-import zipfile
-import zlib
 from pathlib import Path
 
 import numpy as np
 
 from nnmat.errors import ConfigError, DtypeError, FileFormatError
+from nnmat.files import read_arrays
 
 from .dataset import Dataset
-
-# What NumPy and zipfile raise for damaged files, depending on the byte that is wrong.
-NPZ_ERRORS = (
-    zipfile.BadZipFile,
-    zlib.error,
-    lzma.LZMAError,
-    EOFError,
-    KeyError,
-    MemoryError,
-    NotImplementedError,
-    OSError,
-    OverflowError,
-    RuntimeError,
-    SyntaxError,
-    TypeError,
-    ValueError,
-    struct.error,
-    tokenize.TokenError,
-)
 
 
 def load_npz(path: str | os.PathLike, X: str = "X", y: str = "y") -> Dataset:
@@ -43,16 +20,10 @@ def load_npz(path: str | os.PathLike, X: str = "X", y: str = "y") -> Dataset:
     """
     _check_file(path, "load_npz")
     try:
-        with open(path, "rb") as file:  # np.load itself leaves a damaged file open
-            arrays = np.load(file, allow_pickle=False)
-            names = list(arrays) if isinstance(arrays, np.lib.npyio.NpzFile) else []
-            found = {name: arrays[name] for name in (X, y) if name in names}  # reading checks the CRC
-    except NPZ_ERRORS as error:
-        reason = (
-            "Python objects, which are not loaded" if "pickle" in str(error) else f"a damaged or different one: {error}"
-        )
+        names, found = read_arrays(path, {X, y})
+    except FileFormatError as error:
         raise FileFormatError(
-            f"load_npz: expected {path} to be a whole .npz file of numeric arrays, got {reason}. "
+            f"load_npz: expected {path} to be a whole .npz file of numeric arrays, but {error}. "
             "Write it with numpy.savez(path, X=X, y=y)."
         ) from error
     if len(found) < len({X, y}):

@@ -11,6 +11,7 @@ from collections.abc import Callable
 
 import numpy as np
 
+from nnmat.checks import number
 from nnmat.errors import ConfigError
 
 Vector = np.ndarray
@@ -203,6 +204,6 @@ def _slope(g: Vector, d: Vector) -> float:
 
 
 def _positive(who: str, name: str, value: float) -> float:
-    if isinstance(value, bool) or not isinstance(value, (int, float, np.number)) or not 0 < value < math.inf:
-        raise ConfigError(f"{who}: expected {name} to be a finite number above 0, got {value!r}.")
+    if number(who, name, value) <= 0.0:
+        raise ConfigError(f"{who}: expected {name} as a finite number > 0, got {value!r}.")
     return float(value)

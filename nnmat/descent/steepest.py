@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from nnmat.checks import count, number
 from nnmat.errors import ConfigError, DtypeError, NonFiniteError, ShapeError
 
 from .line_search import Armijo, LineSearchError
@@ -50,10 +51,8 @@ def steepest_descent(
     longer finite. Raises `NonFiniteError` if f or its gradient is not finite at x0, `ConfigError`, `DtypeError` and
     `ShapeError` for the arguments.
     """
-    if not (isinstance(tol, (int, float)) and tol >= 0):
-        raise ConfigError(f"steepest_descent: expected tol >= 0, got {tol!r}.")
-    if isinstance(max_iterations, bool) or not isinstance(max_iterations, (int, np.integer)) or max_iterations < 0:
-        raise ConfigError(f"steepest_descent: expected max_iterations as a whole number >= 0, got {max_iterations!r}.")
+    number("steepest_descent", "tol", tol, 0.0)
+    count("steepest_descent", "max_iterations", max_iterations, least=0)
     search = Armijo() if line_search is None else line_search
     pack, unpack = _packing(x0)
 

@@ -1,12 +1,8 @@
 """Element-wise activations: the upstream gradient is multiplied by the derivative, element by element."""
 
-import math
-
-import numpy as np
-
 import nnmat_kernels as k
 
-from ..errors import ConfigError
+from ..checks import number
 from .base import Layer
 
 
@@ -109,10 +105,7 @@ class LeakyReLU(Layer):
 
     def __init__(self, negative_slope: float = 0.01):
         super().__init__()
-        a = negative_slope
-        if isinstance(a, bool) or not isinstance(a, int | float | np.integer | np.floating) or not math.isfinite(a):
-            raise ConfigError(f"LeakyReLU: expected negative_slope as a finite number, got {a!r}. Try 0.01.")
-        self.negative_slope = float(a)
+        self.negative_slope = number("LeakyReLU", "negative_slope", negative_slope, hint="Try 0.01.")
 
     def output_shape(self, input_shape):
         return input_shape

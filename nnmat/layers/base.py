@@ -12,14 +12,13 @@ from typing import Any
 
 import numpy as np
 
-from nnmat_kernels.checks import canonical
-
-from ..errors import BuildError, DtypeError, ShapeError, StateError
+from ..checks import generator
+from ..errors import BuildError, StateError
 from ..parameters import Parameter, Segment, Store, allocate
-
-Shape = tuple  # of ints, for one sample; or, for a layer of several inputs, a tuple of such tuples
+from .checks import Shape, check_batch, check_dtype, check_shape
 
 _observers = threading.local()
+_running = threading.local()  # `stores`: those of the models with tied layers whose backward is in progress
 
 
 class Layer(abc.ABC):
@@ -37,8 +36,8 @@ class Layer(abc.ABC):
         self.dtype: Any = None  # a numpy.dtype once built
         self._output_shape: Any = None
         self._store: Store | None = None  # of a root model only
-        self._tied: list[Layer] = []  # of a root model only: the layers that use a parameter used elsewhere too
-        self._accumulates = False  # set on those layers by the root, which clears their gradients beforehand
+        self._accumulates = False  # of a tied layer: one that uses a parameter used elsewhere too, or is inside such
+        self._tied: list[Parameter] = []  # those of the tied layers from here down: backward clears, they add
         self._batch: int | None = None
         self._recorded: Any = None
         self._workspace: dict[str, np.ndarray] = {}
@@ -86,14 +85,31 @@ class Layer(abc.ABC):
         """Check all shapes, allocate the flat parameter and gradient vectors, draw the initial values; returns self.
 
         `input_shape`: of one sample, without the batch axis. `rng`: a Generator or a seed (None: seed 0). `dtype`:
-        float32 or float64. Raises ShapeError, DtypeError, or BuildError if it (or a part of it) is built already.
+        float32 or float64. Raises ShapeError, DtypeError, ConfigError (rng), or BuildError if it (or a part of it) is
+        built already; after an error nothing is built.
         """
-        dtype = _check_dtype(self.kind, dtype)
+        dtype = check_dtype(self.kind, dtype)
         input_shape = check_shape(self.kind, input_shape)
-        rng = np.random.default_rng(0 if rng is None else rng)
+        rng = generator(self.kind, "rng", 0 if rng is None else rng)
         self._check_places({})
-        self.output_shape(input_shape)  # raises before anything is changed
-        self._prepare(input_shape, dtype, rng, "")
+        self.output_shape(input_shape)
+        try:
+            self._prepare(input_shape, dtype, rng, "")
+            uses = self._uses()
+            self._store = allocate(list(uses), dtype, rng)
+        except BaseException:
+            self._forget()
+            raise
+        users = [layer for layers in uses.values() if len(layers) > 1 for layer in layers]
+        for layer in {part for user in users for part in user.leaves()}:
+            layer._accumulates = True
+        for layer in self.leaves():
+            tied = [leaf for leaf in layer.leaves() if leaf._accumulates]
+            layer._tied = list(dict.fromkeys(p for leaf in tied for p in leaf._own_parameters()))
+        return self
+
+    def _uses(self) -> dict[Parameter, list["Layer"]]:
+        """The parameters in order of declaration with the layers that use each, checked."""
         uses: dict[Parameter, list[Layer]] = {}
         for layer in self.leaves():
             for p in layer._own_parameters():
@@ -107,11 +123,7 @@ class Layer(abc.ABC):
             if names.setdefault(p.name, p) is not p:
                 owner = uses[p][0].kind
                 raise BuildError(f"{owner}: two parameters are called {p.name!r}. Give Parameter(...) another name.")
-        self._store = allocate(list(uses), dtype, rng)
-        self._tied = [layer for layers in uses.values() if len(layers) > 1 for layer in layers]
-        for layer in self._tied:
-            layer._accumulates = True
-        return self
+        return uses
 
     def _check_places(self, seen: dict) -> None:
         if self.built:
@@ -137,10 +149,19 @@ class Layer(abc.ABC):
         self._output_shape = self.output_shape(input_shape)
         self._declare(input_shape, rng)
         for p in self._own_parameters():
-            if p.name == p.kind:  # not named yet: the first layer that uses it names it
+            if p.name == p.kind and not p.bound:  # not named yet: the first layer that uses it names it
                 p.name = f"{path}.{p.kind}" if path else p.kind
         for name, child, shape in self._children(input_shape):
             child._prepare(shape, dtype, rng, f"{path}.{name}" if path else name)
+
+    def _forget(self) -> None:
+        """Undo `_prepare`; parameters that a built model owns stay as they are."""
+        for layer in self.leaves():
+            layer.input_shape = layer.dtype = layer._output_shape = None
+            layer.path = ""
+            for p in layer._own_parameters():
+                if not p.bound:
+                    p.forget()
 
     # ---- run -----------------------------------------------------------------------------------------------------
 
@@ -151,7 +172,7 @@ class Layer(abc.ABC):
         `backward` needs; with `record=False` nothing is written to the model and the arrays are fresh, so several
         threads may call it. Raises ShapeError, DtypeError, BuildError.
         """
-        X = self._check(X, self.input_shape, "X")
+        X = check_batch(self, X, self.input_shape, "X")
         return self._run_forward(X, training, training if record is None else record)
 
     def backward(self, G, accumulate: bool = False, parameters: bool = True, input_gradient: bool = True):
@@ -164,11 +185,9 @@ class Layer(abc.ABC):
             raise StateError(
                 f"{self.who}: backward needs a recorded forward. Call forward(X, training=True), or record=True, first."
             )
-        G = self._check(G, self._output_shape, "G", batch=self._batch)
-        if parameters and not accumulate:
-            for layer in self._tied:
-                for p in layer._own_parameters():
-                    p.grad[...] = 0
+        G = check_batch(self, G, self._output_shape, "G", batch=self._batch)
+        if self._tied and parameters:
+            return self._run_tied_backward(G, accumulate, input_gradient)
         return self._run_backward(G, accumulate, parameters, input_gradient)
 
     def _run_forward(self, X, training: bool, record: bool):
@@ -184,6 +203,21 @@ class Layer(abc.ABC):
         if (observe := getattr(_observers, "backward", None)) is not None:
             observe(self, gX)
         return gX
+
+    def _run_tied_backward(self, G, accumulate: bool, input_gradient: bool):
+        """Tied layers add to their gradients; the outermost call on a model, and no call inside it, clears these."""
+        running = _running.__dict__.setdefault("stores", set())
+        store = self._tied[0].store
+        if store in running:
+            return self._run_backward(G, accumulate, True, input_gradient)
+        running.add(store)
+        try:
+            if not accumulate:
+                for p in self._tied:
+                    p.grad[...] = 0
+            return self._run_backward(G, accumulate, True, input_gradient)
+        finally:
+            running.remove(store)
 
     def _array(self, key: str, shape: tuple, reuse: bool, dtype=None) -> np.ndarray:
         """An uninitialised array: fresh, or if `reuse` the layer's own of that key, made anew only when too small."""
@@ -255,36 +289,6 @@ class Layer(abc.ABC):
             raise BuildError(f"{self.kind}: it is not built yet. Call build(input_shape) first.")
         return self._store
 
-    def _check(self, A, shape: Shape, name: str, batch: int | None = None):
-        """`A` in canonical form if it is a batch of `shape` (of `batch` samples, if given), else a typed error."""
-        if shape is None:
-            raise BuildError(f"{self.kind}: it is not built yet. Call build(input_shape) first.")
-        if shape and type(shape[0]) is tuple:  # several arrays
-            if type(A) is not tuple or len(A) != len(shape):
-                raise ShapeError(f"{self.who}: expected {name} to be a tuple of {len(shape)} arrays.")
-            if len({len(a) for a in A}) > 1:
-                raise ShapeError(f"{self.who}: expected all inputs of one batch size, got {[len(a) for a in A]}.")
-            return tuple(
-                self._check(a, s, f"{name}[{i}]", batch) for i, (a, s) in enumerate(zip(A, shape, strict=True))
-            )
-        if not isinstance(A, np.ndarray):
-            raise DtypeError(
-                f"{self.who}: expected {name} to be a NumPy array, got {type(A).__name__}. "
-                f"Try np.asarray({name}, dtype=np.{self.dtype})."
-            )
-        if A.shape[1:] != shape or A.ndim == 0 or (batch is not None and len(A) != batch):
-            expected = ", ".join(str(n) for n in ("B" if batch is None else batch, *shape))
-            raise ShapeError(
-                f"{self.who}: expected {name} of shape ({expected}{'' if shape else ','}), got {A.shape}."
-                f"{_shape_hint(name, A.shape, shape)}"
-            )
-        if A.dtype != self.dtype:
-            raise DtypeError(
-                f"{self.who}: expected {name} of dtype {self.dtype}, got {A.dtype}. Try {name}.astype(np.{self.dtype})"
-                f"{f', or build the model with dtype=np.{A.dtype}' if A.dtype in (np.float32, np.float64) else ''}."
-            )
-        return canonical(A)
-
     def __getstate__(self):
         # A copy or a pickle holds the parameters and buffers, not what was recorded for a backward.
         return {**self.__dict__, "_recorded": None, "_batch": None, "_workspace": {}}
@@ -302,42 +306,3 @@ def observe(forward=None, backward=None):
         yield
     finally:
         _observers.forward, _observers.backward = before
-
-
-def check_shape(who: str, shape) -> Shape:
-    """`shape` as a tuple of ints (or a tuple of such tuples); an int n stands for (n,)."""
-    if isinstance(shape, int | np.integer) and not isinstance(shape, bool):
-        shape = (shape,)
-    if isinstance(shape, list | tuple):
-        if len(shape) > 0 and all(isinstance(part, list | tuple) for part in shape):
-            return tuple(check_shape(who, part) for part in shape)
-        if all(isinstance(n, int | np.integer) and not isinstance(n, bool) and n > 0 for n in shape):
-            return tuple(int(n) for n in shape)
-    raise ShapeError(
-        f"{who}: expected input_shape as a tuple of positive integers without the batch axis, such as (28, 28, 1), "
-        f"got {shape!r}."
-    )
-
-
-def _check_dtype(who: str, dtype) -> np.dtype:
-    try:
-        found = np.dtype(dtype)
-    except TypeError:
-        found = None
-    if dtype is None or found is None or found not in (np.dtype(np.float32), np.dtype(np.float64)):
-        raise DtypeError(f"{who}: expected dtype float32 or float64, got {dtype!r}. Try dtype=np.float32.")
-    return found
-
-
-def _shape_hint(name: str, given: tuple, shape: tuple) -> str:
-    if given == shape:
-        return f" Is it one sample? Add the batch axis: {name}[np.newaxis]."
-    if len(given) == 2 and len(shape) == 1 and given[0] == shape[0]:
-        return f" Did you pass {name}.T?"
-    if len(given) == 4 and len(shape) == 3 and (given[2], given[3], given[1]) == shape:
-        return f" Images are channels-last: try {name}.transpose(0, 2, 3, 1)."
-    if len(given) == 3 and len(shape) == 3 and shape[2] == 1 and given[1:] == shape[:2]:
-        return f" Add the channel axis: {name}[..., np.newaxis]."
-    if len(shape) == 1 and int(np.prod(given[1:])) == shape[0]:
-        return f" Flatten it: {name}.reshape(len({name}), -1)."
-    return ""

@@ -3,13 +3,15 @@
 from typing import Any
 
 import nnmat_kernels as k
-from nnmat_kernels.geometry import conv_output_size, pair
+from nnmat_kernels.geometry import conv_output_size
 
 from .. import initializers
+from ..checks import count, flag, pair
 from ..errors import ConfigError, ShapeError
 from ..parameters import Parameter
 from .base import Layer
-from .linear import named_initializers, positive_int
+from .checks import batch_shape
+from .linear import named_initializers
 
 METHODS = ("auto", "im2col", "khat")
 
@@ -51,13 +53,13 @@ class Conv2d(Layer):
         bias_initializer: str | initializers.Initializer = "zeros",
     ):
         super().__init__()
-        self.in_channels = None if in_channels is None else positive_int("Conv2d", "in_channels", in_channels)
-        self.out_channels = positive_int("Conv2d", "out_channels", out_channels)
-        self.kernel_size = option_pair("Conv2d", "kernel_size", kernel_size)
-        self.stride = option_pair("Conv2d", "stride", stride)
-        self.padding = option_pair("Conv2d", "padding", padding, minimum=0)
-        self.dilation = option_pair("Conv2d", "dilation", dilation)
-        self.groups = positive_int("Conv2d", "groups", groups)
+        self.in_channels = None if in_channels is None else count("Conv2d", "in_channels", in_channels)
+        self.out_channels = count("Conv2d", "out_channels", out_channels)
+        self.kernel_size = pair("Conv2d", "kernel_size", kernel_size)
+        self.stride = pair("Conv2d", "stride", stride)
+        self.padding = pair("Conv2d", "padding", padding, least=0)
+        self.dilation = pair("Conv2d", "dilation", dilation)
+        self.groups = count("Conv2d", "groups", groups)
         if method not in METHODS:
             raise ConfigError(f"Conv2d: unknown method {method!r}. Known: {', '.join(METHODS)}.")
         if method == "im2col" and self.groups != 1:
@@ -69,17 +71,18 @@ class Conv2d(Layer):
         self.weight_initializer = initializers.check("Conv2d", weight_initializer)
         self.bias_initializer = initializers.check("Conv2d", bias_initializer)
         self.weight = Parameter("weight", decay=True)
-        self.bias = Parameter("bias", decay=False) if bias else None
+        self.bias = Parameter("bias", decay=False) if flag("Conv2d", "bias", bias) else None
         self._geometry = (self.stride, self.padding, self.dilation)
 
     def output_shape(self, input_shape):
         if len(input_shape) != 3:
-            given = ", ".join(["B", *map(str, input_shape)])
-            raise ShapeError(f"{self.who}: expected images (B, H, W, C), got input of shape ({given}).")
+            raise ShapeError(
+                f"{self.who}: expected images (B, H, W, C), got input of shape {batch_shape(input_shape)}."
+            )
         H, W, Ci = input_shape
         if self.in_channels is not None and Ci != self.in_channels:
             raise ShapeError(
-                f"{self.who}: expected {self.in_channels} input channels, got shape (B, {H}, {W}, {Ci}). "
+                f"{self.who}: expected {self.in_channels} input channels, got shape {batch_shape(input_shape)}. "
                 "Images are channels-last: (B, H, W, C)."
             )
         if Ci % self.groups:
@@ -195,11 +198,3 @@ class Conv2d(Layer):
             "method": self.method,
             **named_initializers(self),
         }
-
-
-def option_pair(who: str, name: str, value, minimum: int = 1) -> tuple[int, int]:
-    """An int n as (n, n), a pair of ints as it is; ConfigError if not, or below `minimum`."""
-    try:
-        return pair(who, name, value, minimum)
-    except ValueError as error:
-        raise ConfigError(str(error)) from None

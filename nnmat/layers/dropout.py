@@ -4,7 +4,7 @@ import numpy as np
 
 import nnmat_kernels as k
 
-from ..errors import ConfigError
+from ..checks import number
 from .base import Layer
 
 
@@ -28,16 +28,15 @@ class Dropout(Layer):
 
     def __init__(self, rate: float = 0.5):
         super().__init__()
-        if isinstance(rate, bool) or not isinstance(rate, int | float | np.integer | np.floating) or not 0 <= rate <= 1:
-            raise ConfigError(f"Dropout: expected rate as a number in [0, 1], got {rate!r}. Try 0.5.")
-        self.rate = float(rate)
+        self.rate = number("Dropout", "rate", rate, 0.0, 1.0, hint="Try 0.5.")
         self._stream = np.zeros(2, np.uint64)
 
     def output_shape(self, input_shape):
         return input_shape
 
     def _declare(self, input_shape, rng):
-        self._stream[0] = rng.integers(0, 2**64, dtype=np.uint64)
+        child = rng.spawn(1)[0]  # `rng` itself draws the weights, which must not depend on a Dropout between them
+        self._stream[0] = child.integers(0, 2**64, dtype=np.uint64)
 
     def _own_buffers(self):
         return {"stream": self._stream}

@@ -13,7 +13,7 @@ class Flatten(Layer):
     Backward
         gX_b = the entries of G_b in the shape of X_b
     Shapes: X (B, d1, ..., dn), Y and G (B, d1 ⋯ dn); any dtype as built. Images (B, H, W, C) flatten in the order row,
-        column, channel. Y is a view of X.
+        column, channel. A recorded forward moves no data: Y is a view of X.
     Errors: ShapeError, DtypeError.
     Reference: docs/equations.md, section 3.5: a renumbering, so the transpose of the map is its inverse.
     """
@@ -22,9 +22,11 @@ class Flatten(Layer):
         return (int(np.prod(input_shape, dtype=np.int64)),)
 
     def _forward(self, X, training, record):
-        if record:
-            self._recorded = X.shape
-        return X.reshape(len(X), *self._output_shape)
+        Y = X.reshape(len(X), *self._output_shape)  # vec, sample by sample
+        if not record:
+            return Y.copy()
+        self._recorded = X.shape
+        return Y
 
     def _backward(self, G, accumulate, parameters, input_gradient):
         return G.reshape(self._recorded) if input_gradient else None

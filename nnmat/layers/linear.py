@@ -5,9 +5,11 @@ import numpy as np
 import nnmat_kernels as k
 
 from .. import initializers
-from ..errors import ConfigError, ShapeError
+from ..checks import count, flag
+from ..errors import ShapeError
 from ..parameters import Parameter
 from .base import Layer
+from .checks import batch_shape
 
 
 class Linear(Layer):
@@ -19,7 +21,7 @@ class Linear(Layer):
         gW = Gᵀ X        gb = Gᵀ 1        gX = G W
     Shapes: X (B, N), W = `weight` (M, N), b = `bias` (M,), H and G (B, M); float32 or float64 as built. Inputs with
         more leading axes, such as (B, T, N), are treated as (B T, N).
-    Errors: ConfigError (sizes), ShapeError (input width), DtypeError.
+    Errors: ConfigError (options), ShapeError (input width), DtypeError.
     Reference: docs/equations.md, section 3.1: LAW-2 and TR-4b applied to Tr(Gᵀ dH).
 
     `in_features=None` takes the width of the input at build. Initializers: a name of `nnmat.initializers` or a
@@ -36,24 +38,24 @@ class Linear(Layer):
         bias_initializer: str | initializers.Initializer = "zeros",
     ):
         super().__init__()
-        self.in_features = None if in_features is None else positive_int("Linear", "in_features", in_features)
-        self.out_features = positive_int("Linear", "out_features", out_features)
+        self.in_features = None if in_features is None else count("Linear", "in_features", in_features)
+        self.out_features = count("Linear", "out_features", out_features)
         self.weight_initializer = initializers.check("Linear", weight_initializer)
         self.bias_initializer = initializers.check("Linear", bias_initializer)
         self.weight = Parameter("weight", decay=True)
-        self.bias = Parameter("bias", decay=False) if bias else None
+        self.bias = Parameter("bias", decay=False) if flag("Linear", "bias", bias) else None
 
     def output_shape(self, input_shape):
         if not input_shape or (self.in_features is None and len(input_shape) > 1):
             raise ShapeError(
-                f"{self.who}: expected input of shape (B, N), got (B{', '.join(['', *map(str, input_shape)])}). "
+                f"{self.who}: expected input of shape (B, N), got {batch_shape(input_shape)}. "
                 "Put Flatten() before it, or give in_features."
             )
         if self.in_features is not None and input_shape[-1] != self.in_features:
             hint = " Put Flatten() before it." if int(np.prod(input_shape)) == self.in_features else ""
             raise ShapeError(
-                f"{self.who}: expected inputs of width {self.in_features}, got shape "
-                f"(B, {', '.join(map(str, input_shape))}).{hint or ' Give in_features=None to infer it.'}"
+                f"{self.who}: expected inputs of width {self.in_features}, got shape {batch_shape(input_shape)}."
+                f"{hint or ' Give in_features=None to infer it.'}"
             )
         return (*input_shape[:-1], self.out_features)
 
@@ -106,10 +108,3 @@ def named_initializers(layer) -> dict:
     """The layer's initializers that have a name (a function cannot be saved; a loaded model does not need it)."""
     chosen = {"weight_initializer": layer.weight_initializer, "bias_initializer": layer.bias_initializer}
     return {key: name for key, name in chosen.items() if isinstance(name, str)}
-
-
-def positive_int(who: str, name: str, value) -> int:
-    """`value` as an int >= 1, else a ConfigError."""
-    if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < 1:
-        raise ConfigError(f"{who}: expected {name} as a positive integer, got {value!r}.")
-    return int(value)

@@ -5,9 +5,10 @@ import numpy as np
 import nnmat_kernels as k
 from nnmat_kernels.pooling import window_geometry
 
+from ..checks import flag, pair
 from ..errors import ConfigError, ShapeError
 from .base import Layer
-from .convolution import option_pair
+from .checks import batch_shape
 
 
 class MaxPool2d(Layer):
@@ -66,9 +67,7 @@ class AvgPool2d(Layer):
     def __init__(self, kernel_size, stride=None, padding=0, count_padding: bool = True):
         super().__init__()
         self.kernel_size, self.stride, self.padding = _options("AvgPool2d", kernel_size, stride, padding)
-        if not isinstance(count_padding, bool):
-            raise ConfigError(f"AvgPool2d: expected count_padding as True or False, got {count_padding!r}.")
-        self.count_padding = count_padding
+        self.count_padding = flag("AvgPool2d", "count_padding", count_padding)
         self._window = (self.kernel_size, self.stride, self.padding, self.count_padding)
 
     def output_shape(self, input_shape):
@@ -96,9 +95,9 @@ class AvgPool2d(Layer):
 
 
 def _options(who, kernel_size, stride, padding):
-    kernel_size = option_pair(who, "kernel_size", kernel_size)
-    stride = kernel_size if stride is None else option_pair(who, "stride", stride)
-    padding = option_pair(who, "padding", padding, minimum=0)
+    kernel_size = pair(who, "kernel_size", kernel_size)
+    stride = kernel_size if stride is None else pair(who, "stride", stride)
+    padding = pair(who, "padding", padding, least=0)
     if padding[0] >= kernel_size[0] or padding[1] >= kernel_size[1]:
         raise ConfigError(
             f"{who}: expected padding smaller than the kernel, or windows would lie outside the image, got padding "
@@ -109,8 +108,7 @@ def _options(who, kernel_size, stride, padding):
 
 def _pooled_shape(layer, input_shape):
     if len(input_shape) != 3:
-        given = ", ".join(["B", *map(str, input_shape)])
-        raise ShapeError(f"{layer.who}: expected images (B, H, W, C), got input of shape ({given}).")
+        raise ShapeError(f"{layer.who}: expected images (B, H, W, C), got input of shape {batch_shape(input_shape)}.")
     H, W, C = input_shape
     plane = window_geometry(layer.who, (H, W), layer.kernel_size, layer.stride, layer.padding)[3]
     return (*plane, C)

@@ -2,8 +2,10 @@
 
 import numpy as np
 
+from ..checks import generator
 from ..errors import BuildError, ConfigError, ShapeError
 from .base import Layer
+from .checks import batch_shape
 
 
 class Sequential(Layer):
@@ -16,7 +18,7 @@ class Sequential(Layer):
     Shapes: those of the layers, checked against each other at build. With `input_shape` (of one sample) the model is
         built at once: parameters in `dtype` (float32 or float64), drawn from `seed`; without, a bigger model or
         `build` does it.
-    Errors: ConfigError (no layers, or not layers), ShapeError (naming the layer that does not fit), BuildError.
+    Errors: ConfigError (no layers, or not layers; seed), ShapeError (naming the layer that does not fit), BuildError.
     Reference: docs/equations.md, section 3.8: MOT-1.
     """
 
@@ -32,8 +34,9 @@ class Sequential(Layer):
                     f"{f' Did you forget the parentheses: {layer.__name__}()?' if isinstance(layer, type) else ''}"
                 )
         self.layers = layers
+        rng = generator("Sequential", "seed", seed)
         if input_shape is not None:
-            self.build(input_shape, rng=np.random.default_rng(seed), dtype=dtype)
+            self.build(input_shape, rng=rng, dtype=dtype)
 
     def _parts(self):
         return self.layers
@@ -90,13 +93,13 @@ class Sequential(Layer):
         if not self.built:
             raise BuildError("Sequential: it is not built yet, so it has no shapes. Give input_shape.")
         rows = [("layer", "output shape", "parameters", "flops forward")]
-        rows.append(("input", _batch(self.input_shape), "", ""))
+        rows.append(("input", batch_shape(self.input_shape), "", ""))
         shapes = self._shapes(self.input_shape)[1:]
         for i, (layer, shape) in enumerate(zip(self.layers, shapes, strict=True)):
             size = sum(p.size for p in layer.parameters())
-            rows.append((f"{i} {layer.kind}", _batch(shape), f"{size:,}", f"{layer.flops():,}"))
+            rows.append((f"{i} {layer.kind}", batch_shape(shape), f"{size:,}", f"{layer.flops():,}"))
         total = sum(p.size for p in self.parameters())
-        rows.append(("total", _batch(self._output_shape), f"{total:,}", f"{self.flops():,}"))
+        rows.append(("total", batch_shape(self._output_shape), f"{total:,}", f"{self.flops():,}"))
         widths = [max(len(row[c]) for row in rows) for c in range(4)]
         lines = [
             f"{r[0]:<{widths[0]}}  {r[1]:<{widths[1]}}  {r[2]:>{widths[2]}}  {r[3]:>{widths[3]}}".rstrip() for r in rows
@@ -111,7 +114,3 @@ class Sequential(Layer):
 
     def __repr__(self) -> str:
         return f"Sequential([{', '.join(map(repr, self.layers))}])"
-
-
-def _batch(shape) -> str:
-    return f"(B, {', '.join(map(str, shape))})"

@@ -2,9 +2,9 @@
 
 from nnmat_kernels.updates import adam_update
 
-from ..checks import fraction, number
+from ..checks import fraction
 from ..errors import ConfigError
-from .base import Optimizer
+from .base import Optimizer, positive
 
 
 class Adam(Optimizer):
@@ -72,7 +72,7 @@ def _check(who: str, betas, eps) -> tuple[tuple[float, float], float]:
     beta1, beta2 = (
         fraction(who, f"betas[{i}]", beta, "The usual ones are (0.9, 0.999).") for i, beta in enumerate(betas)
     )
-    return (beta1, beta2), number(who, "eps", eps, 0.0, hint="The usual value is 1e-8.")
+    return (beta1, beta2), positive(who, "eps", eps, "The usual value is 1e-8.")
 
 
 def _update(optimizer, part: slice, lr: float, weight_decay: float, scale: float, decoupled: bool) -> None:

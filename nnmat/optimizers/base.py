@@ -184,5 +184,12 @@ class Optimizer(abc.ABC):
         return f"{type(self).__name__}({', '.join(f'{name}={value!r}' for name, value in settings.items())})"
 
 
+def positive(who: str, name: str, value, hint: str) -> float:
+    """`value` as a float if it is a finite number above 0, else a ConfigError."""
+    if number(who, name, value, hint=hint) <= 0.0:
+        raise ConfigError(f"{who}: expected {name} as a finite number > 0, got {value!r}. {hint}")
+    return float(value)
+
+
 def _kind(segment) -> str:
     return segment.name.rpartition(".")[2]

@@ -2,8 +2,8 @@
 
 from nnmat_kernels.updates import rmsprop_update
 
-from ..checks import flag, fraction, number
-from .base import Optimizer
+from ..checks import flag, fraction
+from .base import Optimizer, positive
 
 
 class RMSProp(Optimizer):
@@ -15,7 +15,7 @@ class RMSProp(Optimizer):
         a ← αa + (1 - α)d        s = v - a² if centred, else v
         b ← μb + d/(√s + ε)      θ ← θ - ηb
 
-    η = `lr`, α = `alpha` and μ = `momentum` from 0 to below 1, ε = `eps`, λ = `weight_decay`.
+    η = `lr`, α = `alpha` and μ = `momentum` from 0 to below 1, ε = `eps` > 0, λ = `weight_decay`.
     Errors: ConfigError. Reference: docs/equations.md, section 5.4; Tieleman and Hinton 2012, Graves 2013 (centred).
     """
 
@@ -31,7 +31,7 @@ class RMSProp(Optimizer):
         clip_norm: float | None = None,
     ):
         self.alpha = fraction("RMSProp", "alpha", alpha, "The usual value is 0.99.")
-        self.eps = number("RMSProp", "eps", eps, 0.0, hint="The usual value is 1e-8.")
+        self.eps = positive("RMSProp", "eps", eps, "The usual value is 1e-8.")
         self.centered = flag("RMSProp", "centered", centered)
         self.momentum = fraction("RMSProp", "momentum", momentum, "Common values are 0 and 0.9.")
         more = ["mean", "velocity"] if self.centered or self.momentum else []

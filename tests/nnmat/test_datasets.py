@@ -160,7 +160,7 @@ def test_the_state_of_arrays_is_empty():
 
 @pytest.mark.parametrize("batch_size", [0, -1, 2.0, True, None, "8"])
 def test_a_batch_size_that_is_none_is_refused(batch_size):
-    with pytest.raises(ConfigError, match="expected batch_size to be a whole number >= 1"):
+    with pytest.raises(ConfigError, match="ArrayBatches: expected batch_size as an integer >= 1"):
         ArrayBatches(np.zeros(3), np.zeros(3), batch_size)
 
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from nnmat import metrics
-from nnmat.errors import ConfigError, DtypeError, LabelError, ShapeError
+from nnmat.errors import ConfigError, DataError, DtypeError, LabelError, ShapeError
 
 H = np.array([[3.0, 1, 2], [0, 5, 4], [1, 1, 0], [0, 0, 9]], np.float32)
 Y = np.array([0, 2, 1, 2])
@@ -58,6 +58,28 @@ def test_confusion_matrix():
     assert metrics.confusion_matrix(H, np.array([0, -1, -1, -1]), ignore_index=-1).sum() == 1
 
 
+def test_a_row_of_nan_has_no_place_in_a_confusion_matrix():
+    bad = H.copy()
+    bad[2, 1] = np.nan
+    with pytest.raises(DataError, match=r"^confusion_matrix: expected H without NaN, got one in row 2"):
+        metrics.confusion_matrix(bad, Y)
+    with pytest.raises(DataError, match="row 2"):
+        metrics.confusion_matrix(bad, np.array([-1, -1, 1, 2]), ignore_index=-1)
+    assert metrics.confusion_matrix(bad, np.array([0, 2, -1, 2]), ignore_index=-1).sum() == 3
+
+
+def test_accuracy_ignoring():
+    metric = metrics.accuracy_ignoring(-1)
+    assert metrics.resolve(metric) == ("accuracy", metric)
+    assert metric(H, np.array([0, -1, -1, 1])) == (0.5, 2)
+    assert metric(H, np.full(4, -1)) == (0.0, 0)
+    assert metric(H, np.eye(3)[Y]) == (0.5, 4)
+    assert metrics.accuracy_ignoring(0)(H, np.eye(3)[Y]) == metrics.accuracy_ignoring(0)(H, Y) == (1 / 3, 3)
+    for index in (1.5, True, None):
+        with pytest.raises(ConfigError, match="^accuracy_ignoring: expected index as an integer, got"):
+            metrics.accuracy_ignoring(index)
+
+
 def test_resolve():
     assert metrics.resolve("accuracy") == ("accuracy", metrics.accuracy)
     name, metric = metrics.resolve("top_2")
@@ -79,6 +101,8 @@ def test_errors():
         (lambda: metrics.accuracy(H, Y.astype(float)), DtypeError, r"labels y of an integer dtype, got float64"),
         (lambda: metrics.top_k(2)(H, Y + 1), LabelError, r"^top_2: expected labels from 0 to 2, got 3 in row 1"),
         (lambda: metrics.confusion_matrix(H, Y - 1), LabelError, r"^confusion_matrix: .*got -1 in row 0"),
+        (lambda: metrics.accuracy(H, Y - 1), LabelError, r"got -1 in row 0.*metrics.accuracy_ignoring\(-1\)"),
+        (lambda: metrics.accuracy(H, np.array([-1, 9, 0, 0]), -1), LabelError, r"got 9 in row 1"),
         (lambda: metrics.top_k(0), ConfigError, r"^top_k: expected k as an integer >= 1, got 0"),
         (lambda: metrics.binary_accuracy(H, Y), ShapeError, r"^binary_accuracy: .*For class labels use accuracy"),
     ]:

@@ -235,7 +235,9 @@ def test_option_errors():
         (lambda: SGD(model, clip_norm=-1), r"^SGD: expected clip_norm as a finite number >= 0, got -1"),
         (lambda: Adam(model, betas=0.9), r"^Adam: expected betas as two numbers, got 0.9"),
         (lambda: AdamW(model, betas=(0.9, 1.0)), r"^AdamW: expected betas\[1\] as a number from 0 to below 1, got 1.0"),
-        (lambda: Adam(model, eps=-1e-8), r"^Adam: expected eps as a finite number >= 0"),
+        (lambda: Adam(model, eps=-1e-8), r"^Adam: expected eps as a finite number > 0, got -1e-08"),
+        (lambda: AdamW(model, eps=0), r"^AdamW: expected eps as a finite number > 0, got 0"),
+        (lambda: RMSProp(model, eps=0.0), r"^RMSProp: expected eps as a finite number > 0, got 0.0"),
         (lambda: RMSProp(model, alpha=1), r"^RMSProp: expected alpha as a number from 0 to below 1, got 1"),
     ]:
         with pytest.raises(ConfigError, match=text):

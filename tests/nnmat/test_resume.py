@@ -270,3 +270,121 @@ def test_a_model_is_read_out_of_a_checkpoint(tmp_path):
     model = nnmat.load(path)
     assert [layer.kind for layer in model] == ["Linear", "ReLU", "Dropout", "Linear"]
     assert model.forward(np.zeros((1, 2), np.float32)).shape == (1, 3)
+
+
+def simple(path, press=(), resume=None, train=None, validation=None, callbacks=(), **budget):
+    model = Sequential([Linear(2, 3)], input_shape=(2,))
+    trainer = Trainer(model, SoftmaxCrossEntropy(), SGD(model, lr=0.1))
+    callbacks = [*callbacks, PressCtrlC(press)]
+    train = data() if train is None else train
+    options = {"batch_size": 15, "progress": False, "checkpoint": path, "resume": resume}
+    history = trainer.fit(train, validation=validation, callbacks=callbacks, **({"epochs": 3} | budget), **options)
+    return model, trainer, history
+
+
+def changed(dataset):
+    X = dataset.X.copy()
+    X[40, 1] += 1
+    return nnmat.datasets.Dataset(X, dataset.y)
+
+
+def test_other_data_of_equal_size_is_refused(tmp_path):
+    path, weights = tmp_path / "state.npz", np.ones(75)
+    with pytest.raises(nnmat.TrainingInterrupted):
+        simple(path, press=[3], validation=data())
+    with pytest.raises(nnmat.StateError, match="checksum of the training data = '[0-9a-f]{8}', this run has '"):
+        simple(path, resume=path, train=changed(data()), validation=data())
+    with pytest.raises(nnmat.StateError, match="checksum of the training data"):
+        simple(path, resume=path, train=(data().X, data().y, weights), validation=data())
+    with pytest.raises(nnmat.StateError, match="checksum of the validation data"):
+        simple(path, resume=path, validation=changed(data()))
+    with pytest.raises(nnmat.StateError, match="batches of the validation data = 5, this run has None"):
+        simple(path, resume=path)
+    same(simple(path, resume=path, validation=data()), simple(path, validation=data()))
+
+
+def test_checksums_are_computed_for_checkpoints_only_and_once(tmp_path, monkeypatch):
+    calls = []
+
+    def counted(source):
+        calls.append(source)
+        return "0"
+
+    monkeypatch.setattr("nnmat.trainer.checksum", counted)
+    simple(tmp_path / "state.npz", validation=data())
+    assert not calls
+    last = nnmat.Checkpoint(tmp_path / "last.npz", keep="last")
+    simple(tmp_path / "state.npz", validation=data(), callbacks=[last])  # written after each of three epochs
+    assert len(calls) == 2
+
+
+def test_callbacks_of_other_options_are_refused(tmp_path):
+    path, best = tmp_path / "state.npz", tmp_path / "best.npz"
+
+    def go(stopping, checkpoint, press=(), resume=None):
+        callbacks = [nnmat.EarlyStopping("loss", **stopping), nnmat.Checkpoint(best, monitor="loss", **checkpoint)]
+        return simple(path, press, resume, callbacks=callbacks)
+
+    with pytest.raises(nnmat.TrainingInterrupted):
+        go({"min_delta": np.float32(0.5)}, {}, press=[7])
+    for stopping, checkpoint in [
+        ({"min_delta": 0.5, "patience": 4}, {}),
+        ({"min_delta": 0.25}, {}),
+        ({"min_delta": 0.5, "restore_best": True}, {}),
+        ({"min_delta": 0.5, "mode": "max"}, {}),
+        ({"min_delta": 0.5}, {"keep": "last"}),
+        ({"min_delta": 0.5}, {"mode": "max"}),
+    ]:
+        with pytest.raises(nnmat.StateError, match="was made with callbacks' options = .*'patience': 3"):
+            go(stopping, checkpoint, resume=path)
+    same(go({"min_delta": 0.5}, {}, resume=path), go({"min_delta": 0.5}, {}))
+
+
+def test_options_of_a_callback_of_ones_own_may_hold_numpy_numbers(tmp_path):
+    class Own(nnmat.Callback):
+        def __init__(self, size):
+            self.size = size
+
+        def config(self):
+            return {"size": self.size, "pair": (1, 2)}
+
+    path = tmp_path / "state.npz"
+    with pytest.raises(nnmat.TrainingInterrupted):
+        simple(path, press=[3], callbacks=[Own(np.int64(4))])
+    with pytest.raises(nnmat.StateError, match="callbacks' options"):
+        simple(path, resume=path, callbacks=[Own(np.int64(5))])
+    simple(path, resume=path, callbacks=[Own(np.int64(4))])
+
+
+def test_another_budget_of_steps_is_refused_and_epochs_may_grow(tmp_path):
+    path = tmp_path / "last.npz"
+    last = nnmat.Checkpoint(path, keep="last")
+    simple(tmp_path / "state.npz", callbacks=[last], epochs=None, steps=7)  # ends within an epoch of 5 batches
+    for budget in ({"epochs": None, "steps": 14}, {"epochs": 4}):
+        with pytest.raises(nnmat.StateError, match="was made with steps = 7, this run has .*closes its epoch early"):
+            simple(path, resume=path, callbacks=[last], **budget)
+    simple(tmp_path / "state.npz", callbacks=[last], epochs=2)
+    grown = simple(tmp_path / "state.npz", resume=path, callbacks=[last], epochs=4)
+    same(grown, simple(tmp_path / "state.npz", callbacks=[last], epochs=4))
+
+
+def test_ctrl_c_without_a_file(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(
+        nnmat.TrainingInterrupted, match=r"step 3\). Its state was not kept: checkpoint=None"
+    ) as stopped:
+        simple(None, press=[3])
+    assert stopped.value.checkpoint is None
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_folder_that_cannot_be_written_refuses_only_an_explicit_checkpoint(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("os.access", lambda path, mode: False)
+    model = Sequential([Linear(2, 3)], input_shape=(2,))
+    trainer = Trainer(model, SoftmaxCrossEntropy(), SGD(model, lr=0.1))
+    trainer.fit(data(), epochs=1, progress=False)
+    with pytest.raises(nnmat.TrainingInterrupted, match="Its state was not kept: .* cannot be written to. Try fit"):
+        trainer.fit(data(), epochs=1, progress=False, callbacks=[PressCtrlC([1])])
+    with pytest.raises(nnmat.ConfigError, match="checkpoint as a .npz file in a writable folder"):
+        trainer.fit(data(), epochs=1, progress=False, checkpoint="nnmat-interrupted.npz")

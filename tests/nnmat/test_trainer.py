@@ -126,6 +126,32 @@ def test_regression_and_functions_as_metrics():
     assert "worst" in history
 
 
+def test_figures_are_weighted_by_the_rows_that_count():
+    data = blobs(40)
+    labels = np.where(np.arange(40) < 30, -1, data.y)  # without shuffling, most of the first batch is left out
+    right = nnmat.metrics.accuracy_ignoring(-1)
+    trainer = make(SoftmaxCrossEntropy(ignore_index=-1), metrics=[right], seed=3)
+    expected, rows = right(trainer.predict(data.X), labels)
+    assert rows == 10
+    assert 0 < expected < 1
+    for batch_size in (40, 32, 7, 1):
+        assert trainer.evaluate((data.X, labels), batch_size)["accuracy"] == pytest.approx(expected)
+    still = make(SoftmaxCrossEntropy(ignore_index=-1), lr=0.0, metrics=[right], seed=3)
+    assert fit(still, (data.X, labels), batch_size=7)["accuracy"] == pytest.approx([expected] * 2)
+    with pytest.raises(nnmat.LabelError, match=r"accuracy: .*got -1 .*metrics=\[metrics.accuracy_ignoring\(-1\)\]"):
+        fit(make(SoftmaxCrossEntropy(ignore_index=-1)), (data.X, labels))
+
+
+def test_a_metric_that_gives_no_number_is_named():
+    for value in ((1.0, 2.0, 3.0), "high", np.ones(3), (0.5, -1.0), (0.5, math.nan)):
+
+        def own(H, y, value=value):
+            return value
+
+        with pytest.raises(nnmat.ConfigError, match=r"the metric 'own' to return a number or a pair \(mean, weight\)"):
+            fit(make(metrics=[own]), blobs())
+
+
 class Growing:
     """A batch source of one's own: batches of 1, 2, 3, ... fresh random samples, and a state."""
 
@@ -215,10 +241,8 @@ def test_learning_rate_of_the_history_is_that_of_the_last_step():
 
 
 def test_early_stopping_names_what_there_is():
-    with pytest.raises(nnmat.ConfigError, match="no figure 'validation_loss' to monitor. This run has: loss, accuracy"):
-        fit(make(), blobs(), callbacks=[nnmat.EarlyStopping()])
-    with pytest.raises(nnmat.ConfigError, match="patience as a positive integer"):
-        nnmat.EarlyStopping(patience=0)
+    with pytest.raises(nnmat.ConfigError, match="no figure 'los' to monitor. This run has: loss, accuracy"):
+        fit(make(), blobs(), callbacks=[nnmat.EarlyStopping("los")])
     with pytest.raises(nnmat.ConfigError, match="expected mode"):
         nnmat.EarlyStopping(mode="up")
 
@@ -376,7 +400,7 @@ def wrong(index, value):
         (DATA.X, {}, nnmat.DataError, "expected a Dataset"),
         (DATA, {"batch_size": 41}, nnmat.DataError, "batch_size = 41 is larger than the 40 samples"),
         (DATA, {"batch_size": 0}, nnmat.ConfigError, "batch_size"),
-        (DATA, {"epochs": 0}, nnmat.ConfigError, "epochs as a positive integer, got 0"),
+        (DATA, {"epochs": 0}, nnmat.ConfigError, "fit: expected epochs as an integer >= 1, got 0"),
         (DATA, {"epochs": None}, nnmat.ConfigError, "either epochs or steps"),
         (DATA, {"steps": 3}, nnmat.ConfigError, "either epochs or steps"),
         (DATA, {"seed": None}, nnmat.ConfigError, "fit: expected seed as an integer >= 0, got None"),

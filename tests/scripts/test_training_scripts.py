@@ -1,6 +1,7 @@
 """The training scripts as a person runs them: results, files, Ctrl-C and resume, threads, and every wrong call."""
 
 import gzip
+import importlib
 import json
 import os
 import re
@@ -84,11 +85,11 @@ def test_the_number_of_threads_does_not_change_a_bit(tmp_path):
 
 @pytest.mark.skipif(not hasattr(signal, "SIGINT") or os.name == "nt", reason="POSIX signals")
 def test_ctrl_c_and_the_printed_command_end_with_the_same_bits(tmp_path):
-    options = ["--epochs", "4", "--limit", "6000", "--quiet", "--dropout", "0.2", "--save", "m.npz"]
+    options = ["--epochs", "4", "--limit", "6000", "--quiet", "--dropout", "0.2", "--save", "my model.npz"]
     out = run("train_fcn.py", *options, cwd=tmp_path)
     assert out.returncode == 0, out.stderr
-    whole = nnmat.load(tmp_path / "m.npz").flat_parameters.copy()
-    os.remove(tmp_path / "m.npz")
+    whole = nnmat.load(tmp_path / "my model.npz").flat_parameters.copy()
+    os.remove(tmp_path / "my model.npz")
     process = subprocess.Popen(
         command("train_fcn.py", *options),
         cwd=tmp_path,
@@ -104,13 +105,38 @@ def test_ctrl_c_and_the_printed_command_end_with_the_same_bits(tmp_path):
     _, err = process.communicate(timeout=120)
     assert process.returncode == 130, err
     assert "Traceback" not in err
-    go_on = shlex.split(re.search(r"To go on: python (.*)", err).group(1))
-    assert not (tmp_path / "m.npz").exists()
-    out = subprocess.run(
-        [sys.executable, *go_on], cwd=tmp_path, env=environment(), capture_output=True, text=True, timeout=300
-    )
+    go_on = shlex.split(re.search(r"To go on: (.*)", err).group(1))  # as a shell reads it, interpreter and all
+    assert not (tmp_path / "my model.npz").exists()
+    out = subprocess.run(go_on, cwd=tmp_path, env=environment(), capture_output=True, text=True, timeout=300)
     assert out.returncode == 0, out.stderr
-    assert np.array_equal(nnmat.load(tmp_path / "m.npz").flat_parameters, whole)
+    assert np.array_equal(nnmat.load(tmp_path / "my model.npz").flat_parameters, whole)
+    assert shlex.split(re.search(r"mistakes: (.*)", out.stdout).group(1))[2:] == ["my model.npz"]
+
+
+def test_the_printed_command_replaces_an_older_resume_and_nothing_else(monkeypatch, capsys):
+    monkeypatch.syspath_prepend(str(ROOT / "scripts"))
+    common = importlib.import_module("common")
+    monkeypatch.setattr(sys, "argv", ["train.py", "--save", "a.npz", "--seed", "1", "--resume", "a.npz"])
+
+    def stopped():
+        raise nnmat.TrainingInterrupted("Training stopped", Path("c.npz"))
+
+    with pytest.raises(SystemExit):
+        common.guarded(stopped)
+    command = shlex.split(re.search(r"To go on: (.*)", capsys.readouterr().err).group(1))
+    assert command[1:] == ["train.py", "--save", "a.npz", "--seed", "1", "--resume", "c.npz"]
+
+
+def test_a_picture_without_matplotlib_is_refused_before_the_work(tmp_path):
+    (tmp_path / "absent").mkdir()
+    (tmp_path / "absent" / "matplotlib.py").write_text("raise ImportError('not installed')\n")
+    model = other_model(tmp_path / "made")
+    path = os.pathsep.join([str(tmp_path / "absent"), str(ROOT), str(ROOT / "kernels")])
+    out = run("evaluate.py", model, "--picture", "p.png", cwd=tmp_path, PYTHONPATH=path)
+    assert out.returncode == 1
+    assert "--picture" in out.stderr
+    assert "pip install matplotlib" in out.stderr
+    assert not (tmp_path / "p.png").exists()
 
 
 @pytest.mark.parametrize("script", ["train_fcn.py", "train_cnn.py", "evaluate.py", "bench_kernels.py", "descend.py"])
@@ -169,7 +195,8 @@ WRONG = {
     "hidden zero": ("train_fcn.py", ["--hidden", "0"], 2, "--hidden: expected a whole number >= 1"),
     "activation": ("train_fcn.py", ["--activation", "sinus"], 2, "invalid choice: 'sinus'"),
     "dropout": ("train_fcn.py", ["--dropout", "1"], 2, "--dropout: expected a number from 0 up to"),
-    "channels": ("train_cnn.py", ["--channels", "0", "4"], 2, "--channels"),
+    "channels": ("train_cnn.py", ["--channels", "0", "4"], 2, "--channels: expected a whole number >= 1, got '0'"),
+    "hidden of the cnn": ("train_cnn.py", ["--hidden", "0"], 2, "--hidden: expected a whole number >= 1, got '0'"),
     "json folder": ("train_fcn.py", ["--json", "none/r.json"], 2, "--json: the folder none does not exist"),
     "save suffix": ("train_fcn.py", ["--save", "model.pt"], 2, "--save: expected a file name that ends in .npz"),
     "resume missing": ("train_fcn.py", ["--resume", "none.npz"], 2, "--resume: there is no file none.npz"),
@@ -188,6 +215,7 @@ WRONG = {
     ),
     "bench": ("bench_kernels.py", ["--only", "nonsense"], 2, "nonsense"),
     "descend": ("descend.py", ["nonsense"], 2, "invalid choice: 'nonsense'"),
+    "descend tolerance": ("descend.py", ["--tol", "abc"], 2, "--tol: expected a number >= 0, got 'abc'"),
 }
 
 

@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from ._common import into
 from .matmul import matmul
 
 
@@ -13,7 +14,4 @@ def batched_matmul(A, B, transpose_a=False, transpose_b=False, out=None):
     C = np.zeros((*lead, A.shape[-1 if transpose_a else -2], B.shape[-2 if transpose_b else -1]))
     for s in np.ndindex(*lead):
         C[s] = matmul(A[s], B[s], transpose_a, transpose_b)
-    if out is None:
-        return C
-    out[...] = C
-    return out
+    return into(C, out)

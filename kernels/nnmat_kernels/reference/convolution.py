@@ -5,18 +5,15 @@ Written with shifts of the padded image, not with a patch matrix, so that it sha
 
 import numpy as np
 
-
-def _pair(value):
-    return tuple(value) if isinstance(value, tuple | list) else (value, value)
+from ._common import into, pair, windows
 
 
 def _taps(shape, kernel_shape, stride, padding, dilation, groups):
     """Output size, padding, and for every tap and group: (a, b, output channels, slices of the padded image)."""
     _, H, W, _ = shape
     Co, kh, kw, width = kernel_shape
-    (sh, sw), (ph, pw), (dh, dw) = (_pair(v) for v in (stride, padding, dilation))
-    Ho = (H + 2 * ph - dh * (kh - 1) - 1) // sh + 1
-    Wo = (W + 2 * pw - dw * (kw - 1) - 1) // sw + 1
+    (sh, sw), (ph, pw), (dh, dw) = (pair(v) for v in (stride, padding, dilation))
+    Ho, Wo = windows((H, W), (kh, kw), (sh, sw), (ph, pw), (dh, dw))
     taps = []
     for a, b, g in np.ndindex(kh, kw, groups):
         rows = slice(a * dh, a * dh + (Ho - 1) * sh + 1, sh)
@@ -39,10 +36,7 @@ def conv2d(X, K, bias=None, stride=1, padding=0, dilation=1, groups=1, out=None)
         Y[..., outputs] += P[place] @ np.asarray(K[outputs, a, b, :], np.float64).T
     if bias is not None:
         Y += np.asarray(bias, np.float64)
-    if out is None:
-        return Y
-    out[...] = Y
-    return out
+    return into(Y, out)
 
 
 def conv2d_input_gradient(G, K, input_shape, stride=1, padding=0, dilation=1, groups=1, out=None):
@@ -52,11 +46,7 @@ def conv2d_input_gradient(G, K, input_shape, stride=1, padding=0, dilation=1, gr
     P = np.zeros((B, H + 2 * ph, W + 2 * pw, Ci))
     for a, b, outputs, place in taps:
         P[place] += np.asarray(G[..., outputs], np.float64) @ np.asarray(K[outputs, a, b, :], np.float64)
-    gX = P[:, ph : ph + H, pw : pw + W, :]
-    if out is None:
-        return gX.copy()
-    out[...] = gX
-    return out
+    return into(P[:, ph : ph + H, pw : pw + W, :].copy(), out)
 
 
 def conv2d_weight_gradient(X, G, kernel_shape, stride=1, padding=0, dilation=1, groups=1, out=None, accumulate=False):
@@ -68,7 +58,4 @@ def conv2d_weight_gradient(X, G, kernel_shape, stride=1, padding=0, dilation=1, 
         gK[outputs, a, b, :] = np.einsum("nijo,nijc->oc", np.asarray(G[..., outputs], np.float64), P[place])
     if accumulate:
         gK += out
-    if out is None:
-        return gK
-    out[...] = gK
-    return out
+    return into(gK, out)

@@ -2,6 +2,8 @@
 
 import numpy as np
 
+from ._common import into
+
 BITS = 2**64
 
 
@@ -11,10 +13,7 @@ def dropout(X, rate, key, counter, out=None):
     seed = splitmix64(splitmix64(key, 1) ^ counter, 1)
     D = np.array([(splitmix64(seed, i + 1) >> 11) < round((1 - rate) * 2**53) for i in range(X.size)], np.float64)
     Y = X * D.reshape(X.shape) / (1 - rate) if rate < 1 else X * 0
-    if out is None:
-        return Y
-    out[...] = Y
-    return out
+    return into(Y, out)
 
 
 def splitmix64(seed, n):

@@ -2,17 +2,14 @@
 
 import numpy as np
 
-
-def _pair(value):
-    return tuple(value) if isinstance(value, tuple | list) else (value, value)
+from ._common import into, pair, windows
 
 
 def _places(shape, kernel_size, stride, padding, dilation):
     """Yields (row of U, first column of U, n, y, x) for every window, tap and image that meet inside the image."""
     B, H, W, C = shape
-    (kh, kw), (sh, sw), (ph, pw), (dh, dw) = (_pair(v) for v in (kernel_size, stride, padding, dilation))
-    Ho = (H + 2 * ph - dh * (kh - 1) - 1) // sh + 1
-    Wo = (W + 2 * pw - dw * (kw - 1) - 1) // sw + 1
+    (kh, kw), (sh, sw), (ph, pw), (dh, dw) = (pair(v) for v in (kernel_size, stride, padding, dilation))
+    Ho, Wo = windows((H, W), (kh, kw), (sh, sw), (ph, pw), (dh, dw))
     places = []
     for n, i, j, a, b in np.ndindex(B, Ho, Wo, kh, kw):
         y, x = i * sh + a * dh - ph, j * sw + b * dw - pw
@@ -28,10 +25,7 @@ def im2col(X, kernel_size, stride=1, padding=0, dilation=1, out=None):
     U = np.zeros(size)
     for row, column, n, y, x in places:
         U[row, column : column + C] = X[n, y, x]
-    if out is None:
-        return U
-    out[...] = U
-    return out
+    return into(U, out)
 
 
 def col2im(cols, input_shape, kernel_size, stride=1, padding=0, dilation=1, out=None):
@@ -41,7 +35,4 @@ def col2im(cols, input_shape, kernel_size, stride=1, padding=0, dilation=1, out=
     X = np.zeros(input_shape)
     for row, column, n, y, x in places:
         X[n, y, x] += cols[row, column : column + C]
-    if out is None:
-        return X
-    out[...] = X
-    return out
+    return into(X, out)

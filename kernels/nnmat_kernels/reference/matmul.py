@@ -2,6 +2,8 @@
 
 import numpy as np
 
+from ._common import into
+
 
 def matmul(A, B, transpose_a=False, transpose_b=False, out=None, accumulate=False, bias=None):
     """C (+)= op(A) op(B) + 1 biasᵀ."""
@@ -18,7 +20,4 @@ def matmul(A, B, transpose_a=False, transpose_b=False, out=None, accumulate=Fals
         C += np.asarray(bias, np.float64)
     if accumulate:
         C += out
-    if out is None:
-        return C
-    out[...] = C
-    return out
+    return into(C, out)

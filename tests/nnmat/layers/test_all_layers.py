@@ -247,7 +247,8 @@ def test_record_false_writes_nothing(case, rng):
     first, second = layer.forward(other, training=True, record=False), layer.forward(other, record=False)
     assert pickle.dumps(layer) == before
     assert np.array_equal(Y, kept)
-    assert not np.shares_memory(first, second) or layer.kind in ("Flatten", "Dropout")
+    assert not np.shares_memory(first, second)
+    assert not any(np.shares_memory(Z, A) for Z in (first, second) for A in arrays(other))
     twin = build(case)
     twin.forward(X, training=True)
     expected = twin.backward(G)
@@ -276,9 +277,8 @@ def test_batch_size_may_change(case, rng):
     layer = build(case)
     for batch in (3, 5, 2, 5, 1):
         fresh = build(case)
-        for (name, A), B in zip(fresh.buffers().items(), layer.buffers().values(), strict=True):
-            A[...] = B
-            assert name
+        for A, B in zip(fresh.buffers().values(), layer.buffers().values(), strict=True):
+            A[...] = B  # the two draw the same masks
         X = draw(layer.input_shape, batch, rng)
         Y = layer.forward(X, training=True)
         assert np.array_equal(Y, fresh.forward(X, training=True))
@@ -335,12 +335,14 @@ def test_nan_is_never_hidden(case, rng):
 
 
 def test_same_bits_for_any_number_of_threads(case):
+    threads = nnmat.get_num_threads()
+    if threads == 1:
+        pytest.skip("only one thread is available: there is nothing to compare")
     layer, results = build(case, np.float32), []
     size = sum(A.size for A in arrays(draw(layer.input_shape, 1, np.random.default_rng(1))))
     batch = 4 * 65_536 // size  # enough work for every kernel to start its threads
     X = draw(layer.input_shape, batch, np.random.default_rng(1), np.float32)
     state = {name: A.copy() for name, A in layer.buffers().items()}
-    threads = nnmat.get_num_threads()
     try:
         for n in (1, threads):
             nnmat.set_num_threads(n)

@@ -8,7 +8,7 @@ import pytest
 
 import nnmat
 from nnmat import Conv2d, Dropout, Flatten, Linear, ReLU, Sequential, Sigmoid
-from tests.composites import TiedAutoencoder, Transposed
+from tests.composites import Added, TiedAutoencoder, Transposed
 
 
 def small(**options):
@@ -106,6 +106,27 @@ def test_input_shape_is_checked(shape):
         Linear(2, 2).build(shape)
 
 
+@pytest.mark.parametrize("seed", [-1, "a", 2.5, True, [1, -2]])
+def test_seeds_are_checked(seed):
+    layer = Linear(2, 2)
+    with pytest.raises(nnmat.ConfigError, match=r"^Linear: expected rng as .*, got .*\. Try rng=0\."):
+        layer.build((2,), rng=seed)
+    with pytest.raises(nnmat.ConfigError, match=r"^Sequential: expected seed as .*, got .*\. Try seed=0\."):
+        Sequential([layer], input_shape=(2,), seed=seed)
+    with pytest.raises(nnmat.ConfigError, match=r"^Sequential: expected seed as"):
+        Sequential([layer], seed=seed)
+    assert not layer.built
+
+
+def test_a_seed_is_an_integer_or_a_generator():
+    values = [
+        Linear(2, 2).build((2,), rng=rng).flat_parameters
+        for rng in (3, np.int64(3), np.random.default_rng(3), np.random.SeedSequence(3))
+    ]
+    assert all(np.array_equal(A, values[0]) for A in values)
+    assert np.array_equal(Linear(2, 2).build((2,)).flat_parameters, Linear(2, 2).build((2,), rng=0).flat_parameters)
+
+
 @pytest.mark.parametrize("dtype", [np.int64, np.float16, "nonsense", None, complex])
 def test_dtype_is_checked(dtype):
     with pytest.raises(nnmat.DtypeError, match="expected dtype float32 or float64"):
@@ -123,6 +144,17 @@ def test_hints_in_shape_errors():
         image.forward(np.zeros((2, 1, 8, 9), np.float32))
     with pytest.raises(nnmat.ShapeError, match=r"Add the channel axis: X\[\.\.\., np\.newaxis\]"):
         image.forward(np.zeros((2, 8, 9), np.float32))
+
+
+def test_several_inputs_are_checked_one_by_one():
+    layer = Added(3).build(((5,), (4,)))
+    one, two = np.zeros((2, 5), np.float32), np.zeros((2, 4), np.float32)
+    with pytest.raises(nnmat.ShapeError, match="expected X to be a tuple of 2 arrays"):
+        layer.forward(one)
+    with pytest.raises(nnmat.DtypeError, match=r"expected X\[1\] to be a NumPy array, got int"):
+        layer.forward((one, 3))
+    with pytest.raises(nnmat.ShapeError, match=r"expected all inputs of one batch size, got \[2, 1\]"):
+        layer.forward((one, two[:1]))
 
 
 def test_tied_weight_gets_the_sum_of_both_terms(rng):
@@ -220,6 +252,8 @@ def test_summary():
     assert lines[-1].split() == ["total", "(B,", "3)", str(20 + 24 * 3 + 3), str(2 * 4 * 3 * 2 * 9 + 2 * 24 * 3)]
     with pytest.raises(nnmat.BuildError, match="Give input_shape"):
         Sequential([ReLU()]).summary()
+    two_inputs = Sequential([Added(3)], input_shape=((5,), (4,))).summary().splitlines()
+    assert two_inputs[2] == "input    (B, 5), (B, 4)"
 
 
 def test_sequential_takes_layers_only():
@@ -232,9 +266,15 @@ def test_sequential_takes_layers_only():
 @pytest.mark.parametrize(
     ("make", "text"),
     [
-        (lambda: Linear(0, 3), "in_features as a positive integer, got 0"),
-        (lambda: Linear(3, 2.5), "out_features as a positive integer, got 2.5"),
+        (lambda: Linear(0, 3), "Linear: expected in_features as an integer >= 1, got 0"),
+        (lambda: Linear(3, 2.5), "Linear: expected out_features as an integer >= 1, got 2.5"),
+        (lambda: Linear(3, 2, bias="no"), "Linear: expected bias as True or False, got 'no'"),
         (lambda: Linear(3, 2, weight_initializer="he"), "unknown initializer 'he'"),
+        (lambda: Linear(3, 2, weight_initializer=["zeros"]), r"unknown initializer \['zeros'\]"),
+        (lambda: Conv2d(True, 1, 3), "Conv2d: expected in_channels as an integer >= 1, got True"),
+        (lambda: Conv2d(1, 0, 3), "Conv2d: expected out_channels as an integer >= 1, got 0"),
+        (lambda: Conv2d(1, 1, 3, groups=0), "Conv2d: expected groups as an integer >= 1, got 0"),
+        (lambda: Conv2d(1, 1, 3, bias=None), "Conv2d: expected bias as True or False, got None"),
         (lambda: Conv2d(1, 1, 0), "Conv2d: expected kernel_size"),
         (lambda: Conv2d(1, 1, 3, stride=0), "Conv2d: expected stride"),
         (lambda: Conv2d(1, 1, 3, padding=-1), "Conv2d: expected padding"),

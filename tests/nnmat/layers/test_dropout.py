@@ -106,7 +106,18 @@ def test_two_layers_of_a_model_have_different_masks():
     assert abs(kept - 0.25) < 0.02  # 0.5 if the masks were the same
 
 
+def test_the_weights_of_a_seed_do_not_depend_on_dropout():
+    """Else a comparison of a model with and without it would also compare two draws of the weights."""
+    from nnmat import Linear, Sequential
+
+    without = Sequential([Linear(6, 5), Linear(5, 4)], input_shape=(6,), seed=2)
+    with_it = Sequential([Dropout(0.5), Linear(6, 5), Dropout(0.5), Linear(5, 4)], input_shape=(6,), seed=2)
+    np.testing.assert_array_equal(with_it.flat_parameters, without.flat_parameters)
+
+
 @pytest.mark.parametrize("rate", [-0.1, 1.1, np.nan, "0.5", None, True])
 def test_refuses(rate):
-    with pytest.raises(ConfigError, match=r"^Dropout: expected rate as a number in \[0, 1\], got .*\. Try 0\.5"):
+    with pytest.raises(
+        ConfigError, match=r"^Dropout: expected rate as a finite number >= 0 and <= 1, got .*\. Try 0\.5"
+    ):
         Dropout(rate)

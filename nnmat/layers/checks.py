@@ -1,0 +1,93 @@
+"""Checks of shapes, dtypes and batches, which all layers share, and how shapes are written in their messages."""
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from nnmat_kernels.checks import canonical
+
+from ..errors import BuildError, DtypeError, ShapeError
+
+if TYPE_CHECKING:
+    from .base import Layer
+
+Shape = tuple  # of ints, for one sample; or, for a layer of several inputs, a tuple of such tuples
+
+
+def check_shape(who: str, shape) -> Shape:
+    """`shape` as a tuple of ints (or a tuple of such tuples); an int n stands for (n,)."""
+    if isinstance(shape, int | np.integer) and not isinstance(shape, bool):
+        shape = (shape,)
+    if isinstance(shape, list | tuple):
+        if len(shape) > 0 and all(isinstance(part, list | tuple) for part in shape):
+            return tuple(check_shape(who, part) for part in shape)
+        if all(isinstance(n, int | np.integer) and not isinstance(n, bool) and n > 0 for n in shape):
+            return tuple(int(n) for n in shape)
+    raise ShapeError(
+        f"{who}: expected input_shape as a tuple of positive integers without the batch axis, such as (28, 28, 1), "
+        f"got {shape!r}."
+    )
+
+
+def check_dtype(who: str, dtype) -> np.dtype:
+    """`dtype` as numpy.dtype float32 or float64, else a DtypeError."""
+    try:
+        found = np.dtype(dtype)
+    except TypeError:
+        found = None
+    if dtype is None or found is None or found not in (np.dtype(np.float32), np.dtype(np.float64)):
+        raise DtypeError(f"{who}: expected dtype float32 or float64, got {dtype!r}. Try dtype=np.float32.")
+    return found
+
+
+def check_batch(layer: "Layer", A, shape: Shape, name: str, batch: int | None = None):
+    """`A` in canonical form if it is a batch of `shape` (of `batch` samples, if given) for `layer`; else raises."""
+    if shape is None:
+        raise BuildError(f"{layer.kind}: it is not built yet. Call build(input_shape) first.")
+    if shape and type(shape[0]) is tuple:  # several arrays
+        if type(A) is not tuple or len(A) != len(shape):
+            raise ShapeError(f"{layer.who}: expected {name} to be a tuple of {len(shape)} arrays.")
+        parts = tuple(
+            check_batch(layer, a, s, f"{name}[{i}]", batch) for i, (a, s) in enumerate(zip(A, shape, strict=True))
+        )
+        if len({len(a) for a in parts}) > 1:
+            raise ShapeError(f"{layer.who}: expected all inputs of one batch size, got {[len(a) for a in parts]}.")
+        return parts
+    if not isinstance(A, np.ndarray):
+        raise DtypeError(
+            f"{layer.who}: expected {name} to be a NumPy array, got {type(A).__name__}. "
+            f"Try np.asarray({name}, dtype=np.{layer.dtype})."
+        )
+    if A.shape[1:] != shape or A.ndim == 0 or (batch is not None and len(A) != batch):
+        expected = batch_shape(shape, "B" if batch is None else batch)
+        raise ShapeError(
+            f"{layer.who}: expected {name} of shape {expected}, got {A.shape}.{_shape_hint(name, A.shape, shape)}"
+        )
+    if A.dtype != layer.dtype:
+        build = f", or build the model with dtype=np.{A.dtype}" if A.dtype in (np.float32, np.float64) else ""
+        raise DtypeError(
+            f"{layer.who}: expected {name} of dtype {layer.dtype}, got {A.dtype}. "
+            f"Try {name}.astype(np.{layer.dtype}){build}."
+        )
+    return canonical(A)
+
+
+def batch_shape(shape: Shape, batch: int | str = "B") -> str:
+    """How the shape of a batch is written: (B, 28, 28, 1) for samples of shape (28, 28, 1)."""
+    if shape and type(shape[0]) is tuple:
+        return ", ".join(batch_shape(part, batch) for part in shape)
+    return f"({batch}, {', '.join(map(str, shape))})" if shape else f"({batch},)"
+
+
+def _shape_hint(name: str, given: tuple, shape: tuple) -> str:
+    if given == shape:
+        return f" Is it one sample? Add the batch axis: {name}[np.newaxis]."
+    if len(given) == 2 and len(shape) == 1 and given[0] == shape[0]:
+        return f" Did you pass {name}.T?"
+    if len(given) == 4 and len(shape) == 3 and (given[2], given[3], given[1]) == shape:
+        return f" Images are channels-last: try {name}.transpose(0, 2, 3, 1)."
+    if len(given) == 3 and len(shape) == 3 and shape[2] == 1 and given[1:] == shape[:2]:
+        return f" Add the channel axis: {name}[..., np.newaxis]."
+    if len(shape) == 1 and int(np.prod(given[1:])) == shape[0]:
+        return f" Flatten it: {name}.reshape(len({name}), -1)."
+    return ""

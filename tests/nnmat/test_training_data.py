@@ -1,0 +1,138 @@
+"""What the Trainer makes of the data it is given: checks before the first step, casts, and checksums."""
+
+import numpy as np
+import pytest
+
+import nnmat
+from nnmat import SGD, Linear, MeanSquaredError, Sequential, SoftmaxCrossEntropy, Trainer, datasets
+from nnmat.training_data import checksum
+
+from ..composites import Added
+
+RNG = np.random.default_rng(0)
+X, Y = RNG.standard_normal((40, 2)).astype(np.float32), RNG.integers(0, 3, 40)
+
+
+def make(loss=None, dtype=np.float32):
+    model = Sequential([Linear(2, 3)], input_shape=(2,), dtype=dtype)
+    return Trainer(model, loss or SoftmaxCrossEntropy(), SGD(model, lr=0.1))
+
+
+def replaced(A, index, value):
+    A = A.copy()
+    A[index] = value
+    return A
+
+
+@pytest.mark.parametrize(("value", "text"), [(-1.0, "holds -1.0"), (np.nan, "holds nan"), (np.inf, "holds inf")])
+@pytest.mark.parametrize("wrap", [lambda *a: a, lambda X, Y, w: datasets.ArrayBatches(X, Y, 32, sample_weight=w)])
+def test_weights_that_are_negative_or_not_finite_are_refused(value, text, wrap):
+    trainer = make()
+    data = wrap(X, Y, replaced(np.ones(40), 37, value))
+    for call in (
+        lambda: trainer.fit(data, epochs=1, progress=False),
+        lambda: trainer.fit((X, Y), epochs=1, validation=data, progress=False),
+        lambda: trainer.evaluate(data),
+    ):
+        with pytest.raises(nnmat.DataError, match=rf"sample_weight {text} at index \(37,\)"):
+            call()
+    assert trainer.optimizer.steps == 0
+
+
+def test_an_array_source_is_checked_like_its_arrays():
+    with pytest.raises(nnmat.DataError, match=r"X holds nan at index \(3, 1\)"):
+        make().fit(datasets.ArrayBatches(replaced(X, (3, 1), np.nan), Y, 8), epochs=1, progress=False)
+
+
+def test_data_beyond_the_range_of_float32_is_refused_and_not_made_infinite():
+    big = replaced(X.astype(np.float64), (3, 1), -1e39)
+    targets = replaced(np.zeros((40, 3)), (5, 2), 1e300)
+    weights = replaced(np.ones(40), 7, 1e200)
+    trainer = make(MeanSquaredError())
+    for data, text in [
+        ((big, np.zeros((40, 3))), r"X holds -1e\+39 at index \(3, 1\), beyond the range of float32"),
+        ((X, targets), r"y holds 1e\+300 at index \(5, 2\), beyond the range of float32"),
+        ((X, np.zeros((40, 3)), weights), r"sample_weight holds 1e\+200 at index \(7,\)"),
+    ]:
+        with pytest.raises(nnmat.DataError, match=text):
+            trainer.fit(data, epochs=1, progress=False)
+    with pytest.raises(nnmat.DataError, match=r"predict: X holds -1e\+39 at index \(3, 1\), beyond"):
+        trainer.predict(big)
+    assert trainer.optimizer.steps == 0
+    largest = replaced(X.astype(np.float64), (3, 1), float(np.finfo(np.float32).max))
+    assert trainer.predict(largest).shape == (40, 3)
+    assert make(MeanSquaredError(), np.float64).predict(big).shape == (40, 3)
+
+
+class OneBatch:
+    """A batch source of one's own."""
+
+    def __init__(self, *batch):
+        self.batch = batch
+
+    def __len__(self):
+        return 1
+
+    def batches(self, rng, start=0):
+        yield self.batch
+
+    def state(self):
+        return {}
+
+    def load_state(self, state):
+        pass
+
+
+def test_a_batch_beyond_the_range_is_refused_when_it_comes():
+    with pytest.raises(nnmat.DataError, match=r"X holds 1e\+39 at index \(3, 1\), beyond the range of float32"):
+        make().fit(OneBatch(replaced(X.astype(np.float64), (3, 1), 1e39), Y), epochs=1, progress=False)
+
+
+def test_predict_passes_nan_on_and_refuses_what_is_no_number():
+    trainer = make()
+    H = trainer.predict(replaced(X.astype(np.float64), (3, 1), np.nan))
+    assert np.isnan(H[3]).all()
+    assert np.isfinite(np.delete(H, 3, axis=0)).all()
+    for wrong, error, text in [
+        (X.astype(str), nnmat.DtypeError, "predict: expected X to hold real numbers, got dtype <U"),
+        (np.array([["a", "b"]]), nnmat.DtypeError, "predict: expected X to hold real numbers"),
+        (X.astype(complex), nnmat.DtypeError, "predict: expected X to hold real numbers, got dtype complex128"),
+        (np.float32(3), nnmat.ShapeError, r"predict: expected X of shape \(n, ...\)"),
+    ]:
+        with pytest.raises(error, match=text):
+            trainer.predict(wrong)
+    for batch_size in (1.5, 0, "8", True):
+        with pytest.raises(nnmat.ConfigError, match="predict: expected batch_size as an integer >= 1, got"):
+            trainer.predict(X, batch_size=batch_size)
+
+
+def test_a_model_of_several_inputs_is_trained_by_hand():
+    model = Added(3).build(((2,), (2,)))
+    trainer = Trainer(model, SoftmaxCrossEntropy(), SGD(model, lr=0.1))
+    for call in (
+        lambda: trainer.fit(((X, X), Y), epochs=1, progress=False),
+        lambda: trainer.fit(OneBatch((X, X), Y), epochs=1, progress=False),
+        lambda: trainer.evaluate(((X, X), Y)),
+        lambda: trainer.predict((X, X)),
+    ):
+        with pytest.raises(nnmat.ConfigError, match="takes one input array, the model has 2.*by hand: .*forward.*step"):
+            call()
+
+
+def test_checksums_tell_data_apart():
+    def of(*arrays):
+        return checksum(datasets.ArrayBatches(*arrays[:2], 8, sample_weight=arrays[2] if len(arrays) == 3 else None))
+
+    images = RNG.standard_normal((40, 5, 4)).astype(np.float32)
+    assert of(X, Y) == of(X.copy(), Y.copy())
+    assert of(images, Y) == of(np.asfortranarray(images), Y)
+    others = [
+        of(replaced(X, (39, 1), 7), Y),
+        of(X, replaced(Y, 0, (Y[0] + 1) % 3)),
+        of(X[::-1], Y),
+        of(X, Y, np.ones(40)),
+        of(X.reshape(40, 1, 2), Y),
+    ]
+    assert len({of(X, Y), *others}) == 6
+    assert checksum(OneBatch(X, Y)) is None
+    assert checksum(None) is None
