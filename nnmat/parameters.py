@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 
-from .errors import BuildError, DtypeError, ShapeError
+from .errors import BuildError, ConfigError, DtypeError, ShapeError
 
 
 class Store:
@@ -41,6 +41,11 @@ class Parameter:
 
     def declare(self, shape: tuple[int, ...], initialize) -> None:
         """Set the shape, and `initialize(rng, shape) -> array`, with which the root model fills the value."""
+        if not callable(initialize):
+            raise ConfigError(
+                f"Parameter {self.name!r}: expected initialize as a function (rng, shape), got {initialize!r}. "
+                "nnmat.initializers.with_fans makes one from a name."
+            )
         self.shape = tuple(shape)
         self._initialize = initialize
 

@@ -18,7 +18,7 @@ from . import metrics as _metrics
 from .callbacks import Callback
 from .checkpoint import INTERRUPTED, Progress, interrupt_path, read_checkpoint, write_checkpoint
 from .checks import count
-from .errors import ConfigError, ShapeError
+from .errors import ConfigError, DataError, ShapeError
 from .layers.base import Layer
 from .losses import Loss
 from .nonfinite import raise_for_gradient, raise_for_loss
@@ -132,7 +132,13 @@ class Trainer:
             while not self.stop and state.epoch < last_epoch and state.step < last_step:
                 state.rng_state = dict(rng.bit_generator.state)  # on resume too: as it was at the start of the epoch
                 self._epoch(source, rng, state, last_step, callbacks, interrupt, progress)
-                if self.stop or state.batches >= len(source) or state.step >= last_step:
+                over = self.stop or state.step >= last_step
+                if not over and not interrupt.pressed and state.batches != len(source):
+                    raise DataError(
+                        f"fit: the batch source has len() = {len(source)}, but an epoch gave {state.batches} batches. "
+                        "Its batches(rng, start) must give exactly len() - start of them."
+                    )
+                if over or state.batches >= len(source):
                     self._finish_epoch(state, check, callbacks)
                     state.rng_state, source_state = dict(rng.bit_generator.state), copy.deepcopy(source.state())
                     paths, self._requested = self._requested, []

@@ -54,6 +54,11 @@ def steepest_descent(
     number("steepest_descent", "tol", tol, 0.0)
     count("steepest_descent", "max_iterations", max_iterations, least=0)
     search = Armijo() if line_search is None else line_search
+    if not callable(search):
+        raise ConfigError(
+            f"steepest_descent: expected line_search as an Armijo(), StrongWolfe(), ExactQuadratic(...) or "
+            f"FixedStep(...), got {search!r}."
+        )
     pack, unpack = _packing(x0)
 
     def value_at(x: np.ndarray) -> float:

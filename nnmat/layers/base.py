@@ -175,6 +175,10 @@ class Layer(abc.ABC):
         X = check_batch(self, X, self.input_shape, "X")
         return self._run_forward(X, training, training if record is None else record)
 
+    def __call__(self, X, training: bool = False, record: bool | None = None):
+        """The same as `forward`."""
+        return self.forward(X, training, record)
+
     def backward(self, G, accumulate: bool = False, parameters: bool = True, input_gradient: bool = True):
         """gX = the derivative of the recorded forward applied to the upstream gradient G (of the shape of Y).
 

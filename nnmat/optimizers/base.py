@@ -34,6 +34,10 @@ class Optimizer(abc.ABC):
 
     def __init__(self, model, lr, weight_decay: float | dict[str, float], clip_norm: float | None, vectors: list[str]):
         who = type(self).__name__
+        if not hasattr(model, "flat_parameters"):
+            raise ConfigError(
+                f"{who}: expected a built model, got {type(model).__name__}. Pass the model itself, not its parameters."
+            )
         self.model = model
         self.schedule: Callable[[int], float] = as_schedule(who, lr)
         self.weight_decay = self._check_decay(weight_decay)

@@ -299,3 +299,9 @@ def test_a_search_of_ones_own_that_goes_backwards_is_refused():
     f, gradient, _, _ = quadratic(0)
     with pytest.raises(ConfigError, match=r"expected a step above 0 from .*, got -1"):
         steepest_descent(f, gradient, np.zeros(12), lambda *line: -1.0)
+
+
+@pytest.mark.parametrize("search", ["armijo", 0.1])
+def test_the_line_search_is_an_object(search):
+    with pytest.raises(ConfigError, match="expected line_search as an Armijo"):
+        steepest_descent(lambda x: float(x @ x), lambda x: 2 * x, np.ones(2), line_search=search)

@@ -449,3 +449,33 @@ def test_the_progress_bar_tells_loss_metric_and_speed(capsys):
     assert "loss" in bar
     assert "accuracy" in bar
     assert "samples/s" in bar
+
+
+class Miscounting(Growing):
+    """A batch source that gives another number of batches than its length."""
+
+    def __init__(self, batches):
+        super().__init__()
+        self.given = batches
+
+    def batches(self, rng, start=0):
+        for i in range(start, self.given):
+            data = blobs(8, seed=i)
+            yield data.X, data.y
+
+
+@pytest.mark.parametrize("given", [0, 4, 6])
+def test_a_source_must_give_as_many_batches_as_its_length(given):
+    with pytest.raises(nnmat.DataError, match=rf"len\(\) = 5, but an epoch gave {min(given, 6)} batches"):
+        make().fit(Miscounting(given), epochs=2, progress=False)
+
+
+def test_a_model_can_be_called():
+    model = make().model
+    X = blobs(4).X
+    assert np.array_equal(model(X), model.forward(X))
+
+
+def test_the_optimizer_takes_the_model():
+    with pytest.raises(nnmat.ConfigError, match="expected a built model, got list. Pass the model itself"):
+        SGD(make().model.parameters(), lr=0.1)
