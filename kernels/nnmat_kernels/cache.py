@@ -31,7 +31,8 @@ DAYS = 30
 # Values of numba.config that change the code (programs may set them, besides the environment); absent ones are None.
 OPTIONS = ["OPT", "LOOP_VECTORIZE", "SLP_VECTORIZE", "BOUNDSCHECK", "CPU_NAME", "CPU_FEATURES", "ENABLE_AVX"]
 OPTIONS += ["DISABLE_INTEL_SVML", "USING_SVML", "DEBUGINFO_DEFAULT", "EXTEND_VARIABLE_LIFETIMES", "ENABLE_PROFILING"]
-OPTIONS += ["LLVM_REFPRUNE_PASS", "LLVM_REFPRUNE_FLAGS", "PARFOR_MAX_TUPLE_SIZE", "DEBUG_NRT", "DEBUG_ARRAY_OPT_RUNTIME"]
+OPTIONS += ["LLVM_REFPRUNE_PASS", "LLVM_REFPRUNE_FLAGS", "PARFOR_MAX_TUPLE_SIZE", "DEBUG_NRT"]
+OPTIONS += ["DEBUG_ARRAY_OPT_RUNTIME"]
 
 
 def folder() -> Path:
@@ -111,7 +112,7 @@ class KernelCache(NullCache):
             stored = path.read_bytes()
         except (OSError, RuntimeError):  # RuntimeError: this user has no home folder
             return None
-        with contextlib.suppress(OSError):  # in use: `prune` spares it (many file systems don't note when files are read)
+        with contextlib.suppress(OSError):  # a sign for `prune`; many file systems do not note when a file is read
             os.utime(path, ns=(time.time_ns(), path.stat().st_mtime_ns))
         digest, payload = stored[:32], stored[32:]
         if hashlib.sha256(payload).digest() != digest:  # cut short by a full disk or a crash of the machine

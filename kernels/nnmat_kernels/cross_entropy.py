@@ -197,7 +197,7 @@ def weighted_softmax_cross_entropy(
     rows, M = H2.shape
     if not isinstance(label_smoothing, numbers.Real) or not 0.0 <= label_smoothing <= 1.0:
         raise ValueError(
-            f"{who}: expected label_smoothing to be a number from 0 to 1, got {label_smoothing!r}. Common values are 0 and 0.1."
+            f"{who}: expected label_smoothing from 0 to 1, got {label_smoothing!r}. Common values are 0 and 0.1."
         )
     w = np.ones(M) if class_weight is None else as_class_weights(who, class_weight, M)
     s = as_row_weights(who, sample_weight, H.shape[:-1], rows)

@@ -5,8 +5,11 @@ Both are means over the M entries of a row, and then weighted means over the row
     value = (1/D) Σ_b s_b (1/M) Σ_m l(h_bm, y_bm)        G_bm = s_b/(D M) ∂l/∂h (h_bm, y_bm)        D = Σ_b s_b
 """
 
+import numbers
+
 import numpy as np
-from numba import prange
+from numba import prange, types
+from numba.extending import overload
 
 from .checks import output
 from .config import jit, parallel_jit
@@ -17,12 +20,26 @@ PARALLEL_FROM = 65_536  # entries
 CHUNK = 16_384  # entries per chunk, rounded to whole rows
 
 
-@jit
 def _log1p(e):
-    """log(1 + e) for 0 <= e <= 1, as 2 artanh(z), z = e/(2 + e) <= 1/3: the sum of 2 z^(2k+1)/(2k + 1), k = 0..16.
+    """log(1 + e) for 0 <= e <= 1, as 2 artanh(z), z = e/(2 + e) <= 1/3: the sum of 2 z^(2k+1)/(2k + 1), k = 0, 1, ...
 
-    Right in the relative sense down to the smallest e, and it vectorises: 2 ns, where math.log1p takes 19.
+    Right in the relative sense down to the smallest e, and it vectorises: 2 ns in float64, where math.log1p takes 19.
     """
+    return _log1p_float32(e) if isinstance(e, np.float32) else _log1p_float64(e)
+
+
+_ONE4, _TWO4 = np.float32(1), np.float32(2)
+_L3, _L5, _L7, _L9, _L11, _L13, _L15 = (np.float32(1 / n) for n in range(3, 17, 2))
+
+
+def _log1p_float32(e):
+    z = e / (_TWO4 + e)
+    q = z * z
+    p = _L7 + q * (_L9 + q * (_L11 + q * (_L13 + q * _L15)))
+    return _TWO4 * z * (_ONE4 + q * (_L3 + q * (_L5 + q * p)))
+
+
+def _log1p_float64(e):
     z = e / (2.0 + e)
     q = z * z
     p = 1 / 33
@@ -44,9 +61,20 @@ def _log1p(e):
     return 2.0 * z * (1.0 + q * p)
 
 
+@overload(_log1p)
+def _log1p_typed(e):
+    return {types.float32: _log1p_float32, types.float64: _log1p_float64}.get(e)
+
+
 @jit
 def _binary_rows(H, Y, s, positive_weight, divisor, G, sums, chunk, start, stop):
+    """Rows start..stop. Entries in the dtype of H, their sum in float64.
+
+    For float32 that gives gradient entries right to 2e-7 (6e-8 with float64 throughout), in two thirds of the time: 6.3
+    against 9.7 ms for 8192 x 128 by `python scripts/bench_kernels.py --only sigmoid_binary --threads 1` on AVX2.
+    """
     M = H.shape[1]
+    zero, one = H.dtype.type(0), H.dtype.type(1)
     value = 0.0
     for b in range(start, stop):
         h, y, g = H[b], Y[b], G[b]
@@ -54,21 +82,22 @@ def _binary_rows(H, Y, s, positive_weight, divisor, G, sums, chunk, start, stop)
             for m in range(M):
                 g[m] = 0
             continue
-        factor = s[b] / (divisor * M)
+        factor = G.dtype.type(s[b] / (divisor * M))
         loss = 0.0
         for m in range(M):
-            x = np.float64(h[m])
+            x = h[m]
             e = exp(-abs(x))
             softplus = _log1p(e)  # ζ(-|x|)
-            large, small = 1.0 / (1.0 + e), e / (1.0 + e)  # σ(|x|) and σ(-|x|)
+            large = one / (one + e)  # σ(|x|)
+            small = e * large  # σ(-|x|)
             positive = positive_weight * y[m]
-            negative = 1.0 - y[m]
+            negative = one - y[m]
             # ζ(x) = ζ(-|x|) + max(x, 0). Without the tests a target that has no part in x = ±inf would give 0 · inf.
-            over = x if x > 0.0 and negative != 0.0 else 0.0
-            under = -x if x < 0.0 and positive != 0.0 else 0.0
-            loss += (positive + negative) * softplus + (negative * over + positive * under)
-            rising = large if x > 0.0 else small
-            falling = small if x > 0.0 else large
+            over = x if x > zero and negative != zero else zero
+            under = -x if x < zero and positive != zero else zero
+            loss += np.float64((positive + negative) * softplus + (negative * over + positive * under))
+            rising = large if x > zero else small
+            falling = small if x > zero else large
             g[m] = factor * (negative * rising - positive * falling)
         value += s[b] * loss
     sums[chunk] = value
@@ -142,12 +171,14 @@ def weighted_sigmoid_binary_cross_entropy(
     """As `sigmoid_binary_cross_entropy`, with the divisor D as a third result (D = 0: value 0.0, zero gradient)."""
     H2 = as_rows(who, H)
     y = as_array_of_targets(who, y)
-    if not 0.0 <= positive_weight < np.inf:
+    if not isinstance(positive_weight, numbers.Real) or not 0.0 <= positive_weight <= float(np.finfo(H2.dtype).max):
         raise ValueError(
-            f"{who}: expected positive_weight finite and not negative, got {positive_weight!r}. The default is 1."
+            f"{who}: expected positive_weight finite in {H2.dtype} and not negative, got {positive_weight!r}. "
+            "The default is 1."
         )
     Y = as_targets(who, y, H.shape, H2.dtype, low=0.0, high=1.0)
-    return _run(who, H, y, H2, Y, sample_weight, out, _binary_rows, _binary_rows_parallel, float(positive_weight))
+    weight = H2.dtype.type(positive_weight)
+    return _run(who, H, y, H2, Y, sample_weight, out, _binary_rows, _binary_rows_parallel, weight)
 
 
 def mean_squared_error(

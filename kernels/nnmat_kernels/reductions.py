@@ -3,8 +3,8 @@
 The work is cut into chunks whose number follows from the shape; each chunk has a slot for its partial sum, and the
 slots are added in order. So one thread and many give the same bits.
 
-For column sums A is cut along both axes, so that the slots together stay small beside A, and a slot in the level-1
-cache. Each slot belongs to many rows; so that rounding does not grow with them, a few rows at a time are added up apart.
+For column sums A is cut along both axes, so that the slots together stay small beside A, and each fits in the level-1
+cache. A slot sums many rows; so that rounding does not grow with their number, a few at a time are added up apart.
 """
 
 import numpy as np
@@ -36,7 +36,7 @@ def column_sums(A: np.ndarray, out: np.ndarray | None = None, accumulate: bool =
     accumulate = bool(accumulate)
     _check_accumulate(who, out, accumulate)
     out = output(who, out, A.shape[1:], A.dtype, A0)
-    M, N = A.shape
+    N = A.shape[1]
     if N == 0:
         return out
     width = max(1, LANES // N) * N
@@ -45,7 +45,8 @@ def column_sums(A: np.ndarray, out: np.ndarray | None = None, accumulate: bool =
     slots = max(1, min(SLOTS, PIECES // blocks, A.size // (CHUNK * blocks))) if parallel else 1
     direct = slots == 1 and width == N
     sums = np.empty((0 if direct else slots, width), A.dtype)
-    (_column_sums_parallel if parallel else _column_sums)(A.reshape(-1), width, rows, blocks, slots, sums, accumulate, out)
+    body = _column_sums_parallel if parallel else _column_sums
+    body(A.reshape(-1), width, rows, blocks, slots, sums, accumulate, out)
     if not direct:
         _fold_columns(sums, accumulate, out)
     return out
@@ -97,7 +98,7 @@ def _check_accumulate(who, out, accumulate):
 
 @jit
 def _column_slot(a, width, first, last, left, right):
-    """The sums of columns left..right over rows first..last of `width` numbers in the flat `a`; its end may be short."""
+    """Sums of columns left..right over rows first..last of `width` numbers in the flat `a`; the last may be short."""
     n = right - left
     total, part = np.zeros(n, a.dtype), np.empty(n, a.dtype)
     for top in range(first, last, ROWS):

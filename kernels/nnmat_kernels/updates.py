@@ -127,12 +127,11 @@ def sgd_update(
     theta = theta - lr v,  or with nesterov  theta - lr (d + momentum v);  without momentum  theta - lr d
 
     Shapes: all vectors (n,), of one dtype, float32 or float64, contiguous and writable; g is only read.
-    Errors: ShapeError, DtypeError, ValueError (momentum without v, overlap). Reference: docs/equations.md, section 5.1.
+    Errors: ShapeError, DtypeError, ValueError (momentum without v, scalars, overlap).
+    Reference: docs/equations.md, section 5.1.
     """
     n, kind = _check("sgd_update", theta=theta, g=g, v=v)
-    _check_numbers(
-        "sgd_update", lr=lr, momentum=momentum, dampening=dampening, weight_decay=weight_decay, scale=scale
-    )
+    _check_numbers("sgd_update", lr=lr, momentum=momentum, dampening=dampening, weight_decay=weight_decay, scale=scale)
     parallel = n >= PARALLEL_FROM
     if v is None:
         if momentum != 0.0:
@@ -170,11 +169,14 @@ def adam_update(
     theta = theta - lr m/(1 - beta1ᵏ) / (√(v/(1 - beta2ᵏ)) + eps)   (AdamW: - lr weight_decay theta besides)
 
     Shapes: all vectors (n,), of one dtype, float32 or float64, contiguous and writable; g is only read.
-    Errors: ShapeError, DtypeError, ValueError (step < 1, overlap). Reference: docs/equations.md, section 5.2 and 5.3.
+    Errors: ShapeError, DtypeError, ValueError (step, scalars, overlap).
+    Reference: docs/equations.md, section 5.2 and 5.3.
     """
     n, kind = _check("adam_update", theta=theta, g=g, m=m, v=v)
-    if step < 1:
-        raise ValueError(f"adam_update: expected step >= 1, got {step}. The first update is step 1.")
+    _check_numbers("adam_update", lr=lr, beta1=beta1, beta2=beta2, eps=eps, weight_decay=weight_decay, scale=scale)
+    if not isinstance(step, numbers.Integral) or step < 1:
+        raise ValueError(f"adam_update: expected step to be an integer >= 1, got {step!r}. The first update is step 1.")
+    step = int(step)
     rate = lr / (1.0 - beta1**step)
     root = 1.0 / math.sqrt(1.0 - beta2**step)
     decay, shrink = (0.0, lr * weight_decay) if decoupled else (weight_decay, 0.0)
@@ -205,7 +207,8 @@ def rmsprop_update(
                    b = momentum b + d/(√s + eps),  theta = theta - lr b
 
     Shapes: all vectors (n,), of one dtype, float32 or float64, contiguous and writable; g is only read.
-    Errors: ShapeError, DtypeError, ValueError (a and b missing, overlap). Reference: docs/equations.md, section 5.4.
+    Errors: ShapeError, DtypeError, ValueError (a and b missing, scalars, overlap).
+    Reference: docs/equations.md, section 5.4.
     """
     n, kind = _check("rmsprop_update", theta=theta, g=g, v=v, a=a, b=b)
     _check_numbers(
@@ -229,7 +232,7 @@ def rmsprop_update(
 def _check_numbers(who: str, **scalars: float) -> None:
     for name, x in scalars.items():
         if type(x) is not float and not isinstance(x, numbers.Real):  # `float`: the usual case, quickly
-            raise TypeError(f"{who}: expected {name} to be a number, got {x!r}. Try a float.")
+            raise ValueError(f"{who}: expected {name} to be a number, got {x!r}. Try a float.")
 
 
 def _check(who: str, **vectors: np.ndarray | None) -> tuple[int, type]:

@@ -1,6 +1,11 @@
-"""Output arrays inside a larger buffer of known values, to catch a kernel that writes past its output."""
+"""What tests of all kernels share: outputs inside a buffer of known values, awkward inputs, one thread and many."""
+
+import os
 
 import numpy as np
+import pytest
+
+import nnmat_kernels as k
 
 GUARD = 64
 
@@ -31,3 +36,24 @@ def awkward_layouts(A):
         "fortran": np.asfortranarray(A),
         "read-only": read_only,
     }
+
+
+def same_bits_for_any_threads(compute):
+    """Runs `compute()`, which returns an array or several, with one thread and with all; asserts the same bits.
+
+    With one thread in all there is nothing to compare: the test is skipped, so call it last.
+    """
+    if k.max_num_threads() == 1 or os.environ.get("NUMBA_DISABLE_JIT") == "1":
+        pytest.skip("one thread only (one core, NUMBA_NUM_THREADS=1, or the JIT is off)")
+    before, results = k.get_num_threads(), []
+    try:
+        for threads in (1, k.max_num_threads(), k.max_num_threads()):
+            k.set_num_threads(threads)
+            result = compute()
+            arrays = result if isinstance(result, tuple | list) else [result]
+            results.append([(np.shape(A), np.asarray(A).tobytes()) for A in arrays])
+    finally:
+        k.set_num_threads(before)
+    for others in results[1:]:
+        for i, (one, many) in enumerate(zip(results[0], others, strict=True)):
+            assert one == many, f"result {i} depends on the number of threads"

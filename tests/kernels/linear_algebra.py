@@ -1,8 +1,8 @@
-"""What the tests of the products and convolutions share: exact data, the bound on rounding, thread settings."""
+"""What the tests of the products and convolutions share: exact data, the bound on rounding, signatures."""
 
 import numpy as np
 
-import nnmat_kernels as k
+from tests.kernels.guards import same_bits_for_any_threads as same_bits_for_any_threads
 
 DTYPES = [np.float32, np.float64]
 
@@ -21,20 +21,6 @@ def within_rounding(C, exact, magnitude, terms, dtype):
     bound = 2 * (terms + 3) * np.finfo(dtype).eps * magnitude
     assert C.dtype == dtype
     assert (np.abs(C - exact) <= bound).all(), float(np.max(np.abs(C - exact) / np.maximum(bound, 1e-300)))
-
-
-def same_bits_for_any_threads(compute):
-    """Runs `compute()` with one thread and with all; asserts that the results are the same to the last bit."""
-    before = k.get_num_threads()
-    results = []
-    try:
-        for threads in (1, k.max_num_threads(), k.max_num_threads()):
-            k.set_num_threads(threads)
-            results.append(compute())
-    finally:
-        k.set_num_threads(before)
-    for result in results[1:]:
-        np.testing.assert_array_equal(result.view(np.uint8), results[0].view(np.uint8))
 
 
 def frozen(A):

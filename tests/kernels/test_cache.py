@@ -5,9 +5,11 @@ import hashlib
 import os
 import subprocess
 import sys
+import time
 from pathlib import Path
 from types import SimpleNamespace
 
+import numba
 import pytest
 from numba.core.registry import cpu_target
 
@@ -40,6 +42,12 @@ def finish(process):
     out, err = process.communicate(timeout=300)
     assert process.returncode == 0, err
     assert out == "ok\n"
+
+
+def compiled():
+    """As much of a compilation's result as the cache looks at."""
+    codegen, library = cpu_target.target_context.codegen(), SimpleNamespace(has_dynamic_globals=False)
+    return SimpleNamespace(lifted=[], library=library, codegen=codegen, _reduce=tuple)
 
 
 def entries(folder):
@@ -112,11 +120,69 @@ def test_the_key_follows_imports(tmp_path, monkeypatch):
         (tmp_path / "low.py").write_text("x = 2\n")
         after = keys()
         assert [name for name in before if before[name] != after[name]] == ["low", "middle", "high"]
-        monkeypatch.setenv("NUMBA_OPT", "1")
-        assert all(keys()[name] != after[name] for name in after)
     finally:
         cache.module_key.cache_clear()
         cache._source_and_imports.cache_clear()
+
+
+def test_without_its_source_a_kernel_is_not_cached(tmp_path, monkeypatch):
+    """As in a package of compiled files only: an edit would go unnoticed."""
+    monkeypatch.setattr(cache, "PACKAGE", tmp_path / "elsewhere")
+    monkeypatch.setenv("NUMBA_CACHE_DIR", str(tmp_path))
+    cache.module_key.cache_clear()
+    with pytest.raises(FileNotFoundError, match="no source of the kernel module activations"):
+        cache.module_key("activations")
+    entry = cache.KernelCache(SimpleNamespace(__module__="nnmat_kernels.activations", __qualname__="_relu"))
+    entry.save_overload((), compiled())
+    assert not entries(tmp_path)
+    assert entry.load_overload((), cpu_target.target_context) is None
+
+
+@pytest.mark.parametrize("name", cache.OPTIONS)
+def test_options_set_by_a_program_have_entries_of_their_own(name, monkeypatch):
+    assert hasattr(numba.config, name), "unknown to Numba"
+    entry = cache.KernelCache(SimpleNamespace(__module__="nnmat_kernels.activations", __qualname__="_relu"))
+    codegen = cpu_target.target_context.codegen()
+    before = entry._path((), codegen)
+    monkeypatch.setattr(numba.config, name, "something else")
+    assert entry._path((), codegen) != before
+
+
+def test_options_in_the_environment_are_in_the_name(monkeypatch):
+    before = cache.options()
+    monkeypatch.setenv("NUMBA_SOME_NEW_OPTION", "1")
+    assert cache.options() != before
+    monkeypatch.delenv("NUMBA_SOME_NEW_OPTION")
+    monkeypatch.setenv("NUMBA_NUM_THREADS", "1")
+    assert cache.options() == before
+
+
+def test_entries_that_nobody_uses_are_deleted(tmp_path, monkeypatch):
+    monkeypatch.setenv("NUMBA_CACHE_DIR", str(tmp_path))
+    place = tmp_path / "nnmat"
+    place.mkdir()
+    now, old = time.time(), time.time() - 31 * 86_400
+    times = {"unused.nbc": (old, old), "read.nbc": (now, old), "written.nbc": (old, now), "other.txt": (old, old)}
+    for name, stamps in times.items():
+        (place / name).write_text("")
+        os.utime(place / name, stamps)
+    (place / "folder.nbc").mkdir()  # cannot be deleted: no obstacle
+    os.utime(place / "folder.nbc", (old, old))
+    entry = cache.KernelCache(SimpleNamespace(__module__="nnmat_kernels.activations", __qualname__="_relu"))
+    entry.save_overload((), compiled())
+    kept = {p.name for p in place.iterdir()}
+    assert kept >= {"read.nbc", "written.nbc", "other.txt", "folder.nbc"}
+    assert "unused.nbc" not in kept
+    assert len(kept) == 5, "the new entry is missing"
+
+
+def test_reading_an_entry_counts_as_use(filled):
+    before = entries(filled)
+    for path in before:
+        os.utime(path, ns=(0, before[path]))
+    finish(start(filled))
+    assert any(path.stat().st_atime > 0 for path in before)
+    assert entries(filled) == before
 
 
 def test_where_the_cache_lives(monkeypatch, tmp_path):
@@ -178,10 +244,6 @@ def test_no_home_folder_is_no_obstacle(monkeypatch):
     monkeypatch.delenv("NUMBA_CACHE_DIR", raising=False)
     monkeypatch.delenv("XDG_CACHE_HOME", raising=False)
     monkeypatch.setattr(cache.Path, "home", no_home)
-    target = cpu_target.target_context
-    compiled = SimpleNamespace(
-        lifted=[], library=SimpleNamespace(has_dynamic_globals=False), codegen=target.codegen(), _reduce=tuple
-    )
-    entry = cache.KernelCache(no_home)
-    entry.save_overload((), compiled)
-    assert entry.load_overload((), target) is None
+    entry = cache.KernelCache(SimpleNamespace(__module__="nnmat_kernels.activations", __qualname__="_relu"))
+    entry.save_overload((), compiled())
+    assert entry.load_overload((), cpu_target.target_context) is None

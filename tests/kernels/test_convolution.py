@@ -12,8 +12,8 @@ from nnmat_kernels.convolution import _bands
 from nnmat_kernels.errors import DtypeError, ShapeError
 from nnmat_kernels.im2col import window
 from nnmat_kernels.reference import convolution as naive
-from tests.kernels.guards import awkward_layouts, guarded
-from tests.kernels.linear_algebra import DTYPES, frozen, integers, same_bits_for_any_threads, within_rounding
+from tests.kernels.guards import awkward_layouts, guarded, same_bits_for_any_threads
+from tests.kernels.linear_algebra import DTYPES, frozen, integers, within_rounding
 
 dtypes = pytest.mark.parametrize("dtype", DTYPES)
 CONFIGURATIONS = [

@@ -6,7 +6,6 @@ import numpy as np
 import pytest
 
 from nnmat_kernels import cross_entropy, elementwise_losses
-from nnmat_kernels.config import get_num_threads, max_num_threads, set_num_threads
 from nnmat_kernels.cross_entropy import softmax_cross_entropy, weighted_softmax_cross_entropy
 from nnmat_kernels.elementwise_losses import (
     mean_squared_error,
@@ -17,7 +16,7 @@ from nnmat_kernels.elementwise_losses import (
 from nnmat_kernels.errors import DtypeError, LabelError, ShapeError
 from nnmat_kernels.reference import cross_entropy as twin
 from nnmat_kernels.reference import elementwise_losses as elementwise_twin
-from tests.kernels.guards import guarded
+from tests.kernels.guards import guarded, same_bits_for_any_threads
 
 SIZES = [(1, 1), (1, 7), (5, 1), (6, 4), (3, 33), (129, 10), (60, 300), (3, 6000)]
 TOLERANCE = {np.float32: 3e-6, np.float64: 1e-13}
@@ -255,27 +254,23 @@ def test_bits_do_not_depend_on_the_number_of_threads(rng, dtype):
     H, s = rng.normal(size=(3000, 50)).astype(dtype), rng.uniform(0, 1, 3000)
     y, Y = rng.integers(0, 50, 3000), rng.uniform(0, 1, H.shape).astype(dtype)
     assert H.size >= max(cross_entropy.PARALLEL_FROM, elementwise_losses.PARALLEL_FROM)
-    before, results = get_num_threads(), []
-    try:
-        for threads in (1, max_num_threads()):
-            set_num_threads(threads)
-            results.append(
-                [
-                    softmax_cross_entropy(H, y, 0.1, sample_weight=s),
-                    softmax_cross_entropy(H, Y, 0.1, sample_weight=s),
-                    sigmoid_binary_cross_entropy(H, Y, 1.0, s),
-                    mean_squared_error(H, Y, s),
-                ]
-            )
-    finally:
-        set_num_threads(before)
-    for one, many in zip(*results, strict=True):
-        assert one[0] == many[0]
-        assert one[1].tobytes() == many[1].tobytes()
+    same_bits_for_any_threads(
+        lambda: [
+            *softmax_cross_entropy(H, y, 0.1, sample_weight=s),
+            *softmax_cross_entropy(H, Y, 0.1, sample_weight=s),
+            *sigmoid_binary_cross_entropy(H, Y, 1.0, s),
+            *mean_squared_error(H, Y, s),
+        ]
+    )
 
 
 H34, Y34 = np.zeros((3, 4)), np.zeros((3, 4))
 BAD = [
+    (softmax_cross_entropy, (H34, np.zeros(3, int), "a"), {}, ValueError, r"label_smoothing from 0 to 1, got 'a'"),
+    (softmax_cross_entropy, (H34, np.zeros(3, int), None), {}, ValueError, r"label_smoothing from 0 to 1, got None"),
+    (sigmoid_binary_cross_entropy, (H34, Y34, None), {}, ValueError, r"positive_weight finite.*got None"),
+    (sigmoid_binary_cross_entropy, (H34, Y34, "a"), {}, ValueError, r"positive_weight finite.*got 'a'"),
+    (sigmoid_binary_cross_entropy, (H34.astype("f4"), Y34, 1e39), {}, ValueError, r"finite in float32.*got 1e\+39"),
     (softmax_cross_entropy, (H34.tolist(), [0, 1, 2]), {}, DtypeError, r"expected H to be a NumPy array, got list"),
     (softmax_cross_entropy, (H34.astype(int), np.zeros(3, int)), {}, DtypeError, r"H of dtype float32 or float64"),
     (softmax_cross_entropy, (H34[0], np.zeros(1, int)), {}, ShapeError, r"at least two axes.*H\[None, :\]"),

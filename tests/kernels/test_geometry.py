@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from nnmat_kernels.errors import ShapeError
-from nnmat_kernels.geometry import conv_output_size, output_plane, pair
+from nnmat_kernels.geometry import conv_output_size, image_shape, output_plane, pair
 
 
 def test_conv_output_size_counts_the_positions_of_a_window():
@@ -49,3 +49,11 @@ def test_output_plane():
         ShapeError, match=re.escape("Who: expected a window that fits into the padded image, got kernel (3, 9)")
     ):
         output_plane("Who", (8, 8), (3, 9), (1, 1), (0, 0))
+
+
+def test_image_shape():
+    assert image_shape("Who", "input_shape", [np.int64(2), 0, 3, 4]) == (2, 0, 3, 4)
+    assert all(type(v) is int for v in image_shape("Who", "input_shape", np.arange(4)))
+    for wrong in ((1, 2, 3), (1, 2, 3, 4, 5), (1, 2.0, 3, 4), (1, -1, 3, 4), 7, None, "abcd"):
+        with pytest.raises(ShapeError, match=re.escape(f"Who: expected input_shape to be four sizes, got {wrong!r}.")):
+            image_shape("Who", "input_shape", wrong)

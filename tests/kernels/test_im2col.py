@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 import nnmat_kernels as k
 from nnmat_kernels.errors import DtypeError, ShapeError
 from nnmat_kernels.reference import im2col as naive
-from tests.kernels.guards import awkward_layouts, guarded
-from tests.kernels.linear_algebra import DTYPES, frozen, integers, same_bits_for_any_threads
+from tests.kernels.guards import awkward_layouts, guarded, same_bits_for_any_threads
+from tests.kernels.linear_algebra import DTYPES, frozen, integers
 
 dtypes = pytest.mark.parametrize("dtype", DTYPES)
 CONFIGURATIONS = [

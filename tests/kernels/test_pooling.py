@@ -5,8 +5,9 @@ import pytest
 
 import nnmat_kernels as k
 from nnmat_kernels.errors import DtypeError, ShapeError
+from nnmat_kernels.pooling import PARALLEL_FROM
 from nnmat_kernels.reference import pooling as naive
-from tests.kernels.guards import awkward_layouts, guarded
+from tests.kernels.guards import awkward_layouts, guarded, same_bits_for_any_threads
 
 # X's shape, kernel, stride, padding
 GEOMETRIES = [
@@ -197,7 +198,7 @@ def test_layouts(dtype, rng):
 
 @dtypes
 @geometries
-def test_out_and_threads(geometry, dtype, rng):
+def test_out(geometry, dtype, rng):
     X, window = images(geometry, dtype, rng)
     Y, indices = k.max_pool2d(X, *window)
     A = k.avg_pool2d(X, *window)
@@ -205,25 +206,34 @@ def test_out_and_threads(geometry, dtype, rng):
     out, intact_out = guarded(Y.shape, dtype)
     places, intact_places = guarded(Y.shape, np.dtype(np.int32))
     grad, intact_grad = guarded(X.shape, dtype)
-    before = k.get_num_threads()
-    try:
-        for threads in (1, min(2, k.max_num_threads())):
-            k.set_num_threads(threads)
-            returned = k.max_pool2d(X, *window, out=out, indices=places)
-            assert returned[0] is out
-            assert returned[1] is places
-            np.testing.assert_array_equal(out, Y)
-            np.testing.assert_array_equal(places, indices)
-            assert k.max_pool2d_backward(Y, indices, X.shape, out=grad) is grad
-            np.testing.assert_array_equal(grad, gX)
-            assert k.avg_pool2d(X, *window, out=out) is out
-            np.testing.assert_array_equal(out, A)
-            assert k.avg_pool2d_backward(A, X.shape, *window, out=grad) is grad
-            np.testing.assert_array_equal(grad, gA)
-    finally:
-        k.set_num_threads(before)
+    returned = k.max_pool2d(X, *window, out=out, indices=places)
+    assert returned[0] is out
+    assert returned[1] is places
+    np.testing.assert_array_equal(out, Y)
+    np.testing.assert_array_equal(places, indices)
+    assert k.max_pool2d_backward(Y, indices, X.shape, out=grad) is grad
+    np.testing.assert_array_equal(grad, gX)
+    assert k.avg_pool2d(X, *window, out=out) is out
+    np.testing.assert_array_equal(out, A)
+    assert k.avg_pool2d_backward(A, X.shape, *window, out=grad) is grad
+    np.testing.assert_array_equal(grad, gA)
     for intact in (intact_out, intact_places, intact_grad):
         intact()
+
+
+@dtypes
+def test_threads(dtype, rng):
+    X, window = images(GEOMETRIES[-1], dtype, rng)
+    assert X.size >= PARALLEL_FROM
+    Y, indices = k.max_pool2d(X, *window)
+    same_bits_for_any_threads(
+        lambda: (
+            *k.max_pool2d(X, *window),
+            k.max_pool2d_backward(Y, indices, X.shape),
+            k.avg_pool2d(X, *window),
+            k.avg_pool2d_backward(Y, X.shape, *window),
+        )
+    )
 
 
 @pytest.mark.parametrize("name", ["max_pool2d", "avg_pool2d"])
@@ -268,10 +278,12 @@ def test_errors_of_indices():
             back(G, bad, X.shape)
     with pytest.raises(ShapeError, match=r"^max_pool2d_backward: expected G of shape \(2, Ho, Wo, 4\) for input_shape"):
         back(G, indices, (2, 4, 4, 4))
-    with pytest.raises(ShapeError, match=r"^max_pool2d_backward: expected input_shape \(B, H, W, C\), got \(4, 4, 3\)"):
+    with pytest.raises(
+        ShapeError, match=r"^max_pool2d_backward: expected input_shape to be four sizes, got \(4, 4, 3\)"
+    ):
         back(G, indices, (4, 4, 3))
     with pytest.raises(
-        ShapeError, match=r"^max_pool2d_backward: expected input_shape \(B, H, W, C\), got \(2, 4\.5, 4, 3\)"
+        ShapeError, match=r"^max_pool2d_backward: expected input_shape to be four sizes, got \(2, 4\.5, 4, 3\)"
     ):
         back(G, indices, (2, 4.5, 4, 3))
     with pytest.raises(

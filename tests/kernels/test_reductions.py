@@ -7,10 +7,10 @@ import nnmat_kernels as k
 from nnmat_kernels import reductions
 from nnmat_kernels.errors import DtypeError, ShapeError
 from nnmat_kernels.reference import reductions as naive
-from tests.kernels.guards import awkward_layouts, guarded
+from tests.kernels.guards import awkward_layouts, guarded, same_bits_for_any_threads
 
 SHAPES = [(0, 0), (0, 5), (5, 0), (1, 1), (1, 9), (9, 1), (3, 7), (200, 10), (65, 64), (65, 65), (3, 40_000)]
-SHAPES += [(70_001, 1), (30_011, 6), (5003, 16), (1021, 130)]
+SHAPES += [(70_001, 1), (30_011, 6), (5003, 16), (1021, 130), (2, 33_001), (67, 1025), (40, 9001), (131, 2050)]
 KERNELS = ("column_sums", "row_sums")
 dtypes = pytest.mark.parametrize("dtype", [np.float32, np.float64])
 sums = pytest.mark.parametrize("name", KERNELS)
@@ -65,18 +65,26 @@ def test_layouts(name, dtype, rng):
 
 
 @dtypes
-@pytest.mark.parametrize("shape", [(80_003, 5), (700, 300)])
+@pytest.mark.parametrize("shape", [(80_003, 5), (700, 300), (40, 9001), (2, 40_000)])
 def test_threads(shape, dtype, rng):
     A = rng.standard_normal(shape).astype(dtype)
-    before, results = k.get_num_threads(), []
-    try:
-        for threads in (1, min(2, k.max_num_threads())):
-            k.set_num_threads(threads)
-            results.append((k.column_sums(A), k.row_sums(A), np.array(k.sum_of_squares(A))))
-    finally:
-        k.set_num_threads(before)
-    for one, two in zip(*results, strict=True):
-        np.testing.assert_array_equal(one, two)
+    same_bits_for_any_threads(lambda: (k.column_sums(A), k.row_sums(A), k.sum_of_squares(A)))
+
+
+@pytest.mark.parametrize("shape", [(256, 16_384), (40, 9001), (3, 200_000), (40_000, 128), (400_000, 5)])
+def test_slots_of_column_sums_are_few(shape, monkeypatch):
+    """The slots are folded on one thread, so they must be small beside A: for wide matrices they were a copy of it."""
+    folded = [0]
+    monkeypatch.setattr(reductions, "_fold_columns", lambda sums, *rest: folded.append(sums.size))
+    k.column_sums(np.zeros(shape, np.float32))
+    assert max(folded) <= reductions.PIECES * reductions.COLUMNS
+    assert max(folded) <= shape[0] * shape[1] / 16
+
+
+def test_rounding_does_not_grow_with_the_rows():
+    """Few rows are added up apart. One sum over the 250,000 rows of a slot would be wrong by some 1e-4."""
+    A = np.full((4_000_000, 1), 0.1, np.float32)
+    np.testing.assert_allclose(k.column_sums(A), 4e6 * np.float64(np.float32(0.1)), rtol=3e-6)
 
 
 @dtypes
@@ -134,7 +142,7 @@ def test_errors(name):
 def test_any_truth_value_means_accumulate_and_compiles_nothing_new(name):
     A = np.ones((4, 4))
     out = getattr(k, name)(A).copy()
-    bodies = [reductions._column_sums, reductions._fold_columns, reductions._row_sums]
+    bodies = [reductions._column_sums, reductions._column_piece, reductions._fold_columns, reductions._row_sums]
     getattr(k, name)(A, out=out, accumulate=True)
     known = [len(getattr(body, "signatures", [])) for body in bodies]
     getattr(k, name)(A, out=out, accumulate=1)

@@ -1,12 +1,14 @@
 """The optimizer update kernels against their float64 twins, over several steps."""
 
+import itertools
+
 import numpy as np
 import pytest
 
 from nnmat_kernels import updates
-from nnmat_kernels.config import get_num_threads, max_num_threads, set_num_threads
 from nnmat_kernels.errors import DtypeError, ShapeError
 from nnmat_kernels.reference import updates as twin
+from tests.kernels.guards import same_bits_for_any_threads
 
 ADAM = {"lr": 0.01, "beta1": 0.9, "beta2": 0.99, "eps": 1e-8}
 RMS = {"lr": 0.01, "alpha": 0.9, "eps": 1e-8}
@@ -60,15 +62,7 @@ def test_updates_equal_their_twins(case, dtype):
 def test_bits_do_not_depend_on_the_number_of_threads_nor_on_cuts(case):
     n = 200_003
     assert n >= updates.PARALLEL_FROM
-    before, results = get_num_threads(), []
-    try:
-        for threads in (1, max_num_threads()):
-            set_num_threads(threads)
-            results.append(run(updates, case, n, np.float32, steps=2))
-    finally:
-        set_num_threads(before)
-    for one, many in zip(*results, strict=True):
-        assert one.tobytes() == many.tobytes()
+    same_bits_for_any_threads(lambda: run(updates, case, n, np.float32, steps=2))
 
 
 def test_wrong_formulas_are_told_apart(rng):
@@ -119,6 +113,26 @@ def test_nan_gradients_are_not_hidden(case):
     assert np.flatnonzero(np.isnan(theta)).tolist() == [4]
 
 
+@pytest.mark.parametrize("step", [1.5, 2.0, "1", None, -1])
+def test_steps_are_integers(step):
+    with pytest.raises(
+        ValueError, match=rf"^adam_update: expected step to be an integer >= 1, got {step!r}\. The first"
+    ):
+        updates.adam_update(*np.zeros((4, 4)), **ADAM, step=step)
+
+
+@pytest.mark.parametrize("case", ["momentum", "adam", "rmsprop, both"])
+def test_scalars_are_numbers(case):
+    """NumPy turns None into NaN, which would end in the parameters."""
+    name, states, options = CASES[case]
+    more = {"step": 1} if name == "adam_update" else {}
+    for option, wrong in itertools.product([o for o in options if type(options[o]) is not bool], [None, "a", 1j]):
+        with pytest.raises(ValueError, match=rf"^{name}: expected {option} to be a number, got {wrong!r}\. Try"):
+            getattr(updates, name)(*np.zeros((2 + states, 4)), **{**options, option: wrong}, **more)
+    integers = {option: np.int64(0) for option in options}
+    getattr(updates, name)(*np.zeros((2 + states, 4)), **integers, **more)
+
+
 def test_errors_say_who_what_and_what_to_try():
     x, y, z = np.zeros(4), np.zeros(5), np.zeros(4)
     for function, arguments, options, kind, text in [
@@ -133,7 +147,7 @@ def test_errors_say_who_what_and_what_to_try():
             tuple(np.zeros((4, 4))),
             {**ADAM, "step": 0},
             ValueError,
-            r"adam_update: expected step >= 1, got 0",
+            r"adam_update: expected step to be an integer >= 1, got 0\.",
         ),
         (updates.adam_update, (x, x, x, y), {**ADAM, "step": 1}, ShapeError, r"adam_update: expected v of shape"),
         (
