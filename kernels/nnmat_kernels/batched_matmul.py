@@ -6,7 +6,7 @@ from numba import prange
 from .checks import as_array, output, same_dtype
 from .config import jit, parallel_jit
 from .errors import ShapeError
-from .matmul import PARALLEL_FLOPS, multiply, multiply_block
+from .matmul import PARALLEL_FLOPS, multiply, multiply_within, scratch_for
 
 CHUNKS = 64  # pieces of the stack, whatever the number of threads
 
@@ -15,9 +15,10 @@ CHUNKS = 64  # pieces of the stack, whatever the number of threads
 def _multiply_stack(A, at_a, row_a, step_a, B, at_b, ldb, turned, C, M, N, K, first, last):
     """Matrices first..last-1 of C; at_a and at_b say which matrix of A and of B each one takes."""
     zero, none = np.int64(0), np.int64(-1)  # literals would be signatures of their own to Numba
+    S = scratch_for(M, N, K, row_a, step_a, A)
     for s in range(first, last):
         a, b = at_a[s] * M * K, at_b[s] * K * N
-        multiply_block(A, a, row_a, step_a, B, b, ldb, turned, C, s * M * N, N, M, N, K, zero, C, none, zero)
+        multiply_within(S, A, a, row_a, step_a, B, b, ldb, turned, C, s * M * N, N, M, N, K, zero, C, none, zero)
 
 
 @parallel_jit
@@ -45,7 +46,7 @@ def batched_matmul(
     who = "batched_matmul"
     A0, B0 = A, B
     A, B = as_array(who, "A", A), as_array(who, "B", B)
-    dtype = same_dtype(who, A=A, B=B)
+    dtype = A.dtype if A.dtype is B.dtype else same_dtype(who, A=A, B=B)
     if A.ndim < 2 or B.ndim < 2:
         raise ShapeError(
             f"{who}: expected A and B with at least 2 dimensions, got {A.shape} and {B.shape}. Try A[None]."

@@ -27,7 +27,7 @@ import numpy as np
 from numba import prange
 
 from .checks import as_array, output, same_dtype
-from .config import jit, parallel_jit
+from .config import inlined_jit, jit, parallel_jit
 from .errors import ShapeError
 from .registers import FEW, ROWS, VECTOR_BYTES
 from .tile import NONE, pack, pack_transposed, row_places, tile
@@ -42,7 +42,7 @@ TASKS = 16  # how many blocks of C make good parallel work
 LEFT = -(-4 * ROWS // VECTOR_BYTES) * VECTOR_BYTES // 4  # the width of a panel of A: whole vectors, either dtype
 
 
-@jit
+@inlined_jit
 def _multiply_panel(A, a, row_a, step_a, tile_a, B, b, step_b, C, c, ldc, m, n, k, keep, bias, at, f):
     """m rows of one panel of C, n <= a tile's width; tile_a lies between the tiles of a packed A, 0: not packed."""
     width = 2 * (VECTOR_BYTES // A.itemsize)
@@ -76,6 +76,25 @@ def _multiply_panel(A, a, row_a, step_a, tile_a, B, b, step_b, C, c, ldc, m, n, 
             c += ahead
 
 
+@inlined_jit
+def _layout(M, N, K, row_a, step_a, itemsize):
+    """How the loops are cut: is A packed, columns and inner indices at a time, places before A in the scratch."""
+    width = 2 * (VECTOR_BYTES // itemsize)
+    pack_a = M * K >= LARGE and N >= 128 and max(row_a, step_a) * itemsize >= 2048
+    # If there is one block of rows only, a panel of B is used at once, from the level-1 cache.
+    wide = width if not pack_a and ROW_BYTES // itemsize >= M else COLUMN_BYTES // itemsize
+    inner = min(INNER, (K + 15) // 16 * 16)
+    return pack_a, wide, inner, (min(N, wide) + width - 1) // width * width * inner
+
+
+@inlined_jit
+def scratch_for(M, N, K, row_a, step_a, like):
+    """A scratch array for `multiply_within`."""
+    pack_a, _, inner, panels = _layout(M, N, K, row_a, step_a, like.itemsize)
+    rows = (ROW_BYTES // like.itemsize + ROWS) // ROWS * LEFT if pack_a else 0
+    return np.empty(panels + rows * inner, like.dtype)
+
+
 @jit
 def multiply_block(A, a, row_a, step_a, B, b, ldb, turned, C, c, ldc, M, N, K, keep, bias, at, f):
     """C (M, N) at c = f((C if keep else 0) + A B + 1 biasᵀ), all of it by one thread.
@@ -83,17 +102,17 @@ def multiply_block(A, a, row_a, step_a, B, b, ldb, turned, C, c, ldc, M, N, K, k
     A (M, K) at a has the strides row_a and step_a. B at b has rows of stride ldb: those of B (K, N), or if `turned` of
     Bᵀ (N, K). The bias begins at `at`; at < 0 means none.
     """
+    S = scratch_for(M, N, K, row_a, step_a, A)
+    multiply_within(S, A, a, row_a, step_a, B, b, ldb, turned, C, c, ldc, M, N, K, keep, bias, at, f)
+
+
+@jit
+def multiply_within(S, A, a, row_a, step_a, B, b, ldb, turned, C, c, ldc, M, N, K, keep, bias, at, f):
+    """`multiply_block` with a scratch array to pack into."""
     zero, one, none = np.int64(0), np.int64(1), np.int64(-1)  # a literal would be a signature of its own to Numba
-    width = 2 * (VECTOR_BYTES // A.itemsize)
-    high, wide = ROW_BYTES // A.itemsize, COLUMN_BYTES // A.itemsize
-    lead = max(row_a, step_a)
-    pack_a = M * K >= LARGE and N >= 128 and lead * A.itemsize >= 2048
+    width, high = 2 * (VECTOR_BYTES // A.itemsize), ROW_BYTES // A.itemsize
+    pack_a, wide, inner, panels = _layout(M, N, K, row_a, step_a, A.itemsize)
     pack_b = turned or M >= SHARED_ROWS
-    if not pack_a and M <= high:
-        wide = width  # a panel of B is used at once, from the level-1 cache
-    inner = min(INNER, (K + 15) // 16 * 16)
-    panels = (min(N, wide) + width - 1) // width * width * inner
-    S = np.empty(panels + ((high + ROWS) // ROWS * LEFT * inner if pack_a else 0), A.dtype)
     L, row, step_l, tile_a = (S, one, np.int64(LEFT), LEFT * inner) if pack_a else (A, row_a, step_a, zero)
     p = zero
     while True:
@@ -191,7 +210,7 @@ def fold(partials, chunks, rows, width, ld, bias, out, keep):
 
 
 def _blocks(M: int, N: int, K: int) -> tuple[int, int, int]:
-    """Rows, columns and inner indices per task."""
+    """Rows, columns and inner indices per task, from the shape alone."""
     rows, columns = 288, 512
 
     def count():
@@ -199,11 +218,11 @@ def _blocks(M: int, N: int, K: int) -> tuple[int, int, int]:
 
     if K >= TALL and count() < TASKS // 2:
         return rows, columns, max(TALL // 4, -(-K // (8 * CHUNKS)) * 8)
-    while count() < TASKS and (columns > 64 or rows > 36):
-        if rows > 36 and (rows >= columns or columns <= 64):
-            rows //= 2
-        else:
-            columns //= 2
+    wanted = min(TASKS, max(2, 2 * M * N * K // PARALLEL_FLOPS))
+    while count() < wanted and columns > 64:  # columns first, because every task packs its own part of B
+        columns //= 2
+    while count() < wanted and rows > 24:
+        rows //= 2
     return rows, columns, K
 
 
@@ -256,7 +275,9 @@ def matmul(
     A, B = as_array("matmul", "A", A, 2), as_array("matmul", "B", B, 2)
     if bias is not None:
         bias = as_array("matmul", "bias", bias, 1)
-    dtype = same_dtype("matmul", A=A, B=B, bias=bias)
+    dtype = A.dtype
+    if B.dtype is not dtype or (bias is not None and bias.dtype is not dtype):
+        dtype = same_dtype("matmul", A=A, B=B, bias=bias)
     M, K = A.shape[::-1] if transpose_a else A.shape
     inner, N = B.shape[::-1] if transpose_b else B.shape
     if inner != K:

@@ -30,11 +30,15 @@ rows of a convolution kernel). A sum that is cut and continued with `keep` has t
 Nothing here sees Numba's bounds checks; tests lay the operands into larger arrays of NaN instead.
 """
 
+from typing import Any
+
 from llvmlite import ir
 from numba import types
 from numba.core import cgutils
 from numba.extending import intrinsic
 
+from . import plain_tile
+from .config import settings
 from .registers import FUSED, ROWS, VECTOR_BYTES
 
 NONE, RELU, SIGMOID, TANH = 0, 1, 2, 3  # f, the activation
@@ -163,7 +167,16 @@ def _choose(builder, condition, kind, otherwise, make):
     return result
 
 
-@intrinsic(prefer_literal=True)
+def _generated(plain):
+    """Makes an intrinsic of a function that generates its code; `plain` does the same where Numba compiles nothing."""
+
+    def decorate(function) -> Any:
+        return plain if settings.DISABLE_JIT else intrinsic(prefer_literal=True)(function)
+
+    return decorate
+
+
+@_generated(plain_tile.row_places)
 def row_places(typing_context, count, first, step, present):
     """first + i step for i < count as a tuple; rows from `present` on are the last one that is present."""
     if not _literal(count):
@@ -182,7 +195,7 @@ def row_places(typing_context, count, first, step, present):
     return types.UniTuple(_place, rows)(count, _place, _place, _place), generate
 
 
-@intrinsic(prefer_literal=True)
+@_generated(plain_tile.tile)
 def tile(
     typing_context, vectors, masked, a_rows, c_rows, n, taps, k,
     A, tap_a, step_a, B, b, tap_b, step_b, C, ahead, keep, bias, at, f,
@@ -296,7 +309,7 @@ def _transposed(lanes, rows):
     return rows
 
 
-@intrinsic(prefer_literal=True)
+@_generated(plain_tile.pack_transposed)
 def pack_transposed(typing_context, vectors, S, s, B, b, row_b, n, k):
     """S[s + p width + j] = B[b + j row_b + p] for p < k, in blocks turned round in registers.
 
@@ -338,7 +351,7 @@ def pack_transposed(typing_context, vectors, S, s, B, b, row_b, n, k):
     return types.void(vectors, S, _place, B, _place, _place, _place, _place), generate
 
 
-@intrinsic(prefer_literal=True)
+@_generated(plain_tile.pack)
 def pack(typing_context, vectors, S, s, B, b, row_b, n, k):
     """S[s + p width + j] = B[b + p row_b + j] for p < k, of the same width; columns from n on are 0."""
     if not _literal(vectors):
