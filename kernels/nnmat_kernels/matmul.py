@@ -219,9 +219,9 @@ def _blocks(M: int, N: int, K: int) -> tuple[int, int, int]:
     if K >= TALL and count() < TASKS // 2:
         return rows, columns, max(TALL // 4, -(-K // (8 * CHUNKS)) * 8)
     wanted = min(TASKS, max(2, 2 * M * N * K // PARALLEL_FLOPS))
-    while count() < wanted and columns > 64:  # columns first, because every task packs its own part of B
+    while count() < wanted and columns > 32:  # columns first, because every task packs its own part of B
         columns //= 2
-    while count() < wanted and rows > 24:
+    while count() < wanted and rows > 72:
         rows //= 2
     return rows, columns, K
 
