@@ -6,26 +6,26 @@ from numba import prange
 from .checks import as_array, output, same_dtype
 from .config import jit, parallel_jit
 from .errors import ShapeError
-from .matmul import PARALLEL_FLOPS, by_dots, multiply, multiply_block, transposed
+from .matmul import PARALLEL_FLOPS, multiply, multiply_within, scratch_for
 
 CHUNKS = 64  # pieces of the stack, whatever the number of threads
 
 
 @jit
-def _multiply_stack(A, at_a, row_a, column_a, B, at_b, ldb, dots, C, M, N, K, first, last):
+def _multiply_stack(A, at_a, row_a, step_a, B, at_b, ldb, turned, C, M, N, K, first, last):
     """Matrices first..last-1 of C; at_a and at_b say which matrix of A and of B each one takes."""
-    none, zero = C[:0], np.int64(0)  # not the literal 0, for which Numba would compile every callee once more
+    zero, none = np.int64(0), np.int64(-1)  # literals would be signatures of their own to Numba
+    S = scratch_for(M, N, K, row_a, step_a, A)
     for s in range(first, last):
-        a = A[at_a[s] * M * K : (at_a[s] + 1) * M * K]
-        b = B[at_b[s] * K * N : (at_b[s] + 1) * K * N]
-        multiply_block(a, row_a, column_a, b, ldb, dots, none, C, s * M * N, N, zero, zero, M, zero, N, zero, K)
+        a, b = at_a[s] * M * K, at_b[s] * K * N
+        multiply_within(S, A, a, row_a, step_a, B, b, ldb, turned, C, s * M * N, N, M, N, K, zero, C, none, zero)
 
 
 @parallel_jit
-def _multiply_stack_parallel(A, at_a, row_a, column_a, B, at_b, ldb, dots, C, M, N, K, count, chunks):
+def _multiply_stack_parallel(A, at_a, row_a, step_a, B, at_b, ldb, turned, C, M, N, K, count, chunks):
     for chunk in prange(chunks):
         first, last = np.int64(chunk) * count // chunks, (np.int64(chunk) + 1) * count // chunks
-        _multiply_stack(A, at_a, row_a, column_a, B, at_b, ldb, dots, C, M, N, K, first, last)
+        _multiply_stack(A, at_a, row_a, step_a, B, at_b, ldb, turned, C, M, N, K, first, last)
 
 
 def batched_matmul(
@@ -46,7 +46,7 @@ def batched_matmul(
     who = "batched_matmul"
     A0, B0 = A, B
     A, B = as_array(who, "A", A), as_array(who, "B", B)
-    dtype = same_dtype(who, A=A, B=B)
+    dtype = A.dtype if A.dtype is B.dtype else same_dtype(who, A=A, B=B)
     if A.ndim < 2 or B.ndim < 2:
         raise ShapeError(
             f"{who}: expected A and B with at least 2 dimensions, got {A.shape} and {B.shape}. Try A[None]."
@@ -75,19 +75,16 @@ def batched_matmul(
         for s in range(count):
             multiply(As[at_a[s]], Bs[at_b[s]], transpose_a, transpose_b, Cs[s])
         return out
-    dots = by_dots(transpose_a, transpose_b, M, N, K)
-    if dots != transpose_b:
-        B = transposed(B)
-    row_a, column_a = (1, M) if transpose_a else (K, 1)
+    row_a, step_a = (1, M) if transpose_a else (K, 1)
     stack = (
         A.reshape(-1),
         at_a,
         row_a,
-        column_a,
+        step_a,
         B.reshape(-1),
         at_b,
-        K if dots else N,
-        dots,
+        K if transpose_b else N,
+        int(transpose_b),
         out.reshape(-1),
         M,
         N,

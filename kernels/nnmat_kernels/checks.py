@@ -20,6 +20,8 @@ def is_plain(A) -> bool:
 
 def as_array(who: str, name: str, A, ndim: int | None = None) -> np.ndarray:
     """`A` as an aligned, writable, C-contiguous float array (copied only if it is not); raises if it cannot be."""
+    if type(A) is np.ndarray and A.dtype in FLOATS and A.flags.carray and A.ndim == (A.ndim if ndim is None else ndim):
+        return A  # the usual case: 0.3 us
     if not is_plain(A):
         raise DtypeError(f"{who}: expected {name} to be a NumPy array, got {type(A).__name__}. Try np.asarray({name}).")
     if A.dtype not in FLOATS:
@@ -33,14 +35,16 @@ def as_array(who: str, name: str, A, ndim: int | None = None) -> np.ndarray:
 
 def canonical(A: np.ndarray) -> np.ndarray:
     """`A` itself if it is aligned, writable, C-contiguous and in native byte order, else a copy that is."""
-    flags = A.flags
-    if flags.c_contiguous and flags.writeable and flags.aligned and A.dtype.isnative:
+    if A.flags.carray and A.dtype.isnative:
         return A
     return np.array(A, dtype=A.dtype.newbyteorder("="), order="C")
 
 
 def same_dtype(who: str, **arrays: np.ndarray | None) -> np.dtype:
     """The common dtype of the arrays (None is passed over); raises if they differ."""
+    first, *others = [A.dtype for A in arrays.values() if A is not None]
+    if all(dtype is first for dtype in others):  # the usual case, at a third of the cost
+        return first
     given = {name: A.dtype for name, A in arrays.items() if A is not None}
     if len(set(given.values())) > 1:
         listed = ", ".join(f"{name} {dtype}" for name, dtype in given.items())
@@ -61,6 +65,8 @@ def output(who: str, out: np.ndarray | None, shape: tuple, dtype: np.dtype, *inp
     if canonical(out) is not out:
         raise ShapeError(f"{who}: expected out to be aligned, writable and C-contiguous. Try np.empty({shape}).")
     for A in inputs:
+        if A is not None and A is not out and A.flags.owndata and out.flags.owndata:
+            continue  # two arrays that own their memory; np.may_share_memory would take 0.3 us to say so
         if A is not None and np.may_share_memory(out, A) and np.shares_memory(out, A):
             raise ValueError(f"{who}: out shares memory with an input that is still read. Pass another array.")
     return out

@@ -43,6 +43,11 @@ def jit(function):
     return dispatcher
 
 
+def inlined_jit(function):
+    """Compile a part of kernel bodies that becomes code of its callers; for parts that are called for little work."""
+    return numba.njit(fastmath=FASTMATH, error_model="numpy", nogil=True, forceinline=True)(function)
+
+
 def parallel_jit(function):
     """Compile a kernel body that uses `prange`; called from Python only, never from another kernel."""
     dispatcher: Any = numba.njit(fastmath=FASTMATH, error_model="numpy", nogil=True, parallel=PARALLEL)(function)

@@ -22,7 +22,7 @@ from .checks import as_array, output, same_dtype
 from .config import jit, parallel_jit
 from .errors import ShapeError
 from .im2col import Window, gather_rows, image_shape, scatter_rows, window
-from .matmul import PARALLEL_FLOPS, begin_rows, fold, multiply, multiply_by_dots, multiply_by_rows
+from .matmul import PARALLEL_FLOPS, fold, multiply, multiply_block
 
 CHUNKS = 64  # pieces of the work, whatever the number of threads
 PARTIALS = 16  # the same where each piece has a weight gradient of its own
@@ -33,16 +33,17 @@ SCRATCH = 131_072  # bytes of U at a time
 def _forward_piece(X, K, bias, Y, U, first, last, rows, Co, groups, ldu, w):
     """Bands first..last-1 of Y; K is (Co, ldu), U is scratch."""
     bands, M, N = (w.Ho + rows - 1) // rows, Co // groups, w.C // groups
-    zero = np.int64(0)  # not the literal 0, for which Numba would compile every callee once more
+    zero, one = np.int64(0), np.int64(1)  # no literals, for which Numba would compile every callee once more
     U[:] = 0  # the padding of its rows stays zero
     for unit in range(first, last):
         n, i = unit // bands, unit % bands * rows
         end = min(i + rows, w.Ho)
         q = (n * w.Ho + i) * w.Wo * Co
-        begin_rows(Y, q, Co, (end - i) * w.Wo, Co, bias, zero, zero)
         for g in range(groups):
             gather_rows(X, n, g * N, N, i, end, U, zero, ldu, w)
-            multiply_by_dots(U, zero, ldu, K, g * M * ldu, ldu, Y, q + g * M, Co, (end - i) * w.Wo, M, ldu)
+            pixels, at = (end - i) * w.Wo, np.int64(g * M if bias.size > 0 else -1)
+            k = g * M * ldu
+            multiply_block(U, zero, ldu, one, K, k, ldu, one, Y, q + g * M, Co, pixels, M, ldu, zero, bias, at, zero)
 
 
 @parallel_jit
@@ -57,15 +58,17 @@ def _forward_parallel(X, K, bias, Y, U, units, chunks, size, rows, Co, groups, l
 def _input_piece(G, K, gX, U, first, last, rows, Co, groups, ldu, w):
     """Images first..last-1 of gX."""
     size, M, N = w.H * w.W * w.C, Co // groups, w.C // groups
-    zero, one = np.int64(0), np.int64(1)  # no literals (see above)
+    zero, one, none = np.int64(0), np.int64(1), np.int64(-1)  # no literals (see above)
     for n in range(first, last):
         gX[n * size : (n + 1) * size] = 0
         for i in range(0, w.Ho, rows):
             end = min(i + rows, w.Ho)
             pixels, q = (end - i) * w.Wo, (n * w.Ho + i) * w.Wo * Co
             for g in range(groups):
-                U[: pixels * ldu] = 0
-                multiply_by_rows(G, q + g * M, Co, one, K, g * M * ldu, ldu, U, zero, ldu, pixels, ldu, M)
+                k = g * M * ldu
+                multiply_block(
+                    G, q + g * M, Co, one, K, k, ldu, zero, U, zero, ldu, pixels, ldu, M, zero, G, none, zero
+                )
                 scatter_rows(U, zero, ldu, gX, n, g * N, N, i, end, w)
 
 
@@ -81,7 +84,7 @@ def _input_parallel(G, K, gX, U, chunks, size, rows, Co, groups, ldu, w):
 def _weight_piece(X, G, gK, U, first, last, rows, Co, groups, ldu, w):
     """gK (groups, Co/groups, ldu) = the sum over bands first..last-1."""
     bands, M, N = (w.Ho + rows - 1) // rows, Co // groups, w.C // groups
-    zero, one = np.int64(0), np.int64(1)
+    zero, one, none = np.int64(0), np.int64(1), np.int64(-1)
     gK[:] = 0
     U[:] = 0
     for unit in range(first, last):
@@ -90,7 +93,8 @@ def _weight_piece(X, G, gK, U, first, last, rows, Co, groups, ldu, w):
         pixels, q = (end - i) * w.Wo, (n * w.Ho + i) * w.Wo * Co
         for g in range(groups):
             gather_rows(X, n, g * N, N, i, end, U, zero, ldu, w)
-            multiply_by_rows(G, q + g * M, one, Co, U, zero, ldu, gK, g * M * ldu, ldu, M, ldu, pixels)
+            k = g * M * ldu
+            multiply_block(G, q + g * M, one, Co, U, zero, ldu, zero, gK, k, ldu, M, ldu, pixels, one, G, none, zero)
 
 
 @parallel_jit

@@ -1,132 +1,182 @@
-"""Matrix product: C (+)= op(A) op(B) + 1 biasᵀ, with op(A) = A or Aᵀ.
+"""Matrix product: C = f((C if accumulated) + op(A) op(B) + 1 biasᵀ), with op(A) = A or Aᵀ.
 
-Two kernel bodies share the work, because each is fast where the other is slow; neither needs its operands packed in the
-three products of a linear layer (H = X Wᵀ, gX = G W, gW = Gᵀ X):
+The register tile (`tile`) does all the arithmetic; here are the loops round it.
 
-* `multiply_by_dots`, for A Bᵀ with a long inner size K: 2 x 4 dot products of rows at a time, eight sums in registers.
+      for p in blocks of 256 inner indices               a sum that is cut and continued keeps the bits of an uncut one
+        for j in blocks of columns                       B: packed into panels as wide as a tile, where that pays
+          for i in blocks of rows                        A: packed into panels as high as a tile, if it is large
+            for each panel of B                          (256 x 16 float32: 16 KiB, stays in the level-1 cache)
+              for each tile down the block               (6 x 16)
 
-      B (N, K)   ====  4 rows, kept in the level-1 cache
-      A (M, K)   ==    2 rows        ->   C  2 x 4
+                        B (K, N)    | 16 |
+                          256 {     |####|  panel          A is read in the order in which it lies, transposed or not:
+      A (M, K)            256       |    |                 a tile takes 6 numbers of it for each 2 vectors of B. B must
+      +--------------+              |    |                 lie by rows; Bᵀ is turned round while it is packed.
+      |   |######|   | 6   ------>  |tile|
+      |   |      |   |              |    |
+                                     C (M, N)
 
-* `multiply_by_rows`, for A B or Aᵀ B with long rows (N): a row of C gains 8 rows of B, weighted by 8 entries of A.
+No choice of blocks, packing or threads changes a bit of the result, for every element of C is one sum over p in order,
+of fused multiply-adds. Only a product with few blocks of C and a long inner size is cut along it, into chunks that are
+summed on their own and folded in order; where the cuts are depends on the shape alone.
 
-      C[i, j..j+255]  +=  A[i, p] B[p, j..j+255] + ... + A[i, p+7] B[p+7, j..j+255]     (B: level-1 cache)
-
-Operands are flat arrays with an offset and a row stride, so that the convolutions use the same bodies on parts of
-arrays.
+Operands are flat arrays with an offset and strides, so that the convolutions use the same code on parts of arrays.
 """
 
 import numpy as np
 from numba import prange
 
 from .checks import as_array, output, same_dtype
-from .config import jit, parallel_jit
+from .config import inlined_jit, jit, parallel_jit
 from .errors import ShapeError
+from .registers import FEW, ROWS, VECTOR_BYTES
+from .tile import NONE, pack, pack_transposed, row_places, tile
 
 PARALLEL_FLOPS = 1_000_000  # below, starting threads costs more than it brings
-SHORT = 32  # a loop shorter than this does not fill the vector registers
-ROWS, COLUMNS, TASKS = 64, 256, 16  # a block of C (64 KiB in float32), and how many of them make good parallel work
+INNER = 256  # inner indices at a time: a panel of B in half of a level-1 cache of 32 KiB
+ROW_BYTES, COLUMN_BYTES = 576, 2048  # rows and columns at a time, of INNER each: level-2 cache (144 and 512 float32)
+SHARED_ROWS = 40  # rows of C from which on B is packed even where it lies in order
+LARGE = 131_072  # numbers in A from which on it may be packed
 TALL, CHUNKS = 2048, 16  # products with few blocks of C but a long inner size are cut along it
+TASKS = 16  # how many blocks of C make good parallel work
+LEFT = -(-4 * ROWS // VECTOR_BYTES) * VECTOR_BYTES // 4  # the width of a panel of A: whole vectors, either dtype
+
+
+@inlined_jit
+def _multiply_panel(A, a, row_a, step_a, tile_a, B, b, step_b, C, c, ldc, m, n, k, keep, bias, at, f):
+    """m rows of one panel of C, n <= a tile's width; tile_a lies between the tiles of a packed A, 0: not packed."""
+    width = 2 * (VECTOR_BYTES // A.itemsize)
+    ahead = ROWS * ldc
+    i = 0
+    while i < m:
+        left = m - i
+        few = (left + FEW - 1) // FEW * FEW  # rows, if all that are left are done by smaller tiles
+        more = ROWS + (max(left - ROWS, 0) + FEW - 1) // FEW * FEW
+        if left <= FEW or (tile_a == 0 and left < 2 * ROWS and few < more):
+            rows_a, rows_c = row_places(FEW, a, row_a, left), row_places(FEW, c, ldc, left)
+            if n == width:
+                tile(2, 0, rows_a, rows_c, n, 1, k, A, 0, step_a, B, b, 0, step_b, C, ahead, keep, bias, at, f)
+            elif 2 * n > width:
+                tile(2, 1, rows_a, rows_c, n, 1, k, A, 0, step_a, B, b, 0, step_b, C, ahead, keep, bias, at, f)
+            else:
+                tile(1, 1, rows_a, rows_c, n, 1, k, A, 0, step_a, B, b, 0, step_b, C, ahead, keep, bias, at, f)
+            i += FEW
+            a += FEW * row_a
+            c += FEW * ldc
+        else:
+            all_a, all_c = row_places(ROWS, a, row_a, left), row_places(ROWS, c, ldc, left)
+            if n == width:
+                tile(2, 0, all_a, all_c, n, 1, k, A, 0, step_a, B, b, 0, step_b, C, ahead, keep, bias, at, f)
+            elif 2 * n > width:
+                tile(2, 1, all_a, all_c, n, 1, k, A, 0, step_a, B, b, 0, step_b, C, ahead, keep, bias, at, f)
+            else:
+                tile(1, 1, all_a, all_c, n, 1, k, A, 0, step_a, B, b, 0, step_b, C, ahead, keep, bias, at, f)
+            i += ROWS
+            a += tile_a if tile_a > 0 else ROWS * row_a
+            c += ahead
+
+
+@inlined_jit
+def _layout(M, N, K, row_a, step_a, itemsize):
+    """How the loops are cut: is A packed, columns and inner indices at a time, places before A in the scratch."""
+    width = 2 * (VECTOR_BYTES // itemsize)
+    pack_a = M * K >= LARGE and N >= 128 and max(row_a, step_a) * itemsize >= 2048
+    # If there is one block of rows only, a panel of B is used at once, from the level-1 cache.
+    wide = width if not pack_a and ROW_BYTES // itemsize >= M else COLUMN_BYTES // itemsize
+    inner = min(INNER, (K + 15) // 16 * 16)
+    return pack_a, wide, inner, (min(N, wide) + width - 1) // width * width * inner
+
+
+@inlined_jit
+def scratch_for(M, N, K, row_a, step_a, like):
+    """A scratch array for `multiply_within`."""
+    pack_a, _, inner, panels = _layout(M, N, K, row_a, step_a, like.itemsize)
+    rows = (ROW_BYTES // like.itemsize + ROWS) // ROWS * LEFT if pack_a else 0
+    return np.empty(panels + rows * inner, like.dtype)
 
 
 @jit
-def multiply_by_dots(A, a, lda, B, b, ldb, C, c, ldc, M, N, K):
-    """C += A Bᵀ for A (M, K) at offset a with row stride lda, B (N, K) likewise, C (M, N) likewise."""
-    zero = A.dtype.type(0)
-    block = 4096 // A.itemsize  # 4 rows of B in 16 KiB
-    for start in range(0, K, block):
-        k = min(block, K - start)
-        for j in range(0, N, 4):
-            # At the edges a row is used twice and its result dropped, so every element is computed by the same code.
-            n = min(4, N - j)
-            q = b + j * ldb + start
-            b0 = B[q : q + k]
-            q = b + min(j + 1, N - 1) * ldb + start
-            b1 = B[q : q + k]
-            q = b + min(j + 2, N - 1) * ldb + start
-            b2 = B[q : q + k]
-            q = b + min(j + 3, N - 1) * ldb + start
-            b3 = B[q : q + k]
-            for i in range(0, M, 2):
-                q = a + i * lda + start
-                a0 = A[q : q + k]
-                q = a + min(i + 1, M - 1) * lda + start
-                a1 = A[q : q + k]
-                s00 = s01 = s02 = s03 = zero
-                s10 = s11 = s12 = s13 = zero
-                for p in range(k):
-                    x0 = a0[p]
-                    x1 = a1[p]
-                    s00 += x0 * b0[p]
-                    s01 += x0 * b1[p]
-                    s02 += x0 * b2[p]
-                    s03 += x0 * b3[p]
-                    s10 += x1 * b0[p]
-                    s11 += x1 * b1[p]
-                    s12 += x1 * b2[p]
-                    s13 += x1 * b3[p]
-                q = c + i * ldc + j
-                row = C[q : q + n]
-                row[0] += s00
-                if n > 1:
-                    row[1] += s01
-                if n > 2:
-                    row[2] += s02
-                if n > 3:
-                    row[3] += s03
-                if i + 1 < M:
-                    row = C[q + ldc : q + ldc + n]
-                    row[0] += s10
-                    if n > 1:
-                        row[1] += s11
-                    if n > 2:
-                        row[2] += s12
-                    if n > 3:
-                        row[3] += s13
+def multiply_block(A, a, row_a, step_a, B, b, ldb, turned, C, c, ldc, M, N, K, keep, bias, at, f):
+    """C (M, N) at c = f((C if keep else 0) + A B + 1 biasᵀ), all of it by one thread.
+
+    A (M, K) at a has the strides row_a and step_a. B at b has rows of stride ldb: those of B (K, N), or if `turned` of
+    Bᵀ (N, K). The bias begins at `at`; at < 0 means none.
+    """
+    S = scratch_for(M, N, K, row_a, step_a, A)
+    multiply_within(S, A, a, row_a, step_a, B, b, ldb, turned, C, c, ldc, M, N, K, keep, bias, at, f)
 
 
 @jit
-def multiply_by_rows(A, a, row_a, column_a, B, b, ldb, C, c, ldc, M, N, K):
-    """C += A B for A (M, K) with strides row_a, column_a (1, M for the transpose of a stored (K, M)), B (K, N)."""
-    for start in range(0, N, 256):
-        n = min(256, N - start)
-        p = 0
-        while p + 8 <= K:
-            q = b + p * ldb + start
-            b0 = B[q : q + n]
-            b1 = B[q + ldb : q + ldb + n]
-            b2 = B[q + 2 * ldb : q + 2 * ldb + n]
-            b3 = B[q + 3 * ldb : q + 3 * ldb + n]
-            b4 = B[q + 4 * ldb : q + 4 * ldb + n]
-            b5 = B[q + 5 * ldb : q + 5 * ldb + n]
-            b6 = B[q + 6 * ldb : q + 6 * ldb + n]
-            b7 = B[q + 7 * ldb : q + 7 * ldb + n]
-            for i in range(M):
-                q = a + i * row_a + p * column_a
-                a0 = A[q]
-                a1 = A[q + column_a]
-                a2 = A[q + 2 * column_a]
-                a3 = A[q + 3 * column_a]
-                a4 = A[q + 4 * column_a]
-                a5 = A[q + 5 * column_a]
-                a6 = A[q + 6 * column_a]
-                a7 = A[q + 7 * column_a]
-                q = c + i * ldc + start
-                row = C[q : q + n]
-                for j in range(n):
-                    s = a0 * b0[j] + a1 * b1[j] + a2 * b2[j] + a3 * b3[j]
-                    row[j] += s + (a4 * b4[j] + a5 * b5[j] + a6 * b6[j] + a7 * b7[j])
-            p += 8
-        while p < K:
-            q = b + p * ldb + start
-            b0 = B[q : q + n]
-            for i in range(M):
-                a0 = A[a + i * row_a + p * column_a]
-                q = c + i * ldc + start
-                row = C[q : q + n]
-                for j in range(n):
-                    row[j] += a0 * b0[j]
-            p += 1
+def multiply_within(S, A, a, row_a, step_a, B, b, ldb, turned, C, c, ldc, M, N, K, keep, bias, at, f):
+    """`multiply_block` with a scratch array to pack into."""
+    zero, one, none = np.int64(0), np.int64(1), np.int64(-1)  # a literal would be a signature of its own to Numba
+    width, high = 2 * (VECTOR_BYTES // A.itemsize), ROW_BYTES // A.itemsize
+    pack_a, wide, inner, panels = _layout(M, N, K, row_a, step_a, A.itemsize)
+    pack_b = turned or M >= SHARED_ROWS
+    L, row, step_l, tile_a = (S, one, np.int64(LEFT), LEFT * inner) if pack_a else (A, row_a, step_a, zero)
+    p = zero
+    while True:
+        k = min(INNER, K - p)
+        kept = one if p > 0 else keep
+        last = p + k >= K
+        for j0 in range(0, N, wide):
+            j1 = min(N, j0 + wide)
+            for j in range(j0, j1, width):
+                n = min(width, N - j)
+                if turned:
+                    pack_transposed(2, S, (j - j0) * inner, B, b + j * ldb + p, ldb, n, k)
+                elif pack_b or n < width:
+                    pack(2, S, (j - j0) * inner, B, b + p * ldb + j, ldb, n, k)
+            for i in range(0, M, high):
+                m = min(high, M - i)
+                from_a = a + i * row_a + p * step_a
+                if pack_a:
+                    for t in range(0, m, ROWS):
+                        s = panels + t // ROWS * tile_a
+                        if step_a == 1:
+                            pack_transposed(0, S, s, A, from_a + t * row_a, row_a, min(ROWS, m - t), k)
+                        else:
+                            pack(0, S, s, A, from_a + t, step_a, min(ROWS, m - t), k)
+                    from_a = panels
+                for j in range(j0, j1, width):
+                    n = min(width, N - j)
+                    X, x, step = (S, (j - j0) * inner, width) if pack_b or n < width else (B, b + p * ldb + j, ldb)
+                    terms = at + j if at >= 0 and last else none
+                    _multiply_panel(
+                        L, from_a, row, step_l, tile_a, X, x, step,
+                        C, c + i * ldc + j, ldc, m, n, k, kept, bias, terms, f if last else zero,
+                    )  # fmt: skip
+        p += k
+        if last:
+            break
+
+
+@jit
+def _multiply(A, B, C, transpose_a, transpose_b, keep, bias, f):
+    M, N = C.shape
+    K = A.size // M if M > 0 else 0
+    row_a, step_a = (1, M) if transpose_a else (K, 1)
+    ldb = K if transpose_b else N
+    zero = np.int64(0)  # no literal (see above)
+    at = np.int64(0 if bias.size > 0 else -1)
+    a, b, c = A.reshape(A.size), B.reshape(B.size), C.reshape(C.size)
+    multiply_block(a, zero, row_a, step_a, b, zero, ldb, transpose_b, c, zero, N, M, N, K, keep, bias, at, f)
+
+
+@parallel_jit
+def _multiply_parallel(A, row_a, step_a, B, ldb, turned, C, keep, bias, f, M, N, K, rows, columns, inner):
+    """All blocks of rows x columns x inner; the blocks of each chunk of inner indices fill a C of their own."""
+    down, across, chunks = (M + rows - 1) // rows, (N + columns - 1) // columns, (K + inner - 1) // inner
+    for task in prange(down * across * chunks):
+        t = np.int64(task)  # the index of a prange is unsigned
+        chunk = t // (down * across)
+        i = (t - chunk * down * across) // across * rows
+        j = t % across * columns
+        p = chunk * inner
+        b, at = j * ldb + p if turned else p * ldb + j, j if bias.size > 0 else -1
+        m, n, k = min(rows, M - i), min(columns, N - j), min(inner, K - p)
+        q = chunk * M * N + i * N + j
+        multiply_block(A, i * row_a + p * step_a, row_a, step_a, B, b, ldb, turned, C, q, N, m, n, k, keep, bias, at, f)
 
 
 @jit
@@ -146,31 +196,6 @@ def begin_rows(C, c, ldc, M, N, bias, b, keep):
 
 
 @jit
-def multiply_block(A, row_a, column_a, B, ldb, dots, bias, C, c, ldc, keep, i, m, j, n, p, k):
-    """The block of C with m rows from i and n columns from j, from k inner indices from p on; C lies at offset c."""
-    q = c + i * ldc + j
-    begin_rows(C, q, ldc, m, n, bias, j, keep)
-    if dots:
-        multiply_by_dots(A, i * row_a + p, row_a, B, j * ldb + p, ldb, C, q, ldc, m, n, k)
-    else:
-        multiply_by_rows(A, i * row_a + p * column_a, row_a, column_a, B, p * ldb + j, ldb, C, q, ldc, m, n, k)
-
-
-@parallel_jit
-def _multiply_parallel(A, row_a, column_a, B, ldb, dots, bias, C, keep, M, N, K, rows, columns, inner):
-    """All blocks of rows x columns x inner; the blocks of each chunk of inner indices fill a C of their own."""
-    down, across, chunks = (M + rows - 1) // rows, (N + columns - 1) // columns, (K + inner - 1) // inner
-    for task in prange(down * across * chunks):
-        t = np.int64(task)  # the index of a prange is unsigned
-        chunk = t // (down * across)
-        i = (t - chunk * down * across) // across * rows
-        j = t % across * columns
-        p = chunk * inner
-        m, n, k = min(rows, M - i), min(columns, N - j), min(inner, K - p)
-        multiply_block(A, row_a, column_a, B, ldb, dots, bias, C, chunk * M * N, N, keep, i, m, j, n, p, k)
-
-
-@jit
 def fold(partials, chunks, rows, width, ld, bias, out, keep):
     """out (rows, width) = (out if keep else 0) + 1 biasᵀ + the sum, in order, of partials (chunks, rows, ld)."""
     zero = np.int64(0)  # a literal 0 would make Numba compile a version of the callee for it
@@ -184,75 +209,47 @@ def fold(partials, chunks, rows, width, ld, bias, out, keep):
                 row[j] += part[j]
 
 
-@jit
-def transpose_into(A, out, count, M, N):
-    """out (count, N, M) = the transposes of the matrices in A (count, M, N), in tiles of 32 x 32."""
-    for matrix in range(count):
-        q = matrix * M * N
-        for i0 in range(0, M, 32):
-            m = min(32, M - i0)
-            for j0 in range(0, N, 32):
-                for j in range(j0, min(j0 + 32, N)):
-                    column = out[q + j * M + i0 : q + j * M + i0 + m]
-                    for i in range(m):
-                        column[i] = A[q + (i0 + i) * N + j]
-
-
-def by_dots(transpose_a: bool, transpose_b: bool, M: int, N: int, K: int) -> bool:
-    """Which body computes a product: dots (needs op(A) and op(B)ᵀ row by row) or rows (needs op(B) row by row)."""
-    if transpose_a:
-        return False  # Aᵀ would have to be packed for dots
-    if M < 8 or min(N, K) >= SHORT:
-        return transpose_b  # as the operands lie: packing B costs more than it brings
-    return K > N
-
-
-def transposed(A: np.ndarray) -> np.ndarray:
-    """A contiguous copy with the last two axes exchanged."""
-    *lead, M, N = A.shape
-    out = np.empty((*lead, N, M), A.dtype)
-    transpose_into(A.reshape(-1), out.reshape(-1), A.size // (M * N) if A.size else 0, M, N)
-    return out
-
-
 def _blocks(M: int, N: int, K: int) -> tuple[int, int, int]:
-    """Rows, columns and inner indices per block, from the shape alone, so that bits do not depend on the threads."""
-    rows, columns = ROWS, COLUMNS
+    """Rows, columns and inner indices per task, from the shape alone."""
+    rows, columns = 288, 512
 
     def count():
         return -(-M // rows) * -(-N // columns)
 
     if K >= TALL and count() < TASKS // 2:
         return rows, columns, max(TALL // 4, -(-K // (8 * CHUNKS)) * 8)
-    while count() < TASKS and rows > 16:
-        rows //= 2
-    while count() < TASKS and columns > 64:
+    wanted = min(TASKS, max(2, 2 * M * N * K // PARALLEL_FLOPS))
+    while count() < wanted and columns > 32:  # columns first, because every task packs its own part of B
         columns //= 2
+    while count() < wanted and rows > 72:
+        rows //= 2
     return rows, columns, K
 
 
-def multiply(A, B, transpose_a, transpose_b, out, accumulate=False, bias=None) -> None:
+_NO_BIAS = {np.dtype(d): np.empty(0, d) for d in (np.float32, np.float64)}
+
+
+def multiply(A, B, transpose_a, transpose_b, out, accumulate=False, bias=None, activation=NONE) -> None:
     """`matmul` without its checks: C-contiguous arrays of fitting shapes and one dtype, `out` given."""
     M, N = out.shape
     K = A.shape[0] if transpose_a else A.shape[1]
-    dots = by_dots(transpose_a, transpose_b, M, N, K)
-    if dots != transpose_b:
-        B = transposed(B)
-    row_a, column_a = (1, M) if transpose_a else (K, 1)
-    a, b, c = A.reshape(-1), B.reshape(-1), out.reshape(-1)
-    ldb, keep = K if dots else N, int(accumulate)
-    terms = np.empty(0, out.dtype) if bias is None else bias
+    none = _NO_BIAS[out.dtype]
+    terms = none if bias is None else bias
     if 2 * M * N * K < PARALLEL_FLOPS:
-        multiply_block(a, row_a, column_a, b, ldb, dots, terms, c, 0, N, keep, 0, M, 0, N, 0, K)
+        _multiply(A, B, out, int(transpose_a), int(transpose_b), int(accumulate), terms, activation)
         return
+    row_a, step_a = (1, M) if transpose_a else (K, 1)
+    ldb = K if transpose_b else N
     rows, columns, inner = _blocks(M, N, K)
     chunks = -(-K // inner)
+    product = A.reshape(-1), row_a, step_a, B.reshape(-1), ldb, int(transpose_b)
+    sizes = M, N, K, rows, columns, inner
     if chunks == 1:
-        _multiply_parallel(a, row_a, column_a, b, ldb, dots, terms, c, keep, M, N, K, rows, columns, inner)
+        _multiply_parallel(*product, out.reshape(-1), int(accumulate), terms, activation, *sizes)
         return
-    partials, none = np.empty(chunks * M * N, out.dtype), np.empty(0, out.dtype)
-    _multiply_parallel(a, row_a, column_a, b, ldb, dots, none, partials, 0, M, N, K, rows, columns, inner)
-    fold(partials, chunks, M, N, N, terms, c, keep)
+    partials = np.empty(chunks * M * N, out.dtype)
+    _multiply_parallel(*product, partials, 0, none, NONE, *sizes)
+    fold(partials, chunks, M, N, N, terms, out.reshape(-1), int(accumulate))
 
 
 def matmul(
@@ -278,7 +275,9 @@ def matmul(
     A, B = as_array("matmul", "A", A, 2), as_array("matmul", "B", B, 2)
     if bias is not None:
         bias = as_array("matmul", "bias", bias, 1)
-    dtype = same_dtype("matmul", A=A, B=B, bias=bias)
+    dtype = A.dtype
+    if B.dtype is not dtype or (bias is not None and bias.dtype is not dtype):
+        dtype = same_dtype("matmul", A=A, B=B, bias=bias)
     M, K = A.shape[::-1] if transpose_a else A.shape
     inner, N = B.shape[::-1] if transpose_b else B.shape
     if inner != K:
