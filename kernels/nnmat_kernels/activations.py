@@ -1,8 +1,8 @@
 """Element-wise activations and their derivatives: any shape, element by element.
 
 Each public function checks, then runs one body over the flat arrays: at once below `PARALLEL_FROM` elements, in chunks
-of `CHUNK` elements by several threads above. The cuts follow the length, so the threads change no bit; but the last bit
-of an element may depend on its place, because the compiler may round differently in the last few elements of a loop.
+of `CHUNK` elements by several threads above. All are compiled as written (`exact_jit`), so an element's bits depend
+neither on the threads nor on its place.
 """
 
 import math
@@ -11,7 +11,7 @@ import numpy as np
 from numba import prange
 
 from .checks import as_array, output, same_dtype
-from .config import jit, parallel_jit
+from .config import exact_jit, parallel_jit
 from .errors import ShapeError
 from .vector_math import sigmoid as sigmoid_of
 from .vector_math import tanh as tanh_of
@@ -157,7 +157,7 @@ def _finite(who: str, slope) -> float:
     return float(slope)
 
 
-@jit
+@exact_jit
 def _sigmoid(x, y):
     for i in range(y.size):
         y[i] = sigmoid_of(x[i])
@@ -170,7 +170,7 @@ def _sigmoid_parallel(x, y):
         _sigmoid(x[a : a + CHUNK], y[a : a + CHUNK])
 
 
-@jit
+@exact_jit
 def _sigmoid_backward(g, y, gx):
     one = gx.dtype.type(1)
     for i in range(gx.size):
@@ -184,7 +184,7 @@ def _sigmoid_backward_parallel(g, y, gx):
         _sigmoid_backward(g[a : a + CHUNK], y[a : a + CHUNK], gx[a : a + CHUNK])
 
 
-@jit
+@exact_jit
 def _tanh(x, y):
     for i in range(y.size):
         y[i] = tanh_of(x[i])
@@ -197,7 +197,7 @@ def _tanh_parallel(x, y):
         _tanh(x[a : a + CHUNK], y[a : a + CHUNK])
 
 
-@jit
+@exact_jit
 def _tanh_backward(g, y, gx):
     one = gx.dtype.type(1)
     for i in range(gx.size):
@@ -211,7 +211,7 @@ def _tanh_backward_parallel(g, y, gx):
         _tanh_backward(g[a : a + CHUNK], y[a : a + CHUNK], gx[a : a + CHUNK])
 
 
-@jit
+@exact_jit
 def _relu(x, y):
     zero = y.dtype.type(0)
     for i in range(y.size):
@@ -225,7 +225,7 @@ def _relu_parallel(x, y):
         _relu(x[a : a + CHUNK], y[a : a + CHUNK])
 
 
-@jit
+@exact_jit
 def _relu_backward(g, y, gx):
     zero = gx.dtype.type(0)
     for i in range(gx.size):
@@ -239,7 +239,7 @@ def _relu_backward_parallel(g, y, gx):
         _relu_backward(g[a : a + CHUNK], y[a : a + CHUNK], gx[a : a + CHUNK])
 
 
-@jit
+@exact_jit
 def _leaky_relu(x, slope, y):
     zero = y.dtype.type(0)
     for i in range(y.size):
@@ -253,7 +253,7 @@ def _leaky_relu_parallel(x, slope, y):
         _leaky_relu(x[a : a + CHUNK], slope, y[a : a + CHUNK])
 
 
-@jit
+@exact_jit
 def _leaky_relu_backward(g, x, slope, gx):
     zero = gx.dtype.type(0)
     for i in range(gx.size):
