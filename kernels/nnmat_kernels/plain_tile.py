@@ -48,3 +48,18 @@ def pack(vectors, S, s, B, b, row_b, n, k):
         S[s + p * width : s + (p + 1) * width] = 0
         m = min(n, width)
         S[s + p * width : s + p * width + m] = B[b + p * row_b : b + p * row_b + m]
+
+
+def flat(A):
+    return A.reshape(A.size)
+
+
+def dots(columns, a_rows, c_rows, b_rows, n, k, A, B, C, keep, bias, at, f):
+    for a, c in zip(a_rows, c_rows, strict=True):
+        for j, b in enumerate(b_rows[:n]):
+            value = np.dot(A[a : a + k], B[b : b + k])
+            if keep:
+                value += C[c + j]
+            if at >= 0:
+                value += bias[at + j]
+            C[c + j] = 0 if f and value <= 0 else value
