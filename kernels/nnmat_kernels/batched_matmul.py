@@ -4,7 +4,7 @@ import numpy as np
 from numba import prange
 
 from .blocks import is_small, multiply_small, multiply_within, scratch_for
-from .checks import as_array, output, same_dtype, usual
+from .checks import apart, as_array, output, same_dtype, usual
 from .config import inlined_jit, jit, parallel_jit
 from .errors import ShapeError
 from .matmul import PARALLEL_FLOPS, matmul_unchecked
@@ -82,7 +82,8 @@ def batched_matmul(
     Reference: docs/equations.md, section 3.1 (for each matrix of the stack)
     """
     who = "batched_matmul"
-    if type(A) is np.ndarray and usual(A.ndim, A, B, out) and A.ndim > 2 and type(transpose_a) is type(transpose_b) is bool:
+    plain = type(A) is np.ndarray and A.ndim > 2 and type(transpose_a) is type(transpose_b) is bool
+    if plain and out is not None and usual(A.ndim, A, B, out) and apart(A, B, out):
         shape_a, shape_b = A.shape, B.shape
         (M, K), (inner, N) = shape_a[-2:], shape_b[-2:]
         if transpose_a:

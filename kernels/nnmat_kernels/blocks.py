@@ -103,8 +103,8 @@ def is_small(M, N, K, row_a, step_a, itemsize):
 
 @jit
 def multiply_small(S, A, a, row_a, step_a, B, b, ldb, turned, C, c, ldc, M, N, K, keep, bias, at, f):
-    """`multiply_within` where `is_small`: panel by panel, for stacks of small matrices with their divisions left out."""
-    zero, one, none = np.int64(0), np.int64(1), np.int64(-1)  # a literal would be a signature of its own to Numba
+    """`multiply_within` where `is_small`: panel by panel; without its divisions, which a 16 x 16 product would feel."""
+    zero, none = np.int64(0), np.int64(-1)  # a literal would be a signature of its own to Numba
     width = np.int64(2 * (VECTOR_BYTES // A.itemsize))
     for j in range(0, N, width):
         n = min(width, N - j)

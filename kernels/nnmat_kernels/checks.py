@@ -20,24 +20,23 @@ def is_plain(A) -> bool:
 
 
 def usual(ndim: int, A, B, out) -> bool:
-    """Whether only the shapes of a product's arrays are left to check: the usual case, told in 1 us.
-
-    All are canonical (see `as_array`), of one dtype and `ndim` dimensions, and `out` shares no memory.
-    """
+    """Whether three arrays are canonical (see `as_array`), of one dtype and `ndim` dimensions: the usual case, fast."""
     if not (type(A) is type(B) is type(out) is ndarray):
         return False
-    dtype, of_A, of_B, of_out = A.dtype, A.flags, B.flags, out.flags
-    if not (
+    dtype = A.dtype
+    return (
         dtype is B.dtype is out.dtype
         and dtype in FLOATS
         and A.ndim == B.ndim == out.ndim == ndim
-        and of_A.carray
-        and of_B.carray
-        and of_out.carray
-        and dtype.isnative
-    ):
-        return False
-    if of_out.owndata and of_A.owndata and of_B.owndata:  # only an array itself can share memory that it owns
+        and A.flags.carray
+        and B.flags.carray
+        and out.flags.carray
+    )
+
+
+def apart(A: ndarray, B: ndarray, out: ndarray) -> bool:
+    """Whether `out` shares no memory with A or B, all of them C-contiguous."""
+    if out.flags.owndata and A.flags.owndata and B.flags.owndata:  # only an array itself can share what it owns
         return A is not out and B is not out
     return not (np.may_share_memory(out, A) or np.may_share_memory(out, B))
 

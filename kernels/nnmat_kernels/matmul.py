@@ -1,6 +1,6 @@
 """Matrix product: C = f((C if accumulated) + op(A) op(B) + 1 biasᵀ), with op(A) = A or Aᵀ.
 
-The register tile does all the arithmetic (`tile`), in the loops of `blocks`; here C is shared among the threads.
+The register tile (`tile`) does the arithmetic in the loops of `blocks`; here C is shared among the threads.
 
       columns ->                        one task per thread: the cut of C for which the slowest task has least to do,
       +-------------+-------------+     tiles and packing counted
@@ -24,9 +24,10 @@ from .blocks import multiply_within as multiply_within
 from .blocks import scratch_for as scratch_for
 from .checks import as_array, output, same_dtype, usual
 from .config import inlined_jit, jit, parallel_jit
+from .dots import dots, flat
 from .errors import ShapeError
 from .registers import FEW, ROWS, VECTOR_BYTES
-from .tile import NONE, RELU, SIGMOID, TANH, dots, flat, row_places
+from .tile import NONE, RELU, SIGMOID, TANH, row_places
 
 PARALLEL_FLOPS = 1_000_000  # below, starting threads costs more than it brings
 DOT_ROWS, DOT_COLUMNS = 2, 5  # rows x columns of one tile of dot products: 10 accumulators
@@ -38,7 +39,7 @@ ACTIVATIONS = {None: NONE, "relu": RELU, "sigmoid": SIGMOID, "tanh": TANH}
 @inlined_jit
 def _by_dots(N, K, transpose_a, transpose_b, itemsize):
     """Whether A Bᵀ is computed by dot products. M does not count: a row of C has the same bits in any batch."""
-    return transpose_b and not transpose_a and N <= 2 * DOT_COLUMNS and K >= DOT_INNER and VECTOR_BYTES >= 8 * itemsize
+    return transpose_b and not transpose_a and N <= 2 * DOT_COLUMNS and K >= DOT_INNER and 8 * itemsize <= VECTOR_BYTES
 
 
 @jit
@@ -86,15 +87,29 @@ def _activate_part(C, c, ldc, m, n, f):
             _tanh(row, row)
 
 
+@inlined_jit
+def _fit(A, B, C, transpose_a, transpose_b):
+    """Whether the shapes fit and C lies apart from A and B: asked here it costs nothing, in Python 1 us."""
+    inner_a, rows = A.shape if transpose_a else A.shape[::-1]
+    inner_b, columns = B.shape[::-1] if transpose_b else B.shape
+    a, b, c = A.ctypes.data, B.ctypes.data, C.ctypes.data
+    end = c + C.size * C.itemsize
+    apart = (a >= end or c >= a + A.size * A.itemsize) and (b >= end or c >= b + B.size * B.itemsize)
+    return inner_a == inner_b and C.shape == (rows, columns) and apart
+
+
 @jit
 def _multiply(A, B, C, transpose_a, transpose_b, accumulate, bias, f):
+    """The product by one thread; False, and nothing done, if the arrays do not fit."""
     M, N = C.shape
-    if M * N > 0:
+    fit = _fit(A, B, C, transpose_a, transpose_b)
+    if fit and M * N > 0:
         K = A.shape[0] if transpose_a else A.shape[1]
         zero = np.int64(0)
         keep = np.int64(1 if accumulate else 0)
         a, b, c = flat(A), flat(B), flat(C)
         _part(a, b, c, zero, zero, M, zero, N, zero, K, M, N, K, transpose_a, transpose_b, keep, bias, f)
+    return fit
 
 
 @inlined_jit
@@ -123,6 +138,9 @@ def _task_size(M, N, tasks, width):
 
 @parallel_jit
 def _multiply_parallel(A, B, C, transpose_a, transpose_b, accumulate, bias, f):
+    """`_multiply` by all threads."""
+    if not _fit(A, B, C, transpose_a, transpose_b):
+        return False
     M, N = C.shape
     K = A.shape[0] if transpose_a else A.shape[1]
     a, b, c = flat(A), flat(B), flat(C)
@@ -147,6 +165,7 @@ def _multiply_parallel(A, B, C, transpose_a, transpose_b, accumulate, bias, f):
         fold(target, chunks, M, N, N, bias, c, keep)
         if f != NONE:
             _finish(c, f)
+    return True
 
 
 @jit
@@ -220,17 +239,14 @@ def matmul(
     Errors:    ShapeError, DtypeError, ValueError (`activation`, `accumulate` without `out`, `out` overlapping an input)
     Reference: docs/equations.md, section 3.1
 
-    `out` is C-contiguous and shares no memory with the inputs; it is read only with `accumulate`. With an activation the
-    bits are those of the activation's own kernel run afterwards.
+    `out` is C-contiguous and shares no memory with the inputs; it is read only with `accumulate`. With an activation
+    the bits are those of the activation's own kernel run afterwards.
     """
-    if usual(2, A, B, out) and bias is activation is None and type(transpose_a) is type(transpose_b) is bool:
-        (M, K), (inner, N) = A.shape, B.shape
-        if transpose_a:
-            M, K = K, M
-        if transpose_b:
-            inner, N = N, inner
-        if inner == K and out.shape == (M, N):
-            matmul_unchecked(A, B, transpose_a, transpose_b, out, bool(accumulate))
+    plain = bias is activation is None and type(transpose_a) is type(transpose_b) is type(accumulate) is bool
+    if plain and out is not None and usual(2, A, B, out):
+        body = _multiply if A.size * out.shape[1] < PARALLEL_FLOPS // 2 else _multiply_parallel
+        none = _NO_BIAS_4 if out.itemsize == 4 else _NO_BIAS_8
+        if body(A, B, out, transpose_a, transpose_b, accumulate, none, NONE):
             return out
     A0, B0, bias0 = A, B, bias
     A, B = as_array("matmul", "A", A, 2), as_array("matmul", "B", B, 2)

@@ -7,7 +7,7 @@ import pytest
 
 import nnmat_kernels as k
 from nnmat_kernels.errors import DtypeError, ShapeError
-from nnmat_kernels.matmul import _inner_chunk, _task_size, begin_rows, matmul_unchecked, multiply_block, multiply_within
+from nnmat_kernels.matmul import _inner_chunk, _task_size, begin_rows, multiply_block, multiply_within
 from nnmat_kernels.reference import matmul as naive
 from nnmat_kernels.registers import ROWS, VECTOR_BYTES
 from tests.kernels.guards import awkward_layouts, guarded
@@ -117,7 +117,8 @@ def test_same_bits_for_any_number_of_threads(shape, transpose_a, transpose_b, dt
 @dtypes
 @pytest.mark.parametrize("activation", ["relu", "sigmoid", "tanh"])
 @pytest.mark.parametrize(
-    "shape", [(7, 13, 50), (9, 10, 70), *(pytest.param(s, marks=pytest.mark.slow) for s in [(5, 7, 16_500), (67, 81, 100)])]
+    "shape",
+    [(7, 13, 50), (9, 10, 70), *(pytest.param(s, marks=pytest.mark.slow) for s in [(5, 7, 16_500), (67, 81, 100)])],
 )
 def test_a_fused_activation_has_the_bits_of_its_own_kernel(shape, activation, dtype, rng):
     M, N, K = shape
@@ -205,7 +206,11 @@ WRONG = [
         ValueError,
         "matmul: expected activation None, 'relu', 'sigmoid' or 'tanh', got 'gelu'. Call its kernel afterwards.",
     ),
-    (lambda: k.matmul(A34, B45, activation=["relu"]), ValueError, "matmul: expected activation None, 'relu', 'sigmoid'"),
+    (
+        lambda: k.matmul(A34, B45, activation=["relu"]),
+        ValueError,
+        "matmul: expected activation None, 'relu', 'sigmoid'",
+    ),
 ]
 
 
@@ -221,4 +226,6 @@ def test_out_may_not_overlap_an_input(rng):
     for out in (A, B):
         with pytest.raises(ValueError, match="matmul: out shares memory with an input"):
             k.matmul(A, B, out=out)
+        with pytest.raises(ValueError, match="matmul: out shares memory with an input"):
+            k.matmul(A[:], B[:], out=out[:])
     np.testing.assert_array_equal(A, saved)
