@@ -129,6 +129,8 @@ def test_a_fused_activation_has_the_bits_of_its_own_kernel(shape, activation, dt
     out = k.matmul(A, B, transpose_b=True, bias=bias, out=before.copy(), accumulate=True, activation=activation)
     np.testing.assert_array_equal(out, expected)
     assert (out != linear).any()
+    exact = naive.matmul(A, B, False, True, before.astype(float), True, bias, activation)
+    np.testing.assert_allclose(out, exact, rtol=0, atol=(1e-5 if dtype == np.float32 else 1e-13) * abs(exact).max())
 
 
 @pytest.mark.parametrize("tasks", [1, 2, 3, 8, 64])

@@ -3,10 +3,11 @@
 import numpy as np
 
 from ._common import into
+from .activations import relu, sigmoid, tanh
 
 
-def matmul(A, B, transpose_a=False, transpose_b=False, out=None, accumulate=False, bias=None):
-    """C (+)= op(A) op(B) + 1 biasᵀ."""
+def matmul(A, B, transpose_a=False, transpose_b=False, out=None, accumulate=False, bias=None, activation=None):
+    """C = f((C if accumulated) + op(A) op(B) + 1 biasᵀ)."""
     A = np.asarray(A, np.float64)
     B = np.asarray(B, np.float64)
     if transpose_a:
@@ -20,4 +21,5 @@ def matmul(A, B, transpose_a=False, transpose_b=False, out=None, accumulate=Fals
         C += np.asarray(bias, np.float64)
     if accumulate:
         C += out
-    return into(C, out)
+    f = {None: np.asarray, "relu": relu, "sigmoid": sigmoid, "tanh": tanh}[activation]
+    return into(f(C), out)
