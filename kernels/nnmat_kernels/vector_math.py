@@ -10,8 +10,8 @@ P is the polynomial of least error (e^r is then right to 8e-9 in float32 and 1.3
 
 **The same bits everywhere.** A loop becomes vector instructions and a scalar rest, and the compiler may contract and
 reorder differently in the two. So these functions, and loops over them, are compiled without leave to do either
-(`config.exact_jit`), and fused multiply-adds, which both parts then have, are asked for by name: an element has the same
-bits wherever it stands in an array, and whichever kernel computes it.
+(`config.exact_jit`), and fused multiply-adds, which both parts then have, are asked for by name: an element has the
+same bits wherever it stands in an array, and whichever kernel computes it.
 
 * Rounding to an integer is an addition of 1.5 · 2^23 (2^52 in float64), whose last bits then hold n.
 * r = (x - n HIGH) - n LOW with ln 2 = HIGH + LOW, and n HIGH exact even where there is no fused multiply-add.
@@ -20,7 +20,9 @@ bits wherever it stands in an array, and whichever kernel computes it.
 """
 
 import numpy as np
+from llvmlite import ir
 from numba import types
+from numba.core import cgutils
 from numba.extending import intrinsic, overload
 
 from .config import EXACT, exact_jit
@@ -65,6 +67,27 @@ def _fused(typing_context, x, y, z):
 @overload(fma, jit_options=EXACT)
 def _fma(x, y, z):
     return lambda x, y, z: _fused(x, y, z)
+
+
+def maximum(x, y):
+    """The larger of two floats of one type, or NaN if either is NaN: unlike a comparison, it vectorises in reductions."""
+    return np.maximum(x, y)
+
+
+@intrinsic
+def _larger(typing_context, x, y):
+    def generate(context, builder, signature, arguments):
+        kind = arguments[0].type
+        function = ir.FunctionType(kind, [kind, kind])
+        name = f"llvm.maximum.f{x.bitwidth}"
+        return builder.call(cgutils.get_or_insert_function(builder.module, function, name), arguments)
+
+    return x(x, x), generate
+
+
+@overload(maximum, jit_options=EXACT)
+def _maximum(x, y):
+    return lambda x, y: _larger(x, y)
 
 
 @exact_jit
@@ -163,3 +186,27 @@ def _tanh_float64(x):
 @overload(tanh, jit_options=EXACT)
 def _tanh(x):
     return {types.float32: _tanh_float32, types.float64: _tanh_float64}.get(x)
+
+
+_ROOT_HALF_BITS8, _EXPONENT8, _MANTISSA8 = _i8(0x3FE6A09E667F3BCD), _f8(2.0**52).view(np.int64), _f8(2.0**52)
+_LN2_HIGH8, _LN2_LOW8 = 6.93147180369123816490e-1, 1.90821492927058770002e-10
+_L3, _L5, _L7, _L9, _L11, _L13, _L15, _L17, _L19 = (1 / n for n in range(3, 20, 2))
+
+
+@exact_jit
+def log1p(x):
+    """log(1 + x) of one finite float64 x >= 0, or NaN: right to 2 ulp down to the smallest x.
+
+    u = 1 + x = 2^k f with f from sqrt(1/2) to sqrt(2); log f = 2 artanh(s), s = (f - 1)/(f + 1), a series in s²; what
+    the rounding of u lost comes back as (x - (u - 1))/u.
+    """
+    u = 1.0 + x
+    k = _i8((_f8(u).view(np.int64) - _ROOT_HALF_BITS8) >> _BITS8)
+    f = _i8(_f8(u).view(np.int64) - (k << _BITS8)).view(np.float64)
+    n = _i8(k | _EXPONENT8).view(np.float64) - _MANTISSA8  # k as a number, without AVX-512 in one step too
+    s = (f - 1.0) / (f + 1.0)
+    z = s * s
+    p = fma(fma(fma(fma(fma(_L19, z, _L17), z, _L15), z, _L13), z, _L11), z, _L9)
+    p = fma(fma(fma(p, z, _L7), z, _L5), z, _L3) * z
+    tail = fma(n, _LN2_LOW8, (x - (u - 1.0)) / u)
+    return fma(n, _LN2_HIGH8, fma(2.0 * s, p, tail) + 2.0 * s)
