@@ -200,11 +200,11 @@ def weighted_softmax_cross_entropy(
         raise ValueError(
             f"{who}: expected label_smoothing from 0 to 1, got {label_smoothing!r}. Common values are 0 and 0.1."
         )
-    if label_smoothing == 0 and ignore_index is None and class_weight is None and sample_weight is None:
-        if y.dtype.kind != "f":
-            y, _ = as_labels(who, y, H.shape, None)
-            G = output(who, out, H.shape, H2.dtype, *given)
-            return softmax_cross_entropy_unchecked(H2, y, out=G.reshape(rows, M))[0], G, float(rows)
+    plain = label_smoothing == 0 and ignore_index is None and class_weight is None and sample_weight is None
+    if plain and y.dtype.kind != "f":
+        y, _ = as_labels(who, y, H.shape, None)
+        G = output(who, out, H.shape, H2.dtype, *given)
+        return softmax_cross_entropy_unchecked(H2, y, out=G.reshape(rows, M))[0], G, float(rows)
     w = np.ones(M) if class_weight is None else as_class_weights(who, class_weight, M)
     s = as_row_weights(who, sample_weight, H.shape[:-1], rows)
     if y.dtype.kind == "f":

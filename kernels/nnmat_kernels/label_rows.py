@@ -1,14 +1,14 @@
 """Softmax cross-entropy with integer labels and no other options: the case of nearly every training step.
 
-For the row h with label l, m = max h, and r the sum of exp(h_c - m) over all places but one of the maximum,
+For the row h with label l, m = max h, and r the sum of e_c = exp(h_c - m) over all places but one of the maximum,
 
-    loss = log1p(r) + (m - h_l)        g = exp(h - m)/((1 + r) n),   g_l = -(r if h_l = m else 1 + r - exp(h_l - m))/((1 + r) n)
+    loss = log1p(r) + (m - h_l)        g = e/((1 + r) n),   but g_l = -(r if h_l = m else 1 + r - e_l)/((1 + r) n)
 
 the equations of `cross_entropy` for weights 1, with n rows. Narrow rows are taken `ABREAST` at a time, turned round, so
 that vector instructions work on many rows at once and none has a scalar rest; wide rows are taken one by one.
 
     H  row b     | h0 h1 ... h9 |              block  | h0 of 32 rows |
-       row b + 1 | h0 h1 ... h9 |     ----->          | h1 of 32 rows |      maximum, sum, loss: element-wise over 32 rows
+       row b + 1 | h0 h1 ... h9 |     ----->          | h1 of 32 rows |      maximum, sum, loss: over 32 rows at once
           ...                                              ...
 """
 
@@ -50,7 +50,7 @@ def _block_maximum(block, m):
 
 @exact_jit
 def _block_exponentials(block, m, rest, extra):
-    """block = exp(block - m); rest = the sum of the entries below the maximum, plus the places of it beyond the first."""
+    """block = exp(block - m); rest = the sum of the entries below the maximum, plus 1 for each beyond one at it."""
     zero = m.dtype.type(0)
     one = m.dtype.type(1)
     for r in range(m.size):

@@ -70,7 +70,7 @@ def _fma(x, y, z):
 
 
 def maximum(x, y):
-    """The larger of two floats of one type, or NaN if either is NaN: unlike a comparison, it vectorises in reductions."""
+    """The larger of two floats of one type, NaN if either is: unlike a comparison, it vectorises in reductions."""
     return np.maximum(x, y)
 
 
