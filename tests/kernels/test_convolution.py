@@ -8,9 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import nnmat_kernels as k
-from nnmat_kernels.convolution import _bands
 from nnmat_kernels.errors import DtypeError, ShapeError
-from nnmat_kernels.im2col import window
 from nnmat_kernels.reference import convolution as naive
 from tests.kernels.guards import awkward_layouts, guarded, same_bits_for_any_threads
 from tests.kernels.linear_algebra import DTYPES, frozen, integers, within_rounding
@@ -170,19 +168,6 @@ def test_nan_reaches_exactly_the_entries_that_it_should(groups, dtype, rng):
     assert np.isnan(expected).any()
     assert np.isfinite(expected).any()
     np.testing.assert_array_equal(Y, expected)
-
-
-def test_bands_cover_every_row_once():
-    for shape, kernel in [
-        ((1, 28, 28, 1), 5),
-        ((128, 28, 28, 1), 5),
-        ((1, 224, 224, 64), 3),
-        ((2, 9, 9, 512), 3),
-        ((1, 1, 1, 1), 1),
-    ]:
-        w = window("test", shape, kernel, 1, 0, 1)
-        rows, bands = _bands(w, kernel * kernel * shape[3], 4)
-        assert (bands - 1) * rows < w.Ho <= bands * rows
 
 
 X, K, G = np.ones((2, 5, 6, 4), np.float32), np.ones((3, 2, 2, 4), np.float32), np.ones((2, 4, 5, 3), np.float32)
