@@ -4,7 +4,7 @@ import numpy as np
 
 from ..checks import generator
 from ..errors import BuildError, ConfigError, ShapeError
-from .base import Layer
+from .base import Layer, observed
 from .checks import batch_shape
 
 
@@ -64,11 +64,22 @@ class Sequential(Layer):
         # The first layer that has parameters: with input_gradient=False nothing before it has to run backward.
         has_parameters = [any(leaf._own_parameters() for leaf in layer.leaves()) for layer in self.layers]
         self._first = has_parameters.index(True) if any(has_parameters) else len(self.layers)
+        # A layer, and the activation behind it if the layer can apply that on the way; such a pair is one pass.
+        self._chain: list[tuple[Layer, Layer | None]] = []
+        for layer in self.layers:
+            before, taken = self._chain[-1] if self._chain else (None, None)
+            if before is not None and taken is None and before._can_apply(layer):
+                self._chain[-1] = before, layer
+            else:
+                self._chain.append((layer, None))
 
     def _forward(self, X, training, record):
         Z = X
-        for layer in self.layers:
-            Z = layer._run_forward(Z, training, record)
+        for layer, activation in [(layer, None) for layer in self.layers] if observed() else self._chain:
+            if activation is None:
+                Z = layer._run_forward(Z, training, record)
+            else:
+                Z = layer._run_forward_with(activation, Z, training, record)
         if record:
             self._recorded = True
         return Z
