@@ -2,6 +2,8 @@
 
 * `fastmath` names the flags that let LLVM vectorise sums and use fused multiply-adds. `nnan` and `ninf` are not among
   them, because a training library must see its NaNs.
+* `exact_jit` names none of them: what it compiles is computed as written, so that every element of an array has the
+  same bits, wherever it stands. It asks for fused multiply-adds by name (`vector_math.fma`).
 * `error_model="numpy"` lets divisions vectorise (a division by zero gives inf or NaN, as in NumPy).
 * `parallel` switches on `prange` and nothing else: array expressions would become launches of their own.
 
@@ -22,6 +24,7 @@ from .cache import PACKAGE, KernelCache
 settings: Any = numba.config  # Numba makes its attributes at import, unseen by type checkers
 
 FASTMATH = {"reassoc", "contract", "nsz", "arcp"}
+EXACT = {"fastmath": False, "error_model": "numpy"}  # for `overload` too; without it a callee takes its caller's flags
 PARALLEL: Any = {
     "prange": True,
     "numpy": False,
@@ -39,6 +42,13 @@ _launch_lock = threading.RLock()
 def jit(function):
     """Compile a serial kernel body (lazily, cached on disk, releasing the interpreter lock)."""
     dispatcher: Any = numba.njit(fastmath=FASTMATH, error_model="numpy", nogil=True)(function)
+    _cache_on_disk(dispatcher, function)
+    return dispatcher
+
+
+def exact_jit(function):
+    """Compile a serial kernel body in which no operation may be contracted or reordered."""
+    dispatcher: Any = numba.njit(nogil=True, **EXACT)(function)
     _cache_on_disk(dispatcher, function)
     return dispatcher
 

@@ -36,9 +36,14 @@ def column_sums(A: np.ndarray, out: np.ndarray | None = None, accumulate: bool =
     accumulate = bool(accumulate)
     _check_accumulate(who, out, accumulate)
     out = output(who, out, A.shape[1:], A.dtype, A0)
+    column_sums_unchecked(A, out, accumulate)
+    return out
+
+
+def column_sums_unchecked(A, out, accumulate=False):
     N = A.shape[1]
     if N == 0:
-        return out
+        return
     width = max(1, LANES // N) * N
     rows, blocks = -(-A.size // width), -(-width // COLUMNS)
     parallel = A.size >= PARALLEL_FROM
@@ -49,7 +54,6 @@ def column_sums(A: np.ndarray, out: np.ndarray | None = None, accumulate: bool =
     body(A.reshape(-1), width, rows, blocks, slots, sums, accumulate, out)
     if not direct:
         _fold_columns(sums, accumulate, out)
-    return out
 
 
 def row_sums(A: np.ndarray, out: np.ndarray | None = None, accumulate: bool = False) -> np.ndarray:
@@ -66,11 +70,15 @@ def row_sums(A: np.ndarray, out: np.ndarray | None = None, accumulate: bool = Fa
     accumulate = bool(accumulate)
     _check_accumulate(who, out, accumulate)
     out = output(who, out, A.shape[:1], A.dtype, A0)
+    row_sums_unchecked(A, out, accumulate)
+    return out
+
+
+def row_sums_unchecked(A, out, accumulate=False):
     if A.size < PARALLEL_FROM:
         _row_sums(A, accumulate, out, 0, len(A))
     else:
         _row_sums_parallel(A, accumulate, out, max(1, CHUNK // A.shape[1]))
-    return out
 
 
 def sum_of_squares(A: np.ndarray) -> float:
@@ -82,9 +90,15 @@ def sum_of_squares(A: np.ndarray) -> float:
     Errors: DtypeError.
     Reference: docs/equations.md, section 5.5.
     """
-    a = as_array("sum_of_squares", "A", A).reshape(-1)
-    slots = np.zeros(-(-a.size // CHUNK), np.float64)
-    (_square_slots if a.size < PARALLEL_FROM else _square_slots_parallel)(a, slots)
+    return sum_of_squares_unchecked(as_array("sum_of_squares", "A", A))
+
+
+def sum_of_squares_unchecked(A) -> float:
+    a = A.ravel()
+    if a.size < PARALLEL_FROM:
+        return _total_of_squares(a)
+    slots = np.empty(-(-a.size // CHUNK), np.float64)
+    _square_slots(a, slots)
     total = 0.0
     for slot in slots.tolist():
         total += slot
@@ -189,13 +203,15 @@ def _sum_of_squares(a):
 
 
 @jit
-def _square_slots(a, slots):
-    for c in range(slots.size):
-        slots[c] = _sum_of_squares(a[c * CHUNK : (c + 1) * CHUNK])
+def _total_of_squares(a):
+    total = 0.0
+    for first in range(0, a.size, CHUNK):
+        total += _sum_of_squares(a[first : first + CHUNK])
+    return total
 
 
 @parallel_jit
-def _square_slots_parallel(a, slots):
+def _square_slots(a, slots):
     for c in prange(slots.size):
         k = np.int64(c)
         slots[k] = _sum_of_squares(a[k * CHUNK : (k + 1) * CHUNK])

@@ -27,7 +27,9 @@ def softmax(X: np.ndarray, out: np.ndarray | None = None) -> np.ndarray:
     Errors: DtypeError, ShapeError (no axis), ValueError (out).
     Reference: docs/equations.md, section 3.6. -inf gives 0; a row with NaN or +inf, or of -inf alone, gives NaN.
     """
-    return _by_rows("softmax", _softmax, _softmax_parallel, out, X=X)
+    (X,), out = _arrays("softmax", out, X=X)
+    softmax_unchecked(X, out)
+    return out
 
 
 def softmax_backward(G: np.ndarray, P: np.ndarray, out: np.ndarray | None = None) -> np.ndarray:
@@ -39,7 +41,9 @@ def softmax_backward(G: np.ndarray, P: np.ndarray, out: np.ndarray | None = None
     Errors: DtypeError, ShapeError, ValueError (out).
     Reference: docs/equations.md, section 3.6.
     """
-    return _by_rows("softmax_backward", _softmax_backward, _softmax_backward_parallel, out, G=G, P=P)
+    (G, P), out = _arrays("softmax_backward", out, G=G, P=P)
+    softmax_backward_unchecked(G, P, out)
+    return out
 
 
 def log_softmax(X: np.ndarray, out: np.ndarray | None = None) -> np.ndarray:
@@ -51,21 +55,38 @@ def log_softmax(X: np.ndarray, out: np.ndarray | None = None) -> np.ndarray:
     Errors: DtypeError, ShapeError (no axis), ValueError (out).
     Reference: docs/equations.md, section 3.6. A row with NaN or +inf, or of -inf alone, gives NaN.
     """
-    return _by_rows("log_softmax", _log_softmax, _log_softmax_parallel, out, X=X)
+    (X,), out = _arrays("log_softmax", out, X=X)
+    log_softmax_unchecked(X, out)
+    return out
 
 
-def _by_rows(who, body, parallel, out, **inputs):
+def softmax_unchecked(X, out):
+    _by_rows(_softmax, _softmax_parallel, X, out)
+
+
+def softmax_backward_unchecked(G, P, out):
+    _by_rows(_softmax_backward, _softmax_backward_parallel, G, P, out)
+
+
+def log_softmax_unchecked(X, out):
+    _by_rows(_log_softmax, _log_softmax_parallel, X, out)
+
+
+def _by_rows(body, parallel, *arrays):
+    size, M = arrays[0].size, arrays[0].shape[-1]
+    if size:
+        rows = arrays if arrays[0].ndim == 2 else [A.reshape(-1, M) for A in arrays]  # (..., M) -> (rows, M)
+        if size < PARALLEL_FROM:
+            body(*rows, 0, size // M)
+        else:
+            parallel(*rows, max(1, CHUNK // M))
+
+
+def _arrays(who, out, **inputs):
     arrays, out = elementwise_arrays(who, out, **inputs)
     if out.ndim == 0:
         raise ShapeError(f"{who}: expected arrays with at least 1 dimension, got shape (). Try X[np.newaxis].")
-    if out.size:
-        M = out.shape[-1]
-        rows = [A.reshape(-1, M) for A in (*arrays, out)]  # (..., M) -> (rows, M)
-        if out.size < PARALLEL_FROM:
-            body(*rows, 0, out.size // M)
-        else:
-            parallel(*rows, max(1, CHUNK // M))
-    return out
+    return arrays, out
 
 
 @jit

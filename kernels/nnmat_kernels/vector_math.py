@@ -4,61 +4,111 @@
 of elements at once. They are called from kernel bodies, with one float32 or float64, and are right to 4 ulp over the
 whole range: NaN gives NaN, exp(+inf) = inf, exp(-inf) = 0, and results too small for a normal number are denormal.
 
-    e^x = 2^n (1 + q)        n = round(x / ln 2)        r = x - n ln 2, |r| <= 0.35        q = r + r²/2! + r³/3! + ...
+    e^x = 2^n (1 + q)        n = round(x / ln 2)        r = x - n ln 2, |r| <= 0.35        q = r + r² P(r)
 
-The sum stops at k = 7 in float32 and k = 13 in float64, where the next term is below a tenth of an ulp.
+P is the polynomial of least error (e^r is then right to 8e-9 in float32 and 1.3e-17 in float64, a tenth of an ulp).
 
-Two things keep the compiler from spoiling it, which may reorder sums and products (`config.FASTMATH`):
+**The same bits everywhere.** A loop becomes vector instructions and a scalar rest, and the compiler may contract and
+reorder differently in the two. So these functions, and loops over them, are compiled without leave to do either
+(`config.exact_jit`), and fused multiply-adds, which both parts then have, are asked for by name: an element has the
+same bits wherever it stands in an array, and whichever kernel computes it.
 
-* r = (x - n HIGH) - n LOW with ln 2 = HIGH + LOW and n HIGH exact. The second n goes through an integer, or the
-  compiler would see the common factor and use x - n (HIGH + LOW), which loses LOW to rounding (4.6 ulp instead of 0.9).
-* 2^n is added to the exponent bits of 1 + q as far as results are normal numbers; only the rest of the way down, to
-  the denormal ones, is a product.
+* Rounding to an integer is an addition of 1.5 · 2^23 (2^52 in float64), whose last bits then hold n.
+* r = (x - n HIGH) - n LOW with ln 2 = HIGH + LOW, and n HIGH exact even where there is no fused multiply-add.
+* 2^n is the product of two halves, for it alone may be infinite or 0 where e^x is neither; so results that are
+  denormal are rounded once.
 """
 
 import numpy as np
+from llvmlite import ir
 from numba import types
-from numba.extending import overload
+from numba.core import cgutils
+from numba.extending import intrinsic, overload
 
-from .config import jit
+from .config import EXACT, exact_jit
+from .registers import FUSED
 
 _f4, _i4, _f8, _i8 = np.float32, np.int32, np.float64, np.int64
 
-# float32: above HIGHEST e^x is infinite, below LOWEST it rounds to 0.
-_LOWEST4, _HIGHEST4 = _f4(-104.0), _f4(88.72283)
-_LOG2E4, _HIGH4, _LOW4 = _f4(1.4426950408889634), _f4(0.693359375), _f4(-2.12194440e-4)
-_ZERO4, _ONE4, _TWO4, _HALF4, _INF4 = _f4(0), _f4(1), _f4(2), _f4(0.5), _f4(np.inf)
-_C3, _C4, _C5, _C6, _C7 = _f4(1 / 6), _f4(1 / 24), _f4(1 / 120), _f4(1 / 720), _f4(1 / 5040)
-_LEAST4, _BIAS4, _BITS4 = _i4(-125), _i4(127), _i4(23)
+# float32: below LOWEST e^x rounds to 0, at HIGHEST it is infinite.
+_LOWEST4, _HIGHEST4 = _f4(-104.0), _f4(89.0)
+_LOG2E4, _HIGH4, _LOW4 = _f4(1.4426950408889634), _f4(-0.693359375), _f4(2.12194440e-4)
+_ROUND4, _ZERO_BITS4 = _f4(1.5 * 2**23), _i4(0x4B400000 - 254)  # n + 254 = bits of (n + ROUND) - ZERO_BITS
+_ZERO4, _ONE4, _TWO4, _HALF4 = _f4(0), _f4(1), _f4(2), _f4(0.5)
+_C3, _C4, _C5, _C6 = _f4(0.16666576989698776), _f4(0.041666554617204574), _f4(0.0083631790527), _f4(0.0013926183588)
+_HALVE4, _BIAS4, _BITS4, _SIGN4 = _i4(1), _i4(127), _i4(23), _i4(-(2**31))
 _SATURATED4 = _f4(20)  # tanh(10) rounds to 1
 
 # float64
-_LOWEST8, _HIGHEST8 = -746.0, 709.782712893384
-_LOG2E8, _HIGH8, _LOW8 = 1.4426950408889634, 6.93145751953125e-1, 1.42860682030941723212e-6
-_D3, _D4, _D5, _D6, _D7, _D8 = 1 / 6, 1 / 24, 1 / 120, 1 / 720, 1 / 5040, 1 / 40320
-_D9, _D10, _D11, _D12, _D13 = 1 / 362880, 1 / 3628800, 1 / 39916800, 1 / 479001600, 1 / 6227020800
-_LEAST8, _BIAS8, _BITS8 = _i8(-1021), _i8(1023), _i8(52)
-_SATURATED8, _INF8 = 40.0, _f8(np.inf)
+_LOWEST8, _HIGHEST8 = -746.0, 710.0
+_LOG2E8, _HIGH8, _LOW8 = 1.4426950408889634, -6.93145751953125e-1, -1.42860682030941723212e-6
+_ROUND8, _ZERO_BITS8 = 1.5 * 2.0**52, _i8(0x4338000000000000 - 2046)
+_D4, _D5, _D6, _D7 = 0.041666666666624128, 0.0083333333333300618, 0.0013888888917213717, 0.00019841269863053617
+_D8, _D9, _D10, _D11 = 2.4801521295954375e-5, 2.7557268459997065e-6, 2.7620088445409748e-7, 2.5100385495510319e-8
+_D3 = 1 / 6
+_HALVE8, _BIAS8, _BITS8, _SIGN8 = _i8(1), _i8(1023), _i8(52), _i8(-(2**63))
+_SATURATED8 = 40.0
 
 
-@jit
+def fma(x, y, z):
+    """x y + z of three floats of one type, rounded once where the processor can, in scalar code and vectors alike."""
+    return x * y + z
+
+
+@intrinsic
+def _fused(typing_context, x, y, z):
+    def generate(context, builder, signature, arguments):
+        x, y, z = arguments
+        return builder.fma(x, y, z) if FUSED else builder.fadd(builder.fmul(x, y), z)
+
+    return x(x, x, x), generate
+
+
+@overload(fma, jit_options=EXACT)
+def _fma(x, y, z):
+    return lambda x, y, z: _fused(x, y, z)
+
+
+def maximum(x, y):
+    """The larger of two floats of one type, NaN if either is: unlike a comparison, it vectorises in reductions."""
+    return np.maximum(x, y)
+
+
+@intrinsic
+def _larger(typing_context, x, y):
+    def generate(context, builder, signature, arguments):
+        kind = arguments[0].type
+        function = ir.FunctionType(kind, [kind, kind])
+        name = f"llvm.maximum.f{x.bitwidth}"
+        return builder.call(cgutils.get_or_insert_function(builder.module, function, name), arguments)
+
+    return x(x, x), generate
+
+
+@overload(maximum, jit_options=EXACT)
+def _maximum(x, y):
+    return lambda x, y: _larger(x, y)
+
+
+@exact_jit
 def _reduce_float32(v):
-    """n and q of a v that is neither NaN nor beyond the limits."""
-    n = np.floor(v * _LOG2E4 + _HALF4)
-    i = _i4(n)
-    r = (v - n * _HIGH4) - _f4(i) * _LOW4
-    q = r * (_ONE4 + r * (_HALF4 + r * (_C3 + r * (_C4 + r * (_C5 + r * (_C6 + r * _C7))))))
-    return i, q
+    """n + 254 and q of a v within the limits; q is NaN if v is."""
+    t = fma(v, _LOG2E4, _ROUND4)
+    n = t - _ROUND4
+    r = fma(n, _LOW4, fma(n, _HIGH4, v))
+    q = fma(fma(fma(fma(_C6, r, _C5), r, _C4), r, _C3), r, _HALF4)
+    return _i4(_f4(t).view(np.int32) - _ZERO_BITS4), fma(r * r, q, r)
 
 
-@jit
+@exact_jit
 def _reduce_float64(v):
-    n = np.floor(v * _LOG2E8 + 0.5)
-    i = _i4(n)  # not int64: AVX2 has no vector instruction for it
-    r = (v - n * _HIGH8) - _f8(i) * _LOW8
-    q = _D7 + r * (_D8 + r * (_D9 + r * (_D10 + r * (_D11 + r * (_D12 + r * _D13)))))
-    q = r * (1.0 + r * (0.5 + r * (_D3 + r * (_D4 + r * (_D5 + r * (_D6 + r * q))))))
-    return _i8(i), q
+    """n + 2046 and q."""
+    t = fma(v, _LOG2E8, _ROUND8)
+    n = t - _ROUND8
+    r = fma(n, _LOW8, fma(n, _HIGH8, v))
+    q = fma(fma(fma(fma(fma(_D11, r, _D10), r, _D9), r, _D8), r, _D7), r, _D6)
+    q = fma(fma(fma(fma(q, r, _D5), r, _D4), r, _D3), r, 0.5)
+    return _i8(_f8(t).view(np.int64) - _ZERO_BITS8), fma(r * r, q, r)
 
 
 def exp(x):
@@ -67,28 +117,22 @@ def exp(x):
 
 
 def _exp_float32(x):
-    v = x if x > _LOWEST4 else _LOWEST4  # NaN becomes a number here, and NaN again at the end
-    v = v if v < _HIGHEST4 else _HIGHEST4
+    v = _LOWEST4 if x < _LOWEST4 else x  # this way round NaN stays
+    v = _HIGHEST4 if v > _HIGHEST4 else v
     n, q = _reduce_float32(v)
-    m = _i4(max(n, _LEAST4))
-    normal = _i4(_f4(_ONE4 + q).view(np.int32) + (m << _BITS4)).view(np.float32)
-    y = normal * _i4((n - m + _BIAS4) << _BITS4).view(np.float32)
-    y = y if x <= _HIGHEST4 else _INF4
-    return y if x == x else x
+    half = _i4(n >> _HALVE4)
+    return (_ONE4 + q) * _i4(half << _BITS4).view(np.float32) * _i4((n - half) << _BITS4).view(np.float32)
 
 
 def _exp_float64(x):
-    v = x if x > _LOWEST8 else _LOWEST8
-    v = v if v < _HIGHEST8 else _HIGHEST8
+    v = _LOWEST8 if x < _LOWEST8 else x
+    v = _HIGHEST8 if v > _HIGHEST8 else v
     n, q = _reduce_float64(v)
-    m = max(n, _LEAST8)
-    normal = _i8(_f8(1.0 + q).view(np.int64) + (m << _BITS8)).view(np.float64)
-    y = normal * _i8((n - m + _BIAS8) << _BITS8).view(np.float64)
-    y = y if x <= _HIGHEST8 else _INF8
-    return y if x == x else x
+    half = _i8(n >> _HALVE8)
+    return (1.0 + q) * _i8(half << _BITS8).view(np.float64) * _i8((n - half) << _BITS8).view(np.float64)
 
 
-@overload(exp)
+@overload(exp, jit_options=EXACT)
 def _exp(x):
     return {types.float32: _exp_float32, types.float64: _exp_float64}.get(x)
 
@@ -108,7 +152,7 @@ def _sigmoid_float64(x):
     return (1.0 if x >= 0.0 else e) / (1.0 + e)
 
 
-@overload(sigmoid)
+@overload(sigmoid, jit_options=EXACT)
 def _sigmoid(x):
     return {types.float32: _sigmoid_float32, types.float64: _sigmoid_float64}.get(x)
 
@@ -123,24 +167,46 @@ def tanh(x):
 
 def _tanh_float32(x):
     a = _TWO4 * abs(x)
-    n, q = _reduce_float32(a if a < _SATURATED4 else _SATURATED4)
-    s = _i4((n + _BIAS4) << _BITS4).view(np.float32)
-    t = s * q + (s - _ONE4)
+    n, q = _reduce_float32(_SATURATED4 if a > _SATURATED4 else a)
+    s = _i4((n - _BIAS4) << _BITS4).view(np.float32)
+    t = fma(s, q, s - _ONE4)
     y = t / (t + _TWO4)
-    y = y if x >= _ZERO4 else -y
-    return y if x == x else x
+    return _i4(_f4(y).view(np.int32) | (_f4(x).view(np.int32) & _SIGN4)).view(np.float32)
 
 
 def _tanh_float64(x):
     a = 2.0 * abs(x)
-    n, q = _reduce_float64(a if a < _SATURATED8 else _SATURATED8)
-    s = _i8((n + _BIAS8) << _BITS8).view(np.float64)
-    t = s * q + (s - 1.0)
+    n, q = _reduce_float64(_SATURATED8 if a > _SATURATED8 else a)
+    s = _i8((n - _BIAS8) << _BITS8).view(np.float64)
+    t = fma(s, q, s - 1.0)
     y = t / (t + 2.0)
-    y = y if x >= 0.0 else -y
-    return y if x == x else x
+    return _i8(_f8(y).view(np.int64) | (_f8(x).view(np.int64) & _SIGN8)).view(np.float64)
 
 
-@overload(tanh)
+@overload(tanh, jit_options=EXACT)
 def _tanh(x):
     return {types.float32: _tanh_float32, types.float64: _tanh_float64}.get(x)
+
+
+_ROOT_HALF_BITS8, _EXPONENT8, _MANTISSA8 = _i8(0x3FE6A09E667F3BCD), _f8(2.0**52).view(np.int64), _f8(2.0**52)
+_LN2_HIGH8, _LN2_LOW8 = 6.93147180369123816490e-1, 1.90821492927058770002e-10
+_L3, _L5, _L7, _L9, _L11, _L13, _L15, _L17, _L19 = (1 / n for n in range(3, 20, 2))
+
+
+@exact_jit
+def log1p(x):
+    """log(1 + x) of one finite float64 x >= 0, or NaN: right to 2 ulp down to the smallest x.
+
+    u = 1 + x = 2^k f with f from sqrt(1/2) to sqrt(2); log f = 2 artanh(s), s = (f - 1)/(f + 1), a series in s²; what
+    the rounding of u lost comes back as (x - (u - 1))/u.
+    """
+    u = 1.0 + x
+    k = _i8((_f8(u).view(np.int64) - _ROOT_HALF_BITS8) >> _BITS8)
+    f = _i8(_f8(u).view(np.int64) - (k << _BITS8)).view(np.float64)
+    n = _i8(k | _EXPONENT8).view(np.float64) - _MANTISSA8  # k as a number, without AVX-512 in one step too
+    s = (f - 1.0) / (f + 1.0)
+    z = s * s
+    p = fma(fma(fma(fma(fma(_L19, z, _L17), z, _L15), z, _L13), z, _L11), z, _L9)
+    p = fma(fma(fma(p, z, _L7), z, _L5), z, _L3) * z
+    tail = fma(n, _LN2_LOW8, (x - (u - 1.0)) / u)
+    return fma(n, _LN2_HIGH8, fma(2.0 * s, p, tail) + 2.0 * s)

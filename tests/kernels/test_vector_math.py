@@ -4,22 +4,22 @@ import numpy as np
 import pytest
 
 from nnmat_kernels import vector_math
-from nnmat_kernels.config import jit
+from nnmat_kernels.config import exact_jit
 
 
-@jit
+@exact_jit
 def exp_of(x, y):
     for i in range(x.size):
         y[i] = vector_math.exp(x[i])
 
 
-@jit
+@exact_jit
 def sigmoid_of(x, y):
     for i in range(x.size):
         y[i] = vector_math.sigmoid(x[i])
 
 
-@jit
+@exact_jit
 def tanh_of(x, y):
     for i in range(x.size):
         y[i] = vector_math.tanh(x[i])
