@@ -135,9 +135,7 @@ def weights(X, G, gK, gbias, g, keep, keep_bias):
     D = np.empty(g[W_PARTIAL] * g[W_CHUNKS], X.dtype)
     x, y, units, bias = X.reshape(X.size), G.reshape(G.size), g[W_UNITS], np.int64(gbias.size > 0)
     for c in range(g[W_CHUNKS]):
-        weights_piece(
-            x, y, D, c * g[W_PARTIAL], g, c * units // g[W_CHUNKS], (c + 1) * units // g[W_CHUNKS], bias
-        )
+        weights_piece(x, y, D, c * g[W_PARTIAL], g, c * units // g[W_CHUNKS], (c + 1) * units // g[W_CHUNKS], bias)
     fold_weights(D, g, g[W_CHUNKS], gK.reshape(gK.size), gbias, keep, keep_bias)
 
 
