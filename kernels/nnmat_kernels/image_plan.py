@@ -34,13 +34,13 @@ FIELDS = (
     "IMAGES TOGETHER BAND BANDS UNITS "  # how many images, per block, target rows per block, bands, blocks
     "HEIGHT WIDTH CHANNELS GROUPS OWN DOWN TOP LEFT ROWS_OF COLS SCRATCH "  # the source and its scratch
     "TARGET PIXEL WIDE FILTERS "  # the target: numbers per image, per pixel, in a group; the weights per group
-    "KERNEL_H KERNEL_W PACKED PER_PANEL PHASES TURNED"
+    "KERNEL_H KERNEL_W BIASES PACKED PER_PANEL PHASES TURNED BESIDE"  # of packed weights; numbers of a narrow panel
 ).split()
 (
     IMAGES, TOGETHER, BAND, BANDS, UNITS,
     HEIGHT, WIDTH, CHANNELS, GROUPS, OWN, DOWN, TOP, LEFT, ROWS_OF, COLS, SCRATCH,
     TARGET, PIXEL, WIDE, FILTERS,
-    KERNEL_H, KERNEL_W, PACKED, PER_PANEL, PHASES, TURNED,
+    KERNEL_H, KERNEL_W, BIASES, PACKED, PER_PANEL, PHASES, TURNED, BESIDE,
 ) = range(len(FIELDS))  # fmt: skip
 HEADER = len(FIELDS)
 (
@@ -160,12 +160,14 @@ def plan(w: Window, kernel_shape, groups: int, dtype, gradient: bool) -> np.ndar
             at += 4 * begins.size + 2 * v.size
             weights += v.taps * h.taps * own * (1 if depthwise else panel)
     panels = -(-wide // panel)
-    packed = weights * (1 if depthwise else panels * groups)
+    packed = weights * (1 if depthwise else panels * groups) + panel * lanes  # `pack_transposed` writes whole vectors
+    narrow = wide % panel not in (0, lanes)
     header = [
         w.B, together, band, bands, -(-w.B // together) * bands,
         *source, parts, own, down, top, left, height(band), cols, together * image + lanes,
         target[0] * target[1] * target[2], target[2], wide, Co // groups,
-        kh, kw, packed + panel * lanes, weights, len(vertical) * len(horizontal), int(not gradient),
+        kh, kw, packed, packed + groups * panels * panel, weights, len(vertical) * len(horizontal), int(not gradient),
+        together * band * max(h.size for h in horizontal) * panel if narrow and not depthwise else 0,
     ]  # fmt: skip
     return np.concatenate([np.array(header + records, np.int64), *tables])
 

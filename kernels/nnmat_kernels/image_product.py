@@ -21,6 +21,8 @@ from .config import inlined_jit, jit, parallel_jit
 from .image_plan import (
     BAND,
     BANDS,
+    BESIDE,
+    BIASES,
     CHANNELS,
     COLS,
     DOWN,
@@ -68,7 +70,7 @@ from .image_plan import (
 )
 from .image_tile import HIGH, listed_places
 from .registers import ROWS, VECTOR_BYTES
-from .tile import pack, pack_transposed, tile
+from .tile import pack, pack_transposed, row_places, tile
 
 
 @inlined_jit
@@ -111,8 +113,9 @@ def fill(S, s, pixel_s, X, x, pixel_x, own, H, W, top, left, rows, cols):
 
 
 @jit
-def pack_weights(K, P, g):
-    """The weights as panels: for each group, panel and phase (taps, kernel columns, channels of the source, width)."""
+def pack_weights(K, bias, P, g):
+    """The weights as panels: for each group, panel and phase (taps, kernel columns, channels of the source, width); then
+    the bias in as many panels."""
     width, area = 2 * (VECTOR_BYTES // K.itemsize), g[KERNEL_H] * g[KERNEL_W]
     own, wide, filters = g[OWN], g[WIDE], g[FILTERS]
     s = np.int64(0)
@@ -133,12 +136,18 @@ def pack_weights(K, P, g):
                         place = ((group * filters) * area + a * g[KERNEL_W] + b) * wide + j
                         pack(2, P, s, K, place, area * wide, n, own)
                         s += own * width
+    if bias.size > 0:
+        s = g[BIASES]
+        for group in range(g[GROUPS]):
+            for j in range(0, wide, width):
+                pack(2, P, s, bias, group * wide + j, width, min(width, wide - j), 1)
+                s += width
 
 
 @jit
-def product_piece(X, P, bias, Y, g, first, last, activation):
-    """Blocks first..last-1 of the target; P are the packed weights, an empty bias means none."""
-    S = np.empty(g[SCRATCH], X.dtype)
+def product_piece(X, P, with_bias, Y, g, first, last, activation):
+    """Blocks first..last-1 of the target; P are the packed weights and the bias."""
+    S, Z = np.empty(g[SCRATCH], X.dtype), np.empty(g[BESIDE], X.dtype)
     lanes = VECTOR_BYTES // X.itemsize
     width = 2 * lanes
     own, wide, cols, height = g[OWN], g[WIDE], g[COLS], g[ROWS_OF]
@@ -155,18 +164,18 @@ def product_piece(X, P, bias, Y, g, first, last, activation):
                 )  # fmt: skip
             for j in range(0, wide, width):
                 left = min(width, wide - j)
-                high = ROWS if left > lanes else HIGH
-                panel = (group * ((wide + width - 1) // width) + j // width) * g[PER_PANEL]
-                at = group * wide + j if bias.size > 0 else none
+                high, narrow = ROWS if left > lanes else HIGH, left != width and left != lanes
+                number = group * ((wide + width - 1) // width) + j // width
+                at = g[BIASES] + number * width if with_bias else none
                 for phase in range(g[PHASES]):
                     f = HEADER + phase * RECORD
-                    rows = min(g[BAND], g[f + P_HIGH] - i0)
-                    total = images * rows * g[f + P_WIDE]
+                    total = images * min(g[BAND], g[f + P_HIGH] - i0) * g[f + P_WIDE]
                     taps, runs, k, at_once = g[f + P_TAPS], g[f + P_RUNS], g[f + P_RUN], g[f + P_AT_ONCE]
                     tables, length, ranges = g[f + P_TABLES], g[f + P_LENGTH], g[f + P_RANGES]
                     tap_a, tap_b, run_a = g[f + P_TAP_A], runs * k * width, g[f + P_RUN_A]
-                    weights = panel + g[f + P_WEIGHTS]
+                    weights = number * g[PER_PANEL] + g[f + P_WEIGHTS]
                     c = n0 * g[TARGET] + i0 * g[f + P_STEP] + group * wide + j
+                    C, ahead = (Z, high * width) if narrow else (Y, high * g[PIXEL])
                     for t0 in range(0, max(taps, 1), at_once):
                         for run in range(max(runs, 1)):
                             final = t0 + at_once >= taps and run + 1 >= runs
@@ -182,45 +191,46 @@ def product_piece(X, P, bias, Y, g, first, last, activation):
                                 here, there = tables + r, tables + length + r
                                 if left > lanes:
                                     rows_a = listed_places(ROWS, g, here, total - r, a)
-                                    rows_c = listed_places(ROWS, g, there, total - r, c)
-                                    if left == width:
-                                        tile(
-                                            2, 0, rows_a, rows_c, left, hi - lo, k, S, tap_a, 1, P, b, tap_b, width,
-                                            Y, ROWS * g[PIXEL], keep, bias, own_at, own_f,
-                                        )  # fmt: skip
+                                    if narrow:
+                                        rows_c = row_places(ROWS, r * width, width, total - r)
                                     else:
-                                        tile(
-                                            2, 1, rows_a, rows_c, left, hi - lo, k, S, tap_a, 1, P, b, tap_b, width,
-                                            Y, ROWS * g[PIXEL], keep, bias, own_at, own_f,
-                                        )  # fmt: skip
+                                        rows_c = listed_places(ROWS, g, there, total - r, c)
+                                    tile(
+                                        2, 0, rows_a, rows_c, width, hi - lo, k, S, tap_a, 1, P, b, tap_b, width,
+                                        C, ahead, keep, P, own_at, own_f,
+                                    )  # fmt: skip
                                 else:
                                     many_a = listed_places(HIGH, g, here, total - r, a)
-                                    many_c = listed_places(HIGH, g, there, total - r, c)
-                                    if left == lanes:
-                                        tile(
-                                            1, 0, many_a, many_c, left, hi - lo, k, S, tap_a, 1, P, b, tap_b, width,
-                                            Y, HIGH * g[PIXEL], keep, bias, own_at, own_f,
-                                        )  # fmt: skip
+                                    if narrow:
+                                        many_c = row_places(HIGH, r * width, width, total - r)
                                     else:
-                                        tile(
-                                            1, 1, many_a, many_c, left, hi - lo, k, S, tap_a, 1, P, b, tap_b, width,
-                                            Y, HIGH * g[PIXEL], keep, bias, own_at, own_f,
-                                        )  # fmt: skip
+                                        many_c = listed_places(HIGH, g, there, total - r, c)
+                                    tile(
+                                        1, 0, many_a, many_c, lanes, hi - lo, k, S, tap_a, 1, P, b, tap_b, width,
+                                        C, ahead, keep, P, own_at, own_f,
+                                    )  # fmt: skip
+                    if narrow:
+                        for r in range(total):
+                            q = c + g[tables + length + r]
+                            for e in range(left):
+                                Y[q + e] = Z[r * width + e]
 
 
 @jit
 def product(X, K, bias, Y, g, activation):
-    """The whole target by one thread."""
+    """The whole target by one thread; an empty bias means none."""
     P = np.empty(g[PACKED], K.dtype)
-    pack_weights(K.reshape(K.size), P, g)
-    product_piece(X.reshape(X.size), P, bias, Y.reshape(Y.size), g, np.int64(0), g[UNITS], activation)
+    pack_weights(K.reshape(K.size), bias, P, g)
+    product_piece(
+        X.reshape(X.size), P, np.int64(bias.size > 0), Y.reshape(Y.size), g, np.int64(0), g[UNITS], activation
+    )
 
 
 @parallel_jit
 def product_parallel(X, K, bias, Y, g, activation, chunks):
     P = np.empty(g[PACKED], K.dtype)
-    pack_weights(K.reshape(K.size), P, g)
-    x, y, units = X.reshape(X.size), Y.reshape(Y.size), g[UNITS]
+    pack_weights(K.reshape(K.size), bias, P, g)
+    x, y, units, with_bias = X.reshape(X.size), Y.reshape(Y.size), g[UNITS], np.int64(bias.size > 0)
     for chunk in prange(chunks):
         c = np.int64(chunk)  # the index of a prange is unsigned
-        product_piece(x, P, bias, y, g, c * units // chunks, (c + 1) * units // chunks, activation)
+        product_piece(x, P, with_bias, y, g, c * units // chunks, (c + 1) * units // chunks, activation)

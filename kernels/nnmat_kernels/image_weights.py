@@ -57,12 +57,9 @@ def _windows(S, g, B, b, tap_b, step_b, D, d, wide, count, rows, k, keep):
         few = (left + FEW - 1) // FEW * FEW
         more = high + (max(left - high, 0) + FEW - 1) // FEW * FEW
         here, there = table + r, table + listed + r
-        if left <= FEW or (left < 2 * high and few < more):
+        if not wide and (left <= FEW or (left < 2 * high and few < more)):
             few_a, few_c = listed_places(FEW, g, here, left, zero), listed_places(FEW, g, there, left, d)
-            if wide:
-                tile(2, 0, few_a, few_c, 0, rows, k, S, tap, step, B, b, tap_b, step_b, D, 0, keep, D, none, zero)
-            else:
-                tile(1, 0, few_a, few_c, 0, rows, k, S, tap, step, B, b, tap_b, step_b, D, 0, keep, D, none, zero)
+            tile(1, 0, few_a, few_c, 0, rows, k, S, tap, step, B, b, tap_b, step_b, D, 0, keep, D, none, zero)
             r += FEW
         elif wide:
             all_a, all_c = listed_places(ROWS, g, here, left, zero), listed_places(ROWS, g, there, left, d)
@@ -138,9 +135,7 @@ def weights(X, G, gK, gbias, g, keep, keep_bias):
     D = np.empty(g[W_PARTIAL] * g[W_CHUNKS], X.dtype)
     x, y, units, bias = X.reshape(X.size), G.reshape(G.size), g[W_UNITS], np.int64(gbias.size > 0)
     for c in range(g[W_CHUNKS]):
-        weights_piece(
-            x, y, D, c * g[W_PARTIAL], g, c * units // g[W_CHUNKS], (c + 1) * units // g[W_CHUNKS], bias
-        )
+        weights_piece(x, y, D, c * g[W_PARTIAL], g, c * units // g[W_CHUNKS], (c + 1) * units // g[W_CHUNKS], bias)
     fold_weights(D, g, g[W_CHUNKS], gK.reshape(gK.size), gbias, keep, keep_bias)
 
 
