@@ -125,7 +125,7 @@ def _times_power_float64(q, n):
 
 def exp(x):
     """e^x of one float32 or float64: at most 1.5 ulp from the true value (measured: 0.92, 1.15 without FMA)."""
-    return _exp_float32(x) if isinstance(x, np.float32) else _exp_float64(np.float64(x))
+    return np.float32(_exp_float32(x)) if isinstance(x, np.float32) else np.float64(_exp_float64(np.float64(x)))
 
 
 def _exp_float32(x):
@@ -150,8 +150,8 @@ def _exp(x):
 def exp_of_sum(x, low):
     """e^(x + low) for numbers from -113 (float64: -800) to 0 and a `low` that is small, at most 0.1 beside x."""
     if isinstance(x, np.float32):
-        return _exp_of_sum_float32(x, np.float32(low))
-    return _exp_of_sum_float64(np.float64(x), np.float64(low))
+        return np.float32(_exp_of_sum_float32(x, np.float32(low)))
+    return np.float64(_exp_of_sum_float64(np.float64(x), np.float64(low)))
 
 
 def _exp_of_sum_float32(x, low):
