@@ -1,6 +1,6 @@
 """The networks of `bench_training.py` in nnmat, PyTorch and scikit-learn; as a script, a worker for one of the three.
 
-A step is forward, softmax cross-entropy, backward and momentum SGD (0.9) on a batch of float32 that differs from the one
+A step is forward, softmax cross-entropy, backward and momentum SGD (0.9); the batch of float32 differs from the one
 before. A variant of a contender is a choice that a user has: `threads`, and for PyTorch `layout` and `optimizer`.
 """
 
@@ -10,9 +10,10 @@ import itertools
 import os
 import sys
 import warnings
+from typing import Any
 
 import numpy as np
-from bench_worker import peak_memory, seconds_of, seconds_per_call, serve
+from bench_worker import peak_memory, seconds_of_one, seconds_per_call, serve
 
 POOL = 8  # batches that take turns
 LR, MOMENTUM = 0.01, 0.9
@@ -47,9 +48,9 @@ class Nnmat:
         inputs, hidden, classes = map(int, net.split("-"))
         return n.Sequential([n.Linear(inputs, hidden), n.Sigmoid(), n.Linear(hidden, classes)], input_shape=(inputs,))
 
-    def stepper(self, net: str, batch: int):
+    def stepper(self, net: str, batch: int, model=None):
         """A function that makes the next step and returns the loss."""
-        model = self.model(net)
+        model = model or self.model(net)
         loss, optimizer = self.nnmat.SoftmaxCrossEntropy(), self.nnmat.SGD(model, lr=LR, momentum=MOMENTUM)
         data = itertools.cycle(batches(net, batch))
 
@@ -181,7 +182,7 @@ def unseen():
 
 
 def main() -> None:
-    contender = CONTENDERS[sys.argv[1]]()
+    contender: Any = CONTENDERS[sys.argv[1]]()
 
     @functools.cache
     def built(kind: str, options: tuple):
@@ -199,7 +200,7 @@ def main() -> None:
     def epoch(variant: dict) -> float:
         run = ready("epoch", variant)
         with unseen():
-            return seconds_of(run)
+            return seconds_of_one(run)
 
     def memory(count: int, variant: dict, **case) -> int:
         step = ready("stepper", variant, **case)

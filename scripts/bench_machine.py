@@ -33,7 +33,12 @@ def facts(threads: int) -> dict:
     import numba
 
     versions = {"Python": platform.python_version()}
-    for name, package in (("NumPy", "numpy"), ("Numba", "numba"), ("PyTorch", "torch"), ("scikit-learn", "scikit-learn")):
+    for name, package in (
+        ("NumPy", "numpy"),
+        ("Numba", "numba"),
+        ("PyTorch", "torch"),
+        ("scikit-learn", "scikit-learn"),
+    ):
         try:
             versions[name] = importlib.metadata.version(package)
         except importlib.metadata.PackageNotFoundError:

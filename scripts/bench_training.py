@@ -6,6 +6,7 @@ plain, foreach and fused optimiser): after a first round, those far from its bes
 """
 
 import argparse
+import functools
 import json
 import os
 import statistics
@@ -13,11 +14,12 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 import bench_machine
-from bench_worker import Worker
+from bench_worker import Variant, Worker, best_of, in_turn
 from common import guarded, output_file, positive_float, positive_int
 from tqdm import tqdm
 
@@ -39,7 +41,6 @@ examples:
   python scripts/bench_training.py --json training.json     for docs/benchmarks.md
 """
 CONTENDERS = Path(__file__).with_name("bench_contenders.py")
-CLOSE = 1.3  # variants slower than this multiple of the first round's best are dropped
 STEPS = {  # network, batch: how many times faster than PyTorch the step shall be
     ("16-32-10", 32): 10.0,
     ("784-128-10", 32): 2.2,
@@ -75,7 +76,9 @@ class Row:
     peer: list[float]
     variant: str  # of the peer
     bar: float
-    faster: bool = True  # the ratio is the peer's / ours and must reach the bar; else ours / the peer's, at most the bar
+    faster: bool = (
+        True  # the ratio is the peer's / ours and must reach the bar; else ours / the peer's, at most the bar
+    )
     others: dict[str, float] = field(default_factory=dict)  # medians of the variants that are not the best
 
     @property
@@ -101,6 +104,23 @@ class Row:
         )
 
 
+class Run:
+    """The options of a run, its progress bar, and the workers, each started when it is first needed."""
+
+    def __init__(self, args: argparse.Namespace, bar: tqdm):
+        self.rounds, self.seconds, self.threads, self.bar = args.rounds, args.seconds, args.threads, bar
+        self.workers: dict[str, Worker] = {}
+
+    def worker(self, name: str) -> Worker:
+        if name not in self.workers:
+            self.workers[name] = Worker(CONTENDERS, name)
+        return self.workers[name]
+
+    def close(self) -> None:
+        for worker in self.workers.values():
+            worker.close()
+
+
 def spread(values: list[float], unit: str) -> str:
     """The median, and the range."""
     if not values:
@@ -116,81 +136,58 @@ def label(name: str, variant: dict) -> str:
     return ", ".join([*words, *(variant[key] for key in ("layout", "optimizer") if key in variant)])
 
 
-def in_turn(contenders: list, rounds: int, ask, bar: tqdm) -> dict[str, list[float]]:
-    """`ask(worker, variant)` for every contender `(name, worker, variant)`, round by round; what each took, by label.
-
-    The first round is the warm-up, and drops the variants of a peer that are far behind its best.
-    """
-    first = {}
-    for name, worker, variant in contenders:
-        ask(worker, variant)  # compiles and allocates
-        first[label(name, variant)] = (name, ask(worker, variant))
-    best = {name: min(value for other, value in first.values() if other == name) for name, _ in first.values()}
-    kept = [c for c in contenders if first[label(c[0], c[2])][1] <= CLOSE * best[c[0]]]
-    taken: dict[str, list[float]] = {label(name, variant): [] for name, _, variant in kept}
-    for _ in range(rounds):
-        for name, worker, variant in kept:
-            taken[label(name, variant)].append(ask(worker, variant))
-        bar.update()
-    return taken
-
-
-def compare(case: str, unit: str, scale: float, names: list[str], goal: float, rounds: int, threads: int, ask, bar):
-    """A row from workers in turn: nnmat, and the best variant of the first of the other `names`."""
-    workers = {name: Worker(CONTENDERS, name) for name in names}
-    try:
-        net = case.split()[1] if case.startswith("step") else "784-128-10"
-        contenders = [
-            (name, worker, variant)
-            for name, worker in workers.items()
-            for variant in worker.ask("variants", net=net, threads=threads)
-        ]
-        taken = in_turn(contenders, rounds, ask, bar)
-    finally:
-        for worker in workers.values():
-            worker.__exit__()
-    medians = {name: statistics.median(values) * scale for name, values in taken.items()}
-    ours = next(name for name in medians if name.startswith("nnmat"))
-    peer = min((name for name in medians if name.startswith(names[1])), key=medians.__getitem__)
-    others = {name: value for name, value in medians.items() if name not in (ours, peer)}
-    return Row(case, unit, [v * scale for v in taken[ours]], [v * scale for v in taken[peer]], peer, goal, others=others)
+def turns(case: str, unit: str, scale: float, peers: list[str], goal: float, run: Run, net: str, ask) -> Row:
+    """A row from workers in turn: nnmat, and the best variant of the first of the `peers`."""
+    variants = []
+    for name in ["nnmat", *peers]:
+        worker = run.worker(name)
+        for options in worker.ask("variants", net=net, threads=run.threads):
+            variants.append(Variant(name, label(name, options), functools.partial(ask, worker, options)))
+    taken = in_turn(variants, run.rounds, run.bar.update)
+    _, ours = best_of(taken["nnmat"])
+    best, theirs = best_of(taken[peers[0]])
+    others = {
+        name: scale * statistics.median(values)
+        for peer in peers
+        for name, values in taken[peer].items()
+        if name != best
+    }
+    return Row(case, unit, [scale * v for v in ours], [scale * v for v in theirs], best, goal, others=others)
 
 
-def step_row(net: str, batch: int, args, bar) -> Row:
+def step_row(net: str, batch: int, run: Run) -> Row:
     def ask(worker, variant):
-        return worker.ask("steps", seconds=args.seconds, variant=variant, net=net, batch=batch)
+        return worker.ask("steps", seconds=run.seconds, variant=variant, net=net, batch=batch)
 
-    case, goal = f"step {net} {batch}", STEPS[net, batch]
-    return compare(case, "us", 1e6, ["nnmat", "torch"], goal, args.rounds, args.threads, ask, bar)
+    return turns(f"step {net} {batch}", "us", 1e6, ["torch"], STEPS[net, batch], run, net, ask)
 
 
-def epoch_row(args, bar) -> Row:
+def epoch_row(run: Run) -> Row:
     def ask(worker, variant):
         return worker.ask("epoch", variant=variant)
 
-    names = ["nnmat", "sklearn", "torch"]
-    return compare("epoch 784-128-10 128", "s", 1.0, names, 2.5, args.rounds, args.threads, ask, bar)
+    return turns("epoch 784-128-10 128", "s", 1.0, ["sklearn", "torch"], 2.5, run, "784-128-10", ask)
 
 
-def memory_row(args, bar) -> Row:
+def memory_row(run: Run) -> Row:
     """Each variant in a new process; PyTorch's smallest counts."""
 
     def peaks(name: str, variant: dict) -> list[float]:
         found = []
         for _ in range(3):
-            with Worker(CONTENDERS, name) as worker:
-                found.append(worker.ask("memory", count=MEMORY_STEPS, variant=variant, net="cnn", batch=128) / 1e6)
+            worker = Worker(CONTENDERS, name)
+            found.append(worker.ask("memory", count=MEMORY_STEPS, variant=variant, net="cnn", batch=128) / 1e6)
+            worker.close()
         return found
 
-    ours = peaks("nnmat", {"threads": args.threads})
-    theirs = {}
+    ours, theirs = peaks("nnmat", {"threads": run.threads}), {}
     for layout in ("NCHW", "channels_last"):
-        variant = {"threads": args.threads, "layout": layout, "optimizer": "plain"}
+        variant = {"threads": run.threads, "layout": layout, "optimizer": "plain"}
         theirs[label("torch", variant)] = peaks("torch", variant)
-    bar.update(args.rounds)
-    peer = min(theirs, key=lambda name: statistics.median(theirs[name]))
-    others = {name: statistics.median(values) for name, values in theirs.items() if name != peer}
-    return Row("memory cnn 128", "MB", ours, theirs[peer], peer, 0.9, faster=False, others=others)
+    run.bar.update(run.rounds)
+    best, peer = best_of(theirs)
+    others = {name: statistics.median(values) for name, values in theirs.items() if name != best}
+    return Row("memory cnn 128", "MB", ours, peer, best, 0.9, faster=False, others=others)
 
 
 def start(program: str, **environment: str) -> tuple[float, str]:
@@ -206,37 +203,36 @@ def start(program: str, **environment: str) -> tuple[float, str]:
     return seconds, line
 
 
-def warm_row(data: str, words: str, args, bar) -> Row:
+def warm_row(data: str, words: str, run: Run) -> Row:
     """Process start to the first finished CNN step with a filled kernel cache, beside `import torch` alone."""
     ours, theirs = [], []
-    for i in range(args.rounds + 1):
+    for counts in [False] + [True] * run.rounds:  # the first fills the kernel cache and the system's file cache
         seconds, _ = start(FIRST_STEP.format(data=data))
-        if i:  # the first fills the kernel cache and the file caches
-            ours.append(seconds)
         _, line = start(IMPORT_TORCH)
-        if i:
+        if counts:
+            ours.append(seconds)
             theirs.append(float(line))
-            bar.update()
+            run.bar.update()
     return Row(f"start warm{words}", "s", ours, theirs, "import torch", 0.7, faster=False)
 
 
-def cold_row(args, bar) -> Row:
+def cold_row(run: Run) -> Row:
     """The same with an empty kernel cache, once."""
     with tempfile.TemporaryDirectory() as empty:
         seconds, _ = start(FIRST_STEP.format(data=RANDOM), NUMBA_CACHE_DIR=empty)
-    bar.update(args.rounds)
+    run.bar.update(run.rounds)
     return Row("start cold", "s", [seconds], [], "", 30.0, faster=False)
 
 
-def cases() -> dict:
-    """Every case by name: a function of the options and the progress bar that makes its row."""
-    found: dict = {}
+def cases() -> dict[str, Callable[[Run], Row]]:
+    """Every case by name."""
+    found: dict[str, Callable[[Run], Row]] = {}
     for net, batch in STEPS:
-        found[f"step {net} {batch}"] = lambda args, bar, net=net, batch=batch: step_row(net, batch, args, bar)
+        found[f"step {net} {batch}"] = functools.partial(step_row, net, batch)
     found["epoch 784-128-10 128"] = epoch_row
     found["memory cnn 128"] = memory_row
-    found["start warm"] = lambda args, bar: warm_row(RANDOM, "", args, bar)
-    found["start warm with MNIST"] = lambda args, bar: warm_row(MNIST, " with MNIST", args, bar)
+    found["start warm"] = functools.partial(warm_row, RANDOM, "")
+    found["start warm with MNIST"] = functools.partial(warm_row, MNIST, " with MNIST")
     found["start cold"] = cold_row
     return found
 
@@ -251,7 +247,9 @@ def main() -> None:
     parser.add_argument("--threads", type=positive_int, help="at most so many threads (default: all cores)")
     parser.add_argument("--json", type=output_file(".json"), metavar="FILE", help="write the rows to FILE")
     args = parser.parse_args()
-    chosen = {name: run for name, run in cases().items() if not args.only or any(word in name for word in args.only)}
+    chosen = {
+        name: measure for name, measure in cases().items() if not args.only or any(word in name for word in args.only)
+    }
     if not chosen:
         parser.error(f"argument --only: no case contains {' or '.join(args.only)}. There are: {', '.join(cases())}")
     if args.threads is not None:
@@ -265,11 +263,15 @@ def main() -> None:
     print(f"{'case':<25}{'ours':<28}{'peer':<28}{'ratio':>6}  {'bar':<8}", flush=True)
     rows = []
     with tqdm(total=args.rounds * len(chosen), unit="round", leave=False, disable=None) as bar:
-        for name, run in chosen.items():
-            bar.set_description(name)
-            rows.append(run(args, bar))
-            bar.write(str(rows[-1]), file=sys.stdout)
-            sys.stdout.flush()
+        run = Run(args, bar)
+        try:
+            for name, measure in chosen.items():
+                bar.set_description(name)
+                rows.append(measure(run))
+                bar.write(str(rows[-1]), file=sys.stdout)
+                sys.stdout.flush()
+        finally:
+            run.close()
     if args.json:
         found = [asdict(row) | {"ratio": row.ratio, "holds": row.holds} for row in rows]
         with atomic_write(args.json) as file:
