@@ -18,7 +18,13 @@ from .convolution import conv2d_unchecked as conv2d
 from .convolution import conv2d_weight_gradient_unchecked as conv2d_weight_gradient
 from .cross_entropy import softmax_cross_entropy_unchecked as softmax_cross_entropy
 from .dropout import dropout_unchecked as dropout
-from .matmul import multiply
+from .gelu import gelu_backward_unchecked as gelu_backward
+from .gelu import gelu_unchecked as gelu
+from .matmul import matmul_unchecked as matmul
+from .pooling import avg_pool2d_backward_unchecked as avg_pool2d_backward
+from .pooling import avg_pool2d_unchecked as avg_pool2d
+from .pooling import max_pool2d_backward_unchecked as max_pool2d_backward
+from .pooling import max_pool2d_unchecked as max_pool2d
 from .reductions import column_sums_unchecked as column_sums
 from .reductions import sum_of_squares_unchecked as sum_of_squares
 from .softmax import log_softmax_unchecked as log_softmax
@@ -27,9 +33,3 @@ from .softmax import softmax_unchecked as softmax
 from .updates import adam_update_unchecked as adam_update
 from .updates import rmsprop_update_unchecked as rmsprop_update
 from .updates import sgd_update_unchecked as sgd_update
-
-
-def matmul(A, B, ta, tb, out, accumulate=False, bias=None, activation=None):
-    multiply(A, B, ta, tb, out, accumulate, bias, 1 if activation == "relu" else 0)
-    if activation in ("sigmoid", "tanh"):
-        globals()[activation](out, out)

@@ -17,6 +17,7 @@ from ..errors import BuildError, StateError
 from ..parameters import Parameter, Segment, Store, allocate
 from .checks import Shape, check_batch, check_dtype, check_shape
 
+
 class _Observers(threading.local):
     """Who looks at the passes of this Python thread (class attributes: reading a missing one would take 1 us)."""
 
@@ -80,6 +81,14 @@ class Layer(abc.ABC):
 
     def _forward_with(self, activation: "Layer", X, training: bool, record: bool):
         """What `_forward` and then the activation's would give, to the bit; `record` sets what both remember."""
+        raise NotImplementedError
+
+    def _can_differentiate(self, activation: "Layer") -> bool:
+        """Whether `_backward_with` can apply the derivative of this activation, which stands before the layer."""
+        return False
+
+    def _backward_with(self, activation: "Layer", G):
+        """What `_backward` and then the activation's would give, to the bit."""
         raise NotImplementedError
 
     def _own_parameters(self) -> list[Parameter]:
@@ -340,8 +349,8 @@ class Layer(abc.ABC):
 
 
 def observed() -> bool:
-    """Whether somebody looks at every layer's output in this Python thread."""
-    return _observers.forward is not None
+    """Whether somebody looks at the single layers' passes in this Python thread."""
+    return _observers.forward is not None or _observers.backward is not None
 
 
 @contextlib.contextmanager

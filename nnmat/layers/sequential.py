@@ -1,5 +1,7 @@
 """The chain of layers."""
 
+import itertools
+
 import numpy as np
 
 from ..checks import generator
@@ -72,6 +74,11 @@ class Sequential(Layer):
                 self._chain[-1] = before, layer
             else:
                 self._chain.append((layer, None))
+        # The places of layers that can apply the derivative of the activation before them.
+        pairs = enumerate(itertools.pairwise(self.layers), 1)
+        self._backward_pairs = {i for i, (before, layer) in pairs if layer._can_differentiate(before)}
+            i for i, (before, layer) in enumerate(neighbours, 1) if layer._can_differentiate(before)
+        }
 
     def _forward(self, X, training, record):
         Z = X
@@ -86,8 +93,16 @@ class Sequential(Layer):
 
     def _backward(self, G, accumulate, parameters, input_gradient):
         first = 0 if input_gradient else self._first if parameters else len(self.layers)
-        for i in range(len(self.layers) - 1, first - 1, -1):
-            G = self.layers[i]._run_backward(G, accumulate, parameters, input_gradient or i > first)
+        pairs = set() if observed() else self._backward_pairs
+        i = len(self.layers) - 1
+        while i >= first:
+            layer = self.layers[i]
+            if i in pairs and i > first:
+                G = layer._backward_with(self.layers[i - 1], G)
+                i -= 1
+            else:
+                G = layer._run_backward(G, accumulate, parameters, input_gradient or i > first)
+            i -= 1
         return G if input_gradient else None
 
     def __len__(self) -> int:
