@@ -77,8 +77,6 @@ class Sequential(Layer):
         # The places of layers that can apply the derivative of the activation before them.
         pairs = enumerate(itertools.pairwise(self.layers), 1)
         self._backward_pairs = {i for i, (before, layer) in pairs if layer._can_differentiate(before)}
-            i for i, (before, layer) in enumerate(neighbours, 1) if layer._can_differentiate(before)
-        }
 
     def _forward(self, X, training, record):
         Z = X
