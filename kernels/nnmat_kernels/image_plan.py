@@ -29,6 +29,8 @@ CHUNKS = 64  # pieces of the work, whatever the number of threads
 LEAST = 16  # blocks that there should be, for threads to share
 SCRATCH_BYTES = 196_608  # of a block's source, which stays in the level-2 cache
 PANEL_BYTES = 24_576  # weights of a panel that are used at a time, which stay in the level-1 cache
+WEIGHTS_BYTES = 40_960  # weights up to this size are gone through for few pixels at a time, so that these are stored once
+BLOCK = 4 * max(ROWS, HIGH)  # the pixels
 
 FIELDS = (
     "IMAGES TOGETHER BAND BANDS UNITS "  # how many images, per block, target rows per block, bands, blocks
@@ -45,9 +47,9 @@ FIELDS = (
 HEADER = len(FIELDS)
 (
     P_HIGH, P_WIDE, P_STEP, P_TAPS, P_ALONG, P_RUNS, P_RUN, P_TAP_A, P_RUN_A, P_TABLES, P_LENGTH, P_RANGES, P_WEIGHTS,
-    P_AT_ONCE, P_FIRST_A, P_STEP_A, P_FIRST_B, P_STEP_B,
-) = range(18)  # fmt: skip
-RECORD = 18
+    P_AT_ONCE, P_BLOCK, P_FIRST_A, P_STEP_A, P_FIRST_B, P_STEP_B,
+) = range(19)  # fmt: skip
+RECORD = 19
 
 
 class Axis:
@@ -151,10 +153,12 @@ def plan(w: Window, kernel_shape, groups: int, dtype, gradient: bool) -> np.ndar
             per_tap = h.taps * own * panel * itemsize
             at_once = max(1, min(v.taps, PANEL_BYTES // max(per_tap, 1)))
             at_once = -(-v.taps // max(1, -(-v.taps // at_once)))
+            few = v.taps * h.taps * own * wide * itemsize <= WEIGHTS_BYTES
+            block = BLOCK if few and wide > panel else max(begins.size, 1)
             records += [
                 v.size, h.size, v.step * target[1] * target[2], v.taps, h.taps, runs, run,
                 v.apart * cols * own, h.apart * own, at, begins.size, at + 4 * begins.size, weights,
-                max(1, at_once), v.tap, v.tap_step, h.tap, h.tap_step,
+                max(1, at_once), block, v.tap, v.tap_step, h.tap, h.tap_step,
             ]  # fmt: skip
             tables += [*listed, lo, hi]
             at += 4 * begins.size + 2 * v.size
