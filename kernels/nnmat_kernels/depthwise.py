@@ -158,7 +158,7 @@ def depthwise_parallel(X, K, bias, Y, g, activation, chunks):
 
 @jit
 def channel_piece(X, G, D, d, g, first, last, bias):
-    """Blocks first..last-1 of the weight gradient, into the sums D (taps + 1, line) from d on; the last row is gbias."""
+    """Blocks first..last-1 of the weight gradient, into D (taps + 1, line) from d on; the last row is gbias."""
     S = np.empty(g[W_SCRATCH], X.dtype)
     lanes, zero, none = VECTOR_BYTES // X.itemsize, np.int64(0), np.int64(-1)
     own, line, taps, Ho, Wo = g[W_OWN], g[W_LINE], g[W_WINDOW], g[W_HIGH], g[W_WIDE]

@@ -1,7 +1,7 @@
 """Convolution of channels-last images and its input gradient: windows of an image times weights, on the register tile.
 
-No patch matrix is made. The rows of a tile are windows: pixels of the scratch image that lie anywhere (`image_plan` lists
-them), the inner sum runs over the kernel's rows (`taps`) and over the kw C numbers of each, which lie in a run:
+No patch matrix is made. The rows of a tile are windows that begin anywhere in the scratch image (`image_plan` lists
+their places), the inner sum runs over the kernel's rows (`taps`) and over the kw C numbers of each, which lie in a run:
 
       weights of 16 filters            kh x kw C x 16, packed once per call
                                     +----+
@@ -115,8 +115,8 @@ def fill(S, s, pixel_s, X, x, pixel_x, own, H, W, top, left, rows, cols):
 
 @jit
 def pack_weights(K, bias, P, g):
-    """The weights as panels: for each group, panel and phase (taps, kernel columns, channels of the source, width); then
-    the bias in as many panels."""
+    """The weights as panels: for each group, panel and phase (taps, kernel columns, channels of the source, width).
+    Then the bias in as many panels."""
     width, area = 2 * (VECTOR_BYTES // K.itemsize), g[KERNEL_H] * g[KERNEL_W]
     own, wide, filters = g[OWN], g[WIDE], g[FILTERS]
     s = np.int64(0)

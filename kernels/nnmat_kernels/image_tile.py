@@ -5,8 +5,10 @@ from image to image, or the numbers of a window. So one tile serves every stride
 
 `channel_tile` is the tile of a depthwise convolution, one vector of channels wide, without a sum over channels:
 
-    C[c_i + j]  =  f( (C[c_i + j] if keep else 0) + Σ_t Σ_p A[a_i + t tap_a + p step_a + j] B[b + t tap_b + p step_b + j]
-                      + bias[at + j] )                  j < n <= lanes;  A is read at the full width, B only for j < n
+    C[c_i + j]  =  f( (C[c_i + j] if keep else 0)
+                      + Σ_t Σ_p A[a_i + t tap_a + p step_a + j] B[b + t tap_b + p step_b + j] + bias[at + j] )
+
+for j < n <= lanes, and for more vectors to the right of it. A is read at the full width, B only for j < n.
 
 The rules of `tile` hold: flat arrays, nothing is checked, the sums stay in registers.
 """
@@ -54,7 +56,8 @@ def listed_places(typing_context, count, table, first, present, offset):
 
 @_generated(plain_tile.channel_tile)
 def channel_tile(
-    typing_context, masked, a_rows, c_rows, vectors, n, taps, k, A, tap_a, step_a, B, b, tap_b, step_b, C, keep, bias, at, f
+    typing_context, masked, a_rows, c_rows, vectors, n, taps, k,
+    A, tap_a, step_a, B, b, tap_b, step_b, C, keep, bias, at, f,
 ):  # fmt: skip
     """The tile of the module's docstring, and `vectors` - 1 more to the right of it (at least 1 in all).
 

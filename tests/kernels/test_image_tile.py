@@ -1,4 +1,4 @@
-"""The tile of depthwise convolutions and the places from tables, inside arrays of NaN; the machine code of convolutions."""
+"""The tile of depthwise convolutions and places from tables, inside arrays of NaN; the machine code of convolutions."""
 
 import os
 import re
