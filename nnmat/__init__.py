@@ -22,6 +22,7 @@ from .files import load, save
 from .gradient_check import gradcheck
 from .history import save_history
 from .layers import (
+    GELU,
     AvgPool2d,
     Conv2d,
     Dropout,
@@ -45,6 +46,7 @@ from .trainer import Trainer, TrainingInterrupted
 __version__ = "0.1.0"
 
 __all__ = [
+    "GELU",
     "SGD",
     "Adam",
     "AdamW",

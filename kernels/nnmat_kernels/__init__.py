@@ -16,6 +16,7 @@ from .convolution import conv2d, conv2d_input_gradient, conv2d_weight_gradient
 from .cross_entropy import softmax_cross_entropy
 from .dropout import dropout
 from .elementwise_losses import mean_squared_error, sigmoid_binary_cross_entropy
+from .gelu import gelu, gelu_backward
 from .im2col import col2im, im2col
 from .matmul import matmul
 from .pooling import avg_pool2d, avg_pool2d_backward, max_pool2d, max_pool2d_backward
@@ -34,6 +35,8 @@ __all__ = [
     "conv2d_input_gradient",
     "conv2d_weight_gradient",
     "dropout",
+    "gelu",
+    "gelu_backward",
     "get_num_threads",
     "im2col",
     "leaky_relu",

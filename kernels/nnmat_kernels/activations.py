@@ -2,8 +2,8 @@
 
 Each public function checks, then calls the driver of its name with `_unchecked`, which takes canonical arrays of one
 dtype (`checks.py`) and `out`. That runs one body over the flat arrays: at once below `PARALLEL_FROM` elements, in
-chunks of `CHUNK` elements by several threads above. All are compiled as written (`exact_jit`), so an element's bits depend
-neither on the threads nor on its place.
+chunks of `CHUNK` elements by several threads above. All are compiled as written (`exact_jit`), so an element's bits
+depend neither on the threads nor on its place.
 """
 
 import math

@@ -15,7 +15,7 @@ CHUNKS = 64  # pieces of the stack, whatever the number of threads
 def _multiply_stack(A, at_a, row_a, step_a, B, at_b, ldb, turned, C, M, N, K, first, last):
     """Matrices first..last-1 of C; at_a and at_b say which matrix of A and of B each one takes."""
     zero, none = np.int64(0), np.int64(-1)  # literals would be signatures of their own to Numba
-    S = scratch_for(M, N, K, row_a, step_a, A)
+    S = scratch_for(M, N, K, row_a, step_a, turned, A)
     for s in range(first, last):
         a, b = at_a[s] * M * K, at_b[s] * K * N
         multiply_within(S, A, a, row_a, step_a, B, b, ldb, turned, C, s * M * N, N, M, N, K, zero, C, none, zero)

@@ -73,8 +73,9 @@ def module_key(module: str) -> str:
 
 def options() -> list[tuple[str, str]]:
     """What steers the compiler now: Numba's variables in the environment, and the values in force."""
-    # The cache's own place and the number of threads do not change the code that is compiled.
-    ignored = {"NUMBA_CACHE_DIR", "NUMBA_NUM_THREADS", "NUMBA_DEBUG_CACHE"}
+    # The cache's own place, the threads and the library that starts them do not change the code that is compiled.
+    ignored = {"NUMBA_CACHE_DIR", "NUMBA_DEBUG_CACHE", "NUMBA_NUM_THREADS"}
+    ignored |= {"NUMBA_THREADING_LAYER", "NUMBA_THREADING_LAYER_PRIORITY"}
     given = sorted((k, v) for k, v in os.environ.items() if k.startswith("NUMBA_") and k not in ignored)
     return given + [(name, repr(getattr(numba.config, name, None))) for name in OPTIONS]
 

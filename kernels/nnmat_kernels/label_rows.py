@@ -4,23 +4,16 @@ For the row h with label l, m = max h, and r the sum of e_c = exp(h_c - m) over 
 
     loss = log1p(r) + (m - h_l)        g = e/((1 + r) n),   but g_l = -(r if h_l = m else 1 + r - e_l)/((1 + r) n)
 
-the equations of `cross_entropy` for weights 1, with n rows. Narrow rows are taken `ABREAST` at a time, turned round, so
-that vector instructions work on many rows at once and none has a scalar rest; wide rows are taken one by one.
-
-    H  row b     | h0 h1 ... h9 |              block  | h0 of 32 rows |
-       row b + 1 | h0 h1 ... h9 |     ----->          | h1 of 32 rows |      maximum, sum, loss: over 32 rows at once
-          ...                                              ...
+the equations of `cross_entropy` for weights 1, with n rows. Narrow rows are taken many at a time, and wide ones one by
+one (`row_blocks`).
 """
 
 import numpy as np
 from numba import prange
 
 from .config import exact_jit, jit, parallel_jit
-from .vector_math import exp, log1p, maximum
-
-NARROW = 64  # columns at most
-ABREAST = 32
-RUN = 256  # numbers of one dtype that are summed before float64 takes over: 8 in each of 32 places
+from .row_blocks import ABREAST, NARROW, RUN, block_maximum, fill_block, row_maximum
+from .vector_math import exp, log1p
 
 _ZERO, _ONE = np.int64(0), np.int64(1)
 
@@ -36,16 +29,6 @@ def wrong_label(y, M):
             if y[b] < _ZERO or y[b] >= M:
                 return np.int64(b)
     return -_ONE
-
-
-@exact_jit
-def _block_maximum(block, m):
-    for r in range(m.size):
-        m[r] = block[0, r]
-    for c in range(1, block.shape[0]):
-        row = block[c]
-        for r in range(m.size):
-            m[r] = maximum(m[r], row[r])
 
 
 @exact_jit
@@ -85,11 +68,8 @@ def _narrow_rows(H, y, G, share, first, last):
     value = 0.0
     for top in range(first, last, ABREAST):
         n = min(ABREAST, last - top)
-        for r in range(ABREAST):
-            h = H[top + min(r, n - _ONE)]  # where rows are missing, the last one stands in for them
-            for c in range(M):
-                block[c, r] = h[c]
-        _block_maximum(block, m)
+        fill_block(H, top, n, block)
+        block_maximum(block, m)
         _block_exponentials(block, m, rest, extra)
         _block_losses(rest, loss, scale, share)
         for r in range(n):
@@ -101,14 +81,6 @@ def _narrow_rows(H, y, G, share, first, last):
                 g[c] = block[c, r] * factor
             g[label] = -(others / (1.0 + rest[r])) * share
     return value
-
-
-@exact_jit
-def row_maximum(h):
-    m = h[0]
-    for c in range(h.size):
-        m = maximum(m, h[c])
-    return m
 
 
 @jit

@@ -10,8 +10,9 @@ import numpy as np
 from numba import prange
 
 from .activations import elementwise_arrays
-from .config import jit, parallel_jit
+from .config import exact_jit, jit, parallel_jit
 from .errors import ShapeError
+from .row_blocks import ABREAST, NARROW, RUN, block_maximum, fill_block, row_maximum
 from .vector_math import exp
 
 PARALLEL_FROM = 32_768  # elements, about 2 ns each
@@ -90,17 +91,52 @@ def _arrays(who, out, **inputs):
 
 
 @jit
+def _exponentials(x, p, m):
+    """p = exp(x - m); their sum, of at most RUN numbers."""
+    total = p.dtype.type(0)
+    for j in range(x.size):
+        e = exp(x[j] - m)
+        p[j] = e
+        total += e
+    return total
+
+
+@exact_jit
+def _narrow_softmax(X, P, first, last):
+    M = X.shape[1]
+    block, m, total = np.empty((M, ABREAST), X.dtype), np.empty(ABREAST, X.dtype), np.empty(ABREAST, X.dtype)
+    zero, one = X.dtype.type(0), X.dtype.type(1)
+    for top in range(first, last, ABREAST):
+        n = min(ABREAST, last - top)
+        fill_block(X, top, n, block)
+        block_maximum(block, m)
+        for r in range(ABREAST):
+            total[r] = zero
+        for c in range(M):
+            row = block[c]
+            for r in range(ABREAST):
+                row[r] = exp(row[r] - m[r])
+                total[r] += row[r]
+        for r in range(ABREAST):
+            total[r] = one / total[r]
+        for r in range(n):
+            p = P[top + r]
+            for c in range(M):
+                p[c] = block[c, r] * total[r]
+
+
+@jit
 def _softmax(X, P, first, last):
+    M = X.shape[1]
+    if M <= NARROW:
+        _narrow_softmax(X, P, first, last)
+        return
     for i in range(first, last):
         x, p = X[i], P[i]
-        m = x[0]
-        for j in range(x.size):
-            m = x[j] if x[j] > m else m
+        m = row_maximum(x)
         total = 0.0  # float64: wide rows lose no digits
-        for j in range(x.size):
-            e = exp(x[j] - m)
-            p[j] = e
-            total += e
+        for a in range(0, M, RUN):
+            total += np.float64(_exponentials(x[a : a + RUN], p[a : a + RUN], m))
         scale = P.dtype.type(1.0 / total)
         for j in range(x.size):
             p[j] *= scale
