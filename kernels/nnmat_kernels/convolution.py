@@ -4,7 +4,7 @@
       input gradient    gX = windows of G · K turned by 180°       `image_product`
       weight gradient   gK = (windows of X)ᵀ G, gbias = 1ᵀ G       `image_weights`
 
-and all three with vectors of channels in `depthwise`. `im2col` and `col2im` are the same maps with the matrix written out.
+and all three with vectors of channels in `depthwise`. `im2col` and `col2im` are the same maps with their matrix.
 
 A `Convolution` holds what the kernels need to know of one set of shapes and options. Layers make one for each shape of
 batch and call its methods, which check nothing; the functions here check, and keep the last plans.
@@ -18,8 +18,8 @@ import numpy as np
 from . import activations, depthwise, image_product, image_weights
 from .checks import as_array, output, same_dtype
 from .errors import ShapeError
-from .image_plan import CHUNKS, UNITS, plan, weight_plan
 from .im2col import Window, image_shape, window
+from .image_plan import CHUNKS, UNITS, plan, weight_plan
 from .matmul import PARALLEL_FLOPS
 from .tile import NONE, RELU
 
@@ -45,7 +45,7 @@ def _setup(who, name, shape, kernel_shape, stride, padding, dilation, groups) ->
 class Convolution:
     """One convolution, for given shapes and options: the three kernels without checks.
 
-    Arrays are C-contiguous, aligned and of `dtype`, `out` is required, shapes are those of the plan; nothing is checked.
+    Arrays are C-contiguous, aligned and of `dtype`, `out` is required, shapes are the plan's: nothing is checked.
     A plan holds sizes only and never changes, the kernels bring their own scratch: any number of threads may use one.
     """
 
@@ -237,7 +237,7 @@ def conv2d_weight_gradient(
     accumulate: bool = False,
     bias_gradient: np.ndarray | None = None,
 ) -> np.ndarray:
-    """Gradient of a convolution with respect to its weights, and if wanted to its bias, which costs nearly nothing here.
+    """Gradient of a convolution with respect to its weights, and if wanted to its bias, nearly for nothing.
 
     Forward:   gK_mat = Gᵀ U for each group (gK += ... with `accumulate`), that is
                gK[o, a, b, c] = Σ_nij G[n, i, j, o] Xpad[n, i sh + a dh, j sw + b dw, c];
@@ -245,7 +245,7 @@ def conv2d_weight_gradient(
     Backward:  linear in G and in X: with upstream T, gG = `conv2d(X, T)`, gX = `conv2d_input_gradient(G, T)`
     Shapes:    X (B, H, W, Ci), G (B, Ho, Wo, Co), gK and T of `kernel_shape` (Co, kh, kw, Ci/groups),
                gbias (Co,); one dtype, float32 or float64
-    Errors:    ShapeError, DtypeError, ValueError (`accumulate` without `out`, results overlapping each other or an input)
+    Errors:    ShapeError, DtypeError, ValueError (`accumulate` without `out`, overlapping arrays)
     Reference: docs/equations.md, section 3.2
     """
     who = "conv2d_weight_gradient"

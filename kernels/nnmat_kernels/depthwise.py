@@ -98,6 +98,7 @@ def depthwise_piece(X, T, bias, Y, g, first, last, activation):
     lanes = VECTOR_BYTES // X.itemsize
     own, cols, height = g[OWN], g[COLS], g[ROWS_OF]
     image, size, zero = height * cols * own, g[HEIGHT] * g[WIDTH] * own, np.int64(0)
+    whole, done, at = own // lanes, own - own % lanes, np.int64(0 if bias.size > 0 else -1)
     for unit in range(first, last):
         n0, i0 = unit // g[BANDS] * g[TOGETHER], unit % g[BANDS] * g[BAND]
         images = min(g[TOGETHER], g[IMAGES] - n0)
@@ -120,20 +121,21 @@ def depthwise_piece(X, T, bias, Y, g, first, last, activation):
                     hi = g[ranges + g[f + P_HIGH] + i0 + g[tables + 2 * length + r]]
                 tap_b = g[f + P_ALONG] * own
                 a, b = lo * g[f + P_TAP_A], g[f + P_WEIGHTS] + lo * tap_b
-                for j in range(0, own, lanes):
-                    rows_a = listed_places(HIGH, g, tables + r, total - r, a + j)
-                    rows_c = listed_places(HIGH, g, tables + length + r, total - r, target + j)
-                    at = np.int64(j if bias.size > 0 else -1)
-                    if own - j >= lanes:
-                        channel_tile(
-                            0, rows_a, rows_c, lanes, hi - lo, g[f + P_ALONG], S, g[f + P_TAP_A], g[f + P_RUN_A],
-                            T, b + j, tap_b, own, Y, zero, bias, at, activation,
-                        )  # fmt: skip
-                    else:
-                        channel_tile(
-                            1, rows_a, rows_c, own - j, hi - lo, g[f + P_ALONG], S, g[f + P_TAP_A], g[f + P_RUN_A],
-                            T, b + j, tap_b, own, Y, zero, bias, at, activation,
-                        )  # fmt: skip
+                rows_a = listed_places(HIGH, g, tables + r, total - r, a)
+                rows_c = listed_places(HIGH, g, tables + length + r, total - r, target)
+                if whole > 0:
+                    channel_tile(
+                        0, rows_a, rows_c, whole, lanes, hi - lo, g[f + P_ALONG], S, g[f + P_TAP_A], g[f + P_RUN_A],
+                        T, b, tap_b, own, Y, zero, bias, at, activation,
+                    )  # fmt: skip
+                if own > done:
+                    rest_a = listed_places(HIGH, g, tables + r, total - r, a + done)
+                    rest_c = listed_places(HIGH, g, tables + length + r, total - r, target + done)
+                    also = at + done if at >= 0 else at
+                    channel_tile(
+                        1, rest_a, rest_c, 1, own - done, hi - lo, g[f + P_ALONG], S, g[f + P_TAP_A], g[f + P_RUN_A],
+                        T, b + done, tap_b, own, Y, zero, bias, also, activation,
+                    )  # fmt: skip
 
 
 @jit
@@ -156,7 +158,7 @@ def depthwise_parallel(X, K, bias, Y, g, activation, chunks):
 
 @jit
 def channel_piece(X, G, D, d, g, first, last, bias):
-    """Blocks first..last-1 of the weight gradient, into the sums D (taps + 1, line) from d on; the last row is gbias."""
+    """Blocks first..last-1 of the weight gradient, into D (taps + 1, line) from d on; the last row is gbias."""
     S = np.empty(g[W_SCRATCH], X.dtype)
     lanes, zero, none = VECTOR_BYTES // X.itemsize, np.int64(0), np.int64(-1)
     own, line, taps, Ho, Wo = g[W_OWN], g[W_LINE], g[W_WINDOW], g[W_HIGH], g[W_WIDE]
@@ -184,12 +186,12 @@ def channel_piece(X, G, D, d, g, first, last, bias):
                 rows_d = listed_places(HIGH, g, g[W_TABLE] + taps + r, taps - r, d + j)
                 if own - j >= lanes:
                     channel_tile(
-                        0, rows_s, rows_d, lanes, rows, Wo, S, g[W_TAP], g[W_STEP], G, upstream + j, Wo * own, own,
+                        0, rows_s, rows_d, 1, lanes, rows, Wo, S, g[W_TAP], g[W_STEP], G, upstream + j, Wo * own, own,
                         D, keep, D, none, zero,
                     )  # fmt: skip
                 else:
                     channel_tile(
-                        1, rows_s, rows_d, own - j, rows, Wo, S, g[W_TAP], g[W_STEP], G, upstream + j, Wo * own, own,
+                        1, rows_s, rows_d, 1, own - j, rows, Wo, S, g[W_TAP], g[W_STEP], G, upstream + j, Wo * own, own,
                         D, keep, D, none, zero,
                     )  # fmt: skip
 

@@ -4,12 +4,12 @@ A convolution, and its input gradient, are sums over windows of a *source* image
 
       target pixel (i, j) of a phase   =   Σ_t Σ_b  source pixel (i st + top + t down, j sw + left + b right) · weights
 
-A convolution has one phase. An input gradient with stride s has up to s x s: gX at rows = y (mod s) sees only the kernel
+A convolution has one phase. An input gradient with stride s has up to s x s: gX at rows y (mod s) sees only the kernel
 rows a with y + p - a d = 0 (mod s), in falling order, and at unit steps of G; no zero is inserted anywhere. A phase may
 have no taps at all (stride 2, kernel 1): its pixels are 0.
 
-The work is cut into blocks: bands of rows of one image, or several small images. A block's part of the source is copied
-into a scratch array with its padding, so that the inner loops know no edges:
+The work is cut into blocks: bands of rows of one image, or several small images. A block's part of the source is
+copied into a scratch array with its padding, so that the inner loops know no edges:
 
       scratch      0 0 0 0 0 0      rows of `cols` pixels; a window's row is one run of kw C numbers (dilation 1)
                    0 x x x x 0
@@ -29,25 +29,25 @@ CHUNKS = 64  # pieces of the work, whatever the number of threads
 LEAST = 16  # blocks that there should be, for threads to share
 SCRATCH_BYTES = 196_608  # of a block's source, which stays in the level-2 cache
 PANEL_BYTES = 24_576  # weights of a panel that are used at a time, which stay in the level-1 cache
+WEIGHTS_BYTES = 40_960  # weights up to this size are gone through for few pixels at a time, which are stored at once
+BLOCK = 4 * max(ROWS, HIGH)  # the pixels
 
-FIELDS = (
-    "IMAGES TOGETHER BAND BANDS UNITS "  # how many images, per block, target rows per block, bands, blocks
-    "HEIGHT WIDTH CHANNELS GROUPS OWN DOWN TOP LEFT ROWS_OF COLS SCRATCH "  # the source and its scratch
-    "TARGET PIXEL WIDE FILTERS "  # the target: numbers per image, per pixel, in a group; the weights per group
-    "KERNEL_H KERNEL_W BIASES PACKED PER_PANEL PHASES TURNED BESIDE"  # of packed weights; numbers of a narrow panel
-).split()
 (
-    IMAGES, TOGETHER, BAND, BANDS, UNITS,
-    HEIGHT, WIDTH, CHANNELS, GROUPS, OWN, DOWN, TOP, LEFT, ROWS_OF, COLS, SCRATCH,
-    TARGET, PIXEL, WIDE, FILTERS,
-    KERNEL_H, KERNEL_W, BIASES, PACKED, PER_PANEL, PHASES, TURNED, BESIDE,
-) = range(len(FIELDS))  # fmt: skip
-HEADER = len(FIELDS)
+    IMAGES, TOGETHER, BAND, BANDS, UNITS,  # images: all, in a block; target rows of a block; blocks: of an image, all
+    HEIGHT, WIDTH, CHANNELS, GROUPS, OWN,  # the source; OWN of its channels are in a group
+    DOWN, TOP, LEFT, ROWS_OF, COLS, SCRATCH,  # source rows from target row to target row; the scratch and its place
+    TARGET, PIXEL, WIDE, FILTERS,  # numbers of a target image, of a pixel, of a group; filters of a group
+    KERNEL_H, KERNEL_W, BIASES, PACKED, PER_PANEL, PHASES, TURNED,  # weights: place of the bias, size: all, of a panel
+    BESIDE, HEADER,  # numbers of a scratch for a panel that is narrower than its tiles; the first record
+) = range(29)  # fmt: skip
+# A record: sizes of the target, numbers between its rows; taps, kernel columns, runs of a kernel row and their length,
+# distances of both in the scratch; tables and their length; ranges of taps; place of the weights in a panel; taps and
+# pixels at a time; kernel indices of the first tap and column, and their steps.
 (
     P_HIGH, P_WIDE, P_STEP, P_TAPS, P_ALONG, P_RUNS, P_RUN, P_TAP_A, P_RUN_A, P_TABLES, P_LENGTH, P_RANGES, P_WEIGHTS,
-    P_AT_ONCE, P_FIRST_A, P_STEP_A, P_FIRST_B, P_STEP_B,
-) = range(18)  # fmt: skip
-RECORD = 18
+    P_AT_ONCE, P_BLOCK, P_FIRST_A, P_STEP_A, P_FIRST_B, P_STEP_B,
+) = range(19)  # fmt: skip
+RECORD = 19
 
 
 class Axis:
@@ -64,7 +64,7 @@ class Axis:
         return self.top, (count - 1) * self.down + self.top + (self.taps - 1) * self.apart
 
     def ranges(self, source):
-        """For each target the taps, first and end, that lie in a source of that size; both fall from target to target."""
+        """For each target the taps, first and end, that lie in a source of that size; both fall along the axis."""
         places = np.arange(self.size)[:, None] * self.down + self.top + np.arange(self.taps) * self.apart
         return (places < 0).sum(axis=1), (places < source).sum(axis=1)
 
@@ -92,7 +92,7 @@ def lanes_of(dtype) -> int:
 
 
 def _cut(images, pixels, rows, most_bytes, image_bytes, row_bytes):
-    """(images together, target rows per block): enough pixels for a tile, little enough for the cache, enough blocks."""
+    """(images together, target rows) of a block: enough pixels for a tile, fit for the cache, enough blocks."""
     if image_bytes > most_bytes or (images < LEAST and rows > 1):
         band = max(1, min(rows, most_bytes // max(row_bytes, 1), -(-images * rows // LEAST)))
         return 1, -(-rows // -(-rows // band))
@@ -103,7 +103,7 @@ def _cut(images, pixels, rows, most_bytes, image_bytes, row_bytes):
 def plan(w: Window, kernel_shape, groups: int, dtype, gradient: bool) -> np.ndarray:
     """The array of a convolution, or with `gradient` of its input gradient."""
     itemsize, lanes = np.dtype(dtype).itemsize, lanes_of(dtype)
-    Co, kh, kw, width = kernel_shape
+    Co, kh, kw, _ = kernel_shape
     depthwise = groups == w.C == Co
     if gradient:
         vertical = backward_axes(w.H, kh, w.sh, w.ph, w.dh)
@@ -151,10 +151,12 @@ def plan(w: Window, kernel_shape, groups: int, dtype, gradient: bool) -> np.ndar
             per_tap = h.taps * own * panel * itemsize
             at_once = max(1, min(v.taps, PANEL_BYTES // max(per_tap, 1)))
             at_once = -(-v.taps // max(1, -(-v.taps // at_once)))
+            few = v.taps * h.taps * own * wide * itemsize <= WEIGHTS_BYTES
+            block = BLOCK if few and wide > panel else max(begins.size, 1)
             records += [
                 v.size, h.size, v.step * target[1] * target[2], v.taps, h.taps, runs, run,
                 v.apart * cols * own, h.apart * own, at, begins.size, at + 4 * begins.size, weights,
-                max(1, at_once), v.tap, v.tap_step, h.tap, h.tap_step,
+                max(1, at_once), block, v.tap, v.tap_step, h.tap, h.tap_step,
             ]  # fmt: skip
             tables += [*listed, lo, hi]
             at += 4 * begins.size + 2 * v.size
@@ -173,6 +175,7 @@ def plan(w: Window, kernel_shape, groups: int, dtype, gradient: bool) -> np.ndar
 
 
 PARTIALS = 16  # the most pieces with a weight gradient of their own
+SUM_PIXELS = 128  # pixels summed up at a time, if each has cache lines of its own: so they stay in the level-1 cache
 PIECE_PIXELS = 1024  # pixels of G in a piece, at least: adding up the pieces costs little beside
 (
     W_IMAGES, W_BAND, W_BANDS, W_UNITS, W_CHUNKS,
@@ -200,6 +203,10 @@ def weight_plan(w: Window, kernel_shape, groups: int, dtype) -> np.ndarray:
 
     line = cols * pixel * itemsize
     _, band = _cut(w.B, 1 << 30, w.Ho, SCRATCH_BYTES, height(w.Ho) * line, w.sh * line)
+    if own * itemsize >= 128:
+        band = min(band, max(1, SUM_PIXELS // w.Wo))
+    bands = -(-w.Ho // band)
+    band = -(-w.Ho // bands)
     bands = -(-w.Ho // band)
     image = height(band) * cols * pixel
     ones = own if spread else image

@@ -1,7 +1,7 @@
 """Convolution of channels-last images and its input gradient: windows of an image times weights, on the register tile.
 
-No patch matrix is made. The rows of a tile are windows: pixels of the scratch image that lie anywhere (`image_plan` lists
-them), the inner sum runs over the kernel's rows (`taps`) and over the kw C numbers of each, which lie in a run:
+No patch matrix is made. The rows of a tile are windows that begin anywhere in the scratch image (`image_plan` lists
+their places), the inner sum runs over the kernel's rows (`taps`) and over the kw C numbers of each, which lie in a run:
 
       weights of 16 filters            kh x kw C x 16, packed once per call
                                     +----+
@@ -37,6 +37,7 @@ from .image_plan import (
     OWN,
     P_ALONG,
     P_AT_ONCE,
+    P_BLOCK,
     P_FIRST_A,
     P_FIRST_B,
     P_HIGH,
@@ -114,8 +115,8 @@ def fill(S, s, pixel_s, X, x, pixel_x, own, H, W, top, left, rows, cols):
 
 @jit
 def pack_weights(K, bias, P, g):
-    """The weights as panels: for each group, panel and phase (taps, kernel columns, channels of the source, width); then
-    the bias in as many panels."""
+    """The weights as panels: for each group, panel and phase (taps, kernel columns, channels of the source, width).
+    Then the bias in as many panels."""
     width, area = 2 * (VECTOR_BYTES // K.itemsize), g[KERNEL_H] * g[KERNEL_W]
     own, wide, filters = g[OWN], g[WIDE], g[FILTERS]
     s = np.int64(0)
@@ -162,58 +163,60 @@ def product_piece(X, P, with_bias, Y, g, first, last, activation):
                     S, n * image, own, X, (n0 + n) * size + group * own, g[CHANNELS], own,
                     g[HEIGHT], g[WIDTH], i0 * g[DOWN] + g[TOP], g[LEFT], height, cols,
                 )  # fmt: skip
-            for j in range(0, wide, width):
-                left = min(width, wide - j)
-                high, narrow = ROWS if left > lanes else HIGH, left != width and left != lanes
-                number = group * ((wide + width - 1) // width) + j // width
-                at = g[BIASES] + number * width if with_bias else none
-                for phase in range(g[PHASES]):
-                    f = HEADER + phase * RECORD
-                    total = images * min(g[BAND], g[f + P_HIGH] - i0) * g[f + P_WIDE]
-                    taps, runs, k, at_once = g[f + P_TAPS], g[f + P_RUNS], g[f + P_RUN], g[f + P_AT_ONCE]
-                    tables, length, ranges = g[f + P_TABLES], g[f + P_LENGTH], g[f + P_RANGES]
-                    tap_a, tap_b, run_a = g[f + P_TAP_A], runs * k * width, g[f + P_RUN_A]
-                    weights = number * g[PER_PANEL] + g[f + P_WEIGHTS]
-                    c = n0 * g[TARGET] + i0 * g[f + P_STEP] + group * wide + j
-                    C, ahead = (Z, high * width) if narrow else (Y, high * g[PIXEL])
-                    for t0 in range(0, max(taps, 1), at_once):
-                        for run in range(max(runs, 1)):
-                            final = t0 + at_once >= taps and run + 1 >= runs
-                            keep = np.int64(t0 > 0 or run > 0)
-                            own_at, own_f = (at, activation) if final else (none, zero)
-                            for r in range(0, total, high):
-                                end = min(r + high, total) - 1
-                                lo, hi = t0, min(t0 + at_once, taps)
-                                if g[tables + 3 * length + r] == g[tables + 3 * length + end]:
-                                    lo = max(lo, g[ranges + i0 + g[tables + 2 * length + end]])
-                                    hi = min(hi, g[ranges + g[f + P_HIGH] + i0 + g[tables + 2 * length + r]])
-                                a, b = run * run_a + lo * tap_a, weights + lo * tap_b + run * k * width
-                                here, there = tables + r, tables + length + r
-                                if left > lanes:
-                                    rows_a = listed_places(ROWS, g, here, total - r, a)
-                                    if narrow:
-                                        rows_c = row_places(ROWS, r * width, width, total - r)
+            for phase in range(g[PHASES]):
+                f = HEADER + phase * RECORD
+                total = images * min(g[BAND], g[f + P_HIGH] - i0) * g[f + P_WIDE]
+                taps, runs, k, at_once = g[f + P_TAPS], g[f + P_RUNS], g[f + P_RUN], g[f + P_AT_ONCE]
+                tables, length, ranges = g[f + P_TABLES], g[f + P_LENGTH], g[f + P_RANGES]
+                tap_a, tap_b, run_a = g[f + P_TAP_A], runs * k * width, g[f + P_RUN_A]
+                for r0 in range(0, total, g[f + P_BLOCK]):
+                    r1 = min(r0 + g[f + P_BLOCK], total)
+                    for j in range(0, wide, width):
+                        left = min(width, wide - j)
+                        high, narrow = ROWS if left > lanes else HIGH, left != width and left != lanes
+                        number = group * ((wide + width - 1) // width) + j // width
+                        at = g[BIASES] + number * width if with_bias else none
+                        weights = number * g[PER_PANEL] + g[f + P_WEIGHTS]
+                        c = n0 * g[TARGET] + i0 * g[f + P_STEP] + group * wide + j
+                        C, ahead = (Z, high * width) if narrow else (Y, high * g[PIXEL])
+                        for t0 in range(0, max(taps, 1), at_once):
+                            for run in range(max(runs, 1)):
+                                final = t0 + at_once >= taps and run + 1 >= runs
+                                keep = np.int64(t0 > 0 or run > 0)
+                                own_at, own_f = (at, activation) if final else (none, zero)
+                                for r in range(r0, r1, high):
+                                    end = min(r + high, r1) - 1
+                                    lo, hi = t0, min(t0 + at_once, taps)
+                                    if g[tables + 3 * length + r] == g[tables + 3 * length + end]:
+                                        lo = max(lo, g[ranges + i0 + g[tables + 2 * length + end]])
+                                        hi = min(hi, g[ranges + g[f + P_HIGH] + i0 + g[tables + 2 * length + r]])
+                                    a, b = run * run_a + lo * tap_a, weights + lo * tap_b + run * k * width
+                                    here, there = tables + r, tables + length + r
+                                    if left > lanes:
+                                        rows_a = listed_places(ROWS, g, here, r1 - r, a)
+                                        if narrow:
+                                            rows_c = row_places(ROWS, (r - r0) * width, width, r1 - r)
+                                        else:
+                                            rows_c = listed_places(ROWS, g, there, r1 - r, c)
+                                        tile(
+                                            2, 0, rows_a, rows_c, width, hi - lo, k, S, tap_a, 1, P, b, tap_b, width,
+                                            C, ahead, keep, P, own_at, own_f,
+                                        )  # fmt: skip
                                     else:
-                                        rows_c = listed_places(ROWS, g, there, total - r, c)
-                                    tile(
-                                        2, 0, rows_a, rows_c, width, hi - lo, k, S, tap_a, 1, P, b, tap_b, width,
-                                        C, ahead, keep, P, own_at, own_f,
-                                    )  # fmt: skip
-                                else:
-                                    many_a = listed_places(HIGH, g, here, total - r, a)
-                                    if narrow:
-                                        many_c = row_places(HIGH, r * width, width, total - r)
-                                    else:
-                                        many_c = listed_places(HIGH, g, there, total - r, c)
-                                    tile(
-                                        1, 0, many_a, many_c, lanes, hi - lo, k, S, tap_a, 1, P, b, tap_b, width,
-                                        C, ahead, keep, P, own_at, own_f,
-                                    )  # fmt: skip
-                    if narrow:
-                        for r in range(total):
-                            q = c + g[tables + length + r]
-                            for e in range(left):
-                                Y[q + e] = Z[r * width + e]
+                                        many_a = listed_places(HIGH, g, here, r1 - r, a)
+                                        if narrow:
+                                            many_c = row_places(HIGH, (r - r0) * width, width, r1 - r)
+                                        else:
+                                            many_c = listed_places(HIGH, g, there, r1 - r, c)
+                                        tile(
+                                            1, 0, many_a, many_c, lanes, hi - lo, k, S, tap_a, 1, P, b, tap_b, width,
+                                            C, ahead, keep, P, own_at, own_f,
+                                        )  # fmt: skip
+                        if narrow:
+                            for r in range(r0, r1):
+                                q, z = c + g[tables + length + r], (r - r0) * width
+                                for e in range(left):
+                                    Y[q + e] = Z[z + e]
 
 
 @jit

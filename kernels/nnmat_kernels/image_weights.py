@@ -1,10 +1,10 @@
 """The weight gradient of a convolution, and its bias gradient, on the register tile.
 
-      gK[o, (a, b, c)]  =  Σ_pixels  Xpad[pixel + window place (a, b, c)]  G[pixel, o]         gbias[o] = Σ_pixels 1 G[pixel, o]
+      gK[o, (a, b, c)] = Σ_pixels Xpad[pixel + place of (a, b, c)] G[pixel, o]        gbias[o] = Σ_pixels 1 G[pixel, o]
 
 The rows of a tile are the numbers (a, b, c) of a window, and one more that stands on ones; its columns are filters; the
-sum runs over the pixels of an image. The transposed gradient is summed up: (window, filters), for each piece of the work on
-its own; the pieces are added in order and turned round at the end. Where the pieces end depends on the shapes alone.
+sum runs over the pixels of an image. The transposed gradient is summed up: (window, filters), for each piece of the
+work on its own; the pieces are added in order and turned round at the end. Where they end depends on the shapes alone.
 """
 
 import numpy as np
@@ -105,7 +105,7 @@ def weights_piece(X, G, D, d, g, first, last, bias):
 
 @jit
 def fold_weights(D, g, chunks, gK, gbias, keep, keep_bias):
-    """gK (Co, window) and gbias (if it is not empty), or what is added to them: the sums of all pieces, turned round."""
+    """gK (Co, window) and gbias (if it is not empty), or what is added to them: the sum of all pieces, turned round."""
     window, filters, line, groups = g[W_WINDOW], g[W_FILTERS], g[W_LINE], g[W_GROUPS]
     size = g[W_PARTIAL]
     for chunk in range(1, chunks):

@@ -1,4 +1,4 @@
-"""The tile of depthwise convolutions and the places from tables, inside arrays of NaN; the machine code of convolutions."""
+"""The tile of depthwise convolutions and places from tables, inside arrays of NaN; the machine code of convolutions."""
 
 import os
 import re
@@ -35,9 +35,9 @@ def one(places, m, n, taps, k, A, tap_a, step_a, B, b, tap_b, step_b, C, c, keep
     """One tile; the first HIGH places are those in A, the others those in C."""
     rows_a, rows_c = listed_places(HIGH, places, 0, m, 0), listed_places(HIGH, places, HIGH, m, c)
     if n == VECTOR_BYTES // A.itemsize:
-        channel_tile(0, rows_a, rows_c, n, taps, k, A, tap_a, step_a, B, b, tap_b, step_b, C, keep, bias, at, f)
+        channel_tile(0, rows_a, rows_c, 1, n, taps, k, A, tap_a, step_a, B, b, tap_b, step_b, C, keep, bias, at, f)
     else:
-        channel_tile(1, rows_a, rows_c, n, taps, k, A, tap_a, step_a, B, b, tap_b, step_b, C, keep, bias, at, f)
+        channel_tile(1, rows_a, rows_c, 1, n, taps, k, A, tap_a, step_a, B, b, tap_b, step_b, C, keep, bias, at, f)
 
 
 @dtypes

@@ -55,7 +55,7 @@ def conv2d_input_gradient(G, K, input_shape, stride=1, padding=0, dilation=1, gr
 def conv2d_weight_gradient(
     X, G, kernel_shape, stride=1, padding=0, dilation=1, groups=1, out=None, accumulate=False, bias_gradient=None
 ):
-    """gK[o, a, b, c] (+)= Σ_nij G[n, i, j, o] Xpad[n, i sh + a dh, j sw + b dw, c]; gbias[o] (+)= Σ_nij G[n, i, j, o]."""
+    """gK[o, a, b, c] (+)= Σ_nij G[n, i, j, o] Xpad[n, i sh + a dh, j sw + b dw, c]; gbias (+)= the sums of G."""
     _, pads, taps = _taps(X.shape, kernel_shape, stride, padding, dilation, groups)
     P = _pad(X, *pads)
     gK = np.zeros(kernel_shape)
