@@ -29,12 +29,12 @@ INNER = 384  # inner indices at a time: a panel of B fills three quarters of a l
 ROW_BYTES, COLUMN_BYTES = 576, 8192  # rows (144 float32: level-2 cache) and columns (2048: level 3) at a time
 FEW_ROWS = 8  # rows of an operand that are packed at a time: even 4 KiB apart they fit the level-1 cache together
 SHARED_ROWS = 40  # rows of C from which on B is packed even where it lies in order
-SHORT = 32  # inner sizes up to which C is written along its rows
+SHORT, WIDE = 32, 8192  # inner size up to which, and numbers from which on, C is written along its rows
 LARGE = 131_072  # numbers in A from which on it may be packed
 LEFT = -(-4 * ROWS // VECTOR_BYTES) * VECTOR_BYTES // 4  # the width of a panel of A: whole vectors, either dtype
 
 
-@inlined_jit
+@jit
 def _multiply_panel(A, a, row_a, step_a, tile_a, B, b, step_b, C, c, ldc, ahead, m, n, k, keep, bias, at, f):
     """m rows of one panel of C, n <= a tile's width; tile_a lies between the tiles of a packed A, 0: not packed."""
     width = 2 * (VECTOR_BYTES // A.itemsize)
@@ -72,7 +72,7 @@ def _layout(M, N, K, row_a, step_a, itemsize):
     """How the loops are cut: is A packed, rows, columns and inner indices at a time, places before A in the scratch."""
     width = 2 * (VECTOR_BYTES // itemsize)
     high = ROW_BYTES // itemsize
-    if K <= SHORT:
+    if K <= SHORT and M * N >= WIDE:
         pack_a, high = False, ROWS
     elif step_a == 1:
         pack_a = M * K >= LARGE and N >= 128 and row_a * itemsize >= 2048
@@ -94,6 +94,34 @@ def scratch_for(M, N, K, row_a, step_a, turned, like):
     return np.empty(panels + rows * inner, like.dtype)
 
 
+@inlined_jit
+def is_small(M, N, K, row_a, step_a, itemsize):
+    """Whether `multiply_small` does the product as `multiply_within` would, in one block of rows and inner indices."""
+    pack_a, high, _, _, _ = _layout(M, N, K, row_a, step_a, itemsize)
+    return not pack_a and high >= M and K <= INNER
+
+
+@jit
+def multiply_small(S, A, a, row_a, step_a, B, b, ldb, turned, C, c, ldc, M, N, K, keep, bias, at, f):
+    """`multiply_within` where `is_small`: panel by panel, for stacks of small matrices with their divisions left out."""
+    zero, one, none = np.int64(0), np.int64(1), np.int64(-1)  # a literal would be a signature of its own to Numba
+    width = np.int64(2 * (VECTOR_BYTES // A.itemsize))
+    for j in range(0, N, width):
+        n = min(width, N - j)
+        terms = at + j if at >= 0 else none
+        if turned:
+            pack_transposed(2, S, zero, B, b + j * ldb, ldb, n, K)
+        elif n < width or M >= SHARED_ROWS:
+            pack(2, S, zero, B, b + j, ldb, n, K)
+        if turned or n < width or M >= SHARED_ROWS:
+            X, x, step = S, zero, width
+        else:
+            X, x, step = B, b + j, ldb
+        _multiply_panel(
+            A, a, row_a, step_a, zero, X, x, step, C, c + j, ldc, ROWS * ldc, M, n, K, keep, bias, terms, f
+        )  # fmt: skip
+
+
 @jit
 def multiply_block(A, a, row_a, step_a, B, b, ldb, turned, C, c, ldc, M, N, K, keep, bias, at, f):
     """C (M, N) at c = f((C if keep else 0) + A B + 1 biasᵀ), all of it by one thread.
@@ -112,7 +140,7 @@ def multiply_within(S, A, a, row_a, step_a, B, b, ldb, turned, C, c, ldc, M, N, 
     width = 2 * (VECTOR_BYTES // A.itemsize)
     pack_a, high, wide, inner, panels = _layout(M, N, K, row_a, step_a, A.itemsize)
     pack_b = turned or M >= SHARED_ROWS
-    ahead = np.int64(width) if K <= SHORT else ROWS * ldc  # from a tile of C to the next one
+    ahead = np.int64(width) if high == ROWS else ROWS * ldc  # from a tile of C to the next one
     L, row, step_l, tile_a = (S, one, np.int64(LEFT), LEFT * inner) if pack_a else (A, row_a, step_a, zero)
     p = zero
     while True:

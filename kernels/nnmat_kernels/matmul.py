@@ -18,10 +18,11 @@ from numba import get_num_threads, prange
 from numpy import ndarray
 
 from .activations import _sigmoid, _tanh
+from .blocks import is_small, multiply_small
 from .blocks import multiply_block as multiply_block
 from .blocks import multiply_within as multiply_within
 from .blocks import scratch_for as scratch_for
-from .checks import as_array, output, same_dtype
+from .checks import as_array, output, same_dtype, usual
 from .config import inlined_jit, jit, parallel_jit
 from .errors import ShapeError
 from .registers import FEW, ROWS, VECTOR_BYTES
@@ -66,7 +67,10 @@ def _part(A, B, C, q, i, m, j, n, p, k, M, N, K, transpose_a, transpose_b, keep,
         ldb = K if transpose_b else N
         b = j * K + p if transpose_b else p * N + j
         S = scratch_for(m, n, k, row_a, step_a, turned, A)
-        multiply_within(S, A, a, row_a, step_a, B, b, ldb, turned, C, c, N, m, n, k, keep, bias, at, inside)
+        if is_small(m, n, k, row_a, step_a, A.itemsize):
+            multiply_small(S, A, a, row_a, step_a, B, b, ldb, turned, C, c, N, m, n, k, keep, bias, at, inside)
+        else:
+            multiply_within(S, A, a, row_a, step_a, B, b, ldb, turned, C, c, N, m, n, k, keep, bias, at, inside)
     if f > RELU:
         _activate_part(C, c, N, m, n, f)
 
@@ -219,6 +223,15 @@ def matmul(
     `out` is C-contiguous and shares no memory with the inputs; it is read only with `accumulate`. With an activation the
     bits are those of the activation's own kernel run afterwards.
     """
+    if usual(2, A, B, out) and bias is activation is None and type(transpose_a) is type(transpose_b) is bool:
+        (M, K), (inner, N) = A.shape, B.shape
+        if transpose_a:
+            M, K = K, M
+        if transpose_b:
+            inner, N = N, inner
+        if inner == K and out.shape == (M, N):
+            matmul_unchecked(A, B, transpose_a, transpose_b, out, bool(accumulate))
+            return out
     A0, B0, bias0 = A, B, bias
     A, B = as_array("matmul", "A", A, 2), as_array("matmul", "B", B, 2)
     if bias is not None:
