@@ -4,13 +4,12 @@
     gelu'(x) = Φ(x) + x φ(x) = (1 or 0) ± e^(-a²/2) (R(a) - a/√(2π))        a = |x|, + for x < 0
 
 so that no large terms cancel, and the tail of negative x keeps its digits. R falls slowly from 1/2 as 1/(a √(2π)): the
-product (a + c) R(a) is a polynomial in u = (a - c)/(a + c), right to 1.2e-9 in float32 and 4e-18 in float64.
+product (a + c) R(a) is a polynomial in u = (a - c)/(a + c), right to 2e-8 in float32 and 4e-18 in float64.
 
-The exponent is halved exactly, or its rounding would cost 100 ulp in the tail: a = h + l with half the digits in h,
+The rounding of -a²/2 alone would cost 100 ulp in the tail. What it loses joins the reduced argument of the exponential:
+a fused multiply-add tells it, and where there is none, h with half the digits of a makes the first term exact in
 
     -a²/2 = -h²/2 - (a - h)(a + h)/2
-
-where the first term is exact, and the second joins the reduced argument of `vector_math.exp`.
 """
 
 import numpy as np
@@ -18,27 +17,29 @@ from numba import prange, types
 from numba.extending import overload
 
 from .activations import CHUNK, PARALLEL_FROM, elementwise_arrays
-from .config import EXACT, exact_jit, parallel_jit
+from .config import EXACT, exact_jit, parallel_jit, settings
+from .registers import FUSED
 from .vector_math import exp_of_sum, fma
 
+_ROUNDS_ONCE = FUSED and not settings.DISABLE_JIT  # `fma`
 _f4, _i4, _f8, _i8 = np.float32, np.int32, np.float64, np.int64
 
 # (a + C) R(a) in powers of (a - C)/(a + C); from LAST on e^(-a²/2) is 0
-_C4, _LAST4, _UPPER4 = _f4(3), _f4(15), _i4(-(2**12))
+_C4, _LAST4, _UPPER4 = _f4(2.5), _f4(15), _i4(-(2**12))
 _ZERO4, _ONE4, _HALF4, _PEAK4 = _f4(0), _f4(1), _f4(-0.5), _f4(-0.3989422804014327)
 _P0, _P1, _P2, _P3 = (
-    _f4(0.7290836907139794),
-    _f4(-0.5093319888345391),
-    _f4(0.2300176766741665),
-    _f4(-0.04726276192117602),
+    _f4(0.70665663),
+    _f4(-0.4336919),
+    _f4(0.13198705),
+    _f4(0.009235507823763856),
 )
 _P4, _P5, _P6, _P7 = (
-    _f4(-0.01046228896653126),
-    _f4(0.006969920150912792),
-    _f4(0.0010241573243785498),
-    _f4(-0.0010344765508861836),
+    _f4(-0.016387089283653285),
+    _f4(-0.001599698014649689),
+    _f4(0.0025268463202029095),
+    _f4(0.0006840565099609624),
 )
-_P8, _P9, _P10 = _f4(-0.0002447093207917761), _f4(0.00013332395420363602), _f4(5.5491871716794676e-05)
+_P8, _P9 = _f4(-0.0003145891754483909), _f4(-0.00015900027414554173)
 
 _C8, _LAST8, _UPPER8, _PEAK8 = 4.0, 40.0, _i8(-(2**27)), -0.3989422804014327
 _Q0, _Q1, _Q2, _Q3 = 0.7552851304157515, -0.6078966419718921, 0.38713740074221453, -0.18652185795965745
@@ -50,24 +51,39 @@ _Q20, _Q21, _Q22, _Q23 = 1.9587727444446167e-08, 1.917695265350152e-09, -2.51137
 
 
 @exact_jit
+def _half_square_float32(a):
+    """e^(-a²/2)."""
+    half = _HALF4 * a
+    if _ROUNDS_ONCE:
+        x = half * a
+        return exp_of_sum(x, fma(half, a, -x))
+    h = _i4(_f4(a).view(np.int32) & _UPPER4).view(np.float32)
+    return exp_of_sum(_HALF4 * h * h, _HALF4 * ((a - h) * (a + h)))
+
+
+@exact_jit
+def _half_square_float64(a):
+    half = -0.5 * a
+    if _ROUNDS_ONCE:
+        x = half * a
+        return exp_of_sum(x, fma(half, a, -x))
+    h = _i8(_f8(a).view(np.int64) & _UPPER8).view(np.float64)
+    return exp_of_sum(-0.5 * h * h, -0.5 * ((a - h) * (a + h)))
+
+
+@exact_jit
 def _parts_float32(x):
     """a = |x|, e^(-a²/2) and R(a)."""
     a = abs(x)
     a = _LAST4 if a > _LAST4 else a  # this way round NaN stays
-    h = _i4(_f4(a).view(np.int32) & _UPPER4).view(np.float32)
-    e = exp_of_sum(_HALF4 * h * h, _HALF4 * ((a - h) * (a + h)))
+    e = _half_square_float32(a)
     over = _ONE4 / (a + _C4)
     u = (a - _C4) * over
-    p = fma(_P10, u, _P9)
-    p = fma(p, u, _P8)
-    p = fma(p, u, _P7)
-    p = fma(p, u, _P6)
-    p = fma(p, u, _P5)
-    p = fma(p, u, _P4)
-    p = fma(p, u, _P3)
-    p = fma(p, u, _P2)
-    p = fma(p, u, _P1)
-    p = fma(p, u, _P0)
+    s = u * u
+    f = s * s
+    p = fma(fma(_P7, u, _P6), s, fma(_P5, u, _P4))
+    q = fma(fma(_P3, u, _P2), s, fma(_P1, u, _P0))
+    p = fma(fma(fma(_P9, u, _P8), f, p), f, q)
     return a, e, p * over
 
 
@@ -75,33 +91,17 @@ def _parts_float32(x):
 def _parts_float64(x):
     a = abs(x)
     a = _LAST8 if a > _LAST8 else a
-    h = _i8(_f8(a).view(np.int64) & _UPPER8).view(np.float64)
-    e = exp_of_sum(-0.5 * h * h, -0.5 * ((a - h) * (a + h)))
+    e = _half_square_float64(a)
     over = 1.0 / (a + _C8)
     u = (a - _C8) * over
-    p = fma(_Q23, u, _Q22)
-    p = fma(p, u, _Q21)
-    p = fma(p, u, _Q20)
-    p = fma(p, u, _Q19)
-    p = fma(p, u, _Q18)
-    p = fma(p, u, _Q17)
-    p = fma(p, u, _Q16)
-    p = fma(p, u, _Q15)
-    p = fma(p, u, _Q14)
-    p = fma(p, u, _Q13)
-    p = fma(p, u, _Q12)
-    p = fma(p, u, _Q11)
-    p = fma(p, u, _Q10)
-    p = fma(p, u, _Q9)
-    p = fma(p, u, _Q8)
-    p = fma(p, u, _Q7)
-    p = fma(p, u, _Q6)
-    p = fma(p, u, _Q5)
-    p = fma(p, u, _Q4)
-    p = fma(p, u, _Q3)
-    p = fma(p, u, _Q2)
-    p = fma(p, u, _Q1)
-    p = fma(p, u, _Q0)
+    s = u * u
+    f = s * s
+    p = fma(fma(_Q23, u, _Q22), s, fma(_Q21, u, _Q20))
+    p = fma(p, f, fma(fma(_Q19, u, _Q18), s, fma(_Q17, u, _Q16)))
+    p = fma(p, f, fma(fma(_Q15, u, _Q14), s, fma(_Q13, u, _Q12)))
+    p = fma(p, f, fma(fma(_Q11, u, _Q10), s, fma(_Q9, u, _Q8)))
+    p = fma(p, f, fma(fma(_Q7, u, _Q6), s, fma(_Q5, u, _Q4)))
+    p = fma(p, f, fma(fma(_Q3, u, _Q2), s, fma(_Q1, u, _Q0)))
     return a, e, p * over
 
 

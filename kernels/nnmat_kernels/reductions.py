@@ -20,6 +20,7 @@ COLUMNS = 1_024  # columns in one block of a wide matrix
 SLOTS = 16  # row slots at most; fewer where blocks of columns are enough work for all threads
 PIECES = 64
 ROWS = 128  # rows (or rows abreast) that are added up apart
+_ONE = np.int64(1)
 
 
 def column_sums(A: np.ndarray, out: np.ndarray | None = None, accumulate: bool = False) -> np.ndarray:
@@ -45,13 +46,14 @@ def column_sums_unchecked(A, out, accumulate=False):
     if N == 0:
         return
     width = max(1, LANES // N) * N
-    rows, blocks = -(-A.size // width), -(-width // COLUMNS)
-    parallel = A.size >= PARALLEL_FROM
-    slots = max(1, min(SLOTS, PIECES // blocks, A.size // (CHUNK * blocks))) if parallel else 1
+    blocks = -(-width // COLUMNS)
+    if A.size < PARALLEL_FROM:
+        _column_sums(A.reshape(-1), width, blocks, accumulate, out)
+        return
+    slots = max(1, min(SLOTS, PIECES // blocks, A.size // (CHUNK * blocks)))
     direct = slots == 1 and width == N
     sums = np.empty((0 if direct else slots, width), A.dtype)
-    body = _column_sums_parallel if parallel else _column_sums
-    body(A.reshape(-1), width, rows, blocks, slots, sums, accumulate, out)
+    _column_sums_parallel(A.reshape(-1), width, -(-A.size // width), blocks, slots, sums, accumulate, out)
     if not direct:
         _fold_columns(sums, accumulate, out)
 
@@ -150,12 +152,6 @@ def _column_piece(a, width, rows, blocks, slots, sums, accumulate, out, piece):
         target[j] = target[j] + total[j] if adding else total[j]
 
 
-@jit
-def _column_sums(a, width, rows, blocks, slots, sums, accumulate, out):
-    for piece in range(blocks * slots):
-        _column_piece(a, width, rows, blocks, slots, sums, accumulate, out, piece)
-
-
 @parallel_jit
 def _column_sums_parallel(a, width, rows, blocks, slots, sums, accumulate, out):
     for piece in prange(blocks * slots):
@@ -174,6 +170,16 @@ def _fold_columns(sums, accumulate, out):
             sums[0, j] += sums[0, k + j]
     for j in range(N):
         out[j] = out[j] + sums[0, j] if accumulate else sums[0, j]
+
+
+@jit
+def _column_sums(a, width, blocks, accumulate, out):
+    rows = (a.size + width - 1) // width
+    sums = np.empty((1 if width > out.size else 0, width), a.dtype)
+    for piece in range(blocks):
+        _column_piece(a, width, rows, blocks, _ONE, sums, accumulate, out, piece)
+    if width > out.size:
+        _fold_columns(sums, accumulate, out)
 
 
 @jit
