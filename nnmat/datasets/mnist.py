@@ -49,7 +49,8 @@ def _load(files: dict[str, Path], part: str) -> Dataset:
     images, labels = view_idx(images_path), view_idx(labels_path)
     if images.dtype != np.uint8 or images.shape[1:] != (28, 28):
         raise FileFormatError(
-            f"mnist: expected uint8 images of shape (n, 28, 28) in {images_path}, got {images.dtype.name} {images.shape}."
+            f"mnist: expected uint8 images of shape (n, 28, 28) in {images_path}, "
+            f"got {images.dtype.name} {images.shape}."
         )
     if labels.dtype != np.uint8 or labels.shape != (len(images),):
         raise FileFormatError(
