@@ -35,6 +35,7 @@ LEVELS = {
     "nonfinite": 4,
     "training_data": 5,
     "trainer": 6,
+    "warmup": 6,
     "__init__": 7,
 }
 
