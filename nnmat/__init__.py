@@ -42,6 +42,7 @@ from .losses import Loss, MeanSquaredError, SigmoidBinaryCrossEntropy, SoftmaxCr
 from .optimizers import SGD, Adam, AdamW, Optimizer, RMSProp
 from .parameters import Parameter
 from .trainer import Trainer, TrainingInterrupted
+from .warmup import warmup
 
 __version__ = "0.1.0"
 
@@ -105,4 +106,5 @@ __all__ = [
     "schedules",
     "set_num_threads",
     "steepest_descent",
+    "warmup",
 ]

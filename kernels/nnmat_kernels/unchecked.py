@@ -13,6 +13,9 @@ from .activations import sigmoid_backward_unchecked as sigmoid_backward
 from .activations import sigmoid_unchecked as sigmoid
 from .activations import tanh_backward_unchecked as tanh_backward
 from .activations import tanh_unchecked as tanh
+from .average_pooling import avg_pool2d_backward_unchecked as avg_pool2d_backward
+from .average_pooling import avg_pool2d_unchecked as avg_pool2d
+from .batched_matmul import batched_matmul_unchecked as batched_matmul
 from .convolution import conv2d_input_gradient_unchecked as conv2d_input_gradient
 from .convolution import conv2d_unchecked as conv2d
 from .convolution import conv2d_weight_gradient_unchecked as conv2d_weight_gradient
@@ -21,8 +24,6 @@ from .dropout import dropout_unchecked as dropout
 from .gelu import gelu_backward_unchecked as gelu_backward
 from .gelu import gelu_unchecked as gelu
 from .matmul import matmul_unchecked as matmul
-from .pooling import avg_pool2d_backward_unchecked as avg_pool2d_backward
-from .pooling import avg_pool2d_unchecked as avg_pool2d
 from .pooling import max_pool2d_backward_unchecked as max_pool2d_backward
 from .pooling import max_pool2d_unchecked as max_pool2d
 from .reductions import column_sums_unchecked as column_sums
