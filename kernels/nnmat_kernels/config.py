@@ -24,7 +24,10 @@ from .cache import PACKAGE, KernelCache
 settings: Any = numba.config  # Numba makes its attributes at import, unseen by type checkers
 
 FASTMATH = {"reassoc", "contract", "nsz", "arcp"}
-EXACT = {"fastmath": False, "error_model": "numpy"}  # for `overload` too; without it a callee takes its caller's flags
+EXACT: Any = {
+    "fastmath": False,
+    "error_model": "numpy",
+}  # for `overload` too; without it a callee takes its caller's flags
 PARALLEL: Any = {
     "prange": True,
     "numpy": False,

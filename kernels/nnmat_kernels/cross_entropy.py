@@ -17,6 +17,7 @@ so a confident right row still has its true, tiny loss and gradient (logits (0, 
 
 import math
 import numbers
+from typing import Any
 
 import numpy as np
 from numba import prange
@@ -243,7 +244,7 @@ def softmax_cross_entropy_unchecked(
     ignore_index: int | None = None,
     class_weight: np.ndarray | None = None,
     sample_weight: np.ndarray | None = None,
-    out: np.ndarray | None = None,
+    out: Any = None,
     who: str = "softmax_cross_entropy",
 ) -> tuple[float, float]:
     """(value, divisor), and the gradient in `out`, which is required; no checks but that labels are in their range.

@@ -70,7 +70,7 @@ def _fused(typing_context, x, y, z):
 
 @overload(fma, jit_options=EXACT)
 def _fma(x, y, z):
-    return lambda x, y, z: _fused(x, y, z)
+    return lambda x, y, z: _fused(x, y, z)  # type: ignore[call-arg]  # Numba passes the typing context
 
 
 def maximum(x, y):
@@ -91,7 +91,7 @@ def _larger(typing_context, x, y):
 
 @overload(maximum, jit_options=EXACT)
 def _maximum(x, y):
-    return lambda x, y: _larger(x, y)
+    return lambda x, y: _larger(x, y)  # type: ignore[call-arg]
 
 
 @exact_jit

@@ -6,7 +6,9 @@ import numpy as np
 
 from ._common import into
 
-_erfc = np.vectorize(math.erfc, otypes=[np.float64])
+
+def _erfc(X):
+    return np.array([math.erfc(x) for x in X.ravel()], np.float64).reshape(X.shape)
 
 
 def sigmoid(X, out=None):
