@@ -21,5 +21,6 @@ def matmul(A, B, transpose_a=False, transpose_b=False, out=None, accumulate=Fals
         C += np.asarray(bias, np.float64)
     if accumulate:
         C += out
-    f = {None: np.asarray, "relu": relu, "sigmoid": sigmoid, "tanh": tanh}[activation]
-    return into(f(C), out)
+    if activation is not None:
+        C = {"relu": relu, "sigmoid": sigmoid, "tanh": tanh}[activation](C)
+    return into(C, out)
