@@ -204,8 +204,12 @@ def _finite(who: str, slope) -> float:
 
 @exact_jit
 def _sigmoid(x, y):
-    for i in range(y.size):
-        y[i] = sigmoid_of(x[i])
+    if x.ctypes.data == y.ctypes.data:  # in place: over two arrays that overlap, a loop would not vectorise
+        for i in range(y.size):
+            y[i] = sigmoid_of(y[i])
+    else:
+        for i in range(y.size):
+            y[i] = sigmoid_of(x[i])
 
 
 @parallel_jit
@@ -231,8 +235,12 @@ def _sigmoid_backward_parallel(g, y, gx):
 
 @exact_jit
 def _tanh(x, y):
-    for i in range(y.size):
-        y[i] = tanh_of(x[i])
+    if x.ctypes.data == y.ctypes.data:  # in place: over two arrays that overlap, a loop would not vectorise
+        for i in range(y.size):
+            y[i] = tanh_of(y[i])
+    else:
+        for i in range(y.size):
+            y[i] = tanh_of(x[i])
 
 
 @parallel_jit
