@@ -77,11 +77,13 @@ def flat(A):
 
 
 def dots(columns, a_rows, c_rows, b_rows, n, k, A, B, C, keep, bias, at, f):
+    rows = []  # all of them before one is stored, for the last row may be there twice
     for a, c in zip(a_rows, c_rows, strict=True):
-        for j, b in enumerate(b_rows[:n]):
-            value = np.dot(A[a : a + k], B[b : b + k])
-            if keep:
-                value += C[c + j]
-            if at >= 0:
-                value += bias[at + j]
-            C[c + j] = 0 if f and value <= 0 else value
+        row = np.array([np.dot(A[a : a + k], B[b : b + k]) for b in b_rows[:n]], C.dtype)
+        if keep:
+            row += C[c : c + n]
+        if at >= 0:
+            row += bias[at : at + n]
+        rows.append(np.where(row <= 0, 0, row) if f else row)
+    for c, row in zip(c_rows, rows, strict=True):
+        C[c : c + n] = row
