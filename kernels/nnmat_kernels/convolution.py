@@ -20,7 +20,8 @@ from .checks import as_array, output, same_dtype
 from .errors import ShapeError
 from .im2col import Window, image_shape, window
 from .image_plan import CHUNKS, UNITS, plan, weight_plan
-from .matmul import PARALLEL_FLOPS
+from .matmul import PARALLEL_FLOPS, matmul_unchecked
+from .reductions import column_sums_unchecked
 from .tile import NONE, RELU
 
 ACTIVATIONS = (None, "relu", "sigmoid", "tanh")
@@ -69,6 +70,9 @@ class Convolution:
             if self._parallel:
                 self._product, self._weights = image_product.product_parallel, image_weights.weights_parallel
         self._none = _NO_BIAS[self.dtype]
+        # 1 x 1 without stride and padding: images are matrices of pixels and channels, and this is their product.
+        self._plain = (w.kh, w.kw, w.sh, w.sw, w.ph, w.pw, self.groups) == (1, 1, 1, 1, 0, 0, 1)
+        self._pixels = w.B * w.H * w.W
 
     @functools.cached_property
     def _forward_plan(self):
@@ -88,8 +92,17 @@ class Convolution:
         else:
             self._product(X, K, bias, out, sizes, activation)
 
+    def _matrix(self, images):
+        return images.reshape(self._pixels, images.shape[3])  # (B, H, W, C) -> (B H W, C)
+
+    def _matrices(self, images, K):
+        return self._matrix(images), K.reshape(K.shape[0], K.shape[3])
+
     def forward(self, X, K, bias, out, activation=None):
         """`conv2d` into `out`; `bias` may be None."""
+        if self._plain:
+            matmul_unchecked(*self._matrices(X, K), False, True, self._matrix(out), False, bias, activation)
+            return
         terms = self._none if bias is None else bias
         self._run(X, K, terms, out, self._forward_plan, RELU if activation == "relu" else NONE)
         if activation == "sigmoid":
@@ -99,6 +112,9 @@ class Convolution:
 
     def input_gradient(self, G, K, out):
         """`conv2d_input_gradient` into `out`."""
+        if self._plain:
+            matmul_unchecked(*self._matrices(G, K), False, False, self._matrix(out))
+            return
         self._run(G, K, self._none, out, self._input_plan, NONE)
 
     def weight_gradient(self, X, G, out, accumulate=False, bias_gradient=None, accumulate_bias=None):
@@ -108,6 +124,12 @@ class Convolution:
         """
         gbias = self._none if bias_gradient is None else bias_gradient
         also = accumulate if accumulate_bias is None else accumulate_bias
+        if self._plain:
+            gK = out.reshape(self.kernel_shape[0], self.window.C)
+            matmul_unchecked(self._matrix(G), self._matrix(X), True, False, gK, accumulate)
+            if bias_gradient is not None:
+                column_sums_unchecked(self._matrix(G), bias_gradient, also)
+            return
         self._weights(X, G, out, gbias, self._weight_plan, int(accumulate), int(also))
 
 
