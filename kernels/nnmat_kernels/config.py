@@ -58,8 +58,8 @@ def exact_jit(function):
 
 
 def inlined_jit(function):
-    """Compile a part of kernel bodies that becomes code of its callers; for parts that are called for little work."""
-    return numba.njit(fastmath=FASTMATH, error_model="numpy", nogil=True, forceinline=True)(function)
+    """A part of kernel bodies that becomes code of its callers, before they are compiled: it costs no compilation itself."""
+    return numba.njit(fastmath=FASTMATH, error_model="numpy", nogil=True, inline="always")(function)
 
 
 def parallel_jit(function):

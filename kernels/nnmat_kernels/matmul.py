@@ -218,9 +218,6 @@ def matmul_unchecked(A, B, transpose_a, transpose_b, out, accumulate=False, bias
     body(A, B, out, transpose_a, transpose_b, accumulate, bias, ACTIVATIONS[activation])
 
 
-multiply = matmul_unchecked
-
-
 def matmul(
     A: ndarray,
     B: ndarray,
