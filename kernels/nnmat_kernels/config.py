@@ -58,7 +58,7 @@ def exact_jit(function):
 
 
 def inlined_jit(function):
-    """A part of kernel bodies that becomes code of its callers, before they are compiled: it costs no compilation itself."""
+    """A part of kernel bodies that becomes code of its callers before they are compiled, and is not compiled itself."""
     return numba.njit(fastmath=FASTMATH, error_model="numpy", nogil=True, inline="always")(function)
 
 

@@ -95,13 +95,11 @@ class Convolution:
     def _matrix(self, images):
         return images.reshape(self._pixels, images.shape[3])  # (B, H, W, C) -> (B H W, C)
 
-    def _matrices(self, images, K):
-        return self._matrix(images), K.reshape(K.shape[0], K.shape[3])
-
     def forward(self, X, K, bias, out, activation=None):
         """`conv2d` into `out`; `bias` may be None."""
         if self._plain:
-            matmul_unchecked(*self._matrices(X, K), False, True, self._matrix(out), False, bias, activation)
+            A, B = self._matrix(X), K.reshape(K.shape[0], K.shape[3])
+            matmul_unchecked(A, B, False, True, self._matrix(out), False, bias, activation)
             return
         terms = self._none if bias is None else bias
         self._run(X, K, terms, out, self._forward_plan, RELU if activation == "relu" else NONE)
@@ -113,7 +111,8 @@ class Convolution:
     def input_gradient(self, G, K, out):
         """`conv2d_input_gradient` into `out`."""
         if self._plain:
-            matmul_unchecked(*self._matrices(G, K), False, False, self._matrix(out))
+            B = K.reshape(K.shape[0], K.shape[3])
+            matmul_unchecked(self._matrix(G), B, False, False, self._matrix(out))
             return
         self._run(G, K, self._none, out, self._input_plan, NONE)
 
