@@ -38,6 +38,7 @@ from .functions import (
 )
 from .functions import total as sum
 from .latex import latex
+from .parser import parse
 from .simplify import simplify
 from .text import text
 

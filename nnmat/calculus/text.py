@@ -9,7 +9,7 @@ import re
 from fractions import Fraction
 
 from .elementwise import FUNCTIONS
-from .expr import Expr
+from .expr import Expr, matmul, mul, power
 
 SUM, HADAMARD, PRODUCT, POSTFIX, ATOM = range(5)
 GREEK = dict(
@@ -104,7 +104,8 @@ class Writer:
         if e.op == "mul":
             return self.product(e), HADAMARD
         if e.op == "matmul":
-            return self.matmul(e), PRODUCT
+            body = self.matmul(e)
+            return body, HADAMARD if body.startswith("-") else PRODUCT
         if e.op == "T":
             return self.transposed(self.at(e.args[0], POSTFIX if e.args[0].op in ("inv", "ones") else ATOM)), POSTFIX
         if e.op == "inv":
@@ -218,11 +219,12 @@ class Writer:
 
     def flipped(self, a: Expr) -> Expr:
         """The divisor of a negative power."""
-        from .expr import power
-
         return a.args[0] if a.data == -1 else power(a.args[0], -a.data)
 
     def matmul(self, e: Expr) -> str:
+        first = e.args[0]
+        if first.op == "mul" and first.args[0].op == "num" and first.args[0].data == -1:
+            return "-" + self.matmul(matmul(mul(*first.args[1:]), *e.args[1:]))
         parts = [self.at(a, POSTFIX) for a in e.args]
         cut = next((i for i in range(1, len(parts)) if e.args[i].shape[0].constant == 1), None)
         if cut is not None and len(parts) == 2:
