@@ -138,7 +138,7 @@ class Writer:
             return self.word("log") + self.fence("|", args[0], "|")
         if e.op == "norm":
             return self.fence("‖", args[0], "‖")
-        names = {"trace": "Tr", "adj": "adj", "lse": "logsumexp"}
+        names = {"trace": "Tr", "lse": "logsumexp", "diagm": "diag", "diag": "diagonal"}
         name = names.get(e.op, e.op)
         if e.op in ("softmax", "log_softmax", "lse") and e.data == "rows":
             name += "_rows"

@@ -57,7 +57,7 @@ class Generator:
             return transpose(self.leaf((columns, rows)))
         if self.rng.random() < 0.05:
             return ones(rows, columns) if rows != columns else eye(rows)
-        if rows == columns and self.rng.random() < 0.3:
+        if rows == columns and len(rows.terms) == 1 and self.rng.random() < 0.3:
             word = self.pick(("symmetric", "invertible", "positive_definite", "diagonal"))
             return fn.matrix(f"{word[0].upper()}_{rows}", rows, columns, **{word: True})
         name = f"{self.pick('AB')}_{rows}_{columns}".replace(" + ", "p")
