@@ -39,6 +39,6 @@ from .functions import (
 from .functions import total as sum
 from .latex import latex
 from .parser import parse
-from .simplify import simplify
+from .simplifier import simplify
 from .text import text
 

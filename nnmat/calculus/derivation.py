@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 from functools import cached_property
 
-from . import laws, moves, simplify
+from . import laws, moves, simplifier
 from .expr import Expr, add, replace
 
 OTHERS = {
@@ -16,7 +16,7 @@ OTHERS = {
     "SYM-2": "gradient by the free entries of a symmetric matrix: lower(G + Gᵀ - diag(G))",
     "SYM-3": "gradient on the diagonal matrices: I ⊙ G",
 }
-STATEMENTS: dict[str, str] = {**laws.STATEMENTS, **moves.STATEMENTS, **simplify.STATEMENTS, **OTHERS}
+STATEMENTS: dict[str, str] = {**laws.STATEMENTS, **moves.STATEMENTS, **simplifier.STATEMENTS, **OTHERS}
 
 
 @dataclass(frozen=True)
@@ -66,7 +66,7 @@ class Stage:
 
     of: str
     lines: list[Step] = field(default_factory=list)
-    readings: list[tuple[str, Expr, Expr, list[simplify.Applied]]] = field(default_factory=list)
+    readings: list[tuple[str, Expr, Expr, list[simplifier.Applied]]] = field(default_factory=list)
 
 
 @dataclass
@@ -123,7 +123,7 @@ class Derivation:
         return self.to_latex()
 
 
-def replay(name: str, before: Expr, after: Expr, applied: list[simplify.Applied]) -> list[Step]:
+def replay(name: str, before: Expr, after: Expr, applied: list[simplifier.Applied]) -> list[Step]:
     """The applications of rules as steps of the whole gradient."""
     steps: list[Step] = []
     line = before

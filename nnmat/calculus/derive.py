@@ -16,7 +16,7 @@ from .laws import differential
 from .moves import move
 from .quantities import name_quantities, order
 from .rules_sums import zero_like
-from .simplify import Simplifier
+from .simplifier import Simplifier
 
 FORMS = ("manifold", "entries", "independent")
 

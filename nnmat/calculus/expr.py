@@ -2,7 +2,7 @@
 
 `A @ B` is the matrix product, `A.T` the transpose, `*`, `/` and `**` work element by element, `+` and `-` too. A scalar
 (shape (1, 1)) broadcasts; a vector is a column (n, 1) and broadcasts only through `ones(m) @ b.T`. Shapes are checked
-when a node is built. Nothing is simplified here: an expression stays as it was written (`simplify.py` has the rules).
+when a node is built. Nothing is simplified here: an expression stays as it was written (`simplifier.py` has the rules).
 """
 
 import threading
