@@ -75,11 +75,17 @@ def _call(e: Expr) -> str:
     elif e.op in ("reshape", "kron_left", "kron_right"):
         args += [str(d) for d in e.data]
     elif e.op == "conv":
-        args += [f"{w}={p[0] if p[0] == p[1] else p}" for w, p, usual in zip(("stride", "padding", "dilation"), e.data, (1, 0, 1), strict=True)
-                 if p != (usual, usual)]
+        args += [
+            f"{w}={p[0] if p[0] == p[1] else p}"
+            for w, p, usual in zip(("stride", "padding", "dilation"), e.data, (1, 0, 1), strict=True)
+            if p != (usual, usual)
+        ]
     elif e.op in ("conv_input", "conv_kernel"):
         setting, shape = e.data
         args += [str(d) for d in shape]
-        args += [f"{w}={p[0] if p[0] == p[1] else p}" for w, p, usual in zip(("stride", "padding", "dilation"), setting, (1, 0, 1), strict=True)
-                 if p != (usual, usual)]
+        args += [
+            f"{w}={p[0] if p[0] == p[1] else p}"
+            for w, p, usual in zip(("stride", "padding", "dilation"), setting, (1, 0, 1), strict=True)
+            if p != (usual, usual)
+        ]
     return f"{name}({', '.join(args)})"

@@ -34,7 +34,9 @@ def conv(X: Expr, K: Expr, stride=1, padding=0, dilation=1) -> Expr:
     setting = (_pair("stride", stride, 1), _pair("padding", padding, 0), _pair("dilation", dilation, 1))
     shape = tuple(_windows(X.shape[i], K.shape[i], *(pair[i] for pair in setting)) for i in (0, 1))
     if any(d.constant is not None and d.constant < 1 for d in shape):
-        raise ShapeError(f"conv: expected a kernel no larger than the padded image, got {described(X)} and {described(K)}.")
+        raise ShapeError(
+            f"conv: expected a kernel no larger than the padded image, got {described(X)} and {described(K)}."
+        )
     return node("conv", (X, K), setting, (shape[0], shape[1]))
 
 

@@ -21,7 +21,9 @@ from .simplifier import Simplifier
 FORMS = ("manifold", "entries", "independent")
 
 
-def derive(f: Expr, wrt: Expr | str, G: Expr | None = None, symmetric: str = "manifold", check: bool = True) -> Derivation:
+def derive(
+    f: Expr, wrt: Expr | str, G: Expr | None = None, symmetric: str = "manifold", check: bool = True
+) -> Derivation:
     """The gradient of `f` by the symbol `wrt` (or its name), of the shape of that symbol.
 
     `f` is a scalar, or a matrix with its upstream gradient `G` (of its shape): then ⟨G, f⟩ is derived, G constant.
@@ -70,7 +72,9 @@ def hessian_product(f: Expr, wrt: Expr | str, V: Expr) -> Derivation:
 def _variable(f: Expr, wrt: Expr | str) -> Expr:
     if isinstance(wrt, Expr):
         if wrt.op != "sym":
-            raise ShapeError(f"derive: expected wrt as a symbol or its name, got {wrt}. Name the quantity with let(...).")
+            raise ShapeError(
+                f"derive: expected wrt as a symbol or its name, got {wrt}. Name the quantity with let(...)."
+            )
         same = [s for s in f.free if s.name == wrt.name and s is not wrt]
         if same:
             raise ShapeError(
@@ -89,7 +93,9 @@ def _variable(f: Expr, wrt: Expr | str) -> Expr:
 def _upstream(f: Expr, G: Expr, variable: Expr) -> Expr:
     G = lift(G, "derive")
     if G.shape != f.shape or variable in G.free:
-        raise ShapeError(f"derive: expected G of the shape of {described(f)}, without {variable.name}, got {described(G)}.")
+        raise ShapeError(
+            f"derive: expected G of the shape of {described(f)}, without {variable.name}, got {described(G)}."
+        )
     return G
 
 
@@ -152,7 +158,9 @@ class _Backward:
         self.chain: list[Link] = []
 
     def run(self) -> Derivation:
-        quantities = [x for x in reversed(order(self.named, self.variable)) if x.op in ("ref", "sym") and x is not self.named]
+        quantities = [
+            x for x in reversed(order(self.named, self.variable)) if x.op in ("ref", "sym") and x is not self.named
+        ]
         root_stage = Stage("f")
         self.stages.append(root_stage)
         self._expand(root_stage)

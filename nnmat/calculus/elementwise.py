@@ -66,9 +66,7 @@ FUNCTIONS: dict[str, Function] = {
         Function("step", lambda x: (x > 0).astype(np.float64), lambda x, y: mul(number(0), x), "step", kinked=True),
         Function("abs", np.abs, lambda x, y: apply("sign", x), kinked=True),
         Function("sign", np.sign, lambda x, y: mul(number(0), x), kinked=True),
-        Function(
-            "softplus", lambda x: np.logaddexp(x, 0.0), lambda x, y: apply("sigmoid", x), "softplus", r"\zeta"
-        ),
+        Function("softplus", lambda x: np.logaddexp(x, 0.0), lambda x, y: apply("sigmoid", x), "softplus", r"\zeta"),
         Function("gelu", lambda x: x * _distribution(x), lambda x, y: apply("Phi", x) + mul(x, apply("phi", x))),
         Function("Phi", _distribution, lambda x, y: apply("phi", x), "Φ", r"\Phi"),
         Function("phi", _density, lambda x, y: -mul(x, y), "φ", r"\varphi"),
@@ -79,8 +77,7 @@ FUNCTIONS: dict[str, Function] = {
 }
 
 exp, log, sigmoid, tanh, relu, softplus, gelu, sqrt, sin, cos = (
-    FUNCTIONS[name]
-    for name in ("exp", "log", "sigmoid", "tanh", "relu", "softplus", "gelu", "sqrt", "sin", "cos")
+    FUNCTIONS[name] for name in ("exp", "log", "sigmoid", "tanh", "relu", "softplus", "gelu", "sqrt", "sin", "cos")
 )
 absolute = FUNCTIONS["abs"]
 
@@ -101,6 +98,8 @@ def elementwise(
     if not name.isidentifier() or name in FUNCTIONS:
         why = "a function has it" if name in FUNCTIONS else "it is no name"
         raise ShapeError(f"elementwise: expected a new name, got {name!r}: {why}. Try {name}2 or another word.")
-    function = Function(name, value, lambda x, y: lift(derivative(x), name), name, rf"\mathrm{{{name}}}", inside, kinked)
+    function = Function(
+        name, value, lambda x, y: lift(derivative(x), name), name, rf"\mathrm{{{name}}}", inside, kinked
+    )
     FUNCTIONS[name] = function
     return function

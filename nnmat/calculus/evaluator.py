@@ -62,8 +62,10 @@ def _fit(symbol: Expr, given: np.ndarray, full: np.ndarray, sizes: dict[str, int
     for wanted, got in zip(symbol.shape, full.shape, strict=False):
         if len(wanted.names) == 1 and str(wanted) in wanted.names:
             sizes.setdefault(str(wanted), got)
-    if full.ndim != 2 or any(wanted.names <= set(sizes) and wanted.value(sizes) != got
-                             for wanted, got in zip(symbol.shape, full.shape, strict=True)):
+    if full.ndim != 2 or any(
+        wanted.names <= set(sizes) and wanted.value(sizes) != got
+        for wanted, got in zip(symbol.shape, full.shape, strict=True)
+    ):
         known = ", ".join(f"{n} = {sizes[n]}" for d in symbol.shape for n in sorted(d.names) if n in sizes)
         raise ShapeError(
             f"evaluate: expected {symbol.name} of shape {show(symbol.shape)}{f' with {known}' if known else ''}, "
@@ -171,7 +173,9 @@ def _function(ev: Evaluation, e: Expr, x: np.ndarray) -> np.ndarray:
 def _inverse(ev: Evaluation, e: Expr, x: np.ndarray) -> np.ndarray:
     singular = np.linalg.svd(x, compute_uv=False)
     if not singular[-1] > SINGULAR * singular[0]:
-        raise DomainError(f"inv: expected an invertible matrix, got a singular one in {described(e)}. Try solve or a ridge.")
+        raise DomainError(
+            f"inv: expected an invertible matrix, got a singular one in {described(e)}. Try solve or a ridge."
+        )
     return np.linalg.inv(x)
 
 

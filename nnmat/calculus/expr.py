@@ -5,13 +5,17 @@
 when a node is built. Nothing is simplified here: an expression stays as it was written (`simplifier.py` has the rules).
 """
 
+import math
 import threading
 import weakref
 from collections.abc import Callable, Iterable, Iterator
 from fractions import Fraction
 from functools import cached_property
 from hashlib import blake2b
+from itertools import pairwise
 from typing import Any
+
+import numpy as np
 
 from .dims import ONE, Dim, Shape, dim, show
 from .errors import DomainError, ShapeError
@@ -163,7 +167,7 @@ def node(op: str, args: tuple[Expr, ...] = (), data: Any = None, shape: Shape = 
 
 def number(value: int | float | Fraction) -> Expr:
     """A constant. A float is taken as the decimal number that Python prints: 0.1 is 1/10."""
-    exact = Fraction(repr(value)) if isinstance(value, float) else Fraction(value)
+    exact = Fraction(repr(float(value))) if isinstance(value, float) else Fraction(value)
     return node("num", (), exact)
 
 
@@ -173,7 +177,9 @@ def lift(value: Any, operator: str = "", beside: Expr | None = None) -> Expr:
         return value
     if isinstance(value, Dim):
         return node("dim", (), value)
-    if isinstance(value, int | float | Fraction) and not isinstance(value, bool) and abs(value) < float("inf"):
+    if isinstance(value, np.integer):
+        value = int(value)
+    if isinstance(value, int | float | Fraction) and not isinstance(value, bool) and math.isfinite(value):
         return number(value)
     where = f" beside {beside}" if beside is not None else ""
     raise ShapeError(
@@ -238,7 +244,7 @@ def divide(a: Expr, b: Expr) -> Expr:
 def matmul(*args: Expr) -> Expr:
     """The matrix product."""
     flat = _flat("matmul", args)
-    for left, right in zip(flat, flat[1:], strict=False):
+    for left, right in pairwise(flat):
         if left.shape[1] != right.shape[0]:
             if SCALAR in (left.shape, right.shape):
                 hint = "A scalar multiplies with `*`."

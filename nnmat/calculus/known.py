@@ -40,7 +40,9 @@ def is_invertible(e: Expr) -> bool:
         return all(is_invertible(a) for a in e.args)
     if e.op == "mul":
         rest = [a for a in e.args if not a.is_scalar]
-        return len(rest) == 1 and is_invertible(rest[0]) and all(a.op == "num" and a.data for a in e.args if a.is_scalar)
+        return (
+            len(rest) == 1 and is_invertible(rest[0]) and all(a.op == "num" and a.data for a in e.args if a.is_scalar)
+        )
     return False
 
 

@@ -56,7 +56,11 @@ class LatexWriter(Writer):
         return rf"\operatorname{{{name.replace('_', chr(92) + '_')}}}"
 
     def fence(self, left: str, body: str, right: str) -> str:
-        signs = {"|": (r"\left|", r"\right|"), "‖": (r"\left\|", r"\right\|"), "⟨": (r"\left\langle ", r"\right\rangle ")}
+        signs = {
+            "|": (r"\left|", r"\right|"),
+            "‖": (r"\left\|", r"\right\|"),
+            "⟨": (r"\left\langle ", r"\right\rangle "),
+        }
         before, after = signs[left]
         return f"{before}{body}{after}"
 

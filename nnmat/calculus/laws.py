@@ -189,4 +189,3 @@ def differential(e: Expr, d: Differential) -> tuple[str, Expr]:
     if e.op == "pow" and e.args[0].op == "norm" and e.data == 2:
         name = "CAL-9"
     return name, law(e, d)
-

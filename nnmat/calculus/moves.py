@@ -37,7 +37,7 @@ def turned(factors: Iterable[Expr]) -> list[Expr]:
 
 
 def _matmul(G: Expr, e: Expr, at: int) -> Expr:
-    middle = [] if G.op == "num" and G.data == 1 else [G]
+    middle = [] if (G.op == "num" and G.data == 1) or (G.op == "eye" and len(e.args) > 1) else [G]
     factors = [*turned(e.args[:at]), *middle, *turned(e.args[at + 1 :])]
     return matmul(*factors) if factors else G
 

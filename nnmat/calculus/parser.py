@@ -15,16 +15,41 @@ from .syntax import Tree, tree_of
 ONE_OPERAND: dict[str, Callable[[Expr], Expr]] = {
     f.__name__: f
     for f in (
-        functions.inv, functions.det, functions.logdet, functions.adjugate, functions.trace, functions.norm2,
-        functions.frobenius, functions.diag, functions.diagm, functions.tril, functions.vec, functions.softmax,
-        functions.softmax_rows, functions.log_softmax, functions.log_softmax_rows, functions.logsumexp,
+        functions.inv,
+        functions.det,
+        functions.logdet,
+        functions.adjugate,
+        functions.trace,
+        functions.norm2,
+        functions.frobenius,
+        functions.diag,
+        functions.diagm,
+        functions.tril,
+        functions.vec,
+        functions.softmax,
+        functions.softmax_rows,
+        functions.log_softmax,
+        functions.log_softmax_rows,
+        functions.logsumexp,
         functions.logsumexp_rows,
     )
 }
 TWO_OPERANDS: dict[str, Callable[[Expr, Expr], Expr]] = {
     f.__name__: f for f in (functions.solve, functions.inner, functions.outer, functions.kron)
 }
-OTHERS = ("sum", "reshape", "ones", "zeros", "eye", "dim", "conv", "conv_input", "conv_kernel", "kron_left", "kron_right")
+OTHERS = (
+    "sum",
+    "reshape",
+    "ones",
+    "zeros",
+    "eye",
+    "dim",
+    "conv",
+    "conv_input",
+    "conv_kernel",
+    "kron_left",
+    "kron_right",
+)
 
 
 def known_functions() -> list[str]:
@@ -81,9 +106,20 @@ def _declared(name: str, given: Any) -> Expr:
 
 def _check_calls(tree: Tree, text: str) -> None:
     if tree.kind == "call" and tree.body != ".T":
-        many = {"sum": (1, 1), "reshape": (3, 3), "ones": (1, 2), "zeros": (1, 2), "eye": (1, 1), "dim": (1, 1),
-                "conv": (2, 2), "conv_input": (4, 4), "conv_kernel": (4, 4), "kron_left": (4, 4), "kron_right": (4, 4),
-                "floor": (1, 1)}
+        many = {
+            "sum": (1, 1),
+            "reshape": (3, 3),
+            "ones": (1, 2),
+            "zeros": (1, 2),
+            "eye": (1, 1),
+            "dim": (1, 1),
+            "conv": (2, 2),
+            "conv_input": (4, 4),
+            "conv_kernel": (4, 4),
+            "kron_left": (4, 4),
+            "kron_right": (4, 4),
+            "floor": (1, 1),
+        }
         low, high = many.get(tree.body, (2, 2) if tree.body in TWO_OPERANDS else (1, 1))
         if tree.body not in (*ONE_OPERAND, *TWO_OPERANDS, *OTHERS, *FUNCTIONS, "floor"):
             near = [n for n in known_functions() if n.startswith(tree.body[:3])]
@@ -126,7 +162,7 @@ def _build(tree: Tree, text: str, shapes: Mapping[str, Shape], known: Mapping[st
     if tree.kind == "sign":
         return negative(args[0])
     if tree.kind == "binary":
-        two = {"+": add, "*": mul, "/": divide, "@": matmul, "**": power}
+        two: dict[str, Callable[..., Expr]] = {"+": add, "*": mul, "/": divide, "@": matmul, "**": power}
         return add(args[0], negative(args[1])) if tree.body == "-" else two[tree.body](*args)
     if tree.body == ".T":
         return transpose(args[0])
@@ -170,5 +206,3 @@ def _integer(tree: Tree, text: str) -> Any:
     if tree.kind == "number" and tree.body.isdigit():
         return int(tree.body)
     raise ParseError(f"expected a whole number, got {tree.body!r}.", text, tree.column)
-
-

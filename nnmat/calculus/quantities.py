@@ -56,10 +56,7 @@ def found(e: Expr, wrt: Expr) -> list[Expr]:
     return [
         x
         for x in nodes
-        if x is not e
-        and x not in named
-        and not is_plain(x)
-        and (uses.get(x, 0) > 1 or x in taken or x.op in CURVED)
+        if x is not e and x not in named and not is_plain(x) and (uses.get(x, 0) > 1 or x in taken or x.op in CURVED)
     ]
 
 

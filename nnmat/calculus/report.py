@@ -49,6 +49,7 @@ def _stage(d: Derivation, stage: Stage, w: Writer, full: bool) -> list[str]:
         rows.append(("df = " + w.write(shown[0].before), ""))
     rows += [("   = " + w.write(s.after), s.rule) for s in shown if s.kind == "differential"]
     rows += [("   → " + w.write(s.after), s.rule) for s in shown if s.kind == "attribute"]
+    rows = _without_repeats(rows)
     wide = min(max((len(body) for body, _ in rows), default=0), 88)
     lines = [f"{body:<{wide}}  {rule}".rstrip() for body, rule in rows]
     closed = {link.name: link.closed for link in d.chain}
@@ -63,6 +64,18 @@ def _stage(d: Derivation, stage: Stage, w: Writer, full: bool) -> list[str]:
         if name in closed and closed[name] is not after and name != d.wrt.name:
             lines.append(f"    = {w.write(closed[name])}")
     return lines
+
+
+def _without_repeats(rows: list[tuple[str, str]]) -> list[tuple[str, str]]:
+    """A line that looks like the one before it is left out, and its law stands with that one."""
+    kept: list[tuple[str, str]] = []
+    for body, rule in rows:
+        same = kept and kept[-1][0].partition("= ")[2] == body.partition("= ")[2]
+        if same:
+            kept[-1] = (kept[-1][0], ", ".join(dict.fromkeys([r for r in (kept[-1][1], rule) if r])))
+        else:
+            kept.append((body, rule))
+    return kept
 
 
 def latex_report(d: Derivation, full: bool = False) -> str:
@@ -83,6 +96,9 @@ def latex_report(d: Derivation, full: bool = False) -> str:
                 rows += [_row(w, s.after, s) for s in replay(name, before, after, applied)]
             else:
                 rows.append(rf"{title} &= {w.write(after)} && \text{{DEF-6}}")
+        rows = [
+            row for i, row in enumerate(rows) if i == 0 or row.partition(" && ")[0] != rows[i - 1].partition(" && ")[0]
+        ]
         blocks.append(" \\\\\n".join(rows))
     blocks.append(rf"{w.gradient_of(f'{d.wrt.name} f')} &= {w.write(d.gradient)}")
     return "\n\n".join("\\begin{align*}\n" + b + "\n\\end{align*}" for b in blocks)

@@ -1,9 +1,11 @@
 """Rules for matrix products, transposes, inverses, traces and inner products."""
 
+from itertools import pairwise
+
 from .code import code
 from .expr import Expr, eye, matmul, mul, node, number, ones, power, rebuild, transpose
-from .functions import diagm, inner, inv, trace
-from .known import is_invertible, is_orthogonal, is_symmetric, sums_to_one
+from .functions import diagm, inv
+from .known import is_orthogonal, is_symmetric, sums_to_one
 from .rules_sums import factors, is_zero, mul_powers, scalars, zero_like
 
 ONE_BY_ONE = 1
@@ -46,7 +48,7 @@ def product_scalars(e: Expr) -> Expr | None:
     cuts = [i for i, d in enumerate(dims) if d.constant == ONE_BY_ONE]
     if len(cuts) < 2 or (len(cuts) == 2 and e.is_scalar):
         return None
-    pieces = [matmul(*e.args[i:j]) for i, j in zip(cuts, cuts[1:], strict=False)]
+    pieces = [matmul(*e.args[i:j]) for i, j in pairwise(cuts)]
     outside = [*e.args[: cuts[0]], *e.args[cuts[-1] :]]
     return mul(*pieces, matmul(*outside)) if outside else mul(*pieces)
 
@@ -59,14 +61,14 @@ def _cancels(a: Expr, b: Expr) -> bool:
 
 
 def product_inverse(e: Expr) -> Expr | None:
-    for i, (a, b) in enumerate(zip(e.args, e.args[1:], strict=False)):
+    for i, (a, b) in enumerate(pairwise(e.args)):
         if _cancels(a, b):
             return _product([*e.args[:i], *e.args[i + 2 :]], e)
     return None
 
 
 def product_orthogonal(e: Expr) -> Expr | None:
-    for i, (a, b) in enumerate(zip(e.args, e.args[1:], strict=False)):
+    for i, (a, b) in enumerate(pairwise(e.args)):
         opposite = (a.op == "T" and a.args[0] is b) or (b.op == "T" and b.args[0] is a)
         if opposite and is_orthogonal(a):
             return _product([*e.args[:i], *e.args[i + 2 :]], e)
@@ -75,7 +77,7 @@ def product_orthogonal(e: Expr) -> Expr | None:
 
 def product_diagonal(e: Expr) -> Expr | None:
     """diag(v) diag(w) = diag(v ⊙ w), diag(v) u = v ⊙ u, uᵀ diag(v) = (u ⊙ v)ᵀ."""
-    for i, (a, b) in enumerate(zip(e.args, e.args[1:], strict=False)):
+    for i, (a, b) in enumerate(pairwise(e.args)):
         rest = (e.args[:i], e.args[i + 2 :])
         if a.op == "diagm" and b.op == "diagm":
             return matmul(*rest[0], diagm(mul(a.args[0], b.args[0])), *rest[1])
@@ -87,7 +89,7 @@ def product_diagonal(e: Expr) -> Expr | None:
 
 
 def product_ones(e: Expr) -> Expr | None:
-    for i, (a, b) in enumerate(zip(e.args, e.args[1:], strict=False)):
+    for i, (a, b) in enumerate(pairwise(e.args)):
         if a.op == b.op == "ones":
             inside = a.shape[1]
             n = node("dim", (), inside) if inside.constant is None else number(inside.constant)
@@ -96,7 +98,7 @@ def product_ones(e: Expr) -> Expr | None:
 
 
 def product_sums_to_one(e: Expr) -> Expr | None:
-    for i, (a, b) in enumerate(zip(e.args, e.args[1:], strict=False)):
+    for i, (a, b) in enumerate(pairwise(e.args)):
         if (a.op == "ones" and sums_to_one(b) == "column") or (b.op == "ones" and sums_to_one(a) == "rows"):
             return _product([*e.args[:i], ones(a.shape[0], b.shape[1]), *e.args[i + 2 :]], e)
     return None
@@ -107,10 +109,10 @@ def product_orientation(e: Expr) -> Expr | None:
     if not e.is_scalar:
         return None
     other = matmul(*turned(e.args))
-    return other if _weight(other) < _weight(e) else None
+    return other if weight(other) < weight(e) else None
 
 
-def _weight(e: Expr) -> tuple[int, str]:
+def weight(e: Expr) -> tuple[int, str]:
     return sum(a.op == "T" for a in e.args), code(e)
 
 
@@ -169,6 +171,7 @@ def rebuild_shape(a: Expr, e: Expr) -> Expr:
 
 def _costs(a: Expr) -> tuple[int, int]:
     """The transposes needed below with the transpose distributed, and those that stand there now."""
+
     def count(x: Expr) -> bool:
         core = [f for f in factors(x) if not f.is_scalar]
         return len(core) == 1 and core[0].op == "T"
@@ -201,6 +204,7 @@ def gather_transposes(e: Expr) -> Expr | None:
 
 def _simple(e: Expr) -> Expr:
     """Double transposes dropped, so that the rule that gathers does not meet its own result."""
+
     def undo(x: Expr) -> Expr:
         parts = [f.args[0].args[0] if f.op == "T" and f.args[0].op == "T" else f for f in factors(x)]
         return mul(*parts)
@@ -231,90 +235,6 @@ def inverse_transpose(e: Expr) -> Expr | None:
     return transpose(inv(e.args[0].args[0])) if e.args[0].op == "T" else None
 
 
-def trace_simple(e: Expr) -> Expr | None:
-    a = e.args[0]
-    if a.is_scalar:
-        return a
-    if a.op == "T":
-        return trace(a.args[0])
-    if a.op == "kron" and all(x.shape[0] == x.shape[1] for x in a.args):
-        return mul(trace(a.args[0]), trace(a.args[1]))
-    if a.op == "diagm":
-        return matmul(ones(1, a.shape[0]), a.args[0])
-    if a.op != "matmul":
-        return None
-    for i in range(1, len(a.args)):
-        if a.args[i].shape[0].constant == 1:
-            return matmul(*a.args[i:], *a.args[:i])
-    ways = [matmul(*line[i:], *line[:i]) for line in (list(a.args), turned(a.args)) for i in range(len(line))]
-    best = min(ways, key=_weight)
-    return trace(best) if _weight(best) < _weight(a) else None
-
-
-def trace_unit(e: Expr) -> Expr | None:
-    n = e.args[0].shape[0]
-    if e.args[0].op != "eye":
-        return None
-    return node("dim", (), n) if n.constant is None else number(n.constant)
-
-
-def inner_simple(e: Expr) -> Expr | None:
-    a, b = e.args
-    if a.is_scalar:
-        return mul(a, b)
-    if a.shape[1].constant == 1:
-        return matmul(transpose(a), b)
-    if a.shape[0].constant == 1:
-        return matmul(a, transpose(b))
-    for x, y in ((a, b), (b, a)):
-        if x.op == "eye":
-            return trace(y)
-        if x.op == "ones":
-            return node("sum", (y,))
-        if x.op == "matmul":
-            for i in range(1, len(x.args)):
-                if x.args[i].shape[0].constant == 1:
-                    return matmul(*turned(x.args[:i]), y, *turned(x.args[i:]))
-    return inner(a.args[0], b.args[0]) if a.op == b.op == "T" else None
-
-
-def sum_simple(e: Expr) -> Expr | None:
-    a = e.args[0]
-    if a.is_scalar:
-        return a
-    if a.shape[1].constant == 1:
-        return matmul(ones(1, a.shape[0]), a)
-    if a.shape[0].constant == 1:
-        return matmul(a, ones(a.shape[1]))
-    if a.op == "mul" and not any(x.is_scalar for x in a.args):
-        return inner(a.args[0], mul(*a.args[1:]))
-    return node("sum", (a.args[0],)) if a.op == "T" else None
-
-
-def determinant(e: Expr) -> Expr | None:
-    a = e.args[0]
-    if a.op == "T":
-        return node(e.op, a.args)
-    if a.op == "inv":
-        same = node(e.op, a.args)
-        return power(same, -1) if e.op == "det" else -same
-    if a.is_scalar and e.op == "det":
-        return a
-    return None
-
-
-def determinant_unit(e: Expr) -> Expr | None:
-    return number(1 if e.op == "det" else 0) if e.args[0].op == "eye" else None
-
-
-def adjugate(e: Expr) -> Expr | None:
-    """adj(Aᵀ) = adj(A)ᵀ; adj(A) = |A| A⁻¹ of an invertible A."""
-    a = e.args[0]
-    if a.op == "T":
-        return transpose(node("adj", a.args, None, a.shape))
-    return mul(node("det", (a,)), inv(a)) if is_invertible(a) else None
-
-
 COEFFICIENTS = ("SIM-5", linear_coefficients)
 RULES = {
     "matmul": [
@@ -336,12 +256,10 @@ RULES = {
     ],
     "add": [("SIM-17", gather_transposes)],
     "mul": [("SIM-17", gather_transposes)],
-    "inv": [("SIM-9", lambda e: e.args[0] if e.args[0].op == "eye" else None), ("SIM-11", inverse_simple),
-            ("SIM-12", inverse_orthogonal), ("SIM-17", inverse_transpose)],
-    "trace": [COEFFICIENTS, ("SIM-9", trace_unit), ("SIM-19", trace_simple)],
-    "inner": [COEFFICIENTS, ("SIM-20", inner_simple)],
-    "sum": [COEFFICIENTS, ("SIM-20", sum_simple)],
-    "det": [("SIM-9", determinant_unit), ("SIM-21", determinant)],
-    "logdet": [("SIM-9", determinant_unit), ("SIM-21", determinant)],
-    "adj": [("SIM-21", adjugate)],
+    "inv": [
+        ("SIM-9", lambda e: e.args[0] if e.args[0].op == "eye" else None),
+        ("SIM-11", inverse_simple),
+        ("SIM-12", inverse_orthogonal),
+        ("SIM-17", inverse_transpose),
+    ],
 }

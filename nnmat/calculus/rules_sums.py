@@ -125,7 +125,9 @@ def add_common(e: Expr) -> Expr | None:
     numbers = [coefficient(a)[0] for a in e.args]
     size = abs(numbers[0])
     if size != 1 and all(abs(n) == size for n in numbers) and all(coefficient(a)[1] is not None for a in e.args):
-        return mul(number(size), add(*(_times(n / size, coefficient(a)[1]) for n, a in zip(numbers, e.args, strict=True))))
+        return mul(
+            number(size), add(*(_times(n / size, coefficient(a)[1]) for n, a in zip(numbers, e.args, strict=True)))
+        )
     if e.is_scalar:
         return None
     if all(len(rest) == 1 and rest[0].op == "matmul" for _, rest in split):
@@ -216,7 +218,11 @@ def mul_sign(e: Expr) -> Expr | None:
 def _repeated_column(a: Expr) -> Expr | None:
     """v of v 1ᵀ."""
     if a.op == "matmul" and a.args[-1].op == "ones" and a.args[-1].shape[1].constant != 1:
-        return matmul(*a.args[:-1], ones(a.args[-1].shape[0])) if a.args[-1].shape[0].constant != 1 else matmul(*a.args[:-1])
+        return (
+            matmul(*a.args[:-1], ones(a.args[-1].shape[0]))
+            if a.args[-1].shape[0].constant != 1
+            else matmul(*a.args[:-1])
+        )
     return None
 
 
@@ -224,7 +230,9 @@ def _repeated_row(a: Expr) -> Expr | None:
     """v of 1 vᵀ."""
     if a.op == "matmul" and a.args[0].op == "ones" and a.args[0].shape[0].constant != 1:
         return transpose(
-            matmul(ones(1, a.args[0].shape[1]), *a.args[1:]) if a.args[0].shape[1].constant != 1 else matmul(*a.args[1:])
+            matmul(ones(1, a.args[0].shape[1]), *a.args[1:])
+            if a.args[0].shape[1].constant != 1
+            else matmul(*a.args[1:])
         )
     return None
 

@@ -8,7 +8,7 @@ number of applications guards that claim. Products are never expanded over sums.
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from . import rules_functions, rules_products, rules_sums
+from . import rules_functions, rules_products, rules_scalars, rules_sums
 from .expr import Expr, rebuild
 
 LIMIT = 20_000
@@ -43,7 +43,7 @@ STATEMENTS = {
 }
 
 RULES: dict[str, list[tuple[str, Rule]]] = {}
-for table in (rules_sums.RULES, rules_products.RULES, rules_functions.RULES):
+for table in (rules_sums.RULES, rules_products.RULES, rules_scalars.RULES, rules_functions.RULES):
     for op, entries in table.items():
         RULES.setdefault(op, []).extend(entries)
 

@@ -1,11 +1,11 @@
 """Text to syntax tree: a tokenizer and a parser by precedence, each node with the column where it stands.
 
-    expression = term (("+" | "-") term)*           sums bind least
-    term       = sign (("*" | "/" | "@") sign)*     from left to right, as in Python
-    sign       = ("-" | "+") sign | power
-    power      = postfix ("**" sign)?
-    postfix    = atom (".T")*
-    atom       = number | name | name "(" arguments ")" | "(" expression ")"
+expression = term (("+" | "-") term)*           sums bind least
+term       = sign (("*" | "/" | "@") sign)*     from left to right, as in Python
+sign       = ("-" | "+") sign | power
+power      = postfix ("**" sign)?
+postfix    = atom (".T")*
+atom       = number | name | name "(" arguments ")" | "(" expression ")"
 """
 
 import re

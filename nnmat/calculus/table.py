@@ -7,6 +7,7 @@ examples, and the two sides are evaluated.
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -20,7 +21,7 @@ from .functions import inner, matrix, scalar, vector
 from .parser import parse
 from .sampling import Point, points
 
-SYMBOLS = {
+SYMBOLS: dict[str, Any] = {
     s.name: s
     for s in (
         matrix("A", "M", "N"), matrix("B", "M", "N"), matrix("C", "N", "K"), matrix("D", "N", "N"),
@@ -40,7 +41,13 @@ LAW_EXAMPLES: dict[str, list[str]] = {
     "LAW-6": ["det(D)", "det(R)"],
     "LAW-6b": ["logdet(D)"],
     "LAW-7": ["A * B", "a * A * B"],
-    "LAW-8": [*(f"{name}(A)" for name in FUNCTIONS if name not in ("log", "sqrt")), "log(t)", "sqrt(t)", "A ** 3", "t ** -0.5"],
+    "LAW-8": [
+        *(f"{name}(A)" for name in FUNCTIONS if name not in ("log", "sqrt")),
+        "log(t)",
+        "sqrt(t)",
+        "A ** 3",
+        "t ** -0.5",
+    ],
     "LAW-9": ["conv(X, F)", CONV, "conv(X, F, dilation=2)"],
     "LAW-10": ["softmax(x)", "softmax_rows(A)"],
     "CAL-1": ["log_softmax(x)", "log_softmax_rows(A)"],
@@ -160,7 +167,9 @@ def _draw(e: Expr, rng: np.random.Generator) -> Iterable[Point]:
 def _gap(name: str, left: np.ndarray, right: np.ndarray, bar: float, what: str) -> float:
     error = float(np.abs(left - right).max()) / max(float(np.abs(left).max()), float(np.abs(right).max()), 1e-3)
     if not error <= bar:
-        raise UnverifiedError(f"laws: expected both sides of {name} to be equal for {what}, they differ by {error:.3g}.")
+        raise UnverifiedError(
+            f"laws: expected both sides of {name} to be equal for {what}, they differ by {error:.3g}."
+        )
     return error
 
 
@@ -168,13 +177,21 @@ def law_errors(name: str, e: Expr, rng: np.random.Generator) -> list[float]:
     """The errors of d(e) by its law, against the difference quotient, for every symbol."""
     errors = []
     for wrt in sorted(e.free, key=lambda s: s.name):
-        found, claim = laws.differential(e, lambda x, w=wrt: node("d", (x,), None, x.shape) if w in x.free else None)
+
+        def d(x: Expr, w: Expr = wrt) -> Expr | None:
+            return node("d", (x,), None, x.shape) if w in x.free else None
+
+        found, claim = laws.differential(e, d)
         if found != name:
             raise UnverifiedError(f"laws: expected {name} for {e}, got {found}.")
         for point in _draw(e, rng):
             direction = direction_for(wrt, point, rng)
             evaluation = Evaluation(point.arrays, point.sizes)
-            evaluation.differences = lambda x, p=point, w=wrt, d=direction: quotient(p, w, d, x)[0]
+
+            def differences(x: Expr, p: Point = point, w: Expr = wrt, along: np.ndarray = direction) -> np.ndarray:
+                return quotient(p, w, along, x)[0]
+
+            evaluation.differences = differences
             try:
                 measured, doubt = quotient(point, wrt, direction, e)
                 claimed = evaluation.value(claim)

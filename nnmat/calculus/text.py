@@ -12,14 +12,9 @@ from .elementwise import FUNCTIONS
 from .expr import Expr, matmul, mul, power
 
 SUM, HADAMARD, PRODUCT, POSTFIX, ATOM = range(5)
-GREEK = dict(
-    zip(
-        "alpha beta gamma delta epsilon zeta eta theta kappa lambda mu nu xi pi rho sigma tau phi chi psi omega "
-        "Gamma Delta Theta Lambda Xi Pi Sigma Phi Psi Omega".split(),
-        "αβγδεζηθκλμνξπρστφχψωΓΔΘΛΞΠΣΦΨΩ",
-        strict=True,
-    )
-)
+_WORDS = """alpha beta gamma delta epsilon zeta eta theta kappa lambda mu nu xi pi rho sigma tau phi chi psi omega
+Gamma Delta Theta Lambda Xi Pi Sigma Phi Psi Omega"""
+GREEK = dict(zip(_WORDS.split(), "αβγδεζηθκλμνξπρστφχψωΓΔΘΛΞΠΣΦΨΩ", strict=True))
 SUPERSCRIPT = str.maketrans("0123456789-", "⁰¹²³⁴⁵⁶⁷⁸⁹⁻")
 TIGHT = re.compile(r"(?:[^\W\d_]|1|\(.*\)|\|.*\|)(?:⁻?[ᵀ¹])?", re.DOTALL)
 
@@ -215,7 +210,9 @@ class Writer:
         """The top of a fraction, in parentheses unless it is one thing."""
         if len(parts) == 1 and self.part(parts[0])[1] >= POSTFIX:
             return body
-        return body if body.startswith("(") and len(parts) == 1 and self.part(parts[0])[1] < PRODUCT else self.parens(body)
+        return (
+            body if body.startswith("(") and len(parts) == 1 and self.part(parts[0])[1] < PRODUCT else self.parens(body)
+        )
 
     def flipped(self, a: Expr) -> Expr:
         """The divisor of a negative power."""

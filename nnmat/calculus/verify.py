@@ -27,7 +27,9 @@ def check(d: Derivation, trials: int, seed: int) -> float:
         if good == trials:
             break
     if good < trials:
-        raise UnverifiedError(f"check: expected {trials} points of the domain of {d.root}, found {good}. Try attributes.")
+        raise UnverifiedError(
+            f"check: expected {trials} points of the domain of {d.root}, found {good}. Try attributes."
+        )
     if d.wrt in d.root.free:
         worst = max(worst, compare(d.root, d.gradient, d.wrt, seed, trials, d.form == "entries"))
     return worst
@@ -63,7 +65,9 @@ def _at(d: Derivation, point: Point, rng: np.random.Generator) -> float:
         bar = LINES if step.kind == "differential" else GRADIENTS
         size = max(float(np.abs(before).max()), float(np.abs(after).max()), _scale(step, evaluation))
         gap = float(np.abs(before - after).max())
-        if gap > bar * size + 1e-9 * (step.kind == "differential") + 1e-12 + 100 * sum(doubts) * (step.kind == "differential"):
+        if gap > bar * size + 1e-9 * (step.kind == "differential") + 1e-12 + 100 * sum(doubts) * (
+            step.kind == "differential"
+        ):
             raise UnverifiedError(
                 f"check: step {step.rule} ({step.statement}) on {step.on} turned {step.before} into {step.after}, "
                 f"which differ by {gap:.3g} at {point}."

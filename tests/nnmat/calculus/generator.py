@@ -1,8 +1,8 @@
 """Random well-formed expressions, with every operator of the calculus in every place.
 
-`Generator(seed).sample(op, place)` gives an expression in which `op` stands at the root, inside, or under a transpose,
-its variable, and, if it is a matrix, its upstream gradient. Arguments of functions with small domains are wrapped so that
-points exist: the aim is right or wrong, not how many draws a domain needs.
+`Generator(seed).sample(op, place)` gives an expression in which `op` stands at the root, inside, or under a
+transpose, its variable, and, if it is a matrix, its upstream gradient. Arguments of functions with small domains are
+wrapped so that points exist: the aim is right or wrong, not how many draws a domain needs.
 """
 
 import numpy as np
@@ -174,8 +174,12 @@ class Generator:
         if op == "vec":  # A (rows, 1) in two ways: a matrix in a column, made a column of this length by a product
             return matmul(fn.matrix(f"L_{rows}", rows, n * n), fn.vec(self.sub((n, n), depth)))
         if op == "kron":
-            e = fn.kron(self.sub((one, one) if self.rng.random() < 0.2 else (n, n), min(depth, 3)), self.sub(shape, depth))
-            return e if e.shape == shape else matmul(self.leaf_of(rows, e.shape[0]), e, self.leaf_of(e.shape[1], columns))
+            e = fn.kron(
+                self.sub((one, one) if self.rng.random() < 0.2 else (n, n), min(depth, 3)), self.sub(shape, depth)
+            )
+            return (
+                e if e.shape == shape else matmul(self.leaf_of(rows, e.shape[0]), e, self.leaf_of(e.shape[1], columns))
+            )
         raise AssertionError(f"the generator does not know {op}")
 
     def leaf_of(self, rows, columns) -> Expr:

@@ -140,7 +140,10 @@ MUTATIONS = {
     "SIM-11 order of the inverse": (rule("inv", inverse_in_order), "x.T @ inv(A @ B) @ z"),
     "SIM-17 order of the transpose": (rule("T", transpose_in_order), "inner((B @ X).T, A)"),
     "SIM-18 every matrix symmetric": (rule("T", drop_transpose), "trace(A @ B)"),
-    "SIM-13 ones": (rule("matmul", lambda e: number(1) if e.is_scalar and e.args[0].op == "ones" else None), "sum(x) * sum(A)"),
+    "SIM-13 ones": (
+        rule("matmul", lambda e: number(1) if e.is_scalar and e.args[0].op == "ones" else None),
+        "sum(x) * sum(A)",
+    ),
 }  # fmt: skip
 
 
@@ -167,7 +170,9 @@ def test_a_line_that_was_tampered_with_is_named():
     d.check()
     stage = d.stages[0]
     old = stage.lines[1]
-    stage.lines[1] = type(old)(old.kind, old.of, old.rule, old.on, old.terms_before, (mul(number(2), old.terms_after[0]),))
+    stage.lines[1] = type(old)(
+        old.kind, old.of, old.rule, old.on, old.terms_before, (mul(number(2), old.terms_after[0]),)
+    )
     d = type(d)(d.function, d.wrt, d.root, d.gradient, d.chain, d.stages)
     with pytest.raises(UnverifiedError, match=rf"step {old.rule} \(.*differ by .* at .*A = "):
         d.check()
@@ -180,4 +185,3 @@ def test_a_wrong_derivative_of_a_function_of_the_user_is_caught():
             derive(parse("sum(cube_wrong(A))"), "A")
     finally:
         del FUNCTIONS[f.name]
-

@@ -14,7 +14,20 @@ RNG = np.random.default_rng(0)
 
 def test_every_law_property_and_simplification_holds():
     rows = {row.id: row for row in law_table(trials=2)}
-    named = {*laws.STATEMENTS, "TR-1", "TR-2", "TR-3", "TR-4", "TR-4b", "TR-5", "TR-6", "TR-7", "MOVE-1", "MOVE-8", "SIM-25"}
+    named = {
+        *laws.STATEMENTS,
+        "TR-1",
+        "TR-2",
+        "TR-3",
+        "TR-4",
+        "TR-4b",
+        "TR-5",
+        "TR-6",
+        "TR-7",
+        "MOVE-1",
+        "MOVE-8",
+        "SIM-25",
+    }
     assert named <= set(rows)
     assert len(rows) >= 60
     assert all(row.checks >= 2 and row.error < 1e-7 for row in rows.values())

@@ -141,11 +141,11 @@ def two_layers_batch():
 def deep(depth, batch=True):
     """MOT-1: softmax cross-entropy behind `depth` layers with sigmoids between them."""
     Z = matrix("X", "B", "N0") if batch else vector("x", "N0")
-    for l in range(1, depth + 1):
-        W, b = matrix(f"W{l}", f"N{l}", f"N{l - 1}"), vector(f"b{l}", f"N{l}")
-        A = let(f"A{l}", Z @ W.T + ones("B") @ b.T if batch else W @ Z + b)
-        if l < depth:
-            Z = let(f"Z{l}", sigmoid(A))
+    for k in range(1, depth + 1):
+        W, b = matrix(f"W{k}", f"N{k}", f"N{k - 1}"), vector(f"b{k}", f"N{k}")
+        A = let(f"A{k}", Z @ W.T + ones("B") @ b.T if batch else W @ Z + b)
+        if k < depth:
+            Z = let(f"Z{k}", sigmoid(A))
     last = f"N{depth}"
     P = let("P", softmax_rows(A) if batch else softmax(A))
     if batch:
