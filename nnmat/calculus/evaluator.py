@@ -13,7 +13,6 @@ from .dims import ONE, Dim, show
 from .elementwise import FUNCTIONS
 from .errors import DomainError, ShapeError
 from .expr import Expr, described
-from .functions import names_of
 
 SINGULAR = 1e-12  # reciprocal condition number below which a matrix counts as singular
 
@@ -22,7 +21,8 @@ def evaluate(expression: Expr, **values: Any):
     """The value: a float for a scalar, (n,) for a column, (m, n) for a matrix.
 
     `values` gives each symbol its array, float for a scalar, and numbers to dimensions that no array shows.
-    Raises ShapeError for arrays that do not fit, or unknown or missing names; DomainError outside the domain.
+    Values for other names are passed over: a gradient need not contain every symbol of its function. Raises ShapeError
+    for arrays that do not fit and for missing names; DomainError outside the domain.
     """
     arrays, sizes = bind(expression, values)
     result = Evaluation(arrays, sizes).value(expression)
@@ -40,9 +40,6 @@ def bind(expression: Expr, values: Mapping[str, Any]) -> tuple[dict[Expr, np.nda
     for name, value in values.items():
         if name in needed and name not in symbols and isinstance(value, int):
             sizes[name] = value
-        elif name not in symbols:
-            known = names_of(expression.free)
-            raise ShapeError(f"evaluate: expected values for {known}, got one for {name}. Check the spelling.")
     missing = sorted(set(symbols) - set(values))
     if missing:
         raise ShapeError(f"evaluate: expected a value for {', '.join(missing)}, got none. Pass {missing[0]}=array.")

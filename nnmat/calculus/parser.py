@@ -1,13 +1,14 @@
 """`parse`: an expression from text, without eval. Names get their shapes from `shapes`, or from their use."""
 
 from collections.abc import Callable, Mapping
+from difflib import get_close_matches
 from typing import Any
 
 from . import functions
 from .convolution import _pair, conv, conv_input, conv_kernel
 from .dims import Dim, Shape
 from .elementwise import FUNCTIONS
-from .errors import ParseError, ShapeError
+from .errors import DomainError, ParseError, ShapeError
 from .expr import Expr, add, divide, eye, matmul, mul, negative, node, number, ones, power, transpose, zeros
 from .shapes import Inference, size_of
 from .syntax import Tree, tree_of
@@ -122,7 +123,7 @@ def _check_calls(tree: Tree, text: str) -> None:
         }
         low, high = many.get(tree.body, (2, 2) if tree.body in TWO_OPERANDS else (1, 1))
         if tree.body not in (*ONE_OPERAND, *TWO_OPERANDS, *OTHERS, *FUNCTIONS, "floor"):
-            near = [n for n in known_functions() if n.startswith(tree.body[:3])]
+            near = get_close_matches(tree.body, known_functions(), 2)
             hint = f"Did you mean {' or '.join(near)}?" if near else f"There are {', '.join(known_functions())}."
             raise ParseError(f"expected a function, got {tree.body!r}. {hint}", text, tree.column)
         if not low <= len(tree.parts) <= high:
@@ -145,7 +146,7 @@ def build(tree: Tree, text: str, shapes: Mapping[str, Shape], known: Mapping[str
     """The expression of a tree; errors of shapes point at the column."""
     try:
         return _build(tree, text, shapes, known)
-    except ShapeError as error:
+    except (ShapeError, DomainError) as error:
         raise ParseError(str(error), text, tree.column) from None
 
 

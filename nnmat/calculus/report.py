@@ -56,7 +56,7 @@ def _stage(d: Derivation, stage: Stage, w: Writer, full: bool) -> list[str]:
     for name, before, after, applied in stage.readings:
         title = w.gradient_of(f"{name} f")
         if full:
-            lines.append(f"{title} = {w.write(before)}")
+            lines.append(f"{title} = {w.write(before)}  DEF-6")
             lines += [f"    = {w.write(s.after)}  {s.rule}" for s in replay(name, before, after, applied)]
         else:
             rules = list(dict.fromkeys(a.rule for a in applied))
@@ -92,7 +92,7 @@ def latex_report(d: Derivation, full: bool = False) -> str:
         for name, before, after, applied in stage.readings:
             title = w.gradient_of(f"{name} f")
             if full:
-                rows.append(rf"{title} &= {w.write(before)}")
+                rows.append(rf"{title} &= {w.write(before)} && \text{{DEF-6}}")
                 rows += [_row(w, s.after, s) for s in replay(name, before, after, applied)]
             else:
                 rows.append(rf"{title} &= {w.write(after)} && \text{{DEF-6}}")

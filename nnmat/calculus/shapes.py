@@ -62,6 +62,17 @@ class Inference:
                 "Check the transposes, or give shapes with --shape.",
             )
 
+    def need(self, tree: Tree, a: Size, b: Size, pair: Pair, what: str) -> None:
+        """The two sizes are equal; otherwise the operand of this shape is not `what` the function takes."""
+        try:
+            self.equal(a, b, tree, pair, pair)
+        except ParseError:
+            message = f"{tree.body}: expected {what}, got shape {self.show(pair)}. Check the operand, or its --shape."
+            raise self.fail(tree, message) from None
+
+    def square(self, tree: Tree, pair: Pair) -> None:
+        self.need(tree, pair[0], pair[1], pair, "a square matrix")
+
     def show(self, pair: Pair) -> str:
         sizes = [found(s) for s in pair]
         return show((_known(sizes[0]), _known(sizes[1])))
@@ -105,11 +116,11 @@ class Inference:
             return rows, columns
         args = [self.shape(p) for p in tree.parts]
         first = args[0] if args else (ONE, ONE)
-        if name in SQUARE:
-            self.equal(first[0], first[1], tree, first, first[::-1])
+        if name in SQUARE or name == "solve":
+            self.square(tree, first)
         if name in COLUMN:
             for a in args:
-                self.equal(a[1], ONE, tree, a, (a[0], ONE))
+                self.need(tree, a[1], ONE, a, "a column")
         if name == ".T":
             return first[1], first[0]
         if name in FUNCTIONS or name in SAME:
@@ -127,7 +138,6 @@ class Inference:
         if name == "diagm":
             return first[0], first[0]
         if name == "solve" and len(args) == 2:
-            self.equal(first[0], first[1], tree, first, first[::-1])
             self.equal(first[1], args[1][0], tree, first, args[1])
             return first[0], args[1][1]
         if name == "outer" and len(args) == 2:

@@ -1,4 +1,4 @@
-"""Identities of the kind that reference tables of matrix calculus list: derived, and printed as the tables print them."""
+"""Identities of the kind that reference tables of matrix calculus list: derived, in the form that the tables have."""
 
 import pytest
 
