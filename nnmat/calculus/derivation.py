@@ -79,7 +79,7 @@ class Derivation:
     gradient: Expr
     chain: list[Link]
     stages: list[Stage]
-    form: str = "independent"
+    form: str = "free"
     error: float = 0.0
     quantities: dict[str, Expr] = field(default_factory=dict)
 

@@ -18,7 +18,7 @@ from .quantities import name_quantities, order
 from .rules_sums import zero_like
 from .simplifier import Simplifier
 
-FORMS = ("manifold", "entries", "independent")
+FORMS = ("manifold", "entries")
 
 
 def derive(
@@ -27,12 +27,19 @@ def derive(
     """The gradient of `f` by the symbol `wrt` (or its name), of the shape of that symbol.
 
     `f` is a scalar, or a matrix with its upstream gradient `G` (of its shape): then ⟨G, f⟩ is derived, G constant.
-    For a symmetric symbol, `symmetric` names the gradient that is meant: "manifold" (the symmetric one), "entries" (by
-    the free entries of the lower triangle) or "independent" (all entries as if they were free).
+    For a symmetric symbol, `symmetric` names the gradient that is meant: "manifold" (the symmetric one) or "entries"
+    (by the free entries of the lower triangle); for independent entries declare the symbol without the attribute.
     The result is compared with difference quotients before it is returned; `check=False` leaves that out.
     Raises ShapeError for what does not fit, NotDerivable with node and reason, UnverifiedError if the check fails.
     """
     f = lift(f, "derive")
+    try:
+        return _derive(f, wrt, G, symmetric, check)
+    except RecursionError:
+        raise NotDerivable(f, "an expression nested deeper than Python's stack. Derive it in parts.") from None
+
+
+def _derive(f: Expr, wrt: Expr | str, G: Expr | None, symmetric: str, check: bool) -> Derivation:
     variable = _variable(f, wrt)
     root = f if G is None else inner(_upstream(f, G, variable), f)
     if not root.is_scalar:
@@ -46,13 +53,8 @@ def derive(
     result = _Backward(root, variable).run() if variable in root.free else _constant(root, variable)
     result.function = f
     _attributed(result, symmetric)
-    if check:
-        if result.form == "independent" and is_symmetric(variable) and variable.op == "sym":
-            free = node("sym", (), (variable.name, ()), variable.shape)
-            pair = [replace(e, variable, free) for e in (root, result.gradient)]
-            result.error = compare(pair[0], pair[1], free)
-        elif variable in root.free:
-            result.error = compare(root, result.gradient, variable, entries=result.form == "entries")
+    if check and variable in root.free:
+        result.error = compare(root, result.gradient, variable, entries=result.form == "entries")
     return result
 
 
@@ -124,12 +126,6 @@ def _attributed(result: Derivation, symmetric: str) -> None:
         return
     if "diagonal" in attributes(variable):
         rule, raw = "SYM-3", diagm(diag(G))
-    elif symmetric == "independent":
-        raise NotDerivable(
-            variable,
-            f"{variable.name} is declared symmetric, and {variable.name}ᵀ = {variable.name} was used. "
-            "For independent entries declare it without the attribute.",
-        )
     elif symmetric == "manifold":
         rule, raw = "SYM-1", mul(number(1) / 2, add(G, G.T))
     else:

@@ -161,6 +161,7 @@ def node(op: str, args: tuple[Expr, ...] = (), data: Any = None, shape: Shape = 
             if found is None:
                 found = Expr()
                 found.op, found.args, found.data, found.shape = op, args, data, shape
+                _ = found.free, found.digest  # here, from those of the operands: later they would need the stack
                 _nodes[key] = found
     return found
 

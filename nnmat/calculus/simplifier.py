@@ -1,14 +1,16 @@
 """Simplification by numbered rules, each application on record, from the leaves up until none applies.
 
-A rule takes a node whose operands are simplified and returns an equal expression, or None. Every rule lowers the
-measure (transposes, then operators outside their normal place, then size), so that the process ends; a limit on the
-number of applications guards that claim. Products are never expanded over sums.
+A rule takes a node whose operands are simplified and returns an equal expression, or None. The rules are made to end:
+each has fewer nodes or fewer transposes on its right, or moves an operator to the place where it stays (scalars to the
+front, transposes inside products). Should they not, a limit on the number of applications makes that an error instead
+of an endless loop. Products are never expanded over sums.
 """
 
 from collections.abc import Callable
 from dataclasses import dataclass
 
 from . import rules_functions, rules_products, rules_scalars, rules_sums
+from .errors import NotDerivable
 from .expr import Expr, rebuild
 
 LIMIT = 20_000
@@ -84,7 +86,7 @@ class Simplifier:
             if new is not None and new is not e:
                 self.log.append(Applied(name, e, new))
                 if len(self.log) > LIMIT:
-                    raise RecursionError(f"simplify: expected an end within {LIMIT} steps, got none at {e}. Report it.")
+                    raise NotDerivable(e, f"simplification took more than {LIMIT} steps. Derive it in parts.")
                 return self(new)
         return e
 

@@ -125,9 +125,9 @@ class Writer:
             return "0"
         if e.op == "eye":
             return "I"
-        if e.op == "fn" and e.data != "abs":
+        if e.op == "fn":
             return self.call(self.function(e.data), *args)
-        if e.op == "det" or (e.op == "fn" and e.data == "abs"):
+        if e.op == "det":
             return self.fence("|", args[0], "|")
         if e.op == "logdet":
             return self.word("log") + self.fence("|", args[0], "|")

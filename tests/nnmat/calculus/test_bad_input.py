@@ -148,15 +148,21 @@ def test_what_is_refused_is_refused_with_node_and_reason():
     p = vector("p", "N", sums_to_one=True)
     with pytest.raises(NotDerivable, match="declared sums_to_one"):
         derive(p.T @ y, p)
-    S = matrix("S", "N", "N", symmetric=True)
-    with pytest.raises(NotDerivable, match="For independent entries declare it without the attribute"):
-        derive(trace(S @ X), S, symmetric="independent")
 
 
 def test_an_empty_domain_is_an_error_and_no_result():
     v = vector("v", "N")
     with pytest.raises(UnverifiedError, match="expected 3 points of the domain"):
         derive(sum(log(-exp(v))), "v")
+
+
+def test_an_expression_too_deep_for_the_stack_is_refused():
+    v = vector("v", "N")
+    e = v
+    for _ in range(150):
+        e = relu(e * 0.5 + v)
+    with pytest.raises(NotDerivable, match="nested deeper than Python's stack"):
+        derive(sum(e), "v")
 
 
 def test_zero_is_never_silent():
