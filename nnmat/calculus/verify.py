@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from ..checks import count, generator
 from .derivation import Derivation, Step
 from .differences import ATTEMPTS, compare, direction_for, quotient
 from .errors import DomainError, UnverifiedError
@@ -16,7 +17,8 @@ GRADIENTS = 1e-9  # relative, for two forms of one gradient
 
 def check(d: Derivation, trials: int, seed: int) -> float:
     """The largest relative error over all lines and points; UnverifiedError names the step and the point."""
-    rng = np.random.default_rng(seed)
+    count("check", "trials", trials)
+    rng = generator("check", "seed", seed)
     worst, good = 0.0, 0
     for point in points(_everything(d), rng, ATTEMPTS):
         try:
