@@ -35,6 +35,7 @@ from nnmat.calculus import (
     trace,
     vector,
 )
+from nnmat.errors import ConfigError
 
 A, B, x, y = matrix("A", "M", "N"), matrix("B", "N", "N"), vector("x", "M"), vector("y", "N")
 
@@ -79,6 +80,7 @@ A, B, x, y = matrix("A", "M", "N"), matrix("B", "N", "N"), vector("x", "M"), vec
         (lambda: derive(x.T @ A @ y, "B"), "derive: expected wrt among A, x, y, got 'B'. Check the spelling"),
         (lambda: derive(x.T @ A @ y, matrix("A", 2, 2)), "got another one of this name"),
         (lambda: derive(x.T @ A @ y, A @ y), "derive: expected wrt as a symbol or its name"),
+        (lambda: derive(x.T @ A @ y, "A").check(trials=0), "check: expected trials as an integer >= 1, got 0"),
         (lambda: derive(x.T @ A @ y, "A", symmetric="yes"), "derive: expected symmetric as one of manifold, entries"),
         (lambda: hessian_product(x.T @ x, "x", y), "hessian_product: expected V of the shape of x"),
         (lambda: evaluate(x.T @ A @ y, x=[1.0], A=np.ones((1, 2))), "evaluate: expected a value for y, got none"),
@@ -88,7 +90,7 @@ A, B, x, y = matrix("A", "M", "N"), matrix("B", "N", "N"), vector("x", "M"), vec
     ],
 )
 def test_shapes_and_names(make, text):
-    with pytest.raises(ShapeError, match=text):
+    with pytest.raises((ShapeError, ConfigError), match=text):
         make()
 
 
