@@ -129,6 +129,35 @@ def second_start() -> Row:
     )
 
 
+def calculus() -> Row:
+    """Worked examples and identities in the textbook form, mutated rules caught, wrong statements refuted."""
+    found = {}
+    for name in ("worked_examples", "identities", "mutations", "table"):
+        text = run(f"python -m pytest -q tests/nnmat/calculus/test_{name}.py").stdout
+        found[name] = int(re.findall(r"(\d+) passed", text)[0])
+    value = ", ".join(f"{number} tests of {name.replace('_', ' ')}" for name, number in found.items())
+    holds = found["worked_examples"] >= 90 and found["identities"] >= 60 and found["mutations"] >= 30
+    command = "python -m pytest -q tests/nnmat/calculus"
+    return Row(
+        "matrix gradients derived", "textbook forms letter by letter; >= 30 mutations caught", value, holds, command
+    )
+
+
+def calculus_random() -> Row:
+    """Random expressions against difference quotients and against PyTorch."""
+    ours = "python -m pytest -q -s tests/nnmat/calculus/test_properties.py -k many"
+    theirs = "python -m pytest -q -s tests/judge/test_calculus_torch.py -k random"
+    first = re.search(r"derived (\d+), refused (\d+)", run(ours).stdout)
+    second = re.search(r"compared (\d+), refused (\d+), worst (\S+)", run(theirs).stdout)
+    if first is None or second is None:
+        raise OSError("evidence: the property tests of the calculus printed no figures")
+    value = f"{first[1]} against differences, {first[2]} refused; {second[1]} against PyTorch, {second[2]} refused"
+    refused = max(int(first[2]) / int(first[1]), int(second[2]) / int(second[1]))
+    holds = min(int(first[1]), int(second[1])) >= 5000 and refused <= 0.01
+    bar = "at least 5,000 each, none wrong, at most 1 % refused"
+    return Row("random expressions", bar, f"{value}; worst {second[3]}", holds, f"{ours}; {theirs}")
+
+
 def bad_input() -> Row:
     """The table-driven sweeps over library and scripts."""
     command = "python -m pytest -q tests/test_bad_input.py tests/scripts -k 'bad or wrong or no_data or missing'"
@@ -148,6 +177,8 @@ ROWS: dict[str, Callable[[], Row | list[Row]]] = {
     "start": second_start,
     "bad": bad_input,
     **evidence_speed.ROWS,
+    "calculus": calculus,
+    "random": calculus_random,
 }
 
 

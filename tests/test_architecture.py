@@ -19,6 +19,7 @@ LEVELS = {
     "parameters": 1,
     "initializers": 1,
     "explicit_convolution": 1,
+    "calculus": 2,  # it knows nothing of layers and kernels
     "layers": 2,
     "schedules": 2,
     "metrics": 2,
@@ -37,6 +38,7 @@ LEVELS = {
     "trainer": 6,
     "warmup": 6,
     "__init__": 7,
+    "__main__": 7,
 }
 
 
@@ -136,3 +138,9 @@ def test_the_global_random_state_is_never_touched():
             if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Attribute):
                 chain = (node.value.attr, node.attr)
                 assert chain[0] != "random" or chain[1] in ("Generator", "default_rng"), f"{path.name}: {chain}"
+
+
+def test_the_calculus_stands_alone():
+    for path in sorted((ROOT / "nnmat/calculus").glob("*.py")):
+        foreign = {n for n in imports(path) if n.startswith("nnmat") and not n.startswith("nnmat.calculus")}
+        assert foreign <= {"nnmat.errors", "nnmat.checks"}, f"{path.name} imports {foreign}"

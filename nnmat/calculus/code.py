@@ -1,0 +1,91 @@
+"""Expressions as code: what `repr` prints, and what `parse` reads back to the same expression."""
+
+from .expr import Expr
+
+SUM, PRODUCT, MINUS, POWER, ATOM = range(5)
+CALLS = {"adj": "adjugate", "lse": "logsumexp", "norm": "frobenius"}
+
+
+def code(e: Expr) -> str:
+    """The expression in the language of `parse`."""
+    return _code(e)[0]
+
+
+def _at(e: Expr, least: int) -> str:
+    """The code of an operand, in parentheses if it binds less than `least`."""
+    body, strength = _code(e)
+    return f"({body})" if strength < least else body
+
+
+def _code(e: Expr) -> tuple[str, int]:
+    if e.op in ("sym", "ref"):
+        return e.name, ATOM
+    if e.op == "num":
+        body = str(e.data)
+        return body, PRODUCT if "/" in body else MINUS if e.data < 0 else ATOM
+    if e.op == "add":
+        return _sum(e), SUM
+    if e.op == "mul":
+        return _product(e)
+    if e.op == "matmul":
+        return " @ ".join(_at(a, MINUS) for a in e.args), PRODUCT
+    if e.op == "T":
+        return _at(e.args[0], ATOM) + ".T", ATOM
+    if e.op == "pow":
+        exponent = str(e.data)
+        return f"{_at(e.args[0], ATOM)} ** {f'({exponent})' if '/' in exponent else exponent}", POWER
+    return _call(e), ATOM
+
+
+def _sum(e: Expr) -> str:
+    body = _at(e.args[0], PRODUCT)
+    for a in e.args[1:]:
+        term = _at(a, PRODUCT)
+        body += f" - {term[1:]}" if term.startswith("-") else f" + {term}"
+    return body
+
+
+def _product(e: Expr) -> tuple[str, int]:
+    first, *rest = e.args
+    if first.op == "num" and first.data == -1:
+        body, rest = f"-{_at(rest[0], POWER)}", rest[1:]
+    else:
+        body = _at(first, PRODUCT)
+    for a in rest:
+        if a.op == "pow" and a.data == -1:
+            body += f" / {_at(a.args[0], MINUS)}"
+        else:
+            body += f" * {_at(a, MINUS)}"
+    return body, PRODUCT
+
+
+def _call(e: Expr) -> str:
+    args = [_code(a)[0] for a in e.args]
+    name = CALLS.get(e.op, e.op)
+    if e.op == "fn":
+        name = e.data
+    elif e.op in ("softmax", "log_softmax", "lse"):
+        name += "_rows" if e.data == "rows" else ""
+    elif e.op in ("ones", "zeros"):
+        args = [str(d) for d in e.shape]
+    elif e.op == "eye":
+        args = [str(e.shape[0])]
+    elif e.op == "dim":
+        args = [str(e.data)]
+    elif e.op in ("reshape", "kron_left", "kron_right"):
+        args += [str(d) for d in e.data]
+    elif e.op == "conv":
+        args += [
+            f"{w}={p[0] if p[0] == p[1] else p}"
+            for w, p, usual in zip(("stride", "padding", "dilation"), e.data, (1, 0, 1), strict=True)
+            if p != (usual, usual)
+        ]
+    elif e.op in ("conv_input", "conv_kernel"):
+        setting, shape = e.data
+        args += [str(d) for d in shape]
+        args += [
+            f"{w}={p[0] if p[0] == p[1] else p}"
+            for w, p, usual in zip(("stride", "padding", "dilation"), setting, (1, 0, 1), strict=True)
+            if p != (usual, usual)
+        ]
+    return f"{name}({', '.join(args)})"

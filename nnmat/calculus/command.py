@@ -1,0 +1,119 @@
+"""The command line: `nnmat derive EXPR --wrt X` and `nnmat laws`.
+
+Exit codes: 0 done; 1 refused (no derivative, or a check that failed); 2 wrong input, with the place where it is wrong.
+"""
+
+import argparse
+import sys
+from pathlib import Path
+from typing import Any
+
+from .derive import FORMS, derive
+from .errors import DomainError, NotDerivable, ParseError, ShapeError, UnverifiedError
+from .expr import Expr
+from .functions import ATTRIBUTES, matrix
+from .parser import parse_all
+from .table import law_table
+
+EPILOG = """examples:
+  nnmat derive "x.T @ A @ y" --wrt A
+  nnmat derive "x.T @ A @ y" --wrt B --let "h=inv(B) @ z + b" --let "y=sigmoid(h)" --check
+  nnmat derive "logdet(S) + trace(inv(S) @ R)" --wrt S --shape S=D,D,positive_definite --shape R=D,D,symmetric
+  nnmat derive "X @ W.T" --wrt W --upstream G --format latex -o gradient.tex
+"""
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run one command; the exit code."""
+    options = _parser().parse_args(arguments)
+    try:
+        text = _derive(options) if options.command == "derive" else _laws(options)
+        if options.output:
+            Path(options.output).write_text(text + "\n", encoding="utf-8")
+        else:
+            print(text)
+    except (ParseError, ShapeError, OSError) as error:
+        print(error, file=sys.stderr)
+        return 2
+    except (NotDerivable, UnverifiedError, DomainError) as error:
+        print(error, file=sys.stderr)
+        return 1
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="nnmat", description="Matrix calculus from the command line.")
+    commands = parser.add_subparsers(dest="command", required=True)
+    d = commands.add_parser(
+        "derive",
+        help="derive a gradient, step by step",
+        epilog=EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    d.add_argument("expression", help="a scalar function, such as 'x.T @ A @ sigmoid(h)'")
+    d.add_argument("--wrt", required=True, metavar="NAME", help="the symbol to differentiate by")
+    d.add_argument(
+        "--shape",
+        action="append",
+        default=[],
+        metavar="A=M,N",
+        help=f"A=M,N a matrix, x=N a column, a=1 a scalar; attributes may follow: {', '.join(ATTRIBUTES)}",
+    )
+    d.add_argument("--let", action="append", default=[], metavar="h=EXPR", help="a named intermediate quantity")
+    d.add_argument("--upstream", metavar="G", help="the name of the upstream gradient of a matrix-valued expression")
+    d.add_argument("--symmetric", choices=FORMS, default="manifold", help="the gradient meant for a symmetric matrix")
+    d.add_argument("--format", choices=("text", "latex"), default="text")
+    d.add_argument("--full", action="store_true", help="every simplification on a line of its own")
+    d.add_argument("--check", action="store_true", help="check every line at random points, too")
+    d.add_argument("-o", "--output", metavar="FILE", help="write to a file")
+    laws = commands.add_parser("laws", help="the laws and properties, each checked now")
+    laws.add_argument("--seed", type=int, default=0)
+    laws.add_argument("-o", "--output", metavar="FILE", help="write to a file")
+    return parser
+
+
+def _pairs(option: str, given: list[str]) -> dict[str, str]:
+    pairs: dict[str, str] = {}
+    for text in given:
+        name, sign, value = text.partition("=")
+        name = name.strip()
+        if not sign or not name.isidentifier() or name in pairs:
+            raise ShapeError(f"nnmat derive: expected {option} as NAME=VALUE, each name once, got {text!r}.")
+        pairs[name] = value.strip()
+    return pairs
+
+
+def _symbol(name: str, value: str) -> Expr:
+    parts = [p.strip() for p in value.split(",") if p.strip()]
+    sizes = [p for p in parts if p not in ATTRIBUTES]
+    if len(sizes) > 2:
+        raise ShapeError(
+            f"nnmat derive: expected --shape {name}=M,N or {name}=N, got {value!r}. See --help for attributes."
+        )
+    rows, columns = [*sizes, "1", "1"][:2]
+    return matrix(name, rows, columns, **{p: True for p in parts if p in ATTRIBUTES})
+
+
+def _derive(options: argparse.Namespace) -> str:
+    lets = _pairs("--let", options.let)
+    declared: dict[str, Any] = {n: _symbol(n, v) for n, v in _pairs("--shape", options.shape).items()}
+    for name in lets:
+        if name in declared:
+            raise ShapeError(f"nnmat derive: expected {name} in --let or in --shape, got both. Drop the --shape.")
+    f = parse_all([*lets.items(), ("", options.expression)], **declared)[""]
+    G = matrix(options.upstream, *f.shape) if options.upstream else None
+    d = derive(f, options.wrt, G=G, symmetric=options.symmetric)
+    text = d.to_latex(options.full) if options.format == "latex" else d.to_text(options.full)
+    if options.check:
+        error = d.check(trials=3, seed=0)
+        mark = "% " if options.format == "latex" else ""
+        text += f"\n\n{mark}checked: {len(d.steps)} steps at 3 random points, largest relative error {error:.1e}"
+    return text
+
+
+def _laws(options: argparse.Namespace) -> str:
+    rows = law_table(seed=options.seed)
+    wide = max(len(row.statement) for row in rows)
+    lines = [f"{'id':<8} {'statement':<{wide}} checks  largest relative error"]
+    lines += [f"{row.id:<8} {row.statement:<{wide}} {row.checks:>6}  {row.error:.1e}" for row in rows]
+    return "\n".join(lines)

@@ -1,0 +1,114 @@
+"""Dimensions: numbers, names, and what operators make of them (`M*N` of a Kronecker product, `H - k + 1` of a window).
+
+A `Dim` is a polynomial with integer coefficients, kept in one normal form, so that equality is equality of the
+normal forms. Its atoms are names and floors (of a strided convolution): `floor((H - k)/2)`.
+"""
+
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Union
+
+from .errors import ShapeError
+
+Atom = Union[str, "Floor"]
+
+
+@dataclass(frozen=True)
+class Floor:
+    """`floor(top / bottom)`, an atom of a dimension."""
+
+    top: "Dim"
+    bottom: int
+
+    def __str__(self) -> str:
+        return f"floor(({self.top})/{self.bottom})"
+
+
+@dataclass(frozen=True)
+class Dim:
+    """A polynomial: `terms` is a sorted tuple of (atoms, coefficient), without zeros."""
+
+    terms: tuple[tuple[tuple[Atom, ...], int], ...]
+
+    @cached_property
+    def constant(self) -> int | None:
+        """The number, if the dimension is one."""
+        if not self.terms:
+            return 0
+        return self.terms[0][1] if len(self.terms) == 1 and not self.terms[0][0] else None
+
+    @cached_property
+    def names(self) -> frozenset[str]:
+        """The names that the dimension is made of."""
+        atoms = [atom for product, _ in self.terms for atom in product]
+        return frozenset().union(*({a} if isinstance(a, str) else a.top.names for a in atoms))
+
+    def __add__(self, other: "Dim | int | str") -> "Dim":
+        return _collect([*self.terms, *dim(other).terms])
+
+    def __sub__(self, other: "Dim | int | str") -> "Dim":
+        return self + dim(other) * -1
+
+    def __mul__(self, other: "Dim | int | str") -> "Dim":
+        theirs = dim(other).terms
+        return _collect((tuple(sorted((*a, *b), key=str)), m * n) for a, m in self.terms for b, n in theirs)
+
+    def floor_divided(self, bottom: int) -> "Dim":
+        """`floor(self / bottom)`."""
+        if bottom == 1:
+            return self
+        return dim(self.constant // bottom) if self.constant is not None else Dim((((Floor(self, bottom),), 1),))
+
+    def value(self, sizes: Mapping[str, int]) -> int:
+        """The number that it is when every name has its size."""
+        total = 0
+        for product, factor in self.terms:
+            for atom in product:
+                factor *= sizes[atom] if isinstance(atom, str) else atom.top.value(sizes) // atom.bottom
+            total += factor
+        return total
+
+    def __str__(self) -> str:
+        text = ""
+        for product, factor in sorted(self.terms, key=lambda term: (not term[0], term[1] < 0)):
+            body = "*".join(str(atom) for atom in product)
+            size = "*".join(([str(abs(factor))] if abs(factor) != 1 or not body else []) + ([body] if body else []))
+            text += (" - " if factor < 0 else " + ") + size if text else ("-" if factor < 0 else "") + size
+        return text or "0"
+
+    __repr__ = __str__
+
+
+def _collect(terms: Iterable[tuple[tuple[Atom, ...], int]]) -> Dim:
+    sums: dict[tuple[Atom, ...], int] = {}
+    for product, factor in terms:
+        sums[product] = sums.get(product, 0) + factor
+    return Dim(tuple(sorted(((p, f) for p, f in sums.items() if f), key=lambda term: [str(a) for a in term[0]])))
+
+
+ONE = Dim((((), 1),))
+
+
+def dim(value: "Dim | int | str") -> Dim:
+    """A dimension from a name or a positive number. Raises ShapeError for anything else."""
+    if isinstance(value, Dim):
+        return value
+    if isinstance(value, str) and re.fullmatch(r"[^\W\d]\w*", value):
+        return Dim((((value,), 1),))
+    if isinstance(value, int) and not isinstance(value, bool):
+        return Dim((((), value),) if value else ())
+    if isinstance(value, str) and value.isdigit():
+        return dim(int(value))
+    raise ShapeError(f"dim: expected a name or a whole number, got {value!r}. Try dim('N') or 3.")
+
+
+Shape = tuple[Dim, Dim]
+
+
+def show(shape: Shape) -> str:
+    """A shape for people: `()` of a scalar, `(N)` of a column, `(M, N)` of a matrix."""
+    if shape == (ONE, ONE):
+        return "()"
+    return f"({shape[0]})" if shape[1] == ONE else f"({shape[0]}, {shape[1]})"

@@ -1,0 +1,30 @@
+"""What can go wrong in the calculus, each with its own type."""
+
+from ..errors import ShapeError
+
+__all__ = ["DomainError", "NotDerivable", "ParseError", "ShapeError", "UnverifiedError"]
+
+
+class NotDerivable(ValueError):
+    """A function whose gradient is refused. `node` is the sub-expression at fault, `reason` says why."""
+
+    def __init__(self, node, reason: str):
+        self.node, self.reason = node, reason
+        super().__init__(f"derive: {reason}")
+
+
+class ParseError(ValueError):
+    """Text that is no expression. `column` counts from 1; `text` is the whole line."""
+
+    def __init__(self, message: str, text: str = "", column: int = 1):
+        self.message, self.text, self.column = message, text, column
+        marked = f"\n    {text}\n    {' ' * (column - 1)}^" if text else ""
+        super().__init__(f"parse: column {column}: {message}{marked}")
+
+
+class DomainError(ArithmeticError):
+    """A point outside the domain: the logarithm of a negative number, the inverse of a singular matrix."""
+
+
+class UnverifiedError(ArithmeticError):
+    """A line that differs from its finite differences, or that no point of the domain could be found to check."""

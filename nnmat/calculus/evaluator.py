@@ -1,0 +1,266 @@
+"""The value of an expression in float64, by NumPy. It knows what each operator computes, and no law at all.
+
+Points outside the domain raise DomainError: the logarithm of a number <= 0, a division by zero, a singular inverse.
+"""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
+
+from . import convolution
+from .dims import ONE, Dim, show
+from .elementwise import FUNCTIONS
+from .errors import DomainError, ShapeError
+from .expr import Expr, described
+
+SINGULAR = 1e-12  # reciprocal condition number below which a matrix counts as singular
+
+
+def evaluate(expression: Expr, **values: Any):
+    """The value: a float for a scalar, (n,) for a column, (m, n) for a matrix.
+
+    `values` gives each symbol its array, float for a scalar, and numbers to dimensions that no array shows.
+    Values for other names are passed over: a gradient need not contain every symbol of its function. Raises ShapeError
+    for arrays that do not fit and for missing names; DomainError outside the domain.
+    """
+    arrays, sizes = bind(expression, values)
+    result = Evaluation(arrays, sizes).value(expression)
+    if expression.is_scalar:
+        return float(result[0, 0])
+    return result[:, 0] if expression.shape[1] == ONE else result
+
+
+def bind(expression: Expr, values: Mapping[str, Any]) -> tuple[dict[Expr, np.ndarray], dict[str, int]]:
+    """Arrays (rows, columns) for the symbols and sizes for the dimensions, checked against each other."""
+    symbols = {s.name: s for s in expression.free}
+    arrays: dict[Expr, np.ndarray] = {}
+    sizes: dict[str, int] = {}
+    needed = dimensions(expression)
+    for name, value in values.items():
+        if name in needed and name not in symbols and isinstance(value, int):
+            sizes[name] = value
+    missing = sorted(set(symbols) - set(values))
+    if missing:
+        raise ShapeError(f"evaluate: expected a value for {', '.join(missing)}, got none. Pass {missing[0]}=array.")
+    for name, symbol in symbols.items():
+        array = np.asarray(values[name], dtype=np.float64)
+        column = symbol.shape[1] == ONE and array.ndim < 2
+        full = array.reshape(-1, 1) if column else array
+        _fit(symbol, array, full, sizes)
+        arrays[symbol] = full
+    unknown = sorted(needed - set(sizes))
+    if unknown:
+        raise ShapeError(f"evaluate: expected the size of {', '.join(unknown)}, got none. Pass {unknown[0]}=3.")
+    return arrays, sizes
+
+
+def _fit(symbol: Expr, given: np.ndarray, full: np.ndarray, sizes: dict[str, int]) -> None:
+    for wanted, got in zip(symbol.shape, full.shape, strict=False):
+        if len(wanted.names) == 1 and str(wanted) in wanted.names:
+            sizes.setdefault(str(wanted), got)
+    if full.ndim != 2 or any(
+        wanted.names <= set(sizes) and wanted.value(sizes) != got
+        for wanted, got in zip(symbol.shape, full.shape, strict=True)
+    ):
+        known = ", ".join(f"{n} = {sizes[n]}" for d in symbol.shape for n in sorted(d.names) if n in sizes)
+        raise ShapeError(
+            f"evaluate: expected {symbol.name} of shape {show(symbol.shape)}{f' with {known}' if known else ''}, "
+            f"got {given.shape}. Check the transposes and the other arrays."
+        )
+
+
+def dimensions(expression: Expr) -> frozenset[str]:
+    """The names of all dimensions in an expression."""
+    seen: set[Expr] = set()
+    names: set[str] = set()
+    stack = [expression]
+    while stack:
+        e = stack.pop()
+        if e not in seen:
+            seen.add(e)
+            for d in e.shape:
+                names |= d.names
+            if isinstance(e.data, Dim):
+                names |= e.data.names
+            stack.extend(e.args)
+    return frozenset(names)
+
+
+class Evaluation:
+    """The values of many expressions at one point: shared parts are computed once.
+
+    `kinks` collects the signs of the arguments of functions with a kink at 0: two points between which one changes
+    have no difference quotient worth looking at.
+    """
+
+    def __init__(self, arrays: Mapping[Expr, np.ndarray], sizes: Mapping[str, int]):
+        self.known: dict[Expr, np.ndarray] = dict(arrays)
+        self.sizes = sizes
+        self.kinks: list[np.ndarray] = []
+        self.differences: Callable[[Expr], np.ndarray] | None = None
+
+    def value(self, e: Expr) -> np.ndarray:
+        """The array (rows, columns) of an expression."""
+        found = self.known.get(e)
+        if found is None:
+            with np.errstate(all="ignore"):
+                found = OPERATORS[e.op](self, e, *(self.value(a) for a in e.args))
+            if not np.isfinite(found).all():
+                raise DomainError(f"evaluate: expected finite values, got NaN or infinity in {described(e)}.")
+            self.known[e] = found
+        return found
+
+    def shape(self, e: Expr) -> tuple[int, int]:
+        return e.shape[0].value(self.sizes), e.shape[1].value(self.sizes)
+
+
+def _scalar(value) -> np.ndarray:
+    return np.array([[value]], dtype=np.float64)
+
+
+def _unknown(ev: Evaluation, e: Expr, *args):
+    raise ShapeError(f"evaluate: expected a value for {e}, got none.")
+
+
+def _differential(ev: Evaluation, e: Expr, x: np.ndarray) -> np.ndarray:
+    """dA along the direction of a check."""
+    return _unknown(ev, e) if ev.differences is None else ev.differences(e.args[0])
+
+
+def _sum(ev: Evaluation, e: Expr, *args: np.ndarray) -> np.ndarray:
+    result = args[0]
+    for a in args[1:]:
+        result = result + a
+    return result
+
+
+def _product(ev: Evaluation, e: Expr, *args: np.ndarray) -> np.ndarray:
+    result = args[0]
+    for a in args[1:]:
+        result = result * a
+    return result
+
+
+def _matmul(ev: Evaluation, e: Expr, *args: np.ndarray) -> np.ndarray:
+    result = args[0]
+    for a in args[1:]:
+        result = result @ a
+    return result
+
+
+def _power(ev: Evaluation, e: Expr, x: np.ndarray) -> np.ndarray:
+    p = e.data
+    if p.denominator != 1 and (x <= 0).any():
+        raise DomainError(f"**: expected positive numbers under the power {p}, got {x.min():.3g} in {described(e)}.")
+    if p < 0 and (x == 0).any():
+        raise DomainError(f"/: expected divisors other than 0, got 0 in {described(e)}.")
+    return x ** (int(p) if p.denominator == 1 else float(p))
+
+
+def _function(ev: Evaluation, e: Expr, x: np.ndarray) -> np.ndarray:
+    f = FUNCTIONS[e.data]
+    if f.inside is not None and not np.all(f.inside(x)):
+        raise DomainError(f"{f.name}: expected points of its domain, got {x.min():.3g} in {described(e)}.")
+    if f.kinked:
+        ev.kinks.append(np.sign(x))
+    return np.asarray(f.value(x), dtype=np.float64)
+
+
+def _inverse(ev: Evaluation, e: Expr, x: np.ndarray) -> np.ndarray:
+    singular = np.linalg.svd(x, compute_uv=False)
+    if not singular[-1] > SINGULAR * singular[0]:
+        raise DomainError(
+            f"inv: expected an invertible matrix, got a singular one in {described(e)}. Try solve or a ridge."
+        )
+    return np.linalg.inv(x)
+
+
+def _logdet(ev: Evaluation, e: Expr, x: np.ndarray) -> np.ndarray:
+    sign, value = np.linalg.slogdet(x)
+    if sign == 0:
+        raise DomainError(f"logdet: expected an invertible matrix, got a singular one in {described(e)}.")
+    return _scalar(value)
+
+
+def _adjugate(ev: Evaluation, e: Expr, x: np.ndarray) -> np.ndarray:
+    """By cofactors, so that singular matrices have theirs too."""
+    n = len(x)
+    result = np.ones((n, n))
+    for i in range(n):
+        for j in range(n):
+            minor = np.delete(np.delete(x, i, 0), j, 1)
+            result[j, i] = (-1) ** (i + j) * (np.linalg.det(minor) if n > 1 else 1.0)
+    return result
+
+
+def _norm(ev: Evaluation, e: Expr, x: np.ndarray) -> np.ndarray:
+    value = np.sqrt((x * x).sum())
+    if value == 0:
+        raise DomainError(f"norm: expected a vector other than 0, got 0 in {described(e)}. Try the square of the norm.")
+    return _scalar(value)
+
+
+def _axis(e: Expr) -> int:
+    return 0 if e.data == "column" else 1
+
+
+def _lse(ev: Evaluation, e: Expr, x: np.ndarray) -> np.ndarray:
+    top = x.max(axis=_axis(e), keepdims=True)
+    return top + np.log(np.exp(x - top).sum(axis=_axis(e), keepdims=True))
+
+
+def _softmax(ev: Evaluation, e: Expr, x: np.ndarray) -> np.ndarray:
+    return np.exp(x - _lse(ev, e, x))
+
+
+def _blocks(ev: Evaluation, e: Expr, g: np.ndarray, inside: tuple[int, ...]) -> np.ndarray:
+    rows, columns = inside
+    return g.reshape(g.shape[0] // rows, rows, g.shape[1] // columns, columns)
+
+
+def _kron_left(ev: Evaluation, e: Expr, g: np.ndarray, b: np.ndarray) -> np.ndarray:
+    return np.einsum("iajb,ab->ij", _blocks(ev, e, g, b.shape), b)
+
+
+def _kron_right(ev: Evaluation, e: Expr, g: np.ndarray, a: np.ndarray) -> np.ndarray:
+    return np.einsum("iajb,ij->ab", _blocks(ev, e, g, ev.shape(e)), a)
+
+
+OPERATORS: dict[str, Callable[..., np.ndarray]] = {
+    "sym": _unknown,
+    "d": _differential,
+    "num": lambda ev, e: _scalar(float(e.data)),
+    "dim": lambda ev, e: _scalar(e.data.value(ev.sizes)),
+    "ones": lambda ev, e: np.ones(ev.shape(e)),
+    "zeros": lambda ev, e: np.zeros(ev.shape(e)),
+    "eye": lambda ev, e: np.eye(ev.shape(e)[0]),
+    "ref": lambda ev, e, x: x,
+    "add": _sum,
+    "mul": _product,
+    "matmul": _matmul,
+    "T": lambda ev, e, x: x.T,
+    "pow": _power,
+    "fn": _function,
+    "inv": _inverse,
+    "det": lambda ev, e, x: _scalar(np.linalg.det(x)),
+    "logdet": _logdet,
+    "adj": _adjugate,
+    "trace": lambda ev, e, x: _scalar(np.trace(x)),
+    "inner": lambda ev, e, x, y: _scalar((x * y).sum()),
+    "sum": lambda ev, e, x: _scalar(x.sum()),
+    "norm": _norm,
+    "diag": lambda ev, e, x: np.diag(x).reshape(-1, 1),
+    "diagm": lambda ev, e, x: np.diag(x[:, 0]),
+    "tril": lambda ev, e, x: np.tril(x),
+    "kron": lambda ev, e, x, y: np.kron(x, y),
+    "kron_left": _kron_left,
+    "kron_right": _kron_right,
+    "reshape": lambda ev, e, x: x.reshape(ev.shape(e)),
+    "softmax": _softmax,
+    "log_softmax": lambda ev, e, x: x - _lse(ev, e, x),
+    "lse": _lse,
+    "conv": lambda ev, e, x, k: convolution.forward(x, k, e.data),
+    "conv_input": lambda ev, e, h, k: convolution.input_adjoint(h, k, ev.shape(e), e.data[0]),
+    "conv_kernel": lambda ev, e, h, x: convolution.kernel_adjoint(h, x, ev.shape(e), e.data[0]),
+}

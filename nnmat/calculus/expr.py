@@ -1,0 +1,319 @@
+"""Expressions: immutable nodes, one object for each expression, with the arithmetic that NumPy users expect.
+
+`A @ B` is the matrix product, `A.T` the transpose, `*`, `/` and `**` work element by element, `+` and `-` too. A scalar
+(shape (1, 1)) broadcasts; a vector is a column (n, 1) and broadcasts only through `ones(m) @ b.T`. Shapes are checked
+when a node is built. Nothing is simplified here: an expression stays as it was written (`simplifier.py` has the rules).
+"""
+
+import math
+import threading
+import weakref
+from collections.abc import Callable, Iterable, Iterator
+from fractions import Fraction
+from functools import cached_property
+from hashlib import blake2b
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+
+from .dims import ONE, Dim, Shape, dim, show
+from .errors import DomainError, ShapeError
+
+SCALAR: Shape = (ONE, ONE)
+_nodes: weakref.WeakValueDictionary = weakref.WeakValueDictionary()
+_lock = threading.Lock()
+
+
+class Expr:
+    """One node: an operator `op` applied to `args`, with constants of the operator in `data`, of shape `shape`.
+
+    Two expressions that are written the same are the same object. `digest` is equal, moreover, where two expressions
+    differ only in the order of the terms of a sum or of the factors of an elementwise product.
+    """
+
+    __slots__ = ("__dict__", "__weakref__", "args", "data", "op", "shape")
+    __array_ufunc__ = None  # an array on the left gives the operation to us, and we refuse it
+    op: str
+    args: "tuple[Expr, ...]"
+    data: Any
+    shape: Shape
+
+    @cached_property
+    def digest(self) -> bytes:
+        """A fingerprint of the expression, blind to the order of commuting operands."""
+        below = [a.digest for a in self.args]
+        if self.op in ("add", "mul", "inner"):
+            below.sort()
+        body = repr((self.op, self.data, self.shape if not self.args else None)).encode()
+        return blake2b(body + b"".join(below), digest_size=12).digest()
+
+    @cached_property
+    def free(self) -> "frozenset[Expr]":
+        """The symbols that it is made of."""
+        if self.op == "sym":
+            return frozenset([self])
+        return frozenset().union(*(a.free for a in self.args))
+
+    @cached_property
+    def size(self) -> int:
+        """The number of nodes when it is written out."""
+        return 1 + sum(a.size for a in self.args)
+
+    @cached_property
+    def has_differential(self) -> bool:
+        """A differential dX stands in it (in a line of a derivation)."""
+        return self.op == "d" or (self.op != "ref" and any(a.has_differential for a in self.args))
+
+    @property
+    def is_scalar(self) -> bool:
+        return self.shape == SCALAR
+
+    @property
+    def name(self) -> str:
+        """The name of a symbol or of a named quantity."""
+        return self.data[0] if self.op == "sym" else self.data
+
+    def __add__(self, other):
+        return add(self, lift(other, "+", self))
+
+    def __radd__(self, other):
+        return add(lift(other, "+", self), self)
+
+    def __sub__(self, other):
+        return add(self, negative(lift(other, "-", self)))
+
+    def __rsub__(self, other):
+        return add(lift(other, "-", self), negative(self))
+
+    def __mul__(self, other):
+        return mul(self, lift(other, "*", self))
+
+    def __rmul__(self, other):
+        return mul(lift(other, "*", self), self)
+
+    def __truediv__(self, other):
+        return divide(self, lift(other, "/", self))
+
+    def __rtruediv__(self, other):
+        return divide(lift(other, "/", self), self)
+
+    def __matmul__(self, other):
+        return matmul(self, lift(other, "@", self))
+
+    def __rmatmul__(self, other):
+        return matmul(lift(other, "@", self), self)
+
+    def __pow__(self, exponent):
+        return power(self, exponent)
+
+    def __neg__(self):
+        return negative(self)
+
+    @property
+    def T(self) -> "Expr":
+        """The transpose."""
+        return transpose(self)
+
+    def __bool__(self):
+        raise TypeError("Expr: expected a question about numbers, got an expression. Try `a is b` or evaluate(...).")
+
+    def __iter__(self) -> Iterator:
+        raise TypeError("Expr: expected an operation on the whole matrix, got a loop over it. Try A.T, A @ x, sum(A).")
+
+    def __reduce__(self):
+        return node, (self.op, self.args, self.data, self.shape)
+
+    def __copy__(self):
+        return self
+
+    def __deepcopy__(self, memo):
+        return self
+
+    def __repr__(self) -> str:
+        from .code import code
+
+        return code(self)
+
+    def __str__(self) -> str:
+        from .text import text
+
+        return text(self)
+
+    def _repr_latex_(self) -> str:
+        from .latex import latex
+
+        return f"${latex(self)}$"
+
+    def inline(self, keep: "Iterable[str]" = ()) -> "Expr":
+        """The same with the names of intermediate quantities written out, but for those in `keep`."""
+        kept = set(keep)
+        return rewrite(self, lambda e: e.args[0] if e.op == "ref" and e.data not in kept else None)
+
+
+def node(op: str, args: tuple[Expr, ...] = (), data: Any = None, shape: Shape = SCALAR) -> Expr:
+    """The one node of this operator, operands, constants and shape."""
+    key = (op, tuple(id(a) for a in args), data, shape)
+    found = _nodes.get(key)
+    if found is None:
+        with _lock:
+            found = _nodes.get(key)
+            if found is None:
+                found = Expr()
+                found.op, found.args, found.data, found.shape = op, args, data, shape
+                _ = found.free, found.digest  # here, from those of the operands: later they would need the stack
+                _nodes[key] = found
+    return found
+
+
+def number(value: int | float | Fraction) -> Expr:
+    """A constant. A float is taken as the decimal number that Python prints: 0.1 is 1/10."""
+    exact = Fraction(repr(float(value))) if isinstance(value, float) else Fraction(value)
+    return node("num", (), exact)
+
+
+def lift(value: Any, operator: str = "", beside: Expr | None = None) -> Expr:
+    """An operand: an expression as it is, a number as a constant; a ShapeError for anything else."""
+    if isinstance(value, Expr):
+        return value
+    if isinstance(value, Dim):
+        return node("dim", (), value)
+    if isinstance(value, np.integer):
+        value = int(value)
+    if isinstance(value, int | float | Fraction) and not isinstance(value, bool) and math.isfinite(value):
+        return number(value)
+    where = f" beside {beside}" if beside is not None else ""
+    raise ShapeError(
+        f"{operator or 'calculus'}: expected an expression or a finite number{where}, got {type(value).__name__}. "
+        "Try a symbol here, and its array in evaluate(...)."
+    )
+
+
+def described(e: Expr) -> str:
+    """An operand for an error message: what it is and its shape."""
+    written = str(e)
+    return f"{written if len(written) <= 60 else written[:57] + '...'} of shape {show(e.shape)}"
+
+
+def _common(who: str, args: tuple[Expr, ...]) -> Shape:
+    """The shape of elementwise operands; a ShapeError that names the two that do not fit."""
+    shape, first = SCALAR, None
+    for a in args:
+        if a.shape == SCALAR:
+            continue
+        if first is not None and a.shape != shape:
+            hint = "Did you mean the transpose of one?" if a.shape == shape[::-1] else "Try ones(m) @ b.T for a row."
+            raise ShapeError(f"{who}: expected equal shapes, got {described(first)} and {described(a)}. {hint}")
+        shape, first = a.shape, a
+    return shape
+
+
+def _flat(op: str, args: Iterable[Expr]) -> tuple[Expr, ...]:
+    return tuple(part for a in args for part in (a.args if a.op == op else (a,)))
+
+
+def add(*args: Expr) -> Expr:
+    """The sum; scalars broadcast."""
+    shape = _common("+", args)
+    flat = _flat("add", args)
+    return flat[0] if len(flat) == 1 else node("add", flat, None, shape)
+
+
+def mul(*args: Expr) -> Expr:
+    """The elementwise (Hadamard) product; scalars broadcast."""
+    shape = _common("*", args)
+    flat = _flat("mul", args)
+    return flat[0] if len(flat) == 1 else node("mul", flat, None, shape)
+
+
+def negative(a: Expr) -> Expr:
+    """`-a`."""
+    if a.op == "num":
+        return number(-a.data)
+    if a.op == "mul" and a.args[0].op == "num":
+        return mul(number(-a.args[0].data), *a.args[1:])
+    return mul(number(-1), a)
+
+
+def divide(a: Expr, b: Expr) -> Expr:
+    """`a / b`, element by element."""
+    if b.op == "num" and b.data == 0:
+        raise DomainError(f"/: expected a divisor other than 0, got {a} / 0.")
+    return number(a.data / b.data) if a.op == b.op == "num" else mul(a, power(b, -1))
+
+
+def matmul(*args: Expr) -> Expr:
+    """The matrix product."""
+    flat = _flat("matmul", args)
+    for left, right in pairwise(flat):
+        if left.shape[1] != right.shape[0]:
+            if SCALAR in (left.shape, right.shape):
+                hint = "A scalar multiplies with `*`."
+            elif left.shape[0] == right.shape[0]:
+                hint = "Did you mean the transpose of the first, `.T`?"
+            else:
+                hint = "Check the order and the transposes."
+            raise ShapeError(
+                f"@: expected as many columns on the left as rows on the right, "
+                f"got {described(left)} and {described(right)}. {hint}"
+            )
+    return flat[0] if len(flat) == 1 else node("matmul", flat, None, (flat[0].shape[0], flat[-1].shape[1]))
+
+
+def transpose(a: Expr) -> Expr:
+    """`aᵀ`."""
+    return node("T", (a,), None, (a.shape[1], a.shape[0]))
+
+
+def power(a: Expr, exponent: Any) -> Expr:
+    """Each element to a constant power."""
+    if isinstance(exponent, Expr) and exponent.op == "num":
+        exponent = exponent.data
+    if isinstance(exponent, bool) or not isinstance(exponent, int | float | Fraction):
+        raise ShapeError(f"**: expected a number as exponent, got {exponent}. Try exp(p * log(x)).")
+    return node("pow", (a,), number(exponent).data, a.shape)
+
+
+def rewrite(e: Expr, change: Callable[[Expr], Expr | None]) -> Expr:
+    """`e` with `change(node)` put for every node for which it is not None, from the leaves up."""
+    done: dict[Expr, Expr] = {}
+
+    def visit(x: Expr) -> Expr:
+        if x not in done:
+            args = tuple(visit(a) for a in x.args)
+            new = x if args == x.args else rebuild(x, args)
+            changed = change(new)
+            done[x] = new if changed is None else changed
+        return done[x]
+
+    return visit(e)
+
+
+FLAT: dict[str, Callable[..., Expr]] = {"add": add, "mul": mul, "matmul": matmul}
+
+
+def rebuild(x: Expr, args: tuple[Expr, ...]) -> Expr:
+    """The node `x` on other operands of the same shapes."""
+    if x.op in FLAT:
+        return FLAT[x.op](*args)
+    return node(x.op, args, x.data, x.shape)
+
+
+def replace(e: Expr, old: Expr, new: Expr) -> Expr:
+    """`e` with `new` in the place of every `old`."""
+    return rewrite(e, lambda x: new if x is old else None)
+
+
+def ones(rows: Dim | int | str, columns: Dim | int | str = 1) -> Expr:
+    """All ones: `ones("n")` is the column 1, `ones("n").T` the row 1ᵀ."""
+    return node("ones", (), None, (dim(rows), dim(columns)))
+
+
+def zeros(rows: Dim | int | str, columns: Dim | int | str = 1) -> Expr:
+    """All zeros."""
+    return node("zeros", (), None, (dim(rows), dim(columns)))
+
+
+def eye(n: Dim | int | str) -> Expr:
+    """The identity matrix."""
+    return node("eye", (), None, (dim(n), dim(n)))

@@ -1,0 +1,75 @@
+"""What is known of an expression from its form and the attributes of its symbols. Unknown counts as no."""
+
+from .expr import Expr
+
+
+def attributes(e: Expr) -> frozenset[str]:
+    """The attributes of a symbol."""
+    return frozenset(e.data[1]) if e.op == "sym" else frozenset()
+
+
+def is_symmetric(e: Expr) -> bool:
+    """Aᵀ = A."""
+    if e.shape[0] != e.shape[1]:
+        return False
+    if e.is_scalar or e.op in ("eye", "ones", "zeros", "diagm"):
+        return True
+    if e.op == "sym":
+        return bool(attributes(e) & {"symmetric", "positive_definite", "diagonal"})
+    if e.op in ("inv", "adj", "fn", "pow", "ref", "T"):
+        return is_symmetric(e.args[0])
+    if e.op in ("add", "mul"):
+        return all(is_symmetric(a) for a in e.args)
+    if e.op == "matmul":
+        mirrored = [a if is_symmetric(a) else a.args[0] if a.op == "T" else a.T for a in reversed(e.args)]
+        return all(a.digest == b.digest for a, b in zip(e.args, mirrored, strict=True))
+    return False
+
+
+def is_invertible(e: Expr) -> bool:
+    """The inverse exists wherever the expression is defined."""
+    if e.shape[0] != e.shape[1]:
+        return False
+    if e.op == "sym":
+        return bool(attributes(e) & {"invertible", "positive_definite", "orthogonal"})
+    if e.op in ("eye", "inv"):
+        return True
+    if e.op in ("T", "ref"):
+        return is_invertible(e.args[0])
+    if e.op == "matmul":
+        return all(is_invertible(a) for a in e.args)
+    if e.op == "mul":
+        rest = [a for a in e.args if not a.is_scalar]
+        return (
+            len(rest) == 1 and is_invertible(rest[0]) and all(a.op == "num" and a.data for a in e.args if a.is_scalar)
+        )
+    return False
+
+
+def is_orthogonal(e: Expr) -> bool:
+    """AᵀA = I."""
+    return "orthogonal" in attributes(e) or (e.op in ("T", "ref") and is_orthogonal(e.args[0]))
+
+
+def is_positive(e: Expr) -> bool:
+    """All entries are positive."""
+    if e.op == "sym":
+        return "positive" in attributes(e)
+    if e.op in ("num", "dim"):
+        return e.op == "dim" or e.data > 0
+    if e.op == "fn":
+        return e.data in ("exp", "sigmoid", "softplus", "Phi", "phi", "sqrt")
+    if e.op in ("softmax", "ones", "norm"):
+        return True
+    if e.op in ("add", "mul"):
+        return all(is_positive(a) for a in e.args)
+    return e.op in ("ref", "T", "pow", "matmul") and all(is_positive(a) for a in e.args)
+
+
+def sums_to_one(e: Expr) -> str | None:
+    """ "column" if the entries of a column sum to one, "rows" if those of each row do, else None."""
+    if e.op == "sym" and "sums_to_one" in attributes(e):
+        return "column" if str(e.shape[1]) == "1" else "rows"
+    if e.op == "softmax":
+        return str(e.data)
+    return sums_to_one(e.args[0]) if e.op == "ref" else None

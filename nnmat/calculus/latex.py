@@ -1,0 +1,77 @@
+"""Expressions in LaTeX, by the grammar of `text.py` with other tokens."""
+
+from fractions import Fraction
+
+from .elementwise import FUNCTIONS
+from .expr import Expr
+from .text import GREEK, Writer
+
+
+class LatexWriter(Writer):
+    """The tokens of LaTeX."""
+
+    hadamard, divide, kronecker, star = r" \odot ", r" \oslash ", r" \otimes ", r" \star "
+
+    def parens(self, body: str) -> str:
+        return rf"\left({body}\right)"
+
+    def symbol(self, name: str) -> str:
+        stem = name.rstrip("0123456789")
+        digits = name[len(stem) :]
+        stem, _, tail = stem.partition("_")
+        letters = {v: k for k, v in GREEK.items()}
+        word = "\\" + letters.get(stem, stem) if stem in GREEK or stem in letters else stem
+        if len(stem) > 1 and stem not in GREEK:
+            word = rf"\mathit{{{stem}}}"
+        below = (tail.replace("_", r"\_") + digits) if tail or digits else ""
+        return f"{word}_{{{below}}}" if below else word
+
+    def transposed(self, body: str) -> str:
+        return body[:-5] + r"^{-\top}" if body.endswith("^{-1}") else body + r"^{\top}"
+
+    def inverted(self, body: str) -> str:
+        return body + "^{-1}"
+
+    def raised(self, body: str, p: Fraction, scalar: bool) -> str:
+        return f"{body}^{{{p}}}" if scalar else rf"{body}^{{\odot {p}}}"
+
+    def fraction(self, top: str, bottom: str) -> str:
+        strip = r"\left("
+        if top.startswith(strip) and top.endswith(r"\right)") and top.count(strip) == 1:
+            top = top[len(strip) : -len(r"\right)")]
+        return rf"\frac{{{top}}}{{{bottom}}}"
+
+    def ratio(self, value: Fraction) -> str:
+        if value.denominator == 1:
+            return str(value)
+        return rf"{'-' if value < 0 else ''}\frac{{{abs(value.numerator)}}}{{{value.denominator}}}"
+
+    def function(self, name: str) -> str:
+        return (FUNCTIONS[name].latex if name in FUNCTIONS else "") or self.word(name)
+
+    def call(self, name: str, *args: str) -> str:
+        return rf"{name}\left({', '.join(args)}\right)"
+
+    def word(self, name: str) -> str:
+        return rf"\operatorname{{{name.replace('_', chr(92) + '_')}}}"
+
+    def fence(self, left: str, body: str, right: str) -> str:
+        signs = {
+            "|": (r"\left|", r"\right|"),
+            "‖": (r"\left\|", r"\right\|"),
+            "⟨": (r"\left\langle ", r"\right\rangle "),
+        }
+        before, after = signs[left]
+        return f"{before}{body}{after}"
+
+    def tight(self, body: str) -> bool:
+        return False  # LaTeX sets its own spaces
+
+    def gradient_of(self, name: str) -> str:
+        variable, _, function = name.partition(" ")
+        return rf"\nabla_{{{self.symbol(variable)}}} {self.symbol(function)}"
+
+
+def latex(e: Expr) -> str:
+    """The expression in LaTeX, without dollar signs."""
+    return LatexWriter().write(e)

@@ -1,0 +1,108 @@
+"""Intermediate quantities: those that the user named, and those worth a name, found in the expression.
+
+Found are: the results of elementwise functions and of softmax, what such functions (and norms, powers) are applied
+to, and whatever is used twice. Every quantity gets a gradient of its own, so that contributions are added before they
+are passed on: with r = Xw - y, the gradient of rᵀr is 2r, and Xᵀ(2r) follows without factoring.
+"""
+
+from .evaluator import dimensions
+from .expr import Expr, node, rebuild
+
+CURVED = {"fn", "softmax", "log_softmax"}
+TAKES = {"fn", "softmax", "log_softmax", "lse", "norm", "pow"}
+LEAVES = {"sym", "num", "dim", "ones", "zeros", "eye", "ref"}
+
+
+def order(e: Expr, wrt: Expr) -> list[Expr]:
+    """The nodes that depend on `wrt`, operands before operators."""
+    seen: set[Expr] = set()
+    found: list[Expr] = []
+
+    def visit(x: Expr) -> None:
+        if x in seen or wrt not in x.free:
+            return
+        seen.add(x)
+        for a in x.args:
+            visit(a)
+        found.append(x)
+
+    visit(e)
+    return found
+
+
+def is_plain(e: Expr) -> bool:
+    """A symbol or a named quantity, perhaps transposed or with a sign: it needs no name."""
+    if e.op in LEAVES:
+        return True
+    if e.op == "mul":
+        return len(e.args) == 2 and e.args[0].op == "num" and is_plain(e.args[1])
+    return e.op == "T" and is_plain(e.args[0])
+
+
+def found(e: Expr, wrt: Expr) -> list[Expr]:
+    """The nodes of `e` that get a name, in the order of evaluation."""
+    nodes = order(e, wrt)
+    uses: dict[Expr, int] = {}
+    taken: set[Expr] = set()
+    for x in nodes:
+        for a in x.args:
+            uses[a] = uses.get(a, 0) + 1
+        if x.op in TAKES and x.args[0].op != "norm":
+            taken.add(x.args[0])
+        if x.op == "ref":  # what a name stands for has its name already
+            taken.discard(x.args[0])
+            uses[x.args[0]] = 0
+    named = {x.args[0] for x in nodes if x.op == "ref"}
+    return [
+        x
+        for x in nodes
+        if x is not e and x not in named and not is_plain(x) and (uses.get(x, 0) > 1 or x in taken or x.op in CURVED)
+    ]
+
+
+def name_quantities(e: Expr, wrt: Expr) -> tuple[Expr, dict[str, Expr]]:
+    """`e` with its found quantities as named nodes, and the original of every name that was given here."""
+    chosen = found(e, wrt)
+    used = {s.name for s in e.free} | dimensions(e) | {x.data for x in order(e, wrt) if x.op == "ref"} | _refs(e)
+    groups: dict[str, list[Expr]] = {}
+    for x in chosen:
+        groups.setdefault("z" if x.op in CURVED else "h", []).append(x)
+    titles: dict[Expr, str] = {}
+    for letter, members in groups.items():
+        count = 0
+        for x in members:
+            while True:
+                count += 1
+                name = letter if len(members) == 1 and count == 1 else f"{letter}{count}"
+                if name not in used:
+                    break
+            used.add(name)
+            titles[x] = name
+    given: dict[str, Expr] = {}
+    done: dict[Expr, Expr] = {}
+
+    def visit(x: Expr) -> Expr:
+        if x not in done:
+            args = tuple(visit(a) for a in x.args)
+            new = x if args == x.args else rebuild(x, args)
+            if x in titles:
+                given[titles[x]] = x
+                new = node("ref", (new,), titles[x], new.shape)
+            done[x] = new
+        return done[x]
+
+    return visit(e), given
+
+
+def _refs(e: Expr) -> set[str]:
+    names: set[str] = set()
+    seen: set[Expr] = set()
+    stack = [e]
+    while stack:
+        x = stack.pop()
+        if x not in seen:
+            seen.add(x)
+            stack.extend(x.args)
+            if x.op == "ref":
+                names.add(x.data)
+    return names

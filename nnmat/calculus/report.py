@@ -1,0 +1,108 @@
+"""A derivation as text and as LaTeX: for each quantity the lines of df with their laws, then its gradient."""
+
+from .derivation import Derivation, Stage, Step, replay
+from .dims import show
+from .expr import Expr, add
+from .latex import LatexWriter
+from .text import Writer
+
+
+def _definitions(d: Derivation) -> list[tuple[str, Expr]]:
+    return [(name, ref.args[0]) for name, ref in d.quantities.items()]
+
+
+def report(d: Derivation, full: bool = False) -> str:
+    """The derivation in Unicode text."""
+    w = Writer()
+    lines = [f"f = {w.write(d.root if not d.quantities else _named_root(d))}"]
+    lines += [f"    {w.symbol(name)} = {w.write(e)}" for name, e in _definitions(d)]
+    lines.append("    " + ", ".join(f"{w.symbol(s.name)} {show(s.shape)}" for s in _symbols(d.root)))
+    for stage in d.stages:
+        lines.append("")
+        lines += _stage(d, stage, w, full)
+    lines += ["", f"{w.gradient_of(f'{d.wrt.name} f')} = {w.write(d.gradient)}{_form(d)}"]
+    return "\n".join(lines)
+
+
+def _form(d: Derivation) -> str:
+    words = {
+        "manifold": "    (on the symmetric matrices)",
+        "entries": "    (by the free entries of the lower triangle)",
+        "diagonal": "    (on the diagonal matrices)",
+    }
+    return words.get(d.form, "")
+
+
+def _named_root(d: Derivation) -> Expr:
+    first = d.stages[0].lines[0]
+    return first.terms_before[0].args[0]
+
+
+def _symbols(e: Expr) -> list[Expr]:
+    return sorted(e.free, key=lambda s: s.name)
+
+
+def _stage(d: Derivation, stage: Stage, w: Writer, full: bool) -> list[str]:
+    rows: list[tuple[str, str]] = []
+    shown = [s for s in stage.lines if s.rule != "DEF-6"]
+    if shown:
+        rows.append(("df = " + w.write(shown[0].before), ""))
+    rows += [("   = " + w.write(s.after), s.rule) for s in shown if s.kind == "differential"]
+    rows += [("   → " + w.write(s.after), s.rule) for s in shown if s.kind == "attribute"]
+    rows = _without_repeats(rows)
+    wide = min(max((len(body) for body, _ in rows), default=0), 88)
+    lines = [f"{body:<{wide}}  {rule}".rstrip() for body, rule in rows]
+    closed = {link.name: link.closed for link in d.chain}
+    for name, before, after, applied in stage.readings:
+        title = w.gradient_of(f"{name} f")
+        if full:
+            lines.append(f"{title} = {w.write(before)}  DEF-6")
+            lines += [f"    = {w.write(s.after)}  {s.rule}" for s in replay(name, before, after, applied)]
+        else:
+            rules = list(dict.fromkeys(a.rule for a in applied))
+            lines.append(f"{title} = {w.write(after)}  DEF-6{', ' if rules else ''}{', '.join(rules)}")
+        if name in closed and closed[name] is not after and name != d.wrt.name:
+            lines.append(f"    = {w.write(closed[name])}")
+    return lines
+
+
+def _without_repeats(rows: list[tuple[str, str]]) -> list[tuple[str, str]]:
+    """A line that looks like the one before it is left out, and its law stands with that one."""
+    kept: list[tuple[str, str]] = []
+    for body, rule in rows:
+        same = kept and kept[-1][0].partition("= ")[2] == body.partition("= ")[2]
+        if same:
+            kept[-1] = (kept[-1][0], ", ".join(dict.fromkeys([r for r in (kept[-1][1], rule) if r])))
+        else:
+            kept.append((body, rule))
+    return kept
+
+
+def latex_report(d: Derivation, full: bool = False) -> str:
+    """The derivation in LaTeX."""
+    w = LatexWriter()
+    given = r" \\ ".join(rf"{w.symbol(name)} &= {w.write(e)}" for name, e in _definitions(d))
+    blocks = [rf"f &= {w.write(_named_root(d) if d.quantities else d.root)}" + (rf" \\ {given}" if given else "")]
+    for stage in d.stages:
+        rows = []
+        shown = [s for s in stage.lines if s.rule != "DEF-6"]
+        if shown:
+            rows.append(rf"\mathrm{{d}}f &= {w.write(shown[0].before)}")
+        rows += [_row(w, add(*s.terms_after), s) for s in shown]
+        for name, before, after, applied in stage.readings:
+            title = w.gradient_of(f"{name} f")
+            if full:
+                rows.append(rf"{title} &= {w.write(before)} && \text{{DEF-6}}")
+                rows += [_row(w, s.after, s) for s in replay(name, before, after, applied)]
+            else:
+                rows.append(rf"{title} &= {w.write(after)} && \text{{DEF-6}}")
+        rows = [
+            row for i, row in enumerate(rows) if i == 0 or row.partition(" && ")[0] != rows[i - 1].partition(" && ")[0]
+        ]
+        blocks.append(" \\\\\n".join(rows))
+    blocks.append(rf"{w.gradient_of(f'{d.wrt.name} f')} &= {w.write(d.gradient)}")
+    return "\n\n".join("\\begin{align*}\n" + b + "\n\\end{align*}" for b in blocks)
+
+
+def _row(w: LatexWriter, e: Expr, step: Step) -> str:
+    return rf"&= {w.write(e)} && \text{{{step.rule}}}"

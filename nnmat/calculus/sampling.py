@@ -1,0 +1,91 @@
+"""Random points for checks: small sizes, all different, and arrays that have the attributes of their symbols."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+
+from .errors import UnverifiedError
+from .evaluator import dimensions
+from .expr import Expr
+from .known import attributes
+
+KINDS = 6  # ways to draw a symbol without attributes
+
+
+@dataclass
+class Point:
+    """Sizes and arrays, one for each symbol."""
+
+    sizes: dict[str, int]
+    arrays: dict[Expr, np.ndarray]
+
+    def __str__(self) -> str:
+        parts = [f"{s.name} = {np.array2string(a, precision=6, separator=', ')}" for s, a in self.arrays.items()]
+        return "; ".join(sorted(parts)).replace("\n", "")
+
+
+def sizes_for(e: Expr, rng: np.random.Generator) -> dict[str, int]:
+    """Sizes under which every shape in `e` is at least 1. Raises UnverifiedError if 200 draws find none."""
+    names = sorted(dimensions(e))
+    shapes = all_shapes(e)
+    for attempt in range(200):
+        spread = rng.permutation(max(len(names), 4))[: len(names)]
+        drawn = 2 + spread if attempt < 20 else rng.integers(1, 9, len(names))
+        sizes = {name: int(size) for name, size in zip(names, drawn, strict=True)}
+        if all(d.value(sizes) >= 1 for shape in shapes for d in shape):
+            return sizes
+    raise UnverifiedError(f"check: expected sizes under which all shapes in {e} are positive, found none.")
+
+
+def all_shapes(e: Expr) -> set:
+    """The shapes of all nodes."""
+    seen: set[Expr] = set()
+    stack = [e]
+    while stack:
+        x = stack.pop()
+        if x not in seen:
+            seen.add(x)
+            stack.extend(x.args)
+    return {x.shape for x in seen}
+
+
+def points(e: Expr, rng: np.random.Generator, attempts: int) -> Iterator[Point]:
+    """Random points for the symbols of `e`, drawn in ever different ways."""
+    symbols = sorted(e.free, key=lambda s: s.name)
+    for attempt in range(attempts):
+        sizes = sizes_for(e, rng)
+        yield Point(sizes, {s: draw(s, sizes, attempt % KINDS, rng) for s in symbols})
+
+
+def draw(s: Expr, sizes: dict[str, int], kind: int, rng: np.random.Generator) -> np.ndarray:
+    """An array with the attributes of the symbol; `kind` chooses among the ways where these leave a choice."""
+    shape = (s.shape[0].value(sizes), s.shape[1].value(sizes))
+    had = attributes(s)
+    free = rng.standard_normal(shape)
+    if "orthogonal" in had:
+        return np.linalg.qr(free)[0]
+    if "positive_definite" in had:
+        q = np.linalg.qr(free)[0]
+        a = (q * rng.uniform(0.5, 2.0, shape[0])) @ q.T
+        return np.diag(np.diag(a)) if "diagonal" in had else (a + a.T) / 2
+    if "sums_to_one" in had:
+        a = rng.uniform(0.2, 1.0, shape)
+        return a / a.sum(axis=0 if shape[1] == 1 else 1, keepdims=True)
+    square = shape[0] == shape[1]
+    if "positive" in had or kind in (2, 4):
+        free = np.abs(free) + 0.5
+    elif kind == 1:
+        free = 0.5 * free
+    elif kind == 5:
+        free = rng.uniform(0.1, 0.6, shape)
+    if square and ("invertible" in had or kind in (3, 4)):
+        free = np.eye(shape[0]) + 0.3 * free / np.sqrt(shape[0])
+    return structured(free, had)
+
+
+def structured(a: np.ndarray, had: frozenset[str]) -> np.ndarray:
+    """The nearest symmetric or diagonal matrix, where the symbol is one."""
+    if "diagonal" in had:
+        return np.diag(np.diag(a))
+    return (a + a.T) / 2 if had & {"symmetric", "positive_definite"} else a

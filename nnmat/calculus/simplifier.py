@@ -1,0 +1,96 @@
+"""Simplification by numbered rules, each application on record, from the leaves up until none applies.
+
+A rule takes a node whose operands are simplified and returns an equal expression, or None. The rules are made to end:
+each has fewer nodes or fewer transposes on its right, or moves an operator to the place where it stays (scalars to the
+front, transposes inside products). Should they not, a limit on the number of applications makes that an error instead
+of an endless loop. Products are never expanded over sums.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from . import rules_functions, rules_products, rules_scalars, rules_sums
+from .errors import NotDerivable
+from .expr import Expr, rebuild
+
+LIMIT = 20_000
+Rule = Callable[[Expr], Expr | None]
+
+STATEMENTS = {
+    "SIM-1": "numbers are combined; 1 A = A, 0 A = 0, A + 0 = A",
+    "SIM-2": "a A + b A = (a + b) A",
+    "SIM-3": "a + b 1 = a + b: a multiple of ones in a sum is a scalar that broadcasts",
+    "SIM-4": "A B + A C = A (B + C), the same on the right, for ⊙ and for scalars",
+    "SIM-5": "scalars stand in front: A (c B) = c A B, L(c A) = c L(A)",
+    "SIM-6": "A^a ⊙ A^b = A^(a+b), (A^a)^b = A^(ab)",
+    "SIM-7": "1 ⊙ A = A",
+    "SIM-8": "(v 1ᵀ) ⊙ A = diag(v) A, (1 vᵀ) ⊙ A = A diag(v), diag(v) u = v ⊙ u",
+    "SIM-9": "I A = A, I⁻¹ = I, Tr(I) = n, |I| = 1",
+    "SIM-10": "a factor of shape 1 × 1 in a product is a scalar",
+    "SIM-11": "A⁻¹ A = I, (A⁻¹)⁻¹ = A, (A B)⁻¹ = B⁻¹ A⁻¹, diag(v)⁻¹ = diag(1/v)",
+    "SIM-12": "QᵀQ = I and Q⁻¹ = Qᵀ for orthogonal Q",
+    "SIM-13": "1ᵀ1 = n, 1 1ᵀ is the matrix of ones",
+    "SIM-14": "1ᵀp = 1 where p sums to one",
+    "SIM-15": "a scalar equals its transpose: yᵀAᵀx = xᵀAy",
+    "SIM-16": "aᵀ(b ⊙ c) = 1ᵀ(a ⊙ b ⊙ c)",
+    "SIM-17": "(Aᵀ)ᵀ = A, (A B)ᵀ = Bᵀ Aᵀ, (A ⊙ B)ᵀ = Aᵀ ⊙ Bᵀ, f(Aᵀ) = f(A)ᵀ, (Aᵀ)⁻¹ = (A⁻¹)ᵀ",
+    "SIM-18": "Aᵀ = A for symmetric A",
+    "SIM-19": "Tr(Aᵀ) = Tr(A), Tr(A B) = Tr(B A), Tr(x yᵀ) = yᵀx, Tr(A ⊗ B) = Tr(A) Tr(B)",
+    "SIM-20": "⟨x, y⟩ = xᵀy, ⟨I, A⟩ = Tr(A), ⟨x yᵀ, A⟩ = xᵀAy, sum(A ⊙ B) = ⟨A, B⟩",
+    "SIM-21": "|Aᵀ| = |A|, |A⁻¹| = 1/|A|",
+    "SIM-22": "log(exp A) = A, exp(log A) = A, √(xᵀx) = ‖x‖, ‖A‖² = ⟨A, A⟩",
+    "SIM-23": "exp(x)/(1ᵀ exp(x)) = softmax(x), log(softmax(x)) = log_softmax(x)",
+    "SIM-24": "diag(diagm(v)) = v, diag(x yᵀ) = x ⊙ y, reshape(reshape(A)) = reshape(A)",
+    "SIM-25": "kron_right(A ⊗ B, C) = ⟨A, C⟩ B, kron_left(A ⊗ B, C) = ⟨B, C⟩ A, kron_right(I, A) = Tr(A) I",
+}
+
+RULES: dict[str, list[tuple[str, Rule]]] = {}
+for table in (rules_sums.RULES, rules_products.RULES, rules_scalars.RULES, rules_functions.RULES):
+    for op, entries in table.items():
+        RULES.setdefault(op, []).extend(entries)
+
+
+@dataclass(frozen=True)
+class Applied:
+    """One application: `rule` turned `before` into `after`."""
+
+    rule: str
+    before: Expr
+    after: Expr
+
+
+class Simplifier:
+    """Simplifies many expressions of one derivation; `log` holds what was applied, in order."""
+
+    def __init__(self) -> None:
+        self.done: dict[Expr, Expr] = {}
+        self.log: list[Applied] = []
+
+    def __call__(self, e: Expr) -> Expr:
+        found = self.done.get(e)
+        if found is None:
+            found = self._one(e)
+            self.done[e] = found
+            self.done[found] = found
+        return found
+
+    def _one(self, e: Expr) -> Expr:
+        if e.args and e.op != "ref":
+            args = tuple(self(a) for a in e.args)
+            if args != e.args:
+                e = rebuild(e, args)
+                if e in self.done:
+                    return self.done[e]
+        for name, rule in RULES.get(e.op, ()):
+            new = rule(e)
+            if new is not None and new is not e:
+                self.log.append(Applied(name, e, new))
+                if len(self.log) > LIMIT:
+                    raise NotDerivable(e, f"simplification took more than {LIMIT} steps. Derive it in parts.")
+                return self(new)
+        return e
+
+
+def simplify(e: Expr) -> Expr:
+    """The normal form of an expression."""
+    return Simplifier()(e)

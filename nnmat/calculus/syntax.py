@@ -1,0 +1,177 @@
+"""Text to syntax tree: a tokenizer and a parser by precedence, each node with the column where it stands.
+
+expression = term (("+" | "-") term)*           sums bind least
+term       = sign (("*" | "/" | "@") sign)*     from left to right, as in Python
+sign       = ("-" | "+") sign | power
+power      = postfix ("**" sign)?
+postfix    = atom (".T")*
+atom       = number | name | name "(" arguments ")" | "(" expression ")"
+"""
+
+import re
+from dataclasses import dataclass
+
+from .errors import ParseError
+
+TOKEN = re.compile(
+    r"\s*(?:(?P<number>\d+\.\d*(?:[eE][+-]?\d+)?|\.\d+|\d+(?:[eE][+-]?\d+)?)|(?P<name>[^\W\d]\w*)"
+    r"|(?P<sign>\*\*|\.T\b|[-+*/@(),=]))"
+)
+DEPTH = 100
+
+
+@dataclass(frozen=True)
+class Token:
+    kind: str  # number, name, sign, end
+    body: str
+    column: int
+
+
+@dataclass(frozen=True)
+class Tree:
+    """`kind` is number, name, call, sign (of one operand) or binary; `body` the text, `column` counts from 1."""
+
+    kind: str
+    body: str
+    column: int
+    parts: tuple["Tree", ...] = ()
+    options: tuple[tuple[str, "Tree"], ...] = ()
+
+
+def tokens(text: str) -> list[Token]:
+    """The tokens of a text; ParseError at the first character that starts none."""
+    found: list[Token] = []
+    at = 0
+    end = len(text.rstrip())
+    while at < end:
+        match = TOKEN.match(text, at)
+        if match is None:
+            column = at + len(text[at:]) - len(text[at:].lstrip()) + 1
+            raise ParseError(
+                f"expected a name, a number or an operator, got {text[column - 1]!r}. "
+                "Write A @ B, A * B, A.T, x ** 2, f(A).",
+                text,
+                column,
+            )
+        kind = match.lastgroup or "sign"
+        found.append(Token(kind, match[kind], match.start(kind) + 1))
+        at = match.end()
+    return [*found, Token("end", "", end + 1)]
+
+
+class Parser:
+    """One pass over the tokens of one text."""
+
+    def __init__(self, text: str):
+        self.text, self.tokens, self.at, self.depth = text, tokens(text), 0, 0
+
+    @property
+    def next(self) -> Token:
+        return self.tokens[self.at]
+
+    def take(self) -> Token:
+        self.at += 1
+        return self.tokens[self.at - 1]
+
+    def fail(self, expected: str, hint: str, token: Token | None = None) -> ParseError:
+        token = token or self.next
+        got = "the end" if token.kind == "end" else repr(token.body)
+        return ParseError(f"expected {expected}, got {got}. {hint}", self.text, token.column)
+
+    def whole(self) -> Tree:
+        if self.next.kind == "end":
+            raise self.fail("an expression", "Try x.T @ A @ x.")
+        tree = self.sum()
+        if self.next.kind != "end":
+            hint = "One parenthesis too many?" if self.next.body == ")" else "A product is written A @ B or A * B."
+            raise self.fail("an operator or the end", hint)
+        return tree
+
+    def sum(self) -> Tree:
+        self.depth += 1
+        if self.depth > DEPTH:
+            raise self.fail(f"at most {DEPTH} parentheses inside one another", "Name parts of it with --let or let().")
+        tree = self.product()
+        while self.next.kind == "sign" and self.next.body in "+-":
+            sign = self.take()
+            tree = Tree("binary", sign.body, sign.column, (tree, self.product()))
+        self.depth -= 1
+        return tree
+
+    def product(self) -> Tree:
+        tree = self.sign()
+        while self.next.kind == "sign" and self.next.body in ("*", "/", "@"):
+            sign = self.take()
+            tree = Tree("binary", sign.body, sign.column, (tree, self.sign()))
+        return tree
+
+    def sign(self) -> Tree:
+        signs = []
+        while self.next.kind == "sign" and self.next.body in ("+", "-"):
+            signs.append(self.take())
+        tree = self.power()
+        for sign in reversed(signs):
+            tree = Tree("sign", "-", sign.column, (tree,)) if sign.body == "-" else tree
+        return tree
+
+    def power(self) -> Tree:
+        tree = self.postfix()
+        if self.next.body == "**":
+            sign = self.take()
+            tree = Tree("binary", "**", sign.column, (tree, self.sign()))
+        return tree
+
+    def postfix(self) -> Tree:
+        tree = self.atom()
+        while self.next.body == ".T":
+            sign = self.take()
+            tree = Tree("call", ".T", sign.column, (tree,))
+        return tree
+
+    def atom(self) -> Tree:
+        token = self.take()
+        if token.kind == "number":
+            return Tree("number", token.body, token.column)
+        if token.kind == "name" and self.next.body == "(":
+            return self.call(token)
+        if token.kind == "name":
+            return Tree("name", token.body, token.column)
+        if token.body == "(":
+            tree = self.sum()
+            if self.next.body != ")":
+                raise self.fail(f"')' for the '(' in column {token.column}", "Close it, or put an operator.")
+            self.take()
+            return tree
+        raise self.fail("a name, a number or '('", "An operator needs an operand on each side.", token)
+
+    def pair(self) -> Tree | None:
+        """The value (1, 2) of an option."""
+        ahead = self.tokens[self.at : self.at + 5]
+        if [t.body if t.kind == "sign" else t.kind for t in ahead] != ["(", "number", ",", "number", ")"]:
+            return None
+        self.at += 5
+        parts = tuple(Tree("number", ahead[i].body, ahead[i].column) for i in (1, 3))
+        return Tree("pair", "(", ahead[0].column, parts)
+
+    def call(self, name: Token) -> Tree:
+        opened = self.take()
+        parts: list[Tree] = []
+        options: list[tuple[str, Tree]] = []
+        while self.next.body != ")":
+            if parts or options:
+                if self.next.body != ",":
+                    raise self.fail(f"',' or ')' for the '(' in column {opened.column}", "Close it, or put a comma.")
+                self.take()
+            word = self.next
+            if word.kind == "name" and self.tokens[self.at + 1].body == "=":
+                self.at += 2
+                options.append((word.body, self.pair() or self.sum()))
+            else:
+                parts.append(self.sum())
+        self.take()
+        return Tree("call", name.body, name.column, tuple(parts), tuple(options))
+
+
+def tree_of(text: str) -> Tree:
+    """The syntax tree of an expression. Raises ParseError with the column."""
+    return Parser(text).whole()

@@ -1,0 +1,243 @@
+"""The table of laws, properties and simplifications, each with the numbers that support it.
+
+A law is compared with difference quotients of the left-hand side, at random non-square shapes, by every symbol. A trace
+property is compared in both readings, with a random D in the place of the differential. A simplification is applied to
+examples, and the two sides are evaluated.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from . import laws, moves, simplifier
+from .differences import ATTEMPTS, direction_for, quotient
+from .elementwise import FUNCTIONS
+from .errors import DomainError, UnverifiedError
+from .evaluator import Evaluation
+from .expr import Expr, node, number
+from .functions import inner, matrix, scalar, vector
+from .parser import parse
+from .sampling import Point, points
+
+SYMBOLS: dict[str, Any] = {
+    s.name: s
+    for s in (
+        matrix("A", "M", "N"), matrix("B", "M", "N"), matrix("C", "N", "K"), matrix("D", "N", "N"),
+        matrix("E", "N", "N"), matrix("R", "N", "N", invertible=True), matrix("S", "N", "N", symmetric=True),
+        matrix("Q", "N", "N", orthogonal=True), vector("x", "N"), vector("y", "N"), vector("u", "M"),
+        vector("p", "N", sums_to_one=True), matrix("X", "H", "W"), matrix("F", "kh", "kw"), scalar("a"), scalar("b"),
+        vector("t", "N", positive=True),
+    )
+}  # fmt: skip
+CONV = "conv(X, F, stride=2, padding=1)"
+LAW_EXAMPLES: dict[str, list[str]] = {
+    "LAW-1": ["A + B", "a + A - B"],
+    "LAW-2": ["A @ C", "A @ D @ C"],
+    "LAW-3": ["A.T"],
+    "LAW-4": ["trace(D)"],
+    "LAW-5": ["inv(D)"],
+    "LAW-6": ["det(D)", "det(R)"],
+    "LAW-6b": ["logdet(D)"],
+    "LAW-7": ["A * B", "a * A * B"],
+    "LAW-8": [
+        *(f"{name}(A)" for name in FUNCTIONS if name not in ("log", "sqrt")),
+        "log(t)",
+        "sqrt(t)",
+        "A ** 3",
+        "t ** -0.5",
+    ],
+    "LAW-9": ["conv(X, F)", CONV, "conv(X, F, dilation=2)"],
+    "LAW-10": ["softmax(x)", "softmax_rows(A)"],
+    "CAL-1": ["log_softmax(x)", "log_softmax_rows(A)"],
+    "CAL-2": ["logsumexp(x)", "logsumexp_rows(A)"],
+    "CAL-3": ["inner(A, B)"],
+    "CAL-4": ["frobenius(A)"],
+    "CAL-5": ["kron(A, C)"],
+    "CAL-6": ["sum(A)", "diag(D)", "diagm(x)", "vec(A)", "tril(D)"],
+    "CAL-7": ["adjugate(R)"],
+    "CAL-8": [],  # the adjoints, built from LAW-9 and CAL-5
+    "CAL-9": ["frobenius(A) ** 2"],
+}
+MOVE_EXAMPLES: dict[str, list[str]] = {
+    "TR-2": ["A.T"],
+    "TR-4b": ["A @ D @ C"],
+    "TR-5": ["A * B", "a * A"],
+    "TR-6": ["conv(X, F)", CONV],
+    "TR-7": ["conv(X, F)", CONV],
+    "MOVE-1": ["trace(D)"],
+    "MOVE-2": ["inner(A, B)"],
+    "MOVE-3": ["sum(A)"],
+    "MOVE-4": ["diag(D)", "diagm(x)"],
+    "MOVE-5": ["vec(A)"],
+    "MOVE-6": ["tril(D)"],
+    "MOVE-7": ["kron(A, C)"],
+    "MOVE-8": [],
+}
+EQUALITIES: dict[str, list[tuple[str, str]]] = {
+    "TR-1": [("x.T @ D @ y", "trace(x.T @ D @ y)")],
+    "TR-3": [("trace(D + E)", "trace(D) + trace(E)")],
+    "TR-4": [("trace(A @ B.T)", "trace(B.T @ A)"), ("trace(A @ B.T)", "sum(A * B)")],
+    "TR-4b": [("trace(D @ E @ S)", "trace(E @ S @ D)"), ("trace(D @ E @ S)", "trace(S @ D @ E)")],
+}
+SIM_EXAMPLES: dict[str, list[str]] = {
+    "SIM-1": ["1 * A + 0 * B", "A - (B - A)", "-(A - B)", "2 * A * 3"],
+    "SIM-2": ["A + A", "2 * A - B - 2 * A", "a * A + a * A"],
+    "SIM-3": ["A + a * ones(M, N)", "A + ones(M, N) - A"],
+    "SIM-4": ["A @ D + A @ E", "D @ x * a + E @ x * a", "A * B * B + A * B", "a * A - a * B", "2 * A - 2 * B"],
+    "SIM-5": ["A @ (a * D)", "trace(2 * D)", "kron(a * A, C)", "diagm(a * x)", "tril(a * D)", "vec(a * A)"],
+    "SIM-6": ["A * A * A", "A * A / A", "(t ** 2) ** 0.5", "A ** 1", "(a * b) ** -2", "A ** 2"],
+    "SIM-7": ["ones(M, N) * A"],
+    "SIM-8": ["(u @ ones(1, N)) * A", "(ones(M) @ x.T) * A", "diagm(x) @ y", "x.T @ diagm(y)", "diagm(x) @ diagm(y)"],
+    "SIM-9": ["eye(M) @ A", "inv(eye(N))", "trace(eye(N))", "det(eye(N))", "logdet(eye(N))"],
+    "SIM-10": ["D @ x @ y.T @ E @ x @ y.T", "x.T @ y @ x.T @ D @ y"],
+    "SIM-11": ["inv(D) @ D @ x", "inv(inv(D))", "inv(D @ E)", "inv(2 * D)", "inv(diagm(t))", "D.T @ inv(D).T"],
+    "SIM-12": ["Q.T @ Q @ D", "inv(Q)"],
+    "SIM-13": ["ones(1, N) @ ones(N)", "ones(M) @ ones(1, N)"],
+    "SIM-14": ["ones(1, N) @ p", "ones(1, N) @ softmax(x)", "softmax_rows(A) @ ones(N)"],
+    "SIM-15": ["y.T @ D.T @ x"],
+    "SIM-16": ["x.T @ (y / x)", "ones(1, N) @ (x * y)"],
+    "SIM-17": ["A.T.T", "(A @ C).T", "(A * B.T.T).T", "exp(A.T)", "inv(D.T)", "A.T * B.T", "(A.T) ** 3"],
+    "SIM-18": ["S.T", "exp(S).T"],
+    "SIM-19": ["trace(D.T)", "trace(x @ y.T @ D)", "trace(E @ D)", "trace(kron(D, E))", "trace(diagm(x))"],
+    "SIM-20": ["inner(x, y)", "inner(eye(N), D)", "inner(u @ x.T, A)", "sum(A * B)", "sum(x)", "inner(A.T, B.T)"],
+    "SIM-21": ["det(D.T)", "det(inv(D))", "logdet(inv(D))", "adjugate(R)", "adjugate(D.T)"],
+    "SIM-22": ["log(exp(A))", "exp(log(t))", "sqrt(x.T @ x)", "frobenius(A) ** 2", "sqrt(inner(A, A))"],
+    "SIM-23": ["exp(x) / (ones(1, N) @ exp(x))", "log(softmax(x))"],
+    "SIM-24": ["diag(diagm(x))", "diag(x @ y.T)", "reshape(vec(A), M, N)", "diag(D.T)", "diag(eye(N))"],
+    "SIM-25": [
+        "kron_right(kron(A, C), B, N, K)",
+        "kron_left(kron(A, C), C, M, N)",
+        "kron_right(eye(N*N), D, N, N)",
+        "kron_left(eye(N*N), D, N, N)",
+    ],
+}
+
+
+@dataclass(frozen=True)
+class Row:
+    """One line of the table: how many comparisons were made, and the largest relative error."""
+
+    id: str
+    statement: str
+    checks: int
+    error: float
+
+
+def law_table(trials: int = 3, seed: int = 0) -> list[Row]:
+    """Every law, property and simplification, checked. Raises UnverifiedError at the first that fails."""
+    rng = np.random.default_rng(seed)
+    rows = []
+    for table in (laws.STATEMENTS, moves.STATEMENTS, simplifier.STATEMENTS):
+        for name, statement in table.items():
+            errors = [error for _ in range(trials) for error in _errors(name, rng)]
+            if errors:
+                rows.append(Row(name, statement, len(errors), max(errors)))
+    return rows
+
+
+def _errors(name: str, rng: np.random.Generator) -> Iterable[float]:
+    for text in LAW_EXAMPLES.get(name, ()):
+        yield from law_errors(name, parse(text, **SYMBOLS), rng)
+    for text in MOVE_EXAMPLES.get(name, ()):
+        yield from move_errors(name, parse(text, **SYMBOLS), rng)
+    for before, after in EQUALITIES.get(name, ()):
+        yield equality_error(name, parse(before, **SYMBOLS), parse(after, **SYMBOLS), rng)
+    for text in SIM_EXAMPLES.get(name, ()):
+        yield from simplification_errors(name, parse(text, **SYMBOLS), rng)
+    if name in ("CAL-8", "MOVE-8"):
+        for e in trilinear():
+            yield from law_errors(name, e, rng) if name == "CAL-8" else move_errors(name, e, rng)
+
+
+def trilinear() -> list[Expr]:
+    """The adjoints of convolution and of the Kronecker product, as nodes."""
+    X, F = SYMBOLS["X"], SYMBOLS["F"]
+    e = parse(CONV, X=X, F=F)
+    k = parse("kron(A, C)", **SYMBOLS)
+    H, G = matrix("G", *e.shape), matrix("G", *k.shape)
+    return [moves.MOVES["conv"][1](H, e, at) for at in (0, 1)] + [moves.MOVES["kron"][1](G, k, at) for at in (0, 1)]
+
+
+def _draw(e: Expr, rng: np.random.Generator) -> Iterable[Point]:
+    return points(e, rng, ATTEMPTS)
+
+
+def _gap(name: str, left: np.ndarray, right: np.ndarray, bar: float, what: str) -> float:
+    error = float(np.abs(left - right).max()) / max(float(np.abs(left).max()), float(np.abs(right).max()), 1e-3)
+    if not error <= bar:
+        raise UnverifiedError(
+            f"laws: expected both sides of {name} to be equal for {what}, they differ by {error:.3g}."
+        )
+    return error
+
+
+def law_errors(name: str, e: Expr, rng: np.random.Generator) -> list[float]:
+    """The errors of d(e) by its law, against the difference quotient, for every symbol."""
+    errors = []
+    for wrt in sorted(e.free, key=lambda s: s.name):
+
+        def d(x: Expr, w: Expr = wrt) -> Expr | None:
+            return node("d", (x,), None, x.shape) if w in x.free else None
+
+        found, claim = laws.differential(e, d)
+        if found != name:
+            raise UnverifiedError(f"laws: expected {name} for {e}, got {found}.")
+        for point in _draw(e, rng):
+            direction = direction_for(wrt, point, rng)
+            evaluation = Evaluation(point.arrays, point.sizes)
+
+            def differences(x: Expr, p: Point = point, w: Expr = wrt, along: np.ndarray = direction) -> np.ndarray:
+                return quotient(p, w, along, x)[0]
+
+            evaluation.differences = differences
+            try:
+                measured, doubt = quotient(point, wrt, direction, e)
+                claimed = evaluation.value(claim)
+            except DomainError:
+                continue
+            if doubt < 1e-8 * max(float(np.abs(measured).max()), 1e-3):
+                errors.append(_gap(name, measured, claimed, 1e-7, str(e)))
+                break
+        else:
+            raise UnverifiedError(f"laws: expected a point at which {name} can be checked on {e}, got none.")
+    return errors
+
+
+def move_errors(name: str, e: Expr, rng: np.random.Generator) -> list[float]:
+    """The gap of ⟨G, L(D)⟩ and ⟨L*(G), D⟩ for D in every place of the node."""
+    G = number(2) if e.is_scalar else matrix("Z", *e.shape)
+    errors = []
+    for at, operand in enumerate(e.args):
+        if (name, at) in (("TR-6", 1), ("TR-7", 0)) or operand.op in ("num", "ones"):
+            continue
+        moved = inner(moves.MOVES[e.op][1](G, e, at), operand)
+        errors.append(equality_error(name, inner(G, e), moved, rng))
+    return errors
+
+
+def simplification_errors(name: str, e: Expr, rng: np.random.Generator) -> list[float]:
+    """The gaps of the two sides of every application on the way to the normal form; the rule must be among them."""
+    normal = simplifier.Simplifier()
+    after = normal(e)
+    if name not in [a.rule for a in normal.log]:
+        raise UnverifiedError(f"laws: expected {name} to apply to {e}, got {[a.rule for a in normal.log]}.")
+    return [equality_error(name, e, after, rng)] + [
+        equality_error(name, a.before, a.after, rng) for a in normal.log if a.rule == name
+    ]
+
+
+def equality_error(name: str, left: Expr, right: Expr, rng: np.random.Generator) -> float:
+    """The gap of two expressions at a random point."""
+    both = left if left.shape != right.shape else inner(left, right)
+    for point in _draw(both, rng):
+        evaluation = Evaluation(point.arrays, point.sizes)
+        try:
+            values = evaluation.value(left), evaluation.value(right)
+        except DomainError:
+            continue
+        if values[0].shape != values[1].shape:
+            raise UnverifiedError(f"laws: expected equal shapes of {left} and {right} in {name}.")
+        return _gap(name, values[0], values[1], 1e-9, f"{left} and {right}")
+    raise UnverifiedError(f"laws: expected a point at which {name} can be checked on {left}, got none.")

@@ -1,0 +1,236 @@
+"""Expressions as people write them: `-B⁻ᵀ(((Aᵀx) ⊙ y ⊙ (1 - y)) zᵀ)B⁻ᵀ`.
+
+A matrix product in an elementwise one, and the other way round, always stands in parentheses. In a product of more than
+two factors a column times a row does, too: it is a matrix of rank one. LaTeX is written by the same code with other
+tokens (`latex.py`).
+"""
+
+import re
+from fractions import Fraction
+
+from .elementwise import FUNCTIONS
+from .expr import Expr, matmul, mul, power
+
+SUM, HADAMARD, PRODUCT, POSTFIX, ATOM = range(5)
+_WORDS = """alpha beta gamma delta epsilon zeta eta theta kappa lambda mu nu xi pi rho sigma tau phi chi psi omega
+Gamma Delta Theta Lambda Xi Pi Sigma Phi Psi Omega"""
+GREEK = dict(zip(_WORDS.split(), "αβγδεζηθκλμνξπρστφχψωΓΔΘΛΞΠΣΦΨΩ", strict=True))
+SUPERSCRIPT = str.maketrans("0123456789-", "⁰¹²³⁴⁵⁶⁷⁸⁹⁻")
+TIGHT = re.compile(r"(?:[^\W\d_]|1|\(.*\)|\|.*\|)(?:⁻?[ᵀ¹])?", re.DOTALL)
+
+
+class Writer:
+    """Writes expressions; `write(e)` gives the whole, `at(e, strength)` an operand in the parentheses that it needs."""
+
+    hadamard, divide, kronecker, star, gradient = " ⊙ ", " ⊘ ", " ⊗ ", " ⋆ ", "∇"
+
+    def __init__(self, names: dict[Expr, str] | None = None):
+        self.names = names or {}
+        self.done: dict[Expr, tuple[str, int]] = {}
+
+    def write(self, e: Expr) -> str:
+        return self.part(e)[0]
+
+    def at(self, e: Expr, least: int) -> str:
+        body, strength = self.part(e)
+        return self.parens(body) if strength < least else body
+
+    def part(self, e: Expr) -> tuple[str, int]:
+        if e not in self.done:
+            self.done[e] = self.compose(e)
+        return self.done[e]
+
+    # What LaTeX writes in another way.
+    def parens(self, body: str) -> str:
+        return f"({body})"
+
+    def symbol(self, name: str) -> str:
+        stem = name.rstrip("0123456789")
+        return GREEK.get(stem, stem) + name[len(stem) :]
+
+    def transposed(self, body: str) -> str:
+        return body[:-2] + "⁻ᵀ" if body.endswith("⁻¹") else body + "ᵀ"
+
+    def inverted(self, body: str) -> str:
+        return body + "⁻¹"
+
+    def raised(self, body: str, p: Fraction, scalar: bool) -> str:
+        if not scalar:
+            return f"{body}^⊙{p if p.denominator == 1 and p > 0 else f'({p})'}"
+        return body + (str(p).translate(SUPERSCRIPT) if p.denominator == 1 else f"^({p})")
+
+    def fraction(self, top: str, bottom: str) -> str:
+        return f"{top}/{bottom}"
+
+    def ratio(self, value: Fraction) -> str:
+        return str(value)
+
+    def function(self, name: str) -> str:
+        return FUNCTIONS[name].text or name if name in FUNCTIONS else name
+
+    def call(self, name: str, *args: str) -> str:
+        return f"{name}({', '.join(args)})"
+
+    def word(self, name: str) -> str:
+        return name
+
+    def fence(self, left: str, body: str, right: str) -> str:
+        return f"{left}{body}{right}"
+
+    def tight(self, body: str) -> bool:
+        return TIGHT.fullmatch(body) is not None
+
+    def gradient_of(self, name: str) -> str:
+        variable, _, function = name.partition(" ")
+        return f"∇_{self.symbol(variable)} {self.symbol(function)}"
+
+    # The grammar of the mathematics.
+    def compose(self, e: Expr) -> tuple[str, int]:
+        if e.op == "sym" or (e.op == "ref" and not e.data.startswith("∇_")):
+            return self.symbol(e.name), ATOM
+        if e.op == "ref":
+            return self.gradient_of(e.data[2:]), HADAMARD
+        if e.op == "num":
+            return self.ratio(e.data), ATOM if e.data >= 0 and e.data.denominator == 1 else HADAMARD
+        if e.op == "dim":
+            return str(e.data), ATOM if len(e.data.terms) == 1 else SUM
+        if e.op == "add":
+            return self.sum(e), SUM
+        if e.op == "mul":
+            return self.product(e), HADAMARD
+        if e.op == "matmul":
+            body = self.matmul(e)
+            return body, HADAMARD if body.startswith("-") else PRODUCT
+        if e.op == "T":
+            return self.transposed(self.at(e.args[0], POSTFIX if e.args[0].op in ("inv", "ones") else ATOM)), POSTFIX
+        if e.op == "inv":
+            return self.inverted(self.at(e.args[0], ATOM)), POSTFIX
+        if e.op == "pow":
+            return self.raised(self.at(e.args[0], ATOM), e.data, e.is_scalar), POSTFIX
+        if e.op == "ones":
+            return self.ones(e)
+        if e.op == "d":
+            x = e.args[0]
+            return f"d{self.at(x, ATOM) if x.op in ('sym', 'ref') else self.parens(self.write(x))}", ATOM
+        if e.op == "inner":
+            return self.inner(e), ATOM
+        if e.op in ("kron", "conv") and (e.op == "kron" or e.data == ((1, 1), (0, 0), (1, 1))):
+            sign = self.kronecker if e.op == "kron" else self.star
+            return sign.join(self.at(a, POSTFIX) for a in e.args), HADAMARD
+        return self.named(e), ATOM
+
+    def named(self, e: Expr) -> str:
+        args = [self.write(a) for a in e.args]
+        if e.op == "zeros":
+            return "0"
+        if e.op == "eye":
+            return "I"
+        if e.op == "fn":
+            return self.call(self.function(e.data), *args)
+        if e.op == "det":
+            return self.fence("|", args[0], "|")
+        if e.op == "logdet":
+            return self.word("log") + self.fence("|", args[0], "|")
+        if e.op == "norm":
+            return self.fence("‖", args[0], "‖")
+        names = {"trace": "Tr", "lse": "logsumexp", "diagm": "diag", "diag": "diagonal"}
+        name = names.get(e.op, e.op)
+        if e.op in ("softmax", "log_softmax", "lse") and e.data == "rows":
+            name += "_rows"
+        if e.op == "reshape":
+            if str(e.shape[1]) == "1" and str(e.shape[0]) != "1":
+                name = "vec"
+            else:
+                args += [str(d) for d in e.shape]
+        if e.op in ("conv", "conv_input", "conv_kernel"):
+            setting = e.data if e.op == "conv" else e.data[0]
+            words = zip(("stride", "padding", "dilation"), setting, ((1, 1), (0, 0), (1, 1)), strict=True)
+            args += [f"{w}={p[0] if p[0] == p[1] else p}" for w, p, usual in words if p != usual]
+        return self.call(self.word(name), *args)
+
+    def ones(self, e: Expr) -> tuple[str, int]:
+        rows, columns = (d.constant == 1 for d in e.shape)
+        if columns:
+            return "1", ATOM
+        return (self.transposed("1"), POSTFIX) if rows else ("1 " + self.transposed("1"), PRODUCT)
+
+    def inner(self, e: Expr) -> str:
+        a, b = e.args
+        if not b.has_differential:
+            return self.fence("⟨", f"{self.write(a)}, {self.write(b)}", "⟩")
+        inside = self.at(b, PRODUCT)
+        if a.op == "num" and a.data == 1:
+            return self.call(self.word("Tr"), self.write(b))
+        left = self.at(a, PRODUCT) if a.is_scalar else self.transposed(self.at(a, ATOM))
+        return self.call(self.word("Tr"), f"{left} {inside}")
+
+    def sum(self, e: Expr) -> str:
+        terms = [self.at(a, HADAMARD) for a in e.args]
+        first = next((i for i, t in enumerate(terms) if not t.startswith("-")), 0)
+        terms.insert(0, terms.pop(first))
+        return terms[0] + "".join(f" - {t[1:]}" if t.startswith("-") else f" + {t}" for t in terms[1:])
+
+    def product(self, e: Expr) -> str:
+        value, rest = Fraction(1), []
+        for a in e.args:
+            if a.op == "num":
+                value *= a.data
+            else:
+                rest.append(a)
+        below = [a for a in rest if a.op == "pow" and a.data < 0 and (a.is_scalar or len(rest) > 1)]
+        above = [a for a in rest if a not in below]
+        small = [a for a in above if a.is_scalar]
+        big = [a for a in above if not a.is_scalar]
+        core = self.factors(big or small, self.hadamard if big else " ")
+        if any(not a.is_scalar for a in below):
+            top = core or self.ratio(abs(value))
+            bottom = [self.at(self.flipped(a), ATOM) for a in below if not a.is_scalar]
+            core = self.divide.join([self.loose(top, big or small), *bottom])
+        sign = "-" if value < 0 else ""
+        front = [self.at(a, POSTFIX) for a in small] if big else []
+        number = [self.ratio(abs(value))] if abs(value) != 1 else []
+        under = [self.at(self.flipped(a), ATOM) for a in below if a.is_scalar]
+        if under:
+            bottom_text = under[0] if len(under) == 1 else self.parens(" ".join(under))
+            if not front and not number and core:
+                return sign + self.fraction(self.loose(core, big or small), bottom_text)
+            top = " ".join([*number, *front]) or "1"
+            scale = self.fraction(top, bottom_text)
+            return sign + (f"{self.parens(scale)} {core}" if core else scale)
+        if number and abs(value).denominator != 1:
+            number = [self.parens(number[0])]
+        return sign + " ".join([*number, *front, *([core] if core else [])])
+
+    def factors(self, parts: list[Expr], sign: str) -> str:
+        if len(parts) == 1:
+            return self.at(parts[0], PRODUCT)
+        return sign.join(self.at(a, POSTFIX) for a in parts)
+
+    def loose(self, body: str, parts: list[Expr]) -> str:
+        """The top of a fraction, in parentheses unless it is one thing."""
+        if len(parts) == 1 and self.part(parts[0])[1] >= POSTFIX:
+            return body
+        return (
+            body if body.startswith("(") and len(parts) == 1 and self.part(parts[0])[1] < PRODUCT else self.parens(body)
+        )
+
+    def flipped(self, a: Expr) -> Expr:
+        """The divisor of a negative power."""
+        return a.args[0] if a.data == -1 else power(a.args[0], -a.data)
+
+    def matmul(self, e: Expr) -> str:
+        first = e.args[0]
+        if first.op == "mul" and first.args[0].op == "num" and first.args[0].data == -1:
+            return "-" + self.matmul(matmul(mul(*first.args[1:]), *e.args[1:]))
+        parts = [self.at(a, POSTFIX) for a in e.args]
+        cut = next((i for i in range(1, len(parts)) if e.args[i].shape[0].constant == 1), None)
+        if cut is not None and len(parts) == 2:
+            return " ".join(parts)
+        if cut is not None:
+            parts[cut - 1 : cut + 1] = [self.parens(f"{parts[cut - 1]} {parts[cut]}")]
+        return ("" if all(self.tight(p) for p in parts) else " ").join(parts)
+
+
+def text(e: Expr, names: dict[Expr, str] | None = None) -> str:
+    """The expression in Unicode text."""
+    return Writer(names).write(e)

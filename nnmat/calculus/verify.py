@@ -1,0 +1,83 @@
+"""`Derivation.check`: every line against difference quotients and against the line before it."""
+
+import numpy as np
+
+from ..checks import count, generator
+from .derivation import Derivation, Step
+from .differences import ATTEMPTS, compare, direction_for, quotient
+from .errors import DomainError, UnverifiedError
+from .evaluator import Evaluation
+from .expr import Expr, add
+from .functions import inner
+from .sampling import Point, points
+
+LINES = 1e-6  # relative, for lines with measured differentials
+GRADIENTS = 1e-9  # relative, for two forms of one gradient
+
+
+def check(d: Derivation, trials: int, seed: int) -> float:
+    """The largest relative error over all lines and points; UnverifiedError names the step and the point."""
+    count("check", "trials", trials)
+    rng = generator("check", "seed", seed)
+    worst, good = 0.0, 0
+    for point in points(_everything(d), rng, ATTEMPTS):
+        try:
+            worst = max(worst, _at(d, point, rng))
+        except DomainError:
+            continue
+        good += 1
+        if good == trials:
+            break
+    if good < trials:
+        raise UnverifiedError(
+            f"check: expected {trials} points of the domain of {d.root}, found {good}. Try attributes."
+        )
+    if d.wrt in d.root.free:
+        worst = max(worst, compare(d.root, d.gradient, d.wrt, seed, trials, d.form == "entries"))
+    return worst
+
+
+def _everything(d: Derivation) -> Expr:
+    """One expression that holds all shapes of the derivation."""
+    gradients = [inner(link.closed, link.closed) for link in d.chain]
+    return add(d.root, *gradients)
+
+
+def _at(d: Derivation, point: Point, rng: np.random.Generator) -> float:
+    direction = direction_for(d.wrt, point, rng) if d.wrt in point.arrays else np.zeros((1, 1))
+    evaluation = Evaluation(point.arrays, point.sizes)
+    doubts: list[float] = [0.0]
+
+    def differences(e: Expr) -> np.ndarray:
+        if d.wrt not in e.free:
+            return np.zeros(evaluation.shape(e))
+        if e is d.wrt:
+            return direction
+        value, doubt = quotient(point, d.wrt, direction, e)
+        doubts.append(doubt)
+        return value
+
+    evaluation.differences = differences
+    worst = 0.0
+    for step in d.steps:
+        if step.kind == "attribute":
+            continue
+        before = evaluation.value(step.before)
+        after = evaluation.value(step.after)
+        bar = LINES if step.kind == "differential" else GRADIENTS
+        size = max(float(np.abs(before).max()), float(np.abs(after).max()), _scale(step, evaluation))
+        gap = float(np.abs(before - after).max())
+        if gap > bar * size + 1e-9 * (step.kind == "differential") + 1e-12 + 100 * sum(doubts) * (
+            step.kind == "differential"
+        ):
+            raise UnverifiedError(
+                f"check: step {step.rule} ({step.statement}) on {step.on} turned {step.before} into {step.after}, "
+                f"which differ by {gap:.3g} at {point}."
+            )
+        worst = max(worst, gap / max(size, 1e-3))
+    return worst
+
+
+def _scale(step: Step, evaluation: Evaluation) -> float:
+    """The size of the terms of a sum, so that cancellation does not count as an error."""
+    return max(float(np.abs(evaluation.value(t)).max()) for t in (*step.terms_before, *step.terms_after))

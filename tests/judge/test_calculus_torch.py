@@ -1,0 +1,143 @@
+"""Gradients of random expressions against PyTorch's autograd: the same expression, evaluated on tensors."""
+
+import numpy as np
+import pytest
+
+from nnmat.calculus import NotDerivable, UnverifiedError, derive, matrix
+from nnmat.calculus.differences import ATTEMPTS
+from nnmat.calculus.errors import DomainError
+from nnmat.calculus.evaluator import Evaluation
+from nnmat.calculus.functions import inner
+from nnmat.calculus.known import is_symmetric
+from nnmat.calculus.sampling import points
+from tests.nnmat.calculus import worked_examples as examples
+from tests.nnmat.calculus.generator import OPERATORS, PLACES, Generator
+
+torch = pytest.importorskip("torch")
+ELEMENTWISE = {
+    "abs": torch.abs,
+    "gelu": torch.nn.functional.gelu,
+    "softplus": lambda x: torch.logaddexp(x, torch.zeros_like(x)),
+    **{name: getattr(torch, name) for name in ("exp", "log", "sigmoid", "tanh", "relu", "sqrt", "sin", "cos")},
+}
+
+
+def on_tensors(e, known, sizes):
+    """The value of an expression by PyTorch."""
+    if e in known:
+        return known[e]
+    shape = tuple(d.value(sizes) for d in e.shape)
+    args = [on_tensors(a, known, sizes) for a in e.args]
+    known[e] = by_operator(e, shape, args, sizes).reshape(shape)
+    return known[e]
+
+
+def by_operator(e, shape, args, sizes):
+    axis = 0 if e.data == "column" else 1
+    new = {"dtype": torch.float64}
+    if e.op in ("num", "dim"):
+        return torch.tensor(float(e.data) if e.op == "num" else e.data.value(sizes), **new)
+    if e.op in ("add", "mul", "matmul"):
+        total = args[0]
+        for a in args[1:]:
+            total = total + a if e.op == "add" else total * a if e.op == "mul" else total @ a
+        return total
+    if e.op == "adj":
+        return torch.linalg.det(args[0]) * torch.linalg.inv(args[0])
+    if e.op == "conv":
+        assert e.data == ((1, 1), (0, 0), (1, 1))
+        return torch.nn.functional.conv2d(args[0][None, None], args[1][None, None])[0, 0]
+    simple = {
+        "ones": lambda: torch.ones(shape, **new),
+        "eye": lambda: torch.eye(shape[0], **new),
+        "ref": lambda x: x,
+        "T": lambda x: x.T,
+        "pow": lambda x: x ** float(e.data),
+        "fn": lambda x: ELEMENTWISE[e.data](x),
+        "inv": torch.linalg.inv,
+        "det": torch.linalg.det,
+        "logdet": lambda x: torch.linalg.slogdet(x).logabsdet,
+        "trace": torch.trace,
+        "inner": lambda x, y: (x * y).sum(),
+        "sum": lambda x: x.sum(),
+        "norm": torch.linalg.norm,
+        "diag": torch.diag,
+        "diagm": lambda x: torch.diag(x[:, 0]),
+        "kron": lambda x, y: torch.kron(x.contiguous(), y.contiguous()),
+        "reshape": lambda x: x.reshape(shape),
+        "softmax": lambda x: torch.softmax(x, axis),
+        "log_softmax": lambda x: torch.log_softmax(x, axis),
+        "lse": lambda x: torch.logsumexp(x, axis),
+    }
+    return simple[e.op](*args)
+
+
+def disagreement(root, gradient, wrt, rng):
+    """The relative distance of the gradient from PyTorch's at one point; None if no point is found."""
+    both = inner(root, root) * inner(gradient, gradient)
+    for point in points(both, rng, ATTEMPTS):
+        try:
+            evaluation = Evaluation(point.arrays, point.sizes)
+            evaluation.value(root)
+            ours = evaluation.value(gradient)
+        except DomainError:
+            continue
+        tensors = {s: torch.tensor(a, dtype=torch.float64) for s, a in point.arrays.items()}
+        tensors[wrt].requires_grad_(True)
+        on_tensors(root, dict(tensors), point.sizes).sum().backward()
+        theirs = tensors[wrt].grad
+        theirs = np.zeros(ours.shape) if theirs is None else theirs.numpy()
+        if is_symmetric(wrt) and wrt.op == "sym":
+            theirs = (theirs + theirs.T) / 2
+        if "diagonal" in wrt.data[1]:
+            theirs = np.diag(np.diag(theirs))
+        scale = max(np.abs(ours).max(), np.abs(theirs).max(), 1e-2)
+        return float(np.abs(ours - theirs).max() / scale)
+    return None
+
+
+def test_random_expressions_against_autograd():
+    generator, rng = Generator(7), np.random.default_rng(7)
+    compared, refused, worst = 0, [], 0.0
+    for _ in range(40):
+        for op in OPERATORS:
+            for place in PLACES:
+                e, G, wrt = generator.sample(op, place)
+                root = e if G is None else inner(G, e)
+                try:
+                    gradient = derive(root, wrt).gradient
+                    error = disagreement(root, gradient, wrt, rng)
+                except (NotDerivable, UnverifiedError) as reason:
+                    refused.append(f"{e!r} by {wrt.name}: {reason}")
+                    continue
+                if error is None:
+                    refused.append(f"{e!r} by {wrt.name}: no point")
+                    continue
+                assert error < 1e-6, f"wrong: {e!r} by {wrt.name}: {gradient}, off by {error}"
+                worst = max(worst, error)
+                compared += 1
+    print(f"compared {compared}, refused {len(refused)}, worst {worst:.1e}")
+    assert compared >= 5000
+    assert len(refused) <= 0.01 * compared, "\n".join(refused)
+
+
+EXAMPLES = [
+    name
+    for name, f in vars(examples).items()
+    if callable(f) and f.__module__ == examples.__name__
+    if name not in ("dimension", "deep", "sympy_failures") and not name.startswith("_")
+]
+
+
+@pytest.mark.parametrize("name", EXAMPLES)
+def test_a_worked_example_against_autograd(name):
+    f = getattr(examples, name)()
+    rng = np.random.default_rng(5)
+    compared = 0
+    root = f if f.is_scalar else inner(matrix("Upstream", *f.shape), f)
+    for wrt in sorted(root.free, key=lambda s: s.name):
+        if set(wrt.data[1]) & {"constant", "sums_to_one"} or wrt.name == "Upstream":
+            continue
+        assert disagreement(root, derive(root, wrt).gradient, wrt, rng) < 1e-9
+        compared += 1
+    assert compared >= 1

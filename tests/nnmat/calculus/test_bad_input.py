@@ -1,0 +1,188 @@
+"""Wrong input is refused before any work, with the place and the remedy."""
+
+import numpy as np
+import pytest
+
+from nnmat.calculus import (
+    DomainError,
+    NotDerivable,
+    ParseError,
+    ShapeError,
+    UnverifiedError,
+    adjugate,
+    conv,
+    derive,
+    det,
+    diagm,
+    elementwise,
+    evaluate,
+    exp,
+    hessian_product,
+    inner,
+    inv,
+    let,
+    log,
+    matrix,
+    norm2,
+    ones,
+    parse,
+    relu,
+    reshape,
+    scalar,
+    softmax,
+    sqrt,
+    sum,
+    trace,
+    vector,
+)
+from nnmat.errors import ConfigError
+
+A, B, x, y = matrix("A", "M", "N"), matrix("B", "N", "N"), vector("x", "M"), vector("y", "N")
+
+
+@pytest.mark.parametrize(
+    ("make", "text"),
+    [
+        (
+            lambda: A @ x,
+            r"@: expected as many columns.* got A of shape \(M, N\) and x of shape \(M\). Did you mean the transp",
+        ),
+        (lambda: A @ scalar("a"), r"A scalar multiplies with `\*`"),
+        (lambda: A + B, r"\+: expected equal shapes, got A of shape \(M, N\) and B of shape \(N, N\)"),
+        (lambda: A * y.T, r"\*: expected equal shapes.*Try ones\(m\) @ b.T"),
+        (lambda: A + A.T, "Did you mean the transpose of one"),
+        (lambda: inv(A), r"inv: expected a square matrix, got A of shape \(M, N\)"),
+        (lambda: trace(A), "trace: expected a square matrix"),
+        (lambda: det(x), "det: expected a square matrix"),
+        (lambda: softmax(A), "softmax: expected a column, got A .* Try softmax_rows"),
+        (lambda: norm2(A), "norm2: expected a column"),
+        (lambda: diagm(A), "diagm: expected a column"),
+        (lambda: inner(A, B), "inner: expected equal shapes"),
+        (lambda: reshape(A, "M", 3), r"reshape: expected A of shape \(M, N\) to have as many entries"),
+        (lambda: sum(A, axis=2), "sum: expected axis as 0, 1 or None, got 2"),
+        (lambda: conv(matrix("X", 2, 2), matrix("K", 3, 3)), "conv: expected a kernel no larger than the padded image"),
+        (lambda: conv(A, B, stride=0), "conv: expected stride as an integer >= 1"),
+        (lambda: A @ np.eye(3), "expected an expression or a finite number beside A, got ndarray"),
+        (lambda: np.eye(3) @ A, "got ndarray"),
+        (lambda: A * float("nan"), "finite number"),
+        (lambda: A**x.T, r"\*\*: expected a number as exponent"),
+        (lambda: matrix("1A", 2, 2), "symbol: expected a name, got '1A'"),
+        (lambda: matrix("A", "M", "N", symmetric=True), "A: expected a square matrix as symmetric"),
+        (lambda: matrix("A", 2, 2, sparse=True), "A: expected attributes among symmetric"),
+        (lambda: matrix("A", 2.5, 2), "dim: expected a name or a whole number, got 2.5"),
+        (lambda: let("1", A), "let: expected a name"),
+        (lambda: elementwise("exp", np.exp, exp), "elementwise: expected a new name, got 'exp'"),
+        (
+            lambda: derive(A @ y, "A"),
+            r"derive: expected a scalar function, got Ay of shape \(M\). Pass its upstream gradient",
+        ),
+        (lambda: derive(A @ y, "A", G=y), "derive: expected G of the shape of Ay"),
+        (lambda: derive(x.T @ A @ y, "B"), "derive: expected wrt among A, x, y, got 'B'. Check the spelling"),
+        (lambda: derive(x.T @ A @ y, matrix("A", 2, 2)), "got another one of this name"),
+        (lambda: derive(x.T @ A @ y, A @ y), "derive: expected wrt as a symbol or its name"),
+        (lambda: derive(x.T @ A @ y, "A").check(trials=0), "check: expected trials as an integer >= 1, got 0"),
+        (lambda: derive(x.T @ A @ y, "A", symmetric="yes"), "derive: expected symmetric as one of manifold, entries"),
+        (lambda: hessian_product(x.T @ x, "x", y), "hessian_product: expected V of the shape of x"),
+        (lambda: evaluate(x.T @ A @ y, x=[1.0], A=np.ones((1, 2))), "evaluate: expected a value for y, got none"),
+        (lambda: evaluate(x.T @ A @ y, x=np.ones(2), A=np.ones((3, 2)), y=np.ones(2)), "evaluate: expected . of shape"),
+        (lambda: evaluate(trace(A @ ones("N", "M")), A=np.ones(3)), "evaluate: expected A of shape"),
+        (lambda: evaluate(ones("N").T @ ones("N")), "evaluate: expected the size of N, got none. Pass N=3"),
+    ],
+)
+def test_shapes_and_names(make, text):
+    with pytest.raises((ShapeError, ConfigError), match=text):
+        make()
+
+
+@pytest.mark.parametrize(
+    ("text", "column", "message"),
+    [
+        ("   ", 1, "expected an expression, got the end"),
+        ("x.T @ A @ (y", 13, r"expected '\)' for the '\(' in column 11, got the end"),
+        ("x.T @ A @ y)", 12, "expected an operator or the end, got '\\)'. One parenthesis too many"),
+        ("x.T @ $", 7, r"got '\$'"),
+        ("x y", 3, "expected an operator or the end, got 'y'"),
+        ("x + ", 4, "got the end. An operator needs an operand"),
+        ("exq(x)", 1, "expected a function, got 'exq'. Did you mean"),
+        ("inner(x)", 1, "expected 2 arguments of inner, got 1"),
+        ("sum(x, axes=1)", 13, "expected no option axes of sum"),
+        ("A @ inv(x)", 5, "inv: expected a square matrix"),
+        ("2 + A @ A", 7, r"expected shapes that fit|expected as many columns"),
+        ("ones(x/2)", 7, "expected a dimension"),
+        ("x / 0", 3, "expected a divisor other than 0"),
+        ("inv(A", 6, r"expected ',' or '\)'"),
+        ("__import__('os')", 12, 'got "\'"'),
+        ("(" * 200 + "x" + ")" * 200, 101, "at most 100 parentheses"),
+    ],
+)
+def test_text_errors_point_at_the_column(text, column, message):
+    with pytest.raises(ParseError, match=message) as caught:
+        parse(text, A=("M", "N"), x=("N",), y=("N",))
+    assert caught.value.column == column
+    assert str(caught.value).splitlines()[-1].index("^") - 4 == column - 1
+
+
+def test_points_outside_the_domain():
+    v = vector("v", "N")
+    for f, at, text in [
+        (sum(log(v)), [1.0, -1.0], "log: expected points of its domain, got -1"),
+        (sum(sqrt(v)), [1.0, -1.0], "sqrt: expected points of its domain"),
+        (sum(1 / v), [1.0, 0.0], "expected divisors other than 0"),
+        (sum(v**0.5), [1.0, -2.0], "expected positive numbers under the power 1/2"),
+        (norm2(v), [0.0, 0.0], "norm: expected a vector other than 0"),
+        (trace(inv(v @ v.T)), [1.0, 2.0], "inv: expected an invertible matrix, got a singular one"),
+        (sum(exp(v)), [1.0, 1e4], "expected finite values"),
+    ]:
+        with pytest.raises(DomainError, match=text):
+            evaluate(f, v=at)
+
+
+def test_what_is_refused_is_refused_with_node_and_reason():
+    X = matrix("X", "N", "N")
+    with pytest.raises(NotDerivable, match="the adjugate .* of a matrix that may be singular") as caught:
+        derive(trace(adjugate(X)), "X")
+    assert caught.value.node is adjugate(X)
+    assert "singular" in caught.value.reason
+    for word in ("constant", "orthogonal"):
+        Q = matrix("Q", "N", "N", **{word: True})
+        with pytest.raises(NotDerivable, match=f"Q: it is declared {word}"):
+            derive(trace(Q @ X), Q)
+    p = vector("p", "N", sums_to_one=True)
+    with pytest.raises(NotDerivable, match="declared sums_to_one"):
+        derive(p.T @ y, p)
+
+
+def test_an_empty_domain_is_an_error_and_no_result():
+    v = vector("v", "N")
+    with pytest.raises(UnverifiedError, match="expected 3 points of the domain"):
+        derive(sum(log(-exp(v))), "v")
+
+
+def test_an_expression_too_deep_for_the_stack_is_refused():
+    v = vector("v", "N")
+    e = v
+    for _ in range(150):
+        e = relu(e * 0.5 + v)
+    with pytest.raises(NotDerivable, match="nested deeper than Python's stack"):
+        derive(sum(e), "v")
+
+
+def test_zero_is_never_silent():
+    v, w = vector("v", "N"), vector("w", "N")
+    d = derive(v.T @ v + 0 * (w.T @ w), "w")
+    assert str(d.gradient) == "0"
+    assert d.steps  # there is a record of why
+    with pytest.raises(ShapeError, match="expected wrt among v"):
+        derive(v.T @ v, "w")
+
+
+def test_kinks_are_kept_away_from():
+    v = vector("v", "N")
+    assert str(derive(sum(relu(v)), "v").gradient) == "step(v)"
+
+
+def test_expressions_are_no_truth_values_and_no_sequences():
+    with pytest.raises(TypeError, match="Expr: expected a question about numbers"):
+        bool(x)
+    with pytest.raises(TypeError, match="Expr: expected an operation on the whole matrix"):
+        list(x)

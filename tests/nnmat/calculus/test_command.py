@@ -1,0 +1,69 @@
+"""The command line: output, files, exit codes, errors with the column."""
+
+import pytest
+
+from nnmat.calculus.command import main
+
+SIGMOID = ["derive", "x.T @ A @ y", "--wrt", "B", "--let", "h=inv(B) @ z + b", "--let", "y=sigmoid(h)"]
+
+
+def test_a_derivation(capsys):
+    assert main([*SIGMOID, "--check"]) == 0
+    out = capsys.readouterr().out
+    assert "∇_B f = -B⁻ᵀ(((Aᵀx) ⊙ y ⊙ (1 - y)) zᵀ)B⁻ᵀ" in out
+    assert "∇_h f = (∇_y f) ⊙ y ⊙ (1 - y)" in out
+    assert "LAW-5" in out
+    assert "steps at 3 random points, largest relative error" in out
+
+
+def test_latex_to_a_file(tmp_path, capsys):
+    file = tmp_path / "gradient.tex"
+    assert main([*SIGMOID, "--format", "latex", "--full", "-o", str(file)]) == 0
+    assert capsys.readouterr().out == ""
+    text = file.read_text(encoding="utf-8")
+    assert text.count(r"\begin{align*}") == text.count(r"\end{align*}") > 2
+    assert r"B^{-\top}" in text
+
+
+def test_shapes_attributes_and_upstream(capsys):
+    shapes = ["--shape", "S=D,D,positive_definite", "--shape", "R=D,D,symmetric", "--shape", "N=1"]
+    assert main(["derive", "N*logdet(S) + trace(inv(S) @ R)", "--wrt", "S", *shapes]) == 0
+    assert "∇_S f = N S⁻¹ - S⁻¹RS⁻¹    (on the symmetric matrices)" in capsys.readouterr().out
+    assert main(["derive", "trace(S @ R)", "--wrt", "S", *shapes[:4], "--symmetric", "entries"]) == 0
+    assert "free entries" in capsys.readouterr().out
+    assert main(["derive", "X @ W.T", "--wrt", "W", "--upstream", "G"]) == 0
+    assert "∇_W f = GᵀX" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "message"),
+    [
+        (["derive", "x.T @ (A", "--wrt", "A"], 2, "column 9"),
+        (["derive", "x.T @ A @ y", "--wrt", "Q"], 2, "expected wrt among A, x, y"),
+        (["derive", "A @ B", "--wrt", "A"], 2, "Pass its upstream gradient"),
+        (["derive", "x.T @ x", "--wrt", "x", "--shape", "x"], 2, "expected --shape as NAME=VALUE"),
+        (["derive", "x.T @ x", "--wrt", "x", "--shape", "x=1,2,3"], 2, "expected --shape x=M,N"),
+        (["derive", "x.T @ A @ y", "--wrt", "A", "--shape", "x=M", "--shape", "A=N,M"], 2, "column 5"),
+        (["derive", "x.T @ x", "--wrt", "x", "--let", "x=y", "--shape", "x=N"], 2, "expected x in --let or in --shape"),
+        (["derive", "x.T @ x", "--wrt", "x", "-o", "/nowhere/at/all"], 2, "No such file"),
+        (["derive", "x.T @ x", "--wrt", "x", "--shape", "x=N,constant"], 1, "declared constant"),
+        (["derive", "sum(log(-exp(x)))", "--wrt", "x"], 1, "points of the domain"),
+    ],
+)
+def test_exit_codes(arguments, code, message, capsys):
+    assert main(arguments) == code
+    assert message in capsys.readouterr().err
+
+
+def test_wrong_options_exit_with_2(capsys):
+    with pytest.raises(SystemExit, match="2"):
+        main(["derive", "x"])
+    with pytest.raises(SystemExit, match="2"):
+        main([])
+
+
+def test_the_table(capsys):
+    assert main(["laws"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert len(lines) > 60
+    assert any(line.startswith("LAW-5 ") and "d(A⁻¹) = -A⁻¹ dA A⁻¹" in line for line in lines)

@@ -1,0 +1,178 @@
+"""Expressions, values, rendering: what a user of the language meets."""
+
+import copy
+import pickle
+
+import numpy as np
+import pytest
+
+from nnmat.calculus import (
+    derive,
+    dim,
+    elementwise,
+    evaluate,
+    gradient,
+    hessian_product,
+    inner,
+    inv,
+    latex,
+    let,
+    matrix,
+    norm2,
+    parse,
+    scalar,
+    sigmoid,
+    simplify,
+    sum,
+    text,
+    trace,
+    vector,
+)
+from nnmat.calculus.elementwise import FUNCTIONS
+
+RNG = np.random.default_rng(0)
+
+
+def test_one_object_for_each_expression():
+    a, b = parse("x.T @ A @ y"), parse("x.T @ A @ y")
+    assert a is b
+    assert copy.deepcopy(a) is a
+    assert pickle.loads(pickle.dumps(a)) is a
+    assert parse("A * B + C").digest == parse("C + B * A", C=("M", "N")).digest
+
+
+def test_dimensions():
+    n = dim("N")
+    assert str((n + 2) * (n - 2)) == "N*N - 4"
+    assert (n * 2 - n).value({"N": 7}) == 7
+    assert str((n - 3).floor_divided(2) + 1) == "floor((N - 3)/2) + 1"
+    assert (n - n).constant == 0
+
+
+def test_shapes_found_from_use():
+    e = parse("x.T @ A @ sigmoid(inv(B) @ z + b) + alpha")
+    shapes = {s.name: tuple(str(d) for d in s.shape) for s in e.free}
+    assert shapes["A"] == (shapes["x"][0], shapes["b"][0])
+    assert shapes["B"] == (shapes["z"][0], shapes["z"][0])
+    assert shapes["alpha"] == ("1", "1")
+
+
+def test_values_against_numpy():
+    x, A, B = RNG.standard_normal(3), RNG.standard_normal((3, 2)), RNG.standard_normal((2, 2))
+    z, b = RNG.standard_normal(2), RNG.standard_normal(2)
+    f = parse("x.T @ A @ sigmoid(inv(B) @ z + b)")
+    y = 1 / (1 + np.exp(-(np.linalg.solve(B, z) + b)))
+    assert abs(evaluate(f, x=x, A=A, B=B, z=z, b=b) - x @ A @ y) < 1e-13
+    g = evaluate(gradient(f, "A"), x=x, A=A, B=B, z=z, b=b)
+    assert g.shape == (3, 2)
+    assert np.allclose(g, np.outer(x, y))
+    assert evaluate(gradient(f, "b"), x=x, A=A, B=B, z=z, b=b).shape == (2,)
+
+
+@pytest.mark.parametrize(
+    ("source", "plain", "tex"),
+    [
+        ("A * (B @ C)", "A ⊙ (BC)", r"A \odot \left(B C\right)"),
+        ("(A * B) @ C", "(A ⊙ B)C", r"\left(A \odot B\right) C"),
+        ("-(A + B) @ C", "-(A + B)C", r"-\left(A + B\right) C"),
+        ("(A + B).T", "(A + B)ᵀ", r"\left(A + B\right)^{\top}"),
+        ("inv(A).T", "A⁻ᵀ", r"A^{-\top}"),
+        ("inv(A @ B)", "(AB)⁻¹", r"\left(A B\right)^{-1}"),
+        ("x @ y.T", "x yᵀ", r"x y^{\top}"),
+        ("A / 2 - B * 3", "A/2 - 3 B", r"\frac{A}{2} - 3 B"),
+        ("(1 - A) * A", "(1 - A) ⊙ A", r"\left(1 - A\right) \odot A"),
+        ("A / B", "A ⊘ B", r"A \oslash B"),
+        ("frobenius(A) ** 2", "‖A‖²", r"\left\|A\right\|^{2}"),
+        ("alpha * A", "α A", r"\alpha A"),
+        ("W1 @ h12", "W1 h12", r"W_{1} h_{12}"),
+        ("kron(A, B)", "A ⊗ B", r"A \otimes B"),
+        ("trace(A @ B)", "Tr(AB)", r"\operatorname{Tr}\left(A B\right)"),
+        ("sigmoid(A)", "σ(A)", r"\sigma\left(A\right)"),
+        ("det(A)", "|A|", r"\left|A\right|"),
+        ("conv(A, B)", "A ⋆ B", r"A \star B"),
+        ("A ** 3", "A^⊙3", r"A^{\odot 3}"),
+        ("A - (B - C)", "A - (B - C)", r"A - \left(B - C\right)"),
+        ("ones(N) @ x.T", "1 xᵀ", r"1 x^{\top}"),
+        ("A * B * C", "A ⊙ B ⊙ C", r"A \odot B \odot C"),
+        ("A @ (B + C) @ D", "A(B + C)D", r"A \left(B + C\right) D"),
+    ],
+)
+def test_parentheses_are_right(source, plain, tex):
+    shapes = {n: ("N", "N") for n in "ABCD"} | {"x": ("N",), "y": ("N",), "W1": ("N", "N"), "h12": ("N",)}
+    e = parse(source, **shapes)
+    assert text(e) == plain == str(e)
+    assert latex(e).replace("A/2", "A") == tex or latex(e) == tex
+    assert e._repr_latex_() == f"${latex(e)}$"
+
+
+def test_a_derivation_in_latex_and_in_full():
+    f = norm2(matrix("X", "M", "N") @ vector("w", "N") - vector("y", "M")) ** 2
+    d = derive(f, "w")
+    assert d._repr_latex_().count(r"\begin{align*}") == d._repr_latex_().count(r"\end{align*}")
+    assert r"\nabla_{w} f &= 2 X^{\top} \left(X w - y\right)" in d.to_latex()
+    assert "DEF-6" in d.to_text(full=True)
+    for step in d.steps:
+        assert step.rule
+        assert step.statement
+        assert str(step)
+
+
+def test_a_function_of_the_user():
+    cube = elementwise("cube", lambda x: x**3, lambda x: 3 * x**2)
+    try:
+        a, X = vector("a", "M"), matrix("X", "M", "N")
+        d = derive(a.T @ cube(X @ vector("b", "N")), "X")
+        assert d.check() < 1e-8
+        assert parse("sum(cube(A))").free
+        assert str(derive(sum(cube(X)), X).gradient) == "3 X ⊙ X"
+    finally:
+        del FUNCTIONS["cube"]
+
+
+def test_a_gradient_of_a_gradient():
+    X, w, y = matrix("X", "M", "N"), vector("w", "N"), vector("y", "M")
+    first = derive(norm2(X @ w - y) ** 2, w)
+    v = vector("v", "N")
+    assert str(hessian_product(first.function, w, v).gradient) == "2 XᵀXv"
+    assert str(derive(inner(first.gradient, v), X).gradient) == "2 ((Xw - y) vᵀ + X(v wᵀ))"
+    deep = parse("a.T @ sigmoid(W @ sigmoid(V @ x))")
+    product = hessian_product(deep, "V", matrix("U", *next(s.shape for s in deep.free if s.name == "V")))
+    assert product.check() < 1e-7
+    third = derive(inner(product.gradient, product.gradient), "x")
+    assert third.error < 1e-4
+
+
+def test_symmetric_arguments():
+    S, A = matrix("S", "N", "N", symmetric=True), matrix("A", "N", "N")
+    d = derive(trace(A @ S), S)
+    assert (d.form, str(d.gradient)) == ("manifold", "(1/2) (Aᵀ + A)")
+    e = derive(trace(A @ S), S, symmetric="entries")
+    assert (e.form, str(e.gradient)) == ("entries", "tril(Aᵀ + A - diag(diagonal(A)))")
+    value = RNG.standard_normal((3, 3))
+    wanted = np.tril(value.T + value - np.diag(np.diag(value)))
+    assert np.allclose(evaluate(e.gradient, A=value), wanted)
+    D = matrix("D", "N", "N", diagonal=True)
+    assert derive(trace(A @ D), D).form == "diagonal"
+    assert "on the symmetric matrices" in str(d)
+
+
+def test_scalars_and_dimensions_in_formulas():
+    t, A = scalar("t"), matrix("A", "M", "N")
+    assert str(derive(sum(t + A), t).gradient) == "M N" or derive(sum(t + A), t).check() < 1e-8
+    assert str(derive(sum(t * A) / parse("dim(N)"), t).gradient) == "sum(A)/N"
+
+
+def test_names_stay_and_can_be_written_out():
+    B, z = matrix("B", "N", "N"), vector("z", "N")
+    h = let("h", inv(B) @ z)
+    y = let("y", sigmoid(h))
+    g = derive(sum(y), z).gradient
+    assert str(g) == "B⁻ᵀ(y ⊙ (1 - y))"
+    assert str(g.inline()) == "B⁻ᵀ(σ(B⁻¹z) ⊙ (1 - σ(B⁻¹z)))"
+    assert str(g.inline(keep=["h"])) == "B⁻ᵀ(σ(h) ⊙ (1 - σ(h)))"
+
+
+def test_simplify_is_stable():
+    for source in ("A + A", "inv(A @ B).T", "(A * B) @ C - (A * B) @ D", "trace(A @ B) * C"):
+        once = simplify(parse(source, **{n: ("N", "N") for n in "ABCD"}))
+        assert simplify(once) is once
