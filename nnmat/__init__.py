@@ -22,6 +22,7 @@ from .files import load, save
 from .gradient_check import gradcheck
 from .history import save_history
 from .layers import (
+    GELU,
     AvgPool2d,
     Conv2d,
     Dropout,
@@ -41,10 +42,12 @@ from .losses import Loss, MeanSquaredError, SigmoidBinaryCrossEntropy, SoftmaxCr
 from .optimizers import SGD, Adam, AdamW, Optimizer, RMSProp
 from .parameters import Parameter
 from .trainer import Trainer, TrainingInterrupted
+from .warmup import warmup
 
 __version__ = "0.1.0"
 
 __all__ = [
+    "GELU",
     "SGD",
     "Adam",
     "AdamW",
@@ -103,4 +106,5 @@ __all__ = [
     "schedules",
     "set_num_threads",
     "steepest_descent",
+    "warmup",
 ]

@@ -19,6 +19,13 @@ def number(who: str, name: str, value, low: float = -math.inf, high: float = mat
     return float(value)
 
 
+def positive(who: str, name: str, value, hint: str = "") -> float:
+    """`value` as a float if it is a finite number above 0, else a ConfigError."""
+    if number(who, name, value, hint=hint) <= 0.0:
+        raise ConfigError(f"{who}: expected {name} as a finite number > 0, got {value!r}. {hint}".rstrip())
+    return float(value)
+
+
 def fraction(who: str, name: str, value, hint: str = "") -> float:
     """`value` as a float if 0 <= value < 1, else a ConfigError."""
     value = number(who, name, value, 0.0, hint=hint)

@@ -141,8 +141,12 @@ def means(sums: dict[str, list[float]]) -> dict[str, float]:
 def _accuracy(H: np.ndarray, y: np.ndarray, ignore_index: int | None) -> tuple[float, int]:
     """The accuracy, and over how many rows."""
     H, labels, _ = _rows("accuracy", H, y, ignore_index)
-    right = (H.argmax(axis=1) == labels) & ~np.isnan(H).any(axis=1)
-    return (float(right.mean()) if len(right) else 0.0), len(right)
+    if len(H) == 0:
+        return 0.0, 0
+    places = H.argmax(axis=1)  # where there is a NaN, its place
+    largest = H[np.arange(len(H)), places]
+    right = (places == labels) & ~np.isnan(largest)
+    return np.count_nonzero(right) / len(H), len(H)
 
 
 def _rows(who: str, H, y, ignore_index: int | None) -> tuple[np.ndarray, np.ndarray, np.ndarray | range]:
@@ -166,7 +170,7 @@ def _rows(who: str, H, y, ignore_index: int | None) -> tuple[np.ndarray, np.ndar
     if ignore_index is not None:
         rows = np.flatnonzero(labels != ignore_index)
         H, labels = H[rows], labels[rows]
-    if labels.size and not 0 <= labels.min() <= labels.max() < M:
+    if labels.size and labels.view(np.uint64).max() >= M:  # negative ones are huge so
         i = int(np.argmax((labels < 0) | (labels >= M)))
         remedy = (
             f"Trainer(metrics=[metrics.accuracy_ignoring({labels[i]})])"

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 import bench_peers as peers
 import numpy as np
 
+import nnmat_kernels
+
 
 @dataclass(frozen=True)
 class Case:
@@ -15,7 +17,8 @@ class Case:
     `peer(*arrays, **outs)` NumPy; both return all results: an array or number, or several. `outs` names the arguments
     that take the last results. `flops` is the work of a product; 0 means that memory traffic counts: all inputs and
     results, once each. `terms` is the longest sum in one element of a result, which bounds its rounding error.
-    `comparable` is false where NumPy's results are right and yet others: another random mask.
+    `comparable` is false where NumPy's results are right and yet others: another random mask. `group` has a bar of its
+    own; `torch` is what `bench_torch.py` needs to know to compute the same.
     """
 
     name: str
@@ -27,6 +30,12 @@ class Case:
     terms: int = 8
     outs: tuple[str, ...] = ("out",)
     comparable: bool = True
+    group: str = ""
+    torch: dict | None = None
+
+    @property
+    def key(self) -> str:
+        return f"{self.name} {self.shape}"
 
 
 def normal(*shapes):
@@ -34,7 +43,7 @@ def normal(*shapes):
     return lambda rng: [rng.standard_normal(shape, np.float32) for shape in shapes]
 
 
-def product(M, N, K, transpose_a=False, transpose_b=False) -> Case:
+def product(M, N, K, transpose_a=False, transpose_b=False, group="") -> Case:
     kind = ("T" if transpose_a else "N") + ("T" if transpose_b else "N")
     return Case(
         "matmul",
@@ -44,10 +53,12 @@ def product(M, N, K, transpose_a=False, transpose_b=False) -> Case:
         lambda A, B, out: np.matmul(A.T if transpose_a else A, B.T if transpose_b else B, out=out),
         2 * M * N * K,
         K,
+        group=group,
+        torch={"kind": "matmul", "transpose_a": transpose_a, "transpose_b": transpose_b},
     )
 
 
-def stack(count, M, N, K, transpose_b=False) -> Case:
+def stack(count, M, N, K, transpose_b=False, group="") -> Case:
     return Case(
         "batched_matmul",
         f"{'NT' if transpose_b else 'NN'} {count}x{M}x{N}x{K}",
@@ -56,6 +67,8 @@ def stack(count, M, N, K, transpose_b=False) -> Case:
         lambda A, B, out: np.matmul(A, B.swapaxes(1, 2) if transpose_b else B, out=out),
         2 * count * M * N * K,
         K,
+        group=group,
+        torch={"kind": "matmul", "transpose_a": False, "transpose_b": transpose_b},
     )
 
 
@@ -168,7 +181,9 @@ def elementwise(rows, columns) -> list[Case]:
             name, label, arrays, lambda k, *arrays, **outs: getattr(k, name)(*arrays, *more, **outs), peer, **options
         )
 
+    arrive = [case("gelu", 1, peers.gelu), case("gelu_backward", 2, peers.gelu_backward)]
     return [
+        *(arrive if hasattr(nnmat_kernels, "gelu") else []),
         case("sigmoid", 1, peers.sigmoid),
         case("sigmoid_backward", 2, peers.sigmoid_backward),
         case("tanh", 1, np.tanh),
@@ -212,27 +227,11 @@ def updates(size) -> list[Case]:
     ]
 
 
-def cases(quick: bool) -> list[Case]:
-    """All cases; `quick` takes one small shape of each kernel."""
-    if quick:
-        return [
-            product(128, 128, 784, transpose_b=True),
-            stack(16, 32, 32, 16),
-            *convolutions(8, 12, 8, 16, 5),
-            *pools(8, 24, 8),
-            *elementwise(1024, 128),
-            *updates(100_000),
-        ]
+def cases() -> list[Case]:
+    """Every kernel on shapes of networks, besides those of `bench_groups.py`."""
     return [
-        *(product(512, 512, 512, a, b) for a in (False, True) for b in (False, True)),
-        product(128, 128, 784, transpose_b=True),  # the three products of a layer 784 -> 128
-        product(128, 784, 128),
-        product(128, 784, 128, transpose_a=True),
-        product(128, 10, 128, transpose_b=True),
-        product(1024, 800, 784, transpose_b=True),
         product(64, 64, 100_000, transpose_a=True),
         stack(64, 64, 64, 32, transpose_b=True),
-        stack(64, 64, 32, 64),
         stack(1000, 8, 8, 8),
         *convolutions(64, 28, 1, 8, 5),
         *convolutions(64, 12, 8, 16, 5),
@@ -243,5 +242,17 @@ def cases(quick: bool) -> list[Case]:
         *pools(128, 24, 8),
         *elementwise(8192, 128),
         *elementwise(128, 10),
+        *updates(100_000),
+    ]
+
+
+def quick_cases() -> list[Case]:
+    """Every kernel on one small shape."""
+    return [
+        product(128, 128, 784, transpose_b=True),
+        stack(16, 32, 32, 16),
+        *convolutions(8, 12, 8, 16, 5),
+        *pools(8, 24, 8),
+        *elementwise(1024, 128),
         *updates(100_000),
     ]

@@ -1,43 +1,59 @@
-"""Measure every kernel against its float64 twin (is it right?) and against NumPy (is it fast?)."""
+"""Measure every kernel: is it right (beside its float64 twin), and how fast (beside the machine, NumPy and PyTorch)?"""
 
 import argparse
+import functools
 import importlib
 import json
 import os
-import platform
+import statistics
 import sys
 import tempfile
 import time
 from pathlib import Path
 from types import SimpleNamespace
 
-import numba
+import bench_groups
+import bench_machine
+import bench_peak
 import numpy as np
-from bench_cases import Case, cases
-from common import guarded, nonnegative_int, output_file, positive_int
+from bench_cases import Case, cases, quick_cases
+from bench_worker import Variant, Worker, best_of, in_turn, seconds_per_call
+from common import guarded, input_file, nonnegative_int, output_file, positive_int
+from tqdm import tqdm
 
 import nnmat_kernels
 from nnmat.atomic import atomic_write
 
 EPILOG = """\
 columns:
-  GFLOP/s   for products (one multiply-add = 2 flops); for the others GB/s, every input and result counted once
-  us        the fastest of several calls from Python, with checks, after a warm-up
-  NumPy     the same for the same computation in plain NumPy, measured after the kernel
-  ratio     NumPy's time / ours: above 1 we are faster
+  rate      GFLOP/s for products (one multiply-add = 2 flops); for the others GB/s, every input and result counted once
+  peak      the rate as a part of what this machine reached in this run with all threads: multiply-adds on registers
+            for GFLOP/s, a copy of 64 MB per thread for GB/s (data in the caches may be faster than that)
+  us        the median of --rounds turns, called from Python, with checks, after a warm-up
+  NumPy     the same for the same computation in plain NumPy; torch: PyTorch's best of 1 thread and --threads, and of
+            NCHW and channels_last, in a process of its own (--peer torch); all take turns
+  ratio     the fastest peer's time / ours: above 1 we are faster
   first     seconds of the very first call: compilation, or reading the code from the disk cache
   residual  largest error against the float64 twin, relative to the twin's largest entry, over all results;
             PASS if it is at most 2 (n + 3) eps for sums of n terms
-  its own   the same for NumPy, which must pass too, or the comparison of times means nothing; not for dropout,
-            where NumPy draws another mask
+
+groups, with the geometric mean and the smallest of their ratios beside their bars if --peer torch is given: matmul,
+batched_matmul, conv, elementwise
 
 examples:
   python scripts/bench_kernels.py --quick                  every kernel on one small shape
   python scripts/bench_kernels.py --only matmul --threads 1
+  python scripts/bench_kernels.py --only conv --peer torch  a group, or kernels whose name contains the word
   python scripts/bench_kernels.py --only conv2d --cold     with real compile times: the disk cache is left out
+  python scripts/bench_kernels.py --json new.json --compare old.json
 """
 TWINS = ["activations", "batched_matmul", "convolution", "cross_entropy", "dropout", "elementwise_losses", "im2col"]
 TWINS += ["matmul", "pooling", "reductions", "softmax", "updates"]
+TORCH = Path(__file__).with_name("bench_torch.py")
+TILE = "register tile"
+TILE_BAR = 0.92  # of the peak
+HEAD = f"{'kernel':<29}{'shape':<26}{'rate':>15}{'peak':>6}{'us':>10}{'NumPy us':>10}{'torch us':>10}{'ratio':>7}"
+HEAD += f"{'first s':>9}{'residual':>10}"
 
 
 def twins() -> SimpleNamespace:
@@ -51,22 +67,6 @@ def twins() -> SimpleNamespace:
 def copies(arrays: list, dtype: type | None = None) -> list:
     """Copies of the inputs, for kernels that work in place; floats as `dtype` if one is given."""
     return [A.astype(dtype) if dtype and A.dtype.kind == "f" else A.copy() for A in arrays]
-
-
-def best_of(call, seconds: float) -> float:
-    """The fastest of at least five calls, and of as many as fit into `seconds`.
-
-    Threads of the library measured before may still spin for work; they get time to fall asleep first.
-    """
-    time.sleep(0.1)
-    call()
-    best, calls, end = float("inf"), 0, time.perf_counter() + seconds
-    while calls < 5 or time.perf_counter() < end:
-        started = time.perf_counter()
-        call()
-        best = min(best, time.perf_counter() - started)
-        calls += 1
-    return best
 
 
 def results(value) -> list[np.ndarray]:
@@ -83,9 +83,9 @@ def largest_error(found: list[np.ndarray], exact: list[np.ndarray]) -> float:
     return float(np.max(errors))  # not max(), which may lose a NaN
 
 
-def measure(case: Case, naive: SimpleNamespace, seed: int, seconds: float) -> dict:
+def measure(case: Case, naive: SimpleNamespace, peaks: dict, worker: Worker | None, args: argparse.Namespace) -> dict:
     """One row of the table."""
-    arrays = case.arrays(np.random.default_rng(seed))
+    arrays = case.arrays(np.random.default_rng(args.seed))
     exact = results(case.call(naive, *copies(arrays, np.float64)))
     started = time.perf_counter()
     returned = results(case.call(nnmat_kernels, *copies(arrays)))
@@ -95,19 +95,42 @@ def measure(case: Case, naive: SimpleNamespace, seed: int, seconds: float) -> di
     outs, peer_outs = ({n: np.empty_like(A) for n, A in zip(case.outs, taken, strict=True)} for _ in range(2))
     ours, theirs = copies(arrays), copies(arrays)
     peer_residual = largest_error(results(case.peer(*theirs, **peer_outs)), exact) if case.comparable else None
-    best = best_of(lambda: case.call(nnmat_kernels, *ours, **outs), seconds)
-    peer = best_of(lambda: case.peer(*theirs, **peer_outs), seconds)
-    work = case.flops or sum(A.nbytes for A in [*arrays, *returned])
+    seconds = 0.02 if args.quick else 0.08
+    variants = [
+        Variant("nnmat", "nnmat", lambda: seconds_per_call(lambda: case.call(nnmat_kernels, *ours, **outs), seconds)),
+        Variant("NumPy", "NumPy", lambda: seconds_per_call(lambda: case.peer(*theirs, **peer_outs), seconds)),
+    ]
+    if worker is not None and case.torch is not None:
+        for threads in sorted({1, args.threads}):
+            for layout in ("NCHW", "channels_last") if case.group == "conv" else ("NCHW",):
+                options = {"key": case.key, "seed": args.seed, "threads": threads, "layout": layout}
+                label = f"{threads} thread{'s' * (threads > 1)}, {layout}"
+                variants.append(
+                    Variant("torch", label, functools.partial(worker.ask, "seconds", **options, seconds=seconds))
+                )
+    turns = in_turn(variants, args.rounds)
+    best = statistics.median(turns["nnmat"]["nnmat"])
+    rivals = {"NumPy": statistics.median(turns["NumPy"]["NumPy"])}
+    variant = None
+    if "torch" in turns:
+        variant, values = best_of(turns["torch"])
+        rivals["torch"] = statistics.median(values)
+    rate = (case.flops or sum(A.nbytes for A in [*arrays, *returned])) / best / 1e9
+    unit = "GFLOP/s" if case.flops else "GB/s"
     bound = 2 * (case.terms + 3) * np.finfo(np.float32).eps
     return {
         "name": case.name,
         "shape": case.shape,
-        "unit": "GFLOP/s" if case.flops else "GB/s",
-        "rate": work / best / 1e9,
+        "group": case.group,
+        "unit": unit,
+        "rate": rate,
+        "of_peak": rate / peaks[unit],
         "microseconds": best * 1e6,
-        "numpy_rate": work / peer / 1e9,
-        "numpy_microseconds": peer * 1e6,
-        "ratio": peer / best,
+        "rounds": {name: {label: [1e6 * v for v in vs] for label, vs in by.items()} for name, by in turns.items()},
+        "numpy_microseconds": rivals["NumPy"] * 1e6,
+        "torch_microseconds": rivals["torch"] * 1e6 if "torch" in rivals else None,
+        "torch_variant": variant,
+        "ratio": min(rivals.values()) / best,
         "first_call_seconds": first,
         "residual": residual,
         "numpy_residual": peer_residual,
@@ -116,22 +139,40 @@ def measure(case: Case, naive: SimpleNamespace, seed: int, seconds: float) -> di
     }
 
 
-def machine(threads: int) -> dict:
-    """What the numbers depend on."""
-    info = Path("/proc/cpuinfo")
-    names = (
-        [line.split(":", 1)[1].strip() for line in info.read_text().splitlines() if line.startswith("model name")]
-        if info.exists()
-        else []
+def shown(row: dict, old: dict | None) -> str:
+    """A row of the table."""
+    theirs = "-" if row["torch_microseconds"] is None else f"{row['torch_microseconds']:.1f}"
+    verdict = ("PASS" if row["pass"] else "FAIL") + ("" if row["numpy_pass"] else ", NUMPY FAILS")
+    then = f"  {old['microseconds'] / row['microseconds']:.2f}x the old" if old else ""
+    return (
+        f"{row['name']:<29}{row['shape']:<26}{row['rate']:>8.1f} {row['unit']:<7}{100 * row['of_peak']:>4.0f} %"
+        f"{row['microseconds']:>10.1f}{row['numpy_microseconds']:>10.1f}{theirs:>10}{row['ratio']:>7.2f}"
+        f"{row['first_call_seconds']:>9.2f}{row['residual']:>10.1e} {verdict}{then}"
     )
-    return {
-        "cpu": names[0] if names else platform.processor() or platform.machine(),
-        "target": numba.core.registry.cpu_target.target_context.codegen().magic_tuple()[1],
-        "threads": threads,
-        "python": platform.python_version(),
-        "numpy": np.__version__,
-        "numba": numba.__version__,
-    }
+
+
+def tile_rows(quick: bool) -> list[dict]:
+    """The register tile alone, beside the peak of one core."""
+    rows = []
+    for k in (128, 256, 384):
+        rate, peak, error = bench_peak.tile_rates(k, 0.05 if quick else 0.5)
+        rows.append({"k": k, "rate": rate, "peak": peak, "of_peak": rate / peak, "residual": error})
+    return rows
+
+
+def group_rows(rows: list[dict]) -> list[dict]:
+    """The geometric mean and the smallest ratio of each group that has a bar, against all peers."""
+    found = []
+    for name, (mean_bar, least_bar) in bench_groups.BARS.items():
+        ratios = {f"{row['name']} {row['shape']}": row["ratio"] for row in rows if row["group"] == name}
+        if ratios and all(row["torch_microseconds"] for row in rows if row["group"] == name):
+            least = min(ratios, key=ratios.__getitem__)
+            mean = statistics.geometric_mean(ratios.values())
+            found.append(
+                {"group": name, "cases": len(ratios), "mean": mean, "mean_bar": mean_bar, "least": ratios[least]}
+                | {"least_bar": least_bar, "where": least, "holds": mean >= mean_bar and ratios[least] >= least_bar}
+            )
+    return found
 
 
 def limit_numpy(threads: int) -> None:
@@ -141,62 +182,90 @@ def limit_numpy(threads: int) -> None:
         os.execv(sys.executable, [sys.executable, *sys.argv])
 
 
+def chosen_cases(parser: argparse.ArgumentParser, args: argparse.Namespace) -> list[Case]:
+    """The cases that the options ask for."""
+    every = quick_cases() if args.quick else [*bench_groups.cases(), *cases()]
+    if not args.only:
+        return every
+    exact = [case for case in every if case.group in args.only]
+    chosen = exact or [case for case in every if any(word in case.name for word in args.only)]
+    if not chosen and not any(word in TILE for word in args.only):
+        known = ", ".join(dict.fromkeys(c.name for c in quick_cases()))
+        parser.error(
+            f"argument --only: no kernel's name contains {' or '.join(args.only)}. There are: {known}, {TILE}; "
+            f"and the groups {', '.join(bench_groups.BARS)}"
+        )
+    return chosen
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, epilog=EPILOG, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--only", nargs="+", metavar="NAME", help="kernels whose name contains one of these words")
+    parser.add_argument("--only", nargs="+", metavar="NAME", help="groups, or kernels whose name contains a word")
     parser.add_argument("--quick", action="store_true", help="one small shape per kernel, and short measurements")
+    parser.add_argument("--peer", choices=("numpy", "torch"), default="numpy", help="torch: PyTorch besides NumPy")
+    parser.add_argument("--rounds", type=positive_int, default=5, help="turns of each (default: %(default)s)")
     parser.add_argument("--threads", type=positive_int, help="threads of the kernels and of NumPy (default: all cores)")
     parser.add_argument("--seed", type=nonnegative_int, default=0, help="of the random inputs (default: %(default)s)")
     parser.add_argument("--cold", action="store_true", help="compile everything again, in an empty cache")
     parser.add_argument("--json", type=output_file(".json"), metavar="FILE", help="write the table to FILE")
+    parser.add_argument("--compare", type=input_file, metavar="OLD", help="a file of --json to compare with")
     args = parser.parse_args()
-    chosen = [c for c in cases(args.quick) if not args.only or any(word in c.name for word in args.only)]
-    if not chosen:
-        known = ", ".join(dict.fromkeys(c.name for c in cases(True)))
-        parser.error(f"argument --only: no kernel's name contains {' or '.join(args.only)}. There are: {known}")
-    threads = args.threads or nnmat_kernels.max_num_threads()
+    chosen = chosen_cases(parser, args)
+    args.threads = args.threads or nnmat_kernels.max_num_threads()
     try:
-        nnmat_kernels.set_num_threads(threads)
+        nnmat_kernels.set_num_threads(args.threads)
     except ValueError as error:
         parser.error(f"argument --threads: {error}")
-    limit_numpy(threads)
+    limit_numpy(args.threads)
     with tempfile.TemporaryDirectory() as empty:
         if args.cold:
             os.environ["NUMBA_CACHE_DIR"] = empty
-        rows = report(chosen, threads, args)
+        worker = Worker(TORCH) if args.peer == "torch" else None
+        try:
+            rows = report(chosen, worker, args)
+        finally:
+            if worker is not None:
+                worker.close()
     if not all(row["pass"] for row in rows):
         sys.exit("Some kernels are wrong: see the rows with FAIL.")
     if not all(row["numpy_pass"] for row in rows):
         sys.exit("NumPy computes something else in some rows: see those with NUMPY FAILS.")
 
 
-def report(chosen: list[Case], threads: int, args: argparse.Namespace) -> list[dict]:
+def report(chosen: list[Case], worker: Worker | None, args: argparse.Namespace) -> list[dict]:
     """Print the table while it is measured; write it as JSON if asked."""
-    facts, naive, rows = machine(threads), twins(), []
-    print(f"{facts['cpu']} (code for {facts['target']}), {threads} threads")
-    print(f"Python {facts['python']}, NumPy {facts['numpy']}, Numba {facts['numba']}, float32")
-    head = (
-        f"{'kernel':<29}{'shape':<27}{'rate':>16}{'us':>10}{'NumPy us':>10}{'ratio':>7}{'first s':>9}"
-        f"{'residual':>10}{'its own':>10}"
-    )
-    print(head)
-    for case in chosen:
-        row = measure(case, naive, args.seed, 0.05 if args.quick else 0.3)
-        rows.append(row)
-        verdict = ("PASS" if row["pass"] else "FAIL") + ("" if row["numpy_pass"] else ", NUMPY FAILS")
-        own = "-" if row["numpy_residual"] is None else f"{row['numpy_residual']:.1e}"
+    old = json.loads(args.compare.read_text())["rows"] if args.compare else []
+    before = {(row["name"], row["shape"]): row for row in old}
+    facts, naive, rows = bench_machine.facts(args.threads), twins(), []
+    peaks = {"GFLOP/s": bench_peak.flops(args.threads), "GB/s": bench_peak.bandwidth(args.threads)}
+    print(bench_machine.shown(facts))
+    print(f"peak: {peaks['GFLOP/s']:.1f} GFLOP/s, {peaks['GB/s']:.1f} GB/s\n\n{HEAD}")
+    with tqdm(chosen, leave=False, disable=None, unit="case") as bar:
+        for case in bar:
+            rows.append(measure(case, naive, peaks, worker, args))
+            bar.write(shown(rows[-1], before.get((case.name, case.shape))), file=sys.stdout)
+            sys.stdout.flush()
+    tile = tile_rows(args.quick) if not args.only or any(word in TILE for word in args.only) else []
+    for row in tile:
+        verdict = "PASS" if row["of_peak"] >= TILE_BAR else "miss"
         print(
-            f"{row['name']:<29}{row['shape']:<27}{row['rate']:>8.1f} {row['unit']:<7}{row['microseconds']:>10.1f}"
-            f"{row['numpy_microseconds']:>10.1f}{row['ratio']:>7.2f}{row['first_call_seconds']:>9.2f}"
-            f"{row['residual']:>10.1e}{own:>10} {verdict}",
-            flush=True,
+            f"{TILE}, k {row['k']}, one core: {row['rate']:.1f} of {row['peak']:.1f} GFLOP/s, "
+            f"{100 * row['of_peak']:.1f} % (bar {100 * TILE_BAR:.0f} %) {verdict}; residual {row['residual']:.1e}"
+        )
+    groups = group_rows(rows)
+    for group in groups:
+        print(
+            f"{group['group']}: geometric mean {group['mean']:.2f} (bar {group['mean_bar']}), smallest "
+            f"{group['least']:.2f} (bar {group['least_bar']}) at {group['where']}: "
+            f"{'PASS' if group['holds'] else 'miss'}"
         )
     if args.json:
-        settings = {"seed": args.seed, "quick": args.quick, "cold": args.cold, "only": args.only}
+        settings = {key: str(value) if isinstance(value, Path) else value for key, value in vars(args).items()}
+        found = {"machine": facts, "peaks": peaks, "settings": settings, "rows": rows, "tile": tile, "groups": groups}
         with atomic_write(args.json) as file:
-            file.write((json.dumps({"machine": facts, "settings": settings, "rows": rows}, indent=1) + "\n").encode())
+            file.write((json.dumps(found, indent=1) + "\n").encode())
     return rows
 
 

@@ -3,6 +3,8 @@
 Each function computes all that the kernel computes, in float32, and writes into `out` where the kernel can.
 """
 
+import math
+
 import numpy as np
 
 ONE = np.float32(1)
@@ -50,6 +52,24 @@ def conv2d_weight_gradient(X, G, stride, padding, out):
     Co, k = out.shape[:2]
     np.matmul(G.reshape(-1, Co).T, patches(X, k, stride, padding), out=out.reshape(Co, -1))
     return out
+
+
+def depthwise(X, K, G, padding, Y, dK, dX):
+    """One channel each, stride 1, forward and both gradients: a multiplication for every tap and direction."""
+    C, k = K.shape[0], K.shape[1]
+    H, W = Y.shape[1:3]
+    P = np.pad(X, ((0, 0), (padding, padding), (padding, padding), (0, 0)))
+    GP = np.zeros_like(P)
+    Y.fill(0)
+    for a in range(k):
+        for b in range(k):
+            window = (slice(None), slice(a, a + H), slice(b, b + W))
+            tap = np.ascontiguousarray(K[:, a, b, 0])
+            Y += P[window] * tap
+            GP[window] += G * tap
+            dK[:, a, b, 0] = (P[window] * G).reshape(-1, C).sum(0)
+    dX[...] = GP[:, padding : padding + X.shape[1], padding : padding + X.shape[2]]
+    return Y, dK, dX
 
 
 def blocks(X):
@@ -105,6 +125,22 @@ def tanh_backward(G, Y, out):
     np.subtract(ONE, Y, out=out)
     np.multiply(out, ONE + Y, out=out)
     return np.multiply(out, G, out=out)
+
+
+def gelu(X, out):
+    """x Φ(x); NumPy has no erf, so Python's is called for each element."""
+    out[...] = X * (0.5 * (1 + _erf(X * np.sqrt(0.5))))
+    return out
+
+
+def gelu_backward(G, X, out):
+    density = np.exp(-0.5 * np.square(X)) * np.float32(1 / np.sqrt(2 * np.pi))
+    out[...] = G * (0.5 * (1 + _erf(X * np.sqrt(0.5))) + X * density)
+    return out
+
+
+def _erf(X):
+    return np.array([math.erf(x) for x in X.ravel().tolist()]).reshape(X.shape)
 
 
 def leaky_relu(X, slope, out):

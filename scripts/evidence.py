@@ -2,50 +2,29 @@
 
 import argparse
 import json
-import os
 import re
 import shlex
 import shutil
-import subprocess
 import sys
 import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
 
+import evidence_speed
 from common import guarded, output_file
+from evidence_row import ROOT, Row, run
 
 from nnmat.atomic import atomic_write
 
-ROOT = Path(__file__).resolve().parent.parent
 EXAMPLES = """\
 examples:
-  python scripts/evidence.py                          all rows, about an hour on 2 cores
+  python scripts/evidence.py                          all rows, an hour and a half on 2 cores
   python scripts/evidence.py --only fcn gradients     some of them
   python scripts/evidence.py --list                   their names"""
 
 # The options of the row for 784-800-10.
 WIDE = "--hidden 800 --activation relu --dropout 0.3 --epochs 20 --batch-size 64 --lr 0.001"
-
-
-class Row:
-    """A measured promise: what, the bar in words, the value, whether it holds, and the command that shows it."""
-
-    def __init__(self, what: str, bar: str, value: str, holds: bool, command: str):
-        self.what, self.bar, self.value, self.holds, self.command = what, bar, value, holds, command
-
-    def __str__(self) -> str:
-        mark = "met    " if self.holds else "NOT MET"
-        return f"{mark}  {self.what}\n         bar: {self.bar}\n         value: {self.value}\n         {self.command}"
-
-
-def run(command: str, cwd: Path = ROOT, **extra: str) -> subprocess.CompletedProcess:
-    """Run a command of the project with this interpreter; an exit code other than 0 is an error."""
-    words = [sys.executable if word == "python" else word for word in shlex.split(command)]
-    done = subprocess.run(words, cwd=cwd, env=os.environ | extra, capture_output=True, text=True)
-    if done.returncode:
-        raise OSError(f"evidence: `{command}` ended with exit code {done.returncode}:\n{done.stdout}{done.stderr}")
-    return done
 
 
 def accuracy(script: str, bar: float) -> Row:
@@ -187,7 +166,7 @@ def bad_input() -> Row:
     return Row("bad input", "a typed error or usage message, exit code 2 for usage", value, passed > 0, command)
 
 
-ROWS: dict[str, Callable[[], Row]] = {
+ROWS: dict[str, Callable[[], Row | list[Row]]] = {
     "softmax": softmax_regression,
     "fcn": fcn,
     "wide": wide,
@@ -199,6 +178,7 @@ ROWS: dict[str, Callable[[], Row]] = {
     "bad": bad_input,
     "calculus": calculus,
     "random": calculus_random,
+    **evidence_speed.ROWS,
 }
 
 
@@ -220,8 +200,10 @@ def main() -> None:
     rows = []
     for name in args.only or ROWS:
         print(f"... {name}", file=sys.stderr, flush=True)
-        rows.append(ROWS[name]())
-        print(f"{rows[-1]}\n", flush=True)
+        found = ROWS[name]()
+        for row in found if isinstance(found, list) else [found]:
+            rows.append(row)
+            print(f"{row}\n", flush=True)
     missed = [row.what for row in rows if not row.holds]
     print(f"{len(rows) - len(missed)} of {len(rows)} rows met." + (f" Not met: {'; '.join(missed)}." if missed else ""))
     if args.json:

@@ -36,6 +36,7 @@ LEVELS = {
     "nonfinite": 4,
     "training_data": 5,
     "trainer": 6,
+    "warmup": 6,
     "__init__": 7,
     "__main__": 7,
 }
@@ -91,7 +92,18 @@ def test_kernels_know_nothing_of_the_framework(path):
 
 @pytest.mark.parametrize("path", SCRIPTS, ids=lambda p: p.name)
 def test_scripts_use_the_public_library(path):
-    known = {*sys.stdlib_module_names, "numpy", "nnmat", "nnmat_kernels", "numba", "matplotlib", "torch", "sklearn"}
+    known = {
+        *sys.stdlib_module_names,
+        "numpy",
+        "nnmat",
+        "nnmat_kernels",
+        "numba",
+        "llvmlite",
+        "matplotlib",
+        "torch",
+        "sklearn",
+        "tqdm",
+    }
     known |= {p.stem for p in SCRIPTS}
     for name in imports(path):
         assert name.split(".")[0] in known, f"{path.name} imports {name}"

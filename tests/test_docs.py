@@ -17,7 +17,14 @@ import types
 import pytest
 
 ROOT = pathlib.Path(__file__).resolve().parents[1]
-PAGES_WITH_CODE = ("README.md", "docs/notation.md", "docs/equations.md", "docs/tour.md", "docs/calculus.md")
+PAGES_WITH_CODE = (
+    "README.md",
+    "docs/notation.md",
+    "docs/equations.md",
+    "docs/kernels.md",
+    "docs/tour.md",
+    "docs/calculus.md",
+)
 PAGES = sorted({*PAGES_WITH_CODE, "kernels/README.md", *(f"docs/{page.name}" for page in (ROOT / "docs").glob("*.md"))})
 LANGUAGES = {"", "python", "text", "console", "sh", "toml", "json"}  # "py", "pycon" ... would be passed over in silence
 FENCE = re.compile(r"^( *)(`{3,})([^`]*)$")

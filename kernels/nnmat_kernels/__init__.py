@@ -10,15 +10,17 @@ from .activations import (
     tanh,
     tanh_backward,
 )
+from .average_pooling import avg_pool2d, avg_pool2d_backward
 from .batched_matmul import batched_matmul
 from .config import get_num_threads, max_num_threads, set_num_threads
 from .convolution import conv2d, conv2d_input_gradient, conv2d_weight_gradient
 from .cross_entropy import softmax_cross_entropy
 from .dropout import dropout
 from .elementwise_losses import mean_squared_error, sigmoid_binary_cross_entropy
+from .gelu import gelu, gelu_backward
 from .im2col import col2im, im2col
 from .matmul import matmul
-from .pooling import avg_pool2d, avg_pool2d_backward, max_pool2d, max_pool2d_backward
+from .pooling import max_pool2d, max_pool2d_backward
 from .reductions import column_sums, row_sums, sum_of_squares
 from .softmax import log_softmax, softmax, softmax_backward
 from .updates import adam_update, rmsprop_update, sgd_update
@@ -34,6 +36,8 @@ __all__ = [
     "conv2d_input_gradient",
     "conv2d_weight_gradient",
     "dropout",
+    "gelu",
+    "gelu_backward",
     "get_num_threads",
     "im2col",
     "leaky_relu",

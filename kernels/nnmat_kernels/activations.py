@@ -1,8 +1,9 @@
 """Element-wise activations and their derivatives: any shape, element by element.
 
-Each public function checks, then runs one body over the flat arrays: at once below `PARALLEL_FROM` elements, in chunks
-of `CHUNK` elements by several threads above. All are compiled as written (`exact_jit`), so an element's bits depend
-neither on the threads nor on its place.
+Each public function checks, then calls the driver of its name with `_unchecked`, which takes canonical arrays of one
+dtype (`checks.py`) and `out`. That runs one body over the flat arrays: at once below `PARALLEL_FROM` elements, in
+chunks of `CHUNK` elements by several threads above. All are compiled as written (`exact_jit`), so an element's bits
+depend neither on the threads nor on its place.
 """
 
 import math
@@ -29,7 +30,9 @@ def sigmoid(X: np.ndarray, out: np.ndarray | None = None) -> np.ndarray:
     Errors: DtypeError, ShapeError, ValueError (out).
     Reference: docs/equations.md, section 3.4. At most 3 ulp from the true value.
     """
-    return _elementwise("sigmoid", _sigmoid, _sigmoid_parallel, out, X=X)
+    (X,), out = elementwise_arrays("sigmoid", out, X=X)
+    sigmoid_unchecked(X, out)
+    return out
 
 
 def sigmoid_backward(G: np.ndarray, Y: np.ndarray, out: np.ndarray | None = None) -> np.ndarray:
@@ -42,7 +45,9 @@ def sigmoid_backward(G: np.ndarray, Y: np.ndarray, out: np.ndarray | None = None
     Reference: docs/equations.md, section 3.4. The product has the rounding error of Y, at most 6e-8 |G| in float32
     (1.1e-16 |G| in float64): where Y has rounded to 1 the derivative is 0.
     """
-    return _elementwise("sigmoid_backward", _sigmoid_backward, _sigmoid_backward_parallel, out, G=G, Y=Y)
+    (G, Y), out = elementwise_arrays("sigmoid_backward", out, G=G, Y=Y)
+    sigmoid_backward_unchecked(G, Y, out)
+    return out
 
 
 def tanh(X: np.ndarray, out: np.ndarray | None = None) -> np.ndarray:
@@ -54,7 +59,9 @@ def tanh(X: np.ndarray, out: np.ndarray | None = None) -> np.ndarray:
     Errors: DtypeError, ShapeError, ValueError (out).
     Reference: docs/equations.md, section 3.4. At most 4 ulp from the true value.
     """
-    return _elementwise("tanh", _tanh, _tanh_parallel, out, X=X)
+    (X,), out = elementwise_arrays("tanh", out, X=X)
+    tanh_unchecked(X, out)
+    return out
 
 
 def tanh_backward(G: np.ndarray, Y: np.ndarray, out: np.ndarray | None = None) -> np.ndarray:
@@ -66,7 +73,9 @@ def tanh_backward(G: np.ndarray, Y: np.ndarray, out: np.ndarray | None = None) -
     Errors: DtypeError, ShapeError, ValueError (out).
     Reference: docs/equations.md, section 3.4. Where Y has rounded to ±1 the derivative is 0.
     """
-    return _elementwise("tanh_backward", _tanh_backward, _tanh_backward_parallel, out, G=G, Y=Y)
+    (G, Y), out = elementwise_arrays("tanh_backward", out, G=G, Y=Y)
+    tanh_backward_unchecked(G, Y, out)
+    return out
 
 
 def relu(X: np.ndarray, out: np.ndarray | None = None) -> np.ndarray:
@@ -78,7 +87,9 @@ def relu(X: np.ndarray, out: np.ndarray | None = None) -> np.ndarray:
     Errors: DtypeError, ShapeError, ValueError (out).
     Reference: docs/equations.md, section 3.4.
     """
-    return _elementwise("relu", _relu, _relu_parallel, out, X=X)
+    (X,), out = elementwise_arrays("relu", out, X=X)
+    relu_unchecked(X, out)
+    return out
 
 
 def relu_backward(G: np.ndarray, Y: np.ndarray, out: np.ndarray | None = None) -> np.ndarray:
@@ -90,7 +101,9 @@ def relu_backward(G: np.ndarray, Y: np.ndarray, out: np.ndarray | None = None) -
     Errors: DtypeError, ShapeError, ValueError (out).
     Reference: docs/equations.md, section 3.4.
     """
-    return _elementwise("relu_backward", _relu_backward, _relu_backward_parallel, out, G=G, Y=Y)
+    (G, Y), out = elementwise_arrays("relu_backward", out, G=G, Y=Y)
+    relu_backward_unchecked(G, Y, out)
+    return out
 
 
 def leaky_relu(X: np.ndarray, slope: float, out: np.ndarray | None = None) -> np.ndarray:
@@ -103,7 +116,9 @@ def leaky_relu(X: np.ndarray, slope: float, out: np.ndarray | None = None) -> np
     Reference: docs/equations.md, section 3.4.
     """
     slope = _finite("leaky_relu", slope)
-    return _elementwise("leaky_relu", _leaky_relu, _leaky_relu_parallel, out, slope, X=X)
+    (X,), out = elementwise_arrays("leaky_relu", out, X=X)
+    leaky_relu_unchecked(X, slope, out)
+    return out
 
 
 def leaky_relu_backward(G: np.ndarray, X: np.ndarray, slope: float, out: np.ndarray | None = None) -> np.ndarray:
@@ -116,16 +131,46 @@ def leaky_relu_backward(G: np.ndarray, X: np.ndarray, slope: float, out: np.ndar
     Reference: docs/equations.md, section 3.4.
     """
     slope = _finite("leaky_relu_backward", slope)
-    return _elementwise(
-        "leaky_relu_backward", _leaky_relu_backward, _leaky_relu_backward_parallel, out, slope, G=G, X=X
-    )
-
-
-def _elementwise(who, serial, parallel, out, *scalars, **inputs):
-    arrays, out = elementwise_arrays(who, out, **inputs)
-    body = serial if out.size < PARALLEL_FROM else parallel
-    body(*[A.reshape(-1) for A in arrays], *[out.dtype.type(a) for a in scalars], out.reshape(-1))
+    (G, X), out = elementwise_arrays("leaky_relu_backward", out, G=G, X=X)
+    leaky_relu_backward_unchecked(G, X, slope, out)
     return out
+
+
+def sigmoid_unchecked(X, out):
+    (_sigmoid if out.size < PARALLEL_FROM else _sigmoid_parallel)(X.ravel(), out.ravel())
+
+
+def sigmoid_backward_unchecked(G, Y, out):
+    body = _sigmoid_backward if out.size < PARALLEL_FROM else _sigmoid_backward_parallel
+    body(G.ravel(), Y.ravel(), out.ravel())
+
+
+def tanh_unchecked(X, out):
+    (_tanh if out.size < PARALLEL_FROM else _tanh_parallel)(X.ravel(), out.ravel())
+
+
+def tanh_backward_unchecked(G, Y, out):
+    body = _tanh_backward if out.size < PARALLEL_FROM else _tanh_backward_parallel
+    body(G.ravel(), Y.ravel(), out.ravel())
+
+
+def relu_unchecked(X, out):
+    (_relu if out.size < PARALLEL_FROM else _relu_parallel)(X.ravel(), out.ravel())
+
+
+def relu_backward_unchecked(G, Y, out):
+    body = _relu_backward if out.size < PARALLEL_FROM else _relu_backward_parallel
+    body(G.ravel(), Y.ravel(), out.ravel())
+
+
+def leaky_relu_unchecked(X, slope, out):
+    body = _leaky_relu if out.size < PARALLEL_FROM else _leaky_relu_parallel
+    body(X.ravel(), out.dtype.type(slope), out.ravel())
+
+
+def leaky_relu_backward_unchecked(G, X, slope, out):
+    body = _leaky_relu_backward if out.size < PARALLEL_FROM else _leaky_relu_backward_parallel
+    body(G.ravel(), X.ravel(), out.dtype.type(slope), out.ravel())
 
 
 def elementwise_arrays(who: str, out: np.ndarray | None, **inputs) -> tuple[list[np.ndarray], np.ndarray]:
@@ -159,8 +204,12 @@ def _finite(who: str, slope) -> float:
 
 @exact_jit
 def _sigmoid(x, y):
-    for i in range(y.size):
-        y[i] = sigmoid_of(x[i])
+    if x.ctypes.data == y.ctypes.data:  # in place: over two arrays that overlap, a loop would not vectorise
+        for i in range(y.size):
+            y[i] = sigmoid_of(y[i])
+    else:
+        for i in range(y.size):
+            y[i] = sigmoid_of(x[i])
 
 
 @parallel_jit
@@ -186,8 +235,12 @@ def _sigmoid_backward_parallel(g, y, gx):
 
 @exact_jit
 def _tanh(x, y):
-    for i in range(y.size):
-        y[i] = tanh_of(x[i])
+    if x.ctypes.data == y.ctypes.data:  # in place: over two arrays that overlap, a loop would not vectorise
+        for i in range(y.size):
+            y[i] = tanh_of(y[i])
+    else:
+        for i in range(y.size):
+            y[i] = tanh_of(x[i])
 
 
 @parallel_jit

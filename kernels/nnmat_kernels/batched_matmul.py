@@ -3,29 +3,67 @@
 import numpy as np
 from numba import prange
 
-from .checks import as_array, output, same_dtype
-from .config import jit, parallel_jit
+from .blocks import is_small, multiply_small, multiply_within, scratch_for
+from .checks import apart, as_array, output, same_dtype, usual
+from .config import inlined_jit, jit, parallel_jit
 from .errors import ShapeError
-from .matmul import PARALLEL_FLOPS, multiply, multiply_within, scratch_for
+from .matmul import PARALLEL_FLOPS, matmul_unchecked
 
 CHUNKS = 64  # pieces of the stack, whatever the number of threads
+IN_ORDER = np.empty(0, np.int64)  # every matrix takes the one of its own number
+
+
+@inlined_jit
+def _stack(A, at_a, B, at_b, C, M, N, K, transpose_a, transpose_b, first, last):
+    """Matrices first..last-1 of C; at_a and at_b say which matrix of A and of B each one takes."""
+    zero, one, none = np.int64(0), np.int64(1), np.int64(-1)  # literals would be signatures of their own to Numba
+    row_a, step_a = (one, M) if transpose_a else (K, one)
+    turned, ldb = (one, K) if transpose_b else (zero, N)
+    small = is_small(M, N, K, row_a, step_a, A.itemsize)
+    S = scratch_for(M, N, K, row_a, step_a, turned, A)
+    for s in range(first, last):
+        a = (s if at_a.size == 0 else at_a[s]) * M * K
+        b, c = (s if at_b.size == 0 else at_b[s]) * K * N, s * M * N
+        if small:
+            multiply_small(S, A, a, row_a, step_a, B, b, ldb, turned, C, c, N, M, N, K, zero, C, none, zero)
+        else:
+            multiply_within(S, A, a, row_a, step_a, B, b, ldb, turned, C, c, N, M, N, K, zero, C, none, zero)
 
 
 @jit
-def _multiply_stack(A, at_a, row_a, step_a, B, at_b, ldb, turned, C, M, N, K, first, last):
-    """Matrices first..last-1 of C; at_a and at_b say which matrix of A and of B each one takes."""
-    zero, none = np.int64(0), np.int64(-1)  # literals would be signatures of their own to Numba
-    S = scratch_for(M, N, K, row_a, step_a, A)
-    for s in range(first, last):
-        a, b = at_a[s] * M * K, at_b[s] * K * N
-        multiply_within(S, A, a, row_a, step_a, B, b, ldb, turned, C, s * M * N, N, M, N, K, zero, C, none, zero)
+def _multiply_stack(A, at_a, B, at_b, C, M, N, K, transpose_a, transpose_b, count):
+    _stack(A, at_a, B, at_b, C, M, N, K, transpose_a, transpose_b, np.int64(0), count)
 
 
 @parallel_jit
-def _multiply_stack_parallel(A, at_a, row_a, step_a, B, at_b, ldb, turned, C, M, N, K, count, chunks):
+def _multiply_stack_parallel(A, at_a, B, at_b, C, M, N, K, transpose_a, transpose_b, count):
+    chunks = min(CHUNKS, count)
     for chunk in prange(chunks):
         first, last = np.int64(chunk) * count // chunks, (np.int64(chunk) + 1) * count // chunks
-        _multiply_stack(A, at_a, row_a, step_a, B, at_b, ldb, turned, C, M, N, K, first, last)
+        _stack(A, at_a, B, at_b, C, M, N, K, transpose_a, transpose_b, first, last)
+
+
+def batched_matmul_unchecked(A, B, transpose_a, transpose_b, out) -> None:
+    """`batched_matmul` without its checks: C-contiguous arrays of fitting shapes and one dtype, bools, `out` given."""
+    shape_a, shape_b, shape = A.shape, B.shape, out.shape
+    M, N = shape[-2:]
+    K = shape_a[-2] if transpose_a else shape_a[-1]
+    size = out.size
+    if size == 0:
+        return
+    count = size // (M * N)
+    if shape_a[:-2] == shape_b[:-2]:
+        at_a = at_b = IN_ORDER
+    else:
+        at_a, at_b = _places(shape_a[:-2], shape[:-2]), _places(shape_b[:-2], shape[:-2])
+    if count <= 8 and M * N * K >= 2 * PARALLEL_FLOPS:  # few large products: each one is parallel in itself
+        As, Bs, Cs = A.reshape(-1, *shape_a[-2:]), B.reshape(-1, *shape_b[-2:]), out.reshape(-1, M, N)
+        for s in range(count):
+            a, b = (s, s) if at_a is IN_ORDER else (at_a[s], at_b[s])
+            matmul_unchecked(As[a], Bs[b], transpose_a, transpose_b, Cs[s])
+        return
+    body = _multiply_stack if 2 * size * K < PARALLEL_FLOPS else _multiply_stack_parallel
+    body(A.reshape(-1), at_a, B.reshape(-1), at_b, out.reshape(-1), M, N, K, transpose_a, transpose_b, count)
 
 
 def batched_matmul(
@@ -44,6 +82,17 @@ def batched_matmul(
     Reference: docs/equations.md, section 3.1 (for each matrix of the stack)
     """
     who = "batched_matmul"
+    plain = type(A) is np.ndarray and A.ndim > 2 and type(transpose_a) is type(transpose_b) is bool
+    if plain and out is not None and usual(A.ndim, A, B, out) and apart(A, B, out):
+        shape_a, shape_b = A.shape, B.shape
+        (M, K), (inner, N) = shape_a[-2:], shape_b[-2:]
+        if transpose_a:
+            M, K = K, M
+        if transpose_b:
+            inner, N = N, inner
+        if inner == K and shape_a[:-2] == shape_b[:-2] and out.shape == (*shape_a[:-2], M, N):
+            batched_matmul_unchecked(A, B, transpose_a, transpose_b, out)
+            return out
     A0, B0 = A, B
     A, B = as_array(who, "A", A), as_array(who, "B", B)
     dtype = A.dtype if A.dtype is B.dtype else same_dtype(who, A=A, B=B)
@@ -66,34 +115,7 @@ def batched_matmul(
             f"{who}: expected leading axes that broadcast, got A {A.shape} and B {B.shape}. Try reshaping one of them."
         ) from None
     out = output(who, out, (*lead, M, N), dtype, A0, B0)
-    count = out.size // (M * N) if out.size else 0
-    if count == 0:
-        return out
-    at_a, at_b = _places(A.shape[:-2], lead), _places(B.shape[:-2], lead)
-    if count <= 8 and 2 * M * N * K >= 4 * PARALLEL_FLOPS:  # few large products: each one is parallel in itself
-        As, Bs, Cs = A.reshape(-1, *A.shape[-2:]), B.reshape(-1, *B.shape[-2:]), out.reshape(-1, M, N)
-        for s in range(count):
-            multiply(As[at_a[s]], Bs[at_b[s]], transpose_a, transpose_b, Cs[s])
-        return out
-    row_a, step_a = (1, M) if transpose_a else (K, 1)
-    stack = (
-        A.reshape(-1),
-        at_a,
-        row_a,
-        step_a,
-        B.reshape(-1),
-        at_b,
-        K if transpose_b else N,
-        int(transpose_b),
-        out.reshape(-1),
-        M,
-        N,
-        K,
-    )
-    if 2 * count * M * N * K < PARALLEL_FLOPS:
-        _multiply_stack(*stack, 0, count)
-    else:
-        _multiply_stack_parallel(*stack, count, min(CHUNKS, count))
+    batched_matmul_unchecked(A, B, transpose_a, transpose_b, out)
     return out
 
 

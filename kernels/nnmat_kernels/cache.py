@@ -25,6 +25,7 @@ import numpy as np
 from numba.core import serialize
 from numba.core.caching import NullCache
 from numba.core.compiler import CompileResult
+from numba.core.runtime import rtsys
 
 PACKAGE = Path(__file__).resolve().parent
 DAYS = 30
@@ -73,8 +74,9 @@ def module_key(module: str) -> str:
 
 def options() -> list[tuple[str, str]]:
     """What steers the compiler now: Numba's variables in the environment, and the values in force."""
-    # The cache's own place and the number of threads do not change the code that is compiled.
-    ignored = {"NUMBA_CACHE_DIR", "NUMBA_NUM_THREADS", "NUMBA_DEBUG_CACHE"}
+    # The cache's own place, the threads and the library that starts them do not change the code that is compiled.
+    ignored = {"NUMBA_CACHE_DIR", "NUMBA_DEBUG_CACHE", "NUMBA_NUM_THREADS"}
+    ignored |= {"NUMBA_THREADING_LAYER", "NUMBA_THREADING_LAYER_PRIORITY"}
     given = sorted((k, v) for k, v in os.environ.items() if k.startswith("NUMBA_") and k not in ignored)
     return given + [(name, repr(getattr(numba.config, name, None))) for name in OPTIONS]
 
@@ -106,7 +108,9 @@ class KernelCache(NullCache):
         return folder() / f"{self._module}.{self._name}-{hashlib.sha256(repr(facts).encode()).hexdigest()[:32]}.nbc"
 
     def load_overload(self, sig, target_context):
-        target_context.refresh()
+        # Numba's own cache refreshes the whole target here: it imports all that a compiler may need, 0.3 s, and SciPy
+        # if it is there, 0.4 s. Finished code needs the runtime's symbols only; what compiles refreshes by itself.
+        rtsys.initialize(target_context)
         try:
             path = self._path(sig, target_context.codegen())
             stored = path.read_bytes()

@@ -5,6 +5,7 @@ would be compiled again as a signature of its own, and bad input never reaches a
 """
 
 import numpy as np
+from numpy import ndarray
 
 from .errors import DtypeError, ShapeError
 
@@ -16,6 +17,28 @@ def is_plain(A) -> bool:
     return type(A) is np.ndarray or (
         isinstance(A, np.ndarray) and not isinstance(A, np.matrix | np.ma.MaskedArray)  # such as np.memmap
     )
+
+
+def usual(ndim: int, A, B, out) -> bool:
+    """Whether three arrays are canonical (see `as_array`), of one dtype and `ndim` dimensions: the usual case, fast."""
+    if not (type(A) is type(B) is type(out) is ndarray):
+        return False
+    dtype = A.dtype
+    return (
+        dtype is B.dtype is out.dtype
+        and dtype in FLOATS
+        and A.ndim == B.ndim == out.ndim == ndim
+        and A.flags.carray
+        and B.flags.carray
+        and out.flags.carray
+    )
+
+
+def apart(A: ndarray, B: ndarray, out: ndarray) -> bool:
+    """Whether `out` shares no memory with A or B, all of them C-contiguous."""
+    if out.flags.owndata and A.flags.owndata and B.flags.owndata:  # only an array itself can share what it owns
+        return A is not out and B is not out
+    return not (np.may_share_memory(out, A) or np.may_share_memory(out, B))
 
 
 def as_array(who: str, name: str, A, ndim: int | None = None) -> np.ndarray:

@@ -1,128 +1,31 @@
-"""Convolution of channels-last images, its input gradient and its weight gradient, each as im2col and a matrix product.
+"""Convolution of channels-last images, its input gradient and its weight gradient, without a patch matrix.
 
-The patch matrix U (see `im2col`) is never built whole. The work is cut into bands of output rows of one image, small
-enough for a band of U to stay in the level-2 cache between the two steps that use it:
+      forward           Y  = windows of X · K_matᵀ + 1 bᵀ         `image_product`
+      input gradient    gX = windows of G · K turned by 180°       `image_product`
+      weight gradient   gK = (windows of X)ᵀ G, gbias = 1ᵀ G       `image_weights`
 
-      forward           X --gather--> U (pixels, kh kw Ci)  --product-->  Y = U K_matᵀ + 1 bᵀ
-      input gradient    G --product--> gU = G K_mat  --scatter-add-->  gX
-      weight gradient   X --gather--> U  --product-->  gK_mat += Gᵀ U     (a sum per chunk of the work, folded in order)
+and all three with vectors of channels in `depthwise`. `im2col` and `col2im` are the same maps with their matrix.
 
-With groups, each group does this with its own channels and its own rows of K_mat. Rows of U and K_mat are padded with
-zeros to a multiple of 8, so that inner loops have no scalar tail. A 1 x 1 convolution without stride is one matrix
-product, and a depthwise one has its own kernels (`depthwise`).
+A `Convolution` holds what the kernels need to know of one set of shapes and options. Layers make one for each shape of
+batch and call its methods, which check nothing; the functions here check, and keep the last plans.
 """
 
+import functools
 import numbers
 
 import numpy as np
-from numba import prange
 
-from . import depthwise
+from . import activations, depthwise, image_product, image_weights
 from .checks import as_array, output, same_dtype
-from .config import jit, parallel_jit
 from .errors import ShapeError
-from .im2col import Window, gather_rows, image_shape, scatter_rows, window
-from .matmul import PARALLEL_FLOPS, fold, multiply, multiply_block
+from .im2col import Window, image_shape, window
+from .image_plan import CHUNKS, UNITS, plan, weight_plan
+from .matmul import PARALLEL_FLOPS, matmul_unchecked
+from .reductions import column_sums_unchecked
+from .tile import NONE, RELU
 
-CHUNKS = 64  # pieces of the work, whatever the number of threads
-PARTIALS = 16  # the same where each piece has a weight gradient of its own
-SCRATCH = 131_072  # bytes of U at a time
-
-
-@jit
-def _forward_piece(X, K, bias, Y, U, first, last, rows, Co, groups, ldu, w):
-    """Bands first..last-1 of Y; K is (Co, ldu), U is scratch."""
-    bands, M, N = (w.Ho + rows - 1) // rows, Co // groups, w.C // groups
-    zero, one = np.int64(0), np.int64(1)  # no literals, for which Numba would compile every callee once more
-    U[:] = 0  # the padding of its rows stays zero
-    for unit in range(first, last):
-        n, i = unit // bands, unit % bands * rows
-        end = min(i + rows, w.Ho)
-        q = (n * w.Ho + i) * w.Wo * Co
-        for g in range(groups):
-            gather_rows(X, n, g * N, N, i, end, U, zero, ldu, w)
-            pixels, at = (end - i) * w.Wo, np.int64(g * M if bias.size > 0 else -1)
-            k = g * M * ldu
-            multiply_block(U, zero, ldu, one, K, k, ldu, one, Y, q + g * M, Co, pixels, M, ldu, zero, bias, at, zero)
-
-
-@parallel_jit
-def _forward_parallel(X, K, bias, Y, U, units, chunks, size, rows, Co, groups, ldu, w):
-    for chunk in prange(chunks):
-        c = np.int64(chunk)  # the index of a prange is unsigned
-        first, last, scratch = c * units // chunks, (c + 1) * units // chunks, U[c * size : (c + 1) * size]
-        _forward_piece(X, K, bias, Y, scratch, first, last, rows, Co, groups, ldu, w)
-
-
-@jit
-def _input_piece(G, K, gX, U, first, last, rows, Co, groups, ldu, w):
-    """Images first..last-1 of gX."""
-    size, M, N = w.H * w.W * w.C, Co // groups, w.C // groups
-    zero, one, none = np.int64(0), np.int64(1), np.int64(-1)  # no literals (see above)
-    for n in range(first, last):
-        gX[n * size : (n + 1) * size] = 0
-        for i in range(0, w.Ho, rows):
-            end = min(i + rows, w.Ho)
-            pixels, q = (end - i) * w.Wo, (n * w.Ho + i) * w.Wo * Co
-            for g in range(groups):
-                k = g * M * ldu
-                multiply_block(
-                    G, q + g * M, Co, one, K, k, ldu, zero, U, zero, ldu, pixels, ldu, M, zero, G, none, zero
-                )
-                scatter_rows(U, zero, ldu, gX, n, g * N, N, i, end, w)
-
-
-@parallel_jit
-def _input_parallel(G, K, gX, U, chunks, size, rows, Co, groups, ldu, w):
-    for chunk in prange(chunks):
-        c = np.int64(chunk)
-        first, last, scratch = c * w.B // chunks, (c + 1) * w.B // chunks, U[c * size : (c + 1) * size]
-        _input_piece(G, K, gX, scratch, first, last, rows, Co, groups, ldu, w)
-
-
-@jit
-def _weight_piece(X, G, gK, U, first, last, rows, Co, groups, ldu, w):
-    """gK (groups, Co/groups, ldu) = the sum over bands first..last-1."""
-    bands, M, N = (w.Ho + rows - 1) // rows, Co // groups, w.C // groups
-    zero, one, none = np.int64(0), np.int64(1), np.int64(-1)
-    gK[:] = 0
-    U[:] = 0
-    for unit in range(first, last):
-        n, i = unit // bands, unit % bands * rows
-        end = min(i + rows, w.Ho)
-        pixels, q = (end - i) * w.Wo, (n * w.Ho + i) * w.Wo * Co
-        for g in range(groups):
-            gather_rows(X, n, g * N, N, i, end, U, zero, ldu, w)
-            k = g * M * ldu
-            multiply_block(G, q + g * M, one, Co, U, zero, ldu, zero, gK, k, ldu, M, ldu, pixels, one, G, none, zero)
-
-
-@parallel_jit
-def _weight_parallel(X, G, gK, U, units, chunks, size, rows, Co, groups, ldu, w):
-    for chunk in prange(chunks):
-        c = np.int64(chunk)
-        first, last, scratch = c * units // chunks, (c + 1) * units // chunks, U[c * size : (c + 1) * size]
-        own = gK[c * Co * ldu : (c + 1) * Co * ldu]
-        _weight_piece(X, G, own, scratch, first, last, rows, Co, groups, ldu, w)
-
-
-def _bands(w: Window, ldu: int, itemsize: int) -> tuple[int, int]:
-    """Output rows per band, and bands per image: cache-sized, and enough of them to share among threads."""
-    rows = max(1, min(w.Ho, SCRATCH // max(1, w.Wo * ldu * itemsize), w.B * w.Ho // PARTIALS))
-    bands = -(-w.Ho // rows)
-    rows = -(-w.Ho // bands)
-    return rows, -(-w.Ho // rows)
-
-
-def _padded(K: np.ndarray) -> tuple[np.ndarray, int]:
-    """K as a matrix (Co, ldu) with rows padded by zeros, and ldu."""
-    Co, width = K.shape[0], K.shape[1] * K.shape[2] * K.shape[3]
-    ldu = -(-width // 8) * 8
-    if ldu == width:
-        return K.reshape(Co, width), ldu
-    padded = np.zeros((Co, ldu), K.dtype)
-    padded[:, :width] = K.reshape(Co, width)
-    return padded, ldu
+ACTIVATIONS = (None, "relu", "sigmoid", "tanh")
+_NO_BIAS = {np.dtype(d): np.empty(0, d) for d in (np.float32, np.float64)}
 
 
 def _setup(who, name, shape, kernel_shape, stride, padding, dilation, groups) -> Window:
@@ -140,9 +43,122 @@ def _setup(who, name, shape, kernel_shape, stride, padding, dilation, groups) ->
     return window(who, shape, (kh, kw), stride, padding, dilation)
 
 
-def _is_product(w: Window, groups: int) -> bool:
-    """Whether the convolution is a matrix product of pixels with weights: 1 x 1, no stride, no padding, no groups."""
-    return (w.kh, w.kw, w.sh, w.sw, w.ph, w.pw, groups) == (1, 1, 1, 1, 0, 0, 1)
+class Convolution:
+    """One convolution, for given shapes and options: the three kernels without checks.
+
+    Arrays are C-contiguous, aligned and of `dtype`, `out` is required, shapes are the plan's: nothing is checked.
+    A plan holds sizes only and never changes, the kernels bring their own scratch: any number of threads may use one.
+    """
+
+    def __init__(self, input_shape, kernel_shape, stride=1, padding=0, dilation=1, groups: int = 1, dtype=np.float32):
+        self.dtype = np.dtype(dtype)
+        self.input_shape, self.kernel_shape = tuple(input_shape), tuple(kernel_shape)
+        self.window = w = _setup(
+            "Convolution", "images", self.input_shape, self.kernel_shape, stride, padding, dilation, groups
+        )
+        self.groups = int(groups)
+        self.output_shape = (w.B, w.Ho, w.Wo, self.kernel_shape[0])
+        depth = self.groups == w.C == self.kernel_shape[0]
+        work = 2 * w.B * w.Ho * w.Wo * int(np.prod(self.kernel_shape))
+        self._parallel = work >= PARALLEL_FLOPS
+        if depth:
+            self._product, self._weights = depthwise.depthwise, depthwise.channel_weights
+            if self._parallel:
+                self._product, self._weights = depthwise.depthwise_parallel, depthwise.channel_weights_parallel
+        else:
+            self._product, self._weights = image_product.product, image_weights.weights
+            if self._parallel:
+                self._product, self._weights = image_product.product_parallel, image_weights.weights_parallel
+        self._none = _NO_BIAS[self.dtype]
+        # 1 x 1 without stride and padding: images are matrices of pixels and channels, and this is their product.
+        self._plain = (w.kh, w.kw, w.sh, w.sw, w.ph, w.pw, self.groups) == (1, 1, 1, 1, 0, 0, 1)
+        self._pixels = w.B * w.H * w.W
+
+    @functools.cached_property
+    def _forward_plan(self):
+        return plan(self.window, self.kernel_shape, self.groups, self.dtype, False)
+
+    @functools.cached_property
+    def _input_plan(self):
+        return plan(self.window, self.kernel_shape, self.groups, self.dtype, True)
+
+    @functools.cached_property
+    def _weight_plan(self):
+        return weight_plan(self.window, self.kernel_shape, self.groups, self.dtype)
+
+    def _run(self, X, K, bias, out, sizes, activation):
+        if self._parallel:
+            self._product(X, K, bias, out, sizes, activation, min(CHUNKS, int(sizes[UNITS])))
+        else:
+            self._product(X, K, bias, out, sizes, activation)
+
+    def _matrix(self, images):
+        return images.reshape(self._pixels, images.shape[3])  # (B, H, W, C) -> (B H W, C)
+
+    def forward(self, X, K, bias, out, activation=None):
+        """`conv2d` into `out`; `bias` may be None."""
+        if self._plain:
+            A, B = self._matrix(X), K.reshape(K.shape[0], K.shape[3])
+            matmul_unchecked(A, B, False, True, self._matrix(out), False, bias, activation)
+            return
+        terms = self._none if bias is None else bias
+        self._run(X, K, terms, out, self._forward_plan, RELU if activation == "relu" else NONE)
+        if activation == "sigmoid":
+            activations.sigmoid(out, out=out)
+        elif activation == "tanh":
+            activations.tanh(out, out=out)
+
+    def input_gradient(self, G, K, out):
+        """`conv2d_input_gradient` into `out`."""
+        if self._plain:
+            B = K.reshape(K.shape[0], K.shape[3])
+            matmul_unchecked(self._matrix(G), B, False, False, self._matrix(out))
+            return
+        self._run(G, K, self._none, out, self._input_plan, NONE)
+
+    def weight_gradient(self, X, G, out, accumulate=False, bias_gradient=None, accumulate_bias=None):
+        """`conv2d_weight_gradient` into `out`; into `bias_gradient`, if it is given, the sums of G over the pixels.
+
+        Both are added to what is there with `accumulate`, the latter by `accumulate_bias` if that is not None.
+        """
+        gbias = self._none if bias_gradient is None else bias_gradient
+        also = accumulate if accumulate_bias is None else accumulate_bias
+        if self._plain:
+            gK = out.reshape(self.kernel_shape[0], self.window.C)
+            matmul_unchecked(self._matrix(G), self._matrix(X), True, False, gK, accumulate)
+            if bias_gradient is not None:
+                column_sums_unchecked(self._matrix(G), bias_gradient, also)
+            return
+        self._weights(X, G, out, gbias, self._weight_plan, int(accumulate), int(also))
+
+
+@functools.lru_cache(maxsize=64)
+def _convolution(input_shape, kernel_shape, stride, padding, dilation, groups, dtype) -> Convolution:
+    """The plan of these shapes and options (numbers and tuples); the last ones are kept."""
+    return Convolution(input_shape, kernel_shape, stride, padding, dilation, groups, dtype)
+
+
+def _planned(w: Window, kernel_shape, groups: int, dtype: np.dtype) -> Convolution:
+    options = (w.sh, w.sw), (w.ph, w.pw), (w.dh, w.dw)
+    return _convolution((w.B, w.H, w.W, w.C), tuple(kernel_shape), *options, int(groups), dtype)
+
+
+def conv2d_unchecked(X, K, bias, stride, padding, dilation, groups, out, activation=None) -> None:
+    """`conv2d` without its checks: canonical arrays, `out` given, options as numbers or tuples."""
+    _convolution(X.shape, K.shape, stride, padding, dilation, groups, X.dtype).forward(X, K, bias, out, activation)
+
+
+def conv2d_input_gradient_unchecked(G, K, input_shape, stride, padding, dilation, groups, out) -> None:
+    """`conv2d_input_gradient` without its checks, as above."""
+    _convolution(input_shape, K.shape, stride, padding, dilation, groups, G.dtype).input_gradient(G, K, out)
+
+
+def conv2d_weight_gradient_unchecked(
+    X, G, kernel_shape, stride, padding, dilation, groups, out, accumulate=False, bias_gradient=None
+) -> None:
+    """`conv2d_weight_gradient` without its checks, as above."""
+    own = _convolution(X.shape, kernel_shape, stride, padding, dilation, groups, X.dtype)
+    own.weight_gradient(X, G, out, accumulate, bias_gradient)
 
 
 def conv2d(
@@ -154,17 +170,25 @@ def conv2d(
     dilation=1,
     groups: int = 1,
     out: np.ndarray | None = None,
+    activation: str | None = None,
 ) -> np.ndarray:
-    """Convolution (cross-correlation) of channels-last images.
+    """Convolution (cross-correlation) of channels-last images, and if wanted an activation of the result.
 
     Forward:   Y[n, i, j, o] = bias[o] + Σ_abc Xpad[n, i sh + a dh, j sw + b dw, c] K[o, a, b, c], c in the group of o:
-               Y = U K_matᵀ + 1 biasᵀ for each group
+               Y = U K_matᵀ + 1 biasᵀ for each group; Y = f(...) with `activation` f = "relu", "sigmoid" or "tanh"
     Backward:  `conv2d_input_gradient`, `conv2d_weight_gradient`; gbias = the sum of G over n, i, j
     Shapes:    X (B, H, W, Ci), K (Co, kh, kw, Ci/groups), bias (Co,), Y (B, Ho, Wo, Co); one dtype, float32 or float64
-    Errors:    ShapeError, DtypeError, ValueError (`out` overlapping an input)
+    Errors:    ShapeError, DtypeError, ValueError (`out` overlapping an input, an unknown `activation`)
     Reference: docs/equations.md, section 3.2
+
+    With an activation the result has the bits of the activation's own kernel afterwards.
     """
     who = "conv2d"
+    if activation not in ACTIVATIONS:
+        raise ValueError(
+            f"{who}: expected activation to be one of {', '.join(map(repr, ACTIVATIONS))}, got {activation!r}. "
+            'Try activation="relu".'
+        )
     given = X, K, bias
     X, K = as_array(who, "X", X, 4), as_array(who, "K", K, 4)
     if bias is not None:
@@ -177,25 +201,7 @@ def conv2d(
             f"{who}: expected bias of shape {(Co,)}, got {bias.shape}. It has one entry per output channel."
         )
     out = output(who, out, (w.B, w.Ho, w.Wo, Co), dtype, *given)
-    if _is_product(w, groups):
-        pixels = w.B * w.H * w.W  # not -1, which NumPy cannot infer beside a size of 0
-        multiply(X.reshape(pixels, w.C), K.reshape(Co, w.C), False, True, out.reshape(pixels, Co), False, bias)
-        return out
-    terms = np.empty(0, dtype) if bias is None else bias
-    if groups == w.C == Co:
-        depthwise.forward(X, K, terms, out, w)
-        return out
-    matrix, ldu = _padded(K)
-    rows, bands = _bands(w, ldu, dtype.itemsize)
-    units, size = w.B * bands, rows * w.Wo * ldu
-    small = 2 * out.size * ldu < PARALLEL_FLOPS
-    chunks = 1 if small else min(CHUNKS, units)
-    U = np.empty(chunks * size, dtype)
-    arrays = (X.reshape(-1), matrix.reshape(-1), terms, out.reshape(-1), U)
-    if small:
-        _forward_piece(*arrays, 0, units, rows, Co, int(groups), ldu, w)
-    else:
-        _forward_parallel(*arrays, units, chunks, size, rows, Co, int(groups), ldu, w)
+    _planned(w, K.shape, groups, dtype).forward(X, K, bias, out, activation)
     return out
 
 
@@ -236,23 +242,7 @@ def conv2d_input_gradient(
     Co = K.shape[0]
     _check_upstream(who, G, w, Co)
     out = output(who, out, shape, dtype, *given)
-    if _is_product(w, groups):
-        pixels = w.B * w.H * w.W
-        multiply(G.reshape(pixels, Co), K.reshape(Co, w.C), False, False, out.reshape(pixels, w.C))
-        return out
-    if groups == w.C == Co:
-        depthwise.input_gradient(G, K, out, w)
-        return out
-    matrix, ldu = _padded(K)
-    rows, _ = _bands(w, ldu, dtype.itemsize)
-    size = rows * w.Wo * ldu
-    small = 2 * G.size * ldu < PARALLEL_FLOPS
-    chunks = 1 if small else min(CHUNKS, w.B)
-    arrays = (G.reshape(-1), matrix.reshape(-1), out.reshape(-1), np.empty(chunks * size, dtype))
-    if small:
-        _input_piece(*arrays, 0, w.B, rows, Co, int(groups), ldu, w)
-    else:
-        _input_parallel(*arrays, chunks, size, rows, Co, int(groups), ldu, w)
+    _planned(w, K.shape, groups, dtype).input_gradient(G, K, out)
     return out
 
 
@@ -266,15 +256,17 @@ def conv2d_weight_gradient(
     groups: int = 1,
     out: np.ndarray | None = None,
     accumulate: bool = False,
+    bias_gradient: np.ndarray | None = None,
 ) -> np.ndarray:
-    """Gradient of a convolution with respect to its weights.
+    """Gradient of a convolution with respect to its weights, and if wanted to its bias, nearly for nothing.
 
     Forward:   gK_mat = Gᵀ U for each group (gK += ... with `accumulate`), that is
-               gK[o, a, b, c] = Σ_nij G[n, i, j, o] Xpad[n, i sh + a dh, j sw + b dw, c]
+               gK[o, a, b, c] = Σ_nij G[n, i, j, o] Xpad[n, i sh + a dh, j sw + b dw, c];
+               into `bias_gradient`, if it is given, gbias[o] = Σ_nij G[n, i, j, o] (+= ... with `accumulate`)
     Backward:  linear in G and in X: with upstream T, gG = `conv2d(X, T)`, gX = `conv2d_input_gradient(G, T)`
-    Shapes:    X (B, H, W, Ci), G (B, Ho, Wo, Co), gK and T of `kernel_shape` (Co, kh, kw, Ci/groups);
-               one dtype, float32 or float64
-    Errors:    ShapeError, DtypeError, ValueError (`accumulate` without `out`, `out` overlapping an input)
+    Shapes:    X (B, H, W, Ci), G (B, Ho, Wo, Co), gK and T of `kernel_shape` (Co, kh, kw, Ci/groups),
+               gbias (Co,); one dtype, float32 or float64
+    Errors:    ShapeError, DtypeError, ValueError (`accumulate` without `out`, overlapping arrays)
     Reference: docs/equations.md, section 3.2
     """
     who = "conv2d_weight_gradient"
@@ -283,28 +275,12 @@ def conv2d_weight_gradient(
     dtype = same_dtype(who, X=X, G=G)
     kernel_shape = image_shape(who, "kernel_shape", kernel_shape)
     w = _setup(who, "X", X.shape, kernel_shape, stride, padding, dilation, groups)
-    Co, width = kernel_shape[0], w.kh * w.kw * kernel_shape[3]
+    Co = kernel_shape[0]
     _check_upstream(who, G, w, Co)
     if accumulate and out is None:
         raise ValueError(f"{who}: expected out with accumulate=True, got None. Pass the array to add to.")
     out = output(who, out, kernel_shape, dtype, *given)
-    if _is_product(w, groups):
-        pixels = w.B * w.H * w.W
-        multiply(G.reshape(pixels, Co), X.reshape(pixels, w.C), True, False, out.reshape(Co, w.C), bool(accumulate))
-        return out
-    if groups == w.C == Co:
-        depthwise.weight_gradient(X, G, out, bool(accumulate), w)
-        return out
-    ldu = -(-width // 8) * 8
-    rows, bands = _bands(w, ldu, dtype.itemsize)
-    units, size = w.B * bands, rows * w.Wo * ldu
-    small = 2 * G.size * ldu < PARALLEL_FLOPS
-    chunks = 1 if small else min(PARTIALS, units)
-    partials = np.empty(chunks * Co * ldu, dtype)
-    arrays = (X.reshape(-1), G.reshape(-1), partials, np.empty(chunks * size, dtype))
-    if small:
-        _weight_piece(*arrays, 0, units, rows, Co, int(groups), ldu, w)
-    else:
-        _weight_parallel(*arrays, units, chunks, size, rows, Co, int(groups), ldu, w)
-    fold(partials, chunks, Co, width, ldu, np.empty(0, dtype), out.reshape(-1), int(accumulate))
+    if bias_gradient is not None:
+        output(f"{who} (bias_gradient)", bias_gradient, (Co,), dtype, *given, out)
+    _planned(w, kernel_shape, groups, dtype).weight_gradient(X, G, out, bool(accumulate), bias_gradient)
     return out

@@ -17,10 +17,12 @@ so a confident right row still has its true, tiny loss and gradient (logits (0, 
 
 import math
 import numbers
+from typing import Any
 
 import numpy as np
 from numba import prange
 
+from . import label_rows
 from .checks import output
 from .config import jit, parallel_jit
 from .targets import as_array_of_targets, as_class_weights, as_labels, as_row_weights, as_rows, as_targets
@@ -199,6 +201,11 @@ def weighted_softmax_cross_entropy(
         raise ValueError(
             f"{who}: expected label_smoothing from 0 to 1, got {label_smoothing!r}. Common values are 0 and 0.1."
         )
+    plain = label_smoothing == 0 and ignore_index is None and class_weight is None and sample_weight is None
+    if plain and y.dtype.kind != "f":
+        y, _ = as_labels(who, y, H.shape, None)
+        G = output(who, out, H.shape, H2.dtype, *given)
+        return softmax_cross_entropy_unchecked(H2, y, out=G.reshape(rows, M))[0], G, float(rows)
     w = np.ones(M) if class_weight is None else as_class_weights(who, class_weight, M)
     s = as_row_weights(who, sample_weight, H.shape[:-1], rows)
     if y.dtype.kind == "f":
@@ -228,6 +235,43 @@ def weighted_softmax_cross_entropy(
     for part in sums.tolist():  # in order: the same bits for any number of threads
         value += part
     return value / divisor, G, divisor
+
+
+def softmax_cross_entropy_unchecked(
+    H: np.ndarray,
+    y: np.ndarray,
+    label_smoothing: float = 0.0,
+    ignore_index: int | None = None,
+    class_weight: np.ndarray | None = None,
+    sample_weight: np.ndarray | None = None,
+    out: Any = None,
+    who: str = "softmax_cross_entropy",
+) -> tuple[float, float]:
+    """(value, divisor), and the gradient in `out`, which is required; no checks but that labels are in their range.
+
+    Without options and with int64 labels one call of a compiled function does all; all else goes through the checks.
+    """
+    plain = label_smoothing == 0.0 and ignore_index is None and class_weight is None and sample_weight is None
+    if not plain or y.dtype != np.int64:
+        options = label_smoothing, ignore_index, class_weight, sample_weight
+        value, _, divisor = weighted_softmax_cross_entropy(H, y, *options, out, who)
+        return value, divisor
+    rows, M = y.size, H.shape[-1]
+    if H.ndim != 2:
+        H, y, out = H.reshape(rows, M), y.reshape(rows), out.reshape(rows, M)
+    if rows == 0:
+        return 0.0, 0.0
+    if H.size < PARALLEL_FROM or rows == 1:
+        value, wrong = label_rows.rows(H, y, out)
+    else:
+        sums = np.empty(min(rows, H.size // CHUNK))
+        wrong = label_rows.rows_parallel(H, y, out, sums)
+        value = 0.0
+        for part in sums.tolist():  # in order: the same bits for any number of threads
+            value += part
+    if wrong >= 0:
+        as_labels(who, y, H.shape, None)  # raises
+    return value / rows, float(rows)
 
 
 def _mean_weight(Y: np.ndarray, w: np.ndarray) -> np.ndarray:

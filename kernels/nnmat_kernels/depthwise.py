@@ -1,148 +1,232 @@
-"""Depthwise convolution (groups = channels, one filter each): no product of matrices, but vectors over the channels.
+"""Depthwise convolution (groups = channels, one filter each): no sum over channels, so vectors of channels everywhere.
 
       Y[n, i, j, :] = bias + Σ_ab Xpad[n, i sh + a dh, j sw + b dw, :] * T[a, b, :]       T[a, b, c] = K[c, a, b, 0]
 
-The three functions are called by `convolution` after its checks.
+Walks through the images as `image_product` does, with the same tables, and `channel_tile` in place of `tile`: 12 pixels
+times one vector of channels, so that a vector of weights is read once for 12 pixels. In the weight gradient the 12 rows
+are taps, whose sums over the pixels stay in registers.
 """
 
 import numpy as np
 from numba import prange
 
 from .config import jit, parallel_jit
-from .im2col import Window
-from .matmul import PARALLEL_FLOPS, begin_rows, fold
-
-CHUNKS = 64  # pieces of the work, whatever the number of threads
-PARTIALS = 16  # the same where each piece has a weight gradient of its own
-
-
-@jit
-def _forward_piece(X, T, bias, Y, first, last, w):
-    """Output rows first..last-1, counted through all images."""
-    zero = np.int64(0)  # not the literal 0, for which Numba would compile every callee once more
-    for r in range(first, last):
-        n, i = r // w.Ho, r % w.Ho
-        begin_rows(Y, r * w.Wo * w.C, w.C, w.Wo, w.C, bias, zero, zero)
-        for j in range(w.Wo):
-            q = (r * w.Wo + j) * w.C
-            target = Y[q : q + w.C]
-            for a in range(w.kh):
-                y = i * w.sh - w.ph + a * w.dh
-                for b in range(w.kw):
-                    x = j * w.sw - w.pw + b * w.dw
-                    if 0 <= y < w.H and 0 <= x < w.W:
-                        q = ((n * w.H + y) * w.W + x) * w.C
-                        source = X[q : q + w.C]
-                        q = (a * w.kw + b) * w.C
-                        tap = T[q : q + w.C]
-                        for c in range(w.C):
-                            target[c] += source[c] * tap[c]
-
-
-@parallel_jit
-def _forward_parallel(X, T, bias, Y, chunks, w):
-    rows = w.B * w.Ho
-    for chunk in prange(chunks):
-        _forward_piece(X, T, bias, Y, np.int64(chunk) * rows // chunks, (np.int64(chunk) + 1) * rows // chunks, w)
-
-
-@jit
-def _input_piece(G, T, gX, first, last, w):
-    """Images first..last-1 of gX: each entry of G goes back to the places that its window read."""
-    size = w.H * w.W * w.C
-    for n in range(first, last):
-        image = gX[n * size : (n + 1) * size]
-        image[:] = 0
-        for i in range(w.Ho):
-            for j in range(w.Wo):
-                q = ((n * w.Ho + i) * w.Wo + j) * w.C
-                source = G[q : q + w.C]
-                for a in range(w.kh):
-                    y = i * w.sh - w.ph + a * w.dh
-                    for b in range(w.kw):
-                        x = j * w.sw - w.pw + b * w.dw
-                        if 0 <= y < w.H and 0 <= x < w.W:
-                            q = (y * w.W + x) * w.C
-                            target = image[q : q + w.C]
-                            q = (a * w.kw + b) * w.C
-                            tap = T[q : q + w.C]
-                            for c in range(w.C):
-                                target[c] += source[c] * tap[c]
-
-
-@parallel_jit
-def _input_parallel(G, T, gX, chunks, w):
-    for chunk in prange(chunks):
-        _input_piece(G, T, gX, np.int64(chunk) * w.B // chunks, (np.int64(chunk) + 1) * w.B // chunks, w)
+from .image_plan import (
+    BAND,
+    BANDS,
+    COLS,
+    DOWN,
+    HEADER,
+    HEIGHT,
+    IMAGES,
+    KERNEL_H,
+    KERNEL_W,
+    LEFT,
+    OWN,
+    P_ALONG,
+    P_FIRST_A,
+    P_FIRST_B,
+    P_HIGH,
+    P_LENGTH,
+    P_RANGES,
+    P_RUN_A,
+    P_STEP,
+    P_STEP_A,
+    P_STEP_B,
+    P_TABLES,
+    P_TAP_A,
+    P_TAPS,
+    P_WEIGHTS,
+    P_WIDE,
+    PACKED,
+    PHASES,
+    RECORD,
+    ROWS_OF,
+    SCRATCH,
+    TARGET,
+    TOGETHER,
+    TOP,
+    UNITS,
+    W_BAND,
+    W_BANDS,
+    W_CHUNKS,
+    W_COLS,
+    W_DOWN,
+    W_HEIGHT,
+    W_HIGH,
+    W_LEFT,
+    W_LINE,
+    W_OWN,
+    W_PARTIAL,
+    W_ROWS,
+    W_SCRATCH,
+    W_STEP,
+    W_TABLE,
+    W_TAP,
+    W_TOP,
+    W_UNITS,
+    W_WIDE,
+    W_WIDTH,
+    W_WINDOW,
+    WIDTH,
+)
+from .image_product import fill
+from .image_tile import HIGH, channel_tile, listed_places
+from .registers import VECTOR_BYTES
 
 
 @jit
-def _weight_piece(X, G, gT, first, last, w):
-    """gT (kh kw, C) = the sum over output rows first..last-1, counted through all images."""
-    gT[:] = 0
-    for r in range(first, last):
-        n, i = r // w.Ho, r % w.Ho
-        for j in range(w.Wo):
-            q = (r * w.Wo + j) * w.C
-            upstream = G[q : q + w.C]
-            for a in range(w.kh):
-                y = i * w.sh - w.ph + a * w.dh
-                for b in range(w.kw):
-                    x = j * w.sw - w.pw + b * w.dw
-                    if 0 <= y < w.H and 0 <= x < w.W:
-                        q = ((n * w.H + y) * w.W + x) * w.C
-                        source = X[q : q + w.C]
-                        q = (a * w.kw + b) * w.C
-                        tap = gT[q : q + w.C]
-                        for c in range(w.C):
-                            tap[c] += source[c] * upstream[c]
+def depthwise_weights(K, T, g):
+    """The weights of all phases with the channel last: (taps, kernel columns, channels)."""
+    own, area = g[OWN], g[KERNEL_H] * g[KERNEL_W]
+    s = 0
+    for phase in range(g[PHASES]):
+        f = HEADER + phase * RECORD
+        for t in range(g[f + P_TAPS]):
+            a = g[f + P_FIRST_A] + t * g[f + P_STEP_A]
+            for u in range(g[f + P_ALONG]):
+                place = a * g[KERNEL_W] + g[f + P_FIRST_B] + u * g[f + P_STEP_B]
+                for c in range(own):
+                    T[s + c] = K[c * area + place]
+                s += own
+
+
+@jit
+def depthwise_piece(X, T, bias, Y, g, first, last, activation):
+    """Blocks first..last-1 of the target of a convolution or of an input gradient; an empty bias means none."""
+    S = np.empty(g[SCRATCH], X.dtype)
+    lanes = VECTOR_BYTES // X.itemsize
+    own, cols, height = g[OWN], g[COLS], g[ROWS_OF]
+    image, size, zero = height * cols * own, g[HEIGHT] * g[WIDTH] * own, np.int64(0)
+    whole, done, at = own // lanes, own - own % lanes, np.int64(0 if bias.size > 0 else -1)
+    for unit in range(first, last):
+        n0, i0 = unit // g[BANDS] * g[TOGETHER], unit % g[BANDS] * g[BAND]
+        images = min(g[TOGETHER], g[IMAGES] - n0)
+        for n in range(images):
+            fill(
+                S, n * image, own, X, (n0 + n) * size, own, own,
+                g[HEIGHT], g[WIDTH], i0 * g[DOWN] + g[TOP], g[LEFT], height, cols,
+            )  # fmt: skip
+        for phase in range(g[PHASES]):
+            f = HEADER + phase * RECORD
+            rows = min(g[BAND], g[f + P_HIGH] - i0)
+            total = images * rows * g[f + P_WIDE]
+            tables, length, ranges = g[f + P_TABLES], g[f + P_LENGTH], g[f + P_RANGES]
+            target = n0 * g[TARGET] + i0 * g[f + P_STEP]
+            for r in range(0, total, HIGH):
+                end = min(r + HIGH, total) - 1
+                lo, hi = zero, g[f + P_TAPS]
+                if g[tables + 3 * length + r] == g[tables + 3 * length + end]:
+                    lo = g[ranges + i0 + g[tables + 2 * length + end]]
+                    hi = g[ranges + g[f + P_HIGH] + i0 + g[tables + 2 * length + r]]
+                tap_b = g[f + P_ALONG] * own
+                a, b = lo * g[f + P_TAP_A], g[f + P_WEIGHTS] + lo * tap_b
+                rows_a = listed_places(HIGH, g, tables + r, total - r, a)
+                rows_c = listed_places(HIGH, g, tables + length + r, total - r, target)
+                if whole > 0:
+                    channel_tile(
+                        0, rows_a, rows_c, whole, lanes, hi - lo, g[f + P_ALONG], S, g[f + P_TAP_A], g[f + P_RUN_A],
+                        T, b, tap_b, own, Y, zero, bias, at, activation,
+                    )  # fmt: skip
+                if own > done:
+                    rest_a = listed_places(HIGH, g, tables + r, total - r, a + done)
+                    rest_c = listed_places(HIGH, g, tables + length + r, total - r, target + done)
+                    also = at + done if at >= 0 else at
+                    channel_tile(
+                        1, rest_a, rest_c, 1, own - done, hi - lo, g[f + P_ALONG], S, g[f + P_TAP_A], g[f + P_RUN_A],
+                        T, b + done, tap_b, own, Y, zero, bias, also, activation,
+                    )  # fmt: skip
+
+
+@jit
+def depthwise(X, K, bias, Y, g, activation):
+    """The whole target by one thread."""
+    T = np.empty(g[PACKED], K.dtype)
+    depthwise_weights(K.reshape(K.size), T, g)
+    depthwise_piece(X.reshape(X.size), T, bias, Y.reshape(Y.size), g, np.int64(0), g[UNITS], activation)
 
 
 @parallel_jit
-def _weight_parallel(X, G, gT, chunks, w):
-    rows, size = w.B * w.Ho, w.kh * w.kw * w.C
+def depthwise_parallel(X, K, bias, Y, g, activation, chunks):
+    T = np.empty(g[PACKED], K.dtype)
+    depthwise_weights(K.reshape(K.size), T, g)
+    x, y, units = X.reshape(X.size), Y.reshape(Y.size), g[UNITS]
     for chunk in prange(chunks):
-        c = np.int64(chunk)
-        _weight_piece(X, G, gT[c * size : (c + 1) * size], c * rows // chunks, (c + 1) * rows // chunks, w)
+        c = np.int64(chunk)  # the index of a prange is unsigned
+        depthwise_piece(x, T, bias, y, g, c * units // chunks, (c + 1) * units // chunks, activation)
 
 
-def _taps(K: np.ndarray) -> np.ndarray:
-    """T (kh kw C,): the weights with the channel last."""
-    return np.ascontiguousarray(K.reshape(K.shape[0], -1).T).reshape(-1)
+@jit
+def channel_piece(X, G, D, d, g, first, last, bias):
+    """Blocks first..last-1 of the weight gradient, into D (taps + 1, line) from d on; the last row is gbias."""
+    S = np.empty(g[W_SCRATCH], X.dtype)
+    lanes, zero, none = VECTOR_BYTES // X.itemsize, np.int64(0), np.int64(-1)
+    own, line, taps, Ho, Wo = g[W_OWN], g[W_LINE], g[W_WINDOW], g[W_HIGH], g[W_WIDE]
+    sums = D[d + taps * line : d + taps * line + own]
+    sums[:] = 0
+    if first == last:
+        D[d : d + g[W_PARTIAL]] = 0
+    for unit in range(first, last):
+        n, i0 = unit // g[W_BANDS], unit % g[W_BANDS] * g[W_BAND]
+        rows = min(g[W_BAND], Ho - i0)
+        upstream = (n * Ho + i0) * Wo * own
+        fill(
+            S, zero, own, X, n * g[W_HEIGHT] * g[W_WIDTH] * own, own, own, g[W_HEIGHT], g[W_WIDTH],
+            i0 * g[W_DOWN] + g[W_TOP], g[W_LEFT], g[W_ROWS], g[W_COLS],
+        )  # fmt: skip
+        if bias:
+            for q in range(upstream, upstream + rows * Wo * own, own):
+                values = G[q : q + own]
+                for c in range(own):
+                    sums[c] += values[c]
+        keep = np.int64(unit > first)
+        for j in range(0, own, lanes):
+            for r in range(0, taps, HIGH):
+                rows_s = listed_places(HIGH, g, g[W_TABLE] + r, taps - r, j)
+                rows_d = listed_places(HIGH, g, g[W_TABLE] + taps + r, taps - r, d + j)
+                if own - j >= lanes:
+                    channel_tile(
+                        0, rows_s, rows_d, 1, lanes, rows, Wo, S, g[W_TAP], g[W_STEP], G, upstream + j, Wo * own, own,
+                        D, keep, D, none, zero,
+                    )  # fmt: skip
+                else:
+                    channel_tile(
+                        1, rows_s, rows_d, 1, own - j, rows, Wo, S, g[W_TAP], g[W_STEP], G, upstream + j, Wo * own, own,
+                        D, keep, D, none, zero,
+                    )  # fmt: skip
 
 
-def _small(G: np.ndarray, w: Window) -> bool:
-    return 2 * G.size * w.kh * w.kw < PARALLEL_FLOPS
+@jit
+def fold_channels(D, g, gK, gbias, keep, keep_bias):
+    """gK (channels, taps) and gbias (if it is not empty), or what is added to them: the pieces in order."""
+    own, line, taps, size = g[W_OWN], g[W_LINE], g[W_WINDOW], g[W_PARTIAL]
+    for c in range(own):
+        for t in range(taps + (1 if gbias.size > 0 else 0)):
+            value = D[t * line + c]
+            for chunk in range(1, g[W_CHUNKS]):
+                value += D[chunk * size + t * line + c]
+            if t < taps:
+                gK[c * taps + t] = gK[c * taps + t] + value if keep else value
+            else:
+                gbias[c] = gbias[c] + value if keep_bias else value
 
 
-def forward(X: np.ndarray, K: np.ndarray, bias: np.ndarray, out: np.ndarray, w: Window) -> None:
-    """The convolution, into `out`; an empty bias means none."""
-    if _small(out, w):
-        _forward_piece(X.reshape(-1), _taps(K), bias, out.reshape(-1), 0, w.B * w.Ho, w)
-    else:
-        _forward_parallel(X.reshape(-1), _taps(K), bias, out.reshape(-1), min(CHUNKS, w.B * w.Ho), w)
+@jit
+def channel_weights(X, G, gK, gbias, g, keep, keep_bias):
+    """The whole weight gradient by one thread."""
+    D = np.empty(g[W_PARTIAL] * g[W_CHUNKS], X.dtype)
+    x, y, units, bias = X.reshape(X.size), G.reshape(G.size), g[W_UNITS], gbias.size > 0
+    for c in range(g[W_CHUNKS]):
+        channel_piece(x, y, D, c * g[W_PARTIAL], g, c * units // g[W_CHUNKS], (c + 1) * units // g[W_CHUNKS], bias)
+    fold_channels(D, g, gK.reshape(gK.size), gbias, keep, keep_bias)
 
 
-def input_gradient(G: np.ndarray, K: np.ndarray, out: np.ndarray, w: Window) -> None:
-    """The gradient with respect to X, into `out`."""
-    if _small(G, w):
-        _input_piece(G.reshape(-1), _taps(K), out.reshape(-1), 0, w.B, w)
-    else:
-        _input_parallel(G.reshape(-1), _taps(K), out.reshape(-1), min(CHUNKS, w.B), w)
-
-
-def weight_gradient(X: np.ndarray, G: np.ndarray, out: np.ndarray, accumulate: bool, w: Window) -> None:
-    """The gradient with respect to K, into `out` or added to it."""
-    taps = w.kh * w.kw
-    chunks = 1 if _small(G, w) else min(PARTIALS, w.B * w.Ho)
-    partials, total = np.empty(chunks * taps * w.C, G.dtype), np.empty(taps * w.C, G.dtype)
-    if chunks == 1:
-        _weight_piece(X.reshape(-1), G.reshape(-1), partials, 0, w.B * w.Ho, w)
-    else:
-        _weight_parallel(X.reshape(-1), G.reshape(-1), partials, chunks, w)
-    fold(partials, chunks, taps, w.C, w.C, np.empty(0, G.dtype), total, 0)
-    gK = total.reshape(taps, w.C).T.reshape(out.shape)
-    if accumulate:
-        out += gK
-    else:
-        out[...] = gK
+@parallel_jit
+def channel_weights_parallel(X, G, gK, gbias, g, keep, keep_bias):
+    chunks, size, units, bias = g[W_CHUNKS], g[W_PARTIAL], g[W_UNITS], gbias.size > 0
+    D = np.empty(size * chunks, X.dtype)
+    x, y = X.reshape(X.size), G.reshape(G.size)
+    for chunk in prange(chunks):
+        c = np.int64(chunk)  # the index of a prange is unsigned
+        channel_piece(x, y, D, c * size, g, c * units // chunks, (c + 1) * units // chunks, bias)
+    fold_channels(D, g, gK.reshape(gK.size), gbias, keep, keep_bias)

@@ -36,14 +36,19 @@ def dropout(X: np.ndarray, rate: float, key: int, counter: int, out: np.ndarray 
     who = "dropout"
     if isinstance(rate, bool) or not isinstance(rate, int | float | np.integer | np.floating) or not 0 <= rate <= 1:
         raise ValueError(f"{who}: expected rate to be a number in [0, 1], got {rate!r}. Try rate=0.5.")
-    seed = stream_seed(_word(who, "key", key), _word(who, "counter", counter))
+    key, counter = _word(who, "key", key), _word(who, "counter", counter)
     (X,), out = elementwise_arrays(who, out, X=X)
-    below, scale = threshold(rate), X.dtype.type(1 / (1 - rate) if rate < 1 else 0)
-    if X.size < PARALLEL_FROM:
-        _dropout(X.reshape(-1), 0, np.uint64(seed), np.int64(below), scale, out.reshape(-1))
-    else:
-        _dropout_parallel(X.reshape(-1), np.uint64(seed), np.int64(below), scale, out.reshape(-1))
+    dropout_unchecked(X, rate, key, counter, out)
     return out
+
+
+def dropout_unchecked(X, rate, key, counter, out):
+    seed = np.uint64(stream_seed(key, counter))
+    below, scale = threshold(rate), out.dtype.type(1 / (1 - rate) if rate < 1 else 0)
+    if out.size < PARALLEL_FROM:
+        _dropout(X.ravel(), 0, seed, below, scale, out.ravel())
+    else:
+        _dropout_parallel(X.ravel(), seed, below, scale, out.ravel())
 
 
 def threshold(rate: float) -> int:

@@ -1,198 +1,180 @@
 """Matrix product: C = f((C if accumulated) + op(A) op(B) + 1 biasᵀ), with op(A) = A or Aᵀ.
 
-The register tile (`tile`) does all the arithmetic; here are the loops round it.
+The register tile (`tile`) does the arithmetic in the loops of `blocks`; here C is shared among the threads.
 
-      for p in blocks of 384 inner indices               a sum that is cut and continued keeps the bits of an uncut one
-        for j in blocks of columns                       B: packed into panels as wide as a tile, where that pays
-          for i in blocks of rows                        A: packed into panels as high as a tile, if it is large
-            for each panel of B                          (384 x 16 float32: 24 KiB, stays in the level-1 cache)
-              for each tile down the block               (6 x 16)
+      columns ->                        one task per thread: the cut of C for which the slowest task has least to do,
+      +-------------+-------------+     tiles and packing counted
+      |   task 0    |   task 1    |
+      +-------------+-------------+     few columns and a long inner size: dot products along A's and B's rows (`dots`)
 
-                        B (K, N)    | 16 |
-                          384 {     |####|  panel          A is read in the order in which it lies, transposed or not:
-      A (M, K)            384       |    |                 a tile takes 6 numbers of it for each 2 vectors of B. B must
-      +--------------+              |    |                 lie by rows; Bᵀ is turned round while it is packed.
-      |   |######|   | 6   ------>  |tile|
-      |   |      |   |              |    |
-                                     C (M, N)
-
-No choice of blocks, packing or threads changes a bit of the result, for every element of C is one sum over p in order,
-of fused multiply-adds. Only a product with few blocks of C and a long inner size is cut along it, into chunks that are
-summed on their own and folded in order; where the cuts are depends on the shape alone.
-
-Operands are flat arrays with an offset and strides, so that the convolutions use the same code on parts of arrays.
+No choice of blocks, packing or tasks changes a bit of the result, for every element of C is one sum over p in order, of
+fused multiply-adds: so the tasks may follow the number of threads. What does change bits depends on the shape alone:
+dot products for a few columns, and a small product with a very long inner size, which is cut along it into chunks that
+are summed on their own and folded in order.
 """
 
 import numpy as np
-from numba import prange
+from numba import get_num_threads, prange
+from numpy import ndarray
 
-from .activations import relu
-from .checks import as_array, output, same_dtype
+from .activations import _sigmoid, _tanh
+from .blocks import is_small, multiply_small
+from .blocks import multiply_block as multiply_block
+from .blocks import multiply_within as multiply_within
+from .blocks import scratch_for as scratch_for
+from .checks import as_array, output, same_dtype, usual
 from .config import inlined_jit, jit, parallel_jit
+from .dots import dots, flat
 from .errors import ShapeError
 from .registers import FEW, ROWS, VECTOR_BYTES
-from .tile import NONE, RELU, pack, pack_transposed, row_places, tile
+from .tile import NONE, RELU, SIGMOID, TANH, row_places
 
 PARALLEL_FLOPS = 1_000_000  # below, starting threads costs more than it brings
-INNER = 384  # inner indices at a time: a panel of B fills three quarters of a level-1 cache of 32 KiB
-ROW_BYTES, COLUMN_BYTES = 576, 8192  # rows (144 float32: level-2 cache) and columns (2048: level 3) at a time
-FEW_ROWS = 8  # rows of an operand that are packed at a time: even 4 KiB apart they fit the level-1 cache together
-SHARED_ROWS = 40  # rows of C from which on B is packed even where it lies in order
-LARGE = 131_072  # numbers in A from which on it may be packed
-TALL, CHUNKS = 2048, 16  # products with few blocks of C but a long inner size are cut along it
-TASKS, TASK_FLOPS = 16, 32_000_000  # the most blocks of C that a product is cut into, and the work of one
-LEFT = -(-4 * ROWS // VECTOR_BYTES) * VECTOR_BYTES // 4  # the width of a panel of A: whole vectors, either dtype
+DOT_ROWS, DOT_COLUMNS = 2, 5  # rows x columns of one tile of dot products: 10 accumulators
+DOT_INNER = 64  # inner size from which on dot products pay
+TALL, CHUNKS, SMALL = 2048, 16, 16_384  # inner size from which on a C of at most so many numbers is cut along it
+ACTIVATIONS = {None: NONE, "relu": RELU, "sigmoid": SIGMOID, "tanh": TANH}
 
 
 @inlined_jit
-def _multiply_panel(A, a, row_a, step_a, tile_a, B, b, step_b, C, c, ldc, m, n, k, keep, bias, at, f):
-    """m rows of one panel of C, n <= a tile's width; tile_a lies between the tiles of a packed A, 0: not packed."""
-    width = 2 * (VECTOR_BYTES // A.itemsize)
-    ahead = ROWS * ldc
-    i = 0
-    while i < m:
-        left = m - i
-        few = (left + FEW - 1) // FEW * FEW  # rows, if all that are left are done by smaller tiles
-        more = ROWS + (max(left - ROWS, 0) + FEW - 1) // FEW * FEW
-        if left <= FEW or (tile_a == 0 and left < 2 * ROWS and few < more):
-            rows_a, rows_c = row_places(FEW, a, row_a, left), row_places(FEW, c, ldc, left)
-            if n == width:
-                tile(2, 0, rows_a, rows_c, n, 1, k, A, 0, step_a, B, b, 0, step_b, C, ahead, keep, bias, at, f)
-            elif 2 * n > width:
-                tile(2, 1, rows_a, rows_c, n, 1, k, A, 0, step_a, B, b, 0, step_b, C, ahead, keep, bias, at, f)
-            else:
-                tile(1, 1, rows_a, rows_c, n, 1, k, A, 0, step_a, B, b, 0, step_b, C, ahead, keep, bias, at, f)
-            i += FEW
-            a += FEW * row_a
-            c += FEW * ldc
+def _by_dots(N, K, transpose_a, transpose_b, itemsize):
+    """Whether A Bᵀ is computed by dot products. M does not count: a row of C has the same bits in any batch."""
+    return transpose_b and not transpose_a and N <= 2 * DOT_COLUMNS and K >= DOT_INNER and 8 * itemsize <= VECTOR_BYTES
+
+
+@jit
+def _multiply_dots(A, a, lda, B, b, ldb, C, c, ldc, M, N, K, keep, bias, at, f):
+    """`multiply_block` of A Bᵀ for few columns."""
+    for i in range(0, M, DOT_ROWS):
+        a_rows = row_places(DOT_ROWS, a + i * lda, lda, M - i)
+        for j in range(0, N, DOT_COLUMNS):
+            c_rows = row_places(DOT_ROWS, c + i * ldc + j, ldc, M - i)
+            b_rows = row_places(DOT_COLUMNS, b + j * ldb, ldb, N - j)
+            terms = at + j if at >= 0 else at
+            dots(DOT_COLUMNS, a_rows, c_rows, b_rows, min(DOT_COLUMNS, N - j), K, A, B, C, keep, bias, terms, f)
+
+
+@inlined_jit
+def _part(A, B, C, q, i, m, j, n, p, k, M, N, K, transpose_a, transpose_b, keep, bias, f):
+    """Rows i to i + m and columns j to j + n of C (M, N), which begins at q, summed over p to p + k."""
+    one, none = np.int64(1), np.int64(-1)  # a literal would be a signature of its own to Numba
+    row_a, step_a = (one, M) if transpose_a else (K, one)
+    a, c, at = i * row_a + p * step_a, q + i * N + j, j if bias.size > 0 else none
+    inside = f if f == RELU else np.int64(NONE)
+    if _by_dots(N, K, transpose_a, transpose_b, A.itemsize):
+        _multiply_dots(A, a, K, B, j * K + p, K, C, c, N, m, n, k, keep, bias, at, inside)
+    else:
+        turned = one if transpose_b else one - one
+        ldb = K if transpose_b else N
+        b = j * K + p if transpose_b else p * N + j
+        S = scratch_for(m, n, k, row_a, step_a, turned, A)
+        if is_small(m, n, k, row_a, step_a, A.itemsize):
+            multiply_small(S, A, a, row_a, step_a, B, b, ldb, turned, C, c, N, m, n, k, keep, bias, at, inside)
         else:
-            all_a, all_c = row_places(ROWS, a, row_a, left), row_places(ROWS, c, ldc, left)
-            if n == width:
-                tile(2, 0, all_a, all_c, n, 1, k, A, 0, step_a, B, b, 0, step_b, C, ahead, keep, bias, at, f)
-            elif 2 * n > width:
-                tile(2, 1, all_a, all_c, n, 1, k, A, 0, step_a, B, b, 0, step_b, C, ahead, keep, bias, at, f)
-            else:
-                tile(1, 1, all_a, all_c, n, 1, k, A, 0, step_a, B, b, 0, step_b, C, ahead, keep, bias, at, f)
-            i += ROWS
-            a += tile_a if tile_a > 0 else ROWS * row_a
-            c += ahead
+            multiply_within(S, A, a, row_a, step_a, B, b, ldb, turned, C, c, N, m, n, k, keep, bias, at, inside)
+    if f > RELU:
+        _activate_part(C, c, N, m, n, f)
+
+
+@jit
+def _activate_part(C, c, ldc, m, n, f):
+    length = m * n if n == ldc else n
+    for q in range(c, c + m * ldc, m * ldc if n == ldc else ldc):
+        row = C[q : q + length]
+        if f == SIGMOID:
+            _sigmoid(row, row)
+        else:
+            _tanh(row, row)
 
 
 @inlined_jit
-def _layout(M, N, K, row_a, step_a, itemsize):
-    """How the loops are cut: is A packed, columns and inner indices at a time, places before A in the scratch."""
-    width = 2 * (VECTOR_BYTES // itemsize)
-    if step_a == 1:
-        pack_a = M * K >= LARGE and N >= 128 and row_a * itemsize >= 2048
-    else:  # rows of Aᵀ fill a cache line each for the few numbers that a tile takes
-        pack_a = M * K >= 16_384 and N >= 64
-    # If there is one block of rows only, a panel of B is used at once, from the level-1 cache.
-    wide = width if not pack_a and ROW_BYTES // itemsize >= M else COLUMN_BYTES // itemsize
-    inner = min(INNER, (K + 15) // 16 * 16)
-    return pack_a, wide, inner, (min(N, wide) + width - 1) // width * width * inner
-
-
-@inlined_jit
-def scratch_for(M, N, K, row_a, step_a, like):
-    """A scratch array for `multiply_within`."""
-    pack_a, _, inner, panels = _layout(M, N, K, row_a, step_a, like.itemsize)
-    rows = (ROW_BYTES // like.itemsize + ROWS) // ROWS * LEFT if pack_a else 0
-    return np.empty(panels + rows * inner, like.dtype)
+def _fit(A, B, C, transpose_a, transpose_b):
+    """Whether the shapes fit and C lies apart from A and B: asked here it costs nothing, in Python 1 us."""
+    inner_a, rows = A.shape if transpose_a else A.shape[::-1]
+    inner_b, columns = B.shape[::-1] if transpose_b else B.shape
+    a, b, c = A.ctypes.data, B.ctypes.data, C.ctypes.data
+    end = c + C.size * C.itemsize
+    apart = (a >= end or c >= a + A.size * A.itemsize) and (b >= end or c >= b + B.size * B.itemsize)
+    return inner_a == inner_b and C.shape == (rows, columns) and apart
 
 
 @jit
-def multiply_block(A, a, row_a, step_a, B, b, ldb, turned, C, c, ldc, M, N, K, keep, bias, at, f):
-    """C (M, N) at c = f((C if keep else 0) + A B + 1 biasᵀ), all of it by one thread.
-
-    A (M, K) at a has the strides row_a and step_a. B at b has rows of stride ldb: those of B (K, N), or if `turned` of
-    Bᵀ (N, K). The bias begins at `at`; at < 0 means none.
-    """
-    S = scratch_for(M, N, K, row_a, step_a, A)
-    multiply_within(S, A, a, row_a, step_a, B, b, ldb, turned, C, c, ldc, M, N, K, keep, bias, at, f)
-
-
-@jit
-def multiply_within(S, A, a, row_a, step_a, B, b, ldb, turned, C, c, ldc, M, N, K, keep, bias, at, f):
-    """`multiply_block` with a scratch array to pack into."""
-    zero, one, none = np.int64(0), np.int64(1), np.int64(-1)  # a literal would be a signature of its own to Numba
-    width, high = 2 * (VECTOR_BYTES // A.itemsize), ROW_BYTES // A.itemsize
-    pack_a, wide, inner, panels = _layout(M, N, K, row_a, step_a, A.itemsize)
-    pack_b = turned or M >= SHARED_ROWS
-    L, row, step_l, tile_a = (S, one, np.int64(LEFT), LEFT * inner) if pack_a else (A, row_a, step_a, zero)
-    p = zero
-    while True:
-        k = min(INNER, K - p)
-        kept = one if p > 0 else keep
-        last = p + k >= K
-        for j0 in range(0, N, wide):
-            j1 = min(N, j0 + wide)
-            if turned:
-                for j in range(j0, j1, width):
-                    pack_transposed(2, S, (j - j0) * inner, B, b + j * ldb + p, ldb, min(width, N - j), k)
-            else:
-                # A few rows for all panels, then the next ones: down one panel, cache lines would push out each other.
-                few = max(k, 1) if wide == width else FEW_ROWS
-                for q in range(0, k, few):
-                    for j in range(j0 if pack_b else max(j0, j1 - j1 % width), j1, width):
-                        s, source = (j - j0) * inner + q * width, b + (p + q) * ldb + j
-                        pack(2, S, s, B, source, ldb, min(width, N - j), min(few, k - q))
-            for i in range(0, M, high):
-                m = min(high, M - i)
-                from_a = a + i * row_a + p * step_a
-                if pack_a:
-                    if step_a == 1:
-                        for t in range(0, m, ROWS):
-                            s = panels + t // ROWS * tile_a
-                            pack_transposed(0, S, s, A, from_a + t * row_a, row_a, min(ROWS, m - t), k)
-                    else:
-                        for q in range(0, k, FEW_ROWS):
-                            for t in range(0, m, ROWS):
-                                s, source = panels + t // ROWS * tile_a + q * LEFT, from_a + t + q * step_a
-                                pack(0, S, s, A, source, step_a, min(LEFT, m - t), min(FEW_ROWS, k - q))
-                    from_a = panels
-                for j in range(j0, j1, width):
-                    n = min(width, N - j)
-                    X, x, step = (S, (j - j0) * inner, width) if pack_b or n < width else (B, b + p * ldb + j, ldb)
-                    terms = at + j if at >= 0 and last else none
-                    _multiply_panel(
-                        L, from_a, row, step_l, tile_a, X, x, step,
-                        C, c + i * ldc + j, ldc, m, n, k, kept, bias, terms, f if last else zero,
-                    )  # fmt: skip
-        p += k
-        if last:
-            break
-
-
-@jit
-def _multiply(A, B, C, transpose_a, transpose_b, keep, bias, f):
+def _multiply(A, B, C, transpose_a, transpose_b, accumulate, bias, f):
+    """The product by one thread; False, and nothing done, if the arrays do not fit."""
     M, N = C.shape
-    K = A.size // M if M > 0 else 0
-    row_a, step_a = (1, M) if transpose_a else (K, 1)
-    ldb = K if transpose_b else N
-    zero = np.int64(0)  # no literal (see above)
-    at = np.int64(0 if bias.size > 0 else -1)
-    a, b, c = A.reshape(A.size), B.reshape(B.size), C.reshape(C.size)
-    S = scratch_for(M, N, K, row_a, step_a, a)
-    multiply_within(S, a, zero, row_a, step_a, b, zero, ldb, transpose_b, c, zero, N, M, N, K, keep, bias, at, f)
+    fit = _fit(A, B, C, transpose_a, transpose_b)
+    if fit and M * N > 0:
+        K = A.shape[0] if transpose_a else A.shape[1]
+        zero = np.int64(0)
+        keep = np.int64(1 if accumulate else 0)
+        a, b, c = flat(A), flat(B), flat(C)
+        _part(a, b, c, zero, zero, M, zero, N, zero, K, M, N, K, transpose_a, transpose_b, keep, bias, f)
+    return fit
+
+
+@inlined_jit
+def _inner_chunk(M, N, K):
+    """Inner indices per chunk, from the shape alone."""
+    return max(TALL // 4, (K + 8 * CHUNKS - 1) // (8 * CHUNKS) * 8) if K >= TALL and M * N <= SMALL else max(K, 1)
+
+
+@inlined_jit
+def _task_size(M, N, tasks, width):
+    """Rows and columns of a block of C, for a grid of at most `tasks` blocks."""
+    best, rows, columns = np.int64(-1), M, N
+    for down in range(1, tasks + 1):
+        m, n = (M + down - 1) // down, (N + tasks // down - 1) // (tasks // down)
+        if m > 4 * ROWS:
+            m = min((m + ROWS - 1) // ROWS * ROWS, M)
+        n = min((n + width - 1) // width * width, N)
+        left = m % ROWS
+        high = m - left + (0 if left == 0 else FEW if left <= FEW else ROWS)
+        # Multiply-adds and, at the speed of about 10 of them each, the numbers of B and of A that a task packs.
+        cost = high * ((n + width // 2 - 1) // (width // 2) * (width // 2)) + 10 * n + 5 * m
+        if best < 0 or cost < best:
+            best, rows, columns = cost, m, n
+    return rows, columns
 
 
 @parallel_jit
-def _multiply_parallel(A, row_a, step_a, B, ldb, turned, C, keep, bias, f, M, N, K, rows, columns, inner):
-    """All blocks of rows x columns x inner; the blocks of each chunk of inner indices fill a C of their own."""
-    down, across, chunks = (M + rows - 1) // rows, (N + columns - 1) // columns, (K + inner - 1) // inner
+def _multiply_parallel(A, B, C, transpose_a, transpose_b, accumulate, bias, f):
+    """`_multiply` by all threads."""
+    if not _fit(A, B, C, transpose_a, transpose_b):
+        return False
+    M, N = C.shape
+    K = A.shape[0] if transpose_a else A.shape[1]
+    a, b, c = flat(A), flat(B), flat(C)
+    inner = _inner_chunk(M, N, K)
+    chunks = (K + inner - 1) // inner
+    keep = np.int64(1 if accumulate else 0)
+    tasks = max(1, min(get_num_threads(), 2 * M * N * K // (PARALLEL_FLOPS // 2)))
+    rows, columns = _task_size(M, N, max(1, tasks // chunks), 2 * (VECTOR_BYTES // A.itemsize))
+    down, across = (M + rows - 1) // rows, (N + columns - 1) // columns
+    if chunks == 1:
+        target, kept, terms, g = c, keep, bias, f
+    else:
+        target, kept, terms, g = np.empty(chunks * M * N, a.dtype), np.int64(0), bias[:0], np.int64(NONE)
     for task in prange(down * across * chunks):
         t = np.int64(task)  # the index of a prange is unsigned
         chunk = t // (down * across)
         i = (t - chunk * down * across) // across * rows
-        j = t % across * columns
-        p = chunk * inner
-        b, at = j * ldb + p if turned else p * ldb + j, j if bias.size > 0 else -1
+        j, p = t % across * columns, chunk * inner
         m, n, k = min(rows, M - i), min(columns, N - j), min(inner, K - p)
-        q = chunk * M * N + i * N + j
-        S = scratch_for(m, n, k, row_a, step_a, A)
-        multiply_within(
-            S, A, i * row_a + p * step_a, row_a, step_a, B, b, ldb, turned, C, q, N, m, n, k, keep, bias, at, f
-        )
+        _part(a, b, target, chunk * M * N, i, m, j, n, p, k, M, N, K, transpose_a, transpose_b, kept, terms, g)
+    if chunks > 1:
+        fold(target, chunks, M, N, N, bias, c, keep)
+        if f != NONE:
+            _finish(c, f)
+    return True
+
+
+@jit
+def _finish(C, f):
+    if f == RELU:
+        for i in range(C.size):
+            C[i] = C.dtype.type(0) if C[i] <= 0 else C[i]
+    else:
+        _activate_part(C, np.int64(0), C.size, np.int64(1), C.size, f)
 
 
 @jit
@@ -225,77 +207,44 @@ def fold(partials, chunks, rows, width, ld, bias, out, keep):
                 row[j] += part[j]
 
 
-def _blocks(M: int, N: int, K: int) -> tuple[int, int, int]:
-    """Rows, columns and inner indices per task, from the shape alone."""
-    rows, columns = max(1, min(512, M)), max(1, min(512, N))
-
-    def count():
-        return -(-M // rows) * -(-N // columns)
-
-    if K >= TALL and count() < TASKS // 2:
-        return rows, columns, max(TALL // 4, -(-K // (8 * CHUNKS)) * 8)
-    wanted = min(TASKS, max(4, 2 * M * N * K // TASK_FLOPS))
-    while count() < wanted:
-        # Every task packs its own part of B, and of A if that is large: then cut both ways, else cut columns first.
-        if columns > 32 and (columns >= rows or rows <= 144 or M * K < LARGE):
-            columns = -(-columns // 32) * 16
-        elif rows > 72:
-            rows = -(-rows // 24) * 12
-        else:
-            break
-    return rows, columns, K
+_NO_BIAS_4, _NO_BIAS_8 = np.empty(0, np.float32), np.empty(0, np.float64)
 
 
-_NO_BIAS = {np.dtype(d): np.empty(0, d) for d in (np.float32, np.float64)}
-
-
-def multiply(A, B, transpose_a, transpose_b, out, accumulate=False, bias=None, activation=NONE) -> None:
-    """`matmul` without its checks: C-contiguous arrays of fitting shapes and one dtype, `out` given.
-
-    `activation` is NONE or RELU of `tile`; the bits are those of the activation's own kernel afterwards.
-    """
-    M, N = out.shape
-    K = A.shape[0] if transpose_a else A.shape[1]
-    none = _NO_BIAS[out.dtype]
-    terms = none if bias is None else bias
-    if 2 * M * N * K < PARALLEL_FLOPS:
-        _multiply(A, B, out, int(transpose_a), int(transpose_b), int(accumulate), terms, activation)
-        return
-    row_a, step_a = (1, M) if transpose_a else (K, 1)
-    ldb = K if transpose_b else N
-    rows, columns, inner = _blocks(M, N, K)
-    chunks = -(-K // inner)
-    product = A.reshape(-1), row_a, step_a, B.reshape(-1), ldb, int(transpose_b)
-    sizes = M, N, K, rows, columns, inner
-    if chunks == 1:
-        _multiply_parallel(*product, out.reshape(-1), int(accumulate), terms, activation, *sizes)
-        return
-    partials = np.empty(chunks * M * N, out.dtype)
-    _multiply_parallel(*product, partials, 0, none, NONE, *sizes)
-    fold(partials, chunks, M, N, N, terms, out.reshape(-1), int(accumulate))
-    if activation == RELU:
-        relu(out, out=out)
+def matmul_unchecked(A, B, transpose_a, transpose_b, out, accumulate=False, bias=None, activation=None) -> None:
+    """`matmul` without its checks: C-contiguous arrays of fitting shapes and one dtype, bools, `out` given."""
+    if bias is None:
+        bias = _NO_BIAS_4 if out.itemsize == 4 else _NO_BIAS_8
+    body = _multiply if A.size * out.shape[1] < PARALLEL_FLOPS // 2 else _multiply_parallel
+    body(A, B, out, transpose_a, transpose_b, accumulate, bias, ACTIVATIONS[activation])
 
 
 def matmul(
-    A: np.ndarray,
-    B: np.ndarray,
+    A: ndarray,
+    B: ndarray,
     transpose_a: bool = False,
     transpose_b: bool = False,
-    out: np.ndarray | None = None,
+    out: ndarray | None = None,
     accumulate: bool = False,
-    bias: np.ndarray | None = None,
-) -> np.ndarray:
-    """Matrix product of two matrices, each transposed or not, plus a bias row.
+    bias: ndarray | None = None,
+    activation: str | None = None,
+) -> ndarray:
+    """Matrix product of two matrices, each transposed or not, plus a bias row, and an activation of the result.
 
-    Forward:   C = op(A) op(B) + 1 biasᵀ        (C += ... with `accumulate`)
+    Forward:   C = f(op(A) op(B) + 1 biasᵀ)     (f(C + ...) with `accumulate`); f "relu", "sigmoid", "tanh" or None
     Backward:  products again: for C = A Bᵀ, gA = G B and gB = Gᵀ A; gbias = Gᵀ 1 (`column_sums`)
     Shapes:    op(A) (M, K), op(B) (K, N), bias (N,), C (M, N); float32 or float64, all of one dtype; any size may be 0
-    Errors:    ShapeError, DtypeError, ValueError (`accumulate` without `out`, `out` overlapping an input)
+    Errors:    ShapeError, DtypeError, ValueError (`activation`, `accumulate` without `out`, `out` overlapping an input)
     Reference: docs/equations.md, section 3.1
 
-    `out` is C-contiguous and shares no memory with the inputs; it is read only with `accumulate`.
+    `out` is C-contiguous and shares no memory with the inputs; it is read only with `accumulate`. With an activation
+    the bits are those of the activation's own kernel run afterwards.
     """
+    plain = bias is activation is None and type(transpose_a) is type(transpose_b) is type(accumulate) is bool
+    if plain and out is not None and usual(2, A, B, out):
+        body = _multiply if A.size * out.shape[1] < PARALLEL_FLOPS // 2 else _multiply_parallel
+        none = _NO_BIAS_4 if out.itemsize == 4 else _NO_BIAS_8
+        if body(A, B, out, transpose_a, transpose_b, accumulate, none, NONE):
+            return out
     A0, B0, bias0 = A, B, bias
     A, B = as_array("matmul", "A", A, 2), as_array("matmul", "B", B, 2)
     if bias is not None:
@@ -312,8 +261,13 @@ def matmul(
         )
     if bias is not None and bias.shape != (N,):
         raise ShapeError(f"matmul: expected bias of shape {(N,)}, got {bias.shape}. It has one entry per column.")
+    if activation is not None and activation not in list(ACTIVATIONS):
+        raise ValueError(
+            f"matmul: expected activation None, 'relu', 'sigmoid' or 'tanh', got {activation!r}. "
+            "Call its kernel afterwards."
+        )
     if accumulate and out is None:
         raise ValueError("matmul: expected out with accumulate=True, got None. Pass the array to add to.")
     out = output("matmul", out, (M, N), dtype, A0, B0, bias0)
-    multiply(A, B, bool(transpose_a), bool(transpose_b), out, bool(accumulate), bias)
+    matmul_unchecked(A, B, bool(transpose_a), bool(transpose_b), out, bool(accumulate), bias, activation)
     return out

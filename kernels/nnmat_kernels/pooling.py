@@ -1,20 +1,28 @@
-"""Max and average pooling of images (B, H, W, C), and their transposes.
+"""Max pooling of images (B, H, W, C), and its transpose; `average_pooling` is the other kind.
 
 For one channel of one image y = P x, and backward gx = Pᵀ g; P has one row per window. The channels lie side by side
-in memory, so the innermost loop runs over them and one instruction treats several; it has no branch (a maximum with an
-`if` costs 7.8 ns per element, with conditional expressions 1.4). Forward, one unit of work is a row of windows, and
+in memory, so one instruction treats several of them (`windows.py`). Forward, one unit of work is a row of windows, and
 backward an image, because windows that overlap add to the same elements.
 """
 
 import numpy as np
 from numba import prange
 
+from .activations import relu_backward
 from .checks import as_array, canonical, is_plain, output
 from .config import jit, parallel_jit
 from .errors import DtypeError, ShapeError
 from .geometry import image_shape, output_plane, pair
+from .registers import VECTOR_BYTES
+from .windows import MASKED, SQUARE, max_window, spread_window
 
 PARALLEL_FROM = 65_536  # elements read
+_ZERO, _ONE, _TWO = np.int64(0), np.int64(1), np.int64(2)
+_FLOORS = {  # where a maximum starts, by dtype and whether ReLU follows
+    (dtype.char, relu): dtype.type(0 if relu else -np.inf)
+    for dtype in (np.dtype(np.float32), np.dtype(np.float64))
+    for relu in (False, True)
+}
 
 
 def max_pool2d(
@@ -48,11 +56,17 @@ def max_pool2d(
             )
     Y = output(who, out, shape, X.dtype, X0, indices)
     indices = np.empty(shape, np.int32) if indices is None else indices
-    if X.size < PARALLEL_FROM:
-        _max_rows(X, *kernel, *stride, *padding, Y, indices, 0, shape[0] * shape[1])
-    else:
-        _max_parallel(X, *kernel, *stride, *padding, Y, indices)
+    max_pool2d_unchecked(X, kernel, stride, padding, Y, indices)
     return Y, indices
+
+
+def max_pool2d_unchecked(X, kernel_size, stride, padding, out, indices, relu=False):
+    """Options are pairs. With `relu` the maximum of 0 and the window: `relu` before or after it, at no cost."""
+    floor = _FLOORS[out.dtype.char, relu]
+    if X.size < PARALLEL_FROM:
+        _max_pool(X, *kernel_size, *stride, *padding, floor, out, indices)
+    elif X.size:
+        _max_pool_parallel(X, *kernel_size, *stride, *padding, floor, out, indices)
 
 
 def max_pool2d_backward(
@@ -81,68 +95,26 @@ def max_pool2d_backward(
     if gX.size < PARALLEL_FROM:
         _max_backward(G, indices, gX, 0, B)
     else:
-        _max_backward_parallel(G, indices, gX)
+        _max_backward_parallel(G, indices, gX, 0, B)
     return gX
 
 
-def avg_pool2d(
-    X: np.ndarray,
-    kernel_size,
-    stride=None,
-    padding=0,
-    count_padding: bool = True,
-    out: np.ndarray | None = None,
-) -> np.ndarray:
-    """The mean of every window.
+def max_pool2d_backward_unchecked(G, indices, kernel_size, stride, padding, out, Y=None):
+    """With the forward's options (pairs): windows that do not overlap are written, which is faster than adding.
 
-    Forward: Y_bijc = (1/n) Σ over h, w in window (i, j) of X_bhwc; n = kh kw, which counts the zeros of the padding, or
-        without `count_padding` the number of elements of the window inside the image.
-    Backward: `avg_pool2d_backward`.
-    Shapes: X (B, H, W, C), Y (B, Ho, Wo, C), Ho = ⌊(H + 2 ph - kh)/sh⌋ + 1; float32 or float64. kernel_size, stride
-        (None: the kernel size), padding (less than the kernel): an int or a pair.
-    Errors: DtypeError, ShapeError, ValueError (out).
-    Reference: docs/equations.md, section 3.3.
+    With Y, the output of `max_pool2d_unchecked(relu=True)`, the gradient is 0 where Y is not above 0.
     """
-    who = "avg_pool2d"
-    X0, X = X, as_array(who, "X", X, ndim=4)
-    kernel, stride, padding, plane = window_geometry(who, X.shape[1:3], kernel_size, stride, padding)
-    Y = output(who, out, (X.shape[0], *plane, X.shape[3]), X.dtype, X0)
-    if X.size < PARALLEL_FROM:
-        _avg_rows(X, *kernel, *stride, *padding, bool(count_padding), Y, 0, Y.shape[0] * Y.shape[1])
+    if stride[0] < kernel_size[0] or stride[1] < kernel_size[1]:
+        if Y is not None:
+            G = relu_backward(G, Y)
+        (_max_backward if out.size < PARALLEL_FROM else _max_backward_parallel)(G, indices, out, 0, out.shape[0])
+    elif Y is not None:
+        body = _max_relu_spread if out.size < PARALLEL_FROM else _max_relu_spread_parallel
+        body(G, Y, indices, *kernel_size, *stride, *padding, out)
     else:
-        _avg_parallel(X, *kernel, *stride, *padding, bool(count_padding), Y)
-    return Y
-
-
-def avg_pool2d_backward(
-    G: np.ndarray,
-    input_shape: tuple[int, int, int, int],
-    kernel_size,
-    stride=None,
-    padding=0,
-    count_padding: bool = True,
-    out: np.ndarray | None = None,
-) -> np.ndarray:
-    """The transpose of average pooling: each gradient is spread evenly over its window.
-
-    Forward: `avg_pool2d`.
-    Backward: gX = Pᵀ G, gX_bhwc = the sum of G_bijc / n_ij over the windows (i, j) that hold (h, w).
-    Shapes: G (B, Ho, Wo, C), gX `input_shape` = (B, H, W, C); float32 or float64.
-    Errors: DtypeError, ShapeError, ValueError (out).
-    Reference: docs/equations.md, section 3.3.
-    """
-    who = "avg_pool2d_backward"
-    G0, G = G, as_array(who, "G", G, ndim=4)
-    B, H, W, C = input_shape = image_shape(who, "input_shape", input_shape)
-    kernel, stride, padding, plane = window_geometry(who, (H, W), kernel_size, stride, padding)
-    if G.shape != (B, *plane, C):
-        raise ShapeError(f"{who}: expected G of shape {(B, *plane, C)}, got {G.shape}.")
-    gX = output(who, out, input_shape, G.dtype, G0)
-    if gX.size < PARALLEL_FROM:
-        _avg_backward(G, *kernel, *stride, *padding, bool(count_padding), gX, 0, B)
-    else:
-        _avg_backward_parallel(G, *kernel, *stride, *padding, bool(count_padding), gX)
-    return gX
+        (_max_spread if out.size < PARALLEL_FROM else _max_spread_parallel)(
+            G, indices, *kernel_size, *stride, *padding, out
+        )
 
 
 def window_geometry(who: str, plane: tuple[int, int], kernel_size, stride, padding):
@@ -169,35 +141,106 @@ def _check_indices(who, indices, shape):
 
 
 @jit
-def _max_rows(X, kh, kw, sh, sw, ph, pw, Y, indices, first, last):
-    """Rows first..last of windows, counted over all images."""
-    H, W, C = X.shape[1], X.shape[2], X.shape[3]
-    Ho, Wo = Y.shape[1], Y.shape[2]
+def _max_rows(x, H, W, C, kh, kw, sh, sw, ph, pw, floor, y, places, Ho, Wo, first, last):
+    """Rows first..last of windows, counted over all images, of flat arrays."""
+    lanes = np.int64(VECTOR_BYTES // x.itemsize)
+    whole = max(C, lanes)
     for row in range(first, last):
         b, i = row // Ho, row % Ho
-        top, bottom = max(i * sh - ph, 0), min(i * sh - ph + kh, H)
+        top, bottom = max(i * sh - ph, _ZERO), min(i * sh - ph + kh, H)
         for j in range(Wo):
-            left, right = max(j * sw - pw, 0), min(j * sw - pw + kw, W)
-            y, place = Y[b, i, j], indices[b, i, j]
-            x, here = X[b, top, left], np.int32(top * W + left)
-            for c in range(C):
-                y[c] = x[c]
-                place[c] = here
-            for h in range(top, bottom):
-                for w in range(left, right):
-                    x, here = X[b, h, w], np.int32(h * W + w)
-                    for c in range(C):
-                        # larger, or the first NaN; `&` and conditional expressions: no branches
-                        better = (not (x[c] <= y[c])) & (y[c] == y[c])
-                        y[c] = x[c] if better else y[c]
-                        place[c] = here if better else place[c]
+            left, right = max(j * sw - pw, _ZERO), min(j * sw - pw + kw, W)
+            here, target = top * W + left, (row * Wo + j) * C
+            start, h, w = (b * H * W + here) * C, bottom - top, right - left
+            if lanes > min(W + _ONE - right, Wo - j) * C:  # a vector would reach beyond the row
+                max_window(MASKED, x, start, h, w, W * C, C, floor, y, places, target, here, W, C)
+            elif h == _TWO and w == _TWO:
+                max_window(SQUARE, x, start, h, w, W * C, C, floor, y, places, target, here, W, whole)
+            else:
+                max_window(0, x, start, h, w, W * C, C, floor, y, places, target, here, W, whole)
+
+
+@jit
+def _max_pool(X, kh, kw, sh, sw, ph, pw, floor, Y, indices):
+    B, H, W, C = X.shape
+    Ho, Wo = Y.shape[1], Y.shape[2]
+    if C > 0:
+        x, y, places = X.reshape(-1), Y.reshape(-1), indices.reshape(-1)
+        _max_rows(x, H, W, C, kh, kw, sh, sw, ph, pw, floor, y, places, Ho, Wo, _ZERO, B * Ho)
 
 
 @parallel_jit
-def _max_parallel(X, kh, kw, sh, sw, ph, pw, Y, indices):
-    for row in prange(Y.shape[0] * Y.shape[1]):
-        r = np.int64(row)
-        _max_rows(X, kh, kw, sh, sw, ph, pw, Y, indices, r, r + 1)
+def _max_pool_parallel(X, kh, kw, sh, sw, ph, pw, floor, Y, indices):
+    B, H, W, C = X.shape
+    Ho, Wo = Y.shape[1], Y.shape[2]
+    x, y, places = X.reshape(-1), Y.reshape(-1), indices.reshape(-1)
+    for image in prange(B):
+        first = np.int64(image) * Ho
+        _max_rows(x, H, W, C, kh, kw, sh, sw, ph, pw, floor, y, places, Ho, Wo, first, first + Ho)
+
+
+@jit
+def _spread_images(relu, g, y, places, Ho, Wo, kh, kw, sh, sw, ph, pw, gx, H, W, C, first, last):
+    """Images first..last of flat arrays; windows do not overlap."""
+    lanes = np.int64(VECTOR_BYTES // g.itemsize)
+    whole, zero = max(C, lanes), gx.dtype.type(0)
+    gaps = sh * Ho != H or sw * Wo != W or sh != kh or sw != kw or ph > _ZERO or pw > _ZERO
+    if gaps:  # some elements are in no window
+        for k in range(first * H * W * C, last * H * W * C):
+            gx[k] = zero
+    for row in range(first * Ho, last * Ho):
+        b, i = row // Ho, row % Ho
+        top, bottom = max(i * sh - ph, _ZERO), min(i * sh - ph + kh, H)
+        for j in range(Wo):
+            left, right = max(j * sw - pw, _ZERO), min(j * sw - pw + kw, W)
+            here, source = top * W + left, (row * Wo + j) * C
+            start, h, w = (b * H * W + here) * C, bottom - top, right - left
+            if lanes > C and (gaps or lanes > min(W + _ONE - right, Wo - j) * C):
+                spread_window(MASKED, relu, g, y, places, source, gx, start, h, w, W * C, C, here, W, C)
+            elif h == _TWO and w == _TWO:
+                spread_window(SQUARE, relu, g, y, places, source, gx, start, h, w, W * C, C, here, W, whole)
+            else:
+                spread_window(0, relu, g, y, places, source, gx, start, h, w, W * C, C, here, W, whole)
+
+
+@jit
+def _max_spread(G, indices, kh, kw, sh, sw, ph, pw, gX):
+    B, H, W, C = gX.shape
+    Ho, Wo = G.shape[1], G.shape[2]
+    g, places, gx = G.reshape(-1), indices.reshape(-1), gX.reshape(-1)
+    if C > 0:
+        _spread_images(0, g, g, places, Ho, Wo, kh, kw, sh, sw, ph, pw, gx, H, W, C, _ZERO, B)
+
+
+@parallel_jit
+def _max_spread_parallel(G, indices, kh, kw, sh, sw, ph, pw, gX):
+    B, H, W, C = gX.shape
+    Ho, Wo = G.shape[1], G.shape[2]
+    g, places, gx = G.reshape(-1), indices.reshape(-1), gX.reshape(-1)
+    for image in prange(B):
+        b = np.int64(image)
+        _spread_images(0, g, g, places, Ho, Wo, kh, kw, sh, sw, ph, pw, gx, H, W, C, b, b + 1)
+
+
+@jit
+def _max_relu_spread(G, Y, indices, kh, kw, sh, sw, ph, pw, gX):
+    B, H, W, C = gX.shape
+    Ho, Wo = G.shape[1], G.shape[2]
+    g, places, gx = G.reshape(-1), indices.reshape(-1), gX.reshape(-1)
+    y = Y.reshape(-1)
+    if C > 0:
+        _spread_images(1, g, y, places, Ho, Wo, kh, kw, sh, sw, ph, pw, gx, H, W, C, _ZERO, B)
+
+
+@parallel_jit
+def _max_relu_spread_parallel(G, Y, indices, kh, kw, sh, sw, ph, pw, gX):
+    B, H, W, C = gX.shape
+    Ho, Wo = G.shape[1], G.shape[2]
+    g, places, gx = G.reshape(-1), indices.reshape(-1), gX.reshape(-1)
+    y = Y.reshape(-1)
+    for image in prange(B):
+        b = np.int64(image)
+        _spread_images(1, g, y, places, Ho, Wo, kh, kw, sh, sw, ph, pw, gx, H, W, C, b, b + 1)
 
 
 @jit
@@ -216,67 +259,6 @@ def _max_backward(G, indices, gX, first, last):
 
 
 @parallel_jit
-def _max_backward_parallel(G, indices, gX):
+def _max_backward_parallel(G, indices, gX, first, last):
     for b in prange(gX.shape[0]):
         _max_backward(G, indices, gX, np.int64(b), np.int64(b) + 1)
-
-
-@jit
-def _avg_rows(X, kh, kw, sh, sw, ph, pw, count_padding, Y, first, last):
-    """Rows first..last of windows, counted over all images."""
-    H, W, C = X.shape[1], X.shape[2], X.shape[3]
-    Ho, Wo = Y.shape[1], Y.shape[2]
-    one = Y.dtype.type(1)
-    for row in range(first, last):
-        b, i = row // Ho, row % Ho
-        top, bottom = max(i * sh - ph, 0), min(i * sh - ph + kh, H)
-        for j in range(Wo):
-            left, right = max(j * sw - pw, 0), min(j * sw - pw + kw, W)
-            n = kh * kw if count_padding else (bottom - top) * (right - left)
-            scale = one / Y.dtype.type(n)
-            y = Y[b, i, j]
-            for c in range(C):
-                y[c] = 0
-            for h in range(top, bottom):
-                for w in range(left, right):
-                    x = X[b, h, w]
-                    for c in range(C):
-                        y[c] += x[c]
-            for c in range(C):
-                y[c] *= scale
-
-
-@parallel_jit
-def _avg_parallel(X, kh, kw, sh, sw, ph, pw, count_padding, Y):
-    for row in prange(Y.shape[0] * Y.shape[1]):
-        r = np.int64(row)
-        _avg_rows(X, kh, kw, sh, sw, ph, pw, count_padding, Y, r, r + 1)
-
-
-@jit
-def _avg_backward(G, kh, kw, sh, sw, ph, pw, count_padding, gX, first, last):
-    """Images first..last."""
-    H, W, C = gX.shape[1], gX.shape[2], gX.shape[3]
-    one = gX.dtype.type(1)
-    for b in range(first, last):
-        flat = gX[b].reshape(-1)
-        for k in range(flat.size):
-            flat[k] = 0
-        for i in range(G.shape[1]):
-            top, bottom = max(i * sh - ph, 0), min(i * sh - ph + kh, H)
-            for j in range(G.shape[2]):
-                left, right = max(j * sw - pw, 0), min(j * sw - pw + kw, W)
-                n = kh * kw if count_padding else (bottom - top) * (right - left)
-                scale = one / gX.dtype.type(n)
-                g = G[b, i, j]
-                for h in range(top, bottom):
-                    for w in range(left, right):
-                        gx = gX[b, h, w]
-                        for c in range(C):
-                            gx[c] += g[c] * scale
-
-
-@parallel_jit
-def _avg_backward_parallel(G, kh, kw, sh, sw, ph, pw, count_padding, gX):
-    for b in prange(gX.shape[0]):
-        _avg_backward(G, kh, kw, sh, sw, ph, pw, count_padding, gX, np.int64(b), np.int64(b) + 1)

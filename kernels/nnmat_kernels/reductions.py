@@ -20,6 +20,7 @@ COLUMNS = 1_024  # columns in one block of a wide matrix
 SLOTS = 16  # row slots at most; fewer where blocks of columns are enough work for all threads
 PIECES = 64
 ROWS = 128  # rows (or rows abreast) that are added up apart
+_ONE = np.int64(1)
 
 
 def column_sums(A: np.ndarray, out: np.ndarray | None = None, accumulate: bool = False) -> np.ndarray:
@@ -36,20 +37,25 @@ def column_sums(A: np.ndarray, out: np.ndarray | None = None, accumulate: bool =
     accumulate = bool(accumulate)
     _check_accumulate(who, out, accumulate)
     out = output(who, out, A.shape[1:], A.dtype, A0)
+    column_sums_unchecked(A, out, accumulate)
+    return out
+
+
+def column_sums_unchecked(A, out, accumulate=False):
     N = A.shape[1]
     if N == 0:
-        return out
+        return
     width = max(1, LANES // N) * N
-    rows, blocks = -(-A.size // width), -(-width // COLUMNS)
-    parallel = A.size >= PARALLEL_FROM
-    slots = max(1, min(SLOTS, PIECES // blocks, A.size // (CHUNK * blocks))) if parallel else 1
+    blocks = -(-width // COLUMNS)
+    if A.size < PARALLEL_FROM:
+        _column_sums(A.reshape(-1), width, blocks, accumulate, out)
+        return
+    slots = max(1, min(SLOTS, PIECES // blocks, A.size // (CHUNK * blocks)))
     direct = slots == 1 and width == N
     sums = np.empty((0 if direct else slots, width), A.dtype)
-    body = _column_sums_parallel if parallel else _column_sums
-    body(A.reshape(-1), width, rows, blocks, slots, sums, accumulate, out)
+    _column_sums_parallel(A.reshape(-1), width, -(-A.size // width), blocks, slots, sums, accumulate, out)
     if not direct:
         _fold_columns(sums, accumulate, out)
-    return out
 
 
 def row_sums(A: np.ndarray, out: np.ndarray | None = None, accumulate: bool = False) -> np.ndarray:
@@ -66,11 +72,15 @@ def row_sums(A: np.ndarray, out: np.ndarray | None = None, accumulate: bool = Fa
     accumulate = bool(accumulate)
     _check_accumulate(who, out, accumulate)
     out = output(who, out, A.shape[:1], A.dtype, A0)
+    row_sums_unchecked(A, out, accumulate)
+    return out
+
+
+def row_sums_unchecked(A, out, accumulate=False):
     if A.size < PARALLEL_FROM:
         _row_sums(A, accumulate, out, 0, len(A))
     else:
         _row_sums_parallel(A, accumulate, out, max(1, CHUNK // A.shape[1]))
-    return out
 
 
 def sum_of_squares(A: np.ndarray) -> float:
@@ -82,9 +92,15 @@ def sum_of_squares(A: np.ndarray) -> float:
     Errors: DtypeError.
     Reference: docs/equations.md, section 5.5.
     """
-    a = as_array("sum_of_squares", "A", A).reshape(-1)
-    slots = np.zeros(-(-a.size // CHUNK), np.float64)
-    (_square_slots if a.size < PARALLEL_FROM else _square_slots_parallel)(a, slots)
+    return sum_of_squares_unchecked(as_array("sum_of_squares", "A", A))
+
+
+def sum_of_squares_unchecked(A) -> float:
+    a = A.ravel()
+    if a.size < PARALLEL_FROM:
+        return _total_of_squares(a)
+    slots = np.empty(-(-a.size // CHUNK), np.float64)
+    _square_slots(a, slots)
     total = 0.0
     for slot in slots.tolist():
         total += slot
@@ -136,12 +152,6 @@ def _column_piece(a, width, rows, blocks, slots, sums, accumulate, out, piece):
         target[j] = target[j] + total[j] if adding else total[j]
 
 
-@jit
-def _column_sums(a, width, rows, blocks, slots, sums, accumulate, out):
-    for piece in range(blocks * slots):
-        _column_piece(a, width, rows, blocks, slots, sums, accumulate, out, piece)
-
-
 @parallel_jit
 def _column_sums_parallel(a, width, rows, blocks, slots, sums, accumulate, out):
     for piece in prange(blocks * slots):
@@ -160,6 +170,16 @@ def _fold_columns(sums, accumulate, out):
             sums[0, j] += sums[0, k + j]
     for j in range(N):
         out[j] = out[j] + sums[0, j] if accumulate else sums[0, j]
+
+
+@jit
+def _column_sums(a, width, blocks, accumulate, out):
+    rows = (a.size + width - 1) // width
+    sums = np.empty((1 if width > out.size else 0, width), a.dtype)
+    for piece in range(blocks):
+        _column_piece(a, width, rows, blocks, _ONE, sums, accumulate, out, piece)
+    if width > out.size:
+        _fold_columns(sums, accumulate, out)
 
 
 @jit
@@ -189,13 +209,15 @@ def _sum_of_squares(a):
 
 
 @jit
-def _square_slots(a, slots):
-    for c in range(slots.size):
-        slots[c] = _sum_of_squares(a[c * CHUNK : (c + 1) * CHUNK])
+def _total_of_squares(a):
+    total = 0.0
+    for first in range(0, a.size, CHUNK):
+        total += _sum_of_squares(a[first : first + CHUNK])
+    return total
 
 
 @parallel_jit
-def _square_slots_parallel(a, slots):
+def _square_slots(a, slots):
     for c in prange(slots.size):
         k = np.int64(c)
         slots[k] = _sum_of_squares(a[k * CHUNK : (k + 1) * CHUNK])

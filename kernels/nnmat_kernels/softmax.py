@@ -10,8 +10,9 @@ import numpy as np
 from numba import prange
 
 from .activations import elementwise_arrays
-from .config import jit, parallel_jit
+from .config import exact_jit, jit, parallel_jit
 from .errors import ShapeError
+from .row_blocks import ABREAST, NARROW, RUN, block_maximum, fill_block, row_maximum
 from .vector_math import exp
 
 PARALLEL_FROM = 32_768  # elements, about 2 ns each
@@ -27,7 +28,9 @@ def softmax(X: np.ndarray, out: np.ndarray | None = None) -> np.ndarray:
     Errors: DtypeError, ShapeError (no axis), ValueError (out).
     Reference: docs/equations.md, section 3.6. -inf gives 0; a row with NaN or +inf, or of -inf alone, gives NaN.
     """
-    return _by_rows("softmax", _softmax, _softmax_parallel, out, X=X)
+    (X,), out = _arrays("softmax", out, X=X)
+    softmax_unchecked(X, out)
+    return out
 
 
 def softmax_backward(G: np.ndarray, P: np.ndarray, out: np.ndarray | None = None) -> np.ndarray:
@@ -39,7 +42,9 @@ def softmax_backward(G: np.ndarray, P: np.ndarray, out: np.ndarray | None = None
     Errors: DtypeError, ShapeError, ValueError (out).
     Reference: docs/equations.md, section 3.6.
     """
-    return _by_rows("softmax_backward", _softmax_backward, _softmax_backward_parallel, out, G=G, P=P)
+    (G, P), out = _arrays("softmax_backward", out, G=G, P=P)
+    softmax_backward_unchecked(G, P, out)
+    return out
 
 
 def log_softmax(X: np.ndarray, out: np.ndarray | None = None) -> np.ndarray:
@@ -51,35 +56,87 @@ def log_softmax(X: np.ndarray, out: np.ndarray | None = None) -> np.ndarray:
     Errors: DtypeError, ShapeError (no axis), ValueError (out).
     Reference: docs/equations.md, section 3.6. A row with NaN or +inf, or of -inf alone, gives NaN.
     """
-    return _by_rows("log_softmax", _log_softmax, _log_softmax_parallel, out, X=X)
+    (X,), out = _arrays("log_softmax", out, X=X)
+    log_softmax_unchecked(X, out)
+    return out
 
 
-def _by_rows(who, body, parallel, out, **inputs):
+def softmax_unchecked(X, out):
+    _by_rows(_softmax, _softmax_parallel, X, out)
+
+
+def softmax_backward_unchecked(G, P, out):
+    _by_rows(_softmax_backward, _softmax_backward_parallel, G, P, out)
+
+
+def log_softmax_unchecked(X, out):
+    _by_rows(_log_softmax, _log_softmax_parallel, X, out)
+
+
+def _by_rows(body, parallel, *arrays):
+    size, M = arrays[0].size, arrays[0].shape[-1]
+    if size:
+        rows = arrays if arrays[0].ndim == 2 else [A.reshape(-1, M) for A in arrays]  # (..., M) -> (rows, M)
+        if size < PARALLEL_FROM:
+            body(*rows, 0, size // M)
+        else:
+            parallel(*rows, max(1, CHUNK // M))
+
+
+def _arrays(who, out, **inputs):
     arrays, out = elementwise_arrays(who, out, **inputs)
     if out.ndim == 0:
         raise ShapeError(f"{who}: expected arrays with at least 1 dimension, got shape (). Try X[np.newaxis].")
-    if out.size:
-        M = out.shape[-1]
-        rows = [A.reshape(-1, M) for A in (*arrays, out)]  # (..., M) -> (rows, M)
-        if out.size < PARALLEL_FROM:
-            body(*rows, 0, out.size // M)
-        else:
-            parallel(*rows, max(1, CHUNK // M))
-    return out
+    return arrays, out
+
+
+@jit
+def _exponentials(x, p, m):
+    """p = exp(x - m); their sum, of at most RUN numbers."""
+    total = p.dtype.type(0)
+    for j in range(x.size):
+        e = exp(x[j] - m)
+        p[j] = e
+        total += e
+    return total
+
+
+@exact_jit
+def _narrow_softmax(X, P, first, last):
+    M = X.shape[1]
+    block, m, total = np.empty((M, ABREAST), X.dtype), np.empty(ABREAST, X.dtype), np.empty(ABREAST, X.dtype)
+    zero, one = X.dtype.type(0), X.dtype.type(1)
+    for top in range(first, last, ABREAST):
+        n = min(ABREAST, last - top)
+        fill_block(X, top, n, block)
+        block_maximum(block, m)
+        for r in range(ABREAST):
+            total[r] = zero
+        for c in range(M):
+            row = block[c]
+            for r in range(ABREAST):
+                row[r] = exp(row[r] - m[r])
+                total[r] += row[r]
+        for r in range(ABREAST):
+            total[r] = one / total[r]
+        for r in range(n):
+            p = P[top + r]
+            for c in range(M):
+                p[c] = block[c, r] * total[r]
 
 
 @jit
 def _softmax(X, P, first, last):
+    M = X.shape[1]
+    if M <= NARROW:
+        _narrow_softmax(X, P, first, last)
+        return
     for i in range(first, last):
         x, p = X[i], P[i]
-        m = x[0]
-        for j in range(x.size):
-            m = x[j] if x[j] > m else m
+        m = row_maximum(x)
         total = 0.0  # float64: wide rows lose no digits
-        for j in range(x.size):
-            e = exp(x[j] - m)
-            p[j] = e
-            total += e
+        for a in range(0, M, RUN):
+            total += np.float64(_exponentials(x[a : a + RUN], p[a : a + RUN], m))
         scale = P.dtype.type(1.0 / total)
         for j in range(x.size):
             p[j] *= scale

@@ -6,6 +6,7 @@ import numpy as np
 
 from .checks import FLOATS, as_array, canonical, is_plain
 from .errors import DtypeError, LabelError, ShapeError
+from .label_rows import wrong_label
 
 
 def as_rows(who: str, H) -> np.ndarray:
@@ -32,6 +33,8 @@ def as_labels(
         )
     M = H_shape[-1]
     y = canonical(y.reshape(-1))
+    if ignore_index is None and y.dtype == np.int64 and wrong_label(y, M) < 0:
+        return y, None  # the usual case, in one pass
     valid = None if ignore_index is None else y != ignore_index
     wrong = (y < 0) | (y >= M) if valid is None else ((y < 0) | (y >= M)) & valid
     if wrong.any():

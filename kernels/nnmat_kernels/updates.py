@@ -1,8 +1,8 @@
 """Optimizer updates: one pass over the parameters theta, the gradients g and the optimizer's own vectors.
 
-All operations are element-wise, and vectors are cut by their length, so no result depends on the threads. Scalars are
-computed in float64 and rounded once to the vectors' dtype. `scale` multiplies the gradient first (clipping by the
-global norm). All vectors are changed in place, except g.
+All operations are element-wise and computed as written, so no result depends on the threads, nor on an element's place.
+Scalars are computed in float64 and rounded once to the vectors' dtype, in the kernels. `scale` multiplies the gradient
+first (clipping by the global norm). All vectors are changed in place, except g.
 """
 
 import math
@@ -12,58 +12,72 @@ import numpy as np
 from numba import prange
 
 from .checks import as_array, canonical, is_plain
-from .config import jit, parallel_jit
+from .config import exact_jit, parallel_jit
 from .errors import DtypeError, ShapeError
+from .vector_math import fma
 
 PARALLEL_FROM = 65_536  # elements
-CHUNK = 32_768  # elements per chunk
+CHUNK = 8_192  # elements per chunk
 
 
-@jit
+@exact_jit
 def _sgd(theta, g, lr, decay, scale):
+    kind = theta.dtype.type
+    lr, decay, scale = kind(lr), kind(decay), kind(scale)
     for i in range(theta.size):
-        theta[i] -= lr * (scale * g[i] + decay * theta[i])
+        d = fma(scale, g[i], decay * theta[i])
+        theta[i] = fma(-lr, d, theta[i])
 
 
-@jit
+@exact_jit
 def _momentum(theta, g, v, lr, carry, gain, hold, push, decay, scale):
+    kind = theta.dtype.type
+    lr, carry, gain, decay, scale = kind(lr), kind(carry), kind(gain), kind(decay), kind(scale)
+    hold, push = kind(hold), kind(push)
     for i in range(theta.size):
-        d = scale * g[i] + decay * theta[i]
-        v[i] = carry * v[i] + gain * d
-        theta[i] -= lr * (hold * d + push * v[i])
+        d = fma(scale, g[i], decay * theta[i])
+        v[i] = fma(carry, v[i], gain * d)
+        theta[i] = fma(-lr, fma(hold, d, push * v[i]), theta[i])
 
 
-@jit
+@exact_jit
 def _adam(theta, g, m, v, rate, root, beta1, gain1, beta2, gain2, eps, decay, shrink, scale):
+    kind = theta.dtype.type
+    beta1, gain1, beta2, gain2 = kind(beta1), kind(gain1), kind(beta2), kind(gain2)
+    rate, root, eps, decay, shrink, scale = kind(rate), kind(root), kind(eps), kind(decay), kind(shrink), kind(scale)
     for i in range(theta.size):
-        d = scale * g[i] + decay * theta[i]
-        m[i] = beta1 * m[i] + gain1 * d
-        v[i] = beta2 * v[i] + gain2 * (d * d)
-        theta[i] -= shrink * theta[i] + rate * m[i] / (root * math.sqrt(v[i]) + eps)
+        d = fma(scale, g[i], decay * theta[i])
+        m[i] = fma(beta1, m[i], gain1 * d)
+        v[i] = fma(beta2, v[i], gain2 * (d * d))
+        theta[i] -= fma(shrink, theta[i], rate * m[i] / fma(root, math.sqrt(v[i]), eps))
 
 
-@jit
+@exact_jit
 def _rmsprop(theta, g, v, lr, alpha, gain, eps, decay, scale):
+    kind = theta.dtype.type
+    lr, alpha, gain, eps, decay, scale = kind(lr), kind(alpha), kind(gain), kind(eps), kind(decay), kind(scale)
     for i in range(theta.size):
-        d = scale * g[i] + decay * theta[i]
-        v[i] = alpha * v[i] + gain * (d * d)
+        d = fma(scale, g[i], decay * theta[i])
+        v[i] = fma(alpha, v[i], gain * (d * d))
         theta[i] -= lr * d / (math.sqrt(v[i]) + eps)
 
 
-@jit
+@exact_jit
 def _rmsprop_momentum(theta, g, v, a, b, lr, alpha, gain, eps, momentum, centre, decay, scale):
-    zero = theta.dtype.type(0)
+    kind = theta.dtype.type
+    lr, alpha, gain, eps, decay, scale = kind(lr), kind(alpha), kind(gain), kind(eps), kind(decay), kind(scale)
+    momentum, centre, zero = kind(momentum), kind(centre), kind(0)
     for i in range(theta.size):
-        d = scale * g[i] + decay * theta[i]
-        v[i] = alpha * v[i] + gain * (d * d)
-        a[i] = alpha * a[i] + gain * d
-        variance = v[i] - centre * (a[i] * a[i])
+        d = fma(scale, g[i], decay * theta[i])
+        v[i] = fma(alpha, v[i], gain * (d * d))
+        a[i] = fma(alpha, a[i], gain * d)
+        variance = fma(-centre, a[i] * a[i], v[i])
         variance = zero if variance < zero else variance  # rounding may make it negative; NaN stays NaN
-        b[i] = momentum * b[i] + d / (math.sqrt(variance) + eps)
-        theta[i] -= lr * b[i]
+        b[i] = fma(momentum, b[i], d / (math.sqrt(variance) + eps))
+        theta[i] = fma(-lr, b[i], theta[i])
 
 
-@jit
+@exact_jit
 def _part(i, n):
     """Chunk i of n elements."""
     chunks = n // CHUNK
@@ -130,21 +144,28 @@ def sgd_update(
     Errors: ShapeError, DtypeError, ValueError (momentum without v, scalars, overlap).
     Reference: docs/equations.md, section 5.1.
     """
-    n, kind = _check("sgd_update", theta=theta, g=g, v=v)
-    _check_numbers("sgd_update", lr=lr, momentum=momentum, dampening=dampening, weight_decay=weight_decay, scale=scale)
-    parallel = n >= PARALLEL_FROM
+    _check("sgd_update", theta=theta, g=g, v=v)
+    scalars = _floats(
+        "sgd_update", lr=lr, momentum=momentum, dampening=dampening, weight_decay=weight_decay, scale=scale
+    )
+    if v is None and momentum != 0.0:
+        raise ValueError("sgd_update: expected v with momentum, got None. Pass np.zeros_like(theta).")
+    lr, momentum, dampening, weight_decay, scale = scalars
+    sgd_update_unchecked(theta, g, v, lr, momentum, dampening, nesterov, weight_decay, scale, first)
+
+
+def sgd_update_unchecked(
+    theta, g, v, lr, momentum=0.0, dampening=0.0, nesterov=False, weight_decay=0.0, scale=1.0, first=False
+):
+    parallel = theta.size >= PARALLEL_FROM
     if v is None:
-        if momentum != 0.0:
-            raise ValueError("sgd_update: expected v with momentum, got None. Pass np.zeros_like(theta).")
-        scalars = [kind(x) for x in (lr, weight_decay, scale)]
-        _sgd_parallel(theta, g, *scalars) if parallel else _sgd(theta, g, *scalars)
+        (_sgd_parallel if parallel else _sgd)(theta, g, lr, weight_decay, scale)
         return
     if first:
         v.fill(0)  # whatever it held: 0 times NaN would be NaN
     carry, gain = (0.0, 1.0) if first else (momentum, 1.0 - dampening)
     hold, push = (1.0, momentum) if nesterov else (0.0, 1.0)
-    scalars = [kind(x) for x in (lr, carry, gain, hold, push, weight_decay, scale)]
-    _momentum_parallel(theta, g, v, *scalars) if parallel else _momentum(theta, g, v, *scalars)
+    (_momentum_parallel if parallel else _momentum)(theta, g, v, lr, carry, gain, hold, push, weight_decay, scale)
 
 
 def adam_update(
@@ -172,16 +193,20 @@ def adam_update(
     Errors: ShapeError, DtypeError, ValueError (step, scalars, overlap).
     Reference: docs/equations.md, section 5.2 and 5.3.
     """
-    n, kind = _check("adam_update", theta=theta, g=g, m=m, v=v)
-    _check_numbers("adam_update", lr=lr, beta1=beta1, beta2=beta2, eps=eps, weight_decay=weight_decay, scale=scale)
+    _check("adam_update", theta=theta, g=g, m=m, v=v)
+    scalars = _floats("adam_update", lr=lr, beta1=beta1, beta2=beta2, eps=eps, weight_decay=weight_decay, scale=scale)
     if not isinstance(step, numbers.Integral) or step < 1:
         raise ValueError(f"adam_update: expected step to be an integer >= 1, got {step!r}. The first update is step 1.")
-    step = int(step)
+    lr, beta1, beta2, eps, weight_decay, scale = scalars
+    adam_update_unchecked(theta, g, m, v, lr, beta1, beta2, eps, int(step), weight_decay, decoupled, scale)
+
+
+def adam_update_unchecked(theta, g, m, v, lr, beta1, beta2, eps, step, weight_decay=0.0, decoupled=False, scale=1.0):
     rate = lr / (1.0 - beta1**step)
     root = 1.0 / math.sqrt(1.0 - beta2**step)
     decay, shrink = (0.0, lr * weight_decay) if decoupled else (weight_decay, 0.0)
-    scalars = [kind(x) for x in (rate, root, beta1, 1.0 - beta1, beta2, 1.0 - beta2, eps, decay, shrink, scale)]
-    _adam_parallel(theta, g, m, v, *scalars) if n >= PARALLEL_FROM else _adam(theta, g, m, v, *scalars)
+    scalars = (rate, root, beta1, 1.0 - beta1, beta2, 1.0 - beta2, eps, decay, shrink, scale)
+    (_adam_parallel if theta.size >= PARALLEL_FROM else _adam)(theta, g, m, v, *scalars)
 
 
 def rmsprop_update(
@@ -210,33 +235,38 @@ def rmsprop_update(
     Errors: ShapeError, DtypeError, ValueError (a and b missing, scalars, overlap).
     Reference: docs/equations.md, section 5.4.
     """
-    n, kind = _check("rmsprop_update", theta=theta, g=g, v=v, a=a, b=b)
-    _check_numbers(
-        "rmsprop_update", lr=lr, alpha=alpha, eps=eps, momentum=momentum, weight_decay=weight_decay, scale=scale
-    )
-    parallel = n >= PARALLEL_FROM
+    who = "rmsprop_update"
+    _check(who, theta=theta, g=g, v=v, a=a, b=b)
+    scalars = _floats(who, lr=lr, alpha=alpha, eps=eps, momentum=momentum, weight_decay=weight_decay, scale=scale)
+    lr, alpha, eps, momentum, weight_decay, scale = scalars
+    if (a is None or b is None) and (centered or momentum != 0.0):
+        raise ValueError("rmsprop_update: expected a and b if centered or with momentum. Pass np.zeros_like(theta).")
+    rmsprop_update_unchecked(theta, g, v, a, b, lr, alpha, eps, centered, momentum, weight_decay, scale)
+
+
+def rmsprop_update_unchecked(
+    theta, g, v, a, b, lr, alpha, eps, centered=False, momentum=0.0, weight_decay=0.0, scale=1.0
+):
+    parallel = theta.size >= PARALLEL_FROM
     if a is None or b is None:
-        if centered or momentum != 0.0:
-            raise ValueError(
-                "rmsprop_update: expected a and b if centered or with momentum. Pass np.zeros_like(theta)."
-            )
-        scalars = [kind(x) for x in (lr, alpha, 1.0 - alpha, eps, weight_decay, scale)]
-        _rmsprop_parallel(theta, g, v, *scalars) if parallel else _rmsprop(theta, g, v, *scalars)
+        body = _rmsprop_parallel if parallel else _rmsprop
+        body(theta, g, v, lr, alpha, 1.0 - alpha, eps, weight_decay, scale)
         return
+    body = _rmsprop_momentum_parallel if parallel else _rmsprop_momentum
     centre = 1.0 if centered else 0.0
-    scalars = [kind(x) for x in (lr, alpha, 1.0 - alpha, eps, momentum, centre, weight_decay, scale)]
-    vectors = theta, g, v, a, b
-    _rmsprop_momentum_parallel(*vectors, *scalars) if parallel else _rmsprop_momentum(*vectors, *scalars)
+    body(theta, g, v, a, b, lr, alpha, 1.0 - alpha, eps, momentum, centre, weight_decay, scale)
 
 
-def _check_numbers(who: str, **scalars: float) -> None:
+def _floats(who: str, **scalars: float) -> list[float]:
+    """The scalars as floats, so that kernels are compiled for one kind of number."""
     for name, x in scalars.items():
         if type(x) is not float and not isinstance(x, numbers.Real):  # `float`: the usual case, quickly
             raise ValueError(f"{who}: expected {name} to be a number, got {x!r}. Try a float.")
+    return [float(x) for x in scalars.values()]
 
 
-def _check(who: str, **vectors: np.ndarray | None) -> tuple[int, type]:
-    """The common length and scalar type of the vectors; raises if they differ or cannot be changed in place."""
+def _check(who: str, **vectors: np.ndarray | None) -> None:
+    """Raises if the vectors differ in length or dtype, or cannot be changed in place."""
     theta = as_array(who, "theta", vectors["theta"], ndim=1)
     for name, x in vectors.items():
         if x is None:
@@ -257,4 +287,3 @@ def _check(who: str, **vectors: np.ndarray | None) -> tuple[int, type]:
         for other, y in given[:i]:
             if np.may_share_memory(x, y):  # exact, for both are contiguous
                 raise ValueError(f"{who}: {name} shares memory with {other}. Pass another vector, such as a copy.")
-    return theta.size, theta.dtype.type

@@ -32,6 +32,12 @@ def read_idx(path: str | os.PathLike) -> np.ndarray:
     Raises `FileFormatError` for a file that is not IDX, has an unknown element type, or is shorter or longer than its
     header says, and `FileNotFoundError` for a missing one; the message names the file, the rule and what was found.
     """
+    array = view_idx(path)
+    return array.astype(array.dtype.newbyteorder("="))
+
+
+def view_idx(path: str | os.PathLike) -> np.ndarray:
+    """The same as a read-only view of the file's bytes: without a copy, which costs time where memory is new."""
     content = read_bytes(path, "read_idx")
     if len(content) < 4 or content[0] or content[1]:
         raise FileFormatError(
@@ -60,7 +66,7 @@ def read_idx(path: str | os.PathLike) -> np.ndarray:
             f"read_idx: expected {expected} bytes of elements for shape {shape} in {path}, got {found}. "
             f"The file is {kind}."
         )
-    return np.frombuffer(content, dtype, offset=start).reshape(shape).astype(dtype.newbyteorder("="))
+    return np.frombuffer(content, dtype, offset=start).reshape(shape)
 
 
 def read_bytes(path: str | os.PathLike, who: str) -> bytes:

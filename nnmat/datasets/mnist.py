@@ -2,10 +2,7 @@
 
 import gzip
 import hashlib
-import http.client
 import os
-import urllib.error
-import urllib.request
 import zlib
 from collections.abc import Sequence
 from pathlib import Path
@@ -17,7 +14,7 @@ from nnmat.atomic import atomic_write
 from nnmat.errors import DataError, FileFormatError
 
 from .dataset import Dataset
-from .idx import read_idx
+from .idx import view_idx
 
 MIRRORS = (
     "https://ossci-datasets.s3.amazonaws.com/mnist/",
@@ -49,15 +46,16 @@ def mnist(mirrors: Sequence[str] = MIRRORS, progress: bool = True) -> tuple[Data
 
 def _load(files: dict[str, Path], part: str) -> Dataset:
     images_path, labels_path = files[f"{part}-images-idx3-ubyte"], files[f"{part}-labels-idx1-ubyte"]
-    images, labels = read_idx(images_path), read_idx(labels_path)
+    images, labels = view_idx(images_path), view_idx(labels_path)
     if images.dtype != np.uint8 or images.shape[1:] != (28, 28):
         raise FileFormatError(
-            f"mnist: expected uint8 images of shape (n, 28, 28) in {images_path}, got {images.dtype} {images.shape}."
+            f"mnist: expected uint8 images of shape (n, 28, 28) in {images_path}, "
+            f"got {images.dtype.name} {images.shape}."
         )
     if labels.dtype != np.uint8 or labels.shape != (len(images),):
         raise FileFormatError(
             f"mnist: expected uint8 labels of shape ({len(images)},), one for each image, in {labels_path}, "
-            f"got {labels.dtype} {labels.shape}."
+            f"got {labels.dtype.name} {labels.shape}."
         )
     if labels.size and labels.max() > 9:
         raise FileFormatError(f"mnist: expected labels from 0 to 9 in {labels_path}, got {labels.max()}.")
@@ -103,6 +101,9 @@ def _files_in(folder: Path) -> dict[str, Path]:
 
 def _download(name: str, path: Path, mirrors: Sequence[str], progress: bool, failures: list[str]) -> bool:
     """Fetch one file from the first mirror that has it as it should be; notes why the others failed."""
+    import http.client  # here, since they take a while and few starts need them
+    import urllib.error
+
     for mirror in mirrors:
         url = f"{mirror.rstrip('/')}/{name}.gz"
         try:
@@ -126,6 +127,8 @@ def _download(name: str, path: Path, mirrors: Sequence[str], progress: bool, fai
 
 
 def _fetch(url: str, progress: bool) -> bytes:
+    import urllib.request
+
     chunks = []
     with urllib.request.urlopen(url, timeout=30) as answer:
         size = int(answer.headers.get("Content-Length") or 0) or None

@@ -11,7 +11,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from nnmat.checks import number
+from nnmat.checks import positive
 from nnmat.errors import ConfigError
 
 Vector = np.ndarray
@@ -27,7 +27,7 @@ class FixedStep:
     """α is a constant. Along a *unit* direction the iterates end up jumping to and fro across the minimiser."""
 
     def __init__(self, alpha: float):
-        self.alpha = _positive("FixedStep", "alpha", alpha)
+        self.alpha = positive("FixedStep", "alpha", alpha)
 
     def __call__(self, f: Function, gradient: Gradient, x: Vector, d: Vector, value: float, g: Vector, guess: float):
         return self.alpha
@@ -68,7 +68,7 @@ class Armijo:
     """
 
     def __init__(self, initial: float = 1.0, c1: float = 1e-4, shrink: float = 0.5, max_shrinks: int = 60):
-        self.initial = _positive("Armijo", "initial", initial)
+        self.initial = positive("Armijo", "initial", initial)
         if not 0 < c1 < 1 or not 0 < shrink < 1:
             raise ConfigError(f"Armijo: expected 0 < c1 < 1 and 0 < shrink < 1, got c1={c1!r}, shrink={shrink!r}.")
         self.c1, self.shrink, self.max_shrinks = c1, shrink, max_shrinks
@@ -104,8 +104,8 @@ class StrongWolfe:
         max_step: float = 1e10,
         max_evaluations: int = 100,
     ):
-        self.initial = _positive("StrongWolfe", "initial", initial)
-        self.max_step = _positive("StrongWolfe", "max_step", max_step)
+        self.initial = positive("StrongWolfe", "initial", initial)
+        self.max_step = positive("StrongWolfe", "max_step", max_step)
         if not 0 < c1 < c2 < 1:
             raise ConfigError(f"StrongWolfe: expected 0 < c1 < c2 < 1, got c1={c1!r}, c2={c2!r}.")
         self.c1, self.c2, self.max_evaluations = c1, c2, max_evaluations
@@ -201,9 +201,3 @@ def _slope(g: Vector, d: Vector) -> float:
     if not slope < 0:
         raise LineSearchError(f"the direction does not go downhill: gᵀd = {slope:.3g}")
     return slope
-
-
-def _positive(who: str, name: str, value: float) -> float:
-    if number(who, name, value) <= 0.0:
-        raise ConfigError(f"{who}: expected {name} as a finite number > 0, got {value!r}.")
-    return float(value)

@@ -1,6 +1,6 @@
 """Layers: forward and backward as matrix equations."""
 
-from .activations import LeakyReLU, ReLU, Sigmoid, Tanh
+from .activations import GELU, LeakyReLU, ReLU, Sigmoid, Tanh
 from .base import Layer, observe
 from .convolution import Conv2d
 from .dropout import Dropout
@@ -11,6 +11,7 @@ from .sequential import Sequential
 from .softmax import Softmax
 
 __all__ = [
+    "GELU",
     "AvgPool2d",
     "Conv2d",
     "Dropout",

@@ -1,6 +1,6 @@
 """Element-wise activations: the upstream gradient is multiplied by the derivative, element by element."""
 
-import nnmat_kernels as k
+from nnmat_kernels import unchecked as k
 
 from ..checks import number
 from .base import Layer
@@ -18,11 +18,14 @@ class Sigmoid(Layer):
     Reference: docs/equations.md, section 3.4.
     """
 
+    fusion = "sigmoid"
+
     def output_shape(self, input_shape):
         return input_shape
 
     def _forward(self, X, training, record):
-        Y = k.sigmoid(X, out=self._array("Y", X.shape, reuse=record))  # Y = σ(X)
+        Y = self._array("Y", X.shape, reuse=record)
+        k.sigmoid(X, Y)  # Y = σ(X)
         if record:
             self._recorded = Y
         return Y
@@ -30,8 +33,9 @@ class Sigmoid(Layer):
     def _backward(self, G, accumulate, parameters, input_gradient):
         if not input_gradient:
             return None
-        Y = self._recorded
-        return k.sigmoid_backward(G, Y, out=self._array("gX", Y.shape, reuse=True))  # gX = G ⊙ Y ⊙ (1 - Y)
+        Y, gX = self._recorded, self._array("gX", G.shape, reuse=True)
+        k.sigmoid_backward(G, Y, gX)  # gX = G ⊙ Y ⊙ (1 - Y)
+        return gX
 
 
 class Tanh(Layer):
@@ -46,11 +50,14 @@ class Tanh(Layer):
     Reference: docs/equations.md, section 3.4.
     """
 
+    fusion = "tanh"
+
     def output_shape(self, input_shape):
         return input_shape
 
     def _forward(self, X, training, record):
-        Y = k.tanh(X, out=self._array("Y", X.shape, reuse=record))  # Y = tanh(X)
+        Y = self._array("Y", X.shape, reuse=record)
+        k.tanh(X, Y)  # Y = tanh(X)
         if record:
             self._recorded = Y
         return Y
@@ -58,8 +65,9 @@ class Tanh(Layer):
     def _backward(self, G, accumulate, parameters, input_gradient):
         if not input_gradient:
             return None
-        Y = self._recorded
-        return k.tanh_backward(G, Y, out=self._array("gX", Y.shape, reuse=True))  # gX = G ⊙ (1 - Y ⊙ Y)
+        Y, gX = self._recorded, self._array("gX", G.shape, reuse=True)
+        k.tanh_backward(G, Y, gX)  # gX = G ⊙ (1 - Y ⊙ Y)
+        return gX
 
 
 class ReLU(Layer):
@@ -74,11 +82,14 @@ class ReLU(Layer):
     Reference: docs/equations.md, section 3.4.
     """
 
+    fusion = "relu"
+
     def output_shape(self, input_shape):
         return input_shape
 
     def _forward(self, X, training, record):
-        Y = k.relu(X, out=self._array("Y", X.shape, reuse=record))  # Y = max(X, 0)
+        Y = self._array("Y", X.shape, reuse=record)
+        k.relu(X, Y)  # Y = max(X, 0)
         if record:
             self._recorded = Y
         return Y
@@ -86,8 +97,9 @@ class ReLU(Layer):
     def _backward(self, G, accumulate, parameters, input_gradient):
         if not input_gradient:
             return None
-        Y = self._recorded
-        return k.relu_backward(G, Y, out=self._array("gX", Y.shape, reuse=True))  # gX = G ⊙ 1[Y > 0]
+        Y, gX = self._recorded, self._array("gX", G.shape, reuse=True)
+        k.relu_backward(G, Y, gX)  # gX = G ⊙ 1[Y > 0]
+        return gX
 
 
 class LeakyReLU(Layer):
@@ -113,13 +125,47 @@ class LeakyReLU(Layer):
     def _forward(self, X, training, record):
         if record:
             self._recorded = X
-        return k.leaky_relu(X, self.negative_slope, out=self._array("Y", X.shape, reuse=record))
+        Y = self._array("Y", X.shape, reuse=record)
+        k.leaky_relu(X, self.negative_slope, Y)
+        return Y
 
     def _backward(self, G, accumulate, parameters, input_gradient):
         if not input_gradient:
             return None
-        X = self._recorded
-        return k.leaky_relu_backward(G, X, self.negative_slope, out=self._array("gX", X.shape, reuse=True))
+        X, gX = self._recorded, self._array("gX", G.shape, reuse=True)
+        k.leaky_relu_backward(G, X, self.negative_slope, gX)
+        return gX
 
     def config(self):
         return {"negative_slope": self.negative_slope}
+
+
+class GELU(Layer):
+    """Every element weighted by the normal distribution function Φ: a smooth ReLU.
+
+    Forward
+        Y = X ⊙ Φ(X)        Φ(x) = ½ erfc(-x/√2)
+    Backward, for the upstream gradient G = ∇_Y L
+        gX = G ⊙ (Φ(X) + X ⊙ φ(X))        φ(x) = Φ'(x) = exp(-x²/2) / √(2π)
+    Shapes: X, Y, G, gX (B, ...), of any one shape; float32 or float64 as built.
+    Errors: ShapeError, DtypeError.
+    Reference: docs/equations.md, section 3.4; D. Hendrycks, K. Gimpel, "Gaussian error linear units", 2016 (the exact
+        form, not its approximation by tanh).
+    """
+
+    def output_shape(self, input_shape):
+        return input_shape
+
+    def _forward(self, X, training, record):
+        if record:
+            self._recorded = X
+        Y = self._array("Y", X.shape, reuse=record)
+        k.gelu(X, Y)  # Y = X ⊙ Φ(X)
+        return Y
+
+    def _backward(self, G, accumulate, parameters, input_gradient):
+        if not input_gradient:
+            return None
+        X, gX = self._recorded, self._array("gX", G.shape, reuse=True)
+        k.gelu_backward(G, X, gX)  # gX = G ⊙ (Φ(X) + X ⊙ φ(X))
+        return gX

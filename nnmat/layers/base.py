@@ -17,7 +17,15 @@ from ..errors import BuildError, StateError
 from ..parameters import Parameter, Segment, Store, allocate
 from .checks import Shape, check_batch, check_dtype, check_shape
 
-_observers = threading.local()
+
+class _Observers(threading.local):
+    """Who looks at the passes of this Python thread (class attributes: reading a missing one would take 1 us)."""
+
+    forward: Any = None
+    backward: Any = None
+
+
+_observers = _Observers()
 _running = threading.local()  # `stores`: those of the models with tied layers whose backward is in progress
 
 
@@ -42,6 +50,13 @@ class Layer(abc.ABC):
         self._recorded: Any = None
         self._workspace: dict[str, np.ndarray] = {}
 
+    _foreign = False  # a class from outside of nnmat: what its passes return is checked
+    fusion: str | None = None  # of an element-wise activation: its name to kernels that can apply it themselves
+
+    def __init_subclass__(cls, **arguments):
+        super().__init_subclass__(**arguments)
+        cls._foreign = not cls.__module__.startswith("nnmat.")
+
     # ---- what a concrete layer implements -----------------------------------------------------------------------
 
     @abc.abstractmethod
@@ -59,6 +74,22 @@ class Layer(abc.ABC):
     def config(self) -> dict:
         """The constructor's arguments as JSON-able values, so that a saved model can be made again."""
         return {}
+
+    def _can_apply(self, activation: "Layer") -> bool:
+        """Whether `_forward_with` can apply this activation while the layer's results are in the cache."""
+        return False
+
+    def _forward_with(self, activation: "Layer", X, training: bool, record: bool):
+        """What `_forward` and then the activation's would give, to the bit; `record` sets what both remember."""
+        raise NotImplementedError
+
+    def _can_differentiate(self, activation: "Layer") -> bool:
+        """Whether `_backward_with` can apply the derivative of this activation, which stands before the layer."""
+        return False
+
+    def _backward_with(self, activation: "Layer", G):
+        """What `_backward` and then the activation's would give, to the bit."""
+        raise NotImplementedError
 
     def _own_parameters(self) -> list[Parameter]:
         """The parameters that this layer itself uses, shared ones included."""
@@ -196,16 +227,28 @@ class Layer(abc.ABC):
 
     def _run_forward(self, X, training: bool, record: bool):
         Y = self._forward(X, training, record)
+        batch = len(X[0]) if type(X) is tuple else len(X)
+        if self._foreign:
+            Y = check_batch(self, Y, self._output_shape, "the result of _forward", batch)
         if record:
-            self._batch = len(X[0]) if type(X) is tuple else len(X)
-        if (observe := getattr(_observers, "forward", None)) is not None:
-            observe(self, Y)
+            self._batch = batch
+        if _observers.forward is not None:
+            _observers.forward(self, Y)
+        return Y
+
+    def _run_forward_with(self, activation: "Layer", X, training: bool, record: bool):
+        """The forwards of this layer and of the activation behind it, in one."""
+        Y = self._forward_with(activation, X, training, record)
+        if record:
+            self._batch = activation._batch = len(X)
         return Y
 
     def _run_backward(self, G, accumulate: bool, parameters: bool, input_gradient: bool):
         gX = self._backward(G, accumulate or self._accumulates, parameters, input_gradient)
-        if (observe := getattr(_observers, "backward", None)) is not None:
-            observe(self, gX)
+        if self._foreign and input_gradient:
+            gX = check_batch(self, gX, self.input_shape, "the result of _backward", self._batch)
+        if _observers.backward is not None:
+            _observers.backward(self, gX)
         return gX
 
     def _run_tied_backward(self, G, accumulate: bool, input_gradient: bool):
@@ -229,9 +272,13 @@ class Layer(abc.ABC):
         if not reuse:
             return np.empty(shape, dtype)
         A = self._workspace.get(key)
-        if A is None or A.shape[1:] != shape[1:] or len(A) < shape[0]:
-            A = self._workspace[key] = np.empty(shape, dtype)
-        return A if len(A) == shape[0] else A[: shape[0]]
+        if A is not None and A.shape == shape:  # the usual case
+            return A
+        whole = A if A is None or A.base is None else A.base
+        if whole is None or whole.shape[1:] != shape[1:] or len(whole) < shape[0]:
+            whole = np.empty(shape, dtype)
+        A = self._workspace[key] = whole if len(whole) == shape[0] else whole[: shape[0]]
+        return A
 
     # ---- look ----------------------------------------------------------------------------------------------------
 
@@ -301,10 +348,15 @@ class Layer(abc.ABC):
         return f"{self.kind}({', '.join(f'{k}={v!r}' for k, v in self.config().items())})"
 
 
+def observed() -> bool:
+    """Whether somebody looks at the single layers' passes in this Python thread."""
+    return _observers.forward is not None or _observers.backward is not None
+
+
 @contextlib.contextmanager
 def observe(forward=None, backward=None):
     """While open, call `forward(layer, Y)` and `backward(layer, gX)` after every layer's pass in this Python thread."""
-    before = getattr(_observers, "forward", None), getattr(_observers, "backward", None)
+    before = _observers.forward, _observers.backward
     _observers.forward, _observers.backward = forward, backward
     try:
         yield

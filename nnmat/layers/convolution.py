@@ -3,6 +3,7 @@
 from typing import Any
 
 import nnmat_kernels as k
+from nnmat_kernels import unchecked
 from nnmat_kernels.geometry import conv_output_size
 
 from .. import initializers
@@ -107,11 +108,11 @@ class Conv2d(Layer):
         if self.bias is not None:
             self.bias.declare((Co,), initializers.with_fans(self.bias_initializer, *fans))
 
-    def _forward(self, X, training, record):
+    def _forward(self, X, training, record, activation=None):
         K, b = self.weight.value, None if self.bias is None else self.bias.value
         Y = self._array("Y", (len(X), *self._output_shape), reuse=record)
         if self.method == "auto":
-            k.conv2d(X, K, b, *self._geometry, self.groups, out=Y)
+            unchecked.conv2d(X, K, b, *self._geometry, self.groups, Y, activation)
             recorded = X
         elif self.method == "im2col":
             U = k.im2col(X, self.kernel_size, *self._geometry)  # (B Ho Wo, kh kw Ci)
@@ -128,9 +129,17 @@ class Conv2d(Layer):
             self._recorded = recorded
         return Y
 
+    def _can_apply(self, activation):
+        known = activation.fusion is not None and not self._foreign and not activation._foreign
+        return known and self.method == "auto"
+
+    def _forward_with(self, activation, X, training, record):
+        Y = self._forward(X, training, record, activation.fusion)
+        if record:
+            activation._recorded = Y
+        return Y
+
     def _backward(self, G, accumulate, parameters, input_gradient):
-        if parameters and self.bias is not None:
-            k.column_sums(G.reshape(-1, G.shape[3]), out=self.bias.grad, accumulate=accumulate)  # gb = Σ_nij G
         backward = {"auto": self._backward_auto, "im2col": self._backward_im2col, "khat": self._backward_khat}
         return backward[self.method](G, accumulate, parameters, input_gradient)
 
@@ -138,14 +147,22 @@ class Conv2d(Layer):
         X, K = self._recorded, self.weight.value
         options = (*self._geometry, self.groups)
         if parameters:
-            k.conv2d_weight_gradient(X, G, K.shape, *options, out=self.weight.grad, accumulate=accumulate)
+            gb = None if self.bias is None else self.bias.grad  # on the way: gb = Σ_nij G
+            unchecked.conv2d_weight_gradient(X, G, K.shape, *options, self.weight.grad, accumulate, gb)
         if not input_gradient:
             return None
         gX = self._array("gX", X.shape, reuse=True)
-        return k.conv2d_input_gradient(G, K, X.shape, *options, out=gX)
+        unchecked.conv2d_input_gradient(G, K, X.shape, *options, gX)
+        return gX
+
+    def _bias_backward(self, G, accumulate):
+        if self.bias is not None:
+            k.column_sums(G.reshape(-1, G.shape[3]), out=self.bias.grad, accumulate=accumulate)  # gb = Σ_nij G
 
     def _backward_im2col(self, G, accumulate, parameters, input_gradient):
         (X, U), K_mat = self._recorded, self._K_mat(self.weight.value)
+        if parameters:
+            self._bias_backward(G, accumulate)
         G = G.reshape(-1, G.shape[3])  # (B, Ho, Wo, Co) -> (B Ho Wo, Co)
         if parameters:
             gK_mat = self._K_mat(self.weight.grad)
@@ -160,6 +177,7 @@ class Conv2d(Layer):
         K_hat = self._khat(K)
         g = G.reshape(len(G), K_hat.shape[0])
         if parameters:
+            self._bias_backward(G, accumulate)
             from ..explicit_convolution import khat_pattern
 
             gK_hat = k.matmul(g, x, transpose_a=True)  # gK̂ = Σ_n g_n x_nᵀ

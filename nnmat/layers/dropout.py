@@ -2,7 +2,7 @@
 
 import numpy as np
 
-import nnmat_kernels as k
+from nnmat_kernels import unchecked as k
 
 from ..checks import number
 from .base import Layer
@@ -45,7 +45,7 @@ class Dropout(Layer):
         Y = self._array("Y", X.shape, reuse=record)
         key, counter = self._stream.tolist()
         if training:
-            k.dropout(X, self.rate, key, counter, out=Y)  # Y = D ⊙ X / (1 - p)
+            k.dropout(X, self.rate, key, counter, Y)  # Y = D ⊙ X / (1 - p)
         else:
             Y[...] = X
         if record:
@@ -59,7 +59,7 @@ class Dropout(Layer):
         gX = self._array("gX", G.shape, reuse=True)
         if self._recorded:
             key, counter = self._recorded
-            k.dropout(G, self.rate, key, counter, out=gX)  # gX = D ⊙ G / (1 - p)
+            k.dropout(G, self.rate, key, counter, gX)  # gX = D ⊙ G / (1 - p)
         else:
             gX[...] = G
         return gX

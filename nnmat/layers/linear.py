@@ -2,7 +2,7 @@
 
 import numpy as np
 
-import nnmat_kernels as k
+from nnmat_kernels import unchecked as k
 
 from .. import initializers
 from ..checks import count, flag
@@ -68,24 +68,34 @@ class Linear(Layer):
         if self.bias is not None:
             self.bias.declare((M,), initializers.with_fans(self.bias_initializer, N, M))
 
-    def _forward(self, X, training, record):
+    def _forward(self, X, training, record, activation=None):
         W, b = self.weight.value, None if self.bias is None else self.bias.value
         H = self._array("H", (*X.shape[:-1], W.shape[0]), reuse=record)
-        k.matmul(_rows(X), W, transpose_b=True, bias=b, out=_rows(H))  # H = X Wᵀ + 1 bᵀ
+        k.matmul(_rows(X), W, False, True, _rows(H), bias=b, activation=activation)  # H = X Wᵀ + 1 bᵀ
         if record:
             self._recorded = X
         return H
 
+    def _can_apply(self, activation):
+        return activation.fusion is not None and not self._foreign and not activation._foreign
+
+    def _forward_with(self, activation, X, training, record):
+        Y = self._forward(X, training, record, activation.fusion)  # Y = f(X Wᵀ + 1 bᵀ)
+        if record:
+            activation._recorded = Y
+        return Y
+
     def _backward(self, G, accumulate, parameters, input_gradient):
         X, W = self._recorded, self.weight.value
+        rows = _rows(G)
         if parameters:
-            k.matmul(_rows(G), _rows(X), transpose_a=True, out=self.weight.grad, accumulate=accumulate)  # gW = Gᵀ X
+            k.matmul(rows, _rows(X), True, False, self.weight.grad, accumulate)  # gW = Gᵀ X
             if self.bias is not None:
-                k.column_sums(_rows(G), out=self.bias.grad, accumulate=accumulate)  # gb = Gᵀ 1
+                k.column_sums(rows, self.bias.grad, accumulate)  # gb = Gᵀ 1
         if not input_gradient:
             return None
         gX = self._array("gX", X.shape, reuse=True)
-        k.matmul(_rows(G), W, out=_rows(gX))  # gX = G W
+        k.matmul(rows, W, False, False, _rows(gX))  # gX = G W
         return gX
 
     def flops(self):

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-import nnmat_kernels as k
+from nnmat_kernels import unchecked as k
 from nnmat_kernels.pooling import window_geometry
 
 from ..checks import flag, pair
@@ -35,16 +35,28 @@ class MaxPool2d(Layer):
         shape = (len(X), *self._output_shape)
         Y = self._array("Y", shape, reuse=record)
         indices = self._array("indices", shape, reuse=record, dtype=np.int32)
-        k.max_pool2d(X, self.kernel_size, self.stride, self.padding, out=Y, indices=indices)  # y = P(x) x
+        k.max_pool2d(X, self.kernel_size, self.stride, self.padding, Y, indices)  # y = P(x) x
         if record:
-            self._recorded = indices, X.shape
+            self._recorded = indices, X.shape, Y
         return Y
 
     def _backward(self, G, accumulate, parameters, input_gradient):
         if not input_gradient:
             return None
-        indices, shape = self._recorded
-        return k.max_pool2d_backward(G, indices, shape, out=self._array("gX", shape, reuse=True))  # gx = Pᵀ g
+        indices, shape, _ = self._recorded
+        gX = self._array("gX", shape, reuse=True)
+        k.max_pool2d_backward(G, indices, self.kernel_size, self.stride, self.padding, gX)  # gx = Pᵀ g
+        return gX
+
+    def _can_differentiate(self, activation):
+        return activation.fusion == "relu" and not self._foreign and not activation._foreign
+
+    def _backward_with(self, activation, G):
+        # The element that was chosen is the output: where that is 0, ReLU lets no gradient through.
+        indices, shape, Y = self._recorded
+        gX = self._array("gX", shape, reuse=True)
+        k.max_pool2d_backward(G, indices, self.kernel_size, self.stride, self.padding, gX, Y)  # gx = 1[x > 0] ⊙ Pᵀ g
+        return gX
 
     def config(self):
         return {"kernel_size": list(self.kernel_size), "stride": list(self.stride), "padding": list(self.padding)}
@@ -77,13 +89,15 @@ class AvgPool2d(Layer):
         Y = self._array("Y", (len(X), *self._output_shape), reuse=record)
         if record:
             self._recorded = X.shape
-        return k.avg_pool2d(X, *self._window, out=Y)  # y = P x
+        k.avg_pool2d(X, *self._window, Y)  # y = P x
+        return Y
 
     def _backward(self, G, accumulate, parameters, input_gradient):
         if not input_gradient:
             return None
-        shape = self._recorded
-        return k.avg_pool2d_backward(G, shape, *self._window, out=self._array("gX", shape, reuse=True))  # gx = Pᵀ g
+        gX = self._array("gX", self._recorded, reuse=True)
+        k.avg_pool2d_backward(G, *self._window, gX)  # gx = Pᵀ g
+        return gX
 
     def config(self):
         return {

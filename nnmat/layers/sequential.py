@@ -1,10 +1,12 @@
 """The chain of layers."""
 
+import itertools
+
 import numpy as np
 
 from ..checks import generator
 from ..errors import BuildError, ConfigError, ShapeError
-from .base import Layer
+from .base import Layer, observed
 from .checks import batch_shape
 
 
@@ -64,19 +66,41 @@ class Sequential(Layer):
         # The first layer that has parameters: with input_gradient=False nothing before it has to run backward.
         has_parameters = [any(leaf._own_parameters() for leaf in layer.leaves()) for layer in self.layers]
         self._first = has_parameters.index(True) if any(has_parameters) else len(self.layers)
+        # A layer, and the activation behind it if the layer can apply that on the way; such a pair is one pass.
+        self._chain: list[tuple[Layer, Layer | None]] = []
+        for layer in self.layers:
+            before, taken = self._chain[-1] if self._chain else (None, None)
+            if before is not None and taken is None and before._can_apply(layer):
+                self._chain[-1] = before, layer
+            else:
+                self._chain.append((layer, None))
+        # The places of layers that can apply the derivative of the activation before them.
+        pairs = enumerate(itertools.pairwise(self.layers), 1)
+        self._backward_pairs = {i for i, (before, layer) in pairs if layer._can_differentiate(before)}
 
     def _forward(self, X, training, record):
         Z = X
-        for layer in self.layers:
-            Z = layer._run_forward(Z, training, record)
+        for layer, activation in [(layer, None) for layer in self.layers] if observed() else self._chain:
+            if activation is None:
+                Z = layer._run_forward(Z, training, record)
+            else:
+                Z = layer._run_forward_with(activation, Z, training, record)
         if record:
             self._recorded = True
         return Z
 
     def _backward(self, G, accumulate, parameters, input_gradient):
         first = 0 if input_gradient else self._first if parameters else len(self.layers)
-        for i in range(len(self.layers) - 1, first - 1, -1):
-            G = self.layers[i]._run_backward(G, accumulate, parameters, input_gradient or i > first)
+        pairs = set() if observed() else self._backward_pairs
+        i = len(self.layers) - 1
+        while i >= first:
+            layer = self.layers[i]
+            if i in pairs and i > first:
+                G = layer._backward_with(self.layers[i - 1], G)
+                i -= 1
+            else:
+                G = layer._run_backward(G, accumulate, parameters, input_gradient or i > first)
+            i -= 1
         return G if input_gradient else None
 
     def __len__(self) -> int:

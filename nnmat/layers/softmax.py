@@ -1,6 +1,6 @@
 """The softmax as a layer, with its true Jacobian."""
 
-import nnmat_kernels as k
+from nnmat_kernels import unchecked as k
 
 from ..errors import ShapeError
 from .base import Layer
@@ -27,7 +27,8 @@ class Softmax(Layer):
         return input_shape
 
     def _forward(self, X, training, record):
-        P = k.softmax(X, out=self._array("P", X.shape, reuse=record))  # P = softmax(X), row by row
+        P = self._array("P", X.shape, reuse=record)
+        k.softmax(X, P)  # P = softmax(X), row by row
         if record:
             self._recorded = P
         return P
@@ -35,5 +36,6 @@ class Softmax(Layer):
     def _backward(self, G, accumulate, parameters, input_gradient):
         if not input_gradient:
             return None
-        P = self._recorded
-        return k.softmax_backward(G, P, out=self._array("gX", P.shape, reuse=True))  # gX = P ⊙ (G - ((G ⊙ P) 1) 1ᵀ)
+        P, gX = self._recorded, self._array("gX", G.shape, reuse=True)
+        k.softmax_backward(G, P, gX)  # gX = P ⊙ (G - ((G ⊙ P) 1) 1ᵀ)
+        return gX

@@ -1,10 +1,10 @@
 """Adam, and AdamW with decoupled weight decay."""
 
-from nnmat_kernels.updates import adam_update
+from nnmat_kernels.unchecked import adam_update
 
-from ..checks import fraction
+from ..checks import fraction, positive
 from ..errors import ConfigError
-from .base import Optimizer, positive
+from .base import Optimizer, Stretch
 
 
 class Adam(Optimizer):
@@ -31,8 +31,8 @@ class Adam(Optimizer):
         self.betas, self.eps = _check("Adam", betas, eps)
         super().__init__(model, lr, weight_decay, clip_norm, ["mean", "square"])
 
-    def _update(self, part, lr, weight_decay, scale):
-        _update(self, part, lr, weight_decay, scale, decoupled=False)
+    def _update(self, stretch, lr, scale):
+        _update(self, stretch, lr, scale, decoupled=False)
 
     def _settings(self):
         return {"betas": list(self.betas), "eps": self.eps}
@@ -59,8 +59,8 @@ class AdamW(Optimizer):
         self.betas, self.eps = _check("AdamW", betas, eps)
         super().__init__(model, lr, weight_decay, clip_norm, ["mean", "square"])
 
-    def _update(self, part, lr, weight_decay, scale):
-        _update(self, part, lr, weight_decay, scale, decoupled=True)
+    def _update(self, stretch, lr, scale):
+        _update(self, stretch, lr, scale, decoupled=True)
 
     def _settings(self):
         return {"betas": list(self.betas), "eps": self.eps}
@@ -75,19 +75,19 @@ def _check(who: str, betas, eps) -> tuple[tuple[float, float], float]:
     return (beta1, beta2), positive(who, "eps", eps, "The usual value is 1e-8.")
 
 
-def _update(optimizer, part: slice, lr: float, weight_decay: float, scale: float, decoupled: bool) -> None:
+def _update(optimizer, stretch: Stretch, lr: float, scale: float, decoupled: bool) -> None:
     beta1, beta2 = optimizer.betas
     adam_update(
-        optimizer.model.flat_parameters[part],
-        optimizer.model.flat_gradients[part],
-        optimizer._vectors["mean"][part],
-        optimizer._vectors["square"][part],
+        stretch.values,
+        stretch.gradients,
+        stretch.vectors["mean"],
+        stretch.vectors["square"],
         lr=lr,
         beta1=beta1,
         beta2=beta2,
         eps=optimizer.eps,
         step=optimizer.steps,
-        weight_decay=weight_decay,
+        weight_decay=stretch.weight_decay,
         decoupled=decoupled,
         scale=scale,
     )

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from nnmat_kernels.reductions import sum_of_squares
+from nnmat_kernels.unchecked import sum_of_squares
 
 from ..checks import number
 from ..errors import ConfigError, DtypeError, ShapeError
@@ -15,10 +15,13 @@ from ..schedules import as_schedule, schedule_config, schedule_from_config
 
 
 class Stretch(NamedTuple):
-    """Neighbouring trainable parameters of equal settings: one kernel call."""
+    """Neighbouring trainable parameters of equal settings, one kernel call: views of the flat vectors."""
 
     part: slice
     weight_decay: float
+    values: np.ndarray
+    gradients: np.ndarray
+    vectors: dict[str, np.ndarray]  # of the optimizer
 
 
 class Optimizer(abc.ABC):
@@ -48,10 +51,11 @@ class Optimizer(abc.ABC):
         theta = model.flat_parameters  # raises if the model is not built
         self._vectors = {name: np.zeros_like(theta) for name in vectors}
         self._stretches: list[Stretch] = []
+        self._trainable: list[slice] = []  # merged whatever their weight decay: the norm does not depend on that
         self._version: int | None = None
 
     @abc.abstractmethod
-    def _update(self, part: slice, lr: float, weight_decay: float, scale: float) -> None:
+    def _update(self, stretch: Stretch, lr: float, scale: float) -> None:
         """Update one stretch of the flat vectors; `scale` multiplies the gradient, `self.steps` counts this step."""
 
     @abc.abstractmethod
@@ -75,8 +79,9 @@ class Optimizer(abc.ABC):
 
     def gradient_norm(self) -> float:
         """The norm of the gradient over all trainable parameters, summed in float64 in a fixed order."""
+        self.stretches()
         g = self.model.flat_gradients
-        return math.sqrt(sum(sum_of_squares(g[part]) for part in self._trainable()))
+        return math.sqrt(sum(sum_of_squares(g[part]) for part in self._trainable))
 
     def step(self, gradient_norm: float | None = None) -> None:
         """One update from the present gradients; pass `gradient_norm` if it is known, to save a pass over them."""
@@ -87,32 +92,32 @@ class Optimizer(abc.ABC):
             ratio = self.clip_norm / (norm + 1e-6)
             scale = 1.0 if ratio >= 1.0 else ratio  # a NaN norm stays NaN
         self.steps += 1
-        for part, weight_decay in self.stretches():
-            self._update(part, lr, weight_decay, scale)
+        for stretch in self.stretches():
+            self._update(stretch, lr, scale)
 
     def stretches(self) -> list[Stretch]:
         """The parts of the flat vectors that are updated, each with its weight decay; neighbours are merged."""
         if self._version != self.model.parameters_version:
-            self._stretches = []
+            parts: list[tuple[slice, float]] = []
             for segment in self.model.parameter_segments():
                 if not segment.trainable:
                     continue
                 part, decay = segment.slice, self._decay_of(segment)
-                last = self._stretches[-1] if self._stretches else None
-                if last and last.part.stop == part.start and last.weight_decay == decay:
-                    part = slice(self._stretches.pop().part.start, part.stop)
-                self._stretches.append(Stretch(part, decay))
+                if parts and parts[-1][0].stop == part.start and parts[-1][1] == decay:
+                    part = slice(parts.pop()[0].start, part.stop)
+                parts.append((part, decay))
+            values, gradients = self.model.flat_parameters, self.model.flat_gradients
+            self._stretches = [
+                Stretch(part, decay, values[part], gradients[part], {k: v[part] for k, v in self._vectors.items()})
+                for part, decay in parts
+            ]
+            self._trainable = _merged([part for part, _ in parts])
             self._version = self.model.parameters_version
         return self._stretches
 
-    def _trainable(self) -> list[slice]:
-        """The trainable parts, merged whatever their weight decay, so that the norm does not depend on that."""
-        parts: list[slice] = []
-        for part, _ in self.stretches():
-            if parts and parts[-1].stop == part.start:
-                part = slice(parts.pop().start, part.stop)
-            parts.append(part)
-        return parts
+    def __getstate__(self):
+        # Views do not survive a copy or a pickle as views: they are made anew.
+        return {**self.__dict__, "_stretches": [], "_trainable": [], "_version": None}
 
     def _decay_of(self, segment) -> float:
         if isinstance(self.weight_decay, dict):
@@ -188,11 +193,13 @@ class Optimizer(abc.ABC):
         return f"{type(self).__name__}({', '.join(f'{name}={value!r}' for name, value in settings.items())})"
 
 
-def positive(who: str, name: str, value, hint: str) -> float:
-    """`value` as a float if it is a finite number above 0, else a ConfigError."""
-    if number(who, name, value, hint=hint) <= 0.0:
-        raise ConfigError(f"{who}: expected {name} as a finite number > 0, got {value!r}. {hint}")
-    return float(value)
+def _merged(parts: list[slice]) -> list[slice]:
+    merged: list[slice] = []
+    for part in parts:
+        if merged and merged[-1].stop == part.start:
+            part = slice(merged.pop().start, part.stop)
+        merged.append(part)
+    return merged
 
 
 def _kind(segment) -> str:

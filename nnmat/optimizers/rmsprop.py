@@ -1,9 +1,9 @@
 """RMSProp."""
 
-from nnmat_kernels.updates import rmsprop_update
+from nnmat_kernels.unchecked import rmsprop_update
 
-from ..checks import flag, fraction
-from .base import Optimizer, positive
+from ..checks import flag, fraction, positive
+from .base import Optimizer
 
 
 class RMSProp(Optimizer):
@@ -37,20 +37,19 @@ class RMSProp(Optimizer):
         more = ["mean", "velocity"] if self.centered or self.momentum else []
         super().__init__(model, lr, weight_decay, clip_norm, ["square", *more])
 
-    def _update(self, part, lr, weight_decay, scale):
-        mean, velocity = self._vectors.get("mean"), self._vectors.get("velocity")
+    def _update(self, stretch, lr, scale):
         rmsprop_update(
-            self.model.flat_parameters[part],
-            self.model.flat_gradients[part],
-            self._vectors["square"][part],
-            None if mean is None else mean[part],
-            None if velocity is None else velocity[part],
+            stretch.values,
+            stretch.gradients,
+            stretch.vectors["square"],
+            stretch.vectors.get("mean"),
+            stretch.vectors.get("velocity"),
             lr=lr,
             alpha=self.alpha,
             eps=self.eps,
             centered=self.centered,
             momentum=self.momentum,
-            weight_decay=weight_decay,
+            weight_decay=stretch.weight_decay,
             scale=scale,
         )
 

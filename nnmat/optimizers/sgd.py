@@ -1,6 +1,6 @@
 """Stochastic gradient descent."""
 
-from nnmat_kernels.updates import sgd_update
+from nnmat_kernels.unchecked import sgd_update
 
 from ..checks import flag, fraction, number
 from ..errors import ConfigError
@@ -39,17 +39,16 @@ class SGD(Optimizer):
             )
         super().__init__(model, lr, weight_decay, clip_norm, ["velocity"] if self.momentum else [])
 
-    def _update(self, part, lr, weight_decay, scale):
-        velocity = self._vectors["velocity"][part] if self.momentum else None
+    def _update(self, stretch, lr, scale):
         sgd_update(
-            self.model.flat_parameters[part],
-            self.model.flat_gradients[part],
-            velocity,
+            stretch.values,
+            stretch.gradients,
+            stretch.vectors.get("velocity"),
             lr=lr,
             momentum=self.momentum,
             dampening=self.dampening,
             nesterov=self.nesterov,
-            weight_decay=weight_decay,
+            weight_decay=stretch.weight_decay,
             scale=scale,
             first=self.steps == 1,
         )

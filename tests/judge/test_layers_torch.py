@@ -7,6 +7,7 @@ from torch import nn
 
 import nnmat
 from nnmat import (
+    GELU,
     AvgPool2d,
     Conv2d,
     Flatten,
@@ -100,6 +101,7 @@ def test_linear(shape, bias, rng):
         (Tanh, nn.Tanh),
         (ReLU, nn.ReLU),
         (lambda: LeakyReLU(0.2), lambda: nn.LeakyReLU(0.2)),
+        (GELU, nn.GELU),
         (Softmax, lambda: nn.Softmax(dim=1)),
     ],
 )

@@ -1,6 +1,7 @@
 """Convolution and its two gradients against naive twins that know no patch matrix, and against each other."""
 
 import re
+import threading
 
 import numpy as np
 import pytest
@@ -8,9 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import nnmat_kernels as k
-from nnmat_kernels.convolution import _bands
+from nnmat_kernels.convolution import Convolution
 from nnmat_kernels.errors import DtypeError, ShapeError
-from nnmat_kernels.im2col import window
 from nnmat_kernels.reference import convolution as naive
 from tests.kernels.guards import awkward_layouts, guarded, same_bits_for_any_threads
 from tests.kernels.linear_algebra import DTYPES, frozen, integers, within_rounding
@@ -42,6 +42,11 @@ LARGE = [
     ((5, 13, 12, 16), (24, 3, 3, 8), (2, 1), 1, 1, 2),
     ((20, 16, 17, 24), (24, 3, 3, 1), 1, 1, 1, 24),
     ((20, 16, 17, 12), (24, 1, 1, 12), 1, 0, 1, 1),
+    ((67, 4, 3, 9), (20, 3, 3, 9), 1, 1, 1, 1),  # several images in a block, and a last one with fewer
+    ((70, 7, 5, 10), (10, 3, 2, 1), 2, 1, 1, 10),  # the same, depthwise
+    ((2, 9, 9, 130), (17, 3, 3, 130), 1, 2, 2, 1),  # kernel rows one after the other
+    ((1, 61, 67, 33), (8, 3, 3, 33), 2, 1, 1, 1),  # bands of one image
+    ((2, 33, 9, 40), (40, 5, 3, 1), (3, 2), (4, 1), (1, 2), 40),
 ]
 everything = [*CONFIGURATIONS, *(pytest.param(c, marks=pytest.mark.slow) for c in LARGE)]
 
@@ -54,7 +59,7 @@ def configurations(draw):
     least = [max(1, d * (size - 1) + 1 - 2 * p) for size, p, d in zip(kernel, padding, dilation, strict=True)]
     H, W = (draw(st.integers(size, size + 6)) for size in least)
     groups, width, filters = draw(st.integers(1, 4)), draw(st.integers(1, 4)), draw(st.integers(1, 4))
-    shape, weights = (draw(st.integers(1, 3)), H, W, groups * width), (groups * filters, *kernel, width)
+    shape, weights = (draw(st.sampled_from([1, 2, 3, 35])), H, W, groups * width), (groups * filters, *kernel, width)
     return shape, weights, stride, padding, dilation, groups
 
 
@@ -79,15 +84,24 @@ def check(configuration, dtype, rng):
     np.testing.assert_array_equal(gX, naive.conv2d_input_gradient(G, K, X.shape, *rest))
     intact()
     gK, intact = guarded(K.shape, dtype)
+    gbias, alone = guarded(bias.shape, dtype)
     assert k.conv2d_weight_gradient(X, G, K.shape, *rest, out=gK) is gK
     np.testing.assert_array_equal(gK, naive.conv2d_weight_gradient(X, G, K.shape, *rest))
     intact()
-    assert np.vdot(G, Y) == np.vdot(gX, X) == np.vdot(gK, K)  # Tr(GᵀY) = Tr(FᵀX) = Tr(GᵀK), exact on whole numbers
-    before = integers(rng, K.shape, dtype)
-    gK[...] = before
-    k.conv2d_weight_gradient(X, G, K.shape, *rest, out=gK, accumulate=True)
-    np.testing.assert_array_equal(gK, naive.conv2d_weight_gradient(X, G, K.shape, *rest, before, True))
+    gK[...] = np.nan
+    k.conv2d_weight_gradient(X, G, K.shape, *rest, out=gK, bias_gradient=gbias)
+    np.testing.assert_array_equal(gK, naive.conv2d_weight_gradient(X, G, K.shape, *rest))
+    np.testing.assert_array_equal(gbias, G.sum(axis=(0, 1, 2)))
     intact()
+    alone()
+    assert np.vdot(G, Y) == np.vdot(gX, X) == np.vdot(gK, K)  # Tr(GᵀY) = Tr(FᵀX) = Tr(GᵀK), exact on whole numbers
+    before, sums = integers(rng, K.shape, dtype), integers(rng, bias.shape, dtype)
+    gK[...], gbias[...] = before, sums
+    k.conv2d_weight_gradient(X, G, K.shape, *rest, out=gK, accumulate=True, bias_gradient=gbias)
+    np.testing.assert_array_equal(gK, naive.conv2d_weight_gradient(X, G, K.shape, *rest, before, True, sums))
+    np.testing.assert_array_equal(gbias, sums)  # the twin has added to it
+    intact()
+    alone()
     assert {A.dtype for A in (Y, gX, gK)} == {np.dtype(dtype)}
 
 
@@ -134,6 +148,62 @@ def test_same_bits_for_any_number_of_threads(configuration, dtype, rng):
 
 
 @dtypes
+@pytest.mark.parametrize("configuration", [CONFIGURATIONS[0], CONFIGURATIONS[4], LARGE[0], LARGE[3], LARGE[6]])
+@pytest.mark.parametrize("activation", ["relu", "sigmoid", "tanh"])
+def test_an_activation_has_the_bits_of_its_own_kernel(configuration, activation, dtype, rng):
+    X, K, bias, _ = arrays(lambda s: rng.standard_normal(s).astype(dtype), configuration)
+    X[0, 2, 2, 0] = np.nan
+    rest = configuration[2:]
+    expected = getattr(k, activation)(k.conv2d(X, K, bias, *rest))
+    assert np.isnan(expected).any()
+    assert k.conv2d(X, K, bias, *rest, activation=activation).tobytes() == expected.tobytes()
+
+
+@pytest.mark.parametrize("configuration", [CONFIGURATIONS[2], CONFIGURATIONS[4], LARGE[0], LARGE[3]])
+def test_a_plan_serves_several_threads_at_once(configuration, rng):
+    X, K, bias, G = arrays(lambda s: rng.standard_normal(s).astype(np.float32), configuration)
+    shape, weights, *rest = configuration
+    own = Convolution(shape, weights, *rest)
+    assert own.output_shape == G.shape
+    expected = (
+        k.conv2d(X, K, bias, *rest),
+        k.conv2d_input_gradient(G, K, shape, *rest),
+        k.conv2d_weight_gradient(X, G, weights, *rest),
+    )
+    wrong = []
+
+    def work():
+        Y, gX, gK, gbias = np.empty_like(G), np.empty_like(X), np.empty_like(K), np.empty_like(bias)
+        for _ in range(10):
+            own.forward(X, K, bias, Y)
+            own.input_gradient(G, K, gX)
+            own.weight_gradient(X, G, gK, False, gbias)
+            for result, right in zip((Y, gX, gK), expected, strict=True):
+                if result.tobytes() != right.tobytes():
+                    wrong.append(right.shape)
+                result[...] = np.nan
+
+    threads = [threading.Thread(target=work) for _ in range(3)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert not wrong
+
+
+def test_a_plan_accumulates_each_gradient_as_asked(rng):
+    X, K, bias, G = arrays(lambda s: integers(rng, s, np.float32), CONFIGURATIONS[0])
+    own = Convolution(X.shape, K.shape)
+    gK, gbias = np.ones_like(K), np.ones_like(bias)
+    own.weight_gradient(X, G, gK, True, gbias, False)
+    np.testing.assert_array_equal(gK, 1 + naive.conv2d_weight_gradient(X, G, K.shape))
+    np.testing.assert_array_equal(gbias, G.sum(axis=(0, 1, 2)))
+    own.weight_gradient(X, G, gK, False, gbias, True)
+    np.testing.assert_array_equal(gK, naive.conv2d_weight_gradient(X, G, K.shape))
+    np.testing.assert_array_equal(gbias, 2 * G.sum(axis=(0, 1, 2)))
+
+
+@dtypes
 @pytest.mark.parametrize("groups", [1, 2, 4])
 def test_convolution_is_the_patch_matrix_times_the_weights(groups, dtype, rng):
     X, K = integers(rng, (2, 6, 5, 4), dtype), integers(rng, (4, 3, 2, 4 // groups), dtype)
@@ -172,19 +242,6 @@ def test_nan_reaches_exactly_the_entries_that_it_should(groups, dtype, rng):
     np.testing.assert_array_equal(Y, expected)
 
 
-def test_bands_cover_every_row_once():
-    for shape, kernel in [
-        ((1, 28, 28, 1), 5),
-        ((128, 28, 28, 1), 5),
-        ((1, 224, 224, 64), 3),
-        ((2, 9, 9, 512), 3),
-        ((1, 1, 1, 1), 1),
-    ]:
-        w = window("test", shape, kernel, 1, 0, 1)
-        rows, bands = _bands(w, kernel * kernel * shape[3], 4)
-        assert (bands - 1) * rows < w.Ho <= bands * rows
-
-
 X, K, G = np.ones((2, 5, 6, 4), np.float32), np.ones((3, 2, 2, 4), np.float32), np.ones((2, 4, 5, 3), np.float32)
 WRONG = [
     (lambda: k.conv2d(X[0], K), ShapeError, "conv2d: expected X with 4 dimensions, got shape (5, 6, 4)."),
@@ -210,6 +267,21 @@ WRONG = [
         "conv2d: expected groups to be an integer of at least 1, got 1.0.",
     ),
     (lambda: k.conv2d(X, K, K[0, 0, 0]), ShapeError, "conv2d: expected bias of shape (3,), got (4,)."),
+    (
+        lambda: k.conv2d(X, K, activation="gelu"),
+        ValueError,
+        "conv2d: expected activation to be one of None, 'relu', 'sigmoid', 'tanh', got 'gelu'. Try",
+    ),
+    (
+        lambda: k.conv2d_weight_gradient(X, G, K.shape, bias_gradient=K[0, 0, 0]),
+        ShapeError,
+        "conv2d_weight_gradient (bias_gradient): expected out of shape (3,), got (4,).",
+    ),
+    (
+        lambda: Convolution((2, 5, 6, 4), (3, 2, 2, 3)),
+        ShapeError,
+        "Convolution: expected images with 3 channels (weights (3, 2, 2, 3), groups 1), got (2, 5, 6, 4).",
+    ),
     (lambda: k.conv2d(X, K, stride=0), ShapeError, "conv2d: expected stride of at least 1, got 0."),
     (
         lambda: k.conv2d(X, K, dilation=5),

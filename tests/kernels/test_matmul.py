@@ -7,9 +7,9 @@ import pytest
 
 import nnmat_kernels as k
 from nnmat_kernels.errors import DtypeError, ShapeError
-from nnmat_kernels.matmul import _blocks, begin_rows, multiply, multiply_block, multiply_within
+from nnmat_kernels.matmul import _inner_chunk, _task_size, begin_rows, multiply_block, multiply_within
 from nnmat_kernels.reference import matmul as naive
-from nnmat_kernels.tile import RELU
+from nnmat_kernels.registers import ROWS, VECTOR_BYTES
 from tests.kernels.guards import awkward_layouts, guarded
 from tests.kernels.linear_algebra import (
     DTYPES,
@@ -30,6 +30,8 @@ SMALL = [
     (9, 33, 40),
     (3, 9, 70),
     (9, 8, 33),
+    (7, 10, 64),  # dot products
+    (4, 3, 77),
 ]
 # Several blocks each way, a long row, a long inner size, one cut into chunks: above the threshold for threads.
 LARGE = [(67, 81, 100), (131, 300, 33), (1, 700, 800), (5, 7, 16_500), (20, 300, 2_100), (90, 6, 1_100)]
@@ -113,21 +115,44 @@ def test_same_bits_for_any_number_of_threads(shape, transpose_a, transpose_b, dt
 
 
 @dtypes
-@pytest.mark.parametrize("shape", [(7, 13, 50), pytest.param((5, 7, 16_500), marks=pytest.mark.slow)])
-def test_a_fused_activation_has_the_bits_of_its_own_kernel(shape, dtype, rng):
+@pytest.mark.parametrize("activation", ["relu", "sigmoid", "tanh"])
+@pytest.mark.parametrize(
+    "shape",
+    [(7, 13, 50), (9, 10, 70), *(pytest.param(s, marks=pytest.mark.slow) for s in [(5, 7, 16_500), (67, 81, 100)])],
+)
+def test_a_fused_activation_has_the_bits_of_its_own_kernel(shape, activation, dtype, rng):
     M, N, K = shape
     A, B, bias = (rng.standard_normal(s).astype(dtype) for s in ((M, K), (N, K), (N,)))
-    out = np.empty((M, N), dtype)
-    multiply(A, B, False, True, out, bias=bias, activation=RELU)
-    np.testing.assert_array_equal(out, k.relu(k.matmul(A, B, transpose_b=True, bias=bias)))
-    assert 0 < (out == 0).sum() < out.size
+    before = rng.standard_normal((M, N)).astype(dtype)
+    linear = k.matmul(A, B, transpose_b=True, bias=bias, out=before.copy(), accumulate=True)
+    expected = getattr(k, activation)(linear)
+    out = k.matmul(A, B, transpose_b=True, bias=bias, out=before.copy(), accumulate=True, activation=activation)
+    np.testing.assert_array_equal(out, expected)
+    assert (out != linear).any()
+    exact = naive.matmul(A, B, False, True, before.astype(float), True, bias, activation)
+    np.testing.assert_allclose(out, exact, rtol=0, atol=(1e-5 if dtype == np.float32 else 1e-13) * abs(exact).max())
 
 
-def test_blocks_cover_the_work_and_make_enough_of_it():
-    for M, N, K in [(512, 512, 512), (128, 128, 784), (8, 25, 100_000), (1, 10_000, 100), (100_000, 8, 200)]:
-        rows, columns, inner = _blocks(M, N, K)
-        assert min(rows, columns, inner) > 0
-        assert -(-M // rows) * -(-N // columns) * -(-K // inner) >= 4, (M, N, K)
+@pytest.mark.parametrize("tasks", [1, 2, 3, 8, 64])
+def test_blocks_cover_the_work_and_share_it_fairly(tasks):
+    width = 2 * (VECTOR_BYTES // 4)
+    for M, N in [(512, 512), (128, 128), (100, 100), (8, 25), (1, 10_000), (100_000, 8), (1, 1)]:
+        rows, columns = _task_size(M, N, tasks, width)
+        down, across = -(-M // rows), -(-N // columns)
+        assert 1 <= rows <= M
+        assert 1 <= columns <= N
+        assert 1 <= down * across <= tasks
+        assert rows * columns <= max(2 * M * N / tasks, ROWS * width, 2 * width * M, 4 * ROWS * N)
+    rows, columns = _task_size(1024, 1024, 2, width)
+    assert rows * columns <= 1.02 * 1024 * 1024 / 2
+
+
+def test_a_small_product_with_a_long_inner_size_is_cut_along_it():
+    assert _inner_chunk(128, 128, 2047) == 2047
+    assert _inner_chunk(512, 512, 4096) == 4096
+    for K in (2048, 16_500, 100_000):
+        assert 4 <= -(-K // _inner_chunk(8, 25, K)) <= 16
+    assert _inner_chunk(8, 25, 0) == 1
 
 
 def test_bodies_compile_once_per_dtype(rng):
@@ -178,6 +203,16 @@ WRONG = [
         "matmul: expected out to be aligned, writable and C-contig",
     ),
     (lambda: k.matmul(A34, B45, out=[0]), DtypeError, "matmul: expected out to be a NumPy array, got list."),
+    (
+        lambda: k.matmul(A34, B45, activation="gelu"),
+        ValueError,
+        "matmul: expected activation None, 'relu', 'sigmoid' or 'tanh', got 'gelu'. Call its kernel afterwards.",
+    ),
+    (
+        lambda: k.matmul(A34, B45, activation=["relu"]),
+        ValueError,
+        "matmul: expected activation None, 'relu', 'sigmoid'",
+    ),
 ]
 
 
@@ -193,4 +228,6 @@ def test_out_may_not_overlap_an_input(rng):
     for out in (A, B):
         with pytest.raises(ValueError, match="matmul: out shares memory with an input"):
             k.matmul(A, B, out=out)
+        with pytest.raises(ValueError, match="matmul: out shares memory with an input"):
+            k.matmul(A[:], B[:], out=out[:])
     np.testing.assert_array_equal(A, saved)

@@ -5,7 +5,7 @@ import pytest
 
 import nnmat_kernels as k
 from nnmat_kernels.errors import DtypeError, ShapeError
-from nnmat_kernels.pooling import PARALLEL_FROM
+from nnmat_kernels.pooling import PARALLEL_FROM, max_pool2d_backward_unchecked, max_pool2d_unchecked
 from nnmat_kernels.reference import pooling as naive
 from tests.kernels.guards import awkward_layouts, guarded, same_bits_for_any_threads
 
@@ -70,6 +70,61 @@ def test_max_backward(geometry, dtype, rng):
     np.testing.assert_allclose(
         gX, naive.max_pool2d_backward(G, indices, X.shape), rtol=0, atol=20 * np.finfo(dtype).eps
     )
+
+
+CHANNELS = (1, 2, 3, 4, 5, 7, 8, 9, 15, 16, 17, 33)
+# windows that tile the plane; leave gaps; are cut by padding; overlap
+WINDOWS = [((2, 2), (2, 2), (0, 0)), ((2, 2), (3, 2), (0, 0)), ((3, 2), (3, 2), (1, 1)), ((3, 3), (2, 2), (1, 1))]
+
+
+@dtypes
+@pytest.mark.parametrize("relu", [False, True])
+@pytest.mark.parametrize("window", WINDOWS)
+@pytest.mark.parametrize("channels", CHANNELS)
+def test_drivers_and_relu_in_one_pass(channels, window, relu, dtype, rng):
+    """Vectors that reach beyond few channels write nothing outside the output, and nothing wrong inside."""
+    X = rng.standard_normal((2, 6, 8, channels)).astype(dtype)
+    expected, places = naive.max_pool2d(np.maximum(X, 0) if relu else X, *window)
+    Y, intact = guarded(expected.shape, dtype)
+    indices, intact_indices = guarded(expected.shape, np.int32)
+    max_pool2d_unchecked(X, *window, Y, indices, relu)
+    np.testing.assert_array_equal(Y, expected)
+    np.testing.assert_array_equal(np.where(Y > 0, indices, 0), np.where(Y > 0, places, 0))
+    G = rng.standard_normal(Y.shape).astype(dtype)
+    gX, intact_gradient = guarded(X.shape, dtype)
+    max_pool2d_backward_unchecked(G, indices, *window, gX, Y if relu else None)
+    G = np.where(Y > 0, G, 0) if relu else G
+    np.testing.assert_allclose(gX, naive.max_pool2d_backward(G, places, X.shape), rtol=0, atol=9 * np.finfo(dtype).eps)
+    for untouched in (intact, intact_indices, intact_gradient):
+        untouched()
+
+
+@dtypes
+@pytest.mark.parametrize("channels", [3, 8])
+def test_drivers_on_threads(channels, dtype, rng):
+    X = rng.standard_normal((64, 20, 20, channels)).astype(dtype)
+    window = (2, 2), (2, 2), (0, 0)
+    Y, indices = k.max_pool2d(X, *window)
+    G = rng.standard_normal(Y.shape).astype(dtype)
+
+    def compute():
+        gX = np.full_like(X, np.nan)
+        max_pool2d_unchecked(X, *window, Y, indices, True)
+        max_pool2d_backward_unchecked(G, indices, *window, gX, Y)
+        return Y, indices, gX
+
+    expected = naive.max_pool2d_backward(np.where(Y > 0, G, 0), indices, X.shape)
+    np.testing.assert_array_equal(compute()[2], expected.astype(dtype))
+    same_bits_for_any_threads(compute)
+
+
+@dtypes
+def test_relu_in_one_pass_keeps_nan(dtype):
+    X = np.array([[1, np.nan], [-1, 0]], dtype).reshape(1, 2, 2, 1)
+    Y, indices = np.empty((1, 1, 1, 1), dtype), np.empty((1, 1, 1, 1), np.int32)
+    max_pool2d_unchecked(X, (2, 2), (2, 2), (0, 0), Y, indices, True)
+    assert np.isnan(Y).all()
+    assert indices == 1
 
 
 @counted

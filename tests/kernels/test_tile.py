@@ -12,6 +12,7 @@ import pytest
 
 from nnmat_kernels import plain_tile
 from nnmat_kernels.config import jit
+from nnmat_kernels.dots import dots, flat
 from nnmat_kernels.registers import FEW, FUSED, ROWS, VECTOR_BYTES, _shape
 from nnmat_kernels.tile import NONE, RELU, pack, pack_transposed, row_places, tile
 from tests.kernels.linear_algebra import DTYPES, integers, within_rounding
@@ -179,6 +180,47 @@ def test_packing(dtype, of_a, turned, rng):
             np.testing.assert_array_equal(S[GUARD:end], twin[GUARD:end])
             assert (S[:GUARD] == 7).all()
             assert (S[GUARD + room :] == 7).all(), "wrote behind its room"
+
+
+@jit
+def dot_tile(m, n, k, A, a, lda, B, b, ldb, C, c, ldc, keep, bias, at, f):
+    a_rows, c_rows, b_rows = row_places(2, a, lda, m), row_places(2, c, ldc, m), row_places(2, b, ldb, n)
+    dots(2, a_rows, c_rows, b_rows, n, k, A, B, C, keep, bias, at, f)
+
+
+@dtypes
+@pytest.mark.parametrize("m", [1, 2])
+@pytest.mark.parametrize("n", [1, 2])
+def test_a_tile_of_dot_products(dtype, m, n, rng):
+    for k in (*range(1, 40), 100):
+        keep, with_bias, f = (int(x) for x in rng.integers(0, 2, 3))
+        left, right = integers(rng, (m, k), dtype), integers(rng, (n, k), dtype)
+        (A, a), (B, b) = (buried(np.hstack([x, np.full((len(x), 1), np.nan, dtype)])) for x in (left, right))
+        before, terms = integers(rng, (m, n), dtype), integers(rng, n, dtype)
+        C = np.full(2 * GUARD + m * (n + 3), np.nan, dtype)
+        inside = C[GUARD : GUARD + m * (n + 3)].reshape(m, n + 3)[:, :n]
+        if keep:
+            inside[...] = before
+        bias, at = buried(terms)
+        dot_tile(m, n, k, A, a, k + 1, B, b, k + 1, C, GUARD, n + 3, keep, bias, at if with_bias else -1, f)
+        expected = left @ right.T + keep * before + with_bias * terms
+        np.testing.assert_array_equal(inside, np.maximum(expected, 0) if f else expected)
+        inside[...] = np.nan
+        assert np.isnan(C).all(), "wrote outside its rows and columns"
+
+
+@jit
+def flattened(A):
+    return flat(A)
+
+
+def test_a_flat_view_shares_its_memory(rng):
+    A = integers(rng, (3, 4, 5), np.float32)
+    view = flattened(A)
+    np.testing.assert_array_equal(view, A.reshape(-1))
+    view[7] = 100
+    assert A[0, 1, 2] == 100
+    assert flattened(np.empty((0, 3), np.float32)).shape == (0,)
 
 
 CODE = """

@@ -29,6 +29,12 @@ def true_sigmoid(x):
     return 1 / (1 + np.exp(-x))
 
 
+@exact_jit
+def log1p_of(x, y):
+    for i in range(x.size):
+        y[i] = vector_math.log1p(x[i])
+
+
 # name: kernel, truth, what is promised in ulp, the points in float32 and in float64
 FUNCTIONS = {
     "exp": (exp_of, np.exp, 1.5, (-105, 89), (-750, 710)),
@@ -82,6 +88,12 @@ def test_tanh_is_accurate_near_zero(dtype):
     x = np.logspace(np.log10(float(np.finfo(dtype).tiny)), 0, 20_001).astype(dtype)
     x = np.concatenate([-x, x, np.array([np.finfo(dtype).smallest_subnormal])])
     assert ulps(run(tanh_of, x), truth_of(np.tanh, x)) <= 4
+
+
+def test_log1p():
+    x = np.concatenate([np.linspace(0, 3, 100_001), np.logspace(-300, 0, 100_001), np.logspace(0, 6, 100_001)])
+    assert ulps(run(log1p_of, x), truth_of(np.log1p, x)) <= 2
+    np.testing.assert_array_equal(run(log1p_of, np.array([0, np.nan, 1e-22])), [0, np.nan, 1e-22])
 
 
 @pytest.mark.parametrize(("dtype", "last"), [(np.float32, 88.72283), (np.float64, 709.782712893384)])

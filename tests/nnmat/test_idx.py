@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from nnmat.datasets import read_idx, write_idx
+from nnmat.datasets.idx import view_idx
 from nnmat.errors import DtypeError, FileFormatError, ShapeError
 
 TYPES = ["uint8", "int8", "int16", "int32", "float32", "float64"]
@@ -118,3 +119,12 @@ def test_a_failed_write_keeps_the_old_file(tmp_path, monkeypatch):
         write_idx(path, np.arange(9, dtype=np.uint8))
     assert list(read_idx(path)) == [0, 1, 2]
     assert [file.name for file in tmp_path.iterdir()] == ["a"]
+
+
+def test_a_view_shares_the_bytes_and_a_read_array_is_one_s_own(tmp_path):
+    write_idx(tmp_path / "a", np.arange(6, dtype=np.int32).reshape(2, 3))
+    view, array = view_idx(tmp_path / "a"), read_idx(tmp_path / "a")
+    np.testing.assert_array_equal(view, array)
+    assert not view.flags.writeable
+    assert array.flags.writeable
+    assert array.dtype.isnative

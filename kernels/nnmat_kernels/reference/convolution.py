@@ -5,6 +5,7 @@ Written with shifts of the padded image, not with a patch matrix, so that it sha
 
 import numpy as np
 
+from . import activations
 from ._common import into, pair, windows
 
 
@@ -27,8 +28,8 @@ def _pad(X, ph, pw):
     return np.pad(np.asarray(X, np.float64), ((0, 0), (ph, ph), (pw, pw), (0, 0)))
 
 
-def conv2d(X, K, bias=None, stride=1, padding=0, dilation=1, groups=1, out=None):
-    """Y[n, i, j, o] = bias[o] + Σ_abc Xpad[n, i sh + a dh, j sw + b dw, c] K[o, a, b, c]."""
+def conv2d(X, K, bias=None, stride=1, padding=0, dilation=1, groups=1, out=None, activation=None):
+    """Y[n, i, j, o] = f(bias[o] + Σ_abc Xpad[n, i sh + a dh, j sw + b dw, c] K[o, a, b, c]), f the activation."""
     (Ho, Wo), pads, taps = _taps(X.shape, K.shape, stride, padding, dilation, groups)
     P = _pad(X, *pads)
     Y = np.zeros((X.shape[0], Ho, Wo, K.shape[0]))
@@ -36,6 +37,8 @@ def conv2d(X, K, bias=None, stride=1, padding=0, dilation=1, groups=1, out=None)
         Y[..., outputs] += P[place] @ np.asarray(K[outputs, a, b, :], np.float64).T
     if bias is not None:
         Y += np.asarray(bias, np.float64)
+    if activation is not None:
+        Y = getattr(activations, activation)(Y)
     return into(Y, out)
 
 
@@ -49,8 +52,10 @@ def conv2d_input_gradient(G, K, input_shape, stride=1, padding=0, dilation=1, gr
     return into(P[:, ph : ph + H, pw : pw + W, :].copy(), out)
 
 
-def conv2d_weight_gradient(X, G, kernel_shape, stride=1, padding=0, dilation=1, groups=1, out=None, accumulate=False):
-    """gK[o, a, b, c] (+)= Σ_nij G[n, i, j, o] Xpad[n, i sh + a dh, j sw + b dw, c]."""
+def conv2d_weight_gradient(
+    X, G, kernel_shape, stride=1, padding=0, dilation=1, groups=1, out=None, accumulate=False, bias_gradient=None
+):
+    """gK[o, a, b, c] (+)= Σ_nij G[n, i, j, o] Xpad[n, i sh + a dh, j sw + b dw, c]; gbias (+)= the sums of G."""
     _, pads, taps = _taps(X.shape, kernel_shape, stride, padding, dilation, groups)
     P = _pad(X, *pads)
     gK = np.zeros(kernel_shape)
@@ -58,4 +63,7 @@ def conv2d_weight_gradient(X, G, kernel_shape, stride=1, padding=0, dilation=1, 
         gK[outputs, a, b, :] = np.einsum("nijo,nijc->oc", np.asarray(G[..., outputs], np.float64), P[place])
     if accumulate:
         gK += out
+    if bias_gradient is not None:
+        sums = np.asarray(G, np.float64).sum(axis=(0, 1, 2))
+        bias_gradient[...] = sums + bias_gradient if accumulate else sums
     return into(gK, out)

@@ -3,10 +3,11 @@
 import numpy as np
 
 from ._common import into
+from .activations import relu, sigmoid, tanh
 
 
-def matmul(A, B, transpose_a=False, transpose_b=False, out=None, accumulate=False, bias=None):
-    """C (+)= op(A) op(B) + 1 biasᵀ."""
+def matmul(A, B, transpose_a=False, transpose_b=False, out=None, accumulate=False, bias=None, activation=None):
+    """C = f((C if accumulated) + op(A) op(B) + 1 biasᵀ)."""
     A = np.asarray(A, np.float64)
     B = np.asarray(B, np.float64)
     if transpose_a:
@@ -20,4 +21,6 @@ def matmul(A, B, transpose_a=False, transpose_b=False, out=None, accumulate=Fals
         C += np.asarray(bias, np.float64)
     if accumulate:
         C += out
+    if activation is not None:
+        C = {"relu": relu, "sigmoid": sigmoid, "tanh": tanh}[activation](C)
     return into(C, out)

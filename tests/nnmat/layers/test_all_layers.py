@@ -8,6 +8,7 @@ import pytest
 
 import nnmat
 from nnmat import (
+    GELU,
     AvgPool2d,
     Conv2d,
     Dropout,
@@ -43,6 +44,7 @@ CASES = {
     "tanh": (lambda: Tanh(), IMAGE),
     "relu": (lambda: ReLU(), IMAGE),
     "leaky relu": (lambda: LeakyReLU(0.1), (5,)),
+    "gelu": (lambda: GELU(), (5,)),
     "softmax": (lambda: Softmax(), (5,)),
     "dropout": (lambda: Dropout(0.4), (9,)),
     "sequential": (lambda: Sequential([Linear(None, 4), Sigmoid(), Linear(4, 3)]), (5,)),

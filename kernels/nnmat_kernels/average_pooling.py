@@ -1,0 +1,145 @@
+"""Average pooling of images (B, H, W, C), and its transpose.
+
+Forward, one unit of work is a row of windows, and backward an image, because windows that overlap add to the same
+elements. The innermost loop runs over the channels, which lie side by side in memory.
+"""
+
+import numpy as np
+from numba import prange
+
+from .checks import as_array, output
+from .config import jit, parallel_jit
+from .errors import ShapeError
+from .geometry import image_shape
+from .pooling import PARALLEL_FROM, window_geometry
+
+
+def avg_pool2d(
+    X: np.ndarray,
+    kernel_size,
+    stride=None,
+    padding=0,
+    count_padding: bool = True,
+    out: np.ndarray | None = None,
+) -> np.ndarray:
+    """The mean of every window.
+
+    Forward: Y_bijc = (1/n) Σ over h, w in window (i, j) of X_bhwc; n = kh kw, which counts the zeros of the padding, or
+        without `count_padding` the number of elements of the window inside the image.
+    Backward: `avg_pool2d_backward`.
+    Shapes: X (B, H, W, C), Y (B, Ho, Wo, C), Ho = ⌊(H + 2 ph - kh)/sh⌋ + 1; float32 or float64. kernel_size, stride
+        (None: the kernel size), padding (less than the kernel): an int or a pair.
+    Errors: DtypeError, ShapeError, ValueError (out).
+    Reference: docs/equations.md, section 3.3.
+    """
+    who = "avg_pool2d"
+    X0, X = X, as_array(who, "X", X, ndim=4)
+    kernel, stride, padding, plane = window_geometry(who, X.shape[1:3], kernel_size, stride, padding)
+    Y = output(who, out, (X.shape[0], *plane, X.shape[3]), X.dtype, X0)
+    avg_pool2d_unchecked(X, kernel, stride, padding, bool(count_padding), Y)
+    return Y
+
+
+def avg_pool2d_unchecked(X, kernel_size, stride, padding, count_padding, out):
+    """Options are pairs."""
+    if X.size < PARALLEL_FROM:
+        _avg_rows(X, *kernel_size, *stride, *padding, count_padding, out, 0, out.shape[0] * out.shape[1])
+    else:
+        _avg_parallel(X, *kernel_size, *stride, *padding, count_padding, out)
+
+
+def avg_pool2d_backward(
+    G: np.ndarray,
+    input_shape: tuple[int, int, int, int],
+    kernel_size,
+    stride=None,
+    padding=0,
+    count_padding: bool = True,
+    out: np.ndarray | None = None,
+) -> np.ndarray:
+    """The transpose of average pooling: each gradient is spread evenly over its window.
+
+    Forward: `avg_pool2d`.
+    Backward: gX = Pᵀ G, gX_bhwc = the sum of G_bijc / n_ij over the windows (i, j) that hold (h, w).
+    Shapes: G (B, Ho, Wo, C), gX `input_shape` = (B, H, W, C); float32 or float64.
+    Errors: DtypeError, ShapeError, ValueError (out).
+    Reference: docs/equations.md, section 3.3.
+    """
+    who = "avg_pool2d_backward"
+    G0, G = G, as_array(who, "G", G, ndim=4)
+    B, H, W, C = input_shape = image_shape(who, "input_shape", input_shape)
+    kernel, stride, padding, plane = window_geometry(who, (H, W), kernel_size, stride, padding)
+    if G.shape != (B, *plane, C):
+        raise ShapeError(f"{who}: expected G of shape {(B, *plane, C)}, got {G.shape}.")
+    gX = output(who, out, input_shape, G.dtype, G0)
+    avg_pool2d_backward_unchecked(G, kernel, stride, padding, bool(count_padding), gX)
+    return gX
+
+
+def avg_pool2d_backward_unchecked(G, kernel_size, stride, padding, count_padding, out):
+    """Options are pairs."""
+    if out.size < PARALLEL_FROM:
+        _avg_backward(G, *kernel_size, *stride, *padding, count_padding, out, 0, out.shape[0])
+    else:
+        _avg_backward_parallel(G, *kernel_size, *stride, *padding, count_padding, out)
+
+
+@jit
+def _avg_rows(X, kh, kw, sh, sw, ph, pw, count_padding, Y, first, last):
+    """Rows first..last of windows, counted over all images."""
+    H, W, C = X.shape[1], X.shape[2], X.shape[3]
+    Ho, Wo = Y.shape[1], Y.shape[2]
+    one = Y.dtype.type(1)
+    for row in range(first, last):
+        b, i = row // Ho, row % Ho
+        top, bottom = max(i * sh - ph, 0), min(i * sh - ph + kh, H)
+        for j in range(Wo):
+            left, right = max(j * sw - pw, 0), min(j * sw - pw + kw, W)
+            n = kh * kw if count_padding else (bottom - top) * (right - left)
+            scale = one / Y.dtype.type(n)
+            y = Y[b, i, j]
+            for c in range(C):
+                y[c] = 0
+            for h in range(top, bottom):
+                for w in range(left, right):
+                    x = X[b, h, w]
+                    for c in range(C):
+                        y[c] += x[c]
+            for c in range(C):
+                y[c] *= scale
+
+
+@parallel_jit
+def _avg_parallel(X, kh, kw, sh, sw, ph, pw, count_padding, Y):
+    for row in prange(Y.shape[0] * Y.shape[1]):
+        r = np.int64(row)
+        _avg_rows(X, kh, kw, sh, sw, ph, pw, count_padding, Y, r, r + 1)
+
+
+@jit
+def _avg_backward(G, kh, kw, sh, sw, ph, pw, count_padding, gX, first, last):
+    """Images first..last."""
+    H, W, C = gX.shape[1], gX.shape[2], gX.shape[3]
+    one = gX.dtype.type(1)
+    for b in range(first, last):
+        flat = gX[b].reshape(-1)
+        for k in range(flat.size):
+            flat[k] = 0
+        for i in range(G.shape[1]):
+            top, bottom = max(i * sh - ph, 0), min(i * sh - ph + kh, H)
+            for j in range(G.shape[2]):
+                left, right = max(j * sw - pw, 0), min(j * sw - pw + kw, W)
+                n = kh * kw if count_padding else (bottom - top) * (right - left)
+                scale = one / gX.dtype.type(n)
+                g = G[b, i, j]
+                for h in range(top, bottom):
+                    for w in range(left, right):
+                        gx = gX[b, h, w]
+                        for c in range(C):
+                            gx[c] += g[c] * scale
+
+
+@parallel_jit
+def _avg_backward_parallel(G, kh, kw, sh, sw, ph, pw, count_padding, gX):
+    for b in prange(gX.shape[0]):
+        _avg_backward(G, kh, kw, sh, sw, ph, pw, count_padding, gX, np.int64(b), np.int64(b) + 1)

@@ -1,0 +1,149 @@
+"""Softmax cross-entropy with integer labels and no other options: the case of nearly every training step.
+
+For the row h with label l, m = max h, and r the sum of e_c = exp(h_c - m) over all places but one of the maximum,
+
+    loss = log1p(r) + (m - h_l)        g = e/((1 + r) n),   but g_l = -(r if h_l = m else 1 + r - e_l)/((1 + r) n)
+
+the equations of `cross_entropy` for weights 1, with n rows. Narrow rows are taken many at a time, and wide ones one by
+one (`row_blocks`).
+"""
+
+import numpy as np
+from numba import prange
+
+from .config import exact_jit, jit, parallel_jit
+from .row_blocks import ABREAST, NARROW, RUN, block_maximum, fill_block, row_maximum
+from .vector_math import exp, log1p
+
+_ZERO, _ONE = np.int64(0), np.int64(1)
+
+
+@exact_jit
+def wrong_label(y, M):
+    """The first row whose label is not in [0, M), or -1: one pass that vectorises, and another where there is one."""
+    wrong = _ZERO
+    for b in range(y.size):
+        wrong |= np.int64(y[b] < _ZERO) | np.int64(y[b] >= M)
+    if wrong:
+        for b in range(y.size):
+            if y[b] < _ZERO or y[b] >= M:
+                return np.int64(b)
+    return -_ONE
+
+
+@exact_jit
+def _block_exponentials(block, m, rest, extra):
+    """block = exp(block - m); rest = the sum of the entries below the maximum, plus 1 for each beyond one at it."""
+    zero = m.dtype.type(0)
+    one = m.dtype.type(1)
+    for r in range(m.size):
+        rest[r] = 0.0
+        extra[r] = -one
+    for c in range(block.shape[0]):
+        row = block[c]
+        for r in range(m.size):
+            d = row[r] - m[r]
+            e = exp(d)
+            row[r] = e
+            rest[r] += np.float64(zero if d == zero else e)
+            extra[r] += one if d == zero else zero
+    for r in range(m.size):
+        rest[r] += np.float64(extra[r])
+
+
+@exact_jit
+def _block_losses(rest, loss, scale, share):
+    for r in range(rest.size):
+        loss[r] = log1p(rest[r])
+        scale[r] = share / (1.0 + rest[r])
+
+
+@exact_jit
+def _narrow_rows(H, y, G, share, first, last):
+    """Rows first..last: G; returns the sum of their losses. `share` is 1/n."""
+    M = H.shape[1]
+    block, m = np.empty((M, ABREAST), H.dtype), np.empty(ABREAST, H.dtype)
+    extra, scale = np.empty(ABREAST, H.dtype), np.empty(ABREAST, H.dtype)
+    rest, loss = np.empty(ABREAST), np.empty(ABREAST)
+    value = 0.0
+    for top in range(first, last, ABREAST):
+        n = min(ABREAST, last - top)
+        fill_block(H, top, n, block)
+        block_maximum(block, m)
+        _block_exponentials(block, m, rest, extra)
+        _block_losses(rest, loss, scale, share)
+        for r in range(n):
+            label, g, factor = y[top + r], G[top + r], scale[r]
+            h_label = H[top + r, label]
+            others = rest[r] if h_label == m[r] else (1.0 + rest[r]) - np.float64(block[label, r])
+            value += loss[r] + (np.float64(m[r]) - np.float64(h_label))
+            for c in range(M):
+                g[c] = block[c, r] * factor
+            g[label] = -(others / (1.0 + rest[r])) * share
+    return value
+
+
+@jit
+def _run_of_exponentials(h, g, m, a, b):
+    """g = exp(h - m) from a to b; the sum without the places of the maximum, and the number of these."""
+    zero, one = m - m, g.dtype.type(1)
+    rest, extra = g.dtype.type(0), g.dtype.type(0)
+    x, e = h[a:b], g[a:b]
+    for c in range(x.size):
+        d = x[c] - m
+        e[c] = exp(d)
+    for c in range(x.size):
+        rest += zero if x[c] == m else e[c]
+        extra += one if x[c] == m else zero
+    return rest, extra
+
+
+@jit
+def _wide_rows(H, y, G, share, first, last):
+    M = H.shape[1]
+    value = 0.0
+    for b in range(first, last):
+        h, g, label = H[b], G[b], y[b]
+        m = row_maximum(h)
+        rest, extra = 0.0, -1.0
+        for a in range(0, M, RUN):
+            part, more = _run_of_exponentials(h, g, m, a, min(a + RUN, M))
+            rest += np.float64(part)
+            extra += np.float64(more)
+        rest += extra
+        others = rest if h[label] == m else (1.0 + rest) - np.float64(g[label])
+        value += log1p(rest) + (np.float64(m) - np.float64(h[label]))
+        scale = G.dtype.type(share / (1.0 + rest))
+        for c in range(M):
+            g[c] *= scale
+        g[label] = -(others / (1.0 + rest)) * share
+    return value
+
+
+@jit
+def rows(H, y, G):
+    """(the sum of all losses, -1), or (0, a row whose label is out of range), and then nothing is written."""
+    wrong = wrong_label(y, H.shape[1])
+    if wrong >= _ZERO:
+        return 0.0, wrong
+    n = H.shape[0]
+    if H.shape[1] <= NARROW:
+        return _narrow_rows(H, y, G, 1.0 / np.float64(n), _ZERO, n), wrong
+    return _wide_rows(H, y, G, 1.0 / np.float64(n), _ZERO, n), wrong
+
+
+@parallel_jit
+def rows_parallel(H, y, G, sums):
+    """As `rows`, with the sums of as many chunks of rows as `sums` has places."""
+    n, chunks = H.shape[0], sums.size
+    wrong = wrong_label(y, H.shape[1])
+    if wrong < _ZERO:
+        share = 1.0 / np.float64(n)
+        for i in prange(chunks):
+            k = np.int64(i)
+            first, last = k * n // chunks, (k + _ONE) * n // chunks
+            if H.shape[1] <= NARROW:
+                sums[k] = _narrow_rows(H, y, G, share, first, last)
+            else:
+                sums[k] = _wide_rows(H, y, G, share, first, last)
+    return wrong

@@ -1,0 +1,215 @@
+"""The networks of `bench_training.py` in nnmat, PyTorch and scikit-learn; as a script, a worker for one of the three.
+
+A step is forward, softmax cross-entropy, backward and momentum SGD (0.9); the batch of float32 differs from the one
+before. A variant of a contender is a choice that a user has: `threads`, and for PyTorch `layout` and `optimizer`.
+"""
+
+import contextlib
+import functools
+import itertools
+import os
+import sys
+import warnings
+from typing import Any
+
+import numpy as np
+from bench_worker import peak_memory, seconds_of_one, seconds_per_call, serve
+
+POOL = 8  # batches that take turns
+LR, MOMENTUM = 0.01, 0.9
+NETS = {"16-32-10": (16,), "784-128-10": (784,), "cnn": (28, 28, 1)}  # the shape of one sample
+
+
+def batches(net: str, batch: int, seed: int = 0) -> list:
+    """The pool of batches: standard normal samples and random classes."""
+    rng = np.random.default_rng(seed)
+    return [
+        (rng.standard_normal((batch, *NETS[net]), np.float32), rng.integers(0, 10, batch))  # y is int64
+        for _ in range(POOL)
+    ]
+
+
+class Nnmat:
+    """nnmat through its public classes."""
+
+    def __init__(self):
+        import nnmat
+
+        self.nnmat, self.set_threads = nnmat, nnmat.set_num_threads
+
+    def variants(self, net: str, threads: int) -> list[dict]:
+        return [{"threads": threads}]
+
+    def model(self, net: str):
+        n = self.nnmat
+        if net == "cnn":
+            chain = [n.Conv2d(1, 8, 5), n.ReLU(), n.MaxPool2d(2), n.Conv2d(8, 16, 5), n.ReLU(), n.MaxPool2d(2)]
+            return n.Sequential([*chain, n.Flatten(), n.Linear(256, 10)], input_shape=NETS[net])
+        inputs, hidden, classes = map(int, net.split("-"))
+        return n.Sequential([n.Linear(inputs, hidden), n.Sigmoid(), n.Linear(hidden, classes)], input_shape=(inputs,))
+
+    def stepper(self, net: str, batch: int, model=None):
+        """A function that makes the next step and returns the loss."""
+        model = model or self.model(net)
+        loss, optimizer = self.nnmat.SoftmaxCrossEntropy(), self.nnmat.SGD(model, lr=LR, momentum=MOMENTUM)
+        data = itertools.cycle(batches(net, batch))
+
+        def step():
+            X, y = next(data)
+            value = loss.forward(model.forward(X, training=True), y)
+            model.backward(loss.backward(), input_gradient=False)
+            optimizer.step()
+            return value
+
+        return step
+
+    def epoch(self):
+        """A function that trains 784-128-10 for one epoch on MNIST, with metrics and a progress bar (not shown)."""
+        n = self.nnmat
+        model, (train, _) = self.model("784-128-10"), n.datasets.mnist()
+        train = n.datasets.Dataset(train.X.reshape(-1, 784), train.y)
+        optimizer = n.SGD(model, lr=LR, momentum=MOMENTUM)
+        trainer = n.Trainer(model, n.SoftmaxCrossEntropy(), optimizer, metrics=["accuracy"])
+        return lambda: trainer.fit(train, epochs=1, batch_size=128)
+
+
+class Torch:
+    """PyTorch, with the layouts, optimisers and numbers of threads that may be fastest."""
+
+    def __init__(self):
+        import torch
+
+        self.torch, self.set_threads = torch, torch.set_num_threads
+
+    def variants(self, net: str, threads: int) -> list[dict]:
+        layouts = ("NCHW", "channels_last") if net == "cnn" else ("NCHW",)
+        choices = itertools.product(sorted({1, threads}), layouts, ("plain", "foreach", "fused"))
+        return [{"threads": t, "layout": layout, "optimizer": o} for t, layout, o in choices]
+
+    def model(self, net: str):
+        nn = self.torch.nn
+        if net == "cnn":
+            chain = [nn.Conv2d(1, 8, 5), nn.ReLU(), nn.MaxPool2d(2), nn.Conv2d(8, 16, 5), nn.ReLU(), nn.MaxPool2d(2)]
+            return nn.Sequential(*chain, nn.Flatten(), nn.Linear(256, 10))
+        inputs, hidden, classes = map(int, net.split("-"))
+        return nn.Sequential(nn.Linear(inputs, hidden), nn.Sigmoid(), nn.Linear(hidden, classes))
+
+    def stepper(self, net: str, batch: int, layout: str = "NCHW", optimizer: str = "plain", model=None):
+        """A function that makes the next step and returns the loss as a tensor."""
+        torch = self.torch
+        memory = torch.channels_last if layout == "channels_last" else torch.contiguous_format
+        model = (model or self.model(net)).to(memory_format=memory)
+        how = {"foreach": optimizer == "foreach", "fused": True if optimizer == "fused" else None}
+        update = torch.optim.SGD(model.parameters(), lr=LR, momentum=MOMENTUM, **how)
+        pool = []
+        for X, y in batches(net, batch):
+            X = torch.from_numpy(X)
+            if net == "cnn":  # (B, H, W, C) -> (B, C, H, W)
+                X = X.permute(0, 3, 1, 2).contiguous(memory_format=memory)
+            pool.append((X, torch.from_numpy(y)))
+        data, cross_entropy = itertools.cycle(pool), torch.nn.functional.cross_entropy
+
+        def step():
+            X, y = next(data)
+            update.zero_grad()
+            value = cross_entropy(model(X), y)
+            value.backward()
+            update.step()
+            return value
+
+        return step
+
+    def epoch(self, layout: str = "NCHW", optimizer: str = "plain"):
+        """The same epoch as a loop by hand: shuffled rows, loss and accuracy summed, no progress bar, no DataLoader."""
+        from nnmat import datasets
+
+        torch = self.torch
+        train, _ = datasets.mnist()
+        X, y = torch.from_numpy(train.X.reshape(-1, 784)), torch.from_numpy(train.y)
+        model = self.model("784-128-10")
+        how = {"foreach": optimizer == "foreach", "fused": True if optimizer == "fused" else None}
+        update = torch.optim.SGD(model.parameters(), lr=LR, momentum=MOMENTUM, **how)
+
+        def epoch():
+            loss = right = 0
+            for rows in torch.randperm(len(X)).split(128):
+                targets = y[rows]
+                update.zero_grad()
+                H = model(X[rows])
+                value = torch.nn.functional.cross_entropy(H, targets)
+                value.backward()
+                update.step()
+                loss += len(rows) * value.item()
+                right += (H.argmax(1) == targets).sum().item()
+
+        return epoch
+
+
+class Sklearn:
+    """scikit-learn's MLPClassifier; `threads` are those of its BLAS."""
+
+    def __init__(self):
+        from threadpoolctl import threadpool_limits
+
+        self.set_threads = threadpool_limits
+
+    def variants(self, net: str, threads: int) -> list[dict]:
+        return [{"threads": t} for t in sorted({1, threads})]
+
+    def epoch(self):
+        """The same network, optimiser and batches, for one epoch."""
+        from sklearn.exceptions import ConvergenceWarning
+        from sklearn.neural_network import MLPClassifier
+
+        from nnmat import datasets
+
+        warnings.simplefilter("ignore", ConvergenceWarning)  # one epoch is what we ask for
+        train, _ = datasets.mnist()
+        X = train.X.reshape(-1, 784)
+        how = {"solver": "sgd", "batch_size": 128, "learning_rate_init": LR, "momentum": MOMENTUM, "alpha": 0.0}
+        net = MLPClassifier((128,), activation="logistic", nesterovs_momentum=False, max_iter=1, **how)
+        return lambda: net.fit(X, train.y)
+
+
+CONTENDERS = {"nnmat": Nnmat, "torch": Torch, "sklearn": Sklearn}
+
+
+@contextlib.contextmanager
+def unseen():
+    """Progress bars are drawn, into nothing."""
+    with open(os.devnull, "w") as nothing, contextlib.redirect_stderr(nothing):
+        yield
+
+
+def main() -> None:
+    contender: Any = CONTENDERS[sys.argv[1]]()
+
+    @functools.cache
+    def built(kind: str, options: tuple):
+        return getattr(contender, kind)(**dict(options))
+
+    def ready(kind: str, variant: dict, **case):
+        """What the request is about, made at the first request; the threads are set each time."""
+        options = {**case, **variant}
+        contender.set_threads(options.pop("threads"))
+        return built(kind, tuple(options.items()))
+
+    def steps(seconds: float, variant: dict, **case) -> float:
+        return seconds_per_call(ready("stepper", variant, **case), seconds)
+
+    def epoch(variant: dict) -> float:
+        run = ready("epoch", variant)
+        with unseen():
+            return seconds_of_one(run)
+
+    def memory(count: int, variant: dict, **case) -> int:
+        step = ready("stepper", variant, **case)
+        for _ in range(count):
+            step()
+        return peak_memory()
+
+    serve({"variants": contender.variants, "steps": steps, "epoch": epoch, "memory": memory})
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,61 @@
+"""What numbers depend on: the machine, as the system reports it, and the versions of the libraries."""
+
+import importlib.metadata
+import os
+import platform
+import shlex
+import sys
+from pathlib import Path
+
+CACHES = Path("/sys/devices/system/cpu/cpu0/cache")
+
+
+def cpu() -> str:
+    """The processor's name as the system gives it."""
+    info = Path("/proc/cpuinfo")
+    lines = info.read_text().splitlines() if info.exists() else []
+    names = [line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")]
+    return names[0] if names else platform.processor() or platform.machine()
+
+
+def caches() -> str:
+    """The caches that one core sees, such as `L1d 32K, L2 512K, L3 32768K`; empty where the system does not tell."""
+    found = []
+    for place in sorted(CACHES.glob("index*")):
+        kind, level, size = ((place / name).read_text().strip() for name in ("type", "level", "size"))
+        if kind != "Instruction":
+            found.append(f"L{level}{'d' if kind == 'Data' and level == '1' else ''} {size}")
+    return ", ".join(found)
+
+
+def facts(threads: int) -> dict:
+    """The machine, the versions, and the command that is running."""
+    import numba
+
+    versions = {"Python": platform.python_version()}
+    for name, package in (
+        ("NumPy", "numpy"),
+        ("Numba", "numba"),
+        ("PyTorch", "torch"),
+        ("scikit-learn", "scikit-learn"),
+    ):
+        try:
+            versions[name] = importlib.metadata.version(package)
+        except importlib.metadata.PackageNotFoundError:
+            versions[name] = "not installed"
+    return {
+        "cpu": cpu(),
+        "target": numba.core.registry.cpu_target.target_context.codegen().magic_tuple()[1],
+        "cores": os.cpu_count(),
+        "caches": caches(),
+        "threads": threads,
+        "versions": versions,
+        "command": shlex.join(["python", "scripts/" + Path(sys.argv[0]).name, *sys.argv[1:]]),
+    }
+
+
+def shown(facts: dict) -> str:
+    """The same in three lines."""
+    versions = ", ".join(f"{name} {version}" for name, version in facts["versions"].items())
+    machine = f"{facts['cpu']} (code for {facts['target']}), {facts['cores']} cores, {facts['caches']}"
+    return f"{machine}\n{versions}; {facts['threads']} threads, float32\n{facts['command']}"

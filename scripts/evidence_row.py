@@ -1,0 +1,29 @@
+"""A row of the evidence, and how the commands behind it are run."""
+
+import os
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+class Row:
+    """A measured promise: what, the bar in words, the value, whether it holds, and the command that shows it."""
+
+    def __init__(self, what: str, bar: str, value: str, holds: bool, command: str):
+        self.what, self.bar, self.value, self.holds, self.command = what, bar, value, holds, command
+
+    def __str__(self) -> str:
+        mark = "met    " if self.holds else "NOT MET"
+        return f"{mark}  {self.what}\n         bar: {self.bar}\n         value: {self.value}\n         {self.command}"
+
+
+def run(command: str, cwd: Path = ROOT, **extra: str) -> subprocess.CompletedProcess:
+    """Run a command of the project with this interpreter; an exit code other than 0 is an error."""
+    words = [sys.executable if word == "python" else word for word in shlex.split(command)]
+    done = subprocess.run(words, cwd=cwd, env=os.environ | extra, capture_output=True, text=True)
+    if done.returncode:
+        raise OSError(f"evidence: `{command}` ended with exit code {done.returncode}:\n{done.stdout}{done.stderr}")
+    return done

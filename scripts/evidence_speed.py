@@ -1,0 +1,70 @@
+"""The rows of the evidence that are speeds: each bench runs as a person runs it, and its JSON is read."""
+
+import functools
+import json
+import statistics
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+
+from evidence_row import Row, run
+
+
+def bench(command: str) -> dict:
+    """What a bench wrote with --json."""
+    with tempfile.TemporaryDirectory() as folder:
+        run(f"{command} --json {folder}/b.json")
+        return json.loads(Path(folder, "b.json").read_text())
+
+
+def register_tile() -> Row:
+    """The register tile alone, beside the multiply-adds that one core can do; the best k."""
+    command = "python scripts/bench_kernels.py --only 'register tile'"
+    best = max(bench(command)["tile"], key=lambda row: row["of_peak"])
+    value = f"{100 * best['of_peak']:.1f} % (k {best['k']}: {best['rate']:.1f} of {best['peak']:.1f} GFLOP/s)"
+    return Row("register tile, one core", ">= 92 % of the peak", value, best["of_peak"] >= 0.92, command)
+
+
+def group(name: str) -> Row:
+    """A group of kernels, beside the fastest of NumPy and PyTorch."""
+    command = f"python scripts/bench_kernels.py --only {name} --peer torch"
+    (found,) = bench(command)["groups"]
+    bar = f"geometric mean {found['mean_bar']}x of the best of NumPy and PyTorch, none under {found['least_bar']}x"
+    value = f"{found['mean']:.2f}x, smallest {found['least']:.2f}x at {found['where']} ({found['cases']} shapes)"
+    return Row(f"kernels: {name}", bar, value, found["holds"], command)
+
+
+def training(words: str) -> list[Row]:
+    """Cases of bench_training.py."""
+    command = f"python scripts/bench_training.py --only {words}"
+    rows = []
+    for found in bench(command)["rows"]:
+        ours = statistics.median(found["ours"])
+        value = f"{ours:.4g} {found['unit']} ({min(found['ours']):.4g}-{max(found['ours']):.4g})"
+        if found["peer"]:
+            peer = statistics.median(found["peer"])
+            peers = f"{peer:.4g} {found['unit']} ({min(found['peer']):.4g}-{max(found['peer']):.4g})"
+            value = f"{found['ratio']:.2f}x: {value} beside {peers} of {found['variant']}"
+        sign, unit = (">=", "x") if found["faster"] else ("<=", "x" if found["peer"] else f" {found['unit']}")
+        rows.append(Row(found["case"], f"{sign} {found['bar']:g}{unit}", value, found["holds"], command))
+    return rows
+
+
+def named(function: Callable, words: str, doc: str) -> Callable:
+    """`function(words)` without arguments, with a line for --list."""
+    made = functools.partial(function, words)
+    made.__doc__ = doc
+    return made
+
+
+ROWS: dict[str, Callable[[], Row | list[Row]]] = {
+    "tile": register_tile,
+    **{
+        name: named(group, name, f"The group {name} of bench_kernels.py against NumPy and PyTorch.")
+        for name in ("matmul", "batched_matmul", "conv", "elementwise")
+    },
+    "steps": named(training, "step", "Whole training steps against PyTorch."),
+    "epoch": named(training, "epoch", "An epoch of MNIST against scikit-learn."),
+    "memory": named(training, "memory", "Peak memory of the CNN against PyTorch."),
+    "starts": named(training, "start", "Cold and warm start to the first CNN step."),
+}
