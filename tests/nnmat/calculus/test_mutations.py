@@ -160,6 +160,14 @@ def test_a_wrong_rule_is_caught(name, monkeypatch):
     assert derive(f, wrt).gradient is right
 
 
+def test_a_small_function_is_checked_as_well(monkeypatch):
+    f = parse("0.0000000000001 * x.T @ inv(A) @ z", **N)
+    derive(f, "A")
+    monkeypatch.setitem(*law("inv", twice))
+    with pytest.raises(UnverifiedError, match="check: expected the derivative"):
+        derive(f, "A")
+
+
 def test_there_are_enough_of_them():
     assert len(MUTATIONS) >= 30
 
