@@ -3,6 +3,8 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+# One test process for each core; a file's tests stay together, for they share kernels that have to be compiled.
+SHARED := -n auto --dist loadfile
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
 .PHONY: help train test judge cpus check bench evidence docs clean
@@ -27,16 +29,16 @@ train: $(VENV)/.run  ## train the convolutional network on the embedded MNIST di
 	$(BIN)/python scripts/train_cnn.py
 
 test: $(VENV)/.test  ## pass the tests
-	$(BIN)/python -m pytest tests --ignore=tests/judge
+	$(BIN)/python -m pytest tests --ignore=tests/judge $(SHARED)
 
 judge: $(VENV)/.judge  ## compare with PyTorch; the number of executed cases is asserted
 	NNMAT_JUDGE=1 $(BIN)/python -m pytest tests/judge
 
 cpus: $(VENV)/.test  ## the kernel tests on code for other processors, with bounds checks, and without the JIT
-	NUMBA_CPU_NAME=haswell NUMBA_CPU_FEATURES= $(BIN)/python -m pytest -q tests/kernels
-	NUMBA_CPU_NAME=generic NUMBA_CPU_FEATURES= $(BIN)/python -m pytest -q tests/kernels
-	NUMBA_BOUNDSCHECK=1 $(BIN)/python -m pytest -q tests/kernels
-	NUMBA_DISABLE_JIT=1 $(BIN)/python -m pytest -q tests/kernels -W ignore::RuntimeWarning -m 'not slow'
+	NUMBA_CPU_NAME=haswell NUMBA_CPU_FEATURES= $(BIN)/python -m pytest -q $(SHARED) tests/kernels
+	NUMBA_CPU_NAME=generic NUMBA_CPU_FEATURES= $(BIN)/python -m pytest -q $(SHARED) tests/kernels
+	NUMBA_BOUNDSCHECK=1 $(BIN)/python -m pytest -q $(SHARED) tests/kernels
+	NUMBA_DISABLE_JIT=1 $(BIN)/python -m pytest -q $(SHARED) tests/kernels -W ignore::RuntimeWarning -m 'not slow'
 
 check: $(VENV)/.dev  ## lint, formatting, types
 	$(BIN)/ruff check .
