@@ -106,6 +106,15 @@ def test_early_stopping_survives_the_interruption(tmp_path):
         same(patient(resume=path), whole)
 
 
+@pytest.fixture
+def usual_ctrl_c():
+    """Python's own handling of SIGINT, which a test runner may have switched off."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("usual_ctrl_c")
 def test_a_second_ctrl_c_acts_at_once(tmp_path):
     class Twice(nnmat.Callback):
         def on_step_end(self, trainer, step, loss):
