@@ -11,7 +11,7 @@ import math
 import numpy as np
 from numba import prange
 
-from .checks import as_array, output, same_dtype
+from .checks import FLOATS, as_array, output, same_dtype
 from .config import exact_jit, parallel_jit
 from .errors import ShapeError
 from .vector_math import sigmoid as sigmoid_of
@@ -175,6 +175,9 @@ def leaky_relu_backward_unchecked(G, X, slope, out):
 
 def elementwise_arrays(who: str, out: np.ndarray | None, **inputs) -> tuple[list[np.ndarray], np.ndarray]:
     """The checked inputs, of one shape and dtype, and a new array or the checked `out`, which may be one of them."""
+    arrays = list(inputs.values())
+    if _usual(*arrays) if out is None else _usual(*arrays, out):
+        return arrays, np.empty(arrays[0].shape, arrays[0].dtype) if out is None else out
     arrays = [as_array(who, name, A) for name, A in inputs.items()]
     shape, dtype = arrays[0].shape, arrays[0].dtype
     for A in arrays[1:]:
@@ -190,6 +193,20 @@ def elementwise_arrays(who: str, out: np.ndarray | None, **inputs) -> tuple[list
     else:
         others = []
     return arrays, output(who, out, shape, dtype, *others)
+
+
+def _usual(first, *others) -> bool:
+    """Whether the arrays are canonical, of one shape and dtype, and own their memory, so that two are one or apart."""
+    if type(first) is not np.ndarray or first.dtype not in FLOATS:
+        return False
+    shape, dtype = first.shape, first.dtype
+    for A in (first, *others):
+        if type(A) is not np.ndarray or A.dtype is not dtype or A.shape != shape:
+            return False
+        flags = A.flags
+        if not (flags.carray and flags.owndata):
+            return False
+    return True
 
 
 def _finite(who: str, slope) -> float:
