@@ -14,8 +14,6 @@
       |   |      |   |              |    |
                                      C (M, N)
 
-If K is small, a block of rows is one tile high: C is then written along its rows, which costs more than the sums.
-
 Operands are flat arrays with an offset and strides, so that the convolutions use the same code on parts of arrays.
 """
 
@@ -29,7 +27,6 @@ INNER = 384  # inner indices at a time: a panel of B fills three quarters of a l
 ROW_BYTES, COLUMN_BYTES = 576, 8192  # rows (144 float32: level-2 cache) and columns (2048: level 3) at a time
 FEW_ROWS = 8  # rows of an operand that are packed at a time: even 4 KiB apart they fit the level-1 cache together
 SHARED_ROWS = 40  # rows of C from which on B is packed even where it lies in order
-SHORT, WIDE = 32, 8192  # inner size up to which, and numbers from which on, C is written along its rows
 LARGE = 131_072  # numbers in A from which on it may be packed
 LEFT = -(-4 * ROWS // VECTOR_BYTES) * VECTOR_BYTES // 4  # the width of a panel of A: whole vectors, either dtype
 
@@ -72,9 +69,7 @@ def _layout(M, N, K, row_a, step_a, itemsize):
     """How the loops are cut: is A packed, rows, columns and inner indices at a time, places before A in the scratch."""
     width = 2 * (VECTOR_BYTES // itemsize)
     high = ROW_BYTES // itemsize
-    if K <= SHORT and M * N >= WIDE:
-        pack_a, high = False, ROWS
-    elif step_a == 1:
+    if step_a == 1:
         pack_a = M * K >= LARGE and N >= 128 and row_a * itemsize >= 2048
     else:  # rows of Aᵀ fill a cache line each for the few numbers that a tile takes
         pack_a = M * K >= 16_384 and N >= 64
