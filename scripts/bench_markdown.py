@@ -15,7 +15,7 @@ EXAMPLES = """\
 how the page is made:
   python scripts/bench_kernels.py --peer torch --json kernels.json
   python scripts/bench_training.py --json training.json
-  python scripts/bench_markdown.py kernels.json training.json"""
+  python scripts/bench_markdown.py kernels.json --training training.json"""
 HEAD = """\
 # Benchmarks
 
@@ -88,12 +88,13 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, epilog=EXAMPLES, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("kernels", type=input_file, help="from bench_kernels.py --peer torch --json")
-    parser.add_argument("training", type=input_file, help="from bench_training.py --json")
+    parser.add_argument("kernels", type=input_file, nargs="+", help="from bench_kernels.py --peer torch --json")
+    parser.add_argument("--training", type=input_file, required=True, help="from bench_training.py --json")
     parser.add_argument("--out", type=Path, default=PAGE, help="(default: docs/benchmarks.md)")
     args = parser.parse_args()
-    kernels, training = (json.loads(path.read_text()) for path in (args.kernels, args.training))
-    text = "\n".join([HEAD, *training_table(training), *kernel_tables(kernels)])
+    *kernels, training = (json.loads(path.read_text()) for path in (*args.kernels, args.training))
+    tables = [line for found in kernels for line in kernel_tables(found)]
+    text = "\n".join([HEAD, *training_table(training), *tables])
     with atomic_write(args.out) as file:
         file.write((text.rstrip() + "\n").encode())
     print(f"{args.out} written.")

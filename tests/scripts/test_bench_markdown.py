@@ -24,7 +24,14 @@ def test_the_page_shows_wins_and_losses(tmp_path, monkeypatch, capsys):
     (tmp_path / "k.json").write_text(json.dumps(KERNELS | {"tile": [TILE], "groups": [GROUP]}))
     (tmp_path / "t.json").write_text(json.dumps({"machine": FACTS, "rows": [STEP, COLD]}))
     page = tmp_path / "page.md"
-    files = [str(tmp_path / "k.json"), str(tmp_path / "t.json"), "--out", str(page)]
+    files = [
+        str(tmp_path / "k.json"),
+        str(tmp_path / "k.json"),
+        "--training",
+        str(tmp_path / "t.json"),
+        "--out",
+        str(page),
+    ]
     monkeypatch.setattr(sys, "argv", ["bench_markdown.py", *files])
     bench_markdown.main()
     assert capsys.readouterr().out == f"{page} written.\n"
@@ -34,12 +41,13 @@ def test_the_page_shows_wins_and_losses(tmp_path, monkeypatch, capsys):
     assert "| conv | 10 | 1.30 | 1.25 | 0.50 (x) | 0.85 | missed |" in lines
     assert "| k 128 | 95.0 | 95.0 % |" in lines
     assert "| relu | 3x4 | 5.0 GB/s | 50 % | 1.0 | 2.0 | - | 2.00 | 0e+00 |" in lines
+    assert lines.count("## Kernels") == 2  # a section for each file
     assert FACTS["cpu"] in page.read_text()
     assert FACTS["versions"]["NumPy"] in page.read_text()
 
 
 def test_a_file_that_is_not_there_is_a_usage_error(monkeypatch, capsys):
-    monkeypatch.setattr(sys, "argv", ["bench_markdown.py", "nowhere.json", "nowhere.json"])
+    monkeypatch.setattr(sys, "argv", ["bench_markdown.py", "nowhere.json", "--training", "nowhere.json"])
     with pytest.raises(SystemExit) as stopped:
         bench_markdown.main()
     assert stopped.value.code == 2
