@@ -77,7 +77,8 @@ def machine(found: dict) -> list[str]:
 def spread(values: list[float], unit: str) -> str:
     if not values:
         return "-"
-    return f"{statistics.median(values):.3g} {unit} ({min(values):.3g}-{max(values):.3g})"
+    middle, least, most = (f"{float(f'{v:.3g}'):g}" for v in (statistics.median(values), min(values), max(values)))
+    return f"{middle} {unit} ({least}-{most})"
 
 
 def verdict(holds: bool) -> str:
