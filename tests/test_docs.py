@@ -70,7 +70,7 @@ def run_page(name: str, text: str) -> int:
     executed = 0
     sys.modules["page"] = module  # so that classes defined on a page can be copied and pickled
     try:
-        for block, after in zip(blocks, [*blocks[1:], None], strict=True):
+        for block, after in zip(blocks, [*blocks, None][1:], strict=True):
             if block.language != "python":
                 continue
             printed = execute(name, block, module.__dict__)

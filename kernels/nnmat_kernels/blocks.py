@@ -32,9 +32,10 @@ LEFT = -(-4 * ROWS // VECTOR_BYTES) * VECTOR_BYTES // 4  # the width of a panel 
 
 
 @jit
-def _multiply_panel(A, a, row_a, step_a, tile_a, B, b, step_b, C, c, ldc, ahead, m, n, k, keep, bias, at, f):
+def _multiply_panel(A, a, row_a, step_a, tile_a, B, b, step_b, C, c, ldc, m, n, k, keep, bias, at, f):
     """m rows of one panel of C, n <= a tile's width; tile_a lies between the tiles of a packed A, 0: not packed."""
     width = 2 * (VECTOR_BYTES // A.itemsize)
+    ahead = ROWS * ldc  # from a tile of C to the next one
     i = 0
     while i < m:
         left = m - i
@@ -113,29 +114,21 @@ def multiply_small(S, A, a, row_a, step_a, B, b, ldb, turned, C, c, ldc, M, N, K
         else:
             X, x, step = B, b + j, ldb
         _multiply_panel(
-            A, a, row_a, step_a, zero, X, x, step, C, c + j, ldc, ROWS * ldc, M, n, K, keep, bias, terms, f
+            A, a, row_a, step_a, zero, X, x, step, C, c + j, ldc, M, n, K, keep, bias, terms, f
         )  # fmt: skip
 
 
 @jit
-def multiply_block(A, a, row_a, step_a, B, b, ldb, turned, C, c, ldc, M, N, K, keep, bias, at, f):
+def multiply_within(S, A, a, row_a, step_a, B, b, ldb, turned, C, c, ldc, M, N, K, keep, bias, at, f):
     """C (M, N) at c = f((C if keep else 0) + A B + 1 biasᵀ), all of it by one thread.
 
-    A (M, K) at a has the strides row_a and step_a. B at b has rows of stride ldb: those of B (K, N), or if `turned` of
-    Bᵀ (N, K). The bias begins at `at`; at < 0 means none.
+    S is to pack into (`scratch_for`). A (M, K) at a has the strides row_a and step_a. B at b has rows of stride ldb:
+    those of B (K, N), or if `turned` of Bᵀ (N, K). The bias begins at `at`; at < 0 means none.
     """
-    S = scratch_for(M, N, K, row_a, step_a, turned, A)
-    multiply_within(S, A, a, row_a, step_a, B, b, ldb, turned, C, c, ldc, M, N, K, keep, bias, at, f)
-
-
-@jit
-def multiply_within(S, A, a, row_a, step_a, B, b, ldb, turned, C, c, ldc, M, N, K, keep, bias, at, f):
-    """`multiply_block` with a scratch array to pack into."""
     zero, one, none = np.int64(0), np.int64(1), np.int64(-1)  # a literal would be a signature of its own to Numba
     width = 2 * (VECTOR_BYTES // A.itemsize)
     pack_a, high, wide, inner, panels = _layout(M, N, K, row_a, step_a, A.itemsize)
     pack_b = turned or M >= SHARED_ROWS
-    ahead = np.int64(width) if high == ROWS else ROWS * ldc  # from a tile of C to the next one
     L, row, step_l, tile_a = (S, one, np.int64(LEFT), LEFT * inner) if pack_a else (A, row_a, step_a, zero)
     p = zero
     while True:
@@ -174,7 +167,7 @@ def multiply_within(S, A, a, row_a, step_a, B, b, ldb, turned, C, c, ldc, M, N, 
                     terms = at + j if at >= 0 and last else none
                     _multiply_panel(
                         L, from_a, row, step_l, tile_a, X, x, step,
-                        C, c + i * ldc + j, ldc, ahead, m, n, k, kept, bias, terms, f if last else zero,
+                        C, c + i * ldc + j, ldc, m, n, k, kept, bias, terms, f if last else zero,
                     )  # fmt: skip
         p += k
         if last:

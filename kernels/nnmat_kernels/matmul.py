@@ -18,10 +18,7 @@ from numba import get_num_threads, prange
 from numpy import ndarray
 
 from .activations import _sigmoid, _tanh
-from .blocks import is_small, multiply_small
-from .blocks import multiply_block as multiply_block
-from .blocks import multiply_within as multiply_within
-from .blocks import scratch_for as scratch_for
+from .blocks import is_small, multiply_small, multiply_within, scratch_for
 from .checks import as_array, output, same_dtype, usual
 from .config import inlined_jit, jit, parallel_jit
 from .dots import dots, flat
@@ -44,7 +41,7 @@ def _by_dots(N, K, transpose_a, transpose_b, itemsize):
 
 @jit
 def _multiply_dots(A, a, lda, B, b, ldb, C, c, ldc, M, N, K, keep, bias, at, f):
-    """`multiply_block` of A Bᵀ for few columns."""
+    """`multiply_within` of A Bᵀ for few columns."""
     for i in range(0, M, DOT_ROWS):
         a_rows = row_places(DOT_ROWS, a + i * lda, lda, M - i)
         for j in range(0, N, DOT_COLUMNS):
@@ -162,7 +159,7 @@ def _multiply_parallel(A, B, C, transpose_a, transpose_b, accumulate, bias, f):
         m, n, k = min(rows, M - i), min(columns, N - j), min(inner, K - p)
         _part(a, b, target, chunk * M * N, i, m, j, n, p, k, M, N, K, transpose_a, transpose_b, kept, terms, g)
     if chunks > 1:
-        fold(target, chunks, M, N, N, bias, c, keep)
+        fold(target, chunks, M, N, bias, c, keep)
         if f != NONE:
             _finish(c, f)
     return True
@@ -178,32 +175,20 @@ def _finish(C, f):
 
 
 @jit
-def begin_rows(C, c, ldc, M, N, bias, b, keep):
-    """C = (C if keep else 0) + 1 biasᵀ, the bias at offset b; an empty one means none. C is read only if kept."""
+def fold(partials, chunks, M, N, bias, C, keep):
+    """C (M, N) = (C if keep else 0) + 1 biasᵀ + the sum, in order, of partials (chunks, M, N)."""
     zero = C.dtype.type(0)
     for i in range(M):
-        q = c + i * ldc
-        row = C[q : q + N]
+        row = C[i * N : (i + 1) * N]
         if not keep:
             for j in range(N):
                 row[j] = zero
         if bias.size > 0:
-            terms = bias[b : b + N]
             for j in range(N):
-                row[j] += terms[j]
-
-
-@jit
-def fold(partials, chunks, rows, width, ld, bias, out, keep):
-    """out (rows, width) = (out if keep else 0) + 1 biasᵀ + the sum, in order, of partials (chunks, rows, ld)."""
-    zero = np.int64(0)  # a literal 0 would make Numba compile a version of the callee for it
-    begin_rows(out, zero, width, rows, width, bias, zero, keep)
-    for i in range(rows):
-        row = out[i * width : (i + 1) * width]
+                row[j] += bias[j]
         for chunk in range(chunks):
-            q = (chunk * rows + i) * ld
-            part = partials[q : q + width]
-            for j in range(width):
+            part = partials[(chunk * M + i) * N : (chunk * M + i + 1) * N]
+            for j in range(N):
                 row[j] += part[j]
 
 

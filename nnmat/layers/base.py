@@ -76,20 +76,20 @@ class Layer(abc.ABC):
         return {}
 
     def _can_apply(self, activation: "Layer") -> bool:
-        """Whether `_forward_with` can apply this activation while the layer's results are in the cache."""
+        """Whether `_forward` takes the name of this activation and applies it while its results are in the cache."""
         return False
-
-    def _forward_with(self, activation: "Layer", X, training: bool, record: bool):
-        """What `_forward` and then the activation's would give, to the bit; `record` sets what both remember."""
-        raise NotImplementedError
 
     def _can_differentiate(self, activation: "Layer") -> bool:
         """Whether `_backward_with` can apply the derivative of this activation, which stands before the layer."""
         return False
 
     def _backward_with(self, activation: "Layer", G):
-        """What `_backward` and then the activation's would give, to the bit."""
-        raise NotImplementedError
+        """What `_backward` and then the activation's give, to the bit, of a layer without parameters."""
+        return activation._backward(self._backward(G, False, False, True), False, False, True)
+
+    def _fusion_with(self, activation: "Layer") -> str | None:
+        """What kernels call the activation; None for classes from outside, which may do something else."""
+        return None if self._foreign or activation._foreign else activation.fusion
 
     def _own_parameters(self) -> list[Parameter]:
         """The parameters that this layer itself uses, shared ones included."""
@@ -237,10 +237,11 @@ class Layer(abc.ABC):
         return Y
 
     def _run_forward_with(self, activation: "Layer", X, training: bool, record: bool):
-        """The forwards of this layer and of the activation behind it, in one."""
-        Y = self._forward_with(activation, X, training, record)
+        """What the forwards of this layer and of the activation behind it give, to the bit, in one pass."""
+        Y = self._forward(X, training, record, activation.fusion)
         if record:
             self._batch = activation._batch = len(X)
+            activation._recorded = Y
         return Y
 
     def _run_backward(self, G, accumulate: bool, parameters: bool, input_gradient: bool):

@@ -130,14 +130,7 @@ class Conv2d(Layer):
         return Y
 
     def _can_apply(self, activation):
-        known = activation.fusion is not None and not self._foreign and not activation._foreign
-        return known and self.method == "auto"
-
-    def _forward_with(self, activation, X, training, record):
-        Y = self._forward(X, training, record, activation.fusion)
-        if record:
-            activation._recorded = Y
-        return Y
+        return self._fusion_with(activation) is not None and self.method == "auto"
 
     def _backward(self, G, accumulate, parameters, input_gradient):
         backward = {"auto": self._backward_auto, "im2col": self._backward_im2col, "khat": self._backward_khat}

@@ -77,13 +77,7 @@ class Linear(Layer):
         return H
 
     def _can_apply(self, activation):
-        return activation.fusion is not None and not self._foreign and not activation._foreign
-
-    def _forward_with(self, activation, X, training, record):
-        Y = self._forward(X, training, record, activation.fusion)  # Y = f(X Wᵀ + 1 bᵀ)
-        if record:
-            activation._recorded = Y
-        return Y
+        return self._fusion_with(activation) is not None  # Y = f(X Wᵀ + 1 bᵀ)
 
     def _backward(self, G, accumulate, parameters, input_gradient):
         X, W = self._recorded, self.weight.value

@@ -49,7 +49,7 @@ class MaxPool2d(Layer):
         return gX
 
     def _can_differentiate(self, activation):
-        return activation.fusion == "relu" and not self._foreign and not activation._foreign
+        return self._fusion_with(activation) == "relu"
 
     def _backward_with(self, activation, G):
         # The element that was chosen is the output: where that is 0, ReLU lets no gradient through.

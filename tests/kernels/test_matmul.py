@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 
 import nnmat_kernels as k
+from nnmat_kernels.blocks import multiply_small, multiply_within
 from nnmat_kernels.errors import DtypeError, ShapeError
-from nnmat_kernels.matmul import _inner_chunk, _task_size, begin_rows, multiply_block, multiply_within
+from nnmat_kernels.matmul import _inner_chunk, _task_size, fold
 from nnmat_kernels.reference import matmul as naive
 from nnmat_kernels.registers import ROWS, VECTOR_BYTES
 from tests.kernels.guards import awkward_layouts, guarded
@@ -163,7 +164,7 @@ def test_bodies_compile_once_per_dtype(rng):
         k.conv2d(A[None, :, :, None], A.reshape(4, 2, 2, 1))
         k.conv2d_input_gradient(integers(rng, (1, 3, 3, 4), dtype), A.reshape(4, 2, 2, 1), (1, 4, 4, 1))
         k.conv2d_weight_gradient(A[None, :, :, None], integers(rng, (1, 3, 3, 4), dtype), (4, 2, 2, 1))
-    one_signature_per_dtype(begin_rows, multiply_block, multiply_within)
+    one_signature_per_dtype(fold, multiply_small, multiply_within)
 
 
 A34, B45 = np.ones((3, 4), np.float32), np.ones((4, 5), np.float32)

@@ -226,7 +226,7 @@ def test_a_flat_view_shares_its_memory(rng):
 CODE = """
 import sys
 import numpy as np
-from nnmat_kernels.matmul import multiply_within
+from nnmat_kernels.blocks import multiply_within
 from nnmat_kernels.registers import VECTOR_BYTES, FUSED, ROWS, FEW
 from numba import types
 for dtype in (types.float32, types.float64):
