@@ -1,9 +1,9 @@
-"""What `bench_kernels.py` measures: a case per kernel and shape, with NumPy's form of it from `bench_peers.py`."""
+"""What `bench_kernels.py` measures: a case per kernel and shape, with NumPy's form of it from `bench_numpy.py`."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
 
-import bench_peers as peers
+import bench_numpy as peers
 import numpy as np
 
 import nnmat_kernels

@@ -1,6 +1,6 @@
 """The shapes that small and middle-sized networks are made of, in groups with a bar each, beside the fastest peer."""
 
-import bench_peers as peers
+import bench_numpy as peers
 import numpy as np
 from bench_cases import Case, normal, product, stack
 
