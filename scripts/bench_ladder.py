@@ -14,7 +14,7 @@ from bench_cases import Case, normal
 import nnmat_kernels
 
 PAGE = Path(__file__).resolve().parent.parent / "docs" / "kernels.md"
-N = 512
+N, SIZE = 512, 32_768
 PRODUCTS = {  # section and name: the function on the page
     "ladder 1.1 three loops": "matmul_definition_plain",
     "ladder 1.2 rows inside": "matmul_rows_plain",
@@ -28,6 +28,7 @@ CONVOLUTIONS = {
     "ladder 2.2 patch matrix": "conv_im2col",
     "ladder 2.3 implicit product": "conv_implicit",
 }
+FUNCTIONS = {"ladder 3 tanh, C library": "tanh_definition_fused", "ladder 3 tanh polynomial": "tanh_polynomial"}
 
 
 @functools.cache
@@ -43,47 +44,35 @@ def defined() -> dict[str, Any]:
 
 
 def _step(function: str, twin: str, shape: tuple[int, ...]):
-    """How a case calls the page's function: with both operands and the array for the result."""
+    """How a case calls the page's function: with the operands and the array for the result."""
 
-    def call(module, A, B, out=None):
+    def call(module, *operands, out=None):
         step = defined()[function]
         if module is not nnmat_kernels:
-            return getattr(module, twin)(A, B)
+            return getattr(module, twin)(*operands)
         out = np.empty(shape, np.float32) if out is None else out
-        step(A, B, out)
+        step(*operands, out)
         return out
 
     return call
 
 
 def cases() -> list[Case]:
-    """Every step, slowest first: a product of matrices, and a convolution."""
+    """Every step, slowest first: a product of matrices, a convolution, a function of single numbers."""
     X, K, Y = (64, 12, 12, 8), (16, 5, 5, 8), (64, 8, 8, 16)
+
+    def steps(functions, twin, label, shape, arrays, peer, *work):
+        return [
+            Case(name, label, arrays, _step(function, twin, shape), peer, *work, group="ladder")
+            for name, function in functions.items()
+        ]
+
+    def convolved(X, K, out):
+        return peers.conv2d(X, K, 1, 0, out)
+
+    matrices, numbers = normal((N, N), (N, N)), normal((SIZE,))
     return [
-        *(
-            Case(
-                name,
-                f"{N}x{N}x{N}",
-                normal((N, N), (N, N)),
-                _step(function, "matmul", (N, N)),
-                lambda A, B, out: np.matmul(A, B, out=out),
-                2 * N**3,
-                N,
-                group="ladder",
-            )
-            for name, function in PRODUCTS.items()
-        ),
-        *(
-            Case(
-                name,
-                "64x12x12x8 16@5x5",
-                normal(X, K),
-                _step(function, "conv2d", Y),
-                lambda X, K, out: peers.conv2d(X, K, 1, 0, out),
-                2 * 64 * 64 * 16 * 200,
-                200,
-                group="ladder",
-            )
-            for name, function in CONVOLUTIONS.items()
-        ),
+        *steps(PRODUCTS, "matmul", f"{N}x{N}x{N}", (N, N), matrices, np.matmul, 2 * N**3, N),
+        *steps(CONVOLUTIONS, "conv2d", "64x12x12x8 16@5x5", Y, normal(X, K), convolved, 2 * 64 * 64 * 16 * 200, 200),
+        *steps(FUNCTIONS, "tanh", f"{SIZE}", (SIZE,), numbers, np.tanh),
     ]

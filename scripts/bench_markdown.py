@@ -4,6 +4,7 @@ The files must hold every case of the benches, those included where a peer is fa
 """
 
 import argparse
+import itertools
 import statistics
 from pathlib import Path
 
@@ -90,15 +91,21 @@ def kernel_row(row: dict) -> str:
 
 def ladder_table(found: dict) -> str:
     """The steps of docs/kernels.md: what each gains over the one before, and NumPy after the last."""
-    lines = ["| step | GFLOP/s | of the peak | gain | error |", "|---|---|---|---|---|"]
+    lines = ["| step | us | rate | of the peak | gain | error |", "|---|---|---|---|---|---|"]
     rows = [row for row in found["rows"] if row["group"] == "ladder"]
-    for before, row, after in zip([None, *rows], rows, [*rows[1:], None], strict=False):
-        gain = row["rate"] / before["rate"] if before and before["shape"] == row["shape"] else 1.0
-        figures = f"{row['rate']:.1f} | {100 * row['of_peak']:.0f} % | {gain:.1f}x | {row['residual']:.0e}"
-        lines.append(f"| {row['name'].removeprefix('ladder ')} | {figures} |")
-        if after is None or after["shape"] != row["shape"]:
-            numpy = row["microseconds"] / row["numpy_microseconds"]  # of our rate
-            lines.append(f"| NumPy | {numpy * row['rate']:.1f} | {100 * numpy * row['of_peak']:.0f} % | | |")
+    for _, steps in itertools.groupby(rows, key=lambda row: row["shape"]):
+        before = None
+        for row in steps:
+            gain = f"{before['microseconds'] / row['microseconds']:.1f}x" if before else ""
+            figures = f"{row['microseconds']:.1f} | {row['rate']:.1f} {row['unit']} | {100 * row['of_peak']:.0f} %"
+            lines.append(f"| {row['name'].removeprefix('ladder ')} | {figures} | {gain} | {row['residual']:.0e} |")
+            before = row
+        assert before is not None
+        theirs, part = before["numpy_microseconds"], before["microseconds"] / before["numpy_microseconds"]
+        figures = (
+            f"{theirs:.1f} | {part * before['rate']:.1f} {before['unit']} | {100 * part * before['of_peak']:.0f} %"
+        )
+        lines.append(f"| NumPy | {figures} | | |")
     facts = found["machine"]
     versions = ", ".join(f"{name} {facts['versions'][name]}" for name in ("Python", "NumPy", "Numba"))
     where = f"{facts['cpu']} (code for {facts['target']}); {versions}"

@@ -108,7 +108,8 @@ def test_the_steps_of_the_ladder_are_right():
         arrays = case.arrays(np.random.default_rng(0))
         exact = bench_kernels.results(case.call(bench_kernels.twins(), *bench_kernels.copies(arrays, np.float64)))
         assert bench_kernels.largest_error(bench_kernels.results(case.call(nnmat_kernels, *arrays)), exact) < 1e-5
-    page, names = bench_ladder.defined(), {**bench_ladder.PRODUCTS, **bench_ladder.CONVOLUTIONS}.values()
+    page = bench_ladder.defined()
+    names = [*bench_ladder.PRODUCTS.values(), *bench_ladder.CONVOLUTIONS.values(), *bench_ladder.FUNCTIONS.values()]
     compiled = [value for value in page.values() if hasattr(value, "py_func")]
     assert all(any(value is page[name] for name in names) for value in compiled)  # no step is forgotten
 
@@ -162,7 +163,8 @@ def test_a_group_holds_if_its_mean_and_its_smallest_ratio_do():
     assert bench_kernels.group_rows(group("", [1.0])) == []
 
 
-PEERS = [*bench_cases.quick_cases(), *(c for c in bench_groups.cases() if c.group == "conv"), bench_ladder.cases()[-1]]
+LADDER = {case.shape: case for case in bench_ladder.cases()}.values()  # one for each of its problems
+PEERS = [*bench_cases.quick_cases(), *(c for c in bench_groups.cases() if c.group == "conv"), *LADDER]
 
 
 @pytest.mark.parametrize("case", PEERS, ids=lambda case: case.key)
