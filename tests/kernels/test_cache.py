@@ -17,7 +17,10 @@ from numba.core.registry import cpu_target
 from nnmat_kernels import cache
 
 KERNELS = Path(__file__).resolve().parents[2] / "kernels"
-pytestmark = pytest.mark.skipif(os.environ.get("NUMBA_DISABLE_JIT") == "1", reason="nothing is compiled")
+pytestmark = [
+    pytest.mark.once,
+    pytest.mark.skipif(os.environ.get("NUMBA_DISABLE_JIT") == "1", reason="nothing is compiled"),
+]
 
 USE = """
 import numpy as np, nnmat_kernels as k
