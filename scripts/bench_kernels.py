@@ -39,13 +39,13 @@ columns:
             PASS if it is at most 2 (n + 3) eps for sums of n terms
 
 groups, with the geometric mean and the smallest of their ratios beside their bars if --peer torch is given: matmul,
-batched_matmul, conv, elementwise. And the group ladder: the steps of docs/kernels.md, from the naive loop to these
-kernels, the first steps on one thread whatever --threads says
+batched_matmul, conv, elementwise. Groups without a bar: ladder, the steps of docs/kernels.md from the naive loop to
+these kernels (the first steps run on one thread whatever --threads says), and others, one kernel at a time
 
 examples:
   python scripts/bench_kernels.py --quick                  every kernel on one small shape
   python scripts/bench_kernels.py --only matmul --threads 1
-  python scripts/bench_kernels.py --only conv --peer torch  a group, or kernels whose name contains the word
+  python scripts/bench_kernels.py --only conv --peer torch  a group, or else cases whose line contains the word
   python scripts/bench_kernels.py --only ladder --threads 1   naive loop, patch matrix, fast path
   python scripts/bench_kernels.py --only conv2d --cold     with real compile times: the disk cache is left out
   python scripts/bench_kernels.py --json new.json --compare old.json
@@ -195,13 +195,13 @@ def limit_numpy(threads: int) -> None:
 
 
 def chosen_cases(parser: argparse.ArgumentParser, args: argparse.Namespace) -> list[Case]:
-    """The cases that the options ask for: for each word a group, or else the cases with the word in their names."""
+    """The cases that the options ask for: for each word a group, or else the cases with the word in name and shape."""
     every = quick_cases() if args.quick else [*bench_groups.cases(), *cases(), *bench_ladder.cases()]
     chosen: dict[str, Case] = {}
     for word in args.only or [""]:
-        found = [case for case in every if word == case.group] or [case for case in every if word in case.name]
+        found = [case for case in every if word == case.group] or [case for case in every if word in case.key]
         if not found and not tile_asked([word]):
-            groups = "" if args.quick else f"; and the groups {', '.join(bench_groups.BARS)}, ladder"
+            groups = "" if args.quick else f"; and the groups {', '.join(bench_groups.BARS)}, ladder, others"
             known = ", ".join(dict.fromkeys(case.name for case in quick_cases()))
             parser.error(f"argument --only: no kernel's name contains {word}. There are: {known}, {TILE}{groups}")
         chosen |= {case.key: case for case in found}
@@ -216,7 +216,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, epilog=EPILOG, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--only", nargs="+", metavar="NAME", help="groups, or kernels whose name contains a word")
+    parser.add_argument("--only", nargs="+", metavar="NAME", help="groups, or words of names and shapes")
     parser.add_argument("--quick", action="store_true", help="one small shape per kernel, and short measurements")
     parser.add_argument("--peer", choices=("numpy", "torch"), default="numpy", help="torch: PyTorch besides NumPy")
     parser.add_argument("--rounds", type=positive_int, default=5, help="turns of each (default: %(default)s)")

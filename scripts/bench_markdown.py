@@ -5,7 +5,6 @@ The files must hold every case of the benches, those included where a peer is fa
 
 import argparse
 import itertools
-import statistics
 from pathlib import Path
 
 import bench_cases
@@ -13,6 +12,7 @@ import bench_groups
 import bench_ladder
 import bench_machine
 import bench_training
+from bench_training import spread
 from common import guarded, input_file, read_report
 
 import nnmat
@@ -75,7 +75,7 @@ def kernel_tables(found: dict) -> list[str]:
             lines.append(f"| {group['group']} | {group['cases']} | {figures} | {group['least_bar']} | {mark} |")
         lines.append("")
     for name in dict.fromkeys(row["group"] for row in found["rows"]):
-        lines += [f"### {name or 'single kernels, without a bar'}", ""]
+        lines += [f"### {name}", ""]
         lines += ["| kernel | shape | rate | of the peak | us | NumPy us | PyTorch us | ratio | residual |"]
         lines += ["|---|---|---|---|---|---|---|---|---|"]
         lines += [kernel_row(row) for row in found["rows"] if row["group"] == name] + [""]
@@ -116,13 +116,6 @@ def machine(found: dict) -> list[str]:
     """Where and with what, and the command."""
     *facts, command = bench_machine.shown(found["machine"]).splitlines()
     return [f"`{command}`", "", "; ".join(facts) + "."]
-
-
-def spread(values: list[float], unit: str) -> str:
-    if not values:
-        return "-"
-    middle, least, most = (f"{float(f'{v:.3g}'):g}" for v in (statistics.median(values), min(values), max(values)))
-    return f"{middle} {unit} ({least}-{most})"
 
 
 def verdict(holds: bool) -> str:

@@ -122,11 +122,10 @@ class Run:
 
 
 def spread(values: list[float], unit: str) -> str:
-    """The median, and the range."""
+    """The median, and the range; three digits of each."""
     if not values:
         return "-"
-    digits = 2 if unit == "s" else 0 if min(values) >= 100 else 1
-    low, middle, high = (f"{v:.{digits}f}" for v in (min(values), statistics.median(values), max(values)))
+    middle, low, high = (f"{float(f'{v:.3g}'):g}" for v in (statistics.median(values), min(values), max(values)))
     return f"{middle} {unit} ({low}-{high})"
 
 
