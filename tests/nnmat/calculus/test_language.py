@@ -162,6 +162,19 @@ def test_scalars_and_dimensions_in_formulas():
     assert str(derive(sum(t * A) / parse("dim(N)"), t).gradient) == "sum(A)/N"
 
 
+def test_a_function_that_is_a_symbol_or_has_a_name():
+    a, x = scalar("a"), vector("x", "N")
+    for f, wrt, form, chain in [
+        (a, "a", "1", ["a"]),
+        (let("g", x.T @ x), "x", "2 x", ["g", "x"]),
+        (let("g", let("h", sigmoid(a))), "a", "h (1 - h)", ["g", "h", "a"]),
+    ]:
+        d = derive(f, wrt)
+        assert str(d.gradient) == form
+        assert [link.name for link in d.chain] == chain
+        assert d.check() < 1e-8
+
+
 def test_names_stay_and_can_be_written_out():
     B, z = matrix("B", "N", "N"), vector("z", "N")
     h = let("h", inv(B) @ z)
