@@ -1,5 +1,7 @@
 """`parse`: an expression from text, without eval. Names get their shapes from `shapes`, or from their use."""
 
+import math
+import re
 from collections.abc import Callable, Mapping
 from difflib import get_close_matches
 from typing import Any
@@ -9,7 +11,7 @@ from .convolution import _pair, conv, conv_input, conv_kernel
 from .dims import Dim, Shape
 from .elementwise import FUNCTIONS
 from .errors import DomainError, ParseError, ShapeError
-from .expr import Expr, add, divide, eye, matmul, mul, negative, node, number, ones, power, transpose, zeros
+from .expr import Expr, add, divide, eye, lift, matmul, mul, negative, number, ones, power, transpose, zeros
 from .shapes import Inference, size_of
 from .syntax import Tree, tree_of
 
@@ -152,7 +154,7 @@ def build(tree: Tree, text: str, shapes: Mapping[str, Shape], known: Mapping[str
 
 def _build(tree: Tree, text: str, shapes: Mapping[str, Shape], known: Mapping[str, Expr]) -> Expr:
     if tree.kind == "number":
-        return number(int(tree.body) if tree.body.isdigit() else float(tree.body))
+        return _number(tree, text)
     if tree.kind == "name":
         if tree.body in known:
             return known[tree.body]
@@ -176,12 +178,19 @@ def _build(tree: Tree, text: str, shapes: Mapping[str, Shape], known: Mapping[st
     raise ParseError(f"expected a function, got {tree.body!r}. It stands for a dimension only.", text, tree.column)
 
 
+def _number(tree: Tree, text: str) -> Expr:
+    value = float(tree.body)
+    if math.isinf(value) or (value == 0 and re.match("[0.]*[1-9]", tree.body)):
+        raise ParseError(f"expected a number from 1e-308 to 1e308, got {tree.body[:20]}.", text, tree.column)
+    return number(int(tree.body) if tree.body.isdigit() else value)
+
+
 def _special(tree: Tree, text: str, shapes: Mapping[str, Shape], known: Mapping[str, Expr]) -> Expr:
     name = tree.body
     if name in ("ones", "zeros", "eye", "dim"):
         sizes = [size_of(p, text) for p in tree.parts]
         if name == "dim":
-            return node("dim", (), sizes[0])
+            return lift(sizes[0])
         return eye(sizes[0]) if name == "eye" else (ones if name == "ones" else zeros)(*sizes)
     options = {word: _integer(value, text) for word, value in tree.options}
     if name == "sum":

@@ -65,7 +65,7 @@ def found(e: Expr, wrt: Expr) -> list[Expr]:
 def name_quantities(e: Expr, wrt: Expr) -> tuple[Expr, dict[str, Expr]]:
     """`e` with its found quantities as named nodes, and the original of every name that was given here."""
     chosen = found(e, wrt)
-    used = dimensions(e) | names(e).keys()
+    used = {*dimensions(e), *names(e)}
     groups: dict[str, list[Expr]] = {}
     for x in chosen:
         groups.setdefault("z" if x.op in CURVED else "h", []).append(x)

@@ -94,7 +94,7 @@ SIM_EXAMPLES: dict[str, list[str]] = {
     "SIM-10": ["D @ x @ y.T @ E @ x @ y.T", "x.T @ y @ x.T @ D @ y"],
     "SIM-11": ["inv(D) @ D @ x", "inv(inv(D))", "inv(D @ E)", "inv(2 * D)", "inv(diagm(t))", "D.T @ inv(D).T"],
     "SIM-12": ["Q.T @ Q @ D", "inv(Q)"],
-    "SIM-13": ["ones(1, N) @ ones(N)", "ones(M) @ ones(1, N)"],
+    "SIM-13": ["ones(1, N) @ ones(N)", "ones(M) @ ones(1, N)", "sum(ones(M, N))"],
     "SIM-14": ["ones(1, N) @ p", "ones(1, N) @ softmax(x)", "softmax_rows(A) @ ones(N)"],
     "SIM-15": ["y.T @ D.T @ x"],
     "SIM-16": ["x.T @ (y / x)", "ones(1, N) @ (x * y)"],
@@ -112,6 +112,7 @@ SIM_EXAMPLES: dict[str, list[str]] = {
         "kron_right(eye(N*N), D, N, N)",
         "kron_left(eye(N*N), D, N, N)",
     ],
+    "SIM-26": ["eye(1) * a", "adjugate(a) + diag(a) * tril(a)", "softmax(a) * logsumexp(a)", "zeros(1, 1) + a"],
 }
 
 

@@ -71,6 +71,9 @@ A, B, x, y = matrix("A", "M", "N"), matrix("B", "N", "N"), vector("x", "M"), vec
         (lambda: matrix("A", "M", "N", symmetric=True), "A: expected a square matrix as symmetric"),
         (lambda: matrix("A", 2, 2, sparse=True), "A: expected attributes among symmetric"),
         (lambda: matrix("A", 2.5, 2), "dim: expected a name or a whole number, got 2.5"),
+        (lambda: matrix("A", -3, 2), "dim: expected a positive size, got -3"),
+        (lambda: ones(0), "dim: expected a positive size, got 0"),
+        (lambda: matrix("A", "²", 2), "dim: expected a name or a whole number, got '²'"),
         (lambda: let("1", A), "let: expected a name"),
         (lambda: elementwise("exp", np.exp, exp), "elementwise: expected a new name, got 'exp'"),
         (
@@ -118,6 +121,9 @@ def test_shapes_and_names(make, text):
         ("A @ inv(x)", 5, "inv: expected a square matrix"),
         ("2 + A @ A", 7, r"expected shapes that fit|expected as many columns"),
         ("ones(x/2)", 7, "expected a dimension"),
+        ("2 * 1e400 * x", 5, "expected a number from 1e-308 to 1e308, got 1e400"),
+        ("x + 0.01e-400", 5, "expected a number from 1e-308 to 1e308, got 0.01e-400"),
+        ("ones(0)", 1, "expected a positive size, got 0"),
         ("x / 0", 3, "expected a divisor other than 0"),
         ("inv(A", 6, r"expected ',' or '\)'"),
         ("__import__('os')", 12, 'got "\'"'),
@@ -129,6 +135,15 @@ def test_text_errors_point_at_the_column(text, column, message):
         parse(text, A=("M", "N"), x=("N",), y=("N",))
     assert caught.value.column == column
     assert str(caught.value).splitlines()[-1].index("^") - 4 == column - 1
+
+
+def test_numbers_that_float64_does_not_hold():
+    for make in (lambda: 10**400 * x, lambda: derive(1e-200 * (1e-200 * x.T @ x), "x")):
+        with pytest.raises(DomainError, match="number: expected numbers from 1e-308 to 1e308"):
+            make()
+    assert str(parse("2 ** 1000000000 * x")) == "2¹⁰⁰⁰⁰⁰⁰⁰⁰⁰ x"
+    with pytest.raises(DomainError, match="finite values"):
+        evaluate(parse("2.0 ** 1000000000 * x"), x=[1.0])
 
 
 def test_points_outside_the_domain():
