@@ -73,12 +73,22 @@ def parse(text: str, named: Mapping[str, Expr] | None = None, **shapes: Any) -> 
 
 def parse_all(texts: list[tuple[str, str]], named: Mapping[str, Expr] | None = None, **shapes: Any) -> dict[str, Expr]:
     """Several texts over common names, each (name, text); a named one can be used in those after it (see let)."""
+    try:
+        return _parse_all(texts, named, **shapes)
+    except RecursionError:
+        deepest = max((text for _, text in texts), key=len)
+        reason = "expected an expression that Python's stack holds, got too many operators. Name parts of it with let."
+        raise ParseError(reason, deepest[:60], 1) from None
+
+
+def _parse_all(texts: list[tuple[str, str]], named: Mapping[str, Expr] | None, **shapes: Any) -> dict[str, Expr]:
     symbols = {name: _declared(name, given) for name, given in shapes.items()}
     quantities: dict[str, Expr] = dict(named or {})
     known: dict[str, Any] = {n: s.shape for n, s in symbols.items()} | {n: e.shape for n, e in quantities.items()}
     trees = [(name, text, tree_of(text)) for name, text in texts]
-    for name, text, tree in trees:
+    for at, (name, text, tree) in enumerate(trees):
         _check_calls(tree, text)
+        _check_order(tree, text, {later for later, *_ in trees[at:] if later})
         inference = Inference(known, text)
         pair = inference.shape(tree)
         known = dict(inference.shapes)
@@ -142,6 +152,14 @@ def _check_calls(tree: Tree, text: str) -> None:
                 raise ParseError(f"expected no option {word} of {tree.body}, got one.", text, value.column)
     for part in tree.parts:
         _check_calls(part, text)
+
+
+def _check_order(tree: Tree, text: str, later: set[str]) -> None:
+    if tree.kind == "name" and tree.body in later:
+        message = f"expected quantities that were named before, got {tree.body}. Name it first, and only once."
+        raise ParseError(message, text, tree.column)
+    for part in tree.parts:
+        _check_order(part, text, later)
 
 
 def build(tree: Tree, text: str, shapes: Mapping[str, Shape], known: Mapping[str, Expr]) -> Expr:
