@@ -278,7 +278,7 @@ def _usual_labels(y, H_shape: tuple) -> bool:
     )
 
 
-def _plain_labels(H: np.ndarray, y: np.ndarray, G: np.ndarray, who: str) -> float:
+def _plain_labels(H, y, G, who: str) -> float:
     """The value for a matrix of logits and int64 labels without options, and the gradient in G; a wrong label raises.
 
     One call of a compiled function does all, and it looks at every label before it writes.
