@@ -13,6 +13,8 @@ from ..checks import number
 from ..errors import ConfigError
 from .base import Loss, output_rows
 
+LABELS = np.dtype(np.int64)
+
 
 class SoftmaxCrossEntropy(Loss):
     """Mean cross-entropy between targets and softmax(H), computed from the logits H.
@@ -57,7 +59,7 @@ class SoftmaxCrossEntropy(Loss):
 
     def _evaluate(self, H, y, sample_weight):
         if self._plain and sample_weight is None and _are_logits_and_labels(H, y):  # the usual case: no more checks
-            G = np.empty_like(H)
+            G = np.empty(H.shape, H.dtype)
             value, divisor = unchecked.softmax_cross_entropy(H, y, out=G, who="SoftmaxCrossEntropy")
             return value, G, divisor
         return weighted_softmax_cross_entropy(
@@ -89,8 +91,8 @@ class SoftmaxCrossEntropy(Loss):
 
 def _are_logits_and_labels(H, y) -> bool:
     """Whether H (B, M) and y (B,) can go to the kernel as they are."""
-    arrays = type(H) is np.ndarray and type(y) is np.ndarray and H.flags.carray and y.flags.carray
-    return arrays and H.ndim == 2 and H.dtype in FLOATS and y.dtype == np.int64 and y.shape == H.shape[:1] != (0,)
+    arrays = type(H) is type(y) is np.ndarray and H.flags.carray and y.flags.carray
+    return arrays and H.ndim == 2 and H.dtype in FLOATS and y.dtype is LABELS and y.shape == H.shape[:1] != (0,)
 
 
 def _class_weights(who: str, class_weight) -> np.ndarray:
