@@ -83,9 +83,9 @@ class Layer(abc.ABC):
         """Whether `_backward_with` can apply the derivative of this activation, which stands before the layer."""
         return False
 
-    def _backward_with(self, activation: "Layer", G):
-        """What `_backward` and then the activation's give, to the bit, of a layer without parameters."""
-        return activation._backward(self._backward(G, False, False, True), False, False, True)
+    def _backward_with(self, activation: "Layer", G, accumulate: bool, parameters: bool):
+        """What `_backward` and then the activation's give, to the bit."""
+        return activation._backward(self._backward(G, accumulate, parameters, True), accumulate, parameters, True)
 
     def _fusion_with(self, activation: "Layer") -> str | None:
         """What kernels call the activation; None for classes from outside, which may do something else."""
@@ -238,7 +238,8 @@ class Layer(abc.ABC):
 
     def _run_forward_with(self, activation: "Layer", X, training: bool, record: bool):
         """What the forwards of this layer and of the activation behind it give, to the bit, in one pass."""
-        Y = self._forward(X, training, record, activation.fusion)
+        forward: Any = self._forward  # a layer that can apply an activation takes its name too
+        Y = forward(X, training, record, activation.fusion)
         if record:
             self._batch = activation._batch = len(X)
             activation._recorded = Y
