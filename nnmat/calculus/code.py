@@ -47,7 +47,7 @@ def _sum(e: Expr) -> str:
 
 def _product(e: Expr) -> tuple[str, int]:
     first, *rest = e.args
-    if first.op == "num" and first.data == -1:
+    if first.op == "num" and first.data == -1 and rest[0].op != "num":
         body, rest = f"-{_at(rest[0], POWER)}", rest[1:]
     else:
         body = _at(first, PRODUCT)

@@ -4,15 +4,19 @@ Exit codes: 0 done; 1 refused (no derivative, or a check that failed); 2 wrong i
 """
 
 import argparse
+import os
 import sys
 from pathlib import Path
 from typing import Any
 
+from ..errors import ConfigError
 from .derive import FORMS, derive
 from .errors import DomainError, NotDerivable, ParseError, ShapeError, UnverifiedError
 from .expr import Expr
 from .functions import ATTRIBUTES, matrix
 from .parser import parse_all
+from .shapes import size_of
+from .syntax import tree_of
 from .table import law_table
 
 EPILOG = """examples:
@@ -31,8 +35,19 @@ def main(arguments: list[str] | None = None) -> int:
         if options.output:
             Path(options.output).write_text(text + "\n", encoding="utf-8")
         else:
-            print(text)
-    except (ParseError, ShapeError, OSError) as error:
+            print(text, flush=True)
+    except BrokenPipeError:  # the reader has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    except UnicodeEncodeError as error:
+        sign = error.object[error.start]
+        print(
+            f"nnmat: expected an output that shows {sign!r}, got one in {error.encoding}. "
+            "Set PYTHONIOENCODING=utf-8, or use --format latex, or -o FILE.",
+            file=sys.stderr,
+        )
+        return 2
+    except (ParseError, ShapeError, ConfigError, OSError) as error:
         print(error, file=sys.stderr)
         return 2
     except (NotDerivable, UnverifiedError, DomainError) as error:
@@ -50,7 +65,9 @@ def _parser() -> argparse.ArgumentParser:
         epilog=EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    d.add_argument("expression", help="a scalar function, such as 'x.T @ A @ sigmoid(h)'")
+    d.add_argument(
+        "expression", help="a scalar function, such as 'x.T @ A @ sigmoid(h)'; '(-x.T @ x)' if it begins with -"
+    )
     d.add_argument("--wrt", required=True, metavar="NAME", help="the symbol to differentiate by")
     d.add_argument(
         "--shape",
@@ -86,11 +103,11 @@ def _pairs(option: str, given: list[str]) -> dict[str, str]:
 def _symbol(name: str, value: str) -> Expr:
     parts = [p.strip() for p in value.split(",") if p.strip()]
     sizes = [p for p in parts if p not in ATTRIBUTES]
-    if len(sizes) > 2:
+    if not 1 <= len(sizes) <= 2:
         raise ShapeError(
             f"nnmat derive: expected --shape {name}=M,N or {name}=N, got {value!r}. See --help for attributes."
         )
-    rows, columns = [*sizes, "1", "1"][:2]
+    rows, columns = [size_of(tree_of(size), size) for size in [*sizes, "1"][:2]]
     return matrix(name, rows, columns, **{p: True for p in parts if p in ATTRIBUTES})
 
 

@@ -14,7 +14,7 @@ from .functions import diag, diagm, inner, names_of, tril
 from .known import attributes, is_symmetric
 from .laws import differential
 from .moves import move
-from .quantities import name_quantities, order
+from .quantities import name_quantities, names, order
 from .rules_sums import zero_like
 from .simplifier import Simplifier
 
@@ -49,7 +49,7 @@ def _derive(f: Expr, wrt: Expr | str, G: Expr | None, symmetric: str, check: boo
         )
     if symmetric not in FORMS:
         raise ShapeError(f"derive: expected symmetric as one of {', '.join(FORMS)}, got {symmetric!r}.")
-    _allowed(root, variable)
+    _allowed(variable)
     result = _Backward(root, variable).run() if variable in root.free else _constant(root, variable)
     result.function = f
     _attributed(result, symmetric)
@@ -66,8 +66,12 @@ def gradient(f: Expr, wrt: Expr | str, G: Expr | None = None, symmetric: str = "
 def hessian_product(f: Expr, wrt: Expr | str, V: Expr) -> Derivation:
     """The product of the Hessian with V, of the shape of the variable: the gradient of ⟨∇f, V⟩, V constant."""
     first = derive(f, wrt)
-    if V.shape != first.wrt.shape:
-        raise ShapeError(f"hessian_product: expected V of the shape of {described(first.wrt)}, got {described(V)}.")
+    V = lift(V, "hessian_product")
+    if V.shape != first.wrt.shape or first.wrt in V.free:
+        raise ShapeError(
+            f"hessian_product: expected V of the shape of {described(first.wrt)}, without {first.wrt.name}, "
+            f"got {described(V)}. Take a symbol for V, and its array in evaluate(...)."
+        )
     return derive(inner(first.gradient, V), first.wrt)
 
 
@@ -84,12 +88,11 @@ def _variable(f: Expr, wrt: Expr | str) -> Expr:
                 f"{described(wrt)} beside {described(same[0])}, or other attributes. Use the same object."
             )
         return wrt
-    found = [s for s in f.free if s.name == wrt]
-    if not found:
-        raise ShapeError(f"derive: expected wrt among {names_of(f.free)}, got {wrt!r}. Check the spelling.")
-    if len(found) > 1:
-        raise ShapeError(f"derive: expected one symbol {wrt}, got {len(found)} of different shapes or attributes.")
-    return found[0]
+    found = names(f).get(wrt)
+    if found is None or found.op == "ref":
+        hint = "Check the spelling." if found is None else "The gradient of a named quantity stands in the chain."
+        raise ShapeError(f"derive: expected wrt among {names_of(f.free)}, got {wrt!r}. {hint}")
+    return found
 
 
 def _upstream(f: Expr, G: Expr, variable: Expr) -> Expr:
@@ -101,7 +104,7 @@ def _upstream(f: Expr, G: Expr, variable: Expr) -> Expr:
     return G
 
 
-def _allowed(root: Expr, variable: Expr) -> None:
+def _allowed(variable: Expr) -> None:
     """Attributes that leave no open set of directions have no gradient entry by entry."""
     had = attributes(variable)
     for word, why in (
@@ -154,9 +157,7 @@ class _Backward:
         self.chain: list[Link] = []
 
     def run(self) -> Derivation:
-        quantities = [
-            x for x in reversed(order(self.named, self.variable)) if x.op in ("ref", "sym") and x is not self.named
-        ]
+        quantities = [x for x in reversed(order(self.named, self.variable)) if x.op in ("ref", "sym")]
         root_stage = Stage("f")
         self.stages.append(root_stage)
         self._expand(root_stage)

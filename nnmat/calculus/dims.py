@@ -5,7 +5,7 @@ normal forms. Its atoms are names and floors (of a strided convolution): `floor(
 """
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Union
@@ -71,14 +71,18 @@ class Dim:
         return total
 
     def __str__(self) -> str:
-        text = ""
-        for product, factor in sorted(self.terms, key=lambda term: (not term[0], term[1] < 0)):
-            body = "*".join(str(atom) for atom in product)
-            size = "*".join(([str(abs(factor))] if abs(factor) != 1 or not body else []) + ([body] if body else []))
-            text += (" - " if factor < 0 else " + ") + size if text else ("-" if factor < 0 else "") + size
-        return text or "0"
+        return self.written("*", str)
 
     __repr__ = __str__
+
+    def written(self, times: str, symbol: Callable[[Atom], str]) -> str:
+        """The sum of its terms, with `times` between factors, `symbol(atom)` for a name or a floor."""
+        text = ""
+        for product, factor in sorted(self.terms, key=lambda term: (not term[0], term[1] < 0)):
+            number = [str(abs(factor))] if abs(factor) != 1 or not product else []
+            size = times.join([*number, *(symbol(atom) for atom in product)])
+            text += (" - " if factor < 0 else " + ") + size if text else ("-" if factor < 0 else "") + size
+        return text or "0"
 
 
 def _collect(terms: Iterable[tuple[tuple[Atom, ...], int]]) -> Dim:
@@ -92,16 +96,24 @@ ONE = Dim((((), 1),))
 
 
 def dim(value: "Dim | int | str") -> Dim:
-    """A dimension from a name or a positive number. Raises ShapeError for anything else."""
+    """A dimension from a name or a whole number. Raises ShapeError for anything else."""
     if isinstance(value, Dim):
         return value
-    if isinstance(value, str) and re.fullmatch(r"[^\W\d]\w*", value):
+    if isinstance(value, str) and value.isidentifier():
         return Dim((((value,), 1),))
     if isinstance(value, int) and not isinstance(value, bool):
         return Dim((((), value),) if value else ())
-    if isinstance(value, str) and value.isdigit():
+    if isinstance(value, str) and re.fullmatch("[0-9]{1,18}", value):
         return dim(int(value))
     raise ShapeError(f"dim: expected a name or a whole number, got {value!r}. Try dim('N') or 3.")
+
+
+def size(value: "Dim | int | str") -> Dim:
+    """A dimension that a matrix can have: not zero and not negative. Raises ShapeError."""
+    found = dim(value)
+    if found.constant is not None and found.constant < 1:
+        raise ShapeError(f"dim: expected a positive size, got {found}. Try a name, or a number from 1 on.")
+    return found
 
 
 Shape = tuple[Dim, Dim]

@@ -98,8 +98,6 @@ def elementwise(
     if not name.isidentifier() or name in FUNCTIONS:
         why = "a function has it" if name in FUNCTIONS else "it is no name"
         raise ShapeError(f"elementwise: expected a new name, got {name!r}: {why}. Try {name}2 or another word.")
-    function = Function(
-        name, value, lambda x, y: lift(derivative(x), name), name, rf"\mathrm{{{name}}}", inside, kinked
-    )
+    function = Function(name, value, lambda x, y: lift(derivative(x), name), inside=inside, kinked=kinked)
     FUNCTIONS[name] = function
     return function

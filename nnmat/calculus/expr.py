@@ -17,7 +17,7 @@ from typing import Any
 
 import numpy as np
 
-from .dims import ONE, Dim, Shape, dim, show
+from .dims import ONE, Dim, Shape, show, size
 from .errors import DomainError, ShapeError
 
 SCALAR: Shape = (ONE, ONE)
@@ -169,6 +169,12 @@ def node(op: str, args: tuple[Expr, ...] = (), data: Any = None, shape: Shape = 
 def number(value: int | float | Fraction) -> Expr:
     """A constant. A float is taken as the decimal number that Python prints: 0.1 is 1/10."""
     exact = Fraction(repr(float(value))) if isinstance(value, float) else Fraction(value)
+    try:
+        held = float(exact) != 0 or exact == 0
+    except OverflowError:
+        held = False
+    if not held:
+        raise DomainError("number: expected numbers from 1e-308 to 1e308 in size, got one outside. Try other units.")
     return node("num", (), exact)
 
 
@@ -177,10 +183,12 @@ def lift(value: Any, operator: str = "", beside: Expr | None = None) -> Expr:
     if isinstance(value, Expr):
         return value
     if isinstance(value, Dim):
-        return node("dim", (), value)
+        return node("dim", (), value) if value.constant is None else number(value.constant)
     if isinstance(value, np.integer):
         value = int(value)
-    if isinstance(value, int | float | Fraction) and not isinstance(value, bool) and math.isfinite(value):
+    if isinstance(value, int | float | Fraction) and not (
+        isinstance(value, bool) or (isinstance(value, float) and not math.isfinite(value))
+    ):
         return number(value)
     where = f" beside {beside}" if beside is not None else ""
     raise ShapeError(
@@ -306,14 +314,14 @@ def replace(e: Expr, old: Expr, new: Expr) -> Expr:
 
 def ones(rows: Dim | int | str, columns: Dim | int | str = 1) -> Expr:
     """All ones: `ones("n")` is the column 1, `ones("n").T` the row 1ᵀ."""
-    return node("ones", (), None, (dim(rows), dim(columns)))
+    return node("ones", (), None, (size(rows), size(columns)))
 
 
 def zeros(rows: Dim | int | str, columns: Dim | int | str = 1) -> Expr:
     """All zeros."""
-    return node("zeros", (), None, (dim(rows), dim(columns)))
+    return node("zeros", (), None, (size(rows), size(columns)))
 
 
 def eye(n: Dim | int | str) -> Expr:
     """The identity matrix."""
-    return node("eye", (), None, (dim(n), dim(n)))
+    return node("eye", (), None, (size(n), size(n)))

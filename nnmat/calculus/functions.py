@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 
-from .dims import ONE, Dim, dim, show
+from .dims import ONE, Dim, show, size
 from .errors import ShapeError
 from .expr import SCALAR, Expr, described, lift, matmul, mul, node, ones, transpose
 
@@ -26,7 +26,7 @@ def _symbol(name: str, rows, columns, attributes: dict[str, bool]) -> Expr:
         if word not in ATTRIBUTES or not isinstance(value, bool):
             raise ShapeError(f"{name}: expected attributes among {', '.join(ATTRIBUTES)}, got {word}={value!r}.")
     had = frozenset(word for word, value in attributes.items() if value)
-    shape = (dim(rows), dim(columns))
+    shape = (size(rows), size(columns))
     if shape[0] != shape[1] and had & SQUARE:
         raise ShapeError(f"{name}: expected a square matrix as {min(had & SQUARE)}, got shape {show(shape)}.")
     return node("sym", (), (name, tuple(sorted(had))), shape)
@@ -176,7 +176,7 @@ def kron_right(g: Expr, a: Expr, shape) -> Expr:
 def reshape(a: Expr, rows: Dim | int | str, columns: Dim | int | str) -> Expr:
     """The same entries, row by row, as (rows, columns)."""
     a = lift(a, "reshape")
-    shape = (dim(rows), dim(columns))
+    shape = (size(rows), size(columns))
     if a.shape[0] * a.shape[1] != shape[0] * shape[1]:
         wanted = shape[0] * shape[1]
         raise ShapeError(f"reshape: expected {described(a)} to have as many entries as {show(shape)}, got {wanted}.")

@@ -2,9 +2,10 @@
 
 from fractions import Fraction
 
+from .dims import Floor
 from .elementwise import FUNCTIONS
 from .expr import Expr
-from .text import GREEK, Writer
+from .text import GREEK, Writer, decimal
 
 
 class LatexWriter(Writer):
@@ -36,14 +37,16 @@ class LatexWriter(Writer):
         return f"{body}^{{{p}}}" if scalar else rf"{body}^{{\odot {p}}}"
 
     def fraction(self, top: str, bottom: str) -> str:
-        strip = r"\left("
-        if top.startswith(strip) and top.endswith(r"\right)") and top.count(strip) == 1:
-            top = top[len(strip) : -len(r"\right)")]
-        return rf"\frac{{{top}}}{{{bottom}}}"
+        return rf"\frac{{{_bare(top)}}}{{{_bare(bottom)}}}"
+
+    def floor(self, atom: Floor) -> str:
+        return rf"\left\lfloor {self.fraction(self.dimension(atom.top), str(atom.bottom))} \right\rfloor"
 
     def ratio(self, value: Fraction) -> str:
         if value.denominator == 1:
-            return str(value)
+            return _power_of_ten(decimal(value)) or str(value)
+        if decimal(value):
+            return _power_of_ten(decimal(value))
         return rf"{'-' if value < 0 else ''}\frac{{{abs(value.numerator)}}}{{{value.denominator}}}"
 
     def function(self, name: str) -> str:
@@ -70,6 +73,19 @@ class LatexWriter(Writer):
     def gradient_of(self, name: str) -> str:
         variable, _, function = name.partition(" ")
         return rf"\nabla_{{{self.symbol(variable)}}} {self.symbol(function)}"
+
+
+def _bare(body: str) -> str:
+    """Without the parentheses round it, which the bar of a fraction makes needless."""
+    left, right = r"\left(", r"\right)"
+    whole = body.startswith(left) and body.endswith(right) and body.count(left) == 1
+    return body[len(left) : -len(right)] if whole else body
+
+
+def _power_of_ten(written: str) -> str:
+    """2e-20 as 2 times a power of ten."""
+    digits, sign, exponent = written.partition("e")
+    return rf"{digits} \times 10^{{{int(exponent)}}}" if sign else written
 
 
 def latex(e: Expr) -> str:

@@ -1,5 +1,7 @@
 """`parse`: an expression from text, without eval. Names get their shapes from `shapes`, or from their use."""
 
+import math
+import re
 from collections.abc import Callable, Mapping
 from difflib import get_close_matches
 from typing import Any
@@ -9,7 +11,7 @@ from .convolution import _pair, conv, conv_input, conv_kernel
 from .dims import Dim, Shape
 from .elementwise import FUNCTIONS
 from .errors import DomainError, ParseError, ShapeError
-from .expr import Expr, add, divide, eye, matmul, mul, negative, node, number, ones, power, transpose, zeros
+from .expr import Expr, add, divide, eye, lift, matmul, mul, negative, number, ones, power, transpose, zeros
 from .shapes import Inference, size_of
 from .syntax import Tree, tree_of
 
@@ -71,12 +73,22 @@ def parse(text: str, named: Mapping[str, Expr] | None = None, **shapes: Any) -> 
 
 def parse_all(texts: list[tuple[str, str]], named: Mapping[str, Expr] | None = None, **shapes: Any) -> dict[str, Expr]:
     """Several texts over common names, each (name, text); a named one can be used in those after it (see let)."""
+    try:
+        return _parse_all(texts, named, **shapes)
+    except RecursionError:
+        deepest = max((text for _, text in texts), key=len)
+        reason = "expected an expression that Python's stack holds, got too many operators. Name parts of it with let."
+        raise ParseError(reason, deepest[:60], 1) from None
+
+
+def _parse_all(texts: list[tuple[str, str]], named: Mapping[str, Expr] | None, **shapes: Any) -> dict[str, Expr]:
     symbols = {name: _declared(name, given) for name, given in shapes.items()}
     quantities: dict[str, Expr] = dict(named or {})
     known: dict[str, Any] = {n: s.shape for n, s in symbols.items()} | {n: e.shape for n, e in quantities.items()}
     trees = [(name, text, tree_of(text)) for name, text in texts]
-    for name, text, tree in trees:
+    for at, (name, text, tree) in enumerate(trees):
         _check_calls(tree, text)
+        _check_order(tree, text, {later for later, *_ in trees[at:] if later})
         inference = Inference(known, text)
         pair = inference.shape(tree)
         known = dict(inference.shapes)
@@ -142,6 +154,14 @@ def _check_calls(tree: Tree, text: str) -> None:
         _check_calls(part, text)
 
 
+def _check_order(tree: Tree, text: str, later: set[str]) -> None:
+    if tree.kind == "name" and tree.body in later:
+        message = f"expected quantities that were named before, got {tree.body}. Name it first, and only once."
+        raise ParseError(message, text, tree.column)
+    for part in tree.parts:
+        _check_order(part, text, later)
+
+
 def build(tree: Tree, text: str, shapes: Mapping[str, Shape], known: Mapping[str, Expr]) -> Expr:
     """The expression of a tree; errors of shapes point at the column."""
     try:
@@ -152,7 +172,7 @@ def build(tree: Tree, text: str, shapes: Mapping[str, Shape], known: Mapping[str
 
 def _build(tree: Tree, text: str, shapes: Mapping[str, Shape], known: Mapping[str, Expr]) -> Expr:
     if tree.kind == "number":
-        return number(int(tree.body) if tree.body.isdigit() else float(tree.body))
+        return _number(tree, text)
     if tree.kind == "name":
         if tree.body in known:
             return known[tree.body]
@@ -176,12 +196,19 @@ def _build(tree: Tree, text: str, shapes: Mapping[str, Shape], known: Mapping[st
     raise ParseError(f"expected a function, got {tree.body!r}. It stands for a dimension only.", text, tree.column)
 
 
+def _number(tree: Tree, text: str) -> Expr:
+    value = float(tree.body)
+    if math.isinf(value) or (value == 0 and re.match("[0.]*[1-9]", tree.body)):
+        raise ParseError(f"expected a number from 1e-308 to 1e308, got {tree.body[:20]}.", text, tree.column)
+    return number(int(tree.body) if tree.body.isdigit() else value)
+
+
 def _special(tree: Tree, text: str, shapes: Mapping[str, Shape], known: Mapping[str, Expr]) -> Expr:
     name = tree.body
     if name in ("ones", "zeros", "eye", "dim"):
         sizes = [size_of(p, text) for p in tree.parts]
         if name == "dim":
-            return node("dim", (), sizes[0])
+            return lift(sizes[0])
         return eye(sizes[0]) if name == "eye" else (ones if name == "ones" else zeros)(*sizes)
     options = {word: _integer(value, text) for word, value in tree.options}
     if name == "sum":

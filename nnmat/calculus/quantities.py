@@ -5,6 +5,8 @@ to, and whatever is used twice. Every quantity gets a gradient of its own, so th
 are passed on: with r = Xw - y, the gradient of rᵀr is 2r, and Xᵀ(2r) follows without factoring.
 """
 
+from .dims import show
+from .errors import ShapeError
 from .evaluator import dimensions
 from .expr import Expr, node, rebuild
 
@@ -63,7 +65,7 @@ def found(e: Expr, wrt: Expr) -> list[Expr]:
 def name_quantities(e: Expr, wrt: Expr) -> tuple[Expr, dict[str, Expr]]:
     """`e` with its found quantities as named nodes, and the original of every name that was given here."""
     chosen = found(e, wrt)
-    used = {s.name for s in e.free} | dimensions(e) | {x.data for x in order(e, wrt) if x.op == "ref"} | _refs(e)
+    used = {*dimensions(e), *names(e)}
     groups: dict[str, list[Expr]] = {}
     for x in chosen:
         groups.setdefault("z" if x.op in CURVED else "h", []).append(x)
@@ -94,8 +96,9 @@ def name_quantities(e: Expr, wrt: Expr) -> tuple[Expr, dict[str, Expr]]:
     return visit(e), given
 
 
-def _refs(e: Expr) -> set[str]:
-    names: set[str] = set()
+def names(e: Expr) -> dict[str, Expr]:
+    """The symbols and the named quantities of `e`; a ShapeError where one name stands for two of them."""
+    found: dict[str, Expr] = {}
     seen: set[Expr] = set()
     stack = [e]
     while stack:
@@ -103,6 +106,14 @@ def _refs(e: Expr) -> set[str]:
         if x not in seen:
             seen.add(x)
             stack.extend(x.args)
-            if x.op == "ref":
-                names.add(x.data)
-    return names
+            if x.op in ("sym", "ref") and found.setdefault(x.name, x) is not x:
+                kinds = " and ".join(sorted(_kind(y) for y in (x, found[x.name])))
+                raise ShapeError(f"derive: expected one meaning of the name {x.name}, got {kinds}. Rename one of them.")
+    return found
+
+
+def _kind(x: Expr) -> str:
+    """What a name stands for, for a message."""
+    if x.op == "ref":
+        return f"the quantity {x.args[0]}"
+    return f"a symbol of shape {show(x.shape)}{''.join(f', {word}' for word in x.data[1])}"

@@ -3,7 +3,7 @@
 from itertools import pairwise
 
 from .code import code
-from .expr import Expr, eye, matmul, mul, node, number, ones, power, rebuild, transpose
+from .expr import Expr, eye, lift, matmul, mul, node, number, ones, power, rebuild, transpose
 from .functions import diagm, inv
 from .known import is_orthogonal, is_symmetric, sums_to_one
 from .rules_sums import factors, is_zero, mul_powers, scalars, zero_like
@@ -92,8 +92,7 @@ def product_ones(e: Expr) -> Expr | None:
     for i, (a, b) in enumerate(pairwise(e.args)):
         if a.op == b.op == "ones":
             inside = a.shape[1]
-            n = node("dim", (), inside) if inside.constant is None else number(inside.constant)
-            return mul(n, _product([*e.args[:i], ones(a.shape[0], b.shape[1]), *e.args[i + 2 :]], e))
+            return mul(lift(inside), _product([*e.args[:i], ones(a.shape[0], b.shape[1]), *e.args[i + 2 :]], e))
     return None
 
 

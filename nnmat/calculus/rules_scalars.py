@@ -1,6 +1,6 @@
 """Rules for traces, inner products, sums and determinants."""
 
-from .expr import Expr, matmul, mul, node, number, ones, power, transpose
+from .expr import Expr, lift, matmul, mul, node, number, ones, power, transpose
 from .functions import inner, inv, trace
 from .known import is_invertible
 from .rules_products import COEFFICIENTS, turned, weight
@@ -27,10 +27,7 @@ def trace_simple(e: Expr) -> Expr | None:
 
 
 def trace_unit(e: Expr) -> Expr | None:
-    n = e.args[0].shape[0]
-    if e.args[0].op != "eye":
-        return None
-    return node("dim", (), n) if n.constant is None else number(n.constant)
+    return lift(e.args[0].shape[0]) if e.args[0].op == "eye" else None
 
 
 def inner_simple(e: Expr) -> Expr | None:
@@ -66,6 +63,11 @@ def sum_simple(e: Expr) -> Expr | None:
     return node("sum", (a.args[0],)) if a.op == "T" else None
 
 
+def sum_ones(e: Expr) -> Expr | None:
+    a = e.args[0]
+    return lift(a.shape[0] * a.shape[1]) if a.op == "ones" else None
+
+
 def determinant(e: Expr) -> Expr | None:
     a = e.args[0]
     if a.op == "T":
@@ -90,11 +92,23 @@ def adjugate(e: Expr) -> Expr | None:
     return mul(node("det", (a,)), inv(a)) if is_invertible(a) else None
 
 
+def one_by_one(e: Expr) -> Expr | None:
+    if not e.is_scalar:
+        return None
+    if e.op in ("eye", "ones", "adj", "softmax"):
+        return number(1)
+    if e.op in ("zeros", "log_softmax"):
+        return number(0)
+    return e.args[0] if e.args[0].is_scalar else None
+
+
+ONE_BY_ONE = ("SIM-26", one_by_one)
 RULES = {
+    **{op: [ONE_BY_ONE] for op in ("eye", "ones", "zeros", "softmax", "log_softmax", "lse", "diag", "diagm", "tril")},
     "trace": [COEFFICIENTS, ("SIM-9", trace_unit), ("SIM-19", trace_simple)],
     "inner": [COEFFICIENTS, ("SIM-20", inner_simple)],
-    "sum": [COEFFICIENTS, ("SIM-20", sum_simple)],
+    "sum": [COEFFICIENTS, ("SIM-13", sum_ones), ("SIM-20", sum_simple)],
     "det": [("SIM-9", determinant_unit), ("SIM-21", determinant)],
     "logdet": [("SIM-9", determinant_unit), ("SIM-21", determinant)],
-    "adj": [("SIM-21", adjugate)],
+    "adj": [ONE_BY_ONE, ("SIM-21", adjugate)],
 }

@@ -29,7 +29,7 @@ STATEMENTS = {
     "SIM-10": "a factor of shape 1 × 1 in a product is a scalar",
     "SIM-11": "A⁻¹ A = I, (A⁻¹)⁻¹ = A, (A B)⁻¹ = B⁻¹ A⁻¹, diag(v)⁻¹ = diag(1/v)",
     "SIM-12": "QᵀQ = I and Q⁻¹ = Qᵀ for orthogonal Q",
-    "SIM-13": "1ᵀ1 = n, 1 1ᵀ is the matrix of ones",
+    "SIM-13": "1ᵀ1 = n, sum(1 1ᵀ) = m n, 1 1ᵀ is the matrix of ones",
     "SIM-14": "1ᵀp = 1 where p sums to one",
     "SIM-15": "a scalar equals its transpose: yᵀAᵀx = xᵀAy",
     "SIM-16": "aᵀ(b ⊙ c) = 1ᵀ(a ⊙ b ⊙ c)",
@@ -42,6 +42,7 @@ STATEMENTS = {
     "SIM-23": "exp(x)/(1ᵀ exp(x)) = softmax(x), log(softmax(x)) = log_softmax(x)",
     "SIM-24": "diag(diagm(v)) = v, diag(x yᵀ) = x ⊙ y, reshape(reshape(A)) = reshape(A)",
     "SIM-25": "kron_right(A ⊗ B, C) = ⟨A, C⟩ B, kron_left(A ⊗ B, C) = ⟨B, C⟩ A, kron_right(I, A) = Tr(A) I",
+    "SIM-26": "1 × 1: I = 1, adj(a) = 1, softmax(a) = 1, diag(a) = tril(a) = logsumexp(a) = a",
 }
 
 RULES: dict[str, list[tuple[str, Rule]]] = {}

@@ -8,6 +8,7 @@ tokens (`latex.py`).
 import re
 from fractions import Fraction
 
+from .dims import Dim, Floor
 from .elementwise import FUNCTIONS
 from .expr import Expr, matmul, mul, power
 
@@ -63,7 +64,13 @@ class Writer:
         return f"{top}/{bottom}"
 
     def ratio(self, value: Fraction) -> str:
-        return str(value)
+        return decimal(value) or str(value)
+
+    def dimension(self, d: Dim) -> str:
+        return d.written(" ", lambda atom: self.symbol(atom) if isinstance(atom, str) else self.floor(atom))
+
+    def floor(self, atom: Floor) -> str:
+        return f"floor(({self.dimension(atom.top)})/{atom.bottom})"
 
     def function(self, name: str) -> str:
         return FUNCTIONS[name].text or name if name in FUNCTIONS else name
@@ -93,7 +100,8 @@ class Writer:
         if e.op == "num":
             return self.ratio(e.data), ATOM if e.data >= 0 and e.data.denominator == 1 else HADAMARD
         if e.op == "dim":
-            return str(e.data), ATOM if len(e.data.terms) == 1 else SUM
+            factors = [len(product) + (factor != 1) for product, factor in e.data.terms]
+            return self.dimension(e.data), SUM if len(factors) > 1 else HADAMARD if factors[0] > 1 else ATOM
         if e.op == "add":
             return self.sum(e), SUM
         if e.op == "mul":
@@ -141,7 +149,7 @@ class Writer:
             if str(e.shape[1]) == "1" and str(e.shape[0]) != "1":
                 name = "vec"
             else:
-                args += [str(d) for d in e.shape]
+                args += [self.dimension(d) for d in e.shape]
         if e.op in ("conv", "conv_input", "conv_kernel"):
             setting = e.data if e.op == "conv" else e.data[0]
             words = zip(("stride", "padding", "dilation"), setting, ((1, 1), (0, 0), (1, 1)), strict=True)
@@ -191,6 +199,9 @@ class Writer:
         number = [self.ratio(abs(value))] if abs(value) != 1 else []
         under = [self.at(self.flipped(a), ATOM) for a in below if a.is_scalar]
         if under:
+            if abs(value).denominator != 1 and not decimal(value):
+                under.insert(0, str(abs(value).denominator))
+                number = [str(abs(value.numerator))] if abs(value.numerator) != 1 else []
             bottom_text = under[0] if len(under) == 1 else self.parens(" ".join(under))
             if not front and not number and core:
                 return sign + self.fraction(self.loose(core, big or small), bottom_text)
@@ -229,6 +240,13 @@ class Writer:
         if cut is not None:
             parts[cut - 1 : cut + 1] = [self.parens(f"{parts[cut - 1]} {parts[cut]}")]
         return ("" if all(self.tight(p) for p in parts) else " ").join(parts)
+
+
+def decimal(value: Fraction) -> str:
+    """A number with many digits as people write it, 2e-20; empty if there are few, or no float is this number."""
+    written = repr(float(value))
+    long = value.denominator > 10**6 or abs(value) >= 10**16
+    return written if long and Fraction(written) == value else ""
 
 
 def text(e: Expr, names: dict[Expr, str] | None = None) -> str:

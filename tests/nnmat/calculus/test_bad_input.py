@@ -29,6 +29,7 @@ from nnmat.calculus import (
     relu,
     reshape,
     scalar,
+    sin,
     softmax,
     sqrt,
     sum,
@@ -70,6 +71,9 @@ A, B, x, y = matrix("A", "M", "N"), matrix("B", "N", "N"), vector("x", "M"), vec
         (lambda: matrix("A", "M", "N", symmetric=True), "A: expected a square matrix as symmetric"),
         (lambda: matrix("A", 2, 2, sparse=True), "A: expected attributes among symmetric"),
         (lambda: matrix("A", 2.5, 2), "dim: expected a name or a whole number, got 2.5"),
+        (lambda: matrix("A", -3, 2), "dim: expected a positive size, got -3"),
+        (lambda: ones(0), "dim: expected a positive size, got 0"),
+        (lambda: matrix("A", "²", 2), "dim: expected a name or a whole number, got '²'"),
         (lambda: let("1", A), "let: expected a name"),
         (lambda: elementwise("exp", np.exp, exp), "elementwise: expected a new name, got 'exp'"),
         (
@@ -83,6 +87,14 @@ A, B, x, y = matrix("A", "M", "N"), matrix("B", "N", "N"), vector("x", "M"), vec
         (lambda: derive(x.T @ A @ y, "A").check(trials=0), "check: expected trials as an integer >= 1, got 0"),
         (lambda: derive(x.T @ A @ y, "A", symmetric="yes"), "derive: expected symmetric as one of manifold, entries"),
         (lambda: hessian_product(x.T @ x, "x", y), "hessian_product: expected V of the shape of x"),
+        (lambda: hessian_product(x.T @ x, "x", 2 * x), "without x, got 2 x .* Take a symbol for V"),
+        (
+            lambda: derive(sum(let("h", exp(x)) * let("h", sin(x))), "x"),
+            r"expected one meaning of the name h, got the quantity exp\(x\) and the quantity sin\(x\). Rename one",
+        ),
+        (lambda: derive(sum(let("x", exp(x)) * x), "x"), "one meaning of the name x, got a symbol of .* and the quan"),
+        (lambda: derive(trace(B) + trace(matrix("B", "N", "N", symmetric=True)), "B"), "one meaning of the name B"),
+        (lambda: derive(sum(let("h", exp(x))), "h"), "got 'h'. The gradient of a named quantity stands in the chain"),
         (lambda: evaluate(x.T @ A @ y, x=[1.0], A=np.ones((1, 2))), "evaluate: expected a value for y, got none"),
         (lambda: evaluate(x.T @ A @ y, x=np.ones(2), A=np.ones((3, 2)), y=np.ones(2)), "evaluate: expected . of shape"),
         (lambda: evaluate(trace(A @ ones("N", "M")), A=np.ones(3)), "evaluate: expected A of shape"),
@@ -109,6 +121,9 @@ def test_shapes_and_names(make, text):
         ("A @ inv(x)", 5, "inv: expected a square matrix"),
         ("2 + A @ A", 7, r"expected shapes that fit|expected as many columns"),
         ("ones(x/2)", 7, "expected a dimension"),
+        ("2 * 1e400 * x", 5, "expected a number from 1e-308 to 1e308, got 1e400"),
+        ("x + 0.01e-400", 5, "expected a number from 1e-308 to 1e308, got 0.01e-400"),
+        ("ones(0)", 1, "expected a positive size, got 0"),
         ("x / 0", 3, "expected a divisor other than 0"),
         ("inv(A", 6, r"expected ',' or '\)'"),
         ("__import__('os')", 12, 'got "\'"'),
@@ -120,6 +135,15 @@ def test_text_errors_point_at_the_column(text, column, message):
         parse(text, A=("M", "N"), x=("N",), y=("N",))
     assert caught.value.column == column
     assert str(caught.value).splitlines()[-1].index("^") - 4 == column - 1
+
+
+def test_numbers_that_float64_does_not_hold():
+    for make in (lambda: 10**400 * x, lambda: derive(1e-200 * (1e-200 * x.T @ x), "x")):
+        with pytest.raises(DomainError, match="number: expected numbers from 1e-308 to 1e308"):
+            make()
+    assert str(parse("2 ** 1000000000 * x")) == "2¹⁰⁰⁰⁰⁰⁰⁰⁰⁰ x"
+    with pytest.raises(DomainError, match="finite values"):
+        evaluate(parse("2.0 ** 1000000000 * x"), x=[1.0])
 
 
 def test_points_outside_the_domain():

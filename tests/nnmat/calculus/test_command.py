@@ -1,5 +1,9 @@
 """The command line: output, files, exit codes, errors with the column."""
 
+import os
+import subprocess
+import sys
+
 import pytest
 
 from nnmat.calculus.command import main
@@ -43,6 +47,15 @@ def test_shapes_attributes_and_upstream(capsys):
         (["derive", "A @ B", "--wrt", "A"], 2, "Pass its upstream gradient"),
         (["derive", "x.T @ x", "--wrt", "x", "--shape", "x"], 2, "expected --shape as NAME=VALUE"),
         (["derive", "x.T @ x", "--wrt", "x", "--shape", "x=1,2,3"], 2, "expected --shape x=M,N"),
+        (["derive", "x.T @ x", "--wrt", "x", "--shape", "x="], 2, "expected --shape x=M,N"),
+        (["derive", "x.T @ x", "--wrt", "x", "--shape", "x=0"], 2, "expected a positive size, got 0"),
+        (["derive", "x.T @ x", "--wrt", "x", "--shape", "x=N/2"], 2, "column 2: expected a dimension"),
+        (["derive", "h.T @ h", "--wrt", "x", "--let", "h=exp(k)", "--let", "k=sin(x)"], 2, "named before, got k"),
+        (["derive", "h.T @ h", "--wrt", "h", "--let", "h=exp(h)"], 2, "named before, got h. Name it first"),
+        (["derive", "h.T @ h", "--wrt", "h", "--let", "h=exp(x)"], 2, "stands in the chain"),
+        (["derive", "x.T @ x" + 2000 * " + x.T @ x", "--wrt", "x"], 2, "too many operators. Name parts of it with let"),
+        (["derive", "1e999 * x.T @ x", "--wrt", "x"], 2, "column 1: expected a number from 1e-308 to 1e308"),
+        (["laws", "--seed", "-1"], 2, "expected seed as a seed"),
         (["derive", "x.T @ A @ y", "--wrt", "A", "--shape", "x=M", "--shape", "A=N,M"], 2, "column 5"),
         (["derive", "x.T @ x", "--wrt", "x", "--let", "x=y", "--shape", "x=N"], 2, "expected x in --let or in --shape"),
         (["derive", "x.T @ x", "--wrt", "x", "-o", "/nowhere/at/all"], 2, "No such file"),
@@ -53,6 +66,36 @@ def test_shapes_attributes_and_upstream(capsys):
 def test_exit_codes(arguments, code, message, capsys):
     assert main(arguments) == code
     assert message in capsys.readouterr().err
+
+
+def test_sizes_that_are_computed(capsys):
+    assert main(["derive", "sum(A)", "--wrt", "A", "--shape", "A=2*M + 1,floor((N - 1)/2)"]) == 0
+    assert "A (2*M + 1, floor((N - 1)/2))" in capsys.readouterr().out
+
+
+def nnmat(command, **environment):
+    """A process of its own: the whole line by the shell."""
+    return subprocess.run(
+        ["sh", "-c", command.replace("nnmat", f"'{sys.executable}' -m nnmat", 1)],
+        capture_output=True,
+        text=True,
+        encoding="utf-8",
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path), **environment},
+    )
+
+
+def test_an_output_that_cannot_show_the_signs():
+    plain = nnmat("nnmat derive 'x.T @ x' --wrt x", PYTHONIOENCODING="ascii")
+    assert (plain.returncode, plain.stdout) == (2, "")
+    assert plain.stderr.startswith("nnmat: expected an output that shows")
+    assert plain.stderr.endswith("Set PYTHONIOENCODING=utf-8, or use --format latex, or -o FILE.\n")
+    tex = nnmat("nnmat derive '(-x.T @ x)' --wrt x --format latex", PYTHONIOENCODING="ascii")
+    assert (tex.returncode, tex.stderr) == (0, "")
+    assert r"\nabla_{x} f &= -2 x" in tex.stdout
+
+
+def test_a_reader_that_stops_reading_is_no_error():
+    assert nnmat("nnmat derive 'x.T @ x' --wrt x | true").stderr == ""
 
 
 def test_wrong_options_exit_with_2(capsys):
