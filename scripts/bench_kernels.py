@@ -56,7 +56,7 @@ TORCH = Path(__file__).with_name("bench_torch.py")
 LAYOUTS = ("NCHW", "channels_last")  # of PyTorch's images; nothing else has one
 TILE = "register tile"
 TILE_BAR = 0.92  # of the peak
-HEAD = f"{'kernel':<29}{'shape':<26}{'rate':>15}{'peak':>6}{'us':>10}{'NumPy us':>10}{'torch us':>10}{'ratio':>7}"
+HEAD = f"{'kernel':<33}{'shape':<26}{'rate':>15}{'peak':>6}{'us':>10}{'NumPy us':>10}{'torch us':>10}{'ratio':>7}"
 HEAD += f"{'first s':>9}{'residual':>10}"
 
 
@@ -157,7 +157,7 @@ def shown(row: dict, old: dict | None) -> str:
     verdict = ("PASS" if row["pass"] else "FAIL") + ("" if row["numpy_pass"] else ", NUMPY FAILS")
     then = f"  {old['microseconds'] / row['microseconds']:.2f}x the old" if old else ""
     return (
-        f"{row['name']:<29}{row['shape']:<26}{row['rate']:>8.1f} {row['unit']:<7}{100 * row['of_peak']:>4.0f} %"
+        f"{row['name']:<33}{row['shape']:<26}{row['rate']:>8.1f} {row['unit']:<7}{100 * row['of_peak']:>4.0f} %"
         f"{row['microseconds']:>10.1f}{row['numpy_microseconds']:>10.1f}{theirs:>10}{row['ratio']:>7.2f}"
         f"{row['first_call_seconds']:>9.2f}{row['residual']:>10.1e} {verdict}{then}"
     )
