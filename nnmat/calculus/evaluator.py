@@ -14,6 +14,7 @@ from .elementwise import FUNCTIONS
 from .errors import DomainError, ShapeError
 from .expr import Expr, described
 
+Blur = Callable[[Expr, np.ndarray], np.ndarray]
 SINGULAR = 1e-12  # reciprocal condition number below which a matrix counts as singular
 
 
@@ -91,23 +92,28 @@ class Evaluation:
     """The values of many expressions at one point: shared parts are computed once.
 
     `kinks` collects the signs of the arguments of functions with a kink at 0: two points between which one changes
-    have no difference quotient worth looking at.
+    have no difference quotient worth looking at. `blur`, if given, changes each result before it is used.
     """
 
-    def __init__(self, arrays: Mapping[Expr, np.ndarray], sizes: Mapping[str, int]):
+    def __init__(self, arrays: Mapping[Expr, np.ndarray], sizes: Mapping[str, int], blur: Blur | None = None):
         self.known: dict[Expr, np.ndarray] = dict(arrays)
-        self.sizes = sizes
+        self.sizes, self.blur = sizes, blur
         self.kinks: list[np.ndarray] = []
         self.differences: Callable[[Expr], np.ndarray] | None = None
 
     def value(self, e: Expr) -> np.ndarray:
         """The array (rows, columns) of an expression."""
+        with np.errstate(all="ignore"):
+            return self._value(e)
+
+    def _value(self, e: Expr) -> np.ndarray:
         found = self.known.get(e)
         if found is None:
-            with np.errstate(all="ignore"):
-                found = OPERATORS[e.op](self, e, *(self.value(a) for a in e.args))
+            found = OPERATORS[e.op](self, e, *(self._value(a) for a in e.args))
             if not np.isfinite(found).all():
                 raise DomainError(f"evaluate: expected finite values, got NaN or infinity in {described(e)}.")
+            if self.blur is not None:
+                found = self.blur(e, found)
             self.known[e] = found
         return found
 
@@ -190,6 +196,7 @@ def _adjugate(ev: Evaluation, e: Expr, x: np.ndarray) -> np.ndarray:
     for i in range(n):
         for j in range(n):
             minor = np.delete(np.delete(x, i, 0), j, 1)
+            minor = minor if ev.blur is None else ev.blur(e, minor)
             result[j, i] = (-1) ** (i + j) * (np.linalg.det(minor) if n > 1 else 1.0)
     return result
 

@@ -188,15 +188,15 @@ def law_errors(name: str, e: Expr, rng: np.random.Generator) -> list[float]:
             raise UnverifiedError(f"laws: expected {name} for {e}, got {found}.")
         for point in _draw(e, rng):
             direction = direction_for(wrt, point, rng)
-            evaluation = Evaluation(point.arrays, point.sizes)
+            here = Evaluation(point.arrays, point.sizes)
 
-            def differences(x: Expr, p: Point = point, w: Expr = wrt, along: np.ndarray = direction) -> np.ndarray:
-                return quotient(p, w, along, x)[0]
+            def differences(x: Expr, at: Evaluation = here, w: Expr = wrt, along: np.ndarray = direction) -> np.ndarray:
+                return quotient(at, w, along, x)[0]
 
-            evaluation.differences = differences
+            here.differences = differences
             try:
-                measured, doubt = quotient(point, wrt, direction, e)
-                claimed = evaluation.value(claim)
+                measured, doubt = quotient(here, wrt, direction, e)
+                claimed = here.value(claim)
             except DomainError:
                 continue
             if doubt < 1e-8 * max(float(np.abs(measured).max()), 1e-3):

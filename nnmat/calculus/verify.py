@@ -4,7 +4,7 @@ import numpy as np
 
 from ..checks import count, generator
 from .derivation import Derivation, Step
-from .differences import ATTEMPTS, compare, direction_for, quotient
+from .differences import ATTEMPTS, compare, direction_for, moving, quotient, roundings
 from .errors import DomainError, UnverifiedError
 from .evaluator import Evaluation
 from .expr import Expr, add
@@ -46,15 +46,18 @@ def _everything(d: Derivation) -> Expr:
 def _at(d: Derivation, point: Point, rng: np.random.Generator) -> float:
     direction = direction_for(d.wrt, point, rng) if d.wrt in point.arrays else np.zeros((1, 1))
     evaluation = Evaluation(point.arrays, point.sizes)
-    doubts: list[float] = [0.0]
+    unit = max(roundings(evaluation, moving(d.root, d.wrt), d.gradient)) if d.wrt in d.root.free else 1.0
+    doubts: list[float] = [0.0]  # relative to what the quotients are computed from
 
     def differences(e: Expr) -> np.ndarray:
         if d.wrt not in e.free:
             return np.zeros(evaluation.shape(e))
         if e is d.wrt:
             return direction
-        value, doubt = quotient(point, d.wrt, direction, e)
-        doubts.append(doubt)
+        e = moving(e, d.wrt)
+        size = roundings(evaluation, e)[0]
+        value, doubt = quotient(evaluation, d.wrt, direction, e, size)
+        doubts.append(doubt / size if size else 0.0)
         return value
 
     evaluation.differences = differences
@@ -67,14 +70,13 @@ def _at(d: Derivation, point: Point, rng: np.random.Generator) -> float:
         bar = LINES if step.kind == "differential" else GRADIENTS
         size = max(float(np.abs(before).max()), float(np.abs(after).max()), _scale(step, evaluation))
         gap = float(np.abs(before - after).max())
-        if gap > bar * size + 1e-9 * (step.kind == "differential") + 1e-12 + 100 * sum(doubts) * (
-            step.kind == "differential"
-        ):
+        noise = 1e-9 + 100 * sum(doubts) if step.kind == "differential" else 1e-12
+        if gap > bar * size + noise * unit:
             raise UnverifiedError(
                 f"check: step {step.rule} ({step.statement}) on {step.on} turned {step.before} into {step.after}, "
                 f"which differ by {gap:.3g} at {point}."
             )
-        worst = max(worst, gap / max(size, 1e-3))
+        worst = max(worst, gap / max(size, 1e-3 * unit, 1e-300))
     return worst
 
 

@@ -5,6 +5,8 @@ transpose, its variable, and, if it is a matrix, its upstream gradient. Argument
 wrapped so that points exist: the aim is right or wrong, not how many draws a domain needs.
 """
 
+from collections.abc import Iterator
+
 import numpy as np
 
 from nnmat.calculus import dim
@@ -202,17 +204,23 @@ class Generator:
     def sample(self, op: str, place: str) -> tuple[Expr, Expr | None, Expr]:
         """(expression, upstream gradient or None, variable)."""
         while True:
-            depth = int(self.rng.integers(2, 9)) if place == "root" else int(self.rng.integers(1, 6))
-            e = self.make(op, self.natural(op), min(depth, 5))
+            depth = int(self.rng.integers(1, 7)) if place == "root" else int(self.rng.integers(1, 5))
+            e = self.direct(op, depth) if op in ("vec", "kron") else self.make(op, self.natural(op), depth)
             if place == "transposed":
                 e = transpose(e)
             if place != "root":
                 e = self.wrap(e)
             variables = sorted((s for s in e.free), key=lambda s: s.name)
-            if variables and depth_of(e) <= 8 + 4 and len({s.name for s in variables}) == len(variables):
+            one_meaning = len({s.name for s in variables}) == len(variables)
+            if variables and one_meaning and 2 <= depth_of(e) <= 8 and (op, place) in places(e):
                 break
         G = None if e.is_scalar else fn.matrix("G", *e.shape)
         return e, G, self.pick(variables)
+
+    def direct(self, op: str, depth: int) -> Expr:
+        """The operator itself, whatever shape it has."""
+        x = self.sub(self.shape(), depth)
+        return fn.vec(x) if op == "vec" else fn.kron(self.sub(self.shape(), min(depth, 2)), x)
 
     def wrap(self, e: Expr) -> Expr:
         """The expression as an operand of something else."""
@@ -231,5 +239,45 @@ class Generator:
 
 
 def depth_of(e: Expr) -> int:
-    """The longest way from the root to a leaf."""
-    return 1 + max((depth_of(a) for a in e.args), default=0)
+    """The operators on the longest way from the root to a leaf."""
+    return max((1 + depth_of(a) for a in e.args), default=0)
+
+
+def heads(e: Expr) -> set[str]:
+    """The operators, by the names that this page gives them, of which the node `e` may be the result."""
+    rows = "_rows" if e.data == "rows" else ""
+    by_op = {
+        "add": {"add", "sub"},
+        "mul": {"mul", "divide", "scale"},
+        "matmul": {"matmul", "solve", "outer", "sum_rows", "sum_columns"},
+        "pow": {"power"},
+        "adj": {"adjugate"},
+        "norm": {"norm2", "frobenius"},
+        "lse": {f"logsumexp{rows}"},
+        "softmax": {f"softmax{rows}"},
+        "log_softmax": {f"log_softmax{rows}"},
+        "reshape": {"reshape", "vec"},
+        "fn": {e.data},
+    }
+    return by_op.get(e.op, {e.op})
+
+
+def places(e: Expr) -> set[tuple[str, str]]:
+    """Every (operator, place) in an expression."""
+    found = {(name, "root") for name in heads(e)}
+    stack = [e]
+    while stack:
+        x = stack.pop()
+        stack += x.args
+        for a in x.args:
+            found |= {(name, place) for name in heads(a) for place in ("inside", "transposed")[: 1 + (x.op == "T")]}
+    return found
+
+
+def samples(each: int, seed: int) -> Iterator[tuple[Expr, Expr | None, Expr]]:
+    """`each` expressions for every operator in every place, all of depth 2 to 8: (expression, upstream, variable)."""
+    generator = Generator(seed)
+    for _ in range(each):
+        for op in OPERATORS:
+            for place in PLACES:
+                yield generator.sample(op, place)

@@ -160,12 +160,57 @@ def test_a_wrong_rule_is_caught(name, monkeypatch):
     assert derive(f, wrt).gradient is right
 
 
-def test_a_small_function_is_checked_as_well(monkeypatch):
-    f = parse("0.0000000000001 * x.T @ inv(A) @ z", **N)
-    derive(f, "A")
-    monkeypatch.setitem(*law("inv", twice))
+@pytest.mark.parametrize("wrong", [twice, lambda e: mul(number(0), e), negative], ids=["2", "0", "-1"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "1e-13 * x.T @ inv(A) @ z",
+        "1e-60 * x.T @ inv(A) @ z",
+        "1e9 * x.T @ x + 1e-13 * x.T @ inv(A) @ z",
+        "exp(-60 + x.T @ inv(A) @ z / 10)",
+        "log(1 + 1e-5 * x.T @ inv(A) @ z)",
+        "1e60 * x.T @ inv(A) @ z",
+    ],
+)
+def test_a_small_gradient_is_checked_as_well(text, wrong, monkeypatch):
+    f = parse(text, **N)
+    d = derive(f, "A")
+    assert d.check() < 1e-5
+    monkeypatch.setitem(*law("inv", wrong))
     with pytest.raises(UnverifiedError, match="check: expected the derivative"):
         derive(f, "A")
+    with pytest.raises(UnverifiedError, match=r"check: step LAW-5"):
+        derive(f, "A", check=False).check()
+
+
+def test_a_wrong_zero_beside_a_quotient_that_is_worth_nothing(monkeypatch):
+    monkeypatch.setitem(*law("fn", lambda e: mul(number(0), e)))
+    for text in ("sum(sin(1e6 * A @ z))", "sum(exp(x)) * cos(1e7 * x.T @ x)"):
+        with pytest.raises(UnverifiedError, match="check: expected"):
+            derive(parse(text, **N), "A" if "A" in text else "x")
+
+
+def test_a_gradient_that_is_lost_in_the_rounding_of_the_function_is_refused():
+    """Differences can say nothing about 1e-11 xᵀx in a factor of what does not change, but is computed from x."""
+    f = parse("sum(softmax(x)) * (1 + 1e-11 * x.T @ x)", **N)
+    with pytest.raises(UnverifiedError, match="expected 3 points"):
+        derive(f, "x")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "ones(1, N) @ (eye(N) - ones(N, N) / dim(N)) @ x",
+        "log(sum(softmax(x)))",
+        "norm2(x / norm2(x))",
+        "z.T @ softmax(x * 0 + z)",
+        "1e40 * sum(sin(x) * sin(x) + cos(x) * cos(x))",
+        "1e-40 * det(A) * det(inv(A))",
+    ],
+)
+def test_a_gradient_of_nothing_but_rounding_errors_is_no_error(text):
+    d = derive(parse(text, **N), "A" if "A" in text else "x")
+    assert d.check() < 1e-9
 
 
 def test_there_are_enough_of_them():

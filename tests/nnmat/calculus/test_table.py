@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from nnmat.calculus import UnverifiedError, derive, evaluate, laws, matrix, parse
+from nnmat.calculus import UnverifiedError, derive, dim, evaluate, laws, matrix, parse
 from nnmat.calculus.differences import compare
 from nnmat.calculus.errors import ParseError
 from nnmat.calculus.table import SYMBOLS, equality_error, law_table
@@ -96,11 +96,12 @@ def test_a_wrong_statement_is_refuted_with_a_counterexample(name):
         ("ERR-08", "1/c * (ones(1, N) @ (exp(x) @ ones(N)))"),  # the 1 inside
         ("ERR-09", "trace(y @ A.T @ u)"),  # yᵀ without its transpose
         ("ERR-10", "trace(A.T @ u)"),  # the trace of a vector
+        ("ERR-11", "A @ sigmoid(longer)"),  # σ of a vector with an entry more than it has
         ("ERR-28", "A + x"),  # a matrix function given something else
     ],
 )
 def test_a_statement_that_does_not_conform_is_an_error(name, text):
-    shapes = {"A": ("M", "N"), "u": ("M",), "s": ("N",), "x": ("N",), "y": ("N",), "c": ()}
+    shapes = {"A": ("M", "N"), "u": ("M",), "s": ("N",), "x": ("N",), "y": ("N",), "c": (), "longer": (dim("N") + 1,)}
     with pytest.raises(ParseError, match="column"):
         parse(text, **shapes)
 
@@ -117,6 +118,47 @@ def test_properties_that_do_not_hold():
     ]:
         with pytest.raises(UnverifiedError, match="differ by"):
             equality_error("wrong", parse(left, **SYMBOLS), parse(right, **SYMBOLS), RNG)
+
+
+def test_a_step_against_the_direction_of_descent_goes_up():
+    """ERR-03: with d = -g/‖g‖ the step is x + α d. x - α d, at the best α > 0, is higher than x itself."""
+    f = examples.least_squares()
+    X, w, y = RNG.standard_normal((5, 3)), RNG.standard_normal(3), RNG.standard_normal(5)
+
+    def value(at):
+        return evaluate(f, X=X, w=at, y=y)
+
+    g = evaluate(derive(f, "w").gradient, X=X, w=w, y=y)
+    d = -g / np.linalg.norm(g)
+    alpha = -(g @ d) / (2 * np.sum((X @ d) ** 2))  # the minimum of the quadratic function along d
+    assert value(w + alpha * d) < value(w) < value(w - alpha * d)
+    assert abs(value(w) - value(w + alpha * d) + alpha * (g @ d) / 2) < 1e-10
+    for small in (1e-3, 1e-6):
+        assert value(w + small * d) < value(w) < value(w - small * d)
+
+
+def test_a_convolution_as_a_matrix_has_its_results_row_by_row():
+    """ERR-06: of a 3 × 3 image and a 2 × 2 kernel K̂ vec X is (H11, H12, H21, H22). There is no H13, and columns first
+    is another vector."""
+    X, K = matrix("X", 3, 3), matrix("K", 2, 2)
+    H = parse("conv(X, K)", X=X, K=K)
+    at = {"X": RNG.standard_normal((3, 3)), "K": RNG.standard_normal((2, 2))}
+    # f = ⟨E, X ⋆ K⟩ has the gradient K̂ᵀ vec E by X: row i of K̂, for the i-th place of H
+    gradient = derive(H, X, G=matrix("E", 2, 2)).gradient
+    rows = [evaluate(gradient, E=np.eye(4)[i].reshape(2, 2), **at).ravel() for i in range(4)]
+    found = np.stack(rows) @ at["X"].ravel()
+    value = evaluate(H, **at)
+    assert value.shape == (2, 2)
+    assert np.abs(found - value.ravel()).max() < 1e-14
+    assert np.abs(found - value.T.ravel()).max() > 0.1
+    with pytest.raises(ParseError, match="column"):  # a third column of H, as the first unit vector of three takes it
+        parse("conv(X, K) @ e", X=X, K=K, e=(3,))
+
+
+def test_the_sigmoid_has_one_entry_for_each():
+    """ERR-11: entries 1 to N, not 0 to N."""
+    y = RNG.standard_normal(4)
+    assert evaluate(parse("sigmoid(y)"), y=y).shape == y.shape
 
 
 def test_the_likelihood_vanishes_at_the_estimate():
