@@ -7,6 +7,7 @@ import numpy as np
 
 from nnmat.checks import count
 from nnmat.errors import ConfigError, DataError
+from nnmat_kernels.gather import take_rows
 
 from .dataset import Dataset
 
@@ -64,7 +65,7 @@ class ArrayBatches:
             if order is None:
                 yield tuple(A[rows] for A in self.arrays)
             else:
-                yield tuple(A.take(order[rows], axis=0) for A in self.arrays)
+                yield tuple(take_rows(A, order[rows]) for A in self.arrays)
 
     def state(self) -> dict:
         """What must be saved besides the generator: nothing, for arrays."""

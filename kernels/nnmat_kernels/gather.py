@@ -1,0 +1,35 @@
+"""Rows of an array in any order: the batches of shuffled data, which lie all over the memory."""
+
+import numpy as np
+from numba import prange
+
+from .activations import PARALLEL_FROM
+from .checks import FLOATS
+from .config import jit, parallel_jit
+
+CHUNKS = 8  # pieces of the rows, whatever the number of threads
+
+
+@jit
+def _copy_rows(A, rows, out, first, last):
+    for i in range(first, last):
+        source, target = A[rows[i]], out[i]
+        for j in range(target.size):
+            target[j] = source[j]
+
+
+@parallel_jit
+def _take_rows(A, rows, out):
+    for c in prange(CHUNKS):
+        k = np.int64(c)
+        _copy_rows(A, rows, out, k * rows.size // CHUNKS, (k + 1) * rows.size // CHUNKS)
+
+
+def take_rows(A: np.ndarray, rows: np.ndarray) -> np.ndarray:
+    """A[rows], for int64 `rows` that are known to be in range; large arrays of floats are copied by all threads."""
+    size = rows.size * (A.size // max(len(A), 1))
+    if size < PARALLEL_FROM or A.dtype not in FLOATS or not (A.flags.carray and rows.flags.carray):
+        return A.take(rows, axis=0)
+    out = np.empty((rows.size, *A.shape[1:]), A.dtype)
+    _take_rows(A.reshape(len(A), -1), rows, out.reshape(rows.size, -1))
+    return out
