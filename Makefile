@@ -35,10 +35,10 @@ judge: $(VENV)/.judge  ## compare with PyTorch; the number of executed cases is 
 	NNMAT_JUDGE=1 $(BIN)/python -m pytest tests/judge
 
 cpus: $(VENV)/.test  ## the kernel tests on code for other processors, with bounds checks, and without the JIT
-	NUMBA_CPU_NAME=haswell NUMBA_CPU_FEATURES= $(BIN)/python -m pytest -q $(SHARED) tests/kernels
-	NUMBA_CPU_NAME=generic NUMBA_CPU_FEATURES= $(BIN)/python -m pytest -q $(SHARED) tests/kernels
-	NUMBA_BOUNDSCHECK=1 $(BIN)/python -m pytest -q $(SHARED) tests/kernels
-	NUMBA_DISABLE_JIT=1 $(BIN)/python -m pytest -q $(SHARED) tests/kernels -W ignore::RuntimeWarning -m 'not slow'
+	NUMBA_CPU_NAME=haswell NUMBA_CPU_FEATURES= $(BIN)/python -m pytest -q $(SHARED) tests/kernels -m 'not once'
+	NUMBA_CPU_NAME=generic NUMBA_CPU_FEATURES= $(BIN)/python -m pytest -q $(SHARED) tests/kernels -m 'not once'
+	NUMBA_BOUNDSCHECK=1 $(BIN)/python -m pytest -q $(SHARED) tests/kernels -m 'not once'
+	NUMBA_DISABLE_JIT=1 $(BIN)/python -m pytest -q $(SHARED) tests/kernels -m 'not once and not slow' -W ignore::RuntimeWarning
 
 check: $(VENV)/.dev  ## lint, formatting, types
 	$(BIN)/ruff check .

@@ -1,12 +1,15 @@
-"""Checks of options: plain numbers, flags, pairs, seeds."""
+"""Checks of options: plain numbers, flags, pairs, seeds; and of the usual arrays of losses and metrics."""
 
 import math
 
 import numpy as np
 
 from nnmat_kernels import geometry
+from nnmat_kernels.checks import FLOATS
 
 from .errors import ConfigError
+
+LABELS = np.dtype(np.int64)
 
 
 def number(who: str, name: str, value, low: float = -math.inf, high: float = math.inf, hint: str = "") -> float:
@@ -67,3 +70,9 @@ def generator(who: str, name: str, value) -> np.random.Generator:
             f"{who}: expected {name} as a seed (an integer >= 0) or a numpy.random.Generator, got {value!r}. "
             f"Try {name}=0."
         ) from None
+
+
+def are_logits_and_labels(H, y) -> bool:
+    """Whether H (B, M) and y (B,), B > 0, are what kernels take as it is, floats and int64: nearly always so."""
+    arrays = type(H) is type(y) is np.ndarray and H.flags.carray and y.flags.carray
+    return arrays and H.ndim == 2 and H.dtype in FLOATS and y.dtype is LABELS and y.shape == H.shape[:1] != (0,)

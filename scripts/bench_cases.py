@@ -1,12 +1,10 @@
-"""What `bench_kernels.py` measures: a case per kernel and shape, with NumPy's form of it from `bench_peers.py`."""
+"""What `bench_kernels.py` measures: a case per kernel and shape, with NumPy's form of it from `bench_numpy.py`."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
 
-import bench_peers as peers
+import bench_numpy as peers
 import numpy as np
-
-import nnmat_kernels
 
 
 @dataclass(frozen=True)
@@ -17,8 +15,8 @@ class Case:
     `peer(*arrays, **outs)` NumPy; both return all results: an array or number, or several. `outs` names the arguments
     that take the last results. `flops` is the work of a product; 0 means that memory traffic counts: all inputs and
     results, once each. `terms` is the longest sum in one element of a result, which bounds its rounding error.
-    `comparable` is false where NumPy's results are right and yet others: another random mask. `group` has a bar of its
-    own; `torch` is what `bench_torch.py` needs to know to compute the same.
+    `comparable` is false where NumPy's results are right and yet others: another random mask. `group` is what --only
+    asks for and what may have a bar (`bench_groups.py`); `torch` is what `bench_torch.py` needs to compute the same.
     """
 
     name: str
@@ -30,7 +28,7 @@ class Case:
     terms: int = 8
     outs: tuple[str, ...] = ("out",)
     comparable: bool = True
-    group: str = ""
+    group: str = "others"
     torch: dict | None = None
 
     @property
@@ -43,7 +41,7 @@ def normal(*shapes):
     return lambda rng: [rng.standard_normal(shape, np.float32) for shape in shapes]
 
 
-def product(M, N, K, transpose_a=False, transpose_b=False, group="") -> Case:
+def product(M, N, K, transpose_a=False, transpose_b=False, group="others") -> Case:
     kind = ("T" if transpose_a else "N") + ("T" if transpose_b else "N")
     return Case(
         "matmul",
@@ -58,7 +56,7 @@ def product(M, N, K, transpose_a=False, transpose_b=False, group="") -> Case:
     )
 
 
-def stack(count, M, N, K, transpose_b=False, group="") -> Case:
+def stack(count, M, N, K, transpose_b=False, group="others") -> Case:
     return Case(
         "batched_matmul",
         f"{'NT' if transpose_b else 'NN'} {count}x{M}x{N}x{K}",
@@ -181,9 +179,9 @@ def elementwise(rows, columns) -> list[Case]:
             name, label, arrays, lambda k, *arrays, **outs: getattr(k, name)(*arrays, *more, **outs), peer, **options
         )
 
-    arrive = [case("gelu", 1, peers.gelu), case("gelu_backward", 2, peers.gelu_backward)]
     return [
-        *(arrive if hasattr(nnmat_kernels, "gelu") else []),
+        case("gelu", 1, peers.gelu),
+        case("gelu_backward", 2, peers.gelu_backward),
         case("sigmoid", 1, peers.sigmoid),
         case("sigmoid_backward", 2, peers.sigmoid_backward),
         case("tanh", 1, np.tanh),
@@ -235,10 +233,8 @@ def cases() -> list[Case]:
         stack(1000, 8, 8, 8),
         *convolutions(64, 28, 1, 8, 5),
         *convolutions(64, 12, 8, 16, 5),
-        *convolutions(64, 32, 3, 32, 3, padding=1),
         *convolutions(64, 16, 32, 32, 3, padding=1),
         *convolutions(64, 16, 64, 128, 3, stride=2, padding=1),
-        *convolutions(64, 16, 64, 128, 1),
         *pools(128, 24, 8),
         *elementwise(8192, 128),
         *elementwise(128, 10),

@@ -1,10 +1,8 @@
 """The shapes that small and middle-sized networks are made of, in groups with a bar each, beside the fastest peer."""
 
-import bench_peers as peers
+import bench_numpy as peers
 import numpy as np
 from bench_cases import Case, normal, product, stack
-
-import nnmat_kernels
 
 # name: (geometric mean of the ratios, smallest ratio) that a group must reach against the best of all peers
 BARS = {"matmul": (1.0, 0.85), "batched_matmul": (1.5, 1.0), "conv": (1.25, 0.85), "elementwise": (1.5, 1.0)}
@@ -94,7 +92,7 @@ def loss_both_ways(rows, columns) -> Case:
 def cases() -> list[Case]:
     """All cases of the groups."""
     transposes = [(False, False), (False, True), (True, False), (True, True)]
-    names = [name for name in ("sigmoid", "tanh", "gelu", "softmax") if hasattr(nnmat_kernels, name)]
+    names = ("sigmoid", "tanh", "gelu", "softmax")
     matrices = [(128, 10), (1024, 1000), (256, 4096)]
     squares = [(n, n, n, *ab) for n in (64, 128, 256, 512, 1024, 2048) for ab in transposes]
     layers = [(128, 784, 128, False, False), (128, 10, 256, False, True), (64, 800, 784, False, True)]

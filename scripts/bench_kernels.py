@@ -13,12 +13,13 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import bench_groups
+import bench_ladder
 import bench_machine
 import bench_peak
 import numpy as np
 from bench_cases import Case, cases, quick_cases
 from bench_worker import Variant, Worker, best_of, in_turn, seconds_per_call
-from common import guarded, input_file, nonnegative_int, output_file, positive_int
+from common import guarded, input_file, need, nonnegative_int, output_file, positive_int, read_report
 from tqdm import tqdm
 
 import nnmat_kernels
@@ -38,21 +39,24 @@ columns:
             PASS if it is at most 2 (n + 3) eps for sums of n terms
 
 groups, with the geometric mean and the smallest of their ratios beside their bars if --peer torch is given: matmul,
-batched_matmul, conv, elementwise
+batched_matmul, conv, elementwise. Groups without a bar: ladder, the steps of docs/kernels.md from the naive loop to
+these kernels (the first steps run on one thread whatever --threads says), and others, one kernel at a time
 
 examples:
   python scripts/bench_kernels.py --quick                  every kernel on one small shape
   python scripts/bench_kernels.py --only matmul --threads 1
-  python scripts/bench_kernels.py --only conv --peer torch  a group, or kernels whose name contains the word
+  python scripts/bench_kernels.py --only conv --peer torch  a group, or else cases whose line contains the word
+  python scripts/bench_kernels.py --only ladder --threads 1   naive loop, patch matrix, fast path
   python scripts/bench_kernels.py --only conv2d --cold     with real compile times: the disk cache is left out
   python scripts/bench_kernels.py --json new.json --compare old.json
 """
 TWINS = ["activations", "batched_matmul", "convolution", "cross_entropy", "dropout", "elementwise_losses", "im2col"]
 TWINS += ["matmul", "pooling", "reductions", "softmax", "updates"]
 TORCH = Path(__file__).with_name("bench_torch.py")
+LAYOUTS = ("NCHW", "channels_last")  # of PyTorch's images; nothing else has one
 TILE = "register tile"
 TILE_BAR = 0.92  # of the peak
-HEAD = f"{'kernel':<29}{'shape':<26}{'rate':>15}{'peak':>6}{'us':>10}{'NumPy us':>10}{'torch us':>10}{'ratio':>7}"
+HEAD = f"{'kernel':<33}{'shape':<26}{'rate':>15}{'peak':>6}{'us':>10}{'NumPy us':>10}{'torch us':>10}{'ratio':>7}"
 HEAD += f"{'first s':>9}{'residual':>10}"
 
 
@@ -110,9 +114,9 @@ def measure(case: Case, naive: SimpleNamespace, peaks: dict, worker: Worker | No
     ]
     if worker is not None and case.torch is not None:
         for threads in sorted({1, args.threads}):
-            for layout in ("NCHW", "channels_last") if case.group == "conv" else ("NCHW",):
+            for layout in LAYOUTS if case.group == "conv" else LAYOUTS[:1]:
                 options = {"key": case.key, "seed": args.seed, "threads": threads, "layout": layout}
-                label = f"{threads} thread{'s' * (threads > 1)}, {layout}"
+                label = f"{threads} thread{'s' * (threads > 1)}" + (f", {layout}" if case.group == "conv" else "")
                 variants.append(
                     Variant("torch", label, functools.partial(worker.ask, "seconds", **options, seconds=seconds))
                 )
@@ -153,7 +157,7 @@ def shown(row: dict, old: dict | None) -> str:
     verdict = ("PASS" if row["pass"] else "FAIL") + ("" if row["numpy_pass"] else ", NUMPY FAILS")
     then = f"  {old['microseconds'] / row['microseconds']:.2f}x the old" if old else ""
     return (
-        f"{row['name']:<29}{row['shape']:<26}{row['rate']:>8.1f} {row['unit']:<7}{100 * row['of_peak']:>4.0f} %"
+        f"{row['name']:<33}{row['shape']:<26}{row['rate']:>8.1f} {row['unit']:<7}{100 * row['of_peak']:>4.0f} %"
         f"{row['microseconds']:>10.1f}{row['numpy_microseconds']:>10.1f}{theirs:>10}{row['ratio']:>7.2f}"
         f"{row['first_call_seconds']:>9.2f}{row['residual']:>10.1e} {verdict}{then}"
     )
@@ -191,26 +195,28 @@ def limit_numpy(threads: int) -> None:
 
 
 def chosen_cases(parser: argparse.ArgumentParser, args: argparse.Namespace) -> list[Case]:
-    """The cases that the options ask for."""
-    every = quick_cases() if args.quick else [*bench_groups.cases(), *cases()]
-    if not args.only:
-        return every
-    exact = [case for case in every if case.group in args.only]
-    chosen = exact or [case for case in every if any(word in case.name for word in args.only)]
-    if not chosen and not any(word in TILE for word in args.only):
-        known = ", ".join(dict.fromkeys(c.name for c in quick_cases()))
-        parser.error(
-            f"argument --only: no kernel's name contains {' or '.join(args.only)}. There are: {known}, {TILE}; "
-            f"and the groups {', '.join(bench_groups.BARS)}"
-        )
-    return chosen
+    """The cases that the options ask for: for each word a group, or else the cases with the word in name and shape."""
+    every = quick_cases() if args.quick else [*bench_groups.cases(), *cases(), *bench_ladder.cases()]
+    chosen: dict[str, Case] = {}
+    for word in args.only or [""]:
+        found = [case for case in every if word == case.group] or [case for case in every if word in case.key]
+        if not found and not tile_asked([word]):
+            groups = "" if args.quick else f"; and the groups {', '.join(bench_groups.BARS)}, ladder, others"
+            known = ", ".join(dict.fromkeys(case.name for case in quick_cases()))
+            parser.error(f"argument --only: no kernel's name contains {word}. There are: {known}, {TILE}{groups}")
+        chosen |= {case.key: case for case in found}
+    return list(chosen.values())
+
+
+def tile_asked(only: list[str] | None) -> bool:
+    return not only or any(word in TILE for word in only)
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, epilog=EPILOG, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--only", nargs="+", metavar="NAME", help="groups, or kernels whose name contains a word")
+    parser.add_argument("--only", nargs="+", metavar="NAME", help="groups, or words of names and shapes")
     parser.add_argument("--quick", action="store_true", help="one small shape per kernel, and short measurements")
     parser.add_argument("--peer", choices=("numpy", "torch"), default="numpy", help="torch: PyTorch besides NumPy")
     parser.add_argument("--rounds", type=positive_int, default=5, help="turns of each (default: %(default)s)")
@@ -226,13 +232,17 @@ def main() -> None:
         nnmat_kernels.set_num_threads(args.threads)
     except ValueError as error:
         parser.error(f"argument --threads: {error}")
+    old = read_report(args.compare, "bench_kernels.py", ("name", "shape", "microseconds")) if args.compare else {}
+    before = {f"{row['name']} {row['shape']}": row for row in old.get("rows", ())}
+    if args.peer == "torch":
+        need("torch", "--peer torch", "judge")
     limit_numpy(args.threads)
     with tempfile.TemporaryDirectory() as empty:
         if args.cold:
             os.environ["NUMBA_CACHE_DIR"] = empty
         worker = Worker(TORCH) if args.peer == "torch" else None
         try:
-            rows = report(chosen, worker, args)
+            rows = report(chosen, worker, before, args)
         finally:
             if worker is not None:
                 worker.close()
@@ -242,10 +252,8 @@ def main() -> None:
         sys.exit("NumPy computes something else in some rows: see those with NUMPY FAILS.")
 
 
-def report(chosen: list[Case], worker: Worker | None, args: argparse.Namespace) -> list[dict]:
-    """Print the table while it is measured; write it as JSON if asked."""
-    old = json.loads(args.compare.read_text())["rows"] if args.compare else []
-    before = {(row["name"], row["shape"]): row for row in old}
+def report(chosen: list[Case], worker: Worker | None, before: dict, args: argparse.Namespace) -> list[dict]:
+    """Print the table while it is measured; write it as JSON if asked. `before`: rows to compare with, by key."""
     facts, naive, rows = bench_machine.facts(args.threads), twins(), []
     peaks = {"GFLOP/s": bench_peak.flops(args.threads), "GB/s": bench_peak.bandwidth(args.threads)}
     print(bench_machine.shown(facts))
@@ -253,15 +261,20 @@ def report(chosen: list[Case], worker: Worker | None, args: argparse.Namespace) 
     with tqdm(chosen, leave=False, disable=None, unit="case") as bar:
         for case in bar:
             rows.append(measure(case, naive, peaks, worker, args))
-            bar.write(shown(rows[-1], before.get((case.name, case.shape))), file=sys.stdout)
+            bar.write(shown(rows[-1], before.get(case.key)), file=sys.stdout)
             sys.stdout.flush()
-    tile = tile_rows(args.quick) if not args.only or any(word in TILE for word in args.only) else []
+    tile = tile_rows(args.quick) if tile_asked(args.only) else []
     for row in tile:
         verdict = "PASS" if row["of_peak"] >= TILE_BAR else "miss"
         print(
             f"{TILE}, k {row['k']}, one core: {row['rate']:.1f} of {row['peak']:.1f} GFLOP/s, "
             f"{100 * row['of_peak']:.1f} % (bar {100 * TILE_BAR:.0f} %) {verdict}; residual {row['residual']:.1e}"
         )
+    if before:
+        pairs = [(before[case.key], row) for case, row in zip(chosen, rows, strict=True) if case.key in before]
+        gains = [then["microseconds"] / row["microseconds"] for then, row in pairs]
+        mean = f", on average {statistics.geometric_mean(gains):.2f}x the old" if gains else ""
+        print(f"compared with {args.compare}: {len(gains)} of {len(rows)} rows{mean}")
     groups = group_rows(rows)
     for group in groups:
         print(

@@ -1,12 +1,14 @@
 """What numbers depend on: the machine, as the system reports it, and the versions of the libraries."""
 
 import importlib.metadata
+import itertools
 import os
 import platform
 import shlex
 import sys
 from pathlib import Path
 
+FILES = {"--json", "--compare"}  # options that name a file
 CACHES = Path("/sys/devices/system/cpu/cpu0/cache")
 
 
@@ -26,6 +28,12 @@ def caches() -> str:
         if kind != "Instruction":
             found.append(f"L{level}{'d' if kind == 'Data' and level == '1' else ''} {size}")
     return ", ".join(found)
+
+
+def command(argv: list[str]) -> str:
+    """The running command, without the files that it reads and writes, which have other names elsewhere."""
+    words = [w for before, w in itertools.pairwise(argv) if not {before, w} & FILES and not w.startswith(tuple(FILES))]
+    return shlex.join(["python", f"scripts/{Path(argv[0]).name}", *words])
 
 
 def facts(threads: int) -> dict:
@@ -50,7 +58,7 @@ def facts(threads: int) -> dict:
         "caches": caches(),
         "threads": threads,
         "versions": versions,
-        "command": shlex.join(["python", "scripts/" + Path(sys.argv[0]).name, *sys.argv[1:]]),
+        "command": command(sys.argv),
     }
 
 
@@ -58,4 +66,6 @@ def shown(facts: dict) -> str:
     """The same in three lines."""
     versions = ", ".join(f"{name} {version}" for name, version in facts["versions"].items())
     machine = f"{facts['cpu']} (code for {facts['target']}), {facts['cores']} cores, {facts['caches']}"
-    return f"{machine}\n{versions}; {facts['threads']} threads, float32\n{facts['command']}"
+    return (
+        f"{machine}\n{versions}; {facts['threads']} thread{'s' * (facts['threads'] > 1)}, float32\n{facts['command']}"
+    )

@@ -1,28 +1,47 @@
-"""Write docs/benchmarks.md from what the benches wrote with --json, losses included."""
+"""Write docs/benchmarks.md, and the ladder's table in docs/kernels.md, from what the benches wrote with --json.
+
+The files must hold every case of the benches, those included where a peer is faster.
+"""
 
 import argparse
-import json
-import statistics
+import itertools
 from pathlib import Path
 
+import bench_cases
+import bench_groups
+import bench_ladder
 import bench_machine
-from common import guarded, input_file
+import bench_training
+from bench_training import spread
+from common import guarded, input_file, read_report
 
+import nnmat
 from nnmat.atomic import atomic_write
 
-PAGE = Path(__file__).resolve().parent.parent / "docs" / "benchmarks.md"
-EXAMPLES = """\
-how the page is made:
-  python scripts/bench_kernels.py --peer torch --json kernels.json
-  python scripts/bench_training.py --json training.json
-  python scripts/bench_markdown.py kernels.json --training training.json"""
-HEAD = """\
+DOCS = Path(__file__).resolve().parent.parent / "docs"
+COMMANDS = """\
+python scripts/bench_training.py --json training.json
+python scripts/bench_kernels.py --peer torch --json kernels.json
+python scripts/bench_kernels.py --only ladder --threads 1 --json ladder.json
+python scripts/bench_markdown.py kernels.json --training training.json --ladder ladder.json
+"""
+EPILOG = f"""\
+example, from measurements to the pages:
+  {COMMANDS.strip().replace(chr(10), chr(10) + "  ")}
+"""
+HEAD = f"""\
 # Benchmarks
 
-Measured by the scripts named below and written by `scripts/bench_markdown.py`; nothing is left out, and what is slower
-than a peer stands here as well. All in float32. Ratios above 1: nnmat is faster. Other machines give other numbers:
-`make bench` shows yours.
+Every case of the two benches, whoever is faster. All in float32. Ratios above 1: nnmat is faster. This page is
+written by a script from what was measured; other machines give other numbers, and about a quarter of an hour gives
+yours (`.venv/bin/pip install -e '.[bench]'` adds PyTorch and scikit-learn):
+
+```console
+{COMMANDS}```
 """
+MARKS = ("<!-- ladder: written by `scripts/bench_markdown.py` -->\n", "<!-- /ladder -->")
+KERNEL_KEYS = ("name", "shape", "group", "rate", "numpy_microseconds", "torch_microseconds", "residual")
+TRAINING_KEYS = ("case", "ours", "peer", "bar", "holds")
 
 
 def training_table(found: dict) -> list[str]:
@@ -40,15 +59,14 @@ def training_table(found: dict) -> list[str]:
 
 
 def kernel_tables(found: dict) -> list[str]:
-    """The register tile, the groups, every row."""
+    """The register tile, the groups beside their bars, then every row."""
     peaks = found["peaks"]
     lines = ["## Kernels", "", *machine(found), ""]
     lines += [f"Peak in the same run: {peaks['GFLOP/s']:.1f} GFLOP/s, {peaks['GB/s']:.1f} GB/s.", ""]
     if found["tile"]:
         lines += ["| register tile, one core | GFLOP/s | of the peak |", "|---|---|---|"]
-        lines += [f"| k {row['k']} | {row['rate']:.1f} | {100 * row['of_peak']:.1f} % |" for row in found["tile"]] + [
-            ""
-        ]
+        lines += [f"| k {row['k']} | {row['rate']:.1f} | {100 * row['of_peak']:.1f} % |" for row in found["tile"]]
+        lines.append("")
     if found["groups"]:
         lines += ["| group | shapes | geometric mean | bar | smallest | bar | |", "|---|---|---|---|---|---|---|"]
         for group in found["groups"]:
@@ -56,16 +74,42 @@ def kernel_tables(found: dict) -> list[str]:
             mark = verdict(group["holds"])
             lines.append(f"| {group['group']} | {group['cases']} | {figures} | {group['least_bar']} | {mark} |")
         lines.append("")
-    lines += ["| kernel | shape | rate | of the peak | us | NumPy us | PyTorch us | ratio | residual |"]
-    lines += ["|---|---|---|---|---|---|---|---|---|"]
-    for row in found["rows"]:
-        torch = f"{row['torch_microseconds']:.1f}, {row['torch_variant']}" if row["torch_microseconds"] else "-"
-        rate = f"{row['rate']:.1f} {row['unit']} | {100 * row['of_peak']:.0f} %"
-        times = f"{row['microseconds']:.1f} | {row['numpy_microseconds']:.1f} | {torch}"
-        lines.append(
-            f"| {row['name']} | {row['shape']} | {rate} | {times} | {row['ratio']:.2f} | {row['residual']:.0e} |"
+    for name in dict.fromkeys(row["group"] for row in found["rows"]):
+        lines += [f"### {name}", ""]
+        lines += ["| kernel | shape | rate | of the peak | us | NumPy us | PyTorch us | ratio | residual |"]
+        lines += ["|---|---|---|---|---|---|---|---|---|"]
+        lines += [kernel_row(row) for row in found["rows"] if row["group"] == name] + [""]
+    return lines
+
+
+def kernel_row(row: dict) -> str:
+    torch = f"{row['torch_microseconds']:.1f}, {row['torch_variant']}" if row["torch_microseconds"] else "-"
+    rate = f"{row['rate']:.1f} {row['unit']} | {100 * row['of_peak']:.0f} %"
+    times = f"{row['microseconds']:.1f} | {row['numpy_microseconds']:.1f} | {torch}"
+    return f"| {row['name']} | {row['shape']} | {rate} | {times} | {row['ratio']:.2f} | {row['residual']:.0e} |"
+
+
+def ladder_table(found: dict) -> str:
+    """The steps of docs/kernels.md: what each gains over the one before, and NumPy after the last."""
+    lines = ["| step | us | rate | of the peak | gain | error |", "|---|---|---|---|---|---|"]
+    rows = [row for row in found["rows"] if row["group"] == "ladder"]
+    for _, steps in itertools.groupby(rows, key=lambda row: row["shape"]):
+        before = None
+        for row in steps:
+            gain = f"{before['microseconds'] / row['microseconds']:.1f}x" if before else ""
+            figures = f"{row['microseconds']:.1f} | {row['rate']:.1f} {row['unit']} | {100 * row['of_peak']:.0f} %"
+            lines.append(f"| {row['name'].removeprefix('ladder ')} | {figures} | {gain} | {row['residual']:.0e} |")
+            before = row
+        assert before is not None
+        theirs, part = before["numpy_microseconds"], before["microseconds"] / before["numpy_microseconds"]
+        figures = (
+            f"{theirs:.1f} | {part * before['rate']:.1f} {before['unit']} | {100 * part * before['of_peak']:.0f} %"
         )
-    return [*lines, ""]
+        lines.append(f"| NumPy | {figures} | | |")
+    facts = found["machine"]
+    versions = ", ".join(f"{name} {facts['versions'][name]}" for name in ("Python", "NumPy", "Numba"))
+    where = f"{facts['cpu']} (code for {facts['target']}); {versions}"
+    return "\n".join([*lines, "", f"`{facts['command']}`; {where}. `gain`: over the step before.", ""])
 
 
 def machine(found: dict) -> list[str]:
@@ -74,31 +118,51 @@ def machine(found: dict) -> list[str]:
     return [f"`{command}`", "", "; ".join(facts) + "."]
 
 
-def spread(values: list[float], unit: str) -> str:
-    if not values:
-        return "-"
-    middle, least, most = (f"{float(f'{v:.3g}'):g}" for v in (statistics.median(values), min(values), max(values)))
-    return f"{middle} {unit} ({least}-{most})"
-
-
 def verdict(holds: bool) -> str:
     return "met" if holds else "missed"
 
 
+def complete(kernels: list[dict], training: dict, ladder: dict) -> None:
+    """A DataError if a case of the benches is in none of the files, or stands there without PyTorch's time."""
+    rows = {f"{row['name']} {row['shape']}": row for found in kernels for row in found["rows"]}
+    every = [*bench_groups.cases(), *bench_cases.cases(), *bench_ladder.cases()]
+    missing = [c.key for c in every if c.key not in rows or (c.torch and not rows[c.key]["torch_microseconds"])]
+    missing += sorted(set(bench_training.cases()) - {row["case"] for row in training["rows"]})
+    steps = {row["name"] for row in ladder["rows"]}
+    missing += [case.name for case in bench_ladder.cases() if case.name not in steps]
+    if missing:
+        some = ", ".join(missing[:5]) + (" ..." if len(missing) > 5 else "")
+        raise nnmat.DataError(
+            f"bench_markdown: expected every case of the benches, with PyTorch beside it, and {len(missing)} are "
+            f"missing: {some}. Try the commands of --help; several files of bench_kernels.py may be given."
+        )
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(
-        description=__doc__, epilog=EXAMPLES, formatter_class=argparse.RawDescriptionHelpFormatter
+        description=__doc__, epilog=EPILOG, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("kernels", type=input_file, nargs="+", help="from bench_kernels.py --peer torch --json")
     parser.add_argument("--training", type=input_file, required=True, help="from bench_training.py --json")
-    parser.add_argument("--out", type=Path, default=PAGE, help="(default: docs/benchmarks.md)")
+    parser.add_argument("--ladder", type=input_file, required=True, help="from bench_kernels.py --only ladder --json")
+    parser.add_argument("--docs", type=Path, default=DOCS, metavar="FOLDER", help="of the pages (default: docs/)")
     args = parser.parse_args()
-    *kernels, training = (json.loads(path.read_text()) for path in (*args.kernels, args.training))
+    if not (args.docs / "kernels.md").is_file():
+        parser.error(f"argument --docs: there is no kernels.md in {args.docs}")
+    *kernels, ladder = (read_report(f, "bench_kernels.py", KERNEL_KEYS) for f in [*args.kernels, args.ladder])
+    training = read_report(args.training, "bench_training.py", TRAINING_KEYS)
+    complete(kernels, training, ladder)
     tables = [line for found in kernels for line in kernel_tables(found)]
-    text = "\n".join([HEAD, *training_table(training), *tables])
-    with atomic_write(args.out) as file:
-        file.write((text.rstrip() + "\n").encode())
-    print(f"{args.out} written.")
+    write(args.docs / "benchmarks.md", "\n".join([HEAD, *training_table(training), *tables]).rstrip() + "\n")
+    head, _, rest = (args.docs / "kernels.md").read_text(encoding="utf-8").partition(MARKS[0])
+    _, _, tail = rest.partition(MARKS[1])
+    write(args.docs / "kernels.md", head + MARKS[0] + ladder_table(ladder) + MARKS[1] + tail)
+
+
+def write(page: Path, text: str) -> None:
+    with atomic_write(page) as file:
+        file.write(text.encode())
+    print(f"{page} written.")
 
 
 if __name__ == "__main__":

@@ -20,7 +20,7 @@ from pathlib import Path
 
 import bench_machine
 from bench_worker import Variant, Worker, best_of, in_turn
-from common import guarded, output_file, positive_float, positive_int
+from common import guarded, need, output_file, positive_float, positive_int
 from tqdm import tqdm
 
 import nnmat
@@ -35,12 +35,12 @@ columns:
 cases: step 16-32-10, step 784-128-10, step cnn, epoch, memory, start warm, start cold
 
 examples:
-  python scripts/bench_training.py                          everything, some minutes
+  python scripts/bench_training.py                          everything, about five minutes on 2 cores
   python scripts/bench_training.py --only cnn               the cases whose name contains one of the words
   python scripts/bench_training.py --only epoch --rounds 9
   python scripts/bench_training.py --json training.json     for docs/benchmarks.md
 """
-CONTENDERS = Path(__file__).with_name("bench_contenders.py")
+CONTENDERS = Path(__file__).with_name("bench_networks.py")
 STEPS = {  # network, batch: how many times faster than PyTorch the step shall be
     ("16-32-10", 32): 10.0,
     ("784-128-10", 32): 2.2,
@@ -122,11 +122,10 @@ class Run:
 
 
 def spread(values: list[float], unit: str) -> str:
-    """The median, and the range."""
+    """The median, and the range; three digits of each."""
     if not values:
         return "-"
-    digits = 2 if unit == "s" else 0 if min(values) >= 100 else 1
-    low, middle, high = (f"{v:.{digits}f}" for v in (min(values), statistics.median(values), max(values)))
+    middle, low, high = (f"{float(f'{v:.3g}'):g}" for v in (statistics.median(values), min(values), max(values)))
     return f"{middle} {unit} ({low}-{high})"
 
 
@@ -247,11 +246,13 @@ def main() -> None:
     parser.add_argument("--threads", type=positive_int, help="at most so many threads (default: all cores)")
     parser.add_argument("--json", type=output_file(".json"), metavar="FILE", help="write the rows to FILE")
     args = parser.parse_args()
-    chosen = {
-        name: measure for name, measure in cases().items() if not args.only or any(word in name for word in args.only)
-    }
-    if not chosen:
-        parser.error(f"argument --only: no case contains {' or '.join(args.only)}. There are: {', '.join(cases())}")
+    every = cases()
+    for word in args.only or []:
+        if not any(word in name for name in every):
+            parser.error(f"argument --only: no case contains {word}. There are: {', '.join(every)}")
+    chosen = {name: every[name] for name in every if any(word in name for word in args.only or [""])}
+    for package in ("torch", "sklearn"):
+        need(package, Path(sys.argv[0]).name, "bench")
     if args.threads is not None:
         try:
             nnmat.set_num_threads(args.threads)

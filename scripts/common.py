@@ -1,6 +1,7 @@
 """What the training scripts share: options, the run itself, its report, and errors without tracebacks."""
 
 import argparse
+import importlib.util
 import json
 import shlex
 import signal
@@ -70,6 +71,26 @@ def input_file(text: str) -> Path:
     if not path.is_file():
         raise argparse.ArgumentTypeError(f"there is no file {text}")
     return path
+
+
+def read_report(path: Path, script: str, keys: tuple[str, ...]) -> dict:
+    """What `script` wrote with --json: a dict whose "rows" have the `keys`."""
+    try:
+        found = json.loads(path.read_text(encoding="utf-8"))
+        whole = all(key in row for row in found["rows"] for key in keys)
+    except (ValueError, LookupError, TypeError):
+        whole = False
+    if not whole:
+        raise nnmat.FileFormatError(f"{path}: expected a file that `{script} --json` wrote. Try: measure again")
+    return found
+
+
+def need(module: str, option: str, extra: str) -> None:
+    """A MissingExtraError, before any work is done, if `module`, which `option` uses, is not installed."""
+    if importlib.util.find_spec(module) is None:
+        raise nnmat.MissingExtraError(
+            f"{option}: expected {module} to be installed, it is not. Try: pip install -e '.[{extra}]'"
+        )
 
 
 def make_parser(description: str, examples: str, **defaults) -> argparse.ArgumentParser:

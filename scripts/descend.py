@@ -8,11 +8,10 @@ import json
 from pathlib import Path
 
 import numpy as np
-from common import guarded, nonnegative_float, nonnegative_int, output_file
+from common import guarded, need, nonnegative_float, nonnegative_int, output_file
 
 from nnmat.atomic import atomic_write
 from nnmat.descent import Armijo, ExactQuadratic, FixedStep, StrongWolfe, steepest_descent
-from nnmat.errors import MissingExtraError
 
 EPILOG = """\
 problems
@@ -276,13 +275,8 @@ def arguments() -> argparse.Namespace:
 
 def main() -> None:
     options = arguments()
-    if options.plot is not None:  # asked before the work, not after it
-        try:
-            import matplotlib  # noqa: F401
-        except ImportError:
-            raise MissingExtraError(
-                "--plot: expected matplotlib to be installed, it is not. Try: pip install matplotlib"
-            ) from None
+    if options.plot is not None:
+        need("matplotlib", "--plot", "plot")
     chosen = PROBLEMS if options.problem == "all" else {n: p for n, p in PROBLEMS.items() if n == options.problem}
     results = {}
     for name, problem in chosen.items():

@@ -4,7 +4,7 @@ import argparse
 import json
 
 import numpy as np
-from common import guarded, input_file, output_file, positive_int
+from common import guarded, input_file, need, output_file, positive_int
 
 import nnmat
 from nnmat import datasets, metrics
@@ -45,14 +45,6 @@ def worst_mistakes(P: np.ndarray, y: np.ndarray, count: int) -> list[dict]:
     ]
 
 
-def need_matplotlib() -> None:
-    """Asked before the work, not after it."""
-    try:
-        import matplotlib  # noqa: F401
-    except ImportError:
-        raise nnmat.MissingExtraError("--picture needs matplotlib. Try: pip install matplotlib") from None
-
-
 def draw(path, images: np.ndarray, mistakes: list[dict]) -> None:
     """A sheet of the mistakes: each image with the true and the chosen class."""
     import matplotlib
@@ -90,7 +82,7 @@ def main() -> None:
     args = parser.parse_args()
 
     if args.picture:
-        need_matplotlib()
+        need("matplotlib", "--picture", "plot")
     model = nnmat.load(args.model)
     _, test = datasets.mnist()
     if model.input_shape != (28, 28, 1) or model.output_shape(model.input_shape) != (10,):

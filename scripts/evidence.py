@@ -19,7 +19,7 @@ from nnmat.atomic import atomic_write
 
 EXAMPLES = """\
 examples:
-  python scripts/evidence.py                          all rows, an hour and a half on 2 cores
+  python scripts/evidence.py                          all rows, about an hour on 2 cores
   python scripts/evidence.py --only fcn gradients     some of them
   python scripts/evidence.py --list                   their names"""
 
@@ -191,7 +191,7 @@ def main() -> None:
     parser.add_argument("--json", type=output_file(".json"), metavar="FILE", help="write the rows to FILE")
     args = parser.parse_args()
     if args.list:
-        print("\n".join(f"{name:10} {(row.__doc__ or '').strip()}".rstrip() for name, row in ROWS.items()))
+        print("\n".join(f"{name:14} {(row.__doc__ or '').strip()}".rstrip() for name, row in ROWS.items()))
         return
     if shutil.which("git") is None:
         parser.error("git is needed for the row 'clone'")

@@ -4,16 +4,21 @@ import os
 import shlex
 import subprocess
 import sys
+from dataclasses import dataclass
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 
 
+@dataclass
 class Row:
     """A measured promise: what, the bar in words, the value, whether it holds, and the command that shows it."""
 
-    def __init__(self, what: str, bar: str, value: str, holds: bool, command: str):
-        self.what, self.bar, self.value, self.holds, self.command = what, bar, value, holds, command
+    what: str
+    bar: str
+    value: str
+    holds: bool
+    command: str
 
     def __str__(self) -> str:
         mark = "met    " if self.holds else "NOT MET"

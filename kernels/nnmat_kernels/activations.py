@@ -11,9 +11,8 @@ import math
 import numpy as np
 from numba import prange
 
-from .checks import FLOATS, as_array, output, same_dtype
+from .checks import alike, elementwise_arrays
 from .config import exact_jit, parallel_jit
-from .errors import ShapeError
 from .vector_math import sigmoid as sigmoid_of
 from .vector_math import tanh as tanh_of
 
@@ -30,7 +29,8 @@ def sigmoid(X: np.ndarray, out: np.ndarray | None = None) -> np.ndarray:
     Errors: DtypeError, ShapeError, ValueError (out).
     Reference: docs/equations.md, section 3.4. At most 3 ulp from the true value.
     """
-    (X,), out = elementwise_arrays("sigmoid", out, X=X)
+    if not alike(X, out):
+        (X,), out = elementwise_arrays("sigmoid", out, X=X)
     sigmoid_unchecked(X, out)
     return out
 
@@ -45,7 +45,8 @@ def sigmoid_backward(G: np.ndarray, Y: np.ndarray, out: np.ndarray | None = None
     Reference: docs/equations.md, section 3.4. The product has the rounding error of Y, at most 6e-8 |G| in float32
     (1.1e-16 |G| in float64): where Y has rounded to 1 the derivative is 0.
     """
-    (G, Y), out = elementwise_arrays("sigmoid_backward", out, G=G, Y=Y)
+    if not (alike(G, out) and alike(Y, out)):
+        (G, Y), out = elementwise_arrays("sigmoid_backward", out, G=G, Y=Y)
     sigmoid_backward_unchecked(G, Y, out)
     return out
 
@@ -59,7 +60,8 @@ def tanh(X: np.ndarray, out: np.ndarray | None = None) -> np.ndarray:
     Errors: DtypeError, ShapeError, ValueError (out).
     Reference: docs/equations.md, section 3.4. At most 4 ulp from the true value.
     """
-    (X,), out = elementwise_arrays("tanh", out, X=X)
+    if not alike(X, out):
+        (X,), out = elementwise_arrays("tanh", out, X=X)
     tanh_unchecked(X, out)
     return out
 
@@ -73,7 +75,8 @@ def tanh_backward(G: np.ndarray, Y: np.ndarray, out: np.ndarray | None = None) -
     Errors: DtypeError, ShapeError, ValueError (out).
     Reference: docs/equations.md, section 3.4. Where Y has rounded to ±1 the derivative is 0.
     """
-    (G, Y), out = elementwise_arrays("tanh_backward", out, G=G, Y=Y)
+    if not (alike(G, out) and alike(Y, out)):
+        (G, Y), out = elementwise_arrays("tanh_backward", out, G=G, Y=Y)
     tanh_backward_unchecked(G, Y, out)
     return out
 
@@ -87,7 +90,8 @@ def relu(X: np.ndarray, out: np.ndarray | None = None) -> np.ndarray:
     Errors: DtypeError, ShapeError, ValueError (out).
     Reference: docs/equations.md, section 3.4.
     """
-    (X,), out = elementwise_arrays("relu", out, X=X)
+    if not alike(X, out):
+        (X,), out = elementwise_arrays("relu", out, X=X)
     relu_unchecked(X, out)
     return out
 
@@ -101,7 +105,8 @@ def relu_backward(G: np.ndarray, Y: np.ndarray, out: np.ndarray | None = None) -
     Errors: DtypeError, ShapeError, ValueError (out).
     Reference: docs/equations.md, section 3.4.
     """
-    (G, Y), out = elementwise_arrays("relu_backward", out, G=G, Y=Y)
+    if not (alike(G, out) and alike(Y, out)):
+        (G, Y), out = elementwise_arrays("relu_backward", out, G=G, Y=Y)
     relu_backward_unchecked(G, Y, out)
     return out
 
@@ -116,7 +121,8 @@ def leaky_relu(X: np.ndarray, slope: float, out: np.ndarray | None = None) -> np
     Reference: docs/equations.md, section 3.4.
     """
     slope = _finite("leaky_relu", slope)
-    (X,), out = elementwise_arrays("leaky_relu", out, X=X)
+    if not alike(X, out):
+        (X,), out = elementwise_arrays("leaky_relu", out, X=X)
     leaky_relu_unchecked(X, slope, out)
     return out
 
@@ -131,7 +137,8 @@ def leaky_relu_backward(G: np.ndarray, X: np.ndarray, slope: float, out: np.ndar
     Reference: docs/equations.md, section 3.4.
     """
     slope = _finite("leaky_relu_backward", slope)
-    (G, X), out = elementwise_arrays("leaky_relu_backward", out, G=G, X=X)
+    if not (alike(G, out) and alike(X, out)):
+        (G, X), out = elementwise_arrays("leaky_relu_backward", out, G=G, X=X)
     leaky_relu_backward_unchecked(G, X, slope, out)
     return out
 
@@ -171,42 +178,6 @@ def leaky_relu_unchecked(X, slope, out):
 def leaky_relu_backward_unchecked(G, X, slope, out):
     body = _leaky_relu_backward if out.size < PARALLEL_FROM else _leaky_relu_backward_parallel
     body(G.ravel(), X.ravel(), out.dtype.type(slope), out.ravel())
-
-
-def elementwise_arrays(who: str, out: np.ndarray | None, **inputs) -> tuple[list[np.ndarray], np.ndarray]:
-    """The checked inputs, of one shape and dtype, and a new array or the checked `out`, which may be one of them."""
-    arrays = list(inputs.values())
-    if _usual(*arrays) if out is None else _usual(*arrays, out):
-        return arrays, np.empty(arrays[0].shape, arrays[0].dtype) if out is None else out
-    arrays = [as_array(who, name, A) for name, A in inputs.items()]
-    shape, dtype = arrays[0].shape, arrays[0].dtype
-    for A in arrays[1:]:
-        if A.shape != shape:
-            listed = ", ".join(f"{name} {A.shape}" for name, A in inputs.items())
-            raise ShapeError(f"{who}: expected arrays of one shape, got {listed}.")
-        if A.dtype != dtype:
-            same_dtype(who, **inputs)
-    if isinstance(out, np.ndarray) and out.shape == shape:
-        # The same elements are harmless, for each is read before it is written; any other overlap is not.
-        shared = [A for A in inputs.values() if A is not out and np.may_share_memory(A, out)]
-        others = [A for A in shared if A.ctypes.data != out.ctypes.data or A.strides != out.strides]
-    else:
-        others = []
-    return arrays, output(who, out, shape, dtype, *others)
-
-
-def _usual(first, *others) -> bool:
-    """Whether the arrays are canonical, of one shape and dtype, and own their memory, so that two are one or apart."""
-    if type(first) is not np.ndarray or first.dtype not in FLOATS:
-        return False
-    shape, dtype = first.shape, first.dtype
-    for A in (first, *others):
-        if type(A) is not np.ndarray or A.dtype is not dtype or A.shape != shape:
-            return False
-        flags = A.flags
-        if not (flags.carray and flags.owndata):
-            return False
-    return True
 
 
 def _finite(who: str, slope) -> float:

@@ -34,6 +34,16 @@ def usual(ndim: int, A, B, out) -> bool:
     )
 
 
+def alike(A, out) -> bool:
+    """Whether two arrays are canonical, of one shape and dtype, and the same or apart: the usual case, fast."""
+    if type(A) is not ndarray or type(out) is not ndarray:
+        return False
+    if A.dtype is not out.dtype or A.dtype not in FLOATS or A.shape != out.shape:
+        return False
+    a, o = A.flags, out.flags  # arrays that own their memory cannot overlap
+    return a.carray and o.carray and a.owndata and o.owndata
+
+
 def apart(A: ndarray, B: ndarray, out: ndarray) -> bool:
     """Whether `out` shares no memory with A or B, all of them C-contiguous."""
     if out.flags.owndata and A.flags.owndata and B.flags.owndata:  # only an array itself can share what it owns
@@ -93,3 +103,22 @@ def output(who: str, out: np.ndarray | None, shape: tuple, dtype: np.dtype, *inp
         if A is not None and np.may_share_memory(out, A) and np.shares_memory(out, A):
             raise ValueError(f"{who}: out shares memory with an input that is still read. Pass another array.")
     return out
+
+
+def elementwise_arrays(who: str, out: np.ndarray | None, **inputs) -> tuple[list[np.ndarray], np.ndarray]:
+    """The checked inputs, of one shape and dtype, and a new array or the checked `out`, which may be one of them."""
+    arrays = [as_array(who, name, A) for name, A in inputs.items()]
+    shape, dtype = arrays[0].shape, arrays[0].dtype
+    for A in arrays[1:]:
+        if A.shape != shape:
+            listed = ", ".join(f"{name} {A.shape}" for name, A in inputs.items())
+            raise ShapeError(f"{who}: expected arrays of one shape, got {listed}.")
+        if A.dtype != dtype:
+            same_dtype(who, **inputs)
+    if isinstance(out, np.ndarray) and out.shape == shape:
+        # The same elements are harmless, for each is read before it is written; any other overlap is not.
+        shared = [A for A in inputs.values() if A is not out and np.may_share_memory(A, out)]
+        others = [A for A in shared if A.ctypes.data != out.ctypes.data or A.strides != out.strides]
+    else:
+        others = []
+    return arrays, output(who, out, shape, dtype, *others)

@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 import numba
+from numba import types
 
 from .cache import PACKAGE, KernelCache
 
@@ -40,6 +41,11 @@ PARALLEL: Any = {
     "fusion": False,
 }
 
+# The number of threads, for the bodies of parallel kernels. Numba's own `get_num_threads` puts an address into the code
+# there, which keeps it out of the disk cache: every process would compile the kernel again.
+threads_inside: Any = (
+    numba.get_num_threads if settings.DISABLE_JIT else types.ExternalFunction("get_num_threads", types.intp())
+)
 _launch_lock = threading.RLock()
 
 

@@ -23,13 +23,14 @@ import numpy as np
 from numba import prange
 
 from . import label_rows
-from .checks import output
+from .checks import alike, output
 from .config import jit, parallel_jit
 from .targets import as_array_of_targets, as_class_weights, as_labels, as_row_weights, as_rows, as_targets
 from .vector_math import exp
 
 PARALLEL_FROM = 16_384  # logits; about 3 ns each, so 50 us of work
 CHUNK = 4_096  # logits per chunk, rounded to whole rows
+_INT64 = np.dtype(np.int64)  # labels are asked for this object itself, which is faster than to compare kinds of numbers
 
 
 @jit
@@ -193,19 +194,21 @@ def weighted_softmax_cross_entropy(
     targets (y_bᵀw)/(y_bᵀ1), the mean of w under the targets (the plain mean of w where the targets add up to 0).
     If D is 0 (all rows ignored, or no row at all), the value is 0.0 and the gradient is zero.
     """
-    H2 = as_rows(who, H)
-    given = H, y, class_weight, sample_weight
-    y = as_array_of_targets(who, y)
-    rows, M = H2.shape
-    if not isinstance(label_smoothing, numbers.Real) or not 0.0 <= label_smoothing <= 1.0:
+    if not isinstance(label_smoothing, float | numbers.Real) or not 0.0 <= label_smoothing <= 1.0:
         raise ValueError(
             f"{who}: expected label_smoothing from 0 to 1, got {label_smoothing!r}. Common values are 0 and 0.1."
         )
     plain = label_smoothing == 0 and ignore_index is None and class_weight is None and sample_weight is None
+    if plain and alike(H, out) and _usual_labels(y, H.shape):
+        return _plain_labels(H, y, out, who), out, float(y.size)
+    H2 = as_rows(who, H)
+    given = H, y, class_weight, sample_weight
+    y = as_array_of_targets(who, y)
+    rows, M = H2.shape
     if plain and y.dtype.kind != "f":
         y, _ = as_labels(who, y, H.shape, None)
         G = output(who, out, H.shape, H2.dtype, *given)
-        return softmax_cross_entropy_unchecked(H2, y, out=G.reshape(rows, M))[0], G, float(rows)
+        return _plain_labels(H2, y, G.reshape(rows, M), who), G, float(rows)
     w = np.ones(M) if class_weight is None else as_class_weights(who, class_weight, M)
     s = as_row_weights(who, sample_weight, H.shape[:-1], rows)
     if y.dtype.kind == "f":
@@ -249,29 +252,51 @@ def softmax_cross_entropy_unchecked(
 ) -> tuple[float, float]:
     """(value, divisor), and the gradient in `out`, which is required; no checks but that labels are in their range.
 
-    Without options and with int64 labels one call of a compiled function does all; all else goes through the checks.
+    Options, and labels that are not int64, go through the checks.
     """
-    plain = label_smoothing == 0.0 and ignore_index is None and class_weight is None and sample_weight is None
-    if not plain or y.dtype != np.int64:
+    plain = label_smoothing == 0 and ignore_index is None and class_weight is None and sample_weight is None
+    if not plain or y.dtype is not _INT64:
         options = label_smoothing, ignore_index, class_weight, sample_weight
         value, _, divisor = weighted_softmax_cross_entropy(H, y, *options, out, who)
         return value, divisor
-    rows, M = y.size, H.shape[-1]
     if H.ndim != 2:
-        H, y, out = H.reshape(rows, M), y.reshape(rows), out.reshape(rows, M)
+        M = H.shape[-1]
+        H, y, out = H.reshape(-1, M), y.reshape(-1), out.reshape(-1, M)
+    return _plain_labels(H, y, out, who), float(y.size)
+
+
+def _usual_labels(y, H_shape: tuple) -> bool:
+    """Whether y is what `_plain_labels` takes beside logits of `H_shape`, and its memory its own: the usual case."""
+    return (
+        type(y) is np.ndarray
+        and y.dtype is _INT64
+        and len(H_shape) == 2
+        and H_shape[1] > 0
+        and y.shape == H_shape[:1]
+        and (flags := y.flags).carray
+        and flags.owndata
+    )
+
+
+def _plain_labels(H, y, G, who: str) -> float:
+    """The value for a matrix of logits and int64 labels without options, and the gradient in G; a wrong label raises.
+
+    One call of a compiled function does all, and it looks at every label before it writes.
+    """
+    rows = y.size
     if rows == 0:
-        return 0.0, 0.0
+        return 0.0
     if H.size < PARALLEL_FROM or rows == 1:
-        value, wrong = label_rows.rows(H, y, out)
+        value, wrong = label_rows.rows(H, y, G)
     else:
         sums = np.empty(min(rows, H.size // CHUNK))
-        wrong = label_rows.rows_parallel(H, y, out, sums)
+        wrong = label_rows.rows_parallel(H, y, G, sums)
         value = 0.0
         for part in sums.tolist():  # in order: the same bits for any number of threads
             value += part
     if wrong >= 0:
         as_labels(who, y, H.shape, None)  # raises
-    return value / rows, float(rows)
+    return value / rows
 
 
 def _mean_weight(Y: np.ndarray, w: np.ndarray) -> np.ndarray:

@@ -7,22 +7,26 @@ numbers:
       image n, row i sh - ph + a dh   ......|== kw C ==|......     (dilation 1)
       row (n, i, j) of U              |== a = 0 ==|== a = 1 ==| ...
 
-The bodies `gather_rows` and `scatter_rows` do a band of output rows of one image and a range of channels, because the
-convolutions never build the whole matrix: they fill a piece that fits in the level-2 cache and use it at once.
+The rows are written from first to last, so a run may be copied as whole vector registers: what it writes beyond its
+end is overwritten by the next. (A run is 5 numbers in the first layer of a network, too few for a loop of its own.)
 """
 
 from typing import NamedTuple
 
 import numpy as np
-from numba import prange
+from numba import prange, types
 
 from .checks import as_array, output
 from .config import jit, parallel_jit
 from .errors import ShapeError
 from .geometry import image_shape, output_plane, pair
+from .registers import VECTOR_BYTES
+from .tile import Lanes, _data, _generated, _repeat
 
 PARALLEL_ELEMENTS = 65_536
 CHUNKS = 64  # pieces of the work, whatever the number of threads
+SHORT = 64  # numbers in a run that is copied by registers; a longer one is worth a loop of its own
+SLACK = VECTOR_BYTES // 4  # numbers in a register, at most
 
 
 class Window(NamedTuple):
@@ -44,82 +48,86 @@ class Window(NamedTuple):
     dw: int
 
 
-@jit
-def gather_rows(X, n, channel, width, first, last, U, u, ldu, w):
-    """Windows of output rows first..last-1 of image n, `width` channels from `channel`, as rows of U from offset u."""
-    zero = X.dtype.type(0)
-    whole = w.dw == 1 and width == w.C
-    run = w.kw * width
-    for i in range(first, last):
-        for j in range(w.Wo):
-            q = u + ((i - first) * w.Wo + j) * ldu
-            x = j * w.sw - w.pw
-            inside = whole and x >= 0 and x + w.kw <= w.W
-            for a in range(w.kh):
-                y = i * w.sh - w.ph + a * w.dh
-                row = U[q + a * run : q + (a + 1) * run]
-                if y < 0 or y >= w.H:
-                    for t in range(run):
-                        row[t] = zero
-                elif inside:
-                    s = ((n * w.H + y) * w.W + x) * w.C
-                    source = X[s : s + run]
-                    for t in range(run):
-                        row[t] = source[t]
-                else:
-                    for b in range(w.kw):
-                        xb = x + b * w.dw
-                        part = row[b * width : (b + 1) * width]
-                        if xb < 0 or xb >= w.W:
-                            for t in range(width):
-                                part[t] = zero
-                        else:
-                            s = ((n * w.H + y) * w.W + xb) * w.C + channel
-                            source = X[s : s + width]
-                            for t in range(width):
-                                part[t] = source[t]
+def _plain_copy(X, x, step, U, u, n, runs):
+    """The same without the compiler."""
+    for a in range(runs):
+        U[u + a * n :][:n] = X[x + a * step :][:n]
+
+
+@_generated(_plain_copy)
+def _copy_runs(typing_context, X, x, step, U, u, n, runs):
+    """U[u + a n + t] = X[x + a step + t] for a < runs, t < n, both at least 1, as whole registers.
+
+    What lies in U behind the last run may be overwritten, and behind the last of X is read: less than SLACK numbers.
+    """
+
+    def generate(context, builder, signature, arguments):
+        X, x, step, U, u, n, runs = arguments
+        lanes = Lanes(context, builder, signature.args[0].dtype)
+        X = lanes.at(_data(context, builder, signature.args[0], X), x)
+        U = lanes.at(_data(context, builder, signature.args[3], U), u)
+        count = n.type(lanes.count)
+        vectors = builder.sdiv(builder.add(n, n.type(lanes.count - 1)), count)
+        a, _, next_run = _repeat(builder, runs, "runs")
+        source, target = lanes.at(X, builder.mul(a, step)), lanes.at(U, builder.mul(a, n))
+        v, _, next_vector = _repeat(builder, vectors, "vectors")
+        place = builder.mul(v, count)
+        lanes.store(lanes.load(lanes.at(source, place)), lanes.at(target, place))
+        next_vector([])
+        next_run([])
+        return context.get_dummy_value()
+
+    return types.void(X, types.int64, types.int64, U, types.int64, types.int64, types.int64), generate
 
 
 @jit
-def scatter_rows(U, u, ldu, X, n, channel, width, first, last, w):
-    """The transpose of `gather_rows`: adds rows of U to the places of X that they were copied from."""
-    whole = w.dw == 1 and width == w.C
-    run = w.kw * width
-    for i in range(first, last):
-        for j in range(w.Wo):
-            q = u + ((i - first) * w.Wo + j) * ldu
-            x = j * w.sw - w.pw
-            inside = whole and x >= 0 and x + w.kw <= w.W
-            for a in range(w.kh):
-                y = i * w.sh - w.ph + a * w.dh
-                if y < 0 or y >= w.H:
-                    continue
-                row = U[q + a * run : q + (a + 1) * run]
-                if inside:
-                    s = ((n * w.H + y) * w.W + x) * w.C
-                    target = X[s : s + run]
-                    for t in range(run):
-                        target[t] += row[t]
-                else:
-                    for b in range(w.kw):
-                        xb = x + b * w.dw
-                        if 0 <= xb < w.W:
-                            part = row[b * width : (b + 1) * width]
-                            s = ((n * w.H + y) * w.W + xb) * w.C + channel
-                            target = X[s : s + width]
-                            for t in range(width):
-                                target[t] += part[t]
+def _inside(x, taps, step, size):
+    """The taps b < `taps` with 0 <= x + b step < size: from the first to before the last."""
+    if x >= 0 and x + (taps - 1) * step < size:
+        return np.int64(0), taps
+    first = min(taps, max(0, (step - 1 - x) // step))
+    return first, max(first, min(taps, (size - x + step - 1) // step))
+
+
+@jit
+def _copy_window(X, start, U, u, top, bottom, left, right, w):
+    """One row of U; of its taps only top..bottom-1 by left..right-1 lie in the image."""
+    run = w.kw * w.C
+    length, taps = ((right - left) * w.C, min(left + 1, right)) if w.dw == 1 else (w.C, right)
+    for a in range(w.kh):
+        row = U[u + a * run : u + (a + 1) * run]
+        if a < top or a >= bottom:
+            row[:] = 0
+            continue
+        if left > 0:
+            row[: left * w.C] = 0
+        if right < w.kw:
+            row[right * w.C :] = 0
+        for b in range(left, taps):  # once, if taps lie side by side in the image too
+            x = start + (a * w.dh * w.W + b * w.dw) * w.C
+            source, target = X[x : x + length], row[b * w.C : b * w.C + length]
+            for t in range(length):
+                target[t] = source[t]
 
 
 @jit
 def _im2col_piece(X, U, first, last, w):
     """Output rows first..last-1, counted through all images."""
-    width, zero = (
-        w.kh * w.kw * w.C,
-        np.int64(0),
-    )  # not the literal 0, for which Numba would compile every callee once more
+    run, step = w.kw * w.C, w.dh * w.W * w.C
+    u, end = first * w.Wo * w.kh * run, last * w.Wo * w.kh * run - SLACK
     for r in range(first, last):
-        gather_rows(X, r // w.Ho, zero, w.C, r % w.Ho, r % w.Ho + 1, U, r * w.Wo * width, width, w)
+        y = r % w.Ho * w.sh - w.ph
+        top, bottom = _inside(y, w.kh, w.dh, w.H)
+        for j in range(w.Wo):
+            x = j * w.sw - w.pw
+            left, right = _inside(x, w.kw, w.dw, w.W)
+            start = ((r // w.Ho * w.H + y) * w.W + x) * w.C  # where the window begins, if that is inside
+            whole = run <= SHORT and w.dw == 1 and right - left == w.kw and bottom - top == w.kh
+            if whole and u + w.kh * run <= end and start + (w.kh - 1) * step + run + SLACK <= X.size:
+                _copy_runs(X, start, step, U, u, run, w.kh)
+            else:
+                _copy_window(X, start, U, u, top, bottom, left, right, w)
+            u += w.kh * run
 
 
 @parallel_jit
@@ -132,10 +140,30 @@ def _im2col_parallel(X, U, chunks, w):
 @jit
 def _col2im_piece(U, X, first, last, w):
     """Images first..last-1."""
-    width, size, zero = w.kh * w.kw * w.C, w.H * w.W * w.C, np.int64(0)
-    for n in range(first, last):
-        X[n * size : (n + 1) * size] = 0
-        scatter_rows(U, n * w.Ho * w.Wo * width, width, X, n, zero, w.C, zero, w.Ho, w)
+    run, step, size = w.kw * w.C, w.dh * w.W * w.C, w.H * w.W * w.C
+    X[first * size : last * size] = 0
+    u = first * w.Ho * w.Wo * w.kh * run
+    for r in range(first * w.Ho, last * w.Ho):
+        y = r % w.Ho * w.sh - w.ph
+        top, bottom = _inside(y, w.kh, w.dh, w.H)
+        for j in range(w.Wo):
+            x = j * w.sw - w.pw
+            left, right = _inside(x, w.kw, w.dw, w.W)
+            start = ((r // w.Ho * w.H + y) * w.W + x) * w.C
+            if w.dw == 1 and right - left == w.kw:
+                for a in range(top, bottom):
+                    v, z = u + a * run, start + a * step
+                    source, target = U[v : v + run], X[z : z + run]
+                    for t in range(run):
+                        target[t] += source[t]
+            else:
+                for a in range(top, bottom):
+                    for b in range(left, right):
+                        v, z = u + a * run + b * w.C, start + a * step + b * w.dw * w.C
+                        source, target = U[v : v + w.C], X[z : z + w.C]
+                        for c in range(w.C):
+                            target[c] += source[c]
+            u += w.kh * run
 
 
 @parallel_jit

@@ -14,13 +14,13 @@ are summed on their own and folded in order.
 """
 
 import numpy as np
-from numba import get_num_threads, prange
+from numba import prange
 from numpy import ndarray
 
 from .activations import _sigmoid, _tanh
 from .blocks import is_small, multiply_small, multiply_within, scratch_for
 from .checks import as_array, output, same_dtype, usual
-from .config import inlined_jit, jit, parallel_jit
+from .config import inlined_jit, jit, parallel_jit, threads_inside
 from .dots import dots, flat
 from .errors import ShapeError
 from .registers import FEW, ROWS, VECTOR_BYTES
@@ -144,7 +144,7 @@ def _multiply_parallel(A, B, C, transpose_a, transpose_b, accumulate, bias, f):
     inner = _inner_chunk(M, N, K)
     chunks = (K + inner - 1) // inner
     keep = np.int64(1 if accumulate else 0)
-    tasks = max(1, min(get_num_threads(), 2 * M * N * K // (PARALLEL_FLOPS // 2)))
+    tasks = max(1, min(threads_inside(), 2 * M * N * K // (PARALLEL_FLOPS // 2)))
     rows, columns = _task_size(M, N, max(1, tasks // chunks), 2 * (VECTOR_BYTES // A.itemsize))
     down, across = (M + rows - 1) // rows, (N + columns - 1) // columns
     if chunks == 1:

@@ -30,6 +30,10 @@ def tile(
         C[c : c + n] = row
 
 
+def fetch(lines, A, a):
+    pass
+
+
 def _width(vectors, S):
     lanes = VECTOR_BYTES // S.itemsize
     return (vectors or -(-ROWS // lanes)) * lanes

@@ -98,7 +98,7 @@ def sum_of_squares(A: np.ndarray) -> float:
 def sum_of_squares_unchecked(A) -> float:
     a = A.ravel()
     if a.size < PARALLEL_FROM:
-        return _total_of_squares(a)
+        return float(_total_of_squares(a))  # without the JIT a NumPy number
     slots = np.empty(-(-a.size // CHUNK), np.float64)
     _square_slots(a, slots)
     total = 0.0

@@ -9,7 +9,7 @@ import math
 import numpy as np
 from numba import prange
 
-from .activations import elementwise_arrays
+from .checks import alike, elementwise_arrays
 from .config import exact_jit, jit, parallel_jit
 from .errors import ShapeError
 from .row_blocks import ABREAST, NARROW, RUN, block_maximum, fill_block, row_maximum
@@ -28,7 +28,8 @@ def softmax(X: np.ndarray, out: np.ndarray | None = None) -> np.ndarray:
     Errors: DtypeError, ShapeError (no axis), ValueError (out).
     Reference: docs/equations.md, section 3.6. -inf gives 0; a row with NaN or +inf, or of -inf alone, gives NaN.
     """
-    (X,), out = _arrays("softmax", out, X=X)
+    if not (alike(X, out) and out.ndim):
+        (X,), out = _arrays("softmax", out, X=X)
     softmax_unchecked(X, out)
     return out
 
@@ -42,7 +43,8 @@ def softmax_backward(G: np.ndarray, P: np.ndarray, out: np.ndarray | None = None
     Errors: DtypeError, ShapeError, ValueError (out).
     Reference: docs/equations.md, section 3.6.
     """
-    (G, P), out = _arrays("softmax_backward", out, G=G, P=P)
+    if not (alike(G, out) and alike(P, out) and out.ndim):
+        (G, P), out = _arrays("softmax_backward", out, G=G, P=P)
     softmax_backward_unchecked(G, P, out)
     return out
 
@@ -56,7 +58,8 @@ def log_softmax(X: np.ndarray, out: np.ndarray | None = None) -> np.ndarray:
     Errors: DtypeError, ShapeError (no axis), ValueError (out).
     Reference: docs/equations.md, section 3.6. A row with NaN or +inf, or of -inf alone, gives NaN.
     """
-    (X,), out = _arrays("log_softmax", out, X=X)
+    if not (alike(X, out) and out.ndim):
+        (X,), out = _arrays("log_softmax", out, X=X)
     log_softmax_unchecked(X, out)
     return out
 

@@ -90,6 +90,13 @@ class Lanes:
         )
         self.builder.call(store, [value, pointer, _i32(self.size), mask])
 
+    def fetch(self, pointer, places, to_write):
+        """The cache lines at `places` are wanted: at once to write to them (level 1), or soon to read them (level 2)."""
+        prefetch = self.function("llvm.prefetch.p0", ir.VoidType(), _pointer, _i32, _i32, _i32)
+        for place in places:
+            how = [_i32(1), _i32(3), _i32(1)] if to_write else [_i32(0), _i32(2), _i32(1)]
+            self.builder.call(prefetch, [self.at(pointer, place), *how])
+
     def _spread(self, value, vector):
         undefined = ir.Constant(vector, ir.Undefined)
         first = self.builder.insert_element(undefined, value, _i32(0))
@@ -228,10 +235,8 @@ def tile(
         B = lanes.at(B, b)
         C = [lanes.at(C, builder.extract_value(c_rows, i)) for i in range(rows)]
 
-        fetch = lanes.function("llvm.prefetch.p0", ir.VoidType(), _pointer, _i32, _i32, _i32)
         for row in C:
-            for j in columns[:: 64 // VECTOR_BYTES]:
-                builder.call(fetch, [lanes.at(row, builder.add(j, ahead)), _i32(1), _i32(3), _i32(1)])
+            lanes.fetch(row, [builder.add(j, ahead) for j in columns[:: 64 // VECTOR_BYTES]], True)
 
         def vectors_at(pointer):
             return [lanes.load(lanes.at(pointer, j), m) for j, m in zip(columns, masks, strict=True)]
@@ -281,6 +286,21 @@ def tile(
         vectors, masked, a_rows, c_rows, _place, _place, _place,
         A, _place, _place, B, _place, _place, _place, C, _place, _place, bias, _place, _place,
     ), generate  # fmt: skip
+
+
+@_generated(plain_tile.fetch)
+def fetch(typing_context, lines, A, a):
+    """Ask for so many cache lines (a literal) of A from a on, which may lie beyond its end."""
+    if not _literal(lines):
+        return None
+
+    def generate(context, builder, signature, arguments):
+        lanes = Lanes(context, builder, signature.args[1].dtype)
+        A = lanes.at(_data(context, builder, signature.args[1], arguments[1]), arguments[2])
+        lanes.fetch(A, [_i64(line * (64 // lanes.size)) for line in range(lines.literal_value)], False)
+        return context.get_dummy_value()
+
+    return types.void(lines, A, _place), generate
 
 
 def _transposed(lanes, rows):

@@ -2,6 +2,7 @@
 
 The arguments are those of the public functions, by position; every array is aligned, C-contiguous and of one dtype,
 shapes fit, and `out` is given and overlaps nothing that the public function would refuse. Anything else is not caught.
+`linear_backward` stands only here: it is three public functions in one call.
 """
 
 # ruff: noqa: F401
@@ -23,6 +24,7 @@ from .cross_entropy import softmax_cross_entropy_unchecked as softmax_cross_entr
 from .dropout import dropout_unchecked as dropout
 from .gelu import gelu_backward_unchecked as gelu_backward
 from .gelu import gelu_unchecked as gelu
+from .linear import linear_backward_unchecked as linear_backward
 from .matmul import matmul_unchecked as matmul
 from .pooling import max_pool2d_backward_unchecked as max_pool2d_backward
 from .pooling import max_pool2d_unchecked as max_pool2d

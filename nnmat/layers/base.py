@@ -49,6 +49,8 @@ class Layer(abc.ABC):
         self._batch: int | None = None
         self._recorded: Any = None
         self._workspace: dict[str, np.ndarray] = {}
+        self._lent_Y: tuple = ()  # what the last recorded forward and the last backward returned to a caller, into
+        self._lent_gX: tuple = ()  # which the next ones write
 
     _foreign = False  # a class from outside of nnmat: what its passes return is checked
     fusion: str | None = None  # of an element-wise activation: its name to kernels that can apply it themselves
@@ -83,9 +85,9 @@ class Layer(abc.ABC):
         """Whether `_backward_with` can apply the derivative of this activation, which stands before the layer."""
         return False
 
-    def _backward_with(self, activation: "Layer", G):
-        """What `_backward` and then the activation's give, to the bit, of a layer without parameters."""
-        return activation._backward(self._backward(G, False, False, True), False, False, True)
+    def _backward_with(self, activation: "Layer", G, accumulate: bool, parameters: bool):
+        """What `_backward` and then the activation's give, to the bit."""
+        return activation._backward(self._backward(G, accumulate, parameters, True), accumulate, parameters, True)
 
     def _fusion_with(self, activation: "Layer") -> str | None:
         """What kernels call the activation; None for classes from outside, which may do something else."""
@@ -204,7 +206,11 @@ class Layer(abc.ABC):
         threads may call it. Raises ShapeError, DtypeError, BuildError.
         """
         X = check_batch(self, X, self.input_shape, "X")
-        return self._run_forward(X, training, training if record is None else record)
+        if not (training if record is None else record):
+            return self._run_forward(X, training, False)
+        Y = self._run_forward(_apart(X, self._lent_Y + self._lent_gX), training, True)
+        self._lent_Y = Y if type(Y) is tuple else (Y,)
+        return Y
 
     def __call__(self, X, training: bool = False, record: bool | None = None):
         """The same as `forward`."""
@@ -221,9 +227,14 @@ class Layer(abc.ABC):
                 f"{self.who}: backward needs a recorded forward. Call forward(X, training=True), or record=True, first."
             )
         G = check_batch(self, G, self._output_shape, "G", batch=self._batch)
+        G = _apart(G, self._lent_gX)
         if self._tied and parameters:
-            return self._run_tied_backward(G, accumulate, input_gradient)
-        return self._run_backward(G, accumulate, parameters, input_gradient)
+            gX = self._run_tied_backward(G, accumulate, input_gradient)
+        else:
+            gX = self._run_backward(G, accumulate, parameters, input_gradient)
+        if input_gradient:
+            self._lent_gX = gX if type(gX) is tuple else (gX,)
+        return gX
 
     def _run_forward(self, X, training: bool, record: bool):
         Y = self._forward(X, training, record)
@@ -238,7 +249,8 @@ class Layer(abc.ABC):
 
     def _run_forward_with(self, activation: "Layer", X, training: bool, record: bool):
         """What the forwards of this layer and of the activation behind it give, to the bit, in one pass."""
-        Y = self._forward(X, training, record, activation.fusion)
+        forward: Any = self._forward  # a layer that can apply an activation takes its name too
+        Y = forward(X, training, record, activation.fusion)
         if record:
             self._batch = activation._batch = len(X)
             activation._recorded = Y
@@ -343,10 +355,21 @@ class Layer(abc.ABC):
 
     def __getstate__(self):
         # A copy or a pickle holds the parameters and buffers, not what was recorded for a backward.
-        return {**self.__dict__, "_recorded": None, "_batch": None, "_workspace": {}}
+        return {**self.__dict__, "_recorded": None, "_batch": None, "_workspace": {}, "_lent_Y": (), "_lent_gX": ()}
 
     def __repr__(self) -> str:
         return f"{self.kind}({', '.join(f'{k}={v!r}' for k, v in self.config().items())})"
+
+
+def _apart(A, lent: tuple):
+    """`A`, copied if it lies in the memory of arrays lent to the caller: what a pass records must not change."""
+    if type(A) is tuple:
+        return tuple(_apart(B, lent) for B in A)
+    memory = A if A.base is None else A.base
+    for B in lent:
+        if memory is B or memory is B.base:
+            return A.copy()
+    return A
 
 
 def observed() -> bool:

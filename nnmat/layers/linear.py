@@ -70,7 +70,7 @@ class Linear(Layer):
 
     def _forward(self, X, training, record, activation=None):
         W, b = self.weight.value, None if self.bias is None else self.bias.value
-        H = self._array("H", (*X.shape[:-1], W.shape[0]), reuse=record)
+        H = self._array("H", (*X.shape[:-1], self.out_features), record)
         k.matmul(_rows(X), W, False, True, _rows(H), bias=b, activation=activation)  # H = X Wᵀ + 1 bᵀ
         if record:
             self._recorded = X
@@ -79,18 +79,20 @@ class Linear(Layer):
     def _can_apply(self, activation):
         return self._fusion_with(activation) is not None  # Y = f(X Wᵀ + 1 bᵀ)
 
-    def _backward(self, G, accumulate, parameters, input_gradient):
+    def _backward(self, G, accumulate, parameters, input_gradient, activation=None):
         X, W = self._recorded, self.weight.value
-        rows = _rows(G)
-        if parameters:
-            k.matmul(rows, _rows(X), True, False, self.weight.grad, accumulate)  # gW = Gᵀ X
-            if self.bias is not None:
-                k.column_sums(rows, self.bias.grad, accumulate)  # gb = Gᵀ 1
-        if not input_gradient:
-            return None
-        gX = self._array("gX", X.shape, reuse=True)
-        k.matmul(rows, W, False, False, _rows(gX))  # gX = G W
+        gW = self.weight.grad if parameters else None
+        gb = self.bias.grad if parameters and self.bias is not None else None
+        gX = self._array("gX", X.shape, reuse=True) if input_gradient else None
+        rows = None if gX is None else _rows(gX)
+        k.linear_backward(_rows(G), _rows(X), W, gW, gb, rows, accumulate, activation)  # gW = Gᵀ X, gb = Gᵀ 1, gX = G W
         return gX
+
+    def _can_differentiate(self, activation):
+        return self._fusion_with(activation) is not None  # X = f(...), gX = G W ⊙ f'(...)
+
+    def _backward_with(self, activation, G, accumulate, parameters):
+        return self._backward(G, accumulate, parameters, True, activation.fusion)
 
     def flops(self):
         return 2 * int(np.prod(self.input_shape)) * self.out_features

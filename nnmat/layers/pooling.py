@@ -51,7 +51,7 @@ class MaxPool2d(Layer):
     def _can_differentiate(self, activation):
         return self._fusion_with(activation) == "relu"
 
-    def _backward_with(self, activation, G):
+    def _backward_with(self, activation, G, accumulate, parameters):
         # The element that was chosen is the output: where that is 0, ReLU lets no gradient through.
         indices, shape, Y = self._recorded
         gX = self._array("gX", shape, reuse=True)

@@ -96,7 +96,7 @@ class Sequential(Layer):
         while i >= first:
             layer = self.layers[i]
             if i in pairs and i > first:
-                G = layer._backward_with(self.layers[i - 1], G)
+                G = layer._backward_with(self.layers[i - 1], G, accumulate or layer._accumulates, parameters)
                 i -= 1
             else:
                 G = layer._run_backward(G, accumulate, parameters, input_gradient or i > first)

@@ -5,11 +5,10 @@ from collections.abc import Sequence
 import numpy as np
 
 from nnmat_kernels import unchecked
-from nnmat_kernels.checks import FLOATS
 from nnmat_kernels.cross_entropy import weighted_softmax_cross_entropy
 from nnmat_kernels.targets import as_array_of_targets, as_labels, as_targets
 
-from ..checks import number
+from ..checks import are_logits_and_labels, number
 from ..errors import ConfigError
 from .base import Loss, output_rows
 
@@ -56,8 +55,8 @@ class SoftmaxCrossEntropy(Loss):
         self._plain = self.label_smoothing == 0.0 and ignore_index is None and class_weight is None
 
     def _evaluate(self, H, y, sample_weight):
-        if self._plain and sample_weight is None and _are_logits_and_labels(H, y):  # the usual case: no more checks
-            G = np.empty_like(H)
+        if self._plain and sample_weight is None and are_logits_and_labels(H, y):  # the usual case: no more checks
+            G = np.empty(H.shape, H.dtype)
             value, divisor = unchecked.softmax_cross_entropy(H, y, out=G, who="SoftmaxCrossEntropy")
             return value, G, divisor
         return weighted_softmax_cross_entropy(
@@ -85,12 +84,6 @@ class SoftmaxCrossEntropy(Loss):
             "ignore_index": self.ignore_index,
             "class_weight": None if self.class_weight is None else self.class_weight.tolist(),
         }
-
-
-def _are_logits_and_labels(H, y) -> bool:
-    """Whether H (B, M) and y (B,) can go to the kernel as they are."""
-    arrays = type(H) is np.ndarray and type(y) is np.ndarray and H.flags.carray and y.flags.carray
-    return arrays and H.ndim == 2 and H.dtype in FLOATS and y.dtype == np.int64 and y.shape == H.shape[:1] != (0,)
 
 
 def _class_weights(who: str, class_weight) -> np.ndarray:

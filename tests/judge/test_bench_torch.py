@@ -1,9 +1,9 @@
 """The benches compare like with like: PyTorch's part of a case gives the kernels' results, every net trains alike."""
 
 import bench_cases
-import bench_contenders
 import bench_groups
 import bench_kernels
+import bench_networks
 import bench_torch
 import numpy as np
 import pytest
@@ -29,10 +29,10 @@ def test_pytorch_computes_what_the_case_says(case):
         assert bench_kernels.largest_error([A.numpy() for A in found], exact) < 1e-5
 
 
-@pytest.mark.parametrize("net", bench_contenders.NETS)
+@pytest.mark.parametrize("net", bench_networks.NETS)
 @pytest.mark.parametrize("optimizer", ["plain", "foreach", "fused"])
 def test_a_step_is_the_same_step(net, optimizer):
-    ours, theirs = bench_contenders.Nnmat(), bench_contenders.Torch()
+    ours, theirs = bench_networks.Nnmat(), bench_networks.Torch()
     theirs.torch.manual_seed(0)
     for layout in ("NCHW", "channels_last") if net == "cnn" else ("NCHW",):
         model, their_model = ours.model(net), theirs.model(net)
@@ -40,5 +40,5 @@ def test_a_step_is_the_same_step(net, optimizer):
         their_model.load_state_dict(dict(zip(their_model.state_dict(), state.values(), strict=True)))
         step = ours.stepper(net, 32, model=model)
         their_step = theirs.stepper(net, 32, layout, optimizer, their_model)
-        for _ in range(bench_contenders.POOL + 2):
+        for _ in range(bench_networks.POOL + 2):
             assert step() == pytest.approx(their_step().item(), rel=1e-4)

@@ -3,6 +3,7 @@
 import ast
 import hashlib
 import os
+import shutil
 import subprocess
 import sys
 import time
@@ -16,7 +17,10 @@ from numba.core.registry import cpu_target
 from nnmat_kernels import cache
 
 KERNELS = Path(__file__).resolve().parents[2] / "kernels"
-pytestmark = pytest.mark.skipif(os.environ.get("NUMBA_DISABLE_JIT") == "1", reason="nothing is compiled")
+pytestmark = [
+    pytest.mark.once,
+    pytest.mark.skipif(os.environ.get("NUMBA_DISABLE_JIT") == "1", reason="nothing is compiled"),
+]
 
 USE = """
 import numpy as np, nnmat_kernels as k
@@ -27,11 +31,12 @@ print("ok")
 """
 
 
-def start(folder, dtype="float32", **extra):
+def start(folder, dtype="float32", program=USE, **extra):
     environment = os.environ | {"NUMBA_CACHE_DIR": str(folder), "PYTHONPATH": str(KERNELS)} | extra
     return subprocess.Popen(
-        [sys.executable, "-c", USE.format(dtype=dtype)],
+        [sys.executable, "-c", program.format(dtype=dtype)],
         env=environment,
+        stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
@@ -92,13 +97,68 @@ def test_a_folder_that_cannot_be_written_is_no_obstacle(tmp_path):
     finish(start(blocked))
 
 
-def test_several_processes_with_an_empty_cache(tmp_path):
-    processes = [start(tmp_path, dtype) for dtype in ("float32", "float64", "float32", "float64")]
+def test_eight_processes_with_an_empty_cache(tmp_path):
+    processes = [start(tmp_path, dtype) for dtype in ("float32", "float64") * 4]
     for process in processes:
         finish(process)
+    whole = entries(tmp_path)
     for dtype in ("float32", "float64"):
         finish(start(tmp_path, dtype))
+    assert entries(tmp_path) == whole
     assert not list(tmp_path.rglob("tmp*")), "a temporary file was left behind"
+
+
+HALTED = """
+import os, sys
+move = os.replace
+def halting(source, target):  # the entry is written and has no name yet
+    print("halted", flush=True)
+    sys.stdin.readline()
+    move(source, target)
+os.replace = halting
+"""
+
+
+def test_an_entry_that_is_being_written_is_not_seen(tmp_path):
+    """A process stops in the middle of writing; others with the same and with another dtype start, write and end."""
+    halted = start(tmp_path, program=HALTED + USE)
+    assert halted.stdout.readline() == "halted\n"
+    assert not list(tmp_path.rglob("*.relu-*.nbc")), "the entry is there before it is whole"
+    for dtype in ("float64", "float32"):  # in Numba's own cache the first one's index would name the second one's code
+        finish(start(tmp_path, dtype))
+    meanwhile = entries(tmp_path)
+    out, err = halted.communicate("\n" * 100, timeout=300)
+    assert halted.returncode == 0, err
+    assert out.endswith("ok\n")
+    assert set(entries(tmp_path)) == {path for path in meanwhile if path.exists()}  # its own name, and no other's
+    for dtype in ("float32", "float64"):
+        finish(start(tmp_path, dtype))
+
+
+def test_an_edit_recompiles_what_depends_on_it_and_nothing_else(tmp_path):
+    """In a copy of the package: `activations` imports `vector_math`, `reductions` does not."""
+    shutil.copytree(KERNELS / "nnmat_kernels", tmp_path / "nnmat_kernels", ignore=shutil.ignore_patterns("__pycache__"))
+    program = (
+        "import numpy as np, nnmat_kernels as k; A = np.full((3, 4), 2, np.float32); k.column_sums(A); "
+        "print(float(k.sigmoid(A)[0, 0]))"
+    )
+
+    def sigmoid_of_two():
+        process = start(tmp_path / "cache", program=program, PYTHONPATH=str(tmp_path))
+        out, err = process.communicate(timeout=300)
+        assert process.returncode == 0, err
+        return float(out)
+
+    assert sigmoid_of_two() == pytest.approx(0.8808, abs=1e-4)
+    before = entries(tmp_path)
+    edit = "\n\nfrom .config import exact_jit\n\n\n@exact_jit\ndef sigmoid(x):\n    return x + x\n"
+    with open(tmp_path / "nnmat_kernels" / "vector_math.py", "a", encoding="utf-8") as file:
+        file.write(edit)
+    assert sigmoid_of_two() == 4.0, "stale code was served"
+    after = entries(tmp_path)
+    assert {path: after[path] for path in before} == before
+    assert {path.name.split(".")[0] for path in set(after) - set(before)} == {"activations", "vector_math"}
+    assert any(path.name.startswith("reductions.") for path in before)
 
 
 def test_the_key_follows_imports(tmp_path, monkeypatch):

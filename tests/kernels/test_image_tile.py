@@ -13,7 +13,7 @@ from nnmat_kernels.image_tile import HIGH, channel_tile, listed_places
 from nnmat_kernels.registers import VECTOR_BYTES
 from nnmat_kernels.tile import NONE, RELU
 from tests.kernels.linear_algebra import DTYPES, integers
-from tests.kernels.test_tile import GUARD, KERNELS, TARGETS, X86, buried, compiled, inner_loops
+from tests.kernels.test_tile import GUARD, KERNELS, TARGETS, X86, buried, compiled, every_target, inner_loops
 
 dtypes = pytest.mark.parametrize("dtype", DTYPES)
 
@@ -102,7 +102,7 @@ print("REGISTERS", VECTOR_BYTES, FUSED, ROWS, FEW, HIGH)
 
 @X86
 @compiled
-@pytest.mark.parametrize("target", ["host", *(pytest.param(t, marks=pytest.mark.slow) for t in TARGETS if t != "host")])
+@pytest.mark.parametrize("target", every_target)
 def test_inner_loops_stay_in_registers(target, tmp_path):
     settings = os.environ | {"PYTHONPATH": str(KERNELS), "NUMBA_CACHE_DIR": str(tmp_path)} | TARGETS[target]
     settings.pop("NUMBA_DISABLE_JIT", None)

@@ -267,11 +267,12 @@ TARGETS = {
     "skylake-avx512": {"NUMBA_CPU_NAME": "skylake-avx512", "NUMBA_CPU_FEATURES": ""},
     "generic": {"NUMBA_CPU_NAME": "generic", "NUMBA_CPU_FEATURES": ""},
 }
+every_target = ["host", *(pytest.param(t, marks=pytest.mark.once) for t in TARGETS if t != "host")]
 
 
 @X86
 @compiled
-@pytest.mark.parametrize("target", TARGETS)
+@pytest.mark.parametrize("target", every_target)
 def test_inner_loops_stay_in_registers(target, tmp_path):
     code, (vector_bytes, fused, rows, few) = machine_code(tmp_path, **TARGETS[target])
     register = {"64": "zmm", "32": "ymm", "16": "xmm"}[vector_bytes]

@@ -18,6 +18,7 @@ def test_accuracy():
     assert metrics.accuracy(H.reshape(2, 2, 3), Y.reshape(2, 2).astype(np.uint8)) == 0.5
     assert metrics.accuracy(H, np.array([0, -1, -1, 2]), ignore_index=-1) == 1.0
     assert metrics.accuracy(H[:0], Y[:0]) == 0.0
+    assert metrics.accuracy(np.asfortranarray(H), Y) == metrics.accuracy(H, Y.astype(np.int32)) == 0.5
 
 
 def test_top_k_accuracy():

@@ -44,6 +44,18 @@ def test_an_array_source_is_checked_like_its_arrays():
         make().fit(datasets.ArrayBatches(replaced(X, (3, 1), np.nan), Y, 8), epochs=1, progress=False)
 
 
+def test_finite_data_whose_squares_overflow_are_fine():
+    large = replaced(X.astype(np.float64), (3, 1), 1e200)
+    with pytest.raises(nnmat.NonFiniteError, match="the loss became"):  # the data itself is not refused
+        make(MeanSquaredError(), np.float64).fit((large, np.zeros((40, 3))), epochs=1, progress=False)
+
+
+@pytest.mark.parametrize("change", [np.float16, np.asfortranarray])
+def test_arrays_of_any_kind_are_checked(change):
+    with pytest.raises(nnmat.DataError, match=r"X holds inf at index \(3, 1\)"):
+        make().fit((change(replaced(X, (3, 1), np.inf)), Y), epochs=1, progress=False)
+
+
 def test_data_beyond_the_range_of_float32_is_refused_and_not_made_infinite():
     big = replaced(X.astype(np.float64), (3, 1), -1e39)
     targets = replaced(np.zeros((40, 3)), (5, 2), 1e300)

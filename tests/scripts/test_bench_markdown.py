@@ -1,49 +1,121 @@
-"""The page of benchmarks is made from the benches' own files."""
+"""The tables of docs/ are made from the benches' own files, which must be complete."""
 
+import copy
 import json
 import sys
 
+import bench_cases
+import bench_groups
+import bench_ladder
 import bench_machine
 import bench_markdown
+import bench_training
 import pytest
 
-FACTS = bench_machine.facts(2)
-STEP = {"case": "step", "unit": "us", "ours": [90.0, 100.0, 110.0], "peer": [300.0, 200.0, 190.0], "variant": "torch"}
+import nnmat
+
+FACTS = bench_machine.facts(2) | {"command": "python scripts/bench_kernels.py --peer torch"}
+STEP = {"unit": "us", "ours": [90.0, 100.0, 110.0], "peer": [300.0, 200.0, 190.0], "variant": "torch, 1 thread"}
 STEP |= {"bar": 1.9, "faster": True, "ratio": 2.0, "holds": True}
-COLD = {"case": "cold", "unit": "s", "ours": [40.0], "peer": [], "variant": "", "bar": 30.0, "faster": False}
+COLD = {"unit": "s", "ours": [40.0], "peer": [], "variant": "", "bar": 30.0, "faster": False}
 COLD |= {"ratio": 40.0, "holds": False}
-KERNEL = {"name": "relu", "shape": "3x4", "unit": "GB/s", "rate": 5.0, "of_peak": 0.5, "microseconds": 1.0}
-KERNEL |= {"numpy_microseconds": 2.0, "torch_microseconds": None, "torch_variant": None, "ratio": 2.0, "residual": 0.0}
+KERNEL = {"unit": "GB/s", "rate": 5.0, "of_peak": 0.5, "microseconds": 1.0, "numpy_microseconds": 2.0, "residual": 0.0}
 GROUP = {"group": "conv", "cases": 10, "mean": 1.3, "mean_bar": 1.25, "least": 0.5, "least_bar": 0.85, "where": "x"}
-GROUP |= {"holds": False}
 TILE = {"k": 128, "rate": 95.0, "peak": 100.0, "of_peak": 0.95}
-KERNELS = {"machine": FACTS, "peaks": {"GFLOP/s": 100.0, "GB/s": 10.0}, "rows": [KERNEL]}
 
 
-def test_the_page_shows_wins_and_losses(tmp_path, monkeypatch, capsys):
-    (tmp_path / "k.json").write_text(json.dumps(KERNELS | {"tile": [TILE], "groups": [GROUP]}))
-    (tmp_path / "t.json").write_text(json.dumps({"machine": FACTS, "rows": [STEP, COLD]}))
-    page = tmp_path / "page.md"
-    files = [
-        str(tmp_path / "k.json"),
-        str(tmp_path / "k.json"),
-        "--training",
-        str(tmp_path / "t.json"),
-        "--out",
-        str(page),
-    ]
-    monkeypatch.setattr(sys, "argv", ["bench_markdown.py", *files])
-    bench_markdown.main()
-    assert capsys.readouterr().out == f"{page} written.\n"
-    lines = page.read_text().splitlines()
-    assert "| step | 100 us (90-110) | 200 us (190-300), torch | 2.00 | >= 1.9 | met |" in lines
-    assert "| cold | 40 s (40-40) | - | - | <= 30 s | missed |" in lines
+def row(case, **figures):
+    torch = {"torch_microseconds": 3.0, "torch_variant": "1 thread"} if case.torch else {"torch_microseconds": None}
+    return KERNEL | {"name": case.name, "shape": case.shape, "group": case.group, "ratio": 2.0} | torch | figures
+
+
+def kernels(cases, **more):
+    found = {"machine": FACTS, "peaks": {"GFLOP/s": 100.0, "GB/s": 10.0}, "tile": [], "groups": []}
+    return found | {"rows": [row(case, rate=5.0 + i) for i, case in enumerate(cases)]} | more
+
+
+ALL = [*bench_groups.cases(), *bench_cases.cases(), *bench_ladder.cases()]
+LADDER = kernels(bench_ladder.cases())
+LADDER["rows"][1]["microseconds"] = 0.5
+TRAINING = {
+    "machine": FACTS,
+    "rows": [(COLD if "cold" in case else STEP) | {"case": case} for case in bench_training.cases()],
+}
+
+
+@pytest.fixture
+def made(tmp_path, monkeypatch):
+    """Writes the files and runs the script; returns both pages."""
+
+    def make(*parts, training=TRAINING, ladder=LADDER):
+        (tmp_path / "kernels.md").write_text("before\n" + "old\n".join(bench_markdown.MARKS) + "\nafter\n")
+        files = {f"k{i}.json": part for i, part in enumerate(parts)} | {"t.json": training, "l.json": ladder}
+        for name, content in files.items():
+            (tmp_path / name).write_text(json.dumps(content))
+        *first, training_file, ladder_file = (str(tmp_path / name) for name in files)
+        options = ["--training", training_file, "--ladder", ladder_file, "--docs", str(tmp_path)]
+        monkeypatch.setattr(sys, "argv", ["bench_markdown.py", *first, *options])
+        bench_markdown.main()
+        return (tmp_path / "benchmarks.md").read_text(), (tmp_path / "kernels.md").read_text()
+
+    return make
+
+
+def test_the_pages_show_wins_and_losses(made, capsys):
+    page, steps = made(kernels(ALL[:60], tile=[TILE], groups=[GROUP | {"holds": False}]), kernels(ALL[60:]))
+    assert capsys.readouterr().out.count(" written.\n") == 2
+    lines = page.splitlines()
+    assert "| step cnn 32 | 100 us (90-110) | 200 us (190-300), torch, 1 thread | 2.00 | >= 1.9 | met |" in lines
+    assert "| start cold | 40 s (40-40) | - | - | <= 30 s | missed |" in lines
     assert "| conv | 10 | 1.30 | 1.25 | 0.50 (x) | 0.85 | missed |" in lines
     assert "| k 128 | 95.0 | 95.0 % |" in lines
-    assert "| relu | 3x4 | 5.0 GB/s | 50 % | 1.0 | 2.0 | - | 2.00 | 0e+00 |" in lines
+    assert "| matmul | NN 64x64x64 | 5.0 GB/s | 50 % | 1.0 | 2.0 | 3.0, 1 thread | 2.00 | 0e+00 |" in lines
     assert lines.count("## Kernels") == 2  # a section for each file
-    assert FACTS["cpu"] in page.read_text()
-    assert FACTS["versions"]["NumPy"] in page.read_text()
+    assert sum(line.count(" | 2.00 | 0e+00 |") for line in lines) == len(ALL)
+    assert FACTS["cpu"] in page
+    assert FACTS["versions"]["NumPy"] in page
+    assert bench_markdown.COMMANDS in page
+    assert steps.startswith("before\n<!-- ladder")
+    assert steps.endswith("<!-- /ladder -->\nafter\n")
+    assert "old" not in steps
+    lines = steps.splitlines()
+    assert "| 1.1 three loops | 1.0 | 5.0 GB/s | 50 % |  | 0e+00 |" in lines
+    assert "| 1.2 rows inside | 0.5 | 6.0 GB/s | 50 % | 2.0x | 0e+00 |" in lines
+    assert "| 2.1 six loops | 1.0 | 10.0 GB/s | 50 % |  | 0e+00 |" in lines  # another problem: nothing is gained
+    assert "| NumPy | 2.0 | 4.5 GB/s | 25 % | | |" in lines  # twice our time: half the last step's rate of 9
+    assert sum(line.startswith("| NumPy") for line in lines) == 3
+
+
+def without_torch():
+    found = kernels(ALL)
+    found["rows"][0]["torch_microseconds"] = None
+    return found
+
+
+LESS = copy.deepcopy(TRAINING)
+del LESS["rows"][0]
+INCOMPLETE = {
+    "a kernel": ((kernels(ALL[1:]),), {}, "1 are missing: matmul NN 64x64x64"),
+    "many": ((kernels([]),), {}, rf"{len(ALL)} are missing: .* \.\.\.\. Try"),
+    "PyTorch's time": ((without_torch(),), {}, "1 are missing: matmul NN 64x64x64"),
+    "a step": ((kernels(ALL),), {"training": LESS}, "1 are missing: step 16-32-10 32"),
+    "a step of the ladder": ((kernels(ALL),), {"ladder": kernels(bench_ladder.cases()[1:])}, "ladder 1.1 three loops"),
+}
+
+
+@pytest.mark.parametrize("what", INCOMPLETE)
+def test_nothing_may_be_left_out(what, made, tmp_path):
+    parts, others, text = INCOMPLETE[what]
+    with pytest.raises(nnmat.DataError, match=text):
+        made(*parts, **others)
+    assert not (tmp_path / "benchmarks.md").exists()
+
+
+def test_files_of_another_kind_are_refused(made):
+    with pytest.raises(nnmat.FileFormatError, match=r"k0.json: expected a file that `bench_kernels.py --json` wrote"):
+        made(TRAINING)
+    with pytest.raises(nnmat.FileFormatError, match=r"t.json: expected a file that `bench_training.py --json` wrote"):
+        made(kernels(ALL), training=LADDER)
 
 
 def test_a_file_that_is_not_there_is_a_usage_error(monkeypatch, capsys):
@@ -52,3 +124,8 @@ def test_a_file_that_is_not_there_is_a_usage_error(monkeypatch, capsys):
         bench_markdown.main()
     assert stopped.value.code == 2
     assert "there is no file nowhere.json" in capsys.readouterr().err
+
+
+def test_the_pages_have_room_for_the_tables():
+    page = (bench_markdown.DOCS / "kernels.md").read_text(encoding="utf-8")
+    assert [page.count(mark) for mark in bench_markdown.MARKS] == [1, 1]

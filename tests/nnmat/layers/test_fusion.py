@@ -49,6 +49,21 @@ def test_the_bits_are_those_of_single_layers(activation, dtype, batch, rng):
     np.testing.assert_array_equal(model.forward(X), single[0])  # nothing recorded
 
 
+def test_a_tied_layer_behind_an_activation(rng):
+    first, second = Linear(4, 4), Linear(4, 4)
+    second.weight = first.weight
+    model = Sequential([Tanh(), first, Tanh(), second], input_shape=(4,), dtype=np.float64)
+    X, G = rng.standard_normal((2, 5, 4))
+    fused = outputs_of(model, X, G)
+    Z = model[2].forward(first.forward(np.tanh(X)))
+    gH = (G @ second.weight.value) * (1 - Z**2)
+    np.testing.assert_allclose(first.weight.grad, G.T @ Z + gH.T @ np.tanh(X), rtol=1e-12)
+    with observe(backward=lambda layer, gX: None):
+        single = outputs_of(model, X, G)
+    for A, B in zip(fused, single, strict=True):
+        np.testing.assert_array_equal(A, B)
+
+
 def test_only_pairs_that_can_be_fused_are(rng):
     model = Sequential([ReLU(), Linear(6, 5), LeakyReLU(), Linear(5, 5), ReLU(), Tanh()], input_shape=(6,))
     pairs = [(layer.kind, activation and activation.kind) for layer, activation in model._chain]

@@ -82,9 +82,9 @@ class Torch:
         self.torch, self.set_threads = torch, torch.set_num_threads
 
     def variants(self, net: str, threads: int) -> list[dict]:
-        layouts = ("NCHW", "channels_last") if net == "cnn" else ("NCHW",)
+        layouts = [{"layout": layout} for layout in ("NCHW", "channels_last")] if net == "cnn" else [{}]
         choices = itertools.product(sorted({1, threads}), layouts, ("plain", "foreach", "fused"))
-        return [{"threads": t, "layout": layout, "optimizer": o} for t, layout, o in choices]
+        return [{"threads": t, **layout, "optimizer": o} for t, layout, o in choices]
 
     def model(self, net: str):
         nn = self.torch.nn
@@ -119,7 +119,7 @@ class Torch:
 
         return step
 
-    def epoch(self, layout: str = "NCHW", optimizer: str = "plain"):
+    def epoch(self, optimizer: str = "plain"):
         """The same epoch as a loop by hand: shuffled rows, loss and accuracy summed, no progress bar, no DataLoader."""
         from nnmat import datasets
 

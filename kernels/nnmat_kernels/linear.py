@@ -1,0 +1,86 @@
+"""The backward pass of a fully connected layer: two products and the column sums, in one call where they are small.
+
+A small product takes less time than its launch. So where all of it is little work, one compiled function does it, with
+the serial body of `matmul`; otherwise the drivers of `matmul` and `column_sums` do.
+"""
+
+import numpy as np
+
+from .activations import relu_backward_unchecked, sigmoid_backward_unchecked, tanh_backward_unchecked
+from .config import exact_jit, jit
+from .matmul import ACTIVATIONS, PARALLEL_FLOPS, _multiply, matmul_unchecked
+from .reductions import ROWS, column_sums_unchecked
+from .tile import NONE, RELU, SIGMOID
+
+_YES, _NO, _NONE, _RELU, _SIGMOID = np.bool_(True), np.bool_(False), np.int64(NONE), np.int64(RELU), np.int64(SIGMOID)
+_NOTHING = {dtype: (np.empty((0, 0), dtype), np.empty(0, dtype)) for dtype in map(np.dtype, (np.float32, np.float64))}
+_DERIVATIVES = {"relu": relu_backward_unchecked, "sigmoid": sigmoid_backward_unchecked, "tanh": tanh_backward_unchecked}
+
+
+@exact_jit
+def _differentiate(g, y, f):
+    """g = g ⊙ f'(x) in place, from y = f(x), as the kernels of `activations` have it, to the bit."""
+    zero, one = g.dtype.type(0), g.dtype.type(1)
+    if f == _RELU:
+        for i in range(g.size):
+            g[i] = zero if y[i] <= zero else g[i]
+    elif f == _SIGMOID:
+        for i in range(g.size):
+            g[i] = g[i] * y[i] * (one - y[i])
+    else:
+        for i in range(g.size):
+            g[i] = g[i] * ((one - y[i]) * (one + y[i]))
+
+
+@jit
+def _add_rows(G, s):
+    """s = s + Gᵀ 1; so that rounding does not grow with the rows, a few at a time are added up apart."""
+    part = np.empty(s.size, s.dtype)
+    for top in range(0, G.shape[0], ROWS):
+        for j in range(s.size):
+            part[j] = 0
+        for i in range(top, min(top + ROWS, G.shape[0])):
+            for j in range(s.size):
+                part[j] += G[i, j]
+        for j in range(s.size):
+            s[j] += part[j]
+
+
+@jit
+def _backward(G, X, W, gW, gb, gX, accumulate, f):
+    """All that is asked for, by one thread; an output without elements is not asked for."""
+    if gW.size > 0:
+        _multiply(G, X, gW, _YES, _NO, accumulate, gb[:0], _NONE)
+    if gb.size > 0:
+        if not accumulate:
+            gb[:] = 0
+        _add_rows(G, gb)
+    if gX.size > 0:
+        _multiply(G, W, gX, _NO, _NO, _NO, gb[:0], _NONE)
+        if f != _NONE:
+            _differentiate(gX.reshape(-1), X.reshape(-1), f)
+
+
+def linear_backward_unchecked(G, X, W, gW, gb, gX, accumulate=False, activation=None) -> None:
+    """The gradients of H = X Wᵀ + 1 bᵀ, in those of gW, gb and gX that are not None.
+
+    Forward:   `matmul` with a bias
+    Backward:  gW = Gᵀ X, gb = Gᵀ 1 (gW + Gᵀ X, gb + Gᵀ 1 with `accumulate`), gX = G W; with an activation f, "relu",
+               "sigmoid" or "tanh", of which X = f(Z) is the output: gX = G W ⊙ f'(Z)
+    Shapes:    G (B, M), X and gX (B, N), W and gW (M, N), gb (M,); float32 or float64, of one dtype; any size may be 0
+    Errors:    none: nothing is checked
+    Reference: docs/equations.md, section 3.1
+    """
+    if G.size * X.shape[1] < PARALLEL_FLOPS // 2:
+        matrix, vector = _NOTHING[G.dtype]
+        gW, gb, gX = matrix if gW is None else gW, vector if gb is None else gb, matrix if gX is None else gX
+        _backward(G, X, W, gW, gb, gX, accumulate, ACTIVATIONS[activation])
+        return
+    if gW is not None:
+        matmul_unchecked(G, X, True, False, gW, accumulate)
+    if gb is not None:
+        column_sums_unchecked(G, gb, accumulate)
+    if gX is not None:
+        matmul_unchecked(G, W, False, False, gX)
+        if activation is not None:
+            _DERIVATIVES[activation](gX, X, gX)
