@@ -6,6 +6,7 @@ Exit codes: 0 done; 1 refused (no derivative, or a check that failed); 2 wrong i
 import argparse
 import os
 import sys
+from itertools import takewhile
 from pathlib import Path
 from typing import Any
 
@@ -102,13 +103,14 @@ def _pairs(option: str, given: list[str]) -> dict[str, str]:
 
 def _symbol(name: str, value: str) -> Expr:
     parts = [p.strip() for p in value.split(",") if p.strip()]
-    sizes = [p for p in parts if p not in ATTRIBUTES]
-    if not 1 <= len(sizes) <= 2:
-        raise ShapeError(
-            f"nnmat derive: expected --shape {name}=M,N or {name}=N, got {value!r}. See --help for attributes."
-        )
+    sizes = list(takewhile(lambda p: p not in ATTRIBUTES, parts[:2]))
+    words = parts[len(sizes) :]
+    unknown = [p for p in words if p not in ATTRIBUTES]
+    if not sizes or unknown:
+        fault = f"got the attribute {unknown[0]!r}. There are {', '.join(ATTRIBUTES)}" if unknown else f"got {value!r}"
+        raise ShapeError(f"nnmat derive: expected --shape {name}=M,N or {name}=N, then attributes, {fault}.")
     rows, columns = [size_of(tree_of(size), size) for size in [*sizes, "1"][:2]]
-    return matrix(name, rows, columns, **{p: True for p in parts if p in ATTRIBUTES})
+    return matrix(name, rows, columns, **dict.fromkeys(words, True))
 
 
 def _derive(options: argparse.Namespace) -> str:

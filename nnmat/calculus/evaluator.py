@@ -8,14 +8,31 @@ from typing import Any
 
 import numpy as np
 
+from ..checks import count
 from . import convolution
 from .dims import ONE, Dim, show
 from .elementwise import FUNCTIONS
 from .errors import DomainError, ShapeError
-from .expr import Expr, described
+from .expr import Expr, described, lift
+from .known import attributes
 
 Blur = Callable[[Expr, np.ndarray], np.ndarray]
 SINGULAR = 1e-12  # reciprocal condition number below which a matrix counts as singular
+
+
+def _near(a: np.ndarray, b: np.ndarray) -> bool:
+    """Equal as far as float32 tells."""
+    return bool(np.abs(a - b).max() <= 1e-5 * max(np.abs(a).max(), np.abs(b).max()))
+
+
+HOLDS: dict[str, Callable[[np.ndarray], bool]] = {
+    "symmetric": lambda a: _near(a, a.T),
+    "positive_definite": lambda a: _near(a, a.T) and np.linalg.eigvalsh(a)[0] > 0,
+    "diagonal": lambda a: _near(a, np.diag(np.diag(a))),
+    "orthogonal": lambda a: _near(a.T @ a, np.eye(len(a))),
+    "positive": lambda a: bool((a > 0).all()),
+    "sums_to_one": lambda a: _near(a.sum(axis=0 if a.shape[1] == 1 else 1), np.ones(1)),
+}
 
 
 def evaluate(expression: Expr, **values: Any):
@@ -25,6 +42,7 @@ def evaluate(expression: Expr, **values: Any):
     Values for other names are passed over: a gradient need not contain every symbol of its function. Raises ShapeError
     for arrays that do not fit and for missing names; DomainError outside the domain.
     """
+    expression = lift(expression, "evaluate")
     arrays, sizes = bind(expression, values)
     result = Evaluation(arrays, sizes).value(expression)
     if expression.is_scalar:
@@ -39,30 +57,47 @@ def bind(expression: Expr, values: Mapping[str, Any]) -> tuple[dict[Expr, np.nda
     sizes: dict[str, int] = {}
     needed = dimensions(expression)
     for name, value in values.items():
-        if name in needed and name not in symbols and isinstance(value, int):
-            sizes[name] = value
+        if name in needed and name not in symbols:
+            sizes[name] = count("evaluate", name, value)
     missing = sorted(set(symbols) - set(values))
     if missing:
         raise ShapeError(f"evaluate: expected a value for {', '.join(missing)}, got none. Pass {missing[0]}=array.")
     for name, symbol in symbols.items():
-        array = np.asarray(values[name], dtype=np.float64)
+        array = _array(symbol, values[name])
         column = symbol.shape[1] == ONE and array.ndim < 2
         full = array.reshape(-1, 1) if column else array
         _fit(symbol, array, full, sizes)
         arrays[symbol] = full
+        for word in sorted(attributes(symbol) & set(HOLDS)):
+            if not HOLDS[word](full):
+                raise DomainError(f"evaluate: expected {name} as it was declared, {word}, got an array that is not.")
     unknown = sorted(needed - set(sizes))
     if unknown:
         raise ShapeError(f"evaluate: expected the size of {', '.join(unknown)}, got none. Pass {unknown[0]}=3.")
     return arrays, sizes
 
 
+def _array(symbol: Expr, value: Any) -> np.ndarray:
+    try:
+        array = np.asarray(value, dtype=np.float64)
+    except (TypeError, ValueError):
+        raise ShapeError(f"evaluate: expected real numbers for {symbol.name}, got {value!r:.60}.") from None
+    if not np.isfinite(array).all():
+        raise DomainError(f"evaluate: expected finite values for {symbol.name}, got NaN or infinity.")
+    return array
+
+
 def _fit(symbol: Expr, given: np.ndarray, full: np.ndarray, sizes: dict[str, int]) -> None:
     for wanted, got in zip(symbol.shape, full.shape, strict=False):
         if len(wanted.names) == 1 and str(wanted) in wanted.names:
             sizes.setdefault(str(wanted), got)
-    if full.ndim != 2 or any(
-        wanted.names <= set(sizes) and wanted.value(sizes) != got
-        for wanted, got in zip(symbol.shape, full.shape, strict=True)
+    if (
+        full.ndim != 2
+        or full.size == 0
+        or any(
+            wanted.names <= set(sizes) and wanted.value(sizes) != got
+            for wanted, got in zip(symbol.shape, full.shape, strict=True)
+        )
     ):
         known = ", ".join(f"{n} = {sizes[n]}" for d in symbol.shape for n in sorted(d.names) if n in sizes)
         raise ShapeError(
@@ -170,7 +205,10 @@ def _function(ev: Evaluation, e: Expr, x: np.ndarray) -> np.ndarray:
         raise DomainError(f"{f.name}: expected points of its domain, got {x.min():.3g} in {described(e)}.")
     if f.kinked:
         ev.kinks.append(np.sign(x))
-    return np.asarray(f.value(x), dtype=np.float64)
+    value = np.asarray(f.value(x), dtype=np.float64)
+    if value.shape != x.shape:
+        raise ShapeError(f"{f.name}: expected values of the shape of its argument, {x.shape}, got {value.shape}.")
+    return value
 
 
 def _inverse(ev: Evaluation, e: Expr, x: np.ndarray) -> np.ndarray:

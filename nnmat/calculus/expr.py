@@ -277,7 +277,8 @@ def power(a: Expr, exponent: Any) -> Expr:
     """Each element to a constant power."""
     if isinstance(exponent, Expr) and exponent.op == "num":
         exponent = exponent.data
-    if isinstance(exponent, bool) or not isinstance(exponent, int | float | Fraction):
+    real = isinstance(exponent, int | float | Fraction) and not isinstance(exponent, bool)
+    if not real or (isinstance(exponent, float) and not math.isfinite(exponent)):
         raise ShapeError(f"**: expected a number as exponent, got {exponent}. Try exp(p * log(x)).")
     return node("pow", (a,), number(exponent).data, a.shape)
 

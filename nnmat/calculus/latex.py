@@ -4,7 +4,7 @@ from fractions import Fraction
 
 from .dims import Floor
 from .elementwise import FUNCTIONS
-from .expr import Expr
+from .expr import Expr, lift
 from .text import GREEK, Writer, decimal
 
 
@@ -90,4 +90,4 @@ def _power_of_ten(written: str) -> str:
 
 def latex(e: Expr) -> str:
     """The expression in LaTeX, without dollar signs."""
-    return LatexWriter().write(e)
+    return LatexWriter().write(lift(e, "latex"))

@@ -94,9 +94,7 @@ def _parse_all(texts: list[tuple[str, str]], named: Mapping[str, Expr] | None, *
         known = dict(inference.shapes)
         if name:
             known[name] = pair
-    last = Inference(known, "")
-    last.settle()
-    found = last.result()
+    found = Inference(known, "").result()
     results: dict[str, Expr] = {}
     for name, text, tree in trees:
         e = build(tree, text, found, {**symbols, **quantities})
@@ -135,7 +133,7 @@ def _check_calls(tree: Tree, text: str) -> None:
         }
         low, high = many.get(tree.body, (2, 2) if tree.body in TWO_OPERANDS else (1, 1))
         if tree.body not in (*ONE_OPERAND, *TWO_OPERANDS, *OTHERS, *FUNCTIONS, "floor"):
-            near = get_close_matches(tree.body, known_functions(), 2)
+            near = get_close_matches(tree.body, known_functions(), 2, cutoff=0.55)
             hint = f"Did you mean {' or '.join(near)}?" if near else f"There are {', '.join(known_functions())}."
             raise ParseError(f"expected a function, got {tree.body!r}. {hint}", text, tree.column)
         if not low <= len(tree.parts) <= high:
@@ -149,7 +147,8 @@ def _check_calls(tree: Tree, text: str) -> None:
         allowed = {"sum": ("axis",), "conv": ("stride", "padding", "dilation")}.get(tree.body.split("_")[0], ())
         for word, value in tree.options:
             if word not in allowed:
-                raise ParseError(f"expected no option {word} of {tree.body}, got one.", text, value.column)
+                among = f"options among {', '.join(allowed)}" if allowed else "no options"
+                raise ParseError(f"expected {among} of {tree.body}, got {word}.", text, value.column)
     for part in tree.parts:
         _check_calls(part, text)
 

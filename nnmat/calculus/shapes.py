@@ -143,32 +143,39 @@ class Inference:
         if name == "outer" and len(args) == 2:
             return first[0], args[1][0]
         if name in ("kron", "vec", "conv"):
-            self.settle()
-            return self.derived(name, tree)
+            self.settle(names_in(tree))
+            return self.derived(tree)
         return first
 
-    def derived(self, name: str, tree: Tree) -> Pair:
+    def derived(self, tree: Tree) -> Pair:
         """Shapes that are computed: of kron, vec, conv. What is unknown in them gets letters first."""
         from .parser import build
 
         e = build(tree, self.text, {n: (_known(found(a)), _known(found(b))) for n, (a, b) in self.shapes.items()}, {})
         return e.shape
 
-    def settle(self) -> None:
-        """Letters for the dimensions that are still unknown."""
+    def settle(self, names: Iterable[str]) -> None:
+        """Letters for the dimensions of these names that are still unknown."""
         used = {n for pair in self.shapes.values() for s in pair if isinstance(found(s), Dim) for n in _names(found(s))}
         used |= set(self.shapes)
         letters = iter([c for c in LETTERS if c not in used] + [f"n{i}" for i in range(1, 1000)])
-        for pair in self.shapes.values():
-            for size in pair:
+        for name in names:
+            for size in self.shapes[name]:
                 end = found(size)
                 if isinstance(end, Unknown):
                     end.value = dim(next(letters))
 
     def result(self) -> dict[str, Shape]:
         """The shape of every name."""
-        self.settle()
+        self.settle(self.shapes)
         return {n: (_known(found(a)), _known(found(b))) for n, (a, b) in self.shapes.items()}
+
+
+def names_in(tree: Tree) -> list[str]:
+    """The names of symbols and quantities in a tree, from left to right."""
+    if tree.kind == "name":
+        return [tree.body]
+    return [name for part in tree.parts for name in names_in(part)]
 
 
 def _names(size: Size) -> Iterable[str]:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from . import rules_functions, rules_products, rules_scalars, rules_sums
 from .errors import NotDerivable
-from .expr import Expr, rebuild
+from .expr import Expr, lift, rebuild
 
 LIMIT = 20_000
 Rule = Callable[[Expr], Expr | None]
@@ -94,4 +94,4 @@ class Simplifier:
 
 def simplify(e: Expr) -> Expr:
     """The normal form of an expression."""
-    return Simplifier()(e)
+    return Simplifier()(lift(e, "simplify"))

@@ -40,6 +40,8 @@ class Tree:
 
 def tokens(text: str) -> list[Token]:
     """The tokens of a text; ParseError at the first character that starts none."""
+    if not isinstance(text, str):
+        raise ParseError(f"expected text, got {type(text).__name__}. Try 'x.T @ A @ x'.")
     found: list[Token] = []
     at = 0
     end = len(text.rstrip())
@@ -165,6 +167,8 @@ class Parser:
             word = self.next
             if word.kind == "name" and self.tokens[self.at + 1].body == "=":
                 self.at += 2
+                if word.body in dict(options):
+                    raise self.fail("each option once", "Drop one of them.", word)
                 options.append((word.body, self.pair() or self.sum()))
             else:
                 parts.append(self.sum())

@@ -10,7 +10,7 @@ from fractions import Fraction
 
 from .dims import Dim, Floor
 from .elementwise import FUNCTIONS
-from .expr import Expr, matmul, mul, power
+from .expr import Expr, lift, matmul, mul, power
 
 SUM, HADAMARD, PRODUCT, POSTFIX, ATOM = range(5)
 _WORDS = """alpha beta gamma delta epsilon zeta eta theta kappa lambda mu nu xi pi rho sigma tau phi chi psi omega
@@ -251,4 +251,4 @@ def decimal(value: Fraction) -> str:
 
 def text(e: Expr, names: dict[Expr, str] | None = None) -> str:
     """The expression in Unicode text."""
-    return Writer(names).write(e)
+    return Writer(names).write(lift(e, "text"))

@@ -20,6 +20,7 @@ from nnmat.calculus import (
     hessian_product,
     inner,
     inv,
+    latex,
     let,
     log,
     matrix,
@@ -29,6 +30,7 @@ from nnmat.calculus import (
     relu,
     reshape,
     scalar,
+    simplify,
     sin,
     softmax,
     sqrt,
@@ -36,6 +38,7 @@ from nnmat.calculus import (
     trace,
     vector,
 )
+from nnmat.calculus.elementwise import FUNCTIONS
 from nnmat.errors import ConfigError
 
 A, B, x, y = matrix("A", "M", "N"), matrix("B", "N", "N"), vector("x", "M"), vector("y", "N")
@@ -99,6 +102,16 @@ A, B, x, y = matrix("A", "M", "N"), matrix("B", "N", "N"), vector("x", "M"), vec
         (lambda: evaluate(x.T @ A @ y, x=np.ones(2), A=np.ones((3, 2)), y=np.ones(2)), "evaluate: expected . of shape"),
         (lambda: evaluate(trace(A @ ones("N", "M")), A=np.ones(3)), "evaluate: expected A of shape"),
         (lambda: evaluate(ones("N").T @ ones("N")), "evaluate: expected the size of N, got none. Pass N=3"),
+        (lambda: evaluate(ones("N").T @ ones("N"), N=-2), "evaluate: expected N as an integer >= 1, got -2"),
+        (lambda: evaluate(x.T @ x, x="abc"), "evaluate: expected real numbers for x, got 'abc'"),
+        (lambda: evaluate(x.T @ x, x=[1j]), "evaluate: expected real numbers for x"),
+        (lambda: evaluate(x.T @ x, x=[]), "evaluate: expected x of shape"),
+        (lambda: evaluate("x", x=1.0), "evaluate: expected an expression or a finite number, got str"),
+        (lambda: latex(None), "latex: expected an expression"),
+        (lambda: simplify("A"), "simplify: expected an expression"),
+        (lambda: x ** float("nan"), "expected a number as exponent, got nan"),
+        (lambda: elementwise("inv", np.exp, exp), "expected a new name, got 'inv': a function has it"),
+        (lambda: elementwise("none", np.exp, 2), "expected value and derivative of none as functions"),
     ],
 )
 def test_shapes_and_names(make, text):
@@ -117,7 +130,10 @@ def test_shapes_and_names(make, text):
         ("x + ", 4, "got the end. An operator needs an operand"),
         ("exq(x)", 1, "expected a function, got 'exq'. Did you mean"),
         ("inner(x)", 1, "expected 2 arguments of inner, got 1"),
-        ("sum(x, axes=1)", 13, "expected no option axes of sum"),
+        ("sum(x, axes=1)", 13, "expected options among axis of sum, got axes"),
+        ("sum(A, axis=1, axis=0)", 16, "expected each option once, got 'axis'"),
+        ("trace(A, axis=1)", 15, "expected no options of trace, got axis"),
+        ("tr(A)", 1, "expected a function, got 'tr'. Did you mean tril or trace"),
         ("A @ inv(x)", 5, "inv: expected a square matrix"),
         ("2 + A @ A", 7, r"expected shapes that fit|expected as many columns"),
         ("ones(x/2)", 7, "expected a dimension"),
@@ -135,6 +151,31 @@ def test_text_errors_point_at_the_column(text, column, message):
         parse(text, A=("M", "N"), x=("N",), y=("N",))
     assert caught.value.column == column
     assert str(caught.value).splitlines()[-1].index("^") - 4 == column - 1
+
+
+def test_a_function_of_the_user_that_is_not_elementwise():
+    f = elementwise("added_up", np.sum, lambda v: 1 + 0 * v)
+    with pytest.raises(ShapeError, match=r"added_up: expected values of the shape of its argument, \(4, 1\), got \(\)"):
+        derive(sum(f(x)), "x")
+    del FUNCTIONS["added_up"]
+
+
+@pytest.mark.parametrize(
+    ("word", "good", "bad"),
+    [
+        ("symmetric", [[1, 2], [2, 0]], [[1, 2], [3, 0]]),
+        ("positive_definite", [[2, 1], [1, 2]], [[1, 2], [2, 1]]),
+        ("diagonal", [[1, 0], [0, 2]], [[1, 0], [1, 2]]),
+        ("orthogonal", [[0, 1], [-1, 0]], [[0, 1], [-2, 0]]),
+        ("positive", [[1, 2], [3, 4]], [[1, 0], [3, 4]]),
+        ("sums_to_one", [[0.25, 0.75], [1, 0]], [[0.25, 0.75], [1, 1]]),
+    ],
+)
+def test_values_have_the_attributes_that_were_declared(word, good, bad):
+    X = matrix("X", "N", "N", **{word: True})
+    evaluate(trace(X), X=np.float32(good))
+    with pytest.raises(DomainError, match=f"evaluate: expected X as it was declared, {word}, got an array that is not"):
+        evaluate(trace(X), X=bad)
 
 
 def test_numbers_that_float64_does_not_hold():
@@ -156,6 +197,7 @@ def test_points_outside_the_domain():
         (norm2(v), [0.0, 0.0], "norm: expected a vector other than 0"),
         (trace(inv(v @ v.T)), [1.0, 2.0], "inv: expected an invertible matrix, got a singular one"),
         (sum(exp(v)), [1.0, 1e4], "expected finite values"),
+        (sum(v), [1.0, np.nan], "expected finite values for v, got NaN or infinity"),
     ]:
         with pytest.raises(DomainError, match=text):
             evaluate(f, v=at)

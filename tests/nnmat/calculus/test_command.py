@@ -47,6 +47,12 @@ def test_shapes_attributes_and_upstream(capsys):
         (["derive", "A @ B", "--wrt", "A"], 2, "Pass its upstream gradient"),
         (["derive", "x.T @ x", "--wrt", "x", "--shape", "x"], 2, "expected --shape as NAME=VALUE"),
         (["derive", "x.T @ x", "--wrt", "x", "--shape", "x=1,2,3"], 2, "expected --shape x=M,N"),
+        (
+            ["derive", "x.T @ x", "--wrt", "x", "--shape", "x=N,positive,foo"],
+            2,
+            "got the attribute 'foo'. There are sym",
+        ),
+        (["derive", "x.T @ x", "--wrt", "x", "--shape", "x=positive"], 2, "expected --shape x=M,N or x=N, then"),
         (["derive", "x.T @ x", "--wrt", "x", "--shape", "x="], 2, "expected --shape x=M,N"),
         (["derive", "x.T @ x", "--wrt", "x", "--shape", "x=0"], 2, "expected a positive size, got 0"),
         (["derive", "x.T @ x", "--wrt", "x", "--shape", "x=N/2"], 2, "column 2: expected a dimension"),

@@ -57,6 +57,13 @@ def test_shapes_found_from_use():
     assert shapes["alpha"] == ("1", "1")
 
 
+def test_a_shape_that_follows_from_a_convolution():
+    for source in ("inner(H, conv(X, K, stride=2))", "inner(conv(X, K, stride=2), H)"):
+        shapes = {s.name: [str(d) for d in s.shape] for s in parse(source).free}
+        rows = [shapes[name][0] for name in "XK"]
+        assert shapes["H"][0] == f"floor(({rows[0]} - {rows[1]})/2) + 1"
+
+
 def test_values_against_numpy():
     x, A, B = RNG.standard_normal(3), RNG.standard_normal((3, 2)), RNG.standard_normal((2, 2))
     z, b = RNG.standard_normal(2), RNG.standard_normal(2)

@@ -1,5 +1,6 @@
 """The worked examples are derived, right at every line, and printed in the textbook form, letter by letter."""
 
+import math
 import time
 
 import pytest
@@ -154,15 +155,23 @@ def test_what_other_tools_get_wrong(name):
     assert d.check() < 1e-8
 
 
+def seconds(f, wrt):
+    """The processor time of a derivation and its check, the better of two."""
+    times = []
+    for _ in range(2):
+        start = time.process_time()
+        derived(f, wrt)
+        times.append(time.process_time() - start)
+    return min(times)
+
+
 def test_it_is_quick():
-    """Bars with room for a busy machine: measured 8 ms for an ordinary derivation, 0.16 s for depth 8."""
-    start = time.process_time()
-    derive(examples.deep(8), "W1")
-    assert time.process_time() - start < 1.0
-    start = time.process_time()
-    for wrt in "Bbz":
-        derive(examples.sigmoid_inverse(), wrt)
-    assert (time.process_time() - start) / 3 < 0.05
+    times = sorted(1e3 * seconds(getattr(examples, name)(), wrt) for name, wrt, _ in CASES)
+    deep = seconds(examples.deep(8), "W1")
+    middle, high = times[len(times) // 2], times[math.ceil(0.99 * len(times)) - 1]
+    print(f"a derivation: median {middle:.0f} ms, 99 % {high:.0f} ms, most {times[-1]:.0f} ms; depth 8 {deep:.2f} s")
+    assert times[-1] < 50
+    assert deep < 1
 
 
 def test_the_chain_of_the_sigmoid_and_the_inverse():
