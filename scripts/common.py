@@ -3,8 +3,8 @@
 import argparse
 import importlib.util
 import json
+import os
 import shlex
-import signal
 import sys
 import time
 from pathlib import Path
@@ -212,11 +212,10 @@ def shown_command(*words) -> str:
 
 def guarded(main) -> None:
     """Run `main()`; an error of the user's or of the machine's is one line on stderr, not a traceback."""
-    if hasattr(signal, "SIGPIPE"):
-        signal.signal(signal.SIGPIPE, signal.SIG_DFL)  # `| head` ends the script quietly
     name = Path(sys.argv[0]).name
     try:
         main()
+        sys.stdout.flush()
     except nnmat.TrainingInterrupted as stopped:
         words = [w for i, w in enumerate(sys.argv) if not w.startswith("--resume") and sys.argv[i - 1] != "--resume"]
         print(f"\n{stopped.args[0].split('; go on')[0]}.", file=sys.stderr)
@@ -225,6 +224,9 @@ def guarded(main) -> None:
     except KeyboardInterrupt:
         print(f"\n{name}: stopped by Ctrl-C.", file=sys.stderr)
         sys.exit(130)
+    except BrokenPipeError:  # the reader, such as `head`, has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(0)
     except ERRORS as error:
         print(f"{name}: error: {error}", file=sys.stderr)
         sys.exit(1)

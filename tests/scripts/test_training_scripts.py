@@ -127,6 +127,25 @@ def test_the_printed_command_replaces_an_older_resume_and_nothing_else(monkeypat
     assert command[1:] == ["train.py", "--save", "a.npz", "--seed", "1", "--resume", "c.npz"]
 
 
+def test_a_reader_that_stops_ends_the_script_quietly(tmp_path):
+    # Without a signal handler of its own: that would end the bench, too, when one of its processes dies.
+    code = (
+        "import signal, common; before = signal.getsignal(signal.SIGPIPE)\n"
+        "def main():\n"
+        "    assert signal.getsignal(signal.SIGPIPE) == before\n"
+        "    for i in range(100_000): print(i)\n"
+        "common.guarded(main)"
+    )
+    places = environment(PYTHONPATH=os.pathsep.join(map(str, (ROOT, ROOT / "kernels", ROOT / "scripts"))))
+    script = subprocess.Popen(
+        [sys.executable, "-c", code], env=places, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+    assert script.stdout.readline() == "0\n"
+    script.stdout.close()
+    assert script.wait(60) == 0
+    assert script.stderr.read() == ""
+
+
 def test_a_picture_without_matplotlib_is_refused_before_the_work(tmp_path):
     (tmp_path / "absent").mkdir()
     (tmp_path / "absent" / "sitecustomize.py").write_text("import sys\nsys.modules['matplotlib'] = None\n")
