@@ -137,13 +137,12 @@ def test_a_reader_that_stops_ends_the_script_quietly(tmp_path):
         "common.guarded(main)"
     )
     places = environment(PYTHONPATH=os.pathsep.join(map(str, (ROOT, ROOT / "kernels", ROOT / "scripts"))))
-    script = subprocess.Popen(
-        [sys.executable, "-c", code], env=places, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
-    )
-    assert script.stdout.readline() == "0\n"
-    script.stdout.close()
-    assert script.wait(60) == 0
-    assert script.stderr.read() == ""
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
+    with subprocess.Popen([sys.executable, "-c", code], env=places, **pipes) as script:
+        assert script.stdout.readline() == "0\n"
+        script.stdout.close()
+        assert script.stderr.read() == ""
+    assert script.returncode == 0
 
 
 def test_a_picture_without_matplotlib_is_refused_before_the_work(tmp_path):
