@@ -8,31 +8,15 @@ from typing import Any
 
 import numpy as np
 
-from ..checks import count
 from . import convolution
-from .dims import ONE, Dim, show
+from .dims import ONE
 from .elementwise import FUNCTIONS
 from .errors import DomainError, ShapeError
 from .expr import Expr, described, lift
-from .known import attributes
+from .values import bind
 
 Blur = Callable[[Expr, np.ndarray], np.ndarray]
 SINGULAR = 1e-12  # reciprocal condition number below which a matrix counts as singular
-
-
-def _near(a: np.ndarray, b: np.ndarray) -> bool:
-    """Equal as far as float32 tells."""
-    return bool(np.abs(a - b).max() <= 1e-5 * max(np.abs(a).max(), np.abs(b).max()))
-
-
-HOLDS: dict[str, Callable[[np.ndarray], bool]] = {
-    "symmetric": lambda a: _near(a, a.T),
-    "positive_definite": lambda a: _near(a, a.T) and np.linalg.eigvalsh(a)[0] > 0,
-    "diagonal": lambda a: _near(a, np.diag(np.diag(a))),
-    "orthogonal": lambda a: _near(a.T @ a, np.eye(len(a))),
-    "positive": lambda a: bool((a > 0).all()),
-    "sums_to_one": lambda a: _near(a.sum(axis=0 if a.shape[1] == 1 else 1), np.ones(1)),
-}
 
 
 def evaluate(expression: Expr, **values: Any):
@@ -48,79 +32,6 @@ def evaluate(expression: Expr, **values: Any):
     if expression.is_scalar:
         return float(result[0, 0])
     return result[:, 0] if expression.shape[1] == ONE else result
-
-
-def bind(expression: Expr, values: Mapping[str, Any]) -> tuple[dict[Expr, np.ndarray], dict[str, int]]:
-    """Arrays (rows, columns) for the symbols and sizes for the dimensions, checked against each other."""
-    symbols = {s.name: s for s in expression.free}
-    arrays: dict[Expr, np.ndarray] = {}
-    sizes: dict[str, int] = {}
-    needed = dimensions(expression)
-    for name, value in values.items():
-        if name in needed and name not in symbols:
-            sizes[name] = count("evaluate", name, value)
-    missing = sorted(set(symbols) - set(values))
-    if missing:
-        raise ShapeError(f"evaluate: expected a value for {', '.join(missing)}, got none. Pass {missing[0]}=array.")
-    for name, symbol in symbols.items():
-        array = _array(symbol, values[name])
-        column = symbol.shape[1] == ONE and array.ndim < 2
-        full = array.reshape(-1, 1) if column else array
-        _fit(symbol, array, full, sizes)
-        arrays[symbol] = full
-        for word in sorted(attributes(symbol) & set(HOLDS)):
-            if not HOLDS[word](full):
-                raise DomainError(f"evaluate: expected {name} as it was declared, {word}, got an array that is not.")
-    unknown = sorted(needed - set(sizes))
-    if unknown:
-        raise ShapeError(f"evaluate: expected the size of {', '.join(unknown)}, got none. Pass {unknown[0]}=3.")
-    return arrays, sizes
-
-
-def _array(symbol: Expr, value: Any) -> np.ndarray:
-    try:
-        array = np.asarray(value, dtype=np.float64)
-    except (TypeError, ValueError):
-        raise ShapeError(f"evaluate: expected real numbers for {symbol.name}, got {value!r:.60}.") from None
-    if not np.isfinite(array).all():
-        raise DomainError(f"evaluate: expected finite values for {symbol.name}, got NaN or infinity.")
-    return array
-
-
-def _fit(symbol: Expr, given: np.ndarray, full: np.ndarray, sizes: dict[str, int]) -> None:
-    for wanted, got in zip(symbol.shape, full.shape, strict=False):
-        if len(wanted.names) == 1 and str(wanted) in wanted.names:
-            sizes.setdefault(str(wanted), got)
-    if (
-        full.ndim != 2
-        or full.size == 0
-        or any(
-            wanted.names <= set(sizes) and wanted.value(sizes) != got
-            for wanted, got in zip(symbol.shape, full.shape, strict=True)
-        )
-    ):
-        known = ", ".join(f"{n} = {sizes[n]}" for d in symbol.shape for n in sorted(d.names) if n in sizes)
-        raise ShapeError(
-            f"evaluate: expected {symbol.name} of shape {show(symbol.shape)}{f' with {known}' if known else ''}, "
-            f"got {given.shape}. Check the transposes and the other arrays."
-        )
-
-
-def dimensions(expression: Expr) -> frozenset[str]:
-    """The names of all dimensions in an expression."""
-    seen: set[Expr] = set()
-    names: set[str] = set()
-    stack = [expression]
-    while stack:
-        e = stack.pop()
-        if e not in seen:
-            seen.add(e)
-            for d in e.shape:
-                names |= d.names
-            if isinstance(e.data, Dim):
-                names |= e.data.names
-            stack.extend(e.args)
-    return frozenset(names)
 
 
 class Evaluation:

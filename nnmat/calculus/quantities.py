@@ -7,8 +7,8 @@ are passed on: with r = Xw - y, the gradient of rᵀr is 2r, and Xᵀ(2r) follow
 
 from .dims import show
 from .errors import ShapeError
-from .evaluator import dimensions
 from .expr import Expr, node, rebuild
+from .values import dimensions
 
 CURVED = {"fn", "softmax", "log_softmax"}
 TAKES = {"fn", "softmax", "log_softmax", "lse", "norm", "pow"}

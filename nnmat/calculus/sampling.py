@@ -6,9 +6,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from .errors import UnverifiedError
-from .evaluator import dimensions
 from .expr import Expr
 from .known import attributes
+from .values import dimensions
 
 KINDS = 6  # ways to draw a symbol without attributes
 

@@ -143,7 +143,7 @@ class Inference:
         if name == "outer" and len(args) == 2:
             return first[0], args[1][0]
         if name in ("kron", "vec", "conv"):
-            self.settle(names_in(tree))
+            self.settle(set(names_in(tree)) & set(self.shapes))  # names of dimensions stand in it, too
             return self.derived(tree)
         return first
 
@@ -159,7 +159,7 @@ class Inference:
         used = {n for pair in self.shapes.values() for s in pair if isinstance(found(s), Dim) for n in _names(found(s))}
         used |= set(self.shapes)
         letters = iter([c for c in LETTERS if c not in used] + [f"n{i}" for i in range(1, 1000)])
-        for name in names:
+        for name in sorted(names, key=list(self.shapes).index):
             for size in self.shapes[name]:
                 end = found(size)
                 if isinstance(end, Unknown):
