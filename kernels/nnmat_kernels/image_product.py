@@ -15,8 +15,9 @@ gradient is the same product over G, with the kernel turned by 180° and its cha
 """
 
 import numpy as np
-from numba import prange
+from numba import int64, prange
 
+from .by_address import address, call, flat_of
 from .config import inlined_jit, jit, parallel_jit
 from .image_plan import (
     BAND,
@@ -230,10 +231,17 @@ def product(X, K, bias, Y, g, activation):
 
 
 @parallel_jit
-def product_parallel(X, K, bias, Y, g, activation, chunks):
+def _product_parallel(X, K, bias, Y, g, activation, chunks, piece):
     P = np.empty(g[PACKED], K.dtype)
     pack_weights(K.reshape(K.size), bias, P, g)
     x, y, units, with_bias = X.reshape(X.size), Y.reshape(Y.size), g[UNITS], np.int64(bias.size > 0)
     for chunk in prange(chunks):
         c = np.int64(chunk)  # the index of a prange is unsigned
-        product_piece(x, P, with_bias, y, g, c * units // chunks, (c + 1) * units // chunks, activation)
+        call(piece, (x, P, with_bias, y, g, c * units // chunks, (c + 1) * units // chunks, activation))
+
+
+def product_parallel(X, K, bias, Y, g, activation, chunks) -> None:
+    """`product` by all threads, in so many pieces."""
+    kind, number = flat_of(X.dtype), int64
+    piece = address(product_piece, kind, kind, number, kind, number[::1], number, number, number)
+    _product_parallel(X, K, bias, Y, g, activation, chunks, piece)

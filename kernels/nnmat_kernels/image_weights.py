@@ -8,8 +8,9 @@ work on its own; the pieces are added in order and turned round at the end. Wher
 """
 
 import numpy as np
-from numba import prange
+from numba import int64, prange
 
+from .by_address import address, call, flat_of
 from .config import inlined_jit, jit, parallel_jit
 from .image_plan import (
     W_BAND,
@@ -140,11 +141,18 @@ def weights(X, G, gK, gbias, g, keep, keep_bias):
 
 
 @parallel_jit
-def weights_parallel(X, G, gK, gbias, g, keep, keep_bias):
+def _weights_parallel(X, G, gK, gbias, g, keep, keep_bias, piece):
     chunks, size, units, bias = g[W_CHUNKS], g[W_PARTIAL], g[W_UNITS], np.int64(gbias.size > 0)
     D = np.empty(size * chunks, X.dtype)
     x, y = X.reshape(X.size), G.reshape(G.size)
     for chunk in prange(chunks):
         c = np.int64(chunk)  # the index of a prange is unsigned
-        weights_piece(x, y, D, c * size, g, c * units // chunks, (c + 1) * units // chunks, bias)
+        call(piece, (x, y, D, c * size, g, c * units // chunks, (c + 1) * units // chunks, bias))
     fold_weights(D, g, chunks, gK.reshape(gK.size), gbias, keep, keep_bias)
+
+
+def weights_parallel(X, G, gK, gbias, g, keep, keep_bias) -> None:
+    """`weights` by all threads."""
+    kind, number = flat_of(X.dtype), int64
+    piece = address(weights_piece, kind, kind, kind, number, number[::1], number, number, number)
+    _weights_parallel(X, G, gK, gbias, g, keep, keep_bias, piece)

@@ -14,11 +14,12 @@ are summed on their own and folded in order.
 """
 
 import numpy as np
-from numba import prange
+from numba import int64, prange
 from numpy import ndarray
 
 from .activations import _sigmoid, _tanh
 from .blocks import is_small, multiply_small, multiply_within, scratch_for
+from .by_address import address, call, flat_of
 from .checks import as_array, output, same_dtype, usual
 from .config import inlined_jit, jit, parallel_jit, threads_inside
 from .dots import dots, flat
@@ -52,7 +53,7 @@ def _multiply_dots(A, a, lda, B, b, ldb, C, c, ldc, M, N, K, keep, bias, at, f):
 
 
 @inlined_jit
-def _part(A, B, C, q, i, m, j, n, p, k, M, N, K, transpose_a, transpose_b, keep, bias, f):
+def _part(A, B, C, q, i, m, j, n, p, k, M, N, K, transpose_a, transpose_b, keep, bias, f, activate):
     """Rows i to i + m and columns j to j + n of C (M, N), which begins at q, summed over p to p + k."""
     one, none = np.int64(1), np.int64(-1)  # a literal would be a signature of its own to Numba
     row_a, step_a = (one, M) if transpose_a else (K, one)
@@ -70,11 +71,12 @@ def _part(A, B, C, q, i, m, j, n, p, k, M, N, K, transpose_a, transpose_b, keep,
         else:
             multiply_within(S, A, a, row_a, step_a, B, b, ldb, turned, C, c, N, m, n, k, keep, bias, at, inside)
     if f > RELU:
-        _activate_part(C, c, N, m, n, f)
+        call(activate, (C, c, N, m, n, f))
 
 
 @jit
 def _activate_part(C, c, ldc, m, n, f):
+    """Sigmoid or tanh of m x n numbers of C. Called by address: few products want it, and it takes 2 s to compile."""
     length = m * n if n == ldc else n
     for q in range(c, c + m * ldc, m * ldc if n == ldc else ldc):
         row = C[q : q + length]
@@ -96,7 +98,7 @@ def _fit(A, B, C, transpose_a, transpose_b):
 
 
 @jit
-def _multiply(A, B, C, transpose_a, transpose_b, accumulate, bias, f):
+def _multiply(A, B, C, transpose_a, transpose_b, accumulate, bias, f, activate):
     """The product by one thread; False, and nothing done, if the arrays do not fit."""
     M, N = C.shape
     fit = _fit(A, B, C, transpose_a, transpose_b)
@@ -105,7 +107,7 @@ def _multiply(A, B, C, transpose_a, transpose_b, accumulate, bias, f):
         zero = np.int64(0)
         keep = np.int64(1 if accumulate else 0)
         a, b, c = flat(A), flat(B), flat(C)
-        _part(a, b, c, zero, zero, M, zero, N, zero, K, M, N, K, transpose_a, transpose_b, keep, bias, f)
+        _part(a, b, c, zero, zero, M, zero, N, zero, K, M, N, K, transpose_a, transpose_b, keep, bias, f, activate)
     return fit
 
 
@@ -134,7 +136,7 @@ def _task_size(M, N, tasks, width):
 
 
 @parallel_jit
-def _multiply_parallel(A, B, C, transpose_a, transpose_b, accumulate, bias, f):
+def _multiply_parallel(A, B, C, transpose_a, transpose_b, accumulate, bias, f, activate):
     """`_multiply` by all threads."""
     if not _fit(A, B, C, transpose_a, transpose_b):
         return False
@@ -157,21 +159,22 @@ def _multiply_parallel(A, B, C, transpose_a, transpose_b, accumulate, bias, f):
         i = (t - chunk * down * across) // across * rows
         j, p = t % across * columns, chunk * inner
         m, n, k = min(rows, M - i), min(columns, N - j), min(inner, K - p)
-        _part(a, b, target, chunk * M * N, i, m, j, n, p, k, M, N, K, transpose_a, transpose_b, kept, terms, g)
+        _part(
+            a, b, target, chunk * M * N, i, m, j, n, p, k, M, N, K, transpose_a, transpose_b, kept, terms, g, activate
+        )  # fmt: skip
     if chunks > 1:
         fold(target, chunks, M, N, bias, c, keep)
-        if f != NONE:
-            _finish(c, f)
+        if f == RELU:
+            _relu(c)
+        elif f > RELU:
+            call(activate, (c, np.int64(0), c.size, np.int64(1), c.size, f))
     return True
 
 
 @jit
-def _finish(C, f):
-    if f == RELU:
-        for i in range(C.size):
-            C[i] = C.dtype.type(0) if C[i] <= 0 else C[i]
-    else:
-        _activate_part(C, np.int64(0), C.size, np.int64(1), C.size, f)
+def _relu(C):
+    for i in range(C.size):
+        C[i] = C.dtype.type(0) if C[i] <= 0 else C[i]
 
 
 @jit
@@ -200,7 +203,11 @@ def matmul_unchecked(A, B, transpose_a, transpose_b, out, accumulate=False, bias
     if bias is None:
         bias = _NO_BIAS_4 if out.itemsize == 4 else _NO_BIAS_8
     body = _multiply if A.size * out.shape[1] < PARALLEL_FLOPS // 2 else _multiply_parallel
-    body(A, B, out, transpose_a, transpose_b, accumulate, bias, ACTIVATIONS[activation])
+    f, activate = ACTIVATIONS[activation], 0
+    if f > RELU:
+        number = int64
+        activate = address(_activate_part, flat_of(out.dtype), number, number, number, number, number)
+    body(A, B, out, transpose_a, transpose_b, accumulate, bias, f, activate)
 
 
 def matmul(
@@ -228,7 +235,7 @@ def matmul(
     if plain and out is not None and usual(2, A, B, out):
         body = _multiply if A.size * out.shape[1] < PARALLEL_FLOPS // 2 else _multiply_parallel
         none = _NO_BIAS_4 if out.itemsize == 4 else _NO_BIAS_8
-        if body(A, B, out, transpose_a, transpose_b, accumulate, none, NONE):
+        if body(A, B, out, transpose_a, transpose_b, accumulate, none, NONE, 0):
             return out
     A0, B0, bias0 = A, B, bias
     A, B = as_array("matmul", "A", A, 2), as_array("matmul", "B", B, 2)

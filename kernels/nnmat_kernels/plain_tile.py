@@ -91,3 +91,7 @@ def dots(columns, a_rows, c_rows, b_rows, n, k, A, B, C, keep, bias, at, f):
         rows.append(np.where(row <= 0, 0, row) if f else row)
     for c, row in zip(c_rows, rows, strict=True):
         C[c : c + n] = row
+
+
+def call(place, arguments):
+    place(*arguments)

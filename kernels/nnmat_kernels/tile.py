@@ -91,7 +91,7 @@ class Lanes:
         self.builder.call(store, [value, pointer, _i32(self.size), mask])
 
     def fetch(self, pointer, places, to_write):
-        """The cache lines at `places` are wanted: at once to write to them (level 1), or soon to read them (level 2)."""
+        """The lines at `places` are wanted: at once, to be written to (level 1), or soon, to be read (level 2)."""
         prefetch = self.function("llvm.prefetch.p0", ir.VoidType(), _pointer, _i32, _i32, _i32)
         for place in places:
             how = [_i32(1), _i32(3), _i32(1)] if to_write else [_i32(0), _i32(2), _i32(1)]

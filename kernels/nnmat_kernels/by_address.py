@@ -1,0 +1,52 @@
+"""Calling a compiled function by its address.
+
+A kernel that calls another one contains it, and Numba builds a parallel kernel in four layers, each of which is
+optimised as a whole: the pieces of a convolution, called as usual, would be compiled five times, 8 s of a cold start.
+Called by address they are compiled once. The address is an argument, so it never reaches the disk cache.
+"""
+
+import functools
+from typing import Any
+
+import numba
+from numba import types
+
+from . import plain_tile
+from .config import settings
+from .tile import _generated
+
+
+@functools.cache
+def address(function, *kinds) -> Any:
+    """Where the code of a jit function without result lies, compiled for arguments of these Numba types.
+
+    The function itself where Numba compiles nothing.
+    """
+    if settings.DISABLE_JIT:
+        return function
+    function.compile(kinds)
+    compiled = function.overloads[kinds]
+    return compiled.library.get_pointer_to_function(compiled.fndesc.llvm_func_name)
+
+
+def flat_of(dtype) -> Any:
+    """The Numba type of a flat array."""
+    return numba.from_dtype(dtype)[::1]
+
+
+@_generated(plain_tile.call)
+def call(typing_context, place, arguments):
+    """Calls the function at an `address` with a tuple of arguments, which must be of the types given there."""
+    kinds = [types.unliteral(kind) for kind in arguments.types]
+
+    def generate(context, builder, signature, values):
+        place, arguments = values
+        convention = context.call_conv
+        pointer = builder.inttoptr(place, convention.get_function_type(types.none, kinds).as_pointer())
+        parts = [builder.extract_value(arguments, i) for i in range(len(kinds))]
+        status, _ = convention.call_function(builder, pointer, types.none, kinds, parts)
+        with builder.if_then(status.is_error, likely=False):
+            convention.return_status_propagate(builder, status)
+        return context.get_dummy_value()
+
+    return types.none(types.int64, types.Tuple(kinds)), generate
