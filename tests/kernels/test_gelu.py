@@ -1,5 +1,6 @@
 """GELU and its derivative against the float64 twin, against extended precision, and where vectors end."""
 
+import mpmath
 import numpy as np
 import pytest
 
@@ -40,7 +41,6 @@ def test_float32_over_the_whole_range():
 
 def test_float64_tail():
     """The twin's own rounding shows here, so the truth has 40 digits."""
-    mpmath = pytest.importorskip("mpmath")
     X = -np.linspace(0.01, 38.4, 201)
     Y, slope = k.gelu(X), k.gelu_backward(np.ones_like(X), X)
     with mpmath.workdps(40):
