@@ -198,7 +198,7 @@ def weighted_softmax_cross_entropy(
             f"{who}: expected label_smoothing from 0 to 1, got {label_smoothing!r}. Common values are 0 and 0.1."
         )
     plain = label_smoothing == 0 and ignore_index is None and class_weight is None and sample_weight is None
-    if plain and alike(H, out) and _usual_labels(y, H.shape):
+    if plain and alike(out, H) and _usual_labels(y, H.shape):
         return _plain_labels(H, y, out, who), out, float(y.size)
     H2 = as_rows(who, H)
     given = H, y, class_weight, sample_weight
