@@ -4,6 +4,8 @@ A kernel body sees only aligned, writable, C-contiguous arrays of one dtype, flo
 would be compiled again as a signature of its own, and bad input never reaches a kernel.
 """
 
+from typing import TypeGuard
+
 import numpy as np
 from numpy import ndarray
 
@@ -34,7 +36,7 @@ def usual(ndim: int, A, B, out) -> bool:
     )
 
 
-def alike(A, out) -> bool:
+def alike(out, A) -> TypeGuard[ndarray]:
     """Whether two arrays are canonical, of one shape and dtype, and the same or apart: the usual case, fast."""
     if type(A) is not ndarray or type(out) is not ndarray:
         return False

@@ -4,8 +4,6 @@ Each row is shifted by its largest entry, so no exponential overflows. Rows are 
 `PARALLEL_FROM` elements one thread takes all of them, above several threads take chunks of rows.
 """
 
-import math
-
 import numpy as np
 from numba import prange
 
@@ -13,7 +11,7 @@ from .checks import alike, elementwise_arrays
 from .config import exact_jit, jit, parallel_jit
 from .errors import ShapeError
 from .row_blocks import ABREAST, NARROW, RUN, block_maximum, fill_block, row_maximum
-from .vector_math import exp
+from .vector_math import exp, log1p
 
 PARALLEL_FROM = 32_768  # elements, about 2 ns each
 CHUNK = 8_192  # elements, rounded to whole rows
@@ -28,7 +26,7 @@ def softmax(X: np.ndarray, out: np.ndarray | None = None) -> np.ndarray:
     Errors: DtypeError, ShapeError (no axis), ValueError (out).
     Reference: docs/equations.md, section 3.6. -inf gives 0; a row with NaN or +inf, or of -inf alone, gives NaN.
     """
-    if not (alike(X, out) and out.ndim):
+    if not (alike(out, X) and out.ndim):
         (X,), out = _arrays("softmax", out, X=X)
     softmax_unchecked(X, out)
     return out
@@ -43,7 +41,7 @@ def softmax_backward(G: np.ndarray, P: np.ndarray, out: np.ndarray | None = None
     Errors: DtypeError, ShapeError, ValueError (out).
     Reference: docs/equations.md, section 3.6.
     """
-    if not (alike(G, out) and alike(P, out) and out.ndim):
+    if not (alike(out, G) and alike(out, P) and out.ndim):
         (G, P), out = _arrays("softmax_backward", out, G=G, P=P)
     softmax_backward_unchecked(G, P, out)
     return out
@@ -58,7 +56,7 @@ def log_softmax(X: np.ndarray, out: np.ndarray | None = None) -> np.ndarray:
     Errors: DtypeError, ShapeError (no axis), ValueError (out).
     Reference: docs/equations.md, section 3.6. A row with NaN or +inf, or of -inf alone, gives NaN.
     """
-    if not (alike(X, out) and out.ndim):
+    if not (alike(out, X) and out.ndim):
         (X,), out = _arrays("log_softmax", out, X=X)
     log_softmax_unchecked(X, out)
     return out
@@ -171,21 +169,60 @@ def _softmax_backward_parallel(G, P, gX, rows):
 
 
 @jit
+def _rest(y):
+    """Of at most RUN differences from a row's maximum: the sum of exp over those that are not 0, and how many are."""
+    zero, one = y.dtype.type(0), y.dtype.type(1)
+    rest, at_top = zero, zero
+    for j in range(y.size):
+        rest += zero if y[j] == zero else exp(y[j])
+        at_top += one if y[j] == zero else zero
+    return rest, at_top
+
+
+@exact_jit
+def _narrow_log_softmax(X, Y, first, last):
+    M = X.shape[1]
+    block, m, shift = np.empty((M, ABREAST), X.dtype), np.empty(ABREAST, X.dtype), np.empty(ABREAST, X.dtype)
+    zero, one = X.dtype.type(0), X.dtype.type(1)
+    rest, at_top = np.empty(ABREAST, X.dtype), np.empty(ABREAST, X.dtype)
+    for top in range(first, last, ABREAST):
+        n = min(ABREAST, last - top)
+        fill_block(X, top, n, block)
+        block_maximum(block, m)
+        for r in range(ABREAST):
+            rest[r], at_top[r] = zero, -one
+        for c in range(M):
+            row = block[c]
+            for r in range(ABREAST):
+                d = row[r] - m[r]
+                row[r] = d
+                rest[r] += zero if d == zero else exp(d)
+                at_top[r] += one if d == zero else zero
+        for r in range(ABREAST):
+            shift[r] = log1p(rest[r] + at_top[r])
+        for r in range(n):
+            y = Y[top + r]
+            for c in range(M):
+                y[c] = block[c, r] - shift[r]
+
+
+@jit
 def _log_softmax(X, Y, first, last):
-    zero = Y.dtype.type(0)
+    if X.shape[1] <= NARROW:
+        _narrow_log_softmax(X, Y, first, last)
+        return
     for i in range(first, last):
         x, y = X[i], Y[i]
-        m, top = x[0], 0
-        for j in range(x.size):
-            top = j if x[j] > m else top
-            m = x[j] if x[j] > m else m
-        rest = 0.0
+        m = row_maximum(x)
         for j in range(x.size):
             # Stored, for in one expression the compiler may form x - (m + shift), which rounds shift to m's last place.
             y[j] = x[j] - m
-        for j in range(x.size):
-            rest += zero if j == top else exp(y[j])
-        shift = Y.dtype.type(math.log1p(rest))
+        rest, at_top = 0.0, -1.0  # added at the end, or a small rest would lose its digits
+        for a in range(0, x.size, RUN):
+            part, more = _rest(y[a : a + RUN])
+            rest += np.float64(part)
+            at_top += np.float64(more)
+        shift = Y.dtype.type(log1p(rest + at_top))
         for j in range(x.size):
             y[j] -= shift
 

@@ -1,10 +1,12 @@
-"""exp, sigmoid and tanh in the form that the compiler turns into vector instructions.
+"""exp, sigmoid, tanh and log in the form that the compiler turns into vector instructions.
 
 `math.exp` in a kernel is a call for each element (2.7 ns, `math.tanh` 13.7, on Zen 3); these work on a register full
 of elements at once. They are called from kernel bodies, with one float32 or float64, and are right to 4 ulp over the
 whole range: NaN gives NaN, exp(+inf) = inf, exp(-inf) = 0, and results too small for a normal number are denormal.
 
     e^x = 2^n (1 + q)        n = round(x / ln 2)        r = x - n ln 2, |r| <= 0.35        q = r + r² P(r)
+
+    log x = k ln 2 + log(1 + g)   x = 2^k (1 + g), 1 + g from sqrt(1/2) to sqrt(2)
 
 P is the polynomial of least error (e^r is then right to 8e-9 in float32 and 1.3e-17 in float64, a tenth of an ulp).
 
@@ -227,25 +229,83 @@ def _tanh(x):
     return {types.float32: _tanh_float32, types.float64: _tanh_float64}.get(x)
 
 
-_ROOT_HALF_BITS8, _EXPONENT8, _MANTISSA8 = _i8(0x3FE6A09E667F3BCD), _f8(2.0**52).view(np.int64), _f8(2.0**52)
+# log(1 + g) = g - g²/2 + g³ P(g) for 1 + g from sqrt(1/2) to sqrt(2), in float32; a series in float64
+_ROOT_HALF_BITS4, _TINY4, _SCALE4, _SHIFT4 = _i4(0x3F3504F3), _f4(2.0**-126), _f4(2.0**24), _f4(24)
+_INFINITE4, _NAN4, _NONE4, _MINUS_HALF4 = _f4(np.inf), _f4(np.nan), _f4(0), _f4(-0.5)
+_P0, _P1, _P2, _P3 = _f4(0.333333307282), _f4(-0.250003064226), _f4(0.200010450942), _f4(-0.166412814631)
+_P4, _P5, _P6, _P7 = _f4(0.142144959239), _f4(-0.129981837637), _f4(0.126223198492), _f4(-0.0790274377239)
+_ROOT_HALF_BITS8, _ROUND_BITS8 = _i8(0x3FE6A09E667F3BCD), _f8(_ROUND8).view(np.int64)
 _LN2_HIGH8, _LN2_LOW8 = 6.93147180369123816490e-1, 1.90821492927058770002e-10
 _L3, _L5, _L7, _L9, _L11, _L13, _L15, _L17, _L19 = (1 / n for n in range(3, 20, 2))
+_TINY8, _SCALE8, _SHIFT8 = 2.0**-1022, 2.0**54, 54.0
 
 
 @exact_jit
-def log1p(x):
-    """log(1 + x) of one finite float64 x >= 0, or NaN: right to 2 ulp down to the smallest x.
+def _log_float32_of(u, tail, shift):
+    """log u + tail - shift ln 2 of a normal u > 0: u = 2^k (1 + g), the small terms first."""
+    k = _i4((_f4(u).view(np.int32) - _ROOT_HALF_BITS4) >> _BITS4)
+    g = _i4(_f4(u).view(np.int32) - (k << _BITS4)).view(np.float32) - _ONE4
+    n = shift - _f4(k)
+    s = g * g
+    p = fma(fma(_P3, g, _P2), s, fma(_P1, g, _P0))
+    p = fma(fma(fma(_P7, g, _P6), s, fma(_P5, g, _P4)), s * s, p)
+    return fma(n, _HIGH4, g + fma(n, _LOW4, fma(s, fma(g, p, _MINUS_HALF4), tail)))
 
-    u = 1 + x = 2^k f with f from sqrt(1/2) to sqrt(2); log f = 2 artanh(s), s = (f - 1)/(f + 1), a series in s²; what
-    the rounding of u lost comes back as (x - (u - 1))/u.
-    """
-    u = 1.0 + x
+
+@exact_jit
+def _log_float64_of(u, tail, shift):
+    """The same with f = 1 + g, s = (f - 1)/(f + 1) and log f = 2 artanh(s), a series in s²."""
     k = _i8((_f8(u).view(np.int64) - _ROOT_HALF_BITS8) >> _BITS8)
     f = _i8(_f8(u).view(np.int64) - (k << _BITS8)).view(np.float64)
-    n = _i8(k | _EXPONENT8).view(np.float64) - _MANTISSA8  # k as a number, without AVX-512 in one step too
+    n = (_i8(k + _ROUND_BITS8).view(np.float64) - _ROUND8) - shift  # k as a number, without AVX-512 in one step too
     s = (f - 1.0) / (f + 1.0)
     z = s * s
     p = fma(fma(fma(fma(fma(_L19, z, _L17), z, _L15), z, _L13), z, _L11), z, _L9)
     p = fma(fma(fma(p, z, _L7), z, _L5), z, _L3) * z
-    tail = fma(n, _LN2_LOW8, (x - (u - 1.0)) / u)
-    return fma(n, _LN2_HIGH8, fma(2.0 * s, p, tail) + 2.0 * s)
+    return fma(n, _LN2_HIGH8, fma(2.0 * s, p, fma(n, _LN2_LOW8, tail)) + 2.0 * s)
+
+
+def log(x):
+    """The natural logarithm of one float32 or float64: -inf at 0, NaN below."""
+    return np.float32(_log_float32(x)) if isinstance(x, np.float32) else np.float64(_log_float64(np.float64(x)))
+
+
+def _log_float32(x):
+    small = x < _TINY4  # denormal: 2^24 times as much
+    y = _log_float32_of(x * _SCALE4 if small else x, _NONE4, _SHIFT4 if small else _NONE4)
+    y = y if x < _INFINITE4 else x  # this way round NaN stays
+    y = -_INFINITE4 if x == _NONE4 else y
+    return _NAN4 if x < _NONE4 else y
+
+
+def _log_float64(x):
+    small = x < _TINY8
+    y = _log_float64_of(x * _SCALE8 if small else x, 0.0, _SHIFT8 if small else 0.0)
+    y = y if x < np.inf else x
+    y = -np.inf if x == 0.0 else y
+    return np.nan if x < 0.0 else y
+
+
+@overload(log, jit_options=EXACT)
+def _log(x):
+    return {types.float32: _log_float32, types.float64: _log_float64}.get(x)
+
+
+def log1p(x):
+    """log(1 + x) of one finite x >= 0 (or NaN), down to the smallest: u = 1 + x, and what its rounding lost, over u."""
+    return np.float32(_log1p_float32(x)) if isinstance(x, np.float32) else np.float64(_log1p_float64(np.float64(x)))
+
+
+def _log1p_float32(x):
+    u = _ONE4 + x
+    return _log_float32_of(u, (x - (u - _ONE4)) / u, _NONE4)
+
+
+def _log1p_float64(x):
+    u = 1.0 + x
+    return _log_float64_of(u, (x - (u - 1.0)) / u, 0.0)
+
+
+@overload(log1p, jit_options=EXACT)
+def _log1p(x):
+    return {types.float32: _log1p_float32, types.float64: _log1p_float64}.get(x)

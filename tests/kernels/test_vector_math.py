@@ -1,4 +1,4 @@
-"""exp, sigmoid and tanh of vector_math against extended precision, over the whole range."""
+"""exp, sigmoid, tanh, log and log1p of vector_math against extended precision, over the whole range."""
 
 import numpy as np
 import pytest
@@ -33,6 +33,12 @@ def true_sigmoid(x):
 def log1p_of(x, y):
     for i in range(x.size):
         y[i] = vector_math.log1p(x[i])
+
+
+@exact_jit
+def log_of(x, y):
+    for i in range(x.size):
+        y[i] = vector_math.log(x[i])
 
 
 # name: kernel, truth, what is promised in ulp, the points in float32 and in float64
@@ -90,10 +96,34 @@ def test_tanh_is_accurate_near_zero(dtype):
     assert ulps(run(tanh_of, x), truth_of(np.tanh, x)) <= 4
 
 
-def test_log1p():
-    x = np.concatenate([np.linspace(0, 3, 100_001), np.logspace(-300, 0, 100_001), np.logspace(0, 6, 100_001)])
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_log(dtype):
+    tiny, huge = np.log(float(np.finfo(dtype).smallest_subnormal)), np.log(float(np.finfo(dtype).max))
+    x = np.concatenate([np.linspace(0.4, 3, 50_001), np.exp(np.linspace(tiny, huge, 20_001)), [1]]).astype(dtype)
+    x = x[np.isfinite(x)]
+    assert ulps(run(log_of, x), truth_of(np.log, x)) <= 2
+    special = np.array([0, -0.0, 1, np.inf, -np.inf, np.nan, -1, -1e-40] * 3, dtype)
+    expected = np.array([-np.inf, -np.inf, 0, np.inf, np.nan, np.nan, np.nan, np.nan] * 3, dtype)
+    np.testing.assert_array_equal(run(log_of, special), expected)
+
+
+@pytest.mark.slow  # minutes without the JIT
+def test_log_of_every_float32_near_1():
+    """The hardest numbers for it, one by one: from 1/2 to 2."""
+    x = np.arange(0x3F000000, 0x40000000, dtype=np.int32).view(np.float32)
+    truth = np.log(x.astype(np.float64))
+    unit = np.spacing(np.abs(truth).astype(np.float32)).astype(np.float64)
+    assert (np.abs(run(log_of, x) - truth) <= 1.5 * unit).all()
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_log1p(dtype):
+    least, most = (-44.8, 38) if dtype is np.float32 else (-300, 300)
+    x = np.concatenate([np.linspace(0, 3, 30_001), np.logspace(least, 0, 10_001), np.logspace(0, most, 10_001)])
+    x = x.astype(dtype)
     assert ulps(run(log1p_of, x), truth_of(np.log1p, x)) <= 2
-    np.testing.assert_array_equal(run(log1p_of, np.array([0, np.nan, 1e-22])), [0, np.nan, 1e-22])
+    small = np.array([0, np.nan, 1e-22, np.finfo(dtype).smallest_subnormal], dtype)
+    np.testing.assert_array_equal(run(log1p_of, small), small)
 
 
 @pytest.mark.parametrize(("dtype", "last"), [(np.float32, 88.72283), (np.float64, 709.782712893384)])
@@ -125,6 +155,11 @@ def test_without_the_compiler(dtype):
             y = getattr(vector_math, name)(x)
             assert y.dtype == dtype
             np.testing.assert_allclose(y, function(np.float64(x)), rtol=4 * np.finfo(dtype).eps)
+        for name, function in (("log", np.log), ("log1p", np.log1p)):
+            y = getattr(vector_math, name)(abs(x))
+            assert y.dtype == dtype
+            with np.errstate(divide="ignore"):
+                np.testing.assert_allclose(y, function(np.float64(abs(x))), rtol=2 * np.finfo(dtype).eps)
 
 
 def test_the_measure_sees_a_lost_digit():
