@@ -8,10 +8,11 @@ import numpy as np
 
 from .activations import relu_backward_unchecked, sigmoid_backward_unchecked, tanh_backward_unchecked
 from .config import exact_jit, jit
-from .matmul import ACTIVATIONS, PARALLEL_FLOPS, _multiply, matmul_unchecked
+from .matmul import ACTIVATIONS, _multiply, matmul_unchecked
 from .reductions import ROWS, column_sums_unchecked
 from .tile import NONE, RELU, SIGMOID
 
+SMALL = 65_536  # multiply-adds of a product; beyond, the work takes longer than the launches
 _YES, _NO, _NONE, _RELU, _SIGMOID = np.bool_(True), np.bool_(False), np.int64(NONE), np.int64(RELU), np.int64(SIGMOID)
 _NOTHING = {dtype: (np.empty((0, 0), dtype), np.empty(0, dtype)) for dtype in map(np.dtype, (np.float32, np.float64))}
 _DERIVATIVES = {"relu": relu_backward_unchecked, "sigmoid": sigmoid_backward_unchecked, "tanh": tanh_backward_unchecked}
@@ -71,7 +72,7 @@ def linear_backward_unchecked(G, X, W, gW, gb, gX, accumulate=False, activation=
     Errors:    none: nothing is checked
     Reference: docs/equations.md, section 3.1
     """
-    if G.size * X.shape[1] < PARALLEL_FLOPS // 2:
+    if G.size * X.shape[1] < SMALL:
         matrix, vector = _NOTHING[G.dtype]
         gW, gb, gX = matrix if gW is None else gW, vector if gb is None else gb, matrix if gX is None else gX
         _backward(G, X, W, gW, gb, gX, accumulate, ACTIVATIONS[activation])
