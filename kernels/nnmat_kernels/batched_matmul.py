@@ -1,11 +1,11 @@
 """Products of stacks of matrices, with the leading axes broadcast as in `np.matmul`."""
 
 import numpy as np
-from numba import get_num_threads, prange
+from numba import prange
 
 from .blocks import is_small, multiply_small, multiply_within, scratch_for
 from .checks import apart, as_array, output, same_dtype, usual
-from .config import inlined_jit, jit, parallel_jit
+from .config import inlined_jit, jit, parallel_jit, threads_inside
 from .errors import ShapeError
 from .matmul import PARALLEL_FLOPS, matmul_unchecked
 from .registers import FEW, ROWS, VECTOR_BYTES
@@ -95,7 +95,7 @@ def _multiply_stack(A, at_a, B, at_b, C, M, N, K, transpose_a, transpose_b, coun
 
 @parallel_jit
 def _multiply_stack_parallel(A, at_a, B, at_b, C, M, N, K, transpose_a, transpose_b, count):
-    chunks = min(get_num_threads(), count)
+    chunks = min(threads_inside(), count)
     for chunk in prange(chunks):
         first, last = np.int64(chunk) * count // chunks, (np.int64(chunk) + 1) * count // chunks
         if _is_near(N, K, A.itemsize):

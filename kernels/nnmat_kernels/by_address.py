@@ -5,7 +5,6 @@ optimised as a whole: the pieces of a convolution, called as usual, would be com
 Called by address they are compiled once. The address is an argument, so it never reaches the disk cache.
 """
 
-import functools
 from typing import Any
 
 import numba
@@ -16,11 +15,10 @@ from .config import settings
 from .tile import _generated
 
 
-@functools.cache
 def address(function, *kinds) -> Any:
     """Where the code of a jit function without result lies, compiled for arguments of these Numba types.
 
-    The function itself where Numba compiles nothing.
+    The function itself where Numba compiles nothing. It takes some microseconds: callers remember it.
     """
     if settings.DISABLE_JIT:
         return function

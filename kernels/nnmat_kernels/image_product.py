@@ -14,6 +14,8 @@ Kernel rows that see padding only are left out for tiles of one image row, elsew
 gradient is the same product over G, with the kernel turned by 180° and its channels exchanged, once for each phase.
 """
 
+import functools
+
 import numpy as np
 from numba import int64, prange
 
@@ -242,6 +244,10 @@ def _product_parallel(X, K, bias, Y, g, activation, chunks, piece):
 
 def product_parallel(X, K, bias, Y, g, activation, chunks) -> None:
     """`product` by all threads, in so many pieces."""
-    kind, number = flat_of(X.dtype), int64
-    piece = address(product_piece, kind, kind, number, kind, number[::1], number, number, number)
-    _product_parallel(X, K, bias, Y, g, activation, chunks, piece)
+    _product_parallel(X, K, bias, Y, g, activation, chunks, _piece(X.dtype))
+
+
+@functools.cache
+def _piece(dtype):
+    kind, number = flat_of(dtype), int64
+    return address(product_piece, kind, kind, number, kind, number[::1], number, number, number)

@@ -7,6 +7,8 @@ sum runs over the pixels of an image. The transposed gradient is summed up: (win
 work on its own; the pieces are added in order and turned round at the end. Where they end depends on the shapes alone.
 """
 
+import functools
+
 import numpy as np
 from numba import int64, prange
 
@@ -153,6 +155,10 @@ def _weights_parallel(X, G, gK, gbias, g, keep, keep_bias, piece):
 
 def weights_parallel(X, G, gK, gbias, g, keep, keep_bias) -> None:
     """`weights` by all threads."""
-    kind, number = flat_of(X.dtype), int64
-    piece = address(weights_piece, kind, kind, kind, number, number[::1], number, number, number)
-    _weights_parallel(X, G, gK, gbias, g, keep, keep_bias, piece)
+    _weights_parallel(X, G, gK, gbias, g, keep, keep_bias, _piece(X.dtype))
+
+
+@functools.cache
+def _piece(dtype):
+    kind, number = flat_of(dtype), int64
+    return address(weights_piece, kind, kind, kind, number, number[::1], number, number, number)

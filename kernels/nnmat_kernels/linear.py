@@ -14,6 +14,7 @@ from .tile import NONE, RELU, SIGMOID
 
 SMALL = 65_536  # multiply-adds of a product; beyond, the work takes longer than the launches
 _YES, _NO, _NONE, _RELU, _SIGMOID = np.bool_(True), np.bool_(False), np.int64(NONE), np.int64(RELU), np.int64(SIGMOID)
+_NOWHERE = np.int64(0)  # the address of no activation
 _NOTHING = {dtype: (np.empty((0, 0), dtype), np.empty(0, dtype)) for dtype in map(np.dtype, (np.float32, np.float64))}
 _DERIVATIVES = {"relu": relu_backward_unchecked, "sigmoid": sigmoid_backward_unchecked, "tanh": tanh_backward_unchecked}
 
@@ -51,13 +52,13 @@ def _add_rows(G, s):
 def _backward(G, X, W, gW, gb, gX, accumulate, f):
     """All that is asked for, by one thread; an output without elements is not asked for."""
     if gW.size > 0:
-        _multiply(G, X, gW, _YES, _NO, accumulate, gb[:0], _NONE)
+        _multiply(G, X, gW, _YES, _NO, accumulate, gb[:0], _NONE, _NOWHERE)
     if gb.size > 0:
         if not accumulate:
             gb[:] = 0
         _add_rows(G, gb)
     if gX.size > 0:
-        _multiply(G, W, gX, _NO, _NO, _NO, gb[:0], _NONE)
+        _multiply(G, W, gX, _NO, _NO, _NO, gb[:0], _NONE, _NOWHERE)
         if f != _NONE:
             _differentiate(gX.reshape(-1), X.reshape(-1), f)
 

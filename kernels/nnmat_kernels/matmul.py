@@ -13,6 +13,8 @@ dot products for a few columns, and a small product with a very long inner size,
 are summed on their own and folded in order.
 """
 
+import functools
+
 import numpy as np
 from numba import int64, prange
 from numpy import ndarray
@@ -203,11 +205,15 @@ def matmul_unchecked(A, B, transpose_a, transpose_b, out, accumulate=False, bias
     if bias is None:
         bias = _NO_BIAS_4 if out.itemsize == 4 else _NO_BIAS_8
     body = _multiply if A.size * out.shape[1] < PARALLEL_FLOPS // 2 else _multiply_parallel
-    f, activate = ACTIVATIONS[activation], 0
-    if f > RELU:
-        number = int64
-        activate = address(_activate_part, flat_of(out.dtype), number, number, number, number, number)
+    f = ACTIVATIONS[activation]
+    activate = _activate_at(out.dtype) if f > RELU else 0
     body(A, B, out, transpose_a, transpose_b, accumulate, bias, f, activate)
+
+
+@functools.cache
+def _activate_at(dtype):
+    number = int64
+    return address(_activate_part, flat_of(dtype), number, number, number, number, number)
 
 
 def matmul(
