@@ -36,8 +36,8 @@ class Stencil:
         """The differential of `e` along the direction."""
         a, b, c, d = (ev.value(e) for ev in self.at)
         for ev in self.at[1:]:
-            if any((x != y).any() for x, y in zip(ev.kinks, self.at[0].kinks, strict=True)):
-                raise DomainError("check: expected a point away from kinks.")
+            if any(np.any(x != y) for x, y in zip(ev.kinks, self.at[0].kinks, strict=True)):
+                raise DomainError("check: expected a point away from kinks and poles.")
         return (8 * (c - b) - (d - a)) / (12 * self.h)
 
 

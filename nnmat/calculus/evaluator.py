@@ -37,14 +37,15 @@ def evaluate(expression: Expr, **values: Any):
 class Evaluation:
     """The values of many expressions at one point: shared parts are computed once.
 
-    `kinks` collects the signs of the arguments of functions with a kink at 0: two points between which one changes
-    have no difference quotient worth looking at. `blur`, if given, changes each result before it is used.
+    `kinks` collects the signs of divisors, determinants and arguments of functions with a kink at 0: two points between
+    which one changes have no difference quotient worth looking at. `blur`, if given, changes each result before it is
+    used.
     """
 
     def __init__(self, arrays: Mapping[Expr, np.ndarray], sizes: Mapping[str, int], blur: Blur | None = None):
         self.known: dict[Expr, np.ndarray] = dict(arrays)
         self.sizes, self.blur = sizes, blur
-        self.kinks: list[np.ndarray] = []
+        self.kinks: list[np.ndarray | np.floating] = []
         self.differences: Callable[[Expr], np.ndarray] | None = None
 
     def value(self, e: Expr) -> np.ndarray:
@@ -107,6 +108,8 @@ def _power(ev: Evaluation, e: Expr, x: np.ndarray) -> np.ndarray:
         raise DomainError(f"**: expected positive numbers under the power {p}, got {x.min():.3g} in {described(e)}.")
     if p < 0 and (x == 0).any():
         raise DomainError(f"/: expected divisors other than 0, got 0 in {described(e)}.")
+    if p < 0:
+        ev.kinks.append(np.sign(x))
     return x ** (int(p) if p.denominator == 1 else float(p))
 
 
@@ -128,6 +131,7 @@ def _inverse(ev: Evaluation, e: Expr, x: np.ndarray) -> np.ndarray:
         raise DomainError(
             f"inv: expected an invertible matrix, got a singular one in {described(e)}. Try solve or a ridge."
         )
+    ev.kinks.append(np.sign(np.linalg.det(x)))
     return np.linalg.inv(x)
 
 
@@ -135,6 +139,7 @@ def _logdet(ev: Evaluation, e: Expr, x: np.ndarray) -> np.ndarray:
     sign, value = np.linalg.slogdet(x)
     if sign == 0:
         raise DomainError(f"logdet: expected an invertible matrix, got a singular one in {described(e)}.")
+    ev.kinks.append(sign)
     return _scalar(value)
 
 
