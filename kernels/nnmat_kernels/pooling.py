@@ -5,18 +5,22 @@ in memory, so one instruction treats several of them (`windows.py`). Forward, on
 backward an image, because windows that overlap add to the same elements.
 """
 
+import functools
+
 import numpy as np
-from numba import prange
+from numba import int32, int64, prange
 
 from .activations import relu_backward
+from .by_address import address, call, flat_of
 from .checks import as_array, canonical, is_plain, output
-from .config import jit, parallel_jit
+from .config import inlined_jit, jit, parallel_jit
 from .errors import DtypeError, ShapeError
 from .geometry import image_shape, output_plane, pair
 from .registers import VECTOR_BYTES
 from .windows import MASKED, SQUARE, max_window, spread_window
 
 PARALLEL_FROM = 65_536  # elements read
+PLACES = int32[::1]
 _ZERO, _ONE, _TWO = np.int64(0), np.int64(1), np.int64(2)
 _FLOORS = {  # where a maximum starts, by dtype and whether ReLU follows
     (dtype.char, relu): dtype.type(0 if relu else -np.inf)
@@ -64,9 +68,9 @@ def max_pool2d_unchecked(X, kernel_size, stride, padding, out, indices, relu=Fal
     """Options are pairs. With `relu` the maximum of 0 and the window: `relu` before or after it, at no cost."""
     floor = _FLOORS[out.dtype.char, relu]
     if X.size < PARALLEL_FROM:
-        _max_pool(X, *kernel_size, *stride, *padding, floor, out, indices)
+        _max_pool(X, *kernel_size, *stride, *padding, floor, out, indices, _rows(out.dtype))
     elif X.size:
-        _max_pool_parallel(X, *kernel_size, *stride, *padding, floor, out, indices)
+        _max_pool_parallel(X, *kernel_size, *stride, *padding, floor, out, indices, _rows(out.dtype))
 
 
 def max_pool2d_backward(
@@ -108,13 +112,10 @@ def max_pool2d_backward_unchecked(G, indices, kernel_size, stride, padding, out,
         if Y is not None:
             G = relu_backward(G, Y)
         (_max_backward if out.size < PARALLEL_FROM else _max_backward_parallel)(G, indices, out, 0, out.shape[0])
-    elif Y is not None:
-        body = _max_relu_spread if out.size < PARALLEL_FROM else _max_relu_spread_parallel
-        body(G, Y, indices, *kernel_size, *stride, *padding, out)
     else:
-        (_max_spread if out.size < PARALLEL_FROM else _max_spread_parallel)(
-            G, indices, *kernel_size, *stride, *padding, out
-        )
+        body = _max_spread if out.size < PARALLEL_FROM else _max_spread_parallel
+        images = _images(out.dtype, Y is not None)
+        body(G, G if Y is None else Y, indices, *kernel_size, *stride, *padding, out, images)
 
 
 def window_geometry(who: str, plane: tuple[int, int], kernel_size, stride, padding):
@@ -161,25 +162,31 @@ def _max_rows(x, H, W, C, kh, kw, sh, sw, ph, pw, floor, y, places, Ho, Wo, firs
 
 
 @jit
-def _max_pool(X, kh, kw, sh, sw, ph, pw, floor, Y, indices):
+def _max_pool(X, kh, kw, sh, sw, ph, pw, floor, Y, indices, rows):
     B, H, W, C = X.shape
     Ho, Wo = Y.shape[1], Y.shape[2]
     if C > 0:
         x, y, places = X.reshape(-1), Y.reshape(-1), indices.reshape(-1)
-        _max_rows(x, H, W, C, kh, kw, sh, sw, ph, pw, floor, y, places, Ho, Wo, _ZERO, B * Ho)
+        call(rows, (x, H, W, C, kh, kw, sh, sw, ph, pw, floor, y, places, Ho, Wo, _ZERO, B * Ho))
 
 
 @parallel_jit
-def _max_pool_parallel(X, kh, kw, sh, sw, ph, pw, floor, Y, indices):
+def _max_pool_parallel(X, kh, kw, sh, sw, ph, pw, floor, Y, indices, rows):
     B, H, W, C = X.shape
     Ho, Wo = Y.shape[1], Y.shape[2]
     x, y, places = X.reshape(-1), Y.reshape(-1), indices.reshape(-1)
     for image in prange(B):
         first = np.int64(image) * Ho
-        _max_rows(x, H, W, C, kh, kw, sh, sw, ph, pw, floor, y, places, Ho, Wo, first, first + Ho)
+        call(rows, (x, H, W, C, kh, kw, sh, sw, ph, pw, floor, y, places, Ho, Wo, first, first + Ho))
 
 
-@jit
+@functools.cache
+def _rows(dtype):
+    kind, number = flat_of(dtype), int64
+    return address(_max_rows, kind, *[number] * 9, kind.dtype, kind, PLACES, *[number] * 4)
+
+
+@inlined_jit
 def _spread_images(relu, g, y, places, Ho, Wo, kh, kw, sh, sw, ph, pw, gx, H, W, C, first, last):
     """Images first..last of flat arrays; windows do not overlap."""
     lanes = np.int64(VECTOR_BYTES // g.itemsize)
@@ -204,43 +211,39 @@ def _spread_images(relu, g, y, places, Ho, Wo, kh, kw, sh, sw, ph, pw, gx, H, W,
 
 
 @jit
-def _max_spread(G, indices, kh, kw, sh, sw, ph, pw, gX):
-    B, H, W, C = gX.shape
-    Ho, Wo = G.shape[1], G.shape[2]
-    g, places, gx = G.reshape(-1), indices.reshape(-1), gX.reshape(-1)
-    if C > 0:
-        _spread_images(0, g, g, places, Ho, Wo, kh, kw, sh, sw, ph, pw, gx, H, W, C, _ZERO, B)
-
-
-@parallel_jit
-def _max_spread_parallel(G, indices, kh, kw, sh, sw, ph, pw, gX):
-    B, H, W, C = gX.shape
-    Ho, Wo = G.shape[1], G.shape[2]
-    g, places, gx = G.reshape(-1), indices.reshape(-1), gX.reshape(-1)
-    for image in prange(B):
-        b = np.int64(image)
-        _spread_images(0, g, g, places, Ho, Wo, kh, kw, sh, sw, ph, pw, gx, H, W, C, b, b + 1)
+def _spread(g, y, places, Ho, Wo, kh, kw, sh, sw, ph, pw, gx, H, W, C, first, last):
+    _spread_images(0, g, y, places, Ho, Wo, kh, kw, sh, sw, ph, pw, gx, H, W, C, first, last)
 
 
 @jit
-def _max_relu_spread(G, Y, indices, kh, kw, sh, sw, ph, pw, gX):
+def _relu_spread(g, y, places, Ho, Wo, kh, kw, sh, sw, ph, pw, gx, H, W, C, first, last):
+    _spread_images(1, g, y, places, Ho, Wo, kh, kw, sh, sw, ph, pw, gx, H, W, C, first, last)
+
+
+@jit
+def _max_spread(G, Y, indices, kh, kw, sh, sw, ph, pw, gX, images):
     B, H, W, C = gX.shape
     Ho, Wo = G.shape[1], G.shape[2]
-    g, places, gx = G.reshape(-1), indices.reshape(-1), gX.reshape(-1)
-    y = Y.reshape(-1)
+    g, y, places, gx = G.reshape(-1), Y.reshape(-1), indices.reshape(-1), gX.reshape(-1)
     if C > 0:
-        _spread_images(1, g, y, places, Ho, Wo, kh, kw, sh, sw, ph, pw, gx, H, W, C, _ZERO, B)
+        call(images, (g, y, places, Ho, Wo, kh, kw, sh, sw, ph, pw, gx, H, W, C, _ZERO, B))
 
 
 @parallel_jit
-def _max_relu_spread_parallel(G, Y, indices, kh, kw, sh, sw, ph, pw, gX):
+def _max_spread_parallel(G, Y, indices, kh, kw, sh, sw, ph, pw, gX, images):
     B, H, W, C = gX.shape
     Ho, Wo = G.shape[1], G.shape[2]
-    g, places, gx = G.reshape(-1), indices.reshape(-1), gX.reshape(-1)
-    y = Y.reshape(-1)
+    g, y, places, gx = G.reshape(-1), Y.reshape(-1), indices.reshape(-1), gX.reshape(-1)
     for image in prange(B):
         b = np.int64(image)
-        _spread_images(1, g, y, places, Ho, Wo, kh, kw, sh, sw, ph, pw, gx, H, W, C, b, b + 1)
+        call(images, (g, y, places, Ho, Wo, kh, kw, sh, sw, ph, pw, gx, H, W, C, b, b + 1))
+
+
+@functools.cache
+def _images(dtype, relu):
+    kind, number = flat_of(dtype), int64
+    body = _relu_spread if relu else _spread
+    return address(body, kind, kind, PLACES, *[number] * 8, kind, *[number] * 5)
 
 
 @jit
