@@ -1,5 +1,6 @@
 """What `bench_kernels.py` measures: a case per kernel and shape, with NumPy's form of it from `bench_numpy.py`."""
 
+import functools
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -17,6 +18,8 @@ class Case:
     results, once each. `terms` is the longest sum in one element of a result, which bounds its rounding error.
     `comparable` is false where NumPy's results are right and yet others: another random mask. `group` is what --only
     asks for and what may have a bar (`bench_groups.py`); `torch` is what `bench_torch.py` needs to compute the same.
+    `bind` and `bind_peer`, where they are given, take what `call` and `peer` take and give a function without arguments
+    that does the same: of a kernel that takes microseconds, the frames of `call` would be a part.
     """
 
     name: str
@@ -30,10 +33,17 @@ class Case:
     comparable: bool = True
     group: str = "others"
     torch: dict | None = None
+    bind: Callable | None = None
+    bind_peer: Callable | None = None
 
     @property
     def key(self) -> str:
         return f"{self.name} {self.shape}"
+
+
+def at_once(bind: Callable) -> Callable:
+    """What `call` or `peer` is, made of `bind` or `bind_peer`."""
+    return lambda *arguments, **outs: bind(*arguments, **outs)()
 
 
 def normal(*shapes):
@@ -43,30 +53,47 @@ def normal(*shapes):
 
 def product(M, N, K, transpose_a=False, transpose_b=False, group="others") -> Case:
     kind = ("T" if transpose_a else "N") + ("T" if transpose_b else "N")
+
+    def bind(k, A, B, **out):
+        return functools.partial(k.matmul, A, B, transpose_a, transpose_b, **out)
+
+    def bind_peer(A, B, out):
+        return functools.partial(np.matmul, A.T if transpose_a else A, B.T if transpose_b else B, out=out)
+
     return Case(
         "matmul",
         f"{kind} {M}x{N}x{K}",
         normal((K, M) if transpose_a else (M, K), (N, K) if transpose_b else (K, N)),
-        lambda k, A, B, **out: k.matmul(A, B, transpose_a, transpose_b, **out),
-        lambda A, B, out: np.matmul(A.T if transpose_a else A, B.T if transpose_b else B, out=out),
+        at_once(bind),
+        at_once(bind_peer),
         2 * M * N * K,
         K,
         group=group,
         torch={"kind": "matmul", "transpose_a": transpose_a, "transpose_b": transpose_b},
+        bind=bind,
+        bind_peer=bind_peer,
     )
 
 
 def stack(count, M, N, K, transpose_b=False, group="others") -> Case:
+    def bind(k, A, B, **out):
+        return functools.partial(k.batched_matmul, A, B, transpose_b=transpose_b, **out)
+
+    def bind_peer(A, B, out):
+        return functools.partial(np.matmul, A, B.swapaxes(1, 2) if transpose_b else B, out=out)
+
     return Case(
         "batched_matmul",
         f"{'NT' if transpose_b else 'NN'} {count}x{M}x{N}x{K}",
         normal((count, M, K), (count, N, K) if transpose_b else (count, K, N)),
-        lambda k, A, B, **out: k.batched_matmul(A, B, transpose_b=transpose_b, **out),
-        lambda A, B, out: np.matmul(A, B.swapaxes(1, 2) if transpose_b else B, out=out),
+        at_once(bind),
+        at_once(bind_peer),
         2 * count * M * N * K,
         K,
         group=group,
         torch={"kind": "matmul", "transpose_a": False, "transpose_b": transpose_b},
+        bind=bind,
+        bind_peer=bind_peer,
     )
 
 
@@ -174,10 +201,12 @@ def elementwise(rows, columns) -> list[Case]:
 
     def case(name, inputs, peer, *more, **options):
         """`inputs`: how many normal matrices, or their maker; `more`: arguments of the kernel after the arrays."""
+
+        def bind(k, *arrays, **outs):
+            return functools.partial(getattr(k, name), *arrays, *more, **outs)
+
         arrays = normal(*[shape] * inputs) if isinstance(inputs, int) else inputs
-        return Case(
-            name, label, arrays, lambda k, *arrays, **outs: getattr(k, name)(*arrays, *more, **outs), peer, **options
-        )
+        return Case(name, label, arrays, at_once(bind), peer, bind=bind, **options)
 
     return [
         case("gelu", 1, peers.gelu),

@@ -1,8 +1,10 @@
 """The shapes that small and middle-sized networks are made of, in groups with a bar each, beside the fastest peer."""
 
+import functools
+
 import bench_numpy as peers
 import numpy as np
-from bench_cases import Case, normal, product, stack
+from bench_cases import Case, at_once, normal, product, stack
 
 # name: (geometric mean of the ratios, smallest ratio) that a group must reach against the best of all peers
 BARS = {"matmul": (1.0, 0.85), "batched_matmul": (1.5, 1.0), "conv": (1.25, 0.85), "elementwise": (1.5, 1.0)}
@@ -54,9 +56,15 @@ def both_ways(name, rows, columns) -> Case:
     backward = getattr(peers, f"{name}_backward")
     shape, from_output = (rows, columns), name != "gelu"
 
-    def call(m, X, G, **outs):
-        Y = getattr(m, name)(X, **taken(outs, out="Y"))
-        return Y, getattr(m, f"{name}_backward")(G, Y if from_output else X, **taken(outs, out="dX"))
+    def bind(m, X, G, **outs):
+        kernel, gradient = getattr(m, name), getattr(m, f"{name}_backward")
+        first, second = taken(outs, out="Y"), taken(outs, out="dX")
+
+        def call():
+            Y = kernel(X, **first)
+            return Y, gradient(G, Y if from_output else X, **second)
+
+        return call
 
     def peer(X, G, Y, dX):
         forward(X, out=Y)
@@ -66,9 +74,10 @@ def both_ways(name, rows, columns) -> Case:
         f"{name} both ways",
         f"{rows}x{columns}",
         normal(shape, shape),
-        call,
+        at_once(bind),
         peer,
         terms=columns if name == "softmax" else 8,
+        bind=bind,
         outs=("Y", "dX"),
         group="elementwise",
         torch={"kind": name},
@@ -77,15 +86,20 @@ def both_ways(name, rows, columns) -> Case:
 
 def loss_both_ways(rows, columns) -> Case:
     """Softmax cross-entropy: the value and the gradient."""
+
+    def bind(m, H, y, **out):
+        return functools.partial(m.softmax_cross_entropy, H, y, **out)
+
     return Case(
         "softmax_cross_entropy both ways",
         f"{rows}x{columns}",
         lambda rng: [rng.standard_normal((rows, columns), np.float32), rng.integers(0, columns, rows)],
-        lambda m, H, y, **out: m.softmax_cross_entropy(H, y, **out),
+        at_once(bind),
         peers.softmax_cross_entropy,
         terms=columns,
         group="elementwise",
         torch={"kind": "cross_entropy"},
+        bind=bind,
     )
 
 

@@ -108,9 +108,11 @@ def measure(case: Case, naive: SimpleNamespace, peaks: dict, worker: Worker | No
     ours, theirs = copies(arrays), copies(arrays)
     peer_residual = largest_error(results(case.peer(*theirs, **peer_outs)), exact) if case.comparable else None
     seconds = 0.02 if args.quick else 0.08
+    our_call = (case.bind or functools.partial(functools.partial, case.call))(nnmat_kernels, *ours, **outs)
+    peer_call = (case.bind_peer or functools.partial(functools.partial, case.peer))(*theirs, **peer_outs)
     variants = [
-        Variant("nnmat", "nnmat", lambda: seconds_per_call(lambda: case.call(nnmat_kernels, *ours, **outs), seconds)),
-        Variant("NumPy", "NumPy", lambda: seconds_per_call(lambda: case.peer(*theirs, **peer_outs), seconds)),
+        Variant("nnmat", "nnmat", lambda: seconds_per_call(our_call, seconds)),
+        Variant("NumPy", "NumPy", lambda: seconds_per_call(peer_call, seconds)),
     ]
     if worker is not None and case.torch is not None:
         for threads in sorted({1, args.threads}):
