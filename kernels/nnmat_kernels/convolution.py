@@ -70,27 +70,27 @@ class Convolution:
             if self._parallel:
                 self._product, self._weights = image_product.product_parallel, image_weights.weights_parallel
         self._none = _NO_BIAS[self.dtype]
+        self._plans: dict[tuple[bool, bool], np.ndarray] = {}
         # 1 x 1 without stride and padding: images are matrices of pixels and channels, and this is their product.
         self._plain = (w.kh, w.kw, w.sh, w.sw, w.ph, w.pw, self.groups) == (1, 1, 1, 1, 0, 0, 1)
         self._pixels = w.B * w.H * w.W
 
-    @functools.cached_property
-    def _forward_plan(self):
-        return plan(self.window, self.kernel_shape, self.groups, self.dtype, False)
-
-    @functools.cached_property
-    def _input_plan(self):
-        return plan(self.window, self.kernel_shape, self.groups, self.dtype, True)
+    def _plan(self, gradient: bool, narrow: bool) -> np.ndarray:
+        if (gradient, narrow) not in self._plans:
+            own = plan(self.window, self.kernel_shape, self.groups, self.dtype, gradient, narrow)
+            self._plans[gradient, narrow] = own
+        return self._plans[gradient, narrow]
 
     @functools.cached_property
     def _weight_plan(self):
         return weight_plan(self.window, self.kernel_shape, self.groups, self.dtype)
 
-    def _run(self, X, K, bias, out, sizes, activation):
-        if self._parallel:
-            self._product(X, K, bias, out, sizes, activation, min(CHUNKS, int(sizes[UNITS])))
-        else:
-            self._product(X, K, bias, out, sizes, activation)
+    def _run(self, X, K, bias, out, gradient, activation):
+        for narrow in (True, False):
+            sizes = self._plan(gradient, narrow)
+            chunks = (min(CHUNKS, int(sizes[UNITS])),) if self._parallel else ()
+            if self._product(X, K, bias, out, sizes, activation, *chunks):
+                return
 
     def _matrix(self, images):
         return images.reshape(self._pixels, images.shape[3])  # (B, H, W, C) -> (B H W, C)
@@ -102,7 +102,7 @@ class Convolution:
             matmul_unchecked(A, B, False, True, self._matrix(out), False, bias, activation)
             return
         terms = self._none if bias is None else bias
-        self._run(X, K, terms, out, self._forward_plan, RELU if activation == "relu" else NONE)
+        self._run(X, K, terms, out, False, RELU if activation == "relu" else NONE)
         if activation == "sigmoid":
             activations.sigmoid(out, out=out)
         elif activation == "tanh":
@@ -114,7 +114,7 @@ class Convolution:
             B = K.reshape(K.shape[0], K.shape[3])
             matmul_unchecked(self._matrix(G), B, False, False, self._matrix(out))
             return
-        self._run(G, K, self._none, out, self._input_plan, NONE)
+        self._run(G, K, self._none, out, True, NONE)
 
     def weight_gradient(self, X, G, out, accumulate=False, bias_gradient=None, accumulate_bias=None):
         """`conv2d_weight_gradient` into `out`; into `bias_gradient`, if it is given, the sums of G over the pixels.

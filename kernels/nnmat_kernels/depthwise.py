@@ -144,6 +144,7 @@ def depthwise(X, K, bias, Y, g, activation):
     T = np.empty(g[PACKED], K.dtype)
     depthwise_weights(K.reshape(K.size), T, g)
     depthwise_piece(X.reshape(X.size), T, bias, Y.reshape(Y.size), g, np.int64(0), g[UNITS], activation)
+    return True
 
 
 @parallel_jit
@@ -154,6 +155,7 @@ def depthwise_parallel(X, K, bias, Y, g, activation, chunks):
     for chunk in prange(chunks):
         c = np.int64(chunk)  # the index of a prange is unsigned
         depthwise_piece(x, T, bias, y, g, c * units // chunks, (c + 1) * units // chunks, activation)
+    return True
 
 
 @jit

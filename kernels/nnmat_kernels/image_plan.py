@@ -16,6 +16,15 @@ copied into a scratch array with its padding, so that the inner loops know no ed
                    0 x x x x 0      tables: for each target pixel of a block where its window begins in the scratch,
                    0 x x x x 0              and where it lies in the target
 
+Narrow targets. Pixels of 8 numbers would leave half of a register of 16 empty. Since two pixels side by side are 16
+numbers in a row, the target counts as one of half as many pixels with twice as many channels; a window then takes in
+what both see, and the weights are laid down for each at its place, with 0 beside:
+
+      window of two pixels, kernel of 3      a b c .   first pixel
+                                             . a b c   second pixel
+
+0 · inf is NaN, so a source with such numbers is computed without this.
+
 Everything goes to a kernel as one array of int64: the fields named here, a record for each phase, the tables.
 """
 
@@ -23,7 +32,7 @@ import numpy as np
 
 from .im2col import Window
 from .image_tile import HIGH
-from .registers import ROWS, VECTOR_BYTES
+from .registers import MASKS, ROWS, VECTOR_BYTES
 
 CHUNKS = 64  # pieces of the work, whatever the number of threads
 LEAST = 16  # blocks that there should be, for threads to share
@@ -38,8 +47,9 @@ BLOCK = 4 * max(ROWS, HIGH)  # the pixels
     DOWN, TOP, LEFT, ROWS_OF, COLS, SCRATCH,  # source rows from target row to target row; the scratch and its place
     TARGET, PIXEL, WIDE, FILTERS,  # numbers of a target image, of a pixel, of a group; filters of a group
     KERNEL_H, KERNEL_W, BIASES, PACKED, PER_PANEL, PHASES, TURNED,  # weights: place of the bias, size: all, of a panel
-    BESIDE, HEADER,  # numbers of a scratch for a panel that is narrower than its tiles; the first record
-) = range(29)  # fmt: skip
+    BESIDE, ABREAST, APART,  # numbers of a scratch for a panel narrower than its tiles; pixels in one, of the source
+    HEADER,  # the first record
+) = range(31)  # fmt: skip
 # A record: sizes of the target, numbers between its rows; taps, kernel columns, runs of a kernel row and their length,
 # distances of both in the scratch; tables and their length; ranges of taps; place of the weights in a panel; taps and
 # pixels at a time; kernel indices of the first tap and column, and their steps.
@@ -62,6 +72,12 @@ class Axis:
     def reach(self, count):
         """First and last source position that `count` targets see."""
         return self.top, (count - 1) * self.down + self.top + (self.taps - 1) * self.apart
+
+    def abreast(self, count):
+        """The same axis of targets that `count` of its positions make up together."""
+        taps = self.taps + (count - 1) * self.down
+        size, down = self.size // count, self.down * count
+        return Axis(size, self.first, self.step, taps, self.tap, self.tap_step, down, self.top, self.apart)
 
     def ranges(self, source):
         """For each target the taps, first and end, that lie in a source of that size; both fall along the axis."""
@@ -91,6 +107,18 @@ def lanes_of(dtype) -> int:
     return VECTOR_BYTES // np.dtype(dtype).itemsize
 
 
+def abreast(lanes, channels, width, taps, down) -> int:
+    """How many pixels of a target of that width, whose windows of `taps` lie `down` apart, are best taken as one."""
+    best, least = 1, taps
+    count = 2
+    while 0 < count * channels <= lanes and width % count == 0:
+        seen = (taps + (count - 1) * down) / count  # taps for each pixel, with those that are 0
+        if seen < least:
+            best, least = count, seen
+        count *= 2
+    return best
+
+
 def _cut(images, pixels, rows, most_bytes, image_bytes, row_bytes):
     """(images together, target rows) of a block: enough pixels for a tile, fit for the cache, enough blocks."""
     if image_bytes > most_bytes or (images < LEAST and rows > 1):
@@ -100,8 +128,11 @@ def _cut(images, pixels, rows, most_bytes, image_bytes, row_bytes):
     return max(1, min(wanted, images // LEAST, most_bytes // max(image_bytes, 1))), rows
 
 
-def plan(w: Window, kernel_shape, groups: int, dtype, gradient: bool) -> np.ndarray:
-    """The array of a convolution, or with `gradient` of its input gradient."""
+def plan(w: Window, kernel_shape, groups: int, dtype, gradient: bool, narrow: bool = True) -> np.ndarray:
+    """The array of a convolution, or with `gradient` of its input gradient.
+
+    Without `narrow`, pixels of a narrow target are not taken together.
+    """
     itemsize, lanes = np.dtype(dtype).itemsize, lanes_of(dtype)
     Co, kh, kw, _ = kernel_shape
     depthwise = groups == w.C == Co
@@ -113,6 +144,12 @@ def plan(w: Window, kernel_shape, groups: int, dtype, gradient: bool) -> np.ndar
         vertical = forward_axis(w.Ho, kh, w.sh, w.ph, w.dh)
         horizontal = forward_axis(w.Wo, kw, w.sw, w.pw, w.dw)
         source, target = (w.H, w.W, w.C), (w.Ho, w.Wo, Co)
+    pixels, between = 1, horizontal[0].down
+    one_run = len(vertical) == len(horizontal) == horizontal[0].apart == 1 and horizontal[0].taps > 0
+    if narrow and one_run and groups == 1 and not depthwise:
+        pixels = abreast(lanes, target[2], target[1], horizontal[0].taps, between)
+        horizontal = [horizontal[0].abreast(pixels)]
+        target = target[0], target[1] // pixels, target[2] * pixels
     parts = 1 if depthwise else groups  # all channels of a depthwise convolution are done together
     own, wide = source[2] // parts, target[2] // parts
     seeing = [v for v in vertical if v.taps] or vertical
@@ -127,8 +164,8 @@ def plan(w: Window, kernel_shape, groups: int, dtype, gradient: bool) -> np.ndar
         return max(max(v.reach(min(band, v.size))[1] for v in seeing) - top + 1, 1)
 
     line = cols * own * itemsize
-    pixels = rows * max(h.size for h in horizontal)
-    together, band = _cut(w.B, pixels, rows, SCRATCH_BYTES, height(rows) * line, max(down, 1) * line)
+    image_pixels = rows * max(h.size for h in horizontal)
+    together, band = _cut(w.B, image_pixels, rows, SCRATCH_BYTES, height(rows) * line, max(down, 1) * line)
     bands = -(-rows // band)
     image = height(band) * cols * own
 
@@ -163,13 +200,14 @@ def plan(w: Window, kernel_shape, groups: int, dtype, gradient: bool) -> np.ndar
             weights += v.taps * h.taps * own * (1 if depthwise else panel)
     panels = -(-wide // panel)
     packed = weights * (1 if depthwise else panels * groups) + panel * lanes  # `pack_transposed` writes whole vectors
-    narrow = wide % panel not in (0, lanes)
+    beside = not MASKS and not depthwise and wide % panel not in (0, lanes)
     header = [
         w.B, together, band, bands, -(-w.B // together) * bands,
         *source, parts, own, down, top, left, height(band), cols, together * image + lanes,
         target[0] * target[1] * target[2], target[2], wide, Co // groups,
         kh, kw, packed, packed + groups * panels * panel, weights, len(vertical) * len(horizontal), int(not gradient),
-        together * band * max(h.size for h in horizontal) * panel if narrow and not depthwise else 0,
+        together * band * max(h.size for h in horizontal) * panel if beside else 0,
+        pixels, between,
     ]  # fmt: skip
     return np.concatenate([np.array(header + records, np.int64), *tables])
 
@@ -181,7 +219,8 @@ PIECE_PIXELS = 1024  # pixels of G in a piece, at least: adding up the pieces co
     W_IMAGES, W_BAND, W_BANDS, W_UNITS, W_CHUNKS,
     W_HEIGHT, W_WIDTH, W_CHANNELS, W_GROUPS, W_OWN, W_DOWN, W_TOP, W_LEFT, W_ROWS, W_COLS, W_PIXEL, W_SCRATCH,
     W_HIGH, W_WIDE, W_FILTERS, W_WINDOW, W_TAP, W_STEP, W_PARTIAL, W_LINE, W_DIRECT, W_TABLE,
-) = range(27)  # fmt: skip
+    W_ABREAST, W_APART, W_RUN, W_ALONG,  # pixels taken together, their distance in a window; a row of a kernel, a window
+) = range(31)  # fmt: skip
 
 
 def weight_plan(w: Window, kernel_shape, groups: int, dtype) -> np.ndarray:
@@ -191,7 +230,10 @@ def weight_plan(w: Window, kernel_shape, groups: int, dtype) -> np.ndarray:
     depthwise = groups == w.C == Co
     if depthwise:
         groups, own = 1, w.C
-    filters = Co // groups
+    filters, pixels = Co // groups, 1
+    if groups == 1 and own > 0 and w.dw == 1 and not depthwise:
+        pixels = abreast(lanes, filters, w.Wo, kw, w.sw)
+    filters, Wo, sw = filters * pixels, w.Wo // pixels, w.sw * pixels
     # One more channel that is 1 gives the sums of G, and keeps pixels from lying powers of two apart. To images with
     # few channels a whole image of ones is added instead, since numbers two apart are copied one by one.
     spread = 0 if depthwise or own < 8 else 1
@@ -210,7 +252,8 @@ def weight_plan(w: Window, kernel_shape, groups: int, dtype) -> np.ndarray:
     bands = -(-w.Ho // band)
     image = height(band) * cols * pixel
     ones = own if spread else image
-    a, b, c = np.meshgrid(np.arange(kh), np.arange(kw), np.arange(1 if depthwise else own), indexing="ij")
+    along = kw + (pixels - 1) * w.sw
+    a, b, c = np.meshgrid(np.arange(kh), np.arange(along), np.arange(1 if depthwise else own), indexing="ij")
     sources = ((a * w.dh * cols + b * w.dw) * pixel + c).reshape(-1)
     sources = sources if depthwise else np.append(sources, ones)
     line = -(-filters // lanes) * lanes if depthwise or filters <= lanes else -(-filters // (2 * lanes)) * 2 * lanes
@@ -218,12 +261,12 @@ def weight_plan(w: Window, kernel_shape, groups: int, dtype) -> np.ndarray:
     units = w.B * bands
     chunks = max(1, min(PARTIALS, units, w.B * w.Ho * w.Wo // PIECE_PIXELS))
     direct = filters in (lanes, 2 * lanes) and groups == 1
-    table = 27
+    table = 31
     header = [
         w.B, band, bands, units, chunks,
         w.H, w.W, w.C, groups, own, w.sh, -w.ph, -w.pw, height(band), cols, pixel,
         image * (1 if spread or depthwise else 2) + lanes,
-        w.Ho, w.Wo, filters, sources.size - (0 if depthwise else 1), w.sh * cols * pixel, w.sw * pixel,
-        groups * (sources.size + int(depthwise)) * line, line, int(direct), table,
+        w.Ho, Wo, filters, sources.size - (0 if depthwise else 1), w.sh * cols * pixel, sw * pixel,
+        groups * (sources.size + int(depthwise)) * line, line, int(direct), table, pixels, w.sw * own, kw * own, along * own,
     ]  # fmt: skip
     return np.concatenate([np.array(header, np.int64), sources.astype(np.int64), targets.astype(np.int64)])

@@ -22,6 +22,8 @@ from numba import int64, prange
 from .by_address import address, call, flat_of
 from .config import inlined_jit, jit, parallel_jit
 from .image_plan import (
+    ABREAST,
+    APART,
     BAND,
     BANDS,
     BESIDE,
@@ -73,7 +75,7 @@ from .image_plan import (
     WIDTH,
 )
 from .image_tile import HIGH, listed_places
-from .registers import ROWS, VECTOR_BYTES
+from .registers import MASKS, ROWS, VECTOR_BYTES
 from .tile import pack, pack_transposed, row_places, tile
 
 
@@ -116,10 +118,44 @@ def fill(S, s, pixel_s, X, x, pixel_x, own, H, W, top, left, rows, cols):
                 part[e] = zero
 
 
+@inlined_jit
+def finite(x):
+    total = x.dtype.type(0)
+    for i in range(x.size):
+        total += x[i] * x.dtype.type(0)
+    return total == 0
+
+
+@jit
+def pack_abreast(K, bias, P, g):
+    """The weights and the bias of a target whose pixels are taken several together: one panel, 0 where none is."""
+    width, area, own, pixels = 2 * (VECTOR_BYTES // K.itemsize), g[KERNEL_H] * g[KERNEL_W], g[OWN], g[ABREAST]
+    n, f = g[WIDE] // pixels, HEADER
+    taps, along = g[f + P_TAPS], g[f + P_ALONG]
+    step_n, step_own = (area * own, 1) if g[TURNED] else (1, area * n)
+    P[: taps * along * own * width] = 0
+    for e in range(pixels):
+        for t in range(taps):
+            a = g[f + P_FIRST_A] + t * g[f + P_STEP_A]
+            for u in range(along - (pixels - 1) * g[APART]):
+                b = g[f + P_FIRST_B] + u * g[f + P_STEP_B]
+                k = (a * g[KERNEL_W] + b) * (own if g[TURNED] else n)
+                s = (t * along + u + e * g[APART]) * own * width + e * n
+                for c in range(own):
+                    for o in range(n):
+                        P[s + c * width + o] = K[k + c * step_own + o * step_n]
+        if bias.size > 0:
+            s = g[BIASES] + e * n
+            P[s : s + n] = bias
+
+
 @jit
 def pack_weights(K, bias, P, g):
     """The weights as panels: for each group, panel and phase (taps, kernel columns, channels of the source, width).
     Then the bias in as many panels."""
+    if g[ABREAST] > 1:
+        pack_abreast(K, bias, P, g)
+        return
     width, area = 2 * (VECTOR_BYTES // K.itemsize), g[KERNEL_H] * g[KERNEL_W]
     own, wide, filters = g[OWN], g[WIDE], g[FILTERS]
     s = np.int64(0)
@@ -176,7 +212,8 @@ def product_piece(X, P, with_bias, Y, g, first, last, activation):
                     r1 = min(r0 + g[f + P_BLOCK], total)
                     for j in range(0, wide, width):
                         left = min(width, wide - j)
-                        high, narrow = ROWS if left > lanes else HIGH, left != width and left != lanes
+                        high = ROWS if left > lanes else HIGH
+                        narrow = not MASKS and left != width and left != lanes
                         number = group * ((wide + width - 1) // width) + j // width
                         at = g[BIASES] + number * width if with_bias else none
                         weights = number * g[PER_PANEL] + g[f + P_WEIGHTS]
@@ -202,7 +239,7 @@ def product_piece(X, P, with_bias, Y, g, first, last, activation):
                                         else:
                                             rows_c = listed_places(ROWS, g, there, r1 - r, c)
                                         tile(
-                                            2, 0, rows_a, rows_c, width, hi - lo, k, S, tap_a, 1, P, b, tap_b, width,
+                                            2, MASKS, rows_a, rows_c, left, hi - lo, k, S, tap_a, 1, P, b, tap_b, width,
                                             C, ahead, keep, P, own_at, own_f,
                                         )  # fmt: skip
                                     else:
@@ -212,7 +249,7 @@ def product_piece(X, P, with_bias, Y, g, first, last, activation):
                                         else:
                                             many_c = listed_places(HIGH, g, there, r1 - r, c)
                                         tile(
-                                            1, 0, many_a, many_c, lanes, hi - lo, k, S, tap_a, 1, P, b, tap_b, width,
+                                            1, MASKS, many_a, many_c, left, hi - lo, k, S, tap_a, 1, P, b, tap_b, width,
                                             C, ahead, keep, P, own_at, own_f,
                                         )  # fmt: skip
                         if narrow:
@@ -224,27 +261,32 @@ def product_piece(X, P, with_bias, Y, g, first, last, activation):
 
 @jit
 def product(X, K, bias, Y, g, activation):
-    """The whole target by one thread; an empty bias means none."""
+    """The whole target by one thread; an empty bias means none. False: nothing is done, since the plan does not do."""
+    x, y = X.reshape(X.size), Y.reshape(Y.size)
+    if g[ABREAST] > 1 and not finite(x):
+        return False
     P = np.empty(g[PACKED], K.dtype)
     pack_weights(K.reshape(K.size), bias, P, g)
-    product_piece(
-        X.reshape(X.size), P, np.int64(bias.size > 0), Y.reshape(Y.size), g, np.int64(0), g[UNITS], activation
-    )
+    product_piece(x, P, np.int64(bias.size > 0), y, g, np.int64(0), g[UNITS], activation)
+    return True
 
 
 @parallel_jit
 def _product_parallel(X, K, bias, Y, g, activation, chunks, piece):
+    x, y, units, with_bias = X.reshape(X.size), Y.reshape(Y.size), g[UNITS], np.int64(bias.size > 0)
+    if g[ABREAST] > 1 and not finite(x):
+        return False
     P = np.empty(g[PACKED], K.dtype)
     pack_weights(K.reshape(K.size), bias, P, g)
-    x, y, units, with_bias = X.reshape(X.size), Y.reshape(Y.size), g[UNITS], np.int64(bias.size > 0)
     for chunk in prange(chunks):
         c = np.int64(chunk)  # the index of a prange is unsigned
         call(piece, (x, P, with_bias, y, g, c * units // chunks, (c + 1) * units // chunks, activation))
+    return True
 
 
-def product_parallel(X, K, bias, Y, g, activation, chunks) -> None:
+def product_parallel(X, K, bias, Y, g, activation, chunks) -> bool:
     """`product` by all threads, in so many pieces."""
-    _product_parallel(X, K, bias, Y, g, activation, chunks, _piece(X.dtype))
+    return _product_parallel(X, K, bias, Y, g, activation, chunks, _piece(X.dtype))
 
 
 @functools.cache

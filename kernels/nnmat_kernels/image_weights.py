@@ -15,6 +15,9 @@ from numba import int64, prange
 from .by_address import address, call, flat_of
 from .config import inlined_jit, jit, parallel_jit
 from .image_plan import (
+    W_ABREAST,
+    W_ALONG,
+    W_APART,
     W_BAND,
     W_BANDS,
     W_CHANNELS,
@@ -32,6 +35,7 @@ from .image_plan import (
     W_PARTIAL,
     W_PIXEL,
     W_ROWS,
+    W_RUN,
     W_SCRATCH,
     W_STEP,
     W_TABLE,
@@ -81,7 +85,7 @@ def weights_piece(X, G, D, d, g, first, last, bias):
     lanes = VECTOR_BYTES // X.itemsize
     own, filters, line, groups = g[W_OWN], g[W_FILTERS], g[W_LINE], g[W_GROUPS]
     Ho, Wo, Co = g[W_HIGH], g[W_WIDE], g[W_FILTERS] * g[W_GROUPS]
-    panel = max(1, min(line, 2 * lanes))
+    panel, zero = max(1, min(line, 2 * lanes)), np.int64(0)
     if first == last:
         D[d : d + g[W_PARTIAL]] = 0
     T = np.empty(0 if g[W_DIRECT] else g[W_BAND] * Wo * 2 * lanes, X.dtype)
@@ -92,18 +96,38 @@ def weights_piece(X, G, D, d, g, first, last, bias):
         upstream = (n * Ho + i0) * Wo * Co
         for group in range(groups):
             fill(
-                S, np.int64(0), g[W_PIXEL], X, image + group * own, g[W_CHANNELS], own, g[W_HEIGHT], g[W_WIDTH],
+                S, zero, g[W_PIXEL], X, image + group * own, g[W_CHANNELS], own, g[W_HEIGHT], g[W_WIDTH],
                 i0 * g[W_DOWN] + g[W_TOP], g[W_LEFT], g[W_ROWS], g[W_COLS],
             )  # fmt: skip
             target = d + group * (g[W_WINDOW] + 1) * line
             for j in range(0, line, panel):
                 B, b, step_b = G, upstream + group * filters + j, Co
                 if not g[W_DIRECT]:
-                    pack(2, T, np.int64(0), G, b, Co, min(2 * lanes, filters - j), rows * Wo)
-                    B, b, step_b = T, np.int64(0), 2 * lanes
+                    if panel > lanes:
+                        pack(2, T, zero, G, b, Co, min(panel, filters - j), rows * Wo)
+                    else:
+                        pack(1, T, zero, G, b, Co, filters, rows * Wo)
+                    B, b, step_b = T, zero, panel
                 count = g[W_WINDOW] + bias
                 keep = np.int64(unit > first)
                 _windows(S, g, B, b, Wo * step_b, step_b, D, target + j, panel > lanes, count, rows, Wo, keep)
+
+
+@inlined_jit
+def gather_abreast(D, g):
+    """The sums over several pixels taken together, at the places of one pixel's: gives the length of its window."""
+    line, pixels, filters = g[W_LINE], g[W_ABREAST], g[W_FILTERS] // g[W_ABREAST]
+    to = np.int64(0)
+    for first in range(0, g[W_WINDOW] + 1, g[W_ALONG]):
+        ones = first == g[W_WINDOW]
+        for m in range(first, first + (1 if ones else g[W_RUN])):
+            for o in range(filters):
+                value = D[m * line + o]
+                for e in range(1, pixels):
+                    value += D[(m + (0 if ones else e * g[W_APART])) * line + e * filters + o]
+                D[to * line + o] = value
+            to += 1
+    return to - 1
 
 
 @jit
@@ -115,6 +139,8 @@ def fold_weights(D, g, chunks, gK, gbias, keep, keep_bias):
         part = D[chunk * size : (chunk + 1) * size]
         for t in range(size):
             D[t] += part[t]
+    if g[W_ABREAST] > 1:
+        window, filters = gather_abreast(D, g), filters // g[W_ABREAST]
     for group in range(groups):
         for m0 in range(0, window, 16):  # pieces of the turn that fit the level-1 cache
             m1 = min(m0 + 16, window)
