@@ -9,6 +9,7 @@ from .config import inlined_jit, jit, parallel_jit, threads_inside
 from .errors import ShapeError
 from .matmul import PARALLEL_FLOPS, matmul_unchecked
 from .registers import FEW, ROWS, VECTOR_BYTES
+from .scratch import scratch
 from .tile import fetch, pack_transposed, row_places, tile
 
 NEAR_BYTES = 16_384  # a B of at most so many bytes stays in the level-1 cache beside rows of A and of C
@@ -25,7 +26,7 @@ def _stack_near(A, at_a, B, at_b, C, M, N, K, transpose_a, transpose_b, first, l
     zero, one, none = np.int64(0), np.int64(1), np.int64(-1)  # literals would be signatures of their own to Numba
     width = np.int64(2 * (VECTOR_BYTES // A.itemsize))
     row_a, step_a = (one, M) if transpose_a else (K, one)
-    S = np.empty(N * (K + width) if transpose_b else 1, A.dtype)
+    S = scratch(N * (K + width) if transpose_b else 1, A)
     X, step, panel = (S, width, width * K) if transpose_b else (B, N, width)
     for s in range(first, last):
         a, c = (s if at_a.size == 0 else at_a[s]) * M * K, s * M * N

@@ -1,6 +1,6 @@
 """The loops round the register tile: one product op(A) op(B), by one thread.
 
-      for p in blocks of 384 inner indices               a sum that is cut and continued keeps the bits of an uncut one
+      for p in blocks of 384 inner indices (AVX2)        a sum that is cut and continued keeps the bits of an uncut one
         for j in blocks of columns                       B: packed into panels as wide as a tile, where that pays
           for i in blocks of rows                        A: packed into panels as high as a tile, if it is large
             for each panel of B                          (384 x 16 float32: 24 KiB, stays in the level-1 cache)
@@ -21,9 +21,10 @@ import numpy as np
 
 from .config import inlined_jit, jit
 from .registers import FEW, ROWS, VECTOR_BYTES
+from .scratch import scratch
 from .tile import pack, pack_transposed, row_places, tile
 
-INNER = 384  # inner indices at a time: a panel of B fills three quarters of a level-1 cache of 32 KiB
+INNER = min(384, 24_576 // (2 * VECTOR_BYTES))  # inner indices at a time: 24 KiB of a panel, in level 1
 ROW_BYTES, COLUMN_BYTES = 576, 8192  # rows (144 float32: level-2 cache) and columns (2048: level 3) at a time
 FEW_ROWS = 8  # rows of an operand that are packed at a time: even 4 KiB apart they fit the level-1 cache together
 SHARED_ROWS = 40  # rows of C from which on B is packed even where it lies in order
@@ -87,7 +88,7 @@ def scratch_for(M, N, K, row_a, step_a, turned, like):
     if not (turned or pack_a or M >= SHARED_ROWS or N % (2 * (VECTOR_BYTES // like.itemsize)) > 0):
         return like
     rows = (ROW_BYTES // like.itemsize + ROWS) // ROWS * LEFT if pack_a else 0
-    return np.empty(panels + rows * inner, like.dtype)
+    return scratch(panels + rows * inner, like)
 
 
 @inlined_jit

@@ -71,8 +71,12 @@ from .image_plan import (
     WIDTH,
 )
 from .image_product import fill
-from .image_tile import HIGH, channel_tile, listed_places
+from .image_tile import HIGH, PAIRS, channel_tile, listed_places
 from .registers import VECTOR_BYTES
+from .scratch import scratch
+
+TAPS = 5  # of a tile of the weight gradient: 5 x 2 sums, and with 2 such tiles little waste for 9 taps, none for 25
+PIXELS = 64  # at a time there: their part of the source and of G stays in the level-1 cache for all channels
 
 
 @jit
@@ -94,11 +98,11 @@ def depthwise_weights(K, T, g):
 @jit
 def depthwise_piece(X, T, bias, Y, g, first, last, activation):
     """Blocks first..last-1 of the target of a convolution or of an input gradient; an empty bias means none."""
-    S = np.empty(g[SCRATCH], X.dtype)
+    S = scratch(g[SCRATCH], X)
     lanes = VECTOR_BYTES // X.itemsize
     own, cols, height = g[OWN], g[COLS], g[ROWS_OF]
     image, size, zero = height * cols * own, g[HEIGHT] * g[WIDTH] * own, np.int64(0)
-    whole, done, at = own // lanes, own - own % lanes, np.int64(0 if bias.size > 0 else -1)
+    pairs, at = own // (2 * lanes), np.int64(0 if bias.size > 0 else -1)
     for unit in range(first, last):
         n0, i0 = unit // g[BANDS] * g[TOGETHER], unit % g[BANDS] * g[BAND]
         images = min(g[TOGETHER], g[IMAGES] - n0)
@@ -121,27 +125,28 @@ def depthwise_piece(X, T, bias, Y, g, first, last, activation):
                     hi = g[ranges + g[f + P_HIGH] + i0 + g[tables + 2 * length + r]]
                 tap_b = g[f + P_ALONG] * own
                 a, b = lo * g[f + P_TAP_A], g[f + P_WEIGHTS] + lo * tap_b
-                rows_a = listed_places(HIGH, g, tables + r, total - r, a)
-                rows_c = listed_places(HIGH, g, tables + length + r, total - r, target)
-                if whole > 0:
+                if pairs > 0:
+                    for q in range(r, end + 1, PAIRS):
+                        rows_a = listed_places(PAIRS, g, tables + q, total - q, a)
+                        rows_c = listed_places(PAIRS, g, tables + length + q, total - q, target)
+                        channel_tile(
+                            2, 0, rows_a, rows_c, pairs, zero, hi - lo, g[f + P_ALONG], S, g[f + P_TAP_A],
+                            g[f + P_RUN_A], T, b, tap_b, own, Y, zero, bias, at, activation,
+                        )  # fmt: skip
+                for j in range(2 * lanes * pairs, own, lanes):
+                    rest_a = listed_places(HIGH, g, tables + r, total - r, a + j)
+                    rest_c = listed_places(HIGH, g, tables + length + r, total - r, target + j)
+                    also = at + j if at >= 0 else at
                     channel_tile(
-                        0, rows_a, rows_c, whole, lanes, hi - lo, g[f + P_ALONG], S, g[f + P_TAP_A], g[f + P_RUN_A],
-                        T, b, tap_b, own, Y, zero, bias, at, activation,
-                    )  # fmt: skip
-                if own > done:
-                    rest_a = listed_places(HIGH, g, tables + r, total - r, a + done)
-                    rest_c = listed_places(HIGH, g, tables + length + r, total - r, target + done)
-                    also = at + done if at >= 0 else at
-                    channel_tile(
-                        1, rest_a, rest_c, 1, own - done, hi - lo, g[f + P_ALONG], S, g[f + P_TAP_A], g[f + P_RUN_A],
-                        T, b + done, tap_b, own, Y, zero, bias, also, activation,
+                        1, 1, rest_a, rest_c, 1, min(lanes, own - j), hi - lo, g[f + P_ALONG], S, g[f + P_TAP_A],
+                        g[f + P_RUN_A], T, b + j, tap_b, own, Y, zero, bias, also, activation,
                     )  # fmt: skip
 
 
 @jit
 def depthwise(X, K, bias, Y, g, activation):
     """The whole target by one thread."""
-    T = np.empty(g[PACKED], K.dtype)
+    T = scratch(g[PACKED], K)
     depthwise_weights(K.reshape(K.size), T, g)
     depthwise_piece(X.reshape(X.size), T, bias, Y.reshape(Y.size), g, np.int64(0), g[UNITS], activation)
     return True
@@ -149,7 +154,7 @@ def depthwise(X, K, bias, Y, g, activation):
 
 @parallel_jit
 def depthwise_parallel(X, K, bias, Y, g, activation, chunks):
-    T = np.empty(g[PACKED], K.dtype)
+    T = scratch(g[PACKED], K)
     depthwise_weights(K.reshape(K.size), T, g)
     x, y, units = X.reshape(X.size), Y.reshape(Y.size), g[UNITS]
     for chunk in prange(chunks):
@@ -161,13 +166,14 @@ def depthwise_parallel(X, K, bias, Y, g, activation, chunks):
 @jit
 def channel_piece(X, G, D, d, g, first, last, bias):
     """Blocks first..last-1 of the weight gradient, into D (taps + 1, line) from d on; the last row is gbias."""
-    S = np.empty(g[W_SCRATCH], X.dtype)
+    S = scratch(g[W_SCRATCH], X)
     lanes, zero, none = VECTOR_BYTES // X.itemsize, np.int64(0), np.int64(-1)
     own, line, taps, Ho, Wo = g[W_OWN], g[W_LINE], g[W_WINDOW], g[W_HIGH], g[W_WIDE]
     sums = D[d + taps * line : d + taps * line + own]
     sums[:] = 0
     if first == last:
         D[d : d + g[W_PARTIAL]] = 0
+    some = max(1, PIXELS // Wo)
     for unit in range(first, last):
         n, i0 = unit // g[W_BANDS], unit % g[W_BANDS] * g[W_BAND]
         rows = min(g[W_BAND], Ho - i0)
@@ -181,21 +187,29 @@ def channel_piece(X, G, D, d, g, first, last, bias):
                 values = G[q : q + own]
                 for c in range(own):
                     sums[c] += values[c]
-        keep = np.int64(unit > first)
-        for j in range(0, own, lanes):
-            for r in range(0, taps, HIGH):
-                rows_s = listed_places(HIGH, g, g[W_TABLE] + r, taps - r, j)
-                rows_d = listed_places(HIGH, g, g[W_TABLE] + taps + r, taps - r, d + j)
-                if own - j >= lanes:
-                    channel_tile(
-                        0, rows_s, rows_d, 1, lanes, rows, Wo, S, g[W_TAP], g[W_STEP], G, upstream + j, Wo * own, own,
-                        D, keep, D, none, zero,
-                    )  # fmt: skip
+        for i in range(0, rows, some):
+            number, keep = min(some, rows - i), np.int64(unit > first or i > 0)
+            s, y = i * g[W_TAP], upstream + i * Wo * own
+            j = zero
+            while j < own:
+                if own - j >= 2 * lanes:
+                    for r in range(0, taps, TAPS):
+                        rows_s = listed_places(TAPS, g, g[W_TABLE] + r, taps - r, s + j)
+                        rows_d = listed_places(TAPS, g, g[W_TABLE] + taps + r, taps - r, d + j)
+                        channel_tile(
+                            2, 0, rows_s, rows_d, 1, zero, number, Wo, S, g[W_TAP], g[W_STEP], G, y + j, Wo * own, own,
+                            D, keep, D, none, zero,
+                        )  # fmt: skip
+                    j += 2 * lanes
                 else:
-                    channel_tile(
-                        1, rows_s, rows_d, 1, own - j, rows, Wo, S, g[W_TAP], g[W_STEP], G, upstream + j, Wo * own, own,
-                        D, keep, D, none, zero,
-                    )  # fmt: skip
+                    for r in range(0, taps, HIGH):
+                        rest_s = listed_places(HIGH, g, g[W_TABLE] + r, taps - r, s + j)
+                        rest_d = listed_places(HIGH, g, g[W_TABLE] + taps + r, taps - r, d + j)
+                        channel_tile(
+                            1, 1, rest_s, rest_d, 1, min(lanes, own - j), number, Wo, S, g[W_TAP], g[W_STEP], G, y + j,
+                            Wo * own, own, D, keep, D, none, zero,
+                        )  # fmt: skip
+                    j += lanes
 
 
 @jit

@@ -219,7 +219,7 @@ PIECE_PIXELS = 1024  # pixels of G in a piece, at least: adding up the pieces co
     W_IMAGES, W_BAND, W_BANDS, W_UNITS, W_CHUNKS,
     W_HEIGHT, W_WIDTH, W_CHANNELS, W_GROUPS, W_OWN, W_DOWN, W_TOP, W_LEFT, W_ROWS, W_COLS, W_PIXEL, W_SCRATCH,
     W_HIGH, W_WIDE, W_FILTERS, W_WINDOW, W_TAP, W_STEP, W_PARTIAL, W_LINE, W_DIRECT, W_TABLE,
-    W_ABREAST, W_APART, W_RUN, W_ALONG,  # pixels taken together, their distance in a window; a row of a kernel, a window
+    W_ABREAST, W_APART, W_RUN, W_ALONG,  # pixels taken together, and from one to the next; a row of a kernel, a window
 ) = range(31)  # fmt: skip
 
 
@@ -245,7 +245,7 @@ def weight_plan(w: Window, kernel_shape, groups: int, dtype) -> np.ndarray:
 
     line = cols * pixel * itemsize
     _, band = _cut(w.B, 1 << 30, w.Ho, SCRATCH_BYTES, height(w.Ho) * line, w.sh * line)
-    if own * itemsize >= 128:
+    if own * itemsize >= 128 and not depthwise:
         band = min(band, max(1, SUM_PIXELS // w.Wo))
     bands = -(-w.Ho // band)
     band = -(-w.Ho // bands)
@@ -267,6 +267,7 @@ def weight_plan(w: Window, kernel_shape, groups: int, dtype) -> np.ndarray:
         w.H, w.W, w.C, groups, own, w.sh, -w.ph, -w.pw, height(band), cols, pixel,
         image * (1 if spread or depthwise else 2) + lanes,
         w.Ho, Wo, filters, sources.size - (0 if depthwise else 1), w.sh * cols * pixel, sw * pixel,
-        groups * (sources.size + int(depthwise)) * line, line, int(direct), table, pixels, w.sw * own, kw * own, along * own,
+        groups * (sources.size + int(depthwise)) * line, line, int(direct), table,
+        pixels, w.sw * own, kw * own, along * own,
     ]  # fmt: skip
     return np.concatenate([np.array(header, np.int64), sources.astype(np.int64), targets.astype(np.int64)])

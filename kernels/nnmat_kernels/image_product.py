@@ -76,6 +76,7 @@ from .image_plan import (
 )
 from .image_tile import HIGH, listed_places
 from .registers import MASKS, ROWS, VECTOR_BYTES
+from .scratch import scratch
 from .tile import pack, pack_transposed, row_places, tile
 
 
@@ -187,7 +188,7 @@ def pack_weights(K, bias, P, g):
 @jit
 def product_piece(X, P, with_bias, Y, g, first, last, activation):
     """Blocks first..last-1 of the target; P are the packed weights and the bias."""
-    S, Z = np.empty(g[SCRATCH], X.dtype), np.empty(g[BESIDE], X.dtype)
+    S, Z = scratch(g[SCRATCH], X), scratch(g[BESIDE], X)
     lanes = VECTOR_BYTES // X.itemsize
     width = 2 * lanes
     own, wide, cols, height = g[OWN], g[WIDE], g[COLS], g[ROWS_OF]
@@ -265,7 +266,7 @@ def product(X, K, bias, Y, g, activation):
     x, y = X.reshape(X.size), Y.reshape(Y.size)
     if g[ABREAST] > 1 and not finite(x):
         return False
-    P = np.empty(g[PACKED], K.dtype)
+    P = scratch(g[PACKED], K)
     pack_weights(K.reshape(K.size), bias, P, g)
     product_piece(x, P, np.int64(bias.size > 0), y, g, np.int64(0), g[UNITS], activation)
     return True
@@ -276,7 +277,7 @@ def _product_parallel(X, K, bias, Y, g, activation, chunks, piece):
     x, y, units, with_bias = X.reshape(X.size), Y.reshape(Y.size), g[UNITS], np.int64(bias.size > 0)
     if g[ABREAST] > 1 and not finite(x):
         return False
-    P = np.empty(g[PACKED], K.dtype)
+    P = scratch(g[PACKED], K)
     pack_weights(K.reshape(K.size), bias, P, g)
     for chunk in prange(chunks):
         c = np.int64(chunk)  # the index of a prange is unsigned

@@ -49,6 +49,7 @@ from .image_plan import (
 from .image_product import fill
 from .image_tile import HIGH, listed_places
 from .registers import FEW, ROWS, VECTOR_BYTES
+from .scratch import scratch
 from .tile import pack, tile
 
 
@@ -81,14 +82,15 @@ def _windows(S, g, B, b, tap_b, step_b, D, d, wide, count, rows, k, keep):
 @jit
 def weights_piece(X, G, D, d, g, first, last, bias):
     """Blocks first..last-1, into the sums D (groups, window + 1, line) from d on; with `bias` the row of ones too."""
-    S = np.ones(g[W_SCRATCH], X.dtype)
+    S = scratch(g[W_SCRATCH], X)
+    S[:] = 1
     lanes = VECTOR_BYTES // X.itemsize
     own, filters, line, groups = g[W_OWN], g[W_FILTERS], g[W_LINE], g[W_GROUPS]
     Ho, Wo, Co = g[W_HIGH], g[W_WIDE], g[W_FILTERS] * g[W_GROUPS]
     panel, zero = max(1, min(line, 2 * lanes)), np.int64(0)
     if first == last:
         D[d : d + g[W_PARTIAL]] = 0
-    T = np.empty(0 if g[W_DIRECT] else g[W_BAND] * Wo * 2 * lanes, X.dtype)
+    T = scratch(0 if g[W_DIRECT] else g[W_BAND] * Wo * 2 * lanes, X)
     for unit in range(first, last):
         n, i0 = unit // g[W_BANDS], unit % g[W_BANDS] * g[W_BAND]
         rows = min(g[W_BAND], Ho - i0)

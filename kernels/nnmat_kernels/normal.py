@@ -22,35 +22,38 @@ from numba.extending import overload
 
 from .config import EXACT, exact_jit, settings
 from .registers import FUSED
-from .vector_math import exp_of_sum, fma
+from .vector_math import EXP_SCALE4, EXP_SCALE8, fma, scaled_exp
 
 _ROUNDS_ONCE = FUSED and not settings.DISABLE_JIT  # `fma`
 _f4, _i4, _f8, _i8 = np.float32, np.int32, np.float64, np.int64
 
-# (a + C) R(a) in powers of (a - C)/(a + C); from LAST on e^(-a²/2) is 0
-_C4, _LAST4, _UPPER4 = _f4(2.5), _f4(15), _i4(-(2**12))
-_ZERO4, _ONE4, _HALF4, _PEAK4 = _f4(0), _f4(1), _f4(-0.5), _f4(-0.3989422804014327)
-_P0, _P1, _P2, _P3 = (
-    _f4(0.70665663),
-    _f4(-0.4336919),
-    _f4(0.13198705),
-    _f4(0.009235507823763856),
-)
-_P4, _P5, _P6, _P7 = (
-    _f4(-0.016387089283653285),
-    _f4(-0.001599698014649689),
-    _f4(0.0025268463202029095),
-    _f4(0.0006840565099609624),
-)
-_P8, _P9 = _f4(-0.0003145891754483909), _f4(-0.00015900027414554173)
+# (a + C) R(a) in powers of (a - C)/(a + C), times EXP_SCALE, since `scaled_exp` gives 1/EXP_SCALE of the exponential
+# and their product alone may be denormal; from LAST on e^(-a²/2) is 0
+_C4, _LAST4, _UPPER4 = _f4(3.75), _f4(15), _i4(-(2**12))
+_ZERO4, _ONE4, _HALF4, _PEAK4 = _f4(0), _f4(1), _f4(-0.5), EXP_SCALE4 * _f4(-0.3989422804014327)
+_P0, _P1, _P2, _P3, _P4, _P5, _P6, _P7, _P8 = (
+    EXP_SCALE4 * _f4(c)
+    for c in (
+        0.7502940893173218, -0.5881882905960083, 0.35293957591056824, -0.15152083337306976, 0.037492506206035614,
+        0.0012000735150650144, -0.004169018007814884, 0.0005096289096400142, 0.0004434498550835997,
+    )
+)  # fmt: skip
 
-_C8, _LAST8, _UPPER8, _PEAK8 = 4.0, 40.0, _i8(-(2**27)), -0.3989422804014327
-_Q0, _Q1, _Q2, _Q3 = 0.7552851304157515, -0.6078966419718921, 0.38713740074221453, -0.18652185795965745
-_Q4, _Q5, _Q6, _Q7 = 0.06039657489093769, -0.007540188966719381, -0.003479692367412914, 0.0016308184574697466
-_Q8, _Q9, _Q10, _Q11 = 0.0001333443125592139, -0.00023109493413064064, -1.9082589727909575e-06, 3.514468067075562e-05
-_Q12, _Q13, _Q14, _Q15 = 7.166661392310459e-07, -5.920156161474508e-06, -6.296896838092998e-07, 1.0215205012909071e-06
-_Q16, _Q17, _Q18, _Q19 = 2.717809948345e-07, -1.549271323887327e-07, -8.536991353342608e-08, 1.32610923300199e-08
-_Q20, _Q21, _Q22, _Q23 = 1.9587727444446167e-08, 1.917695265350152e-09, -2.511372928694166e-09, -7.227674920350449e-10
+_C8, _LAST8, _UPPER8, _PEAK8 = 4.0, 40.0, _i8(-(2**27)), EXP_SCALE8 * -0.3989422804014327
+(
+    _Q0, _Q1, _Q2, _Q3, _Q4, _Q5, _Q6, _Q7, _Q8, _Q9, _Q10, _Q11,
+    _Q12, _Q13, _Q14, _Q15, _Q16, _Q17, _Q18, _Q19, _Q20, _Q21, _Q22, _Q23,
+) = (
+    EXP_SCALE8 * c
+    for c in (
+        0.7552851304157515, -0.6078966419718921, 0.38713740074221453, -0.18652185795965745,
+        0.06039657489093769, -0.007540188966719381, -0.003479692367412914, 0.0016308184574697466,
+        0.0001333443125592139, -0.00023109493413064064, -1.9082589727909575e-06, 3.514468067075562e-05,
+        7.166661392310459e-07, -5.920156161474508e-06, -6.296896838092998e-07, 1.0215205012909071e-06,
+        2.717809948345e-07, -1.549271323887327e-07, -8.536991353342608e-08, 1.32610923300199e-08,
+        1.9587727444446167e-08, 1.917695265350152e-09, -2.511372928694166e-09, -7.227674920350449e-10,
+    )
+)  # fmt: skip
 
 # Q in powers of x²
 _TWO4, _ROOT2_4 = _f4(2), _f4(1.4142135623730951)
@@ -64,13 +67,13 @@ _F7, _F8, _F9, _F10 = -4.12241075141608136e-8, 2.27041375856760001e-9, -1.106432
 
 @exact_jit
 def _half_square_float32(a):
-    """e^(-a²/2)."""
+    """e^(-a²/2) / EXP_SCALE."""
     half = _HALF4 * a
     if _ROUNDS_ONCE:
         x = half * a
-        return exp_of_sum(x, fma(half, a, -x))
+        return scaled_exp(x, fma(half, a, -x))
     h = _i4(_f4(a).view(np.int32) & _UPPER4).view(np.float32)
-    return exp_of_sum(_HALF4 * h * h, _HALF4 * ((a - h) * (a + h)))
+    return scaled_exp(_HALF4 * h * h, _HALF4 * ((a - h) * (a + h)))
 
 
 @exact_jit
@@ -78,14 +81,14 @@ def _half_square_float64(a):
     half = -0.5 * a
     if _ROUNDS_ONCE:
         x = half * a
-        return exp_of_sum(x, fma(half, a, -x))
+        return scaled_exp(x, fma(half, a, -x))
     h = _i8(_f8(a).view(np.int64) & _UPPER8).view(np.float64)
-    return exp_of_sum(-0.5 * h * h, -0.5 * ((a - h) * (a + h)))
+    return scaled_exp(-0.5 * h * h, -0.5 * ((a - h) * (a + h)))
 
 
 @exact_jit
 def _parts_float32(x):
-    """a = |x|, e^(-a²/2) and R(a)."""
+    """a = |x|, e^(-a²/2) / EXP_SCALE and EXP_SCALE R(a)."""
     a = abs(x)
     a = _LAST4 if a > _LAST4 else a  # this way round NaN stays
     e = _half_square_float32(a)
@@ -95,7 +98,7 @@ def _parts_float32(x):
     f = s * s
     p = fma(fma(_P7, u, _P6), s, fma(_P5, u, _P4))
     q = fma(fma(_P3, u, _P2), s, fma(_P1, u, _P0))
-    p = fma(fma(fma(_P9, u, _P8), f, p), f, q)
+    p = fma(fma(_P8, f, p), f, q)
     return a, e, p * over
 
 
@@ -139,12 +142,12 @@ def gelu_of(x):
 
 def _gelu_float32(x):
     a, e, r = _parts_float32(x)
-    return (_ZERO4 if x < _ZERO4 else x) - a * r * e
+    return fma(-(a * e), r, _ZERO4 if x < _ZERO4 else x)
 
 
 def _gelu_float64(x):
     a, e, r = _parts_float64(x)
-    return (0.0 if x < 0.0 else x) - a * r * e
+    return fma(-(a * e), r, 0.0 if x < 0.0 else x)
 
 
 @overload(gelu_of, jit_options=EXACT)

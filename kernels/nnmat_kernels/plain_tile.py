@@ -59,9 +59,9 @@ def listed_places(count, table, first, present, offset):
 
 
 def channel_tile(
-    masked, a_rows, c_rows, vectors, n, taps, k, A, tap_a, step_a, B, b, tap_b, step_b, C, keep, bias, at, f
+    vectors, masked, a_rows, c_rows, many, n, taps, k, A, tap_a, step_a, B, b, tap_b, step_b, C, keep, bias, at, f
 ):  # fmt: skip
-    n = n if masked else vectors * (VECTOR_BYTES // C.itemsize)
+    n = n if masked else many * vectors * (VECTOR_BYTES // C.itemsize)
     rows = []
     for a, c in zip(a_rows, c_rows, strict=True):
         row = C[c : c + n].copy() if keep else np.zeros(n, C.dtype)

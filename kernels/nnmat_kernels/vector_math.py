@@ -44,6 +44,9 @@ _C3, _C4, _C5, _C6 = _f4(0.16666576989698776), _f4(0.041666554617204574), _f4(0.
 _HALVE4, _BIAS4, _BITS4, _SIGN4 = _i4(1), _i4(127), _i4(23), _i4(-(2**31))
 _SATURATED4 = _f4(20)  # tanh(10) rounds to 1
 
+EXP_SCALE4, EXP_SCALE8 = _f4(2.0**-48), 2.0**-256
+_SCALED_ROUND4, _SCALED_ROUND8 = _f4(1.5 * 2**23 + 127 + 48), 1.5 * 2.0**52 + 1023 + 256
+
 # float64
 _LOWEST8, _HIGHEST8 = -746.0, 710.0
 _LOG2E8, _HIGH8, _LOW8 = 1.4426950408889634, -6.93145751953125e-1, -1.42860682030941723212e-6
@@ -97,22 +100,22 @@ def _maximum(x, y):
 
 
 @exact_jit
-def _reduce_float32(v, low):
-    """n + 254 and q of v + low within the limits, low a small part of v; q is NaN if v is."""
+def _reduce_float32(v):
+    """n + 254 and q of v within the limits; q is NaN if v is."""
     t = fma(v, _LOG2E4, _ROUND4)
     n = t - _ROUND4
-    r = fma(n, _LOW4, fma(n, _HIGH4, v) + low)
+    r = fma(n, _LOW4, fma(n, _HIGH4, v))
     s = r * r
     q = fma(fma(_C6, s, fma(_C5, r, _C4)), s, fma(_C3, r, _HALF4))
     return _i4(_f4(t).view(np.int32) - _ZERO_BITS4), fma(s, q, r)
 
 
 @exact_jit
-def _reduce_float64(v, low):
+def _reduce_float64(v):
     """n + 2046 and q."""
     t = fma(v, _LOG2E8, _ROUND8)
     n = t - _ROUND8
-    r = fma(n, _LOW8, fma(n, _HIGH8, v) + low)
+    r = fma(n, _LOW8, fma(n, _HIGH8, v))
     s = r * r
     f = s * s
     q = fma(fma(_D11, r, _D10), f, fma(fma(_D9, r, _D8), s, fma(_D7, r, _D6)))
@@ -140,14 +143,14 @@ def exp(x):
 def _exp_float32(x):
     v = _LOWEST4 if x < _LOWEST4 else x  # this way round NaN stays
     v = _HIGHEST4 if v > _HIGHEST4 else v
-    n, q = _reduce_float32(v, _NOTHING4)
+    n, q = _reduce_float32(v)
     return _times_power_float32(q, n)
 
 
 def _exp_float64(x):
     v = _LOWEST8 if x < _LOWEST8 else x
     v = _HIGHEST8 if v > _HIGHEST8 else v
-    n, q = _reduce_float64(v, _NOTHING8)
+    n, q = _reduce_float64(v)
     return _times_power_float64(q, n)
 
 
@@ -156,26 +159,39 @@ def _exp(x):
     return {types.float32: _exp_float32, types.float64: _exp_float64}.get(x)
 
 
-def exp_of_sum(x, low):
-    """e^(x + low) for numbers from -113 (float64: -800) to 0 and a `low` that is small, at most 0.1 beside x."""
+def scaled_exp(x, low):
+    """e^(x + low) / EXP_SCALE for numbers from -113 (float64: -800) to 0 and a `low` that is small beside x.
+
+    So it is a normal number, and its multiple by EXP_SCALE is rounded once, to a denormal one too.
+    """
     if isinstance(x, np.float32):
-        return np.float32(_exp_of_sum_float32(x, np.float32(low)))
-    return np.float64(_exp_of_sum_float64(np.float64(x), np.float64(low)))
+        return np.float32(_scaled_exp_float32(x, np.float32(low)))
+    return np.float64(_scaled_exp_float64(np.float64(x), np.float64(low)))
 
 
-def _exp_of_sum_float32(x, low):
-    n, q = _reduce_float32(x, low)
-    return _times_power_float32(q, n)
+def _scaled_exp_float32(x, low):
+    t = fma(x, _LOG2E4, _SCALED_ROUND4)
+    n = t - _SCALED_ROUND4
+    r = fma(n, _HIGH4, x) + fma(n, _LOW4, low)
+    s = r * r
+    p = fma(fma(_C6, s, fma(_C5, r, _C4)), s, fma(_C3, r, _HALF4))
+    return fma(s, p, _ONE4 + r) * _i4(_f4(t).view(np.int32) << _BITS4).view(np.float32)
 
 
-def _exp_of_sum_float64(x, low):
-    n, q = _reduce_float64(x, low)
-    return _times_power_float64(q, n)
+def _scaled_exp_float64(x, low):
+    t = fma(x, _LOG2E8, _SCALED_ROUND8)
+    n = t - _SCALED_ROUND8
+    r = fma(n, _HIGH8, x) + fma(n, _LOW8, low)
+    s = r * r
+    f = s * s
+    p = fma(fma(_D11, r, _D10), f, fma(fma(_D9, r, _D8), s, fma(_D7, r, _D6)))
+    p = fma(p, f, fma(fma(_D5, r, _D4), s, fma(_D3, r, 0.5)))
+    return fma(s, p, 1.0 + r) * _i8(_f8(t).view(np.int64) << _BITS8).view(np.float64)
 
 
-@overload(exp_of_sum, jit_options=EXACT)
-def _exp_of_sum(x, low):
-    return {types.float32: _exp_of_sum_float32, types.float64: _exp_of_sum_float64}.get(x)
+@overload(scaled_exp, jit_options=EXACT)
+def _scaled_exp(x, low):
+    return {types.float32: _scaled_exp_float32, types.float64: _scaled_exp_float64}.get(x)
 
 
 def sigmoid(x):
@@ -184,13 +200,15 @@ def sigmoid(x):
 
 
 def _sigmoid_float32(x):
-    e = exp(-abs(x))
-    return (_ONE4 if x >= _ZERO4 else e) / (_ONE4 + e)
+    v = -abs(x)
+    e = scaled_exp(_LOWEST4 if v < _LOWEST4 else v, _NOTHING4)  # this way round NaN stays
+    return (_ONE4 if x >= _ZERO4 else e * EXP_SCALE4) / fma(e, EXP_SCALE4, _ONE4)
 
 
 def _sigmoid_float64(x):
-    e = exp(-abs(x))
-    return (1.0 if x >= 0.0 else e) / (1.0 + e)
+    v = -abs(x)
+    e = scaled_exp(_LOWEST8 if v < _LOWEST8 else v, _NOTHING8)
+    return (1.0 if x >= 0.0 else e * EXP_SCALE8) / fma(e, EXP_SCALE8, 1.0)
 
 
 @overload(sigmoid, jit_options=EXACT)
@@ -208,7 +226,7 @@ def tanh(x):
 
 def _tanh_float32(x):
     a = _TWO4 * abs(x)
-    n, q = _reduce_float32(_SATURATED4 if a > _SATURATED4 else a, _NOTHING4)
+    n, q = _reduce_float32(_SATURATED4 if a > _SATURATED4 else a)
     s = _i4((n - _BIAS4) << _BITS4).view(np.float32)
     t = fma(s, q, s - _ONE4)
     y = t / (t + _TWO4)
@@ -217,7 +235,7 @@ def _tanh_float32(x):
 
 def _tanh_float64(x):
     a = 2.0 * abs(x)
-    n, q = _reduce_float64(_SATURATED8 if a > _SATURATED8 else a, _NOTHING8)
+    n, q = _reduce_float64(_SATURATED8 if a > _SATURATED8 else a)
     s = _i8((n - _BIAS8) << _BITS8).view(np.float64)
     t = fma(s, q, s - 1.0)
     y = t / (t + 2.0)

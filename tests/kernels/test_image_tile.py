@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from nnmat_kernels.config import jit
-from nnmat_kernels.image_tile import HIGH, channel_tile, listed_places
+from nnmat_kernels.image_tile import HIGH, PAIRS, channel_tile, listed_places
 from nnmat_kernels.registers import VECTOR_BYTES
 from nnmat_kernels.tile import NONE, RELU
 from tests.kernels.linear_algebra import DTYPES, integers
@@ -32,12 +32,17 @@ def test_listed_places_end_with_the_last_one_present():
 
 @jit
 def one(places, m, n, taps, k, A, tap_a, step_a, B, b, tap_b, step_b, C, c, keep, bias, at, f):
-    """One tile; the first HIGH places are those in A, the others those in C."""
-    rows_a, rows_c = listed_places(HIGH, places, 0, m, 0), listed_places(HIGH, places, HIGH, m, c)
-    if n == VECTOR_BYTES // A.itemsize:
-        channel_tile(0, rows_a, rows_c, 1, n, taps, k, A, tap_a, step_a, B, b, tap_b, step_b, C, keep, bias, at, f)
+    """Tiles side by side; the first HIGH places are those in A, the others those in C."""
+    pair = 2 * (VECTOR_BYTES // A.itemsize)
+    if n % pair == 0:
+        many = n // pair
+        rows_a, rows_c = listed_places(PAIRS, places, 0, m, 0), listed_places(PAIRS, places, HIGH, m, c)
+        channel_tile(
+            2, 0, rows_a, rows_c, many, 0, taps, k, A, tap_a, step_a, B, b, tap_b, step_b, C, keep, bias, at, f
+        )
     else:
-        channel_tile(1, rows_a, rows_c, 1, n, taps, k, A, tap_a, step_a, B, b, tap_b, step_b, C, keep, bias, at, f)
+        all_a, all_c = listed_places(HIGH, places, 0, m, 0), listed_places(HIGH, places, HIGH, m, c)
+        channel_tile(1, 1, all_a, all_c, 1, n, taps, k, A, tap_a, step_a, B, b, tap_b, step_b, C, keep, bias, at, f)
 
 
 @dtypes
@@ -47,10 +52,11 @@ def one(places, m, n, taps, k, A, tap_a, step_a, B, b, tap_b, step_b, C, c, keep
 def test_channels(dtype, keep, with_bias, f, rng):
     """Rows of A anywhere, all round them NaN; what stands round the rows of C stays."""
     lanes = VECTOR_BYTES // np.dtype(dtype).itemsize
-    for n in range(1, lanes + 1):
-        for m, taps, k in ((1, 1, 1), (HIGH - 1, 2, 3), (HIGH, 3, 1), (2, 0, 3), (HIGH, 2, 0)):
+    for n in (*range(1, lanes + 1), 2 * lanes, 4 * lanes):
+        high, whole = (PAIRS, n) if n > lanes else (HIGH, lanes)
+        for m, taps, k in ((1, 1, 1), (high - 1, 2, 3), (high, 3, 1), (2, 0, 3), (high, 2, 0)):
             left, right = (
-                integers(rng, (m, taps, max(k, 1), lanes), dtype),
+                integers(rng, (m, taps, max(k, 1), whole), dtype),
                 integers(rng, (max(taps, 1), max(k, 1), n), dtype),
             )
             left[..., n:] = np.nan  # read, and not used
@@ -67,7 +73,7 @@ def test_channels(dtype, keep, with_bias, f, rng):
             size = left[0].size
             places[:m], places[HIGH : HIGH + m] = a + order * size, order * ldc
             one(
-                places, m, n, taps, k, A, max(k, 1) * lanes, lanes, B, b, max(k, 1) * n, n, C, GUARD,
+                places, m, n, taps, k, A, max(k, 1) * whole, whole, B, b, max(k, 1) * n, n, C, GUARD,
                 int(keep), bias, GUARD if with_bias else -1, f,
             )  # fmt: skip
             expected = np.einsum("mtkj,tkj->mj", left[:, :taps, :k, :n].astype(float), right[:taps, :k].astype(float))
@@ -82,7 +88,8 @@ def test_channels(dtype, keep, with_bias, f, rng):
 
 CODE = """
 from nnmat_kernels import depthwise, image_product, image_weights
-from nnmat_kernels.image_tile import HIGH
+from nnmat_kernels.depthwise import TAPS
+from nnmat_kernels.image_tile import HIGH, PAIRS
 from nnmat_kernels.registers import FEW, FUSED, ROWS, VECTOR_BYTES
 from numba import types
 for dtype in (types.float32, types.float64):
@@ -96,7 +103,7 @@ for dtype in (types.float32, types.float64):
         piece.compile(signature)
         print("PIECE")
         print(piece.inspect_asm(piece.signatures[0] if dtype is types.float32 else piece.signatures[-1]))
-print("REGISTERS", VECTOR_BYTES, FUSED, ROWS, FEW, HIGH)
+print("REGISTERS", VECTOR_BYTES, FUSED, ROWS, FEW, HIGH, PAIRS, TAPS)
 """
 
 
@@ -110,10 +117,11 @@ def test_inner_loops_stay_in_registers(target, tmp_path):
     done = subprocess.run([sys.executable, "-c", CODE], env=settings, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     code, _, registers = done.stdout.rpartition("REGISTERS")
-    vector_bytes, fused, rows, few, high = registers.split()
+    vector_bytes, fused, rows, few, high, pairs, taps = registers.split()
     register = {"64": "zmm", "32": "ymm", "16": "xmm"}[vector_bytes]
     name = r"vfmadd\d+p[sd]" if fused == "True" else r"mulp[sd]"
-    tiles = [{2 * int(rows), int(high)}, {2 * int(rows), int(high), int(few)}, {int(high)}, {int(high)}] * 2
+    rows, few, high, pairs, taps = map(int, (rows, few, high, pairs, taps))
+    tiles = [{2 * rows, high}, {2 * rows, high, few}, {2 * pairs, high}, {2 * taps, high}] * 2
     for piece, expected in zip(code.split("PIECE")[1:], tiles, strict=True):
         sizes = []
         for loop in inner_loops(piece):
