@@ -75,4 +75,4 @@ def generator(who: str, name: str, value) -> np.random.Generator:
 def are_logits_and_labels(H, y) -> bool:
     """Whether H (B, M) and y (B,), B > 0, are what kernels take as it is, floats and int64: nearly always so."""
     arrays = type(H) is type(y) is np.ndarray and H.flags.carray and y.flags.carray
-    return arrays and H.ndim == 2 and H.dtype in FLOATS and y.dtype is LABELS and y.shape == H.shape[:1] != (0,)
+    return arrays and H.ndim == 2 and H.dtype in FLOATS and y.dtype is LABELS and y.ndim == 1 and len(y) == len(H) > 0

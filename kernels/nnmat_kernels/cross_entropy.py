@@ -286,7 +286,7 @@ def _plain_labels(H, y, G, who: str) -> float:
     if rows == 0:
         return 0.0
     if H.size < PARALLEL_FROM or rows == 1:
-        value, wrong = label_rows.rows(H, y, G)
+        value, wrong = label_rows.launcher_of(H.dtype)(H, y, G)
     else:
         sums = np.empty(min(rows, H.size // CHUNK))
         wrong = label_rows.rows_parallel(H, y, G, sums)

@@ -8,9 +8,12 @@ the equations of `cross_entropy` for weights 1, with n rows. Narrow rows are tak
 one (`row_blocks`).
 """
 
-import numpy as np
-from numba import prange
+import functools
 
+import numpy as np
+from numba import int64, prange
+
+from .by_address import launcher, matrix_of
 from .config import exact_jit, jit, parallel_jit
 from .row_blocks import ABREAST, NARROW, RUN, block_maximum, fill_block, row_maximum
 from .vector_math import exp, log1p
@@ -62,9 +65,9 @@ def _block_losses(rest, loss, scale, share):
 def _narrow_rows(H, y, G, share, first, last):
     """Rows first..last: G; returns the sum of their losses. `share` is 1/n."""
     M = H.shape[1]
-    block, m = np.empty((M, ABREAST), H.dtype), np.empty(ABREAST, H.dtype)
-    extra, scale = np.empty(ABREAST, H.dtype), np.empty(ABREAST, H.dtype)
-    rest, loss = np.empty(ABREAST), np.empty(ABREAST)
+    wide = min(ABREAST, (last - first + 15) // 16 * 16)
+    room, sums = np.empty((M + 3, wide), H.dtype), np.empty((2, wide))
+    block, m, extra, scale, rest, loss = room[:M], room[M], room[M + 1], room[M + 2], sums[0], sums[1]
     value = 0.0
     for top in range(first, last, ABREAST):
         n = min(ABREAST, last - top)
@@ -130,6 +133,12 @@ def rows(H, y, G):
     if H.shape[1] <= NARROW:
         return _narrow_rows(H, y, G, 1.0 / np.float64(n), _ZERO, n), wrong
     return _wide_rows(H, y, G, 1.0 / np.float64(n), _ZERO, n), wrong
+
+
+@functools.cache
+def launcher_of(dtype):
+    """`rows` for logits of this dtype."""
+    return launcher(rows, matrix_of(dtype), int64[::1], matrix_of(dtype))
 
 
 @parallel_jit

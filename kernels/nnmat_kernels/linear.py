@@ -4,9 +4,13 @@ A small product takes less time than its launch. So where all of it is little wo
 the serial body of `matmul`; otherwise the drivers of `matmul` and `column_sums` do.
 """
 
+import functools
+
 import numpy as np
+from numba import boolean, int64
 
 from .activations import relu_backward_unchecked, sigmoid_backward_unchecked, tanh_backward_unchecked
+from .by_address import flat_of, launcher, matrix_of
 from .config import exact_jit, jit
 from .matmul import ACTIVATIONS, _multiply, matmul_unchecked
 from .reductions import ROWS, column_sums_unchecked
@@ -35,8 +39,15 @@ def _differentiate(g, y, f):
 
 
 @jit
-def _add_rows(G, s):
-    """s = s + Gᵀ 1; so that rounding does not grow with the rows, a few at a time are added up apart."""
+def _add_rows(G, s, keep):
+    """s = (s if keep else 0) + Gᵀ 1; so that rounding does not grow with the rows, a few at a time are added up apart."""
+    if not keep:
+        s[:] = 0
+        if G.shape[0] <= ROWS:  # the same bits without an array for the parts
+            for i in range(G.shape[0]):
+                for j in range(s.size):
+                    s[j] += G[i, j]
+            return
     part = np.empty(s.size, s.dtype)
     for top in range(0, G.shape[0], ROWS):
         for j in range(s.size):
@@ -54,13 +65,17 @@ def _backward(G, X, W, gW, gb, gX, accumulate, f):
     if gW.size > 0:
         _multiply(G, X, gW, _YES, _NO, accumulate, gb[:0], _NONE, _NOWHERE)
     if gb.size > 0:
-        if not accumulate:
-            gb[:] = 0
-        _add_rows(G, gb)
+        _add_rows(G, gb, accumulate)
     if gX.size > 0:
         _multiply(G, W, gX, _NO, _NO, _NO, gb[:0], _NONE, _NOWHERE)
         if f != _NONE:
             _differentiate(gX.reshape(-1), X.reshape(-1), f)
+
+
+@functools.cache
+def _small(dtype):
+    matrix = matrix_of(dtype)
+    return launcher(_backward, matrix, matrix, matrix, matrix, flat_of(dtype), matrix, boolean, int64)
 
 
 def linear_backward_unchecked(G, X, W, gW, gb, gX, accumulate=False, activation=None) -> None:
@@ -76,7 +91,7 @@ def linear_backward_unchecked(G, X, W, gW, gb, gX, accumulate=False, activation=
     if G.size * X.shape[1] < SMALL:
         matrix, vector = _NOTHING[G.dtype]
         gW, gb, gX = matrix if gW is None else gW, vector if gb is None else gb, matrix if gX is None else gX
-        _backward(G, X, W, gW, gb, gX, accumulate, ACTIVATIONS[activation])
+        _small(G.dtype)(G, X, W, gW, gb, gX, accumulate, ACTIVATIONS[activation])
         return
     if gW is not None:
         matmul_unchecked(G, X, True, False, gW, accumulate)

@@ -16,12 +16,12 @@ are summed on their own and folded in order.
 import functools
 
 import numpy as np
-from numba import int64, prange
+from numba import boolean, int64, prange
 from numpy import ndarray
 
 from .activations import _sigmoid, _tanh
 from .blocks import is_small, multiply_small, multiply_within, scratch_for
-from .by_address import address, call, flat_of
+from .by_address import address, call, flat_of, launcher, matrix_of
 from .checks import as_array, output, same_dtype, usual
 from .config import inlined_jit, jit, parallel_jit, threads_inside
 from .dots import dots, flat
@@ -204,10 +204,16 @@ def matmul_unchecked(A, B, transpose_a, transpose_b, out, accumulate=False, bias
     """`matmul` without its checks: C-contiguous arrays of fitting shapes and one dtype, bools, `out` given."""
     if bias is None:
         bias = _NO_BIAS_4 if out.itemsize == 4 else _NO_BIAS_8
-    body = _multiply if A.size * out.shape[1] < PARALLEL_FLOPS // 2 else _multiply_parallel
+    body = _by_one_thread(out.dtype) if A.size * out.shape[1] < PARALLEL_FLOPS // 2 else _multiply_parallel
     f = ACTIVATIONS[activation]
     activate = _activate_at(out.dtype) if f > RELU else 0
     body(A, B, out, transpose_a, transpose_b, accumulate, bias, f, activate)
+
+
+@functools.cache
+def _by_one_thread(dtype):
+    matrix, flag = matrix_of(dtype), boolean
+    return launcher(_multiply, matrix, matrix, matrix, flag, flag, flag, flat_of(dtype), int64, int64)
 
 
 @functools.cache
@@ -239,7 +245,7 @@ def matmul(
     """
     plain = bias is activation is None and type(transpose_a) is type(transpose_b) is type(accumulate) is bool
     if plain and out is not None and usual(2, A, B, out):
-        body = _multiply if A.size * out.shape[1] < PARALLEL_FLOPS // 2 else _multiply_parallel
+        body = _by_one_thread(out.dtype) if A.size * out.shape[1] < PARALLEL_FLOPS // 2 else _multiply_parallel
         none = _NO_BIAS_4 if out.itemsize == 4 else _NO_BIAS_8
         if body(A, B, out, transpose_a, transpose_b, accumulate, none, NONE, 0):
             return out

@@ -5,12 +5,14 @@ Scalars are computed in float64 and rounded once to the vectors' dtype, in the k
 first (clipping by the global norm). All vectors are changed in place, except g.
 """
 
+import functools
 import math
 import numbers
 
 import numpy as np
-from numba import prange
+from numba import float64, prange
 
+from .by_address import flat_of, launcher
 from .checks import as_array, canonical, is_plain
 from .config import exact_jit, parallel_jit
 from .errors import DtypeError, ShapeError
@@ -165,7 +167,13 @@ def sgd_update_unchecked(
         v.fill(0)  # whatever it held: 0 times NaN would be NaN
     carry, gain = (0.0, 1.0) if first else (momentum, 1.0 - dampening)
     hold, push = (1.0, momentum) if nesterov else (0.0, 1.0)
-    (_momentum_parallel if parallel else _momentum)(theta, g, v, lr, carry, gain, hold, push, weight_decay, scale)
+    body = _momentum_parallel if parallel else _with_momentum(theta.dtype)
+    body(theta, g, v, lr, carry, gain, hold, push, weight_decay, scale)
+
+
+@functools.cache
+def _with_momentum(dtype):
+    return launcher(_momentum, *[flat_of(dtype)] * 3, *[float64] * 7)
 
 
 def adam_update(

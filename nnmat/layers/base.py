@@ -238,11 +238,12 @@ class Layer(abc.ABC):
 
     def _run_forward(self, X, training: bool, record: bool):
         Y = self._forward(X, training, record)
-        batch = len(X[0]) if type(X) is tuple else len(X)
-        if self._foreign:
-            Y = check_batch(self, Y, self._output_shape, "the result of _forward", batch)
-        if record:
-            self._batch = batch
+        if self._foreign or record:
+            batch = len(X[0]) if type(X) is tuple else len(X)
+            if self._foreign:
+                Y = check_batch(self, Y, self._output_shape, "the result of _forward", batch)
+            if record:
+                self._batch = batch
         if _observers.forward is not None:
             _observers.forward(self, Y)
         return Y

@@ -40,6 +40,7 @@ class Linear(Layer):
         super().__init__()
         self.in_features = None if in_features is None else count("Linear", "in_features", in_features)
         self.out_features = count("Linear", "out_features", out_features)
+        self._width = (self.out_features,)
         self.weight_initializer = initializers.check("Linear", weight_initializer)
         self.bias_initializer = initializers.check("Linear", bias_initializer)
         self.weight = Parameter("weight", decay=True)
@@ -70,8 +71,9 @@ class Linear(Layer):
 
     def _forward(self, X, training, record, activation=None):
         W, b = self.weight.value, None if self.bias is None else self.bias.value
-        H = self._array("H", (*X.shape[:-1], self.out_features), record)
-        k.matmul(_rows(X), W, False, True, _rows(H), bias=b, activation=activation)  # H = X Wᵀ + 1 bᵀ
+        H = self._array("H", X.shape[:-1] + self._width, record)
+        rows, target = (X, H) if X.ndim == 2 else (_rows(X), _rows(H))
+        k.matmul(rows, W, False, True, target, False, b, activation)  # H = X Wᵀ + 1 bᵀ
         if record:
             self._recorded = X
         return H
@@ -84,8 +86,10 @@ class Linear(Layer):
         gW = self.weight.grad if parameters else None
         gb = self.bias.grad if parameters and self.bias is not None else None
         gX = self._array("gX", X.shape, reuse=True) if input_gradient else None
-        rows = None if gX is None else _rows(gX)
-        k.linear_backward(_rows(G), _rows(X), W, gW, gb, rows, accumulate, activation)  # gW = Gᵀ X, gb = Gᵀ 1, gX = G W
+        rows = gX
+        if X.ndim != 2:
+            G, X, rows = _rows(G), _rows(X), None if gX is None else _rows(gX)
+        k.linear_backward(G, X, W, gW, gb, rows, accumulate, activation)  # gW = Gᵀ X, gb = Gᵀ 1, gX = G W
         return gX
 
     def _can_differentiate(self, activation):
@@ -107,7 +111,7 @@ class Linear(Layer):
 
 
 def _rows(X):
-    return X if X.ndim == 2 else X.reshape(-1, X.shape[-1])  # (B, ..., N) -> (B ..., N)
+    return X.reshape(-1, X.shape[-1])  # (B, ..., N) -> (B ..., N)
 
 
 def named_initializers(layer) -> dict:
