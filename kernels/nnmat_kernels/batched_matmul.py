@@ -14,6 +14,7 @@ from .tile import fetch, pack_transposed, row_places, tile
 
 NEAR_BYTES = 16_384  # a B of at most so many bytes stays in the level-1 cache beside rows of A and of C
 SOON = 6  # cache lines of the next B that a tile of 6 x 16 fetches: all of it where the matrices are square
+SLIM = 8  # rows of a tile one vector wide: as many sums as the units need to be busy, and few of them too many
 IN_ORDER = np.empty(0, np.int64)  # every matrix takes the one of its own number
 
 
@@ -64,6 +65,31 @@ def _stack_near(A, at_a, B, at_b, C, M, N, K, transpose_a, transpose_b, first, l
                 left, a, c = left - ROWS, a + ROWS * row_a, c + ROWS * N
 
 
+@jit
+def _stack_slim(A, at_a, B, at_b, C, M, N, K, transpose_a, transpose_b, first, last):
+    """`_stack` where a row of C is one vector."""
+    zero, one, none = np.int64(0), np.int64(1), np.int64(-1)
+    row_a, step_a = (one, M) if transpose_a else (K, one)
+    S = scratch(N * (K + N) if transpose_b else 1, A)
+    X = S if transpose_b else B
+    for s in range(first, last):
+        a, c = (s if at_a.size == 0 else at_a[s]) * M * K, s * M * N
+        b = (s if at_b.size == 0 else at_b[s]) * K * N
+        if transpose_b:
+            pack_transposed(1, S, zero, B, b, K, N, K)
+            b = zero
+        for i in range(0, M, SLIM):
+            rows_a, rows_c = row_places(SLIM, a + i * row_a, row_a, M - i), row_places(SLIM, c + i * N, N, M - i)
+            tile(
+                1, 0, rows_a, rows_c, N, 1, K, A, 0, step_a, X, b, 0, N, C, SLIM * N, zero, C, none, zero
+            )  # fmt: skip
+
+
+@inlined_jit
+def _is_slim(N, itemsize):
+    return N * itemsize == VECTOR_BYTES
+
+
 @inlined_jit
 def _is_near(N, K, itemsize):
     return N % (2 * (VECTOR_BYTES // itemsize)) == 0 and K * N * itemsize <= NEAR_BYTES
@@ -88,7 +114,9 @@ def _stack(A, at_a, B, at_b, C, M, N, K, transpose_a, transpose_b, first, last):
 
 @jit
 def _multiply_stack(A, at_a, B, at_b, C, M, N, K, transpose_a, transpose_b, count):
-    if _is_near(N, K, A.itemsize):
+    if _is_slim(N, A.itemsize):
+        _stack_slim(A, at_a, B, at_b, C, M, N, K, transpose_a, transpose_b, np.int64(0), count)
+    elif _is_near(N, K, A.itemsize):
         _stack_near(A, at_a, B, at_b, C, M, N, K, transpose_a, transpose_b, np.int64(0), count)
     else:
         _stack(A, at_a, B, at_b, C, M, N, K, transpose_a, transpose_b, np.int64(0), count)
@@ -99,7 +127,9 @@ def _multiply_stack_parallel(A, at_a, B, at_b, C, M, N, K, transpose_a, transpos
     chunks = min(threads_inside(), count)
     for chunk in prange(chunks):
         first, last = np.int64(chunk) * count // chunks, (np.int64(chunk) + 1) * count // chunks
-        if _is_near(N, K, A.itemsize):
+        if _is_slim(N, A.itemsize):
+            _stack_slim(A, at_a, B, at_b, C, M, N, K, transpose_a, transpose_b, first, last)
+        elif _is_near(N, K, A.itemsize):
             _stack_near(A, at_a, B, at_b, C, M, N, K, transpose_a, transpose_b, first, last)
         else:
             _stack(A, at_a, B, at_b, C, M, N, K, transpose_a, transpose_b, first, last)
