@@ -4,8 +4,8 @@ A kernel that calls another one contains it, and Numba builds a parallel kernel 
 optimised as a whole: the pieces of a convolution, called as usual, would be compiled five times, 8 s of a cold start.
 Called by address they are compiled once. The address is an argument, so it never reaches the disk cache.
 
-A call from Python first finds out the types of all arguments, which takes 0.2 us, half of a small kernel's launch. Where
-they are known, the code for them can be called at once.
+A call from Python first finds out the types of all arguments, which takes 0.2 us, half of a small kernel's launch.
+Where they are known, the code for them can be called at once.
 """
 
 from typing import Any
@@ -31,9 +31,10 @@ def address(function, *kinds) -> Any:
 
 
 def launcher(function, *kinds) -> Any:
-    """A jit function for arguments of these Numba types alone, to be called from Python: no type is looked at.
+    """A jit function for arguments of these Numba types alone, to be called from Python.
 
-    The function itself where Numba compiles nothing. It takes some microseconds: callers remember it.
+    Not even the dimensions of arrays are checked. The function itself where Numba compiles nothing. Finding it takes
+    some microseconds: callers remember it.
     """
     if settings.DISABLE_JIT:
         return function

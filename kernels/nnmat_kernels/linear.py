@@ -40,7 +40,7 @@ def _differentiate(g, y, f):
 
 @jit
 def _add_rows(G, s, keep):
-    """s = (s if keep else 0) + Gᵀ 1; so that rounding does not grow with the rows, a few at a time are added up apart."""
+    """s = (s if keep else 0) + Gᵀ 1; a few rows at a time are added up apart, so that rounding does not grow."""
     if not keep:
         s[:] = 0
         if G.shape[0] <= ROWS:  # the same bits without an array for the parts

@@ -23,7 +23,7 @@ LEADS = [
     ((2, 0), ()),
 ]
 SIZES = [(1, 1, 1), (3, 5, 2), (4, 9, 40), (9, 4, 40), (9, 40, 8), (0, 3, 2), (3, 0, 2), (3, 2, 0)]
-SIZES += [(9, 16, 7), (17, 8, 3), (2, 4, 9), (8, 2, 5), (3, 16, 0), (0, 16, 3)]  # one register of columns, on some target
+SIZES += [(9, 16, 7), (17, 8, 3), (2, 4, 9), (8, 2, 5), (3, 16, 0), (0, 16, 3)]  # one register of columns somewhere
 
 
 def operands(make, leads, size, transpose_a, transpose_b):

@@ -4,7 +4,7 @@ import numba
 import numpy as np
 import pytest
 
-from nnmat_kernels.by_address import address, call, flat_of
+from nnmat_kernels.by_address import address, call, flat_of, launcher
 from nnmat_kernels.config import jit
 
 FLOATS = pytest.mark.parametrize("dtype", [np.float32, np.float64])
@@ -40,6 +40,16 @@ def test_an_error_reaches_the_caller(dtype):
     with pytest.raises(ValueError, match="first is negative"):
         caller(place_of(dtype), A, np.int64(-1))
     assert not A.any()
+
+
+@FLOATS
+def test_a_launcher_calls_from_python(dtype):
+    start = launcher(fill, flat_of(dtype), numba.int64, numba.from_dtype(np.dtype(dtype)))
+    A = np.zeros(5, dtype)
+    start(A, 2, 2.5)
+    np.testing.assert_array_equal(A, [0, 0, 2.5, 2.5, 2.5])
+    with pytest.raises(ValueError, match="first is negative"):
+        start(A, -1, 2.5)
 
 
 @pytest.mark.skipif(bool(numba.config.DISABLE_JIT), reason="nothing is compiled")
