@@ -1,7 +1,8 @@
-"""The backward pass of a fully connected layer: two products and the column sums, in one call where they are small.
+"""The passes of a fully connected layer, planned for arrays that stay the same from step to step.
 
-A small product takes less time than its launch. So where all of it is little work, one compiled function does it, with
-the serial body of `matmul`; otherwise the drivers of `matmul` and `column_sums` do.
+A small product takes less time than its launch, and this no longer than finding out what to launch. So that is done
+once: a plan holds the parameters, the gradients and the results, and is called with what changes. Where a backward pass
+is little work, one compiled function does all of it, with the serial body of `matmul`.
 """
 
 import functools
@@ -12,7 +13,15 @@ from numba import boolean, int64
 from .activations import relu_backward_unchecked, sigmoid_backward_unchecked, tanh_backward_unchecked
 from .by_address import flat_of, launcher, matrix_of
 from .config import exact_jit, jit
-from .matmul import ACTIVATIONS, _multiply, matmul_unchecked
+from .matmul import (
+    ACTIVATIONS,
+    PARALLEL_FLOPS,
+    _activate_at,
+    _by_one_thread,
+    _multiply,
+    _multiply_parallel,
+    matmul_unchecked,
+)
 from .reductions import ROWS, column_sums_unchecked
 from .tile import NONE, RELU, SIGMOID
 
@@ -78,26 +87,53 @@ def _small(dtype):
     return launcher(_backward, matrix, matrix, matrix, matrix, flat_of(dtype), matrix, boolean, int64)
 
 
-def linear_backward_unchecked(G, X, W, gW, gb, gX, accumulate=False, activation=None) -> None:
-    """The gradients of H = X Wᵀ + 1 bᵀ, in those of gW, gb and gX that are not None.
+def linear_forward_unchecked(W, b, H, activation=None):
+    """A function of X that writes H = f(X Wᵀ + 1 bᵀ), with an activation f or None; b may be None.
 
-    Forward:   `matmul` with a bias
+    Forward:   `matmul` with a bias and an activation, to the bit
+    Backward:  `linear_backward`
+    Shapes:    X (B, N), W (M, N), b (M,), H (B, M); float32 or float64, of one dtype; any size may be 0
+    Errors:    none: nothing is checked
+    Reference: docs/equations.md, section 3.1
+    """
+    body = _by_one_thread(H.dtype) if H.size * W.shape[1] < PARALLEL_FLOPS // 2 else _multiply_parallel
+    bias, f = _NOTHING[H.dtype][1] if b is None else b, ACTIVATIONS[activation]
+    activate = _activate_at(H.dtype) if f > RELU else 0
+
+    def forward(X):
+        body(X, W, H, False, True, False, bias, f, activate)
+
+    return forward
+
+
+def linear_backward_unchecked(rows, W, gW, gb, gX, activation=None):
+    """A function of G, X and accumulate that writes those of gW, gb and gX that are not None, for so many rows.
+
+    Forward:   `linear_forward`
     Backward:  gW = Gᵀ X, gb = Gᵀ 1 (gW + Gᵀ X, gb + Gᵀ 1 with `accumulate`), gX = G W; with an activation f, "relu",
                "sigmoid" or "tanh", of which X = f(Z) is the output: gX = G W ⊙ f'(Z)
     Shapes:    G (B, M), X and gX (B, N), W and gW (M, N), gb (M,); float32 or float64, of one dtype; any size may be 0
     Errors:    none: nothing is checked
     Reference: docs/equations.md, section 3.1
     """
-    if G.size * X.shape[1] < SMALL:
-        matrix, vector = _NOTHING[G.dtype]
-        gW, gb, gX = matrix if gW is None else gW, vector if gb is None else gb, matrix if gX is None else gX
-        _small(G.dtype)(G, X, W, gW, gb, gX, accumulate, ACTIVATIONS[activation])
-        return
-    if gW is not None:
-        matmul_unchecked(G, X, True, False, gW, accumulate)
-    if gb is not None:
-        column_sums_unchecked(G, gb, accumulate)
-    if gX is not None:
-        matmul_unchecked(G, W, False, False, gX)
-        if activation is not None:
-            _DERIVATIVES[activation](gX, X, gX)
+    if rows * W.size < SMALL:
+        matrix, vector = _NOTHING[W.dtype]
+        outs = matrix if gW is None else gW, vector if gb is None else gb, matrix if gX is None else gX
+        body, f = _small(W.dtype), ACTIVATIONS[activation]
+
+        def backward(G, X, accumulate):
+            body(G, X, W, *outs, accumulate, f)
+
+    else:
+
+        def backward(G, X, accumulate):
+            if gW is not None:
+                matmul_unchecked(G, X, True, False, gW, accumulate)
+            if gb is not None:
+                column_sums_unchecked(G, gb, accumulate)
+            if gX is not None:
+                matmul_unchecked(G, W, False, False, gX)
+                if activation is not None:
+                    _DERIVATIVES[activation](gX, X, gX)
+
+    return backward

@@ -2,7 +2,7 @@
 
 The arguments are those of the public functions, by position; every array is aligned, C-contiguous and of one dtype,
 shapes fit, and `out` is given and overlaps nothing that the public function would refuse. Anything else is not caught.
-`linear_backward` stands only here: it is three public functions in one call.
+`linear_forward` and `linear_backward` stand only here: they make functions for arrays that stay the same.
 """
 
 # ruff: noqa: F401
@@ -25,6 +25,7 @@ from .dropout import dropout_unchecked as dropout
 from .gelu import gelu_backward_unchecked as gelu_backward
 from .gelu import gelu_unchecked as gelu
 from .linear import linear_backward_unchecked as linear_backward
+from .linear import linear_forward_unchecked as linear_forward
 from .matmul import matmul_unchecked as matmul
 from .pooling import max_pool2d_backward_unchecked as max_pool2d_backward
 from .pooling import max_pool2d_unchecked as max_pool2d

@@ -11,6 +11,8 @@ from ..parameters import Parameter
 from .base import Layer
 from .checks import batch_shape
 
+_NO_PLAN: tuple = (None, None, None)  # the shapes and options for which a pass is planned, its function, its result
+
 
 class Linear(Layer):
     """Affine map of the last axis: every output is a weighted sum of all inputs plus a bias.
@@ -41,6 +43,7 @@ class Linear(Layer):
         self.in_features = None if in_features is None else count("Linear", "in_features", in_features)
         self.out_features = count("Linear", "out_features", out_features)
         self._width = (self.out_features,)
+        self._forward_plan = self._backward_plan = _NO_PLAN
         self.weight_initializer = initializers.check("Linear", weight_initializer)
         self.bias_initializer = initializers.check("Linear", bias_initializer)
         self.weight = Parameter("weight", decay=True)
@@ -70,10 +73,17 @@ class Linear(Layer):
             self.bias.declare((M,), initializers.with_fans(self.bias_initializer, N, M))
 
     def _forward(self, X, training, record, activation=None):
-        W, b = self.weight.value, None if self.bias is None else self.bias.value
-        H = self._array("H", X.shape[:-1] + self._width, record)
-        rows, target = (X, H) if X.ndim == 2 else (_rows(X), _rows(H))
-        k.matmul(rows, W, False, True, target, False, b, activation)  # H = X Wᵀ + 1 bᵀ
+        key = X.shape, activation
+        if not record or self._forward_plan[0] != key:
+            H = self._array("H", X.shape[:-1] + self._width, record)
+            W, b = self.weight.value, None if self.bias is None else self.bias.value
+            plan = key, k.linear_forward(W, b, _rows(H), activation), H
+            if record:
+                self._forward_plan = plan
+        else:
+            plan = self._forward_plan
+        _, forward, H = plan
+        forward(X if X.ndim == 2 else _rows(X))  # H = X Wᵀ + 1 bᵀ
         if record:
             self._recorded = X
         return H
@@ -82,14 +92,18 @@ class Linear(Layer):
         return self._fusion_with(activation) is not None  # Y = f(X Wᵀ + 1 bᵀ)
 
     def _backward(self, G, accumulate, parameters, input_gradient, activation=None):
-        X, W = self._recorded, self.weight.value
-        gW = self.weight.grad if parameters else None
-        gb = self.bias.grad if parameters and self.bias is not None else None
-        gX = self._array("gX", X.shape, reuse=True) if input_gradient else None
-        rows = gX
+        X = self._recorded
+        key = X.shape, parameters, input_gradient, activation
+        if self._backward_plan[0] != key:
+            gW = self.weight.grad if parameters else None
+            gb = self.bias.grad if parameters and self.bias is not None else None
+            gX = self._array("gX", X.shape, reuse=True) if input_gradient else None
+            rows, own = X.size // X.shape[-1], None if gX is None else _rows(gX)
+            self._backward_plan = key, k.linear_backward(rows, self.weight.value, gW, gb, own, activation), gX
+        _, backward, gX = self._backward_plan
         if X.ndim != 2:
-            G, X, rows = _rows(G), _rows(X), None if gX is None else _rows(gX)
-        k.linear_backward(G, X, W, gW, gb, rows, accumulate, activation)  # gW = Gᵀ X, gb = Gᵀ 1, gX = G W
+            G, X = _rows(G), _rows(X)
+        backward(G, X, accumulate)  # gW = Gᵀ X, gb = Gᵀ 1, gX = G W
         return gX
 
     def _can_differentiate(self, activation):
@@ -97,6 +111,9 @@ class Linear(Layer):
 
     def _backward_with(self, activation, G, accumulate, parameters):
         return self._backward(G, accumulate, parameters, True, activation.fusion)
+
+    def __getstate__(self):
+        return {**super().__getstate__(), "_forward_plan": _NO_PLAN, "_backward_plan": _NO_PLAN}
 
     def flops(self):
         return 2 * int(np.prod(self.input_shape)) * self.out_features

@@ -1,11 +1,11 @@
-"""The backward pass of a fully connected layer against the naive twins of its parts, in one call and by the drivers."""
+"""The passes of a fully connected layer against the naive twins of their parts, in one call and by the drivers."""
 
 import numpy as np
 import pytest
 
-from nnmat_kernels import linear
+import nnmat_kernels as public
+from nnmat_kernels import linear, unchecked
 from nnmat_kernels.reference import activations, matmul, reductions
-from nnmat_kernels.unchecked import linear_backward
 from tests.kernels.guards import guarded, same_bits_for_any_threads
 
 # B, N, M: nothing, single elements, odd sizes, many rows, few columns of few numbers, beyond the limit of one call.
@@ -13,6 +13,10 @@ SMALL = [(0, 3, 2), (3, 0, 2), (3, 2, 0), (1, 1, 1), (5, 7, 3), (129, 17, 10), (
 LARGE = [(67, 130, 61), (40_000, 13, 1), (3, 501, 333)]
 dtypes = pytest.mark.parametrize("dtype", [np.float32, np.float64])
 shapes = pytest.mark.parametrize("shape", SMALL + LARGE)
+
+
+def linear_backward(G, X, W, gW, gb, gX, accumulate=False, activation=None):
+    unchecked.linear_backward(len(G), W, gW, gb, gX, activation)(G, X, accumulate)
 
 
 def operands(shape, dtype, rng):
@@ -37,6 +41,23 @@ def magnitudes(G, X, W):
 def test_the_shapes_lie_on_both_sides_of_the_limit():
     assert all(B * N * M < linear.SMALL for B, N, M in SMALL)
     assert all(B * N * M >= linear.SMALL for B, N, M in LARGE)
+
+
+@dtypes
+@shapes
+@pytest.mark.parametrize("activation", [None, "relu", "sigmoid", "tanh"])
+@pytest.mark.parametrize("with_bias", [False, True])
+def test_forward_has_the_bits_of_matmul_at_every_call(shape, dtype, activation, with_bias, rng):
+    B, N, M = shape
+    W, b = rng.standard_normal((M, N)).astype(dtype), rng.standard_normal(M).astype(dtype) if with_bias else None
+    H, intact = guarded((B, M), dtype)
+    forward = unchecked.linear_forward(W, b, H, activation)
+    for _ in range(2):
+        X = rng.standard_normal((B, N)).astype(dtype)
+        forward(X)
+        np.testing.assert_array_equal(H, public.matmul(X, W, transpose_b=True, bias=b, activation=activation))
+        W *= 2  # in place: the plan sees it
+    intact()
 
 
 @dtypes
