@@ -195,6 +195,9 @@ def test_symmetric_arguments():
     D = matrix("D", "N", "N", diagonal=True)
     assert derive(trace(A @ D), D).form == "diagonal"
     assert "on the symmetric matrices" in str(d)
+    for shown, arrow in ((str(d), "∇_S f = Aᵀ\n   → "), (d.to_latex(), r"\nabla_{S} f &= A^{\top} \\" + "\n&\\to ")):
+        assert arrow in shown  # G and (G + Gᵀ)/2 are not equal, and neither is df
+    assert "∇_S f = (1/2) (Aᵀ + A)  SYM-1, SIM-17" in str(d)
 
 
 def test_scalars_and_dimensions_in_formulas():
