@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from nnmat.calculus import (
+    ShapeError,
     derive,
     dim,
     elementwise,
@@ -17,6 +18,7 @@ from nnmat.calculus import (
     inv,
     latex,
     let,
+    logdet,
     matrix,
     norm2,
     parse,
@@ -47,6 +49,30 @@ def test_dimensions():
     assert (n * 2 - n).value({"N": 7}) == 7
     assert str((n - 3).floor_divided(2) + 1) == "floor((N - 3)/2) + 1"
     assert (n - n).constant == 0
+    assert vector("x", 2 * n - 1 + np.int64(3)).shape == vector("x", n * 2 + 2).shape
+    assert str(-n + 1) == "-N + 1"
+
+
+def test_a_dimension_is_a_scalar_on_either_side():
+    n, x, S = dim("N"), vector("x", "N"), matrix("S", "D", "D", positive_definite=True)
+    for f, form in [
+        (n * logdet(S), "N log|S|"),
+        (n - x.T @ x, "N - xᵀx"),
+        (1 / n * sum(x), "sum(x)/N"),
+        (sum(x) / (2 * n), "sum(x)/(2 N)"),
+        (n / 2 + np.float32(0.5) * x, "N/2 + (1/2) x"),
+        (n**2 * x, "N² x"),
+    ]:
+        assert str(f) == form
+    assert str(derive(n * logdet(S), S).gradient) == "N S⁻¹"
+    with pytest.raises(ShapeError, match="expression or a finite number beside N, got NoneType"):
+        n * None
+
+
+def test_a_greek_name_is_a_scalar_in_either_spelling():
+    for name in ("alpha", "α", "λ2"):
+        assert parse(f"{name} * x").args[0].is_scalar
+    assert not parse("Σ @ x").args[0].is_scalar
 
 
 def test_shapes_found_from_use():
