@@ -178,8 +178,10 @@ def reshape(a: Expr, rows: Dim | int | str, columns: Dim | int | str) -> Expr:
     a = lift(a, "reshape")
     shape = (size(rows), size(columns))
     if a.shape[0] * a.shape[1] != shape[0] * shape[1]:
-        wanted = shape[0] * shape[1]
-        raise ShapeError(f"reshape: expected {described(a)} to have as many entries as {show(shape)}, got {wanted}.")
+        raise ShapeError(
+            f"reshape: expected {described(a)} to have as many entries as {show(shape)}, "
+            f"got {a.shape[0] * a.shape[1]} and {shape[0] * shape[1]}. Check the sizes."
+        )
     return node("reshape", (a,), shape, shape)
 
 

@@ -192,7 +192,7 @@ def _is_scalar(pair: Pair) -> bool:
 
 def _guess(name: str) -> Pair:
     stem = name.rstrip("0123456789")
-    if stem in GREEK and stem[0].islower():
+    if (stem in GREEK or stem in GREEK.values()) and stem[0].islower():
         return ONE, ONE
     return (Unknown(), Unknown()) if name[0].isupper() else (Unknown(), ONE)
 

@@ -62,7 +62,10 @@ A, B, x, y = matrix("A", "M", "N"), matrix("B", "N", "N"), vector("x", "M"), vec
         (lambda: norm2(A), "norm2: expected a column"),
         (lambda: diagm(A), "diagm: expected a column"),
         (lambda: inner(A, B), "inner: expected equal shapes"),
-        (lambda: reshape(A, "M", 3), r"reshape: expected A of shape \(M, N\) to have as many entries"),
+        (
+            lambda: reshape(A, "M", 3),
+            r"expected A of shape \(M, N\) to have as many entries as \(M, 3\), got M\*N and 3\*M. Check the sizes",
+        ),
         (lambda: sum(A, axis=2), "sum: expected axis as 0, 1 or None, got 2"),
         (lambda: conv(matrix("X", 2, 2), matrix("K", 3, 3)), "conv: expected a kernel no larger than the padded image"),
         (lambda: conv(A, B, stride=0), "conv: expected stride as an integer >= 1"),
@@ -143,6 +146,9 @@ def test_shapes_and_names(make, text):
         ("x / 0", 3, "expected a divisor other than 0"),
         ("inv(A", 6, r"expected ',' or '\)'"),
         ("__import__('os')", 12, 'got "\'"'),
+        ("xᵀAy", 2, "got 'ᵀ'. Write A @ B, A \\* B, A.T"),
+        ("2 * x²", 6, "got '²'"),
+        ("x +\n\ty y", 8, "got 'y'"),
         ("(" * 200 + "x" + ")" * 200, 101, "at most 100 parentheses"),
     ],
 )
@@ -151,6 +157,13 @@ def test_text_errors_point_at_the_column(text, column, message):
         parse(text, A=("M", "N"), x=("N",), y=("N",))
     assert caught.value.column == column
     assert str(caught.value).splitlines()[-1].index("^") - 4 == column - 1
+
+
+def test_a_function_of_the_user_takes_no_options():
+    f = elementwise("sum_up", np.sin, lambda v: v)
+    with pytest.raises(ParseError, match="expected no options of sum_up, got axis"):
+        parse("sum_up(A, axis=1)")
+    del FUNCTIONS[f.name]
 
 
 def test_a_function_of_the_user_that_is_not_elementwise():
