@@ -5,10 +5,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from .dims import ONE
 from .errors import UnverifiedError
 from .expr import Expr
 from .known import attributes
-from .values import HOLDS, dimensions
+from .values import dimensions, lacking
 
 KINDS = 6  # ways to draw a symbol without attributes
 
@@ -65,25 +66,25 @@ def draw(s: Expr, sizes: dict[str, int], kind: int, rng: np.random.Generator) ->
     """
     shape = (s.shape[0].value(sizes), s.shape[1].value(sizes))
     had = attributes(s)
-    array = _draw(shape, had, kind, rng)
-    if len(had) > 1 and not all(HOLDS[word](array) for word in had & set(HOLDS)):
+    array = _draw(shape, had, kind, rng, axis=0 if s.shape[1] == ONE else 1)
+    if len(had) > 1 and lacking(s, array):
         wanted = ", ".join(sorted(had))
         raise UnverifiedError(f"check: expected an array {s.name} that is {wanted}, found none. Drop an attribute.")
     return array
 
 
-def _draw(shape: tuple[int, int], had: frozenset[str], kind: int, rng: np.random.Generator) -> np.ndarray:
+def _draw(shape: tuple[int, int], had: frozenset[str], kind: int, rng: np.random.Generator, axis: int) -> np.ndarray:
     n = shape[0]
     free = rng.standard_normal(shape)
     mirrored = bool(had & {"symmetric", "positive_definite", "diagonal"})
     if "sums_to_one" in had:
         a = rng.uniform(0.2, 1.0, shape)
         if not mirrored:
-            return a / a.sum(axis=0 if shape[1] == 1 else 1, keepdims=True)
+            return a / a.sum(axis=axis, keepdims=True)
         return np.eye(n) if "diagonal" in had else (_balanced(a + a.T) + np.eye(n)) / 2
     if "orthogonal" in had:
         q = np.linalg.qr(free)[0]
-        signs = np.ones(n) if "positive_definite" in had else rng.choice([-1.0, 1.0], n)
+        signs = np.ones(n) if "positive_definite" in had else rng.permutation((-1.0) ** np.arange(n))
         return np.diag(signs) if "diagonal" in had else (q * signs) @ q.T if mirrored else q
     if "positive_definite" in had and "positive" in had:
         free = np.abs(free)

@@ -39,6 +39,8 @@ from nnmat.calculus import (
     vector,
 )
 from nnmat.calculus.elementwise import FUNCTIONS
+from nnmat.calculus.sampling import draw
+from nnmat.calculus.values import lacking
 from nnmat.errors import ConfigError
 
 A, B, x, y = matrix("A", "M", "N"), matrix("B", "N", "N"), vector("x", "M"), vector("y", "N")
@@ -189,6 +191,16 @@ def test_values_have_the_attributes_that_were_declared(word, good, bad):
     evaluate(trace(X), X=np.float32(good))
     with pytest.raises(DomainError, match=f"evaluate: expected X as it was declared, {word}, got an array that is not"):
         evaluate(trace(X), X=bad)
+
+
+def test_the_rows_of_a_matrix_sum_to_one_even_if_they_have_one_entry():
+    P, p = matrix("P", "B", "K", sums_to_one=True), vector("p", "B", sums_to_one=True)
+    assert evaluate(simplify(P @ ones("K")), B=3, K=1).tolist() == [1, 1, 1]
+    assert evaluate(sum(P), P=np.ones((3, 1))) == 3
+    with pytest.raises(DomainError, match="expected P as it was declared, sums_to_one"):
+        evaluate(sum(P), P=[[0.2], [0.3], [0.5]])
+    assert evaluate(sum(p), p=[0.25, 0.25, 0.5]) == 1
+    assert lacking(P, draw(P, {"B": 3, "K": 1}, 0, np.random.default_rng(0))) == []
 
 
 def test_numbers_that_float64_does_not_hold():
