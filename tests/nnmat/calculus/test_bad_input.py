@@ -38,7 +38,9 @@ from nnmat.calculus import (
     trace,
     vector,
 )
+from nnmat.calculus.convolution import conv_input
 from nnmat.calculus.elementwise import FUNCTIONS
+from nnmat.calculus.functions import kron_left, kron_right
 from nnmat.calculus.sampling import draw
 from nnmat.calculus.values import lacking
 from nnmat.errors import ConfigError
@@ -71,6 +73,12 @@ A, B, x, y = matrix("A", "M", "N"), matrix("B", "N", "N"), vector("x", "M"), vec
         (lambda: sum(A, axis=2), "sum: expected axis as 0, 1 or None, got 2"),
         (lambda: conv(matrix("X", 2, 2), matrix("K", 3, 3)), "conv: expected a kernel no larger than the padded image"),
         (lambda: conv(A, B, stride=0), "conv: expected stride as an integer >= 1"),
+        (
+            lambda: conv_input(matrix("H", 3, 3), matrix("K", 2, 2), matrix("X", 3, 3).shape, conv(A, B).data),
+            r"expected the first operand of shape \(2, 2\), got H of shape \(3, 3\) with K of shape \(2, 2\)",
+        ),
+        (lambda: kron_left(A, B, x.shape), r"kron_left: expected the first operand of shape \(M\*N, N\), got A"),
+        (lambda: kron_right(A, B, x.shape), r"kron_right: expected the first operand of shape \(M\*N, N\), got A"),
         (lambda: A @ np.eye(3), "expected an expression or a finite number beside A, got ndarray"),
         (lambda: np.eye(3) @ A, "got ndarray"),
         (lambda: A * float("nan"), "finite number"),
@@ -148,6 +156,12 @@ def test_shapes_and_names(make, text):
         ("x / 0", 3, "expected a divisor other than 0"),
         ("inv(A", 6, r"expected ',' or '\)'"),
         ("__import__('os')", 12, 'got "\'"'),
+        ("x + conv_kernel(A, A, 2, 2)", 5, r"conv_kernel: expected a first operand of shape \(M - 1, N - 1\), got"),
+        (
+            "kron_left(A, A, 2, 3)",
+            1,
+            r"kron_left: expected a first operand of shape \(2\*M, 3\*N\), got shape \(M, N\)",
+        ),
         ("xᵀAy", 2, "got 'ᵀ'. Write A @ B, A \\* B, A.T"),
         ("2 * x²", 6, "got '²'"),
         ("x +\n\ty y", 8, "got 'y'"),

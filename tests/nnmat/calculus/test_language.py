@@ -90,6 +90,24 @@ def test_a_shape_that_follows_from_a_convolution():
         assert shapes["H"][0] == f"floor(({rows[0]} - {rows[1]})/2) + 1"
 
 
+def test_a_shape_that_follows_from_an_adjoint():
+    for source, shape in [
+        ("conv_input(H, K, P, Q, stride=2)", ["floor((P - M)/2) + 1", "floor((Q - N)/2) + 1"]),
+        ("conv_kernel(H, X, 3, 2, padding=1)", ["M", "N + 1"]),
+        ("kron_left(H, B, P, Q) @ x", ["M*P", "N*Q"]),
+        ("x.T @ kron_right(H, B, P, Q)", ["M*P", "N*Q"]),
+    ]:
+        e = parse(source)
+        assert [str(d) for d in next(s.shape for s in e.free if s.name == "H")] == shape
+        assert parse(repr(e), **{s.name: s for s in e.free}) is e
+
+
+def test_the_transpose_of_a_number_reads_back():
+    for source in ("1.T * x", "(5/2).T * x"):
+        assert repr(parse(source)) == source
+    assert parse("2. * x") is parse("2 * x")
+
+
 def test_values_against_numpy():
     x, A, B = RNG.standard_normal(3), RNG.standard_normal((3, 2)), RNG.standard_normal((2, 2))
     z, b = RNG.standard_normal(2), RNG.standard_normal(2)
