@@ -11,7 +11,7 @@ from .expr import Expr
 from .known import attributes
 from .values import dimensions, lacking
 
-KINDS = 6  # ways to draw a symbol without attributes
+KINDS = 8  # ways to draw a symbol without attributes
 
 
 @dataclass
@@ -94,6 +94,8 @@ def _draw(shape: tuple[int, int], had: frozenset[str], kind: int, rng: np.random
         a = (q * rng.uniform(0.5, 2.0, n)) @ q.T
         return np.diag(np.diag(a)) if "diagonal" in had else (a + a.T) / 2
     square = shape[0] == shape[1]
+    if kind >= 6:  # for domains far from 0, such as that of log(x - 5)
+        free = (-1) ** kind * 10 ** rng.uniform(0, 3) * rng.uniform(0.5, 1.5, shape)
     if "positive" in had or kind in (2, 4):
         free = np.abs(free) + 0.5
     elif kind == 1:

@@ -59,6 +59,11 @@ def test_a_point_has_all_the_attributes(words):
     assert derive(f, "x").check(trials=1) < 1e-8
 
 
+@pytest.mark.parametrize("source", ["log(x - 5)", "(x - 3) ** 0.5", "log(-5 - x)"])
+def test_a_domain_far_from_zero(source):
+    assert derive(parse(f"sum({source})"), "x").error < 1e-6
+
+
 def test_attributes_that_no_array_has():
     S = matrix("S", "N", "N", orthogonal=True, positive=True)
     with pytest.raises(UnverifiedError, match="an array S that is orthogonal, positive, found none. Drop"):
