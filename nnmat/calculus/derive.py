@@ -141,7 +141,8 @@ def _attributed(result: Derivation, symmetric: str) -> None:
         stage.lines.append(Step("attribute", variable.name, rule, G, (G,), (raw,)))
         stage.readings.append((variable.name, raw, after, simplifier.log))
         result.stages.append(stage)
-    result.gradient = after
+    last = result.chain[-1]
+    result.gradient, result.chain[-1] = after, Link(last.name, last.node, last.local, after)
 
 
 class _Backward:

@@ -220,6 +220,17 @@ def test_a_function_of_the_user():
         del FUNCTIONS["the_cube"]
 
 
+def test_a_function_of_the_user_that_works_in_place_changes_nothing_else():
+    f = elementwise("doubled", lambda x: np.multiply(x, 2, out=x), lambda x: 2)
+    try:
+        array = np.array([1.0, 2.0])
+        x = vector("x", "N")
+        assert evaluate(f(x) + x, x=array).tolist() == [3, 6]
+        assert array.tolist() == [1, 2]
+    finally:
+        del FUNCTIONS["doubled"]
+
+
 def test_a_gradient_of_a_gradient():
     X, w, y = matrix("X", "M", "N"), vector("w", "N"), vector("y", "M")
     first = derive(norm2(X @ w - y) ** 2, w)
@@ -245,6 +256,9 @@ def test_symmetric_arguments():
     D = matrix("D", "N", "N", diagonal=True)
     assert derive(trace(A @ D), D).form == "diagonal"
     assert "on the symmetric matrices" in str(d)
+    for form in ("manifold", "entries"):
+        d2 = derive(inner(A, S @ S), S, symmetric=form)
+        assert d2.chain[-1].closed is d2.gradient
     for shown, arrow in ((str(d), "∇_S f = Aᵀ\n   → "), (d.to_latex(), r"\nabla_{S} f &= A^{\top} \\" + "\n&\\to ")):
         assert arrow in shown  # G and (G + Gᵀ)/2 are not equal, and neither is df
     assert "∇_S f = (1/2) (Aᵀ + A)  SYM-1, SIM-17" in str(d)
