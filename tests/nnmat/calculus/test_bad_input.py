@@ -102,6 +102,10 @@ A, B, x, y = matrix("A", "M", "N"), matrix("B", "N", "N"), vector("x", "M"), vec
         (lambda: derive(x.T @ A @ y, A @ y), "derive: expected wrt as a symbol or its name"),
         (lambda: derive(x.T @ A @ y, "A").check(trials=0), "check: expected trials as an integer >= 1, got 0"),
         (lambda: derive(x.T @ A @ y, "A", symmetric="yes"), "derive: expected symmetric as one of manifold, entries"),
+        (
+            lambda: derive(trace(B), "B", symmetric="entries"),
+            "expected a symmetric variable for the gradient by free entries, got B .* Declare it symmetric=True",
+        ),
         (lambda: hessian_product(x.T @ x, "x", y), "hessian_product: expected V of the shape of x"),
         (lambda: hessian_product(x.T @ x, "x", 2 * x), "without x, got 2 x .* Take a symbol for V"),
         (
