@@ -6,6 +6,7 @@ Exit codes: 0 done; 1 refused (no derivative, or a check that failed); 2 wrong i
 import argparse
 import os
 import sys
+from difflib import get_close_matches
 from itertools import takewhile
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,7 @@ from .errors import DomainError, NotDerivable, ParseError, ShapeError, Unverifie
 from .expr import Expr
 from .functions import ATTRIBUTES, matrix
 from .parser import parse_all
+from .quantities import names
 from .shapes import size_of
 from .syntax import tree_of
 from .table import law_table
@@ -33,7 +35,7 @@ def main(arguments: list[str] | None = None) -> int:
     options = _parser().parse_args(arguments)
     try:
         text = _derive(options) if options.command == "derive" else _laws(options)
-        if options.output:
+        if options.output is not None:
             Path(options.output).write_text(text + "\n", encoding="utf-8")
         else:
             print(text, flush=True)
@@ -48,7 +50,11 @@ def main(arguments: list[str] | None = None) -> int:
             file=sys.stderr,
         )
         return 2
-    except (ParseError, ShapeError, ConfigError, OSError) as error:
+    except OSError as error:
+        where = "the standard output" if options.output is None else repr(options.output)
+        print(f"nnmat: expected an output to write to, got {where}: {error.strerror}. Try -o FILE.", file=sys.stderr)
+        return 2
+    except (ParseError, ShapeError, ConfigError) as error:
         print(error, file=sys.stderr)
         return 2
     except (NotDerivable, UnverifiedError, DomainError) as error:
@@ -103,7 +109,7 @@ def _pairs(option: str, given: list[str]) -> dict[str, str]:
 
 def _symbol(name: str, value: str) -> Expr:
     parts = [p.strip() for p in value.split(",") if p.strip()]
-    sizes = list(takewhile(lambda p: p not in ATTRIBUTES, parts[:2]))
+    sizes = list(takewhile(lambda p: not get_close_matches(p, ATTRIBUTES, 1, cutoff=0.8), parts[:2]))
     words = parts[len(sizes) :]
     unknown = [p for p in words if p not in ATTRIBUTES]
     if not sizes or unknown:
@@ -120,7 +126,13 @@ def _derive(options: argparse.Namespace) -> str:
         if name in declared:
             raise ShapeError(f"nnmat derive: expected {name} in --let or in --shape, got both. Drop the --shape.")
     f = parse_all([*lets.items(), ("", options.expression)], **declared)[""]
-    G = matrix(options.upstream, *f.shape) if options.upstream else None
+    unused = [name for name in (*declared, *lets) if name not in {options.upstream, *names(f)}]
+    if unused:
+        raise ShapeError(
+            f"nnmat derive: expected --shape and --let of names in the expression, {', '.join(sorted(names(f)))}, "
+            f"got {unused[0]}. Check the spelling."
+        )
+    G = declared.get(options.upstream, matrix(options.upstream, *f.shape)) if options.upstream else None
     d = derive(f, options.wrt, G=G, symmetric=options.symmetric)
     text = d.to_latex(options.full) if options.format == "latex" else d.to_text(options.full)
     if options.check:

@@ -11,7 +11,8 @@ import numpy as np
 
 from .dims import Dim, Shape
 from .errors import ShapeError
-from .expr import Expr, described, lift, node
+from .expr import Expr, described, lift, node, zeros
+from .functions import adjoint
 
 Setting = tuple[tuple[int, int], tuple[int, int], tuple[int, int]]  # stride, padding, dilation
 
@@ -42,11 +43,13 @@ def conv(X: Expr, K: Expr, stride=1, padding=0, dilation=1) -> Expr:
 
 def conv_input(H: Expr, K: Expr, shape: Shape, setting: Setting) -> Expr:
     """F(H, K), of the shape of X."""
+    H = adjoint("conv_input", H, conv(zeros(*shape), K, *setting))
     return node("conv_input", (H, K), (setting, shape), shape)
 
 
 def conv_kernel(H: Expr, X: Expr, shape: Shape, setting: Setting) -> Expr:
     """G(H, X), of the shape of K."""
+    H = adjoint("conv_kernel", H, conv(X, zeros(*shape), *setting))
     return node("conv_kernel", (H, X), (setting, shape), shape)
 
 

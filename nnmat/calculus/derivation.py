@@ -8,10 +8,7 @@ from .expr import Expr, add, replace
 
 OTHERS = {
     "DEF": "a name stands for its definition",
-    "SUM": "the gradient of a quantity is the sum over its uses",
-    "INLINE": "names are written out",
     "CONST": "f does not contain the variable, so df = 0",
-    "ROOT": "L = ⟨G, F⟩ for a matrix-valued F with the upstream gradient G",
     "SYM-1": "gradient on the symmetric matrices: (G + Gᵀ)/2",
     "SYM-2": "gradient by the free entries of a symmetric matrix: lower(G + Gᵀ - diag(G))",
     "SYM-3": "gradient on the diagonal matrices: I ⊙ G",

@@ -49,6 +49,11 @@ def _derive(f: Expr, wrt: Expr | str, G: Expr | None, symmetric: str, check: boo
         )
     if symmetric not in FORMS:
         raise ShapeError(f"derive: expected symmetric as one of {', '.join(FORMS)}, got {symmetric!r}.")
+    if symmetric == "entries" and not is_symmetric(variable):
+        raise ShapeError(
+            f"derive: expected a symmetric variable for the gradient by free entries, got {described(variable)}. "
+            "Declare it symmetric=True."
+        )
     _allowed(variable)
     result = _Backward(root, variable).run() if variable in root.free else _constant(root, variable)
     result.function = f
@@ -141,7 +146,8 @@ def _attributed(result: Derivation, symmetric: str) -> None:
         stage.lines.append(Step("attribute", variable.name, rule, G, (G,), (raw,)))
         stage.readings.append((variable.name, raw, after, simplifier.log))
         result.stages.append(stage)
-    result.gradient = after
+    last = result.chain[-1]
+    result.gradient, result.chain[-1] = after, Link(last.name, last.node, last.local, after)
 
 
 class _Backward:

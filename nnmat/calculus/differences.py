@@ -114,7 +114,13 @@ def compare(f: Expr, gradient: Expr, wrt: Expr, seed: int = 0, trials: int = 3, 
         real = float(measured[0, 0])
         large = max(abs(claimed), abs(real))
         parts = max(size, own)
-        zero = float(np.abs(slope).max()) <= 1e-13 * parts  # such a claim meets nothing but rounding errors
+        steep = float(np.abs(slope).max())
+        zero = steep <= 1e-13 * parts  # such a claim meets nothing but rounding errors
+        kept = np.tril(slope) if entries else structured(slope, attributes(wrt))
+        if np.abs(slope - kept).max() > AGREE * steep + 1e-13 * own:  # no direction sees that part of it
+            raise UnverifiedError(
+                f"check: expected a gradient with the structure of {wrt.name}, got {gradient}, at {point}."
+            )
         doubt += 1e-14 * own
         if doubt > (1e-8 * parts if zero else 1e-5 * large):
             continue  # the quotient is worth nothing here

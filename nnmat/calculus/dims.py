@@ -8,7 +8,8 @@ import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Union
+from numbers import Integral
+from typing import Any, Union
 
 from .errors import ShapeError
 
@@ -45,15 +46,41 @@ class Dim:
         atoms = [atom for product, _ in self.terms for atom in product]
         return frozenset().union(*({a} if isinstance(a, str) else a.top.names for a in atoms))
 
-    def __add__(self, other: "Dim | int | str") -> "Dim":
-        return _collect([*self.terms, *dim(other).terms])
+    @property
+    def scalar(self) -> Any:
+        """The dimension as an expression, which arithmetic with anything but sizes makes of it: `dim("N") * f`."""
+        from .expr import lift
 
-    def __sub__(self, other: "Dim | int | str") -> "Dim":
-        return self + dim(other) * -1
+        return lift(self)
 
-    def __mul__(self, other: "Dim | int | str") -> "Dim":
+    def __add__(self, other):
+        return _collect([*self.terms, *dim(other).terms]) if _is_size(other) else self.scalar + other
+
+    def __sub__(self, other):
+        return self + dim(other) * -1 if _is_size(other) else self.scalar - other
+
+    def __rsub__(self, other):
+        return self * -1 + other
+
+    def __mul__(self, other):
+        if not _is_size(other):
+            return self.scalar * other
         theirs = dim(other).terms
         return _collect((tuple(sorted((*a, *b), key=str)), m * n) for a, m in self.terms for b, n in theirs)
+
+    def __neg__(self):
+        return self * -1
+
+    def __pow__(self, exponent):
+        return self.scalar**exponent
+
+    def __truediv__(self, other):
+        return self.scalar / other
+
+    def __rtruediv__(self, other):
+        return other / self.scalar
+
+    __radd__, __rmul__ = __add__, __mul__
 
     def floor_divided(self, bottom: int) -> "Dim":
         """`floor(self / bottom)`."""
@@ -85,6 +112,10 @@ class Dim:
         return text or "0"
 
 
+def _is_size(value: Any) -> bool:
+    return isinstance(value, Dim | Integral | str)
+
+
 def _collect(terms: Iterable[tuple[tuple[Atom, ...], int]]) -> Dim:
     sums: dict[tuple[Atom, ...], int] = {}
     for product, factor in terms:
@@ -101,8 +132,8 @@ def dim(value: "Dim | int | str") -> Dim:
         return value
     if isinstance(value, str) and value.isidentifier():
         return Dim((((value,), 1),))
-    if isinstance(value, int) and not isinstance(value, bool):
-        return Dim((((), value),) if value else ())
+    if isinstance(value, Integral) and not isinstance(value, bool):
+        return Dim((((), int(value)),) if value else ())
     if isinstance(value, str) and re.fullmatch("[0-9]{1,18}", value):
         return dim(int(value))
     raise ShapeError(f"dim: expected a name or a whole number, got {value!r}. Try dim('N') or 3.")

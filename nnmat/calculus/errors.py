@@ -1,5 +1,7 @@
 """What can go wrong in the calculus, each with its own type."""
 
+import re
+
 from ..errors import ShapeError
 
 __all__ = ["DomainError", "NotDerivable", "ParseError", "ShapeError", "UnverifiedError"]
@@ -18,7 +20,8 @@ class ParseError(ValueError):
 
     def __init__(self, message: str, text: str = "", column: int = 1):
         self.message, self.text, self.column = message, text, column
-        marked = f"\n    {text}\n    {' ' * (column - 1)}^" if text else ""
+        line = re.sub(r"\s", " ", text)
+        marked = f"\n    {line}\n    {' ' * (column - 1)}^" if text else ""
         super().__init__(f"parse: column {column}: {message}{marked}")
 
 

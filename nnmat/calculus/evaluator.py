@@ -119,7 +119,7 @@ def _function(ev: Evaluation, e: Expr, x: np.ndarray) -> np.ndarray:
         raise DomainError(f"{f.name}: expected points of its domain, got {x.min():.3g} in {described(e)}.")
     if f.kinked:
         ev.kinks.append(np.sign(x))
-    value = np.asarray(f.value(x), dtype=np.float64)
+    value = np.asarray(f.value(x.copy()), dtype=np.float64)  # a function of the user may work in place
     if value.shape != x.shape:
         raise ShapeError(f"{f.name}: expected values of the shape of its argument, {x.shape}, got {value.shape}.")
     return value

@@ -184,8 +184,8 @@ def lift(value: Any, operator: str = "", beside: Expr | None = None) -> Expr:
         return value
     if isinstance(value, Dim):
         return node("dim", (), value) if value.constant is None else number(value.constant)
-    if isinstance(value, np.integer):
-        value = int(value)
+    if isinstance(value, np.integer | np.floating):
+        value = value.item()
     if isinstance(value, int | float | Fraction) and not (
         isinstance(value, bool) or (isinstance(value, float) and not math.isfinite(value))
     ):

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 
 from .dims import ONE, Dim, show, size
 from .errors import ShapeError
-from .expr import SCALAR, Expr, described, lift, matmul, mul, node, ones, transpose
+from .expr import SCALAR, Expr, described, lift, matmul, mul, node, ones, transpose, zeros
 
 ATTRIBUTES = {
     "symmetric": "Aᵀ = A",
@@ -165,12 +165,25 @@ def kron(a: Expr, b: Expr) -> Expr:
 
 def kron_left(g: Expr, b: Expr, shape) -> Expr:
     """The A of ⟨G, A ⊗ B⟩ = ⟨kron_left(G, B), A⟩: entry (i, j) is the inner product of block (i, j) of G with B."""
+    g = adjoint("kron_left", g, kron(zeros(*shape), b))
     return node("kron_left", (g, b), shape, shape)
 
 
 def kron_right(g: Expr, a: Expr, shape) -> Expr:
     """The B of ⟨G, A ⊗ B⟩ = ⟨kron_right(G, A), B⟩: the sum of the blocks G_ij, times A_ij."""
+    g = adjoint("kron_right", g, kron(a, zeros(*shape)))
     return node("kron_right", (g, a), shape, shape)
+
+
+def adjoint(who: str, g: Expr, forward: Expr) -> Expr:
+    """`g`, the first operand of the adjoint of an operator, which has the shape of what the operator gives."""
+    if g.shape != forward.shape:
+        other = described(next(a for a in forward.args if a.op != "zeros"))
+        raise ShapeError(
+            f"{who}: expected the first operand of shape {show(forward.shape)}, got {described(g)} with {other}. "
+            "Check the sizes at the end."
+        )
+    return g
 
 
 def reshape(a: Expr, rows: Dim | int | str, columns: Dim | int | str) -> Expr:
@@ -178,8 +191,10 @@ def reshape(a: Expr, rows: Dim | int | str, columns: Dim | int | str) -> Expr:
     a = lift(a, "reshape")
     shape = (size(rows), size(columns))
     if a.shape[0] * a.shape[1] != shape[0] * shape[1]:
-        wanted = shape[0] * shape[1]
-        raise ShapeError(f"reshape: expected {described(a)} to have as many entries as {show(shape)}, got {wanted}.")
+        raise ShapeError(
+            f"reshape: expected {described(a)} to have as many entries as {show(shape)}, "
+            f"got {a.shape[0] * a.shape[1]} and {shape[0] * shape[1]}. Check the sizes."
+        )
     return node("reshape", (a,), shape, shape)
 
 

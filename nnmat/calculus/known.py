@@ -1,5 +1,6 @@
 """What is known of an expression from its form and the attributes of its symbols. Unknown counts as no."""
 
+from .dims import ONE
 from .expr import Expr
 
 
@@ -69,7 +70,7 @@ def is_positive(e: Expr) -> bool:
 def sums_to_one(e: Expr) -> str | None:
     """ "column" if the entries of a column sum to one, "rows" if those of each row do, else None."""
     if e.op == "sym" and "sums_to_one" in attributes(e):
-        return "column" if str(e.shape[1]) == "1" else "rows"
+        return "column" if e.shape[1] == ONE else "rows"
     if e.op == "softmax":
         return str(e.data)
     return sums_to_one(e.args[0]) if e.op == "ref" else None

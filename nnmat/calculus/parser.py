@@ -144,7 +144,8 @@ def _check_calls(tree: Tree, text: str) -> None:
                 text,
                 tree.column,
             )
-        allowed = {"sum": ("axis",), "conv": ("stride", "padding", "dilation")}.get(tree.body.split("_")[0], ())
+        setting = ("stride", "padding", "dilation")
+        allowed = {"sum": ("axis",), **dict.fromkeys(("conv", "conv_input", "conv_kernel"), setting)}.get(tree.body, ())
         for word, value in tree.options:
             if word not in allowed:
                 among = f"options among {', '.join(allowed)}" if allowed else "no options"

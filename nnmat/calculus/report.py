@@ -45,10 +45,10 @@ def _symbols(e: Expr) -> list[Expr]:
 def _stage(d: Derivation, stage: Stage, w: Writer, full: bool) -> list[str]:
     rows: list[tuple[str, str]] = []
     shown = [s for s in stage.lines if s.rule != "DEF-6"]
+    left, sign, by = _line(stage, w, "df", "=", "→")
     if shown:
-        rows.append(("df = " + w.write(shown[0].before), ""))
-    rows += [("   = " + w.write(s.after), s.rule) for s in shown if s.kind == "differential"]
-    rows += [("   → " + w.write(s.after), s.rule) for s in shown if s.kind == "attribute"]
+        rows.append((f"{left} = " + w.write(shown[0].before), ""))
+    rows += [(f"   {sign} " + w.write(s.after), s.rule) for s in shown]
     rows = _without_repeats(rows)
     wide = min(max((len(body) for body, _ in rows), default=0), 88)
     lines = [f"{body:<{wide}}  {rule}".rstrip() for body, rule in rows]
@@ -56,14 +56,21 @@ def _stage(d: Derivation, stage: Stage, w: Writer, full: bool) -> list[str]:
     for name, before, after, applied in stage.readings:
         title = w.gradient_of(f"{name} f")
         if full:
-            lines.append(f"{title} = {w.write(before)}  DEF-6")
+            lines.append(f"{title} = {w.write(before)}  {by}")
             lines += [f"    = {w.write(s.after)}  {s.rule}" for s in replay(name, before, after, applied)]
         else:
             rules = list(dict.fromkeys(a.rule for a in applied))
-            lines.append(f"{title} = {w.write(after)}  DEF-6{', ' if rules else ''}{', '.join(rules)}")
+            lines.append(f"{title} = {w.write(after)}  {', '.join([by, *rules])}")
         if name in closed and closed[name] is not after and name != d.wrt.name:
             lines.append(f"    = {w.write(closed[name])}")
     return lines
+
+
+def _line(stage: Stage, w: Writer, differential: str, equal: str, arrow: str) -> tuple[str, str, str]:
+    """What the lines of a stage say: df, step by step equal, or one gradient turned into another, by an attribute."""
+    if all(s.kind == "differential" for s in stage.lines):
+        return differential, equal, "DEF-6"
+    return w.gradient_of(f"{stage.of} f"), arrow, stage.lines[0].rule
 
 
 def _without_repeats(rows: list[tuple[str, str]]) -> list[tuple[str, str]]:
@@ -86,16 +93,17 @@ def latex_report(d: Derivation, full: bool = False) -> str:
     for stage in d.stages:
         rows = []
         shown = [s for s in stage.lines if s.rule != "DEF-6"]
+        left, sign, by = _line(stage, w, r"\mathrm{d}f", "=", r"\to")
         if shown:
-            rows.append(rf"\mathrm{{d}}f &= {w.write(shown[0].before)}")
-        rows += [_row(w, add(*s.terms_after), s) for s in shown]
+            rows.append(rf"{left} &= {w.write(shown[0].before)}")
+        rows += [_row(w, add(*s.terms_after), s, sign) for s in shown]
         for name, before, after, applied in stage.readings:
             title = w.gradient_of(f"{name} f")
             if full:
-                rows.append(rf"{title} &= {w.write(before)} && \text{{DEF-6}}")
+                rows.append(rf"{title} &= {w.write(before)} && \text{{{by}}}")
                 rows += [_row(w, s.after, s) for s in replay(name, before, after, applied)]
             else:
-                rows.append(rf"{title} &= {w.write(after)} && \text{{DEF-6}}")
+                rows.append(rf"{title} &= {w.write(after)} && \text{{{by}}}")
         rows = [
             row for i, row in enumerate(rows) if i == 0 or row.partition(" && ")[0] != rows[i - 1].partition(" && ")[0]
         ]
@@ -104,5 +112,5 @@ def latex_report(d: Derivation, full: bool = False) -> str:
     return "\n\n".join("\\begin{align*}\n" + b + "\n\\end{align*}" for b in blocks)
 
 
-def _row(w: LatexWriter, e: Expr, step: Step) -> str:
-    return rf"&= {w.write(e)} && \text{{{step.rule}}}"
+def _row(w: LatexWriter, e: Expr, step: Step, sign: str = "=") -> str:
+    return rf"&{sign} {w.write(e)} && \text{{{step.rule}}}"

@@ -5,12 +5,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from .dims import ONE
 from .errors import UnverifiedError
 from .expr import Expr
 from .known import attributes
-from .values import dimensions
+from .values import dimensions, lacking
 
-KINDS = 6  # ways to draw a symbol without attributes
+KINDS = 8  # ways to draw a symbol without attributes
 
 
 @dataclass
@@ -31,7 +32,7 @@ def sizes_for(e: Expr, rng: np.random.Generator) -> dict[str, int]:
     shapes = all_shapes(e)
     for attempt in range(200):
         spread = rng.permutation(max(len(names), 4))[: len(names)]
-        drawn = 2 + spread if attempt < 20 else rng.integers(1, 9, len(names))
+        drawn = 2 + spread if attempt < 20 else rng.integers(1, 9 if attempt < 100 else 65, len(names))
         sizes = {name: int(size) for name, size in zip(names, drawn, strict=True)}
         if all(d.value(sizes) >= 1 for shape in shapes for d in shape):
             return sizes
@@ -59,20 +60,42 @@ def points(e: Expr, rng: np.random.Generator, attempts: int) -> Iterator[Point]:
 
 
 def draw(s: Expr, sizes: dict[str, int], kind: int, rng: np.random.Generator) -> np.ndarray:
-    """An array with the attributes of the symbol; `kind` chooses among the ways where these leave a choice."""
+    """An array with the attributes of the symbol; `kind` chooses among the ways where these leave a choice.
+
+    Raises UnverifiedError if no array is known that has them all.
+    """
     shape = (s.shape[0].value(sizes), s.shape[1].value(sizes))
     had = attributes(s)
+    array = _draw(shape, had, kind, rng, axis=0 if s.shape[1] == ONE else 1)
+    if len(had) > 1 and lacking(s, array):
+        wanted = ", ".join(sorted(had))
+        raise UnverifiedError(f"check: expected an array {s.name} that is {wanted}, found none. Drop an attribute.")
+    return array
+
+
+def _draw(shape: tuple[int, int], had: frozenset[str], kind: int, rng: np.random.Generator, axis: int) -> np.ndarray:
+    n = shape[0]
     free = rng.standard_normal(shape)
-    if "orthogonal" in had:
-        return np.linalg.qr(free)[0]
-    if "positive_definite" in had:
-        q = np.linalg.qr(free)[0]
-        a = (q * rng.uniform(0.5, 2.0, shape[0])) @ q.T
-        return np.diag(np.diag(a)) if "diagonal" in had else (a + a.T) / 2
+    mirrored = bool(had & {"symmetric", "positive_definite", "diagonal"})
     if "sums_to_one" in had:
         a = rng.uniform(0.2, 1.0, shape)
-        return a / a.sum(axis=0 if shape[1] == 1 else 1, keepdims=True)
+        if not mirrored:
+            return a / a.sum(axis=axis, keepdims=True)
+        return np.eye(n) if "diagonal" in had else (_balanced(a + a.T) + np.eye(n)) / 2
+    if "orthogonal" in had:
+        q = np.linalg.qr(free)[0]
+        signs = np.ones(n) if "positive_definite" in had else rng.permutation((-1.0) ** np.arange(n))
+        return np.diag(signs) if "diagonal" in had else (q * signs) @ q.T if mirrored else q
+    if "positive_definite" in had and "positive" in had:
+        free = np.abs(free)
+        return free @ free.T + np.eye(n)
+    if "positive_definite" in had:
+        q = np.linalg.qr(free)[0]
+        a = (q * rng.uniform(0.5, 2.0, n)) @ q.T
+        return np.diag(np.diag(a)) if "diagonal" in had else (a + a.T) / 2
     square = shape[0] == shape[1]
+    if kind >= 6:  # for domains far from 0, such as that of log(x - 5)
+        free = (-1) ** kind * 10 ** rng.uniform(0, 3) * rng.uniform(0.5, 1.5, shape)
     if "positive" in had or kind in (2, 4):
         free = np.abs(free) + 0.5
     elif kind == 1:
@@ -89,3 +112,11 @@ def structured(a: np.ndarray, had: frozenset[str]) -> np.ndarray:
     if "diagonal" in had:
         return np.diag(np.diag(a))
     return (a + a.T) / 2 if had & {"symmetric", "positive_definite"} else a
+
+
+def _balanced(a: np.ndarray) -> np.ndarray:
+    """A symmetric matrix of positive entries, its rows and columns scaled so that each sums to one."""
+    d = np.ones(len(a))
+    for _ in range(100):
+        d = np.sqrt(d / (a @ d))
+    return a * np.outer(d, d)

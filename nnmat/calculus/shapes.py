@@ -16,6 +16,7 @@ from .text import GREEK
 LETTERS = ("M", "N", "K", "P", "Q", "R", "S", "T", "U", "V", "W", "D", "E", "F", "H", "J")
 SAME = {"inv", "adjugate", "tril", "softmax", "log_softmax", "softmax_rows", "log_softmax_rows"}
 SQUARE = {"inv", "adjugate", "tril", "det", "logdet", "trace", "diag"}
+ADJOINTS = {"conv_input": ("conv", 0), "conv_kernel": ("conv", 1), "kron_left": ("kron", 0), "kron_right": ("kron", 1)}
 COLUMN = {"softmax", "log_softmax", "logsumexp", "norm2", "diagm", "outer"}
 
 
@@ -109,9 +110,10 @@ class Inference:
         if name in ("ones", "zeros", "eye", "dim"):
             sizes = [size_of(p, self.text) for p in tree.parts]
             return (ONE, ONE) if name == "dim" else (sizes[0], sizes[-1] if name == "eye" or len(sizes) > 1 else ONE)
-        if name in ("reshape", "conv_input", "conv_kernel"):
-            for p in tree.parts[:-2]:
-                self.shape(p)
+        if name == "reshape" or name in ADJOINTS:
+            first = self.shape(tree.parts[0])
+            if name in ADJOINTS:
+                self.adjoint(tree, first)
             rows, columns = (size_of(p, self.text) for p in tree.parts[-2:])
             return rows, columns
         args = [self.shape(p) for p in tree.parts]
@@ -146,6 +148,15 @@ class Inference:
             self.settle(set(names_in(tree)) & set(self.shapes))  # names of dimensions stand in it, too
             return self.derived(tree)
         return first
+
+    def adjoint(self, tree: Tree, first: Pair) -> None:
+        """The first operand of an adjoint has the shape of what the operator itself gives."""
+        operator, place = ADJOINTS[tree.body]
+        operands = [tree.parts[1]]
+        operands.insert(place, Tree("call", "zeros", tree.column, tree.parts[2:]))
+        whole = self.shape(Tree("call", operator, tree.column, tuple(operands), tree.options))
+        for a, b in zip(first, whole, strict=True):
+            self.need(tree, a, b, first, f"a first operand of shape {self.show(whole)}")
 
     def derived(self, tree: Tree) -> Pair:
         """Shapes that are computed: of kron, vec, conv. What is unknown in them gets letters first."""
@@ -192,7 +203,7 @@ def _is_scalar(pair: Pair) -> bool:
 
 def _guess(name: str) -> Pair:
     stem = name.rstrip("0123456789")
-    if stem in GREEK and stem[0].islower():
+    if (stem in GREEK or stem in GREEK.values()) and stem[0].islower():
         return ONE, ONE
     return (Unknown(), Unknown()) if name[0].isupper() else (Unknown(), ONE)
 

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from .errors import ParseError
 
 TOKEN = re.compile(
-    r"\s*(?:(?P<number>\d+\.\d*(?:[eE][+-]?\d+)?|\.\d+|\d+(?:[eE][+-]?\d+)?)|(?P<name>[^\W\d]\w*)"
+    r"\s*(?:(?P<number>\d+\.(?!T\b)\d*(?:[eE][+-]?\d+)?|\.\d+|\d+(?:[eE][+-]?\d+)?)|(?P<name>[^\W\dᵀ⁰¹²³⁴-⁹][^\Wᵀ⁰¹²³⁴-⁹]*)"
     r"|(?P<sign>\*\*|\.T\b|[-+*/@(),=]))"
 )
 DEPTH = 100

@@ -187,16 +187,19 @@ class Writer:
                 rest.append(a)
         below = [a for a in rest if a.op == "pow" and a.data < 0 and (a.is_scalar or len(rest) > 1)]
         above = [a for a in rest if a not in below]
+        if not above:  # 1/A is written A^⊙(-1), and further divisors follow it
+            above = [a for a in below if not a.is_scalar][:1]
+            below = [a for a in below if a not in above]
         small = [a for a in above if a.is_scalar]
         big = [a for a in above if not a.is_scalar]
-        core = self.factors(big or small, self.hadamard if big else " ")
+        parts = big or small
+        core = self.factors(parts, self.hadamard if big else " ")
         if any(not a.is_scalar for a in below):
-            top = core or self.ratio(abs(value))
             bottom = [self.at(self.flipped(a), ATOM) for a in below if not a.is_scalar]
-            core = self.divide.join([self.loose(top, big or small), *bottom])
+            core, parts = self.divide.join([self.loose(core, parts), *bottom]), []
         sign = "-" if value < 0 else ""
         front = [self.at(a, POSTFIX) for a in small] if big else []
-        number = [self.ratio(abs(value))] if abs(value) != 1 else []
+        number = [self.ratio(abs(value))] if abs(value) != 1 or not rest else []
         under = [self.at(self.flipped(a), ATOM) for a in below if a.is_scalar]
         if under:
             if abs(value).denominator != 1 and not decimal(value):
@@ -204,7 +207,7 @@ class Writer:
                 number = [str(abs(value.numerator))] if abs(value.numerator) != 1 else []
             bottom_text = under[0] if len(under) == 1 else self.parens(" ".join(under))
             if not front and not number and core:
-                return sign + self.fraction(self.loose(core, big or small), bottom_text)
+                return sign + self.fraction(self.loose(core, parts), bottom_text)
             top = " ".join([*number, *front]) or "1"
             scale = self.fraction(top, bottom_text)
             return sign + (f"{self.parens(scale)} {core}" if core else scale)

@@ -23,8 +23,14 @@ HOLDS: dict[str, Callable[[np.ndarray], bool]] = {
     "diagonal": lambda a: _near(a, np.diag(np.diag(a))),
     "orthogonal": lambda a: _near(a.T @ a, np.eye(len(a))),
     "positive": lambda a: bool((a > 0).all()),
-    "sums_to_one": lambda a: _near(a.sum(axis=0 if a.shape[1] == 1 else 1), np.ones(1)),
+    "sums_to_one": lambda a: _near(a.sum(axis=1), np.ones(1)),
 }
+
+
+def lacking(symbol: Expr, array: np.ndarray) -> list[str]:
+    """The declared attributes that an array does not have."""
+    lines = array.T if symbol.shape[1] == ONE else array  # a matrix whose rows have one entry each is no column
+    return [word for word in sorted(attributes(symbol) & set(HOLDS)) if not HOLDS[word](lines)]
 
 
 def bind(expression: Expr, values: Mapping[str, Any]) -> tuple[dict[Expr, np.ndarray], dict[str, int]]:
@@ -45,9 +51,8 @@ def bind(expression: Expr, values: Mapping[str, Any]) -> tuple[dict[Expr, np.nda
         full = array.reshape(-1, 1) if column else array
         _fit(symbol, array, full, sizes)
         arrays[symbol] = full
-        for word in sorted(attributes(symbol) & set(HOLDS)):
-            if not HOLDS[word](full):
-                raise DomainError(f"evaluate: expected {name} as it was declared, {word}, got an array that is not.")
+        for word in lacking(symbol, full):
+            raise DomainError(f"evaluate: expected {name} as it was declared, {word}, got an array that is not.")
     unknown = sorted(needed - set(sizes))
     if unknown:
         raise ShapeError(f"evaluate: expected the size of {', '.join(unknown)}, got none. Pass {unknown[0]}=3.")

@@ -38,7 +38,11 @@ from nnmat.calculus import (
     trace,
     vector,
 )
+from nnmat.calculus.convolution import conv_input
 from nnmat.calculus.elementwise import FUNCTIONS
+from nnmat.calculus.functions import kron_left, kron_right
+from nnmat.calculus.sampling import draw
+from nnmat.calculus.values import lacking
 from nnmat.errors import ConfigError
 
 A, B, x, y = matrix("A", "M", "N"), matrix("B", "N", "N"), vector("x", "M"), vector("y", "N")
@@ -62,10 +66,19 @@ A, B, x, y = matrix("A", "M", "N"), matrix("B", "N", "N"), vector("x", "M"), vec
         (lambda: norm2(A), "norm2: expected a column"),
         (lambda: diagm(A), "diagm: expected a column"),
         (lambda: inner(A, B), "inner: expected equal shapes"),
-        (lambda: reshape(A, "M", 3), r"reshape: expected A of shape \(M, N\) to have as many entries"),
+        (
+            lambda: reshape(A, "M", 3),
+            r"expected A of shape \(M, N\) to have as many entries as \(M, 3\), got M\*N and 3\*M. Check the sizes",
+        ),
         (lambda: sum(A, axis=2), "sum: expected axis as 0, 1 or None, got 2"),
         (lambda: conv(matrix("X", 2, 2), matrix("K", 3, 3)), "conv: expected a kernel no larger than the padded image"),
         (lambda: conv(A, B, stride=0), "conv: expected stride as an integer >= 1"),
+        (
+            lambda: conv_input(matrix("H", 3, 3), matrix("K", 2, 2), matrix("X", 3, 3).shape, conv(A, B).data),
+            r"expected the first operand of shape \(2, 2\), got H of shape \(3, 3\) with K of shape \(2, 2\)",
+        ),
+        (lambda: kron_left(A, B, x.shape), r"kron_left: expected the first operand of shape \(M\*N, N\), got A"),
+        (lambda: kron_right(A, B, x.shape), r"kron_right: expected the first operand of shape \(M\*N, N\), got A"),
         (lambda: A @ np.eye(3), "expected an expression or a finite number beside A, got ndarray"),
         (lambda: np.eye(3) @ A, "got ndarray"),
         (lambda: A * float("nan"), "finite number"),
@@ -89,6 +102,10 @@ A, B, x, y = matrix("A", "M", "N"), matrix("B", "N", "N"), vector("x", "M"), vec
         (lambda: derive(x.T @ A @ y, A @ y), "derive: expected wrt as a symbol or its name"),
         (lambda: derive(x.T @ A @ y, "A").check(trials=0), "check: expected trials as an integer >= 1, got 0"),
         (lambda: derive(x.T @ A @ y, "A", symmetric="yes"), "derive: expected symmetric as one of manifold, entries"),
+        (
+            lambda: derive(trace(B), "B", symmetric="entries"),
+            "expected a symmetric variable for the gradient by free entries, got B .* Declare it symmetric=True",
+        ),
         (lambda: hessian_product(x.T @ x, "x", y), "hessian_product: expected V of the shape of x"),
         (lambda: hessian_product(x.T @ x, "x", 2 * x), "without x, got 2 x .* Take a symbol for V"),
         (
@@ -143,6 +160,15 @@ def test_shapes_and_names(make, text):
         ("x / 0", 3, "expected a divisor other than 0"),
         ("inv(A", 6, r"expected ',' or '\)'"),
         ("__import__('os')", 12, 'got "\'"'),
+        ("x + conv_kernel(A, A, 2, 2)", 5, r"conv_kernel: expected a first operand of shape \(M - 1, N - 1\), got"),
+        (
+            "kron_left(A, A, 2, 3)",
+            1,
+            r"kron_left: expected a first operand of shape \(2\*M, 3\*N\), got shape \(M, N\)",
+        ),
+        ("xᵀAy", 2, "got 'ᵀ'. Write A @ B, A \\* B, A.T"),
+        ("2 * x²", 6, "got '²'"),
+        ("x +\n\ty y", 8, "got 'y'"),
         ("(" * 200 + "x" + ")" * 200, 101, "at most 100 parentheses"),
     ],
 )
@@ -151,6 +177,13 @@ def test_text_errors_point_at_the_column(text, column, message):
         parse(text, A=("M", "N"), x=("N",), y=("N",))
     assert caught.value.column == column
     assert str(caught.value).splitlines()[-1].index("^") - 4 == column - 1
+
+
+def test_a_function_of_the_user_takes_no_options():
+    f = elementwise("sum_up", np.sin, lambda v: v)
+    with pytest.raises(ParseError, match="expected no options of sum_up, got axis"):
+        parse("sum_up(A, axis=1)")
+    del FUNCTIONS[f.name]
 
 
 def test_a_function_of_the_user_that_is_not_elementwise():
@@ -176,6 +209,16 @@ def test_values_have_the_attributes_that_were_declared(word, good, bad):
     evaluate(trace(X), X=np.float32(good))
     with pytest.raises(DomainError, match=f"evaluate: expected X as it was declared, {word}, got an array that is not"):
         evaluate(trace(X), X=bad)
+
+
+def test_the_rows_of_a_matrix_sum_to_one_even_if_they_have_one_entry():
+    P, p = matrix("P", "B", "K", sums_to_one=True), vector("p", "B", sums_to_one=True)
+    assert evaluate(simplify(P @ ones("K")), B=3, K=1).tolist() == [1, 1, 1]
+    assert evaluate(sum(P), P=np.ones((3, 1))) == 3
+    with pytest.raises(DomainError, match="expected P as it was declared, sums_to_one"):
+        evaluate(sum(P), P=[[0.2], [0.3], [0.5]])
+    assert evaluate(sum(p), p=[0.25, 0.25, 0.5]) == 1
+    assert lacking(P, draw(P, {"B": 3, "K": 1}, 0, np.random.default_rng(0))) == []
 
 
 def test_numbers_that_float64_does_not_hold():

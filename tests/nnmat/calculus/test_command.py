@@ -37,6 +37,11 @@ def test_shapes_attributes_and_upstream(capsys):
     assert "free entries" in capsys.readouterr().out
     assert main(["derive", "X @ W.T", "--wrt", "W", "--upstream", "G"]) == 0
     assert "∇_W f = GᵀX" in capsys.readouterr().out
+    upstream = ["--upstream", "G", "--shape", "G=B,M", "--shape", "X=B,N", "--shape", "W=M,N"]
+    assert main(["derive", "X @ W.T", "--wrt", "W", *upstream]) == 0
+    assert "G (B, M), W (M, N), X (B, N)" in capsys.readouterr().out
+    assert main(["derive", "W @ X", "--wrt", "W", "--upstream", "G", "--shape", "G=B,M"]) == 2
+    assert "expected G of the shape of WX of shape (N, P)" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(
@@ -64,7 +69,15 @@ def test_shapes_attributes_and_upstream(capsys):
         (["laws", "--seed", "-1"], 2, "expected seed as a seed"),
         (["derive", "x.T @ A @ y", "--wrt", "A", "--shape", "x=M", "--shape", "A=N,M"], 2, "column 5"),
         (["derive", "x.T @ x", "--wrt", "x", "--let", "x=y", "--shape", "x=N"], 2, "expected x in --let or in --shape"),
-        (["derive", "x.T @ x", "--wrt", "x", "-o", "/nowhere/at/all"], 2, "No such file"),
+        (
+            ["derive", "x.T @ x", "--wrt", "x", "-o", "/nowhere/at/all"],
+            2,
+            "nnmat: expected an output to write to, got '/nowhere/at/all': No such file or directory. Try -o FILE.",
+        ),
+        (["derive", "x.T @ x", "--wrt", "x", "-o", ""], 2, "got ''"),
+        (["derive", "x.T @ x", "--wrt", "x", "--shape", "y=N"], 2, "names in the expression, x, got y. Check the spel"),
+        (["derive", "x.T @ x", "--wrt", "x", "--let", "X=sin(y)"], 2, "names in the expression, x, got X. Check the"),
+        (["derive", "sum(log(x))", "--wrt", "x", "--shape", "x=N,positve"], 2, "attribute 'positve'. There are"),
         (["derive", "x.T @ x", "--wrt", "x", "--shape", "x=N,constant"], 1, "declared constant"),
         (["derive", "sum(log(-exp(x)))", "--wrt", "x"], 1, "points of the domain"),
     ],

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from nnmat.calculus import (
+    ShapeError,
     derive,
     dim,
     elementwise,
@@ -17,6 +18,7 @@ from nnmat.calculus import (
     inv,
     latex,
     let,
+    logdet,
     matrix,
     norm2,
     parse,
@@ -47,6 +49,30 @@ def test_dimensions():
     assert (n * 2 - n).value({"N": 7}) == 7
     assert str((n - 3).floor_divided(2) + 1) == "floor((N - 3)/2) + 1"
     assert (n - n).constant == 0
+    assert vector("x", 2 * n - 1 + np.int64(3)).shape == vector("x", n * 2 + 2).shape
+    assert str(-n + 1) == "-N + 1"
+
+
+def test_a_dimension_is_a_scalar_on_either_side():
+    n, x, S = dim("N"), vector("x", "N"), matrix("S", "D", "D", positive_definite=True)
+    for f, form in [
+        (n * logdet(S), "N log|S|"),
+        (n - x.T @ x, "N - xᵀx"),
+        (1 / n * sum(x), "sum(x)/N"),
+        (sum(x) / (2 * n), "sum(x)/(2 N)"),
+        (n / 2 + np.float32(0.5) * x, "N/2 + (1/2) x"),
+        (n**2 * x, "N² x"),
+    ]:
+        assert str(f) == form
+    assert str(derive(n * logdet(S), S).gradient) == "N S⁻¹"
+    with pytest.raises(ShapeError, match="expression or a finite number beside N, got NoneType"):
+        n * None
+
+
+def test_a_greek_name_is_a_scalar_in_either_spelling():
+    for name in ("alpha", "α", "λ2"):
+        assert parse(f"{name} * x").args[0].is_scalar
+    assert not parse("Σ @ x").args[0].is_scalar
 
 
 def test_shapes_found_from_use():
@@ -62,6 +88,24 @@ def test_a_shape_that_follows_from_a_convolution():
         shapes = {s.name: [str(d) for d in s.shape] for s in parse(source).free}
         rows = [shapes[name][0] for name in "XK"]
         assert shapes["H"][0] == f"floor(({rows[0]} - {rows[1]})/2) + 1"
+
+
+def test_a_shape_that_follows_from_an_adjoint():
+    for source, shape in [
+        ("conv_input(H, K, P, Q, stride=2)", ["floor((P - M)/2) + 1", "floor((Q - N)/2) + 1"]),
+        ("conv_kernel(H, X, 3, 2, padding=1)", ["M", "N + 1"]),
+        ("kron_left(H, B, P, Q) @ x", ["M*P", "N*Q"]),
+        ("x.T @ kron_right(H, B, P, Q)", ["M*P", "N*Q"]),
+    ]:
+        e = parse(source)
+        assert [str(d) for d in next(s.shape for s in e.free if s.name == "H")] == shape
+        assert parse(repr(e), **{s.name: s for s in e.free}) is e
+
+
+def test_the_transpose_of_a_number_reads_back():
+    for source in ("1.T * x", "(5/2).T * x"):
+        assert repr(parse(source)) == source
+    assert parse("2. * x") is parse("2 * x")
 
 
 def test_values_against_numpy():
@@ -89,6 +133,12 @@ def test_values_against_numpy():
         ("A / 2 - B * 3", "A/2 - 3 B", r"\frac{A}{2} - 3 B"),
         ("(1 - A) * A", "(1 - A) ⊙ A", r"\left(1 - A\right) \odot A"),
         ("A / B", "A ⊘ B", r"A \oslash B"),
+        ("A / B / det(C)", "(A ⊘ B)/|C|", r"\frac{A \oslash B}{\left|C\right|}"),
+        ("1 / A / det(C)", "A^⊙(-1)/|C|", r"\frac{A^{\odot -1}}{\left|C\right|}"),
+        ("3 / alpha / A", "(3/α) A^⊙(-1)", r"\left(\frac{3}{\alpha}\right) A^{\odot -1}"),
+        ("-2 / A / B", "-2 A^⊙(-1) ⊘ B", r"-2 A^{\odot -1} \oslash B"),
+        ("A - 2 * 0.5 * 1", "A - 1", "A - 1"),
+        ("-1 * (1 * 1)", "-1", "-1"),
         ("frobenius(A) ** 2", "‖A‖²", r"\left\|A\right\|^{2}"),
         ("alpha * A", "α A", r"\alpha A"),
         ("W1 @ h12", "W1 h12", r"W_{1} h_{12}"),
@@ -170,6 +220,17 @@ def test_a_function_of_the_user():
         del FUNCTIONS["the_cube"]
 
 
+def test_a_function_of_the_user_that_works_in_place_changes_nothing_else():
+    f = elementwise("doubled", lambda x: np.multiply(x, 2, out=x), lambda x: 2)
+    try:
+        array = np.array([1.0, 2.0])
+        x = vector("x", "N")
+        assert evaluate(f(x) + x, x=array).tolist() == [3, 6]
+        assert array.tolist() == [1, 2]
+    finally:
+        del FUNCTIONS["doubled"]
+
+
 def test_a_gradient_of_a_gradient():
     X, w, y = matrix("X", "M", "N"), vector("w", "N"), vector("y", "M")
     first = derive(norm2(X @ w - y) ** 2, w)
@@ -195,6 +256,12 @@ def test_symmetric_arguments():
     D = matrix("D", "N", "N", diagonal=True)
     assert derive(trace(A @ D), D).form == "diagonal"
     assert "on the symmetric matrices" in str(d)
+    for form in ("manifold", "entries"):
+        d2 = derive(inner(A, S @ S), S, symmetric=form)
+        assert d2.chain[-1].closed is d2.gradient
+    for shown, arrow in ((str(d), "∇_S f = Aᵀ\n   → "), (d.to_latex(), r"\nabla_{S} f &= A^{\top} \\" + "\n&\\to ")):
+        assert arrow in shown  # G and (G + Gᵀ)/2 are not equal, and neither is df
+    assert "∇_S f = (1/2) (Aᵀ + A)  SYM-1, SIM-17" in str(d)
 
 
 def test_scalars_and_dimensions_in_formulas():

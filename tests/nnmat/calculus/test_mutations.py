@@ -2,7 +2,7 @@
 
 import pytest
 
-from nnmat.calculus import UnverifiedError, derive, laws, moves, parse, simplifier
+from nnmat.calculus import UnverifiedError, derive, laws, matrix, moves, parse, simplifier
 from nnmat.calculus.elementwise import FUNCTIONS, Function, apply, elementwise, exp, sin
 from nnmat.calculus.expr import add, matmul, mul, negative, number, power, transpose
 from nnmat.calculus.functions import diag, diagm, inner, inv, trace
@@ -158,6 +158,15 @@ def test_a_wrong_rule_is_caught(name, monkeypatch):
         derive(f, wrt)
     monkeypatch.undo()
     assert derive(f, wrt).gradient is right
+
+
+def test_a_wrong_rule_that_no_symmetric_direction_sees_is_caught(monkeypatch):
+    """With Aᵀ = A for every A, (Aᵀ + A)/2 becomes A: the same along every symmetric direction."""
+    S = matrix("S", "N", "N", symmetric=True)
+    f = parse("trace(A @ S)", A=("N", "N"), S=S)
+    monkeypatch.setitem(*rule("T", drop_transpose))
+    with pytest.raises(UnverifiedError, match="expected a gradient with the structure of S, got A"):
+        derive(f, S)
 
 
 @pytest.mark.parametrize("wrong", [twice, lambda e: mul(number(0), e), negative], ids=["2", "0", "-1"])
