@@ -16,7 +16,6 @@ so a confident right row still has its true, tiny loss and gradient (logits (0, 
 """
 
 import numbers
-from typing import Any
 
 import numpy as np
 from numba import prange
@@ -199,7 +198,7 @@ def weighted_softmax_cross_entropy(
         )
     plain = label_smoothing == 0 and ignore_index is None and class_weight is None and sample_weight is None
     if plain and alike(out, H) and _usual_labels(y, H.shape):
-        return _plain_labels(H, y, out, who), out, float(y.size)
+        return softmax_cross_entropy_unchecked(H, y, out, who), out, float(y.size)
     H2 = as_rows(who, H)
     given = H, y, class_weight, sample_weight
     y = as_array_of_targets(who, y)
@@ -207,7 +206,7 @@ def weighted_softmax_cross_entropy(
     if plain and y.dtype.kind != "f":
         y, _ = as_labels(who, y, H.shape, None)
         G = output(who, out, H.shape, H2.dtype, *given)
-        return _plain_labels(H2, y, G.reshape(rows, M), who), G, float(rows)
+        return softmax_cross_entropy_unchecked(H2, y, G.reshape(rows, M), who), G, float(rows)
     w = np.ones(M) if class_weight is None else as_class_weights(who, class_weight, M)
     s = as_row_weights(who, sample_weight, H.shape[:-1], rows)
     if y.dtype.kind == "f":
@@ -239,33 +238,8 @@ def weighted_softmax_cross_entropy(
     return value / divisor, G, divisor
 
 
-def softmax_cross_entropy_unchecked(
-    H: np.ndarray,
-    y: np.ndarray,
-    label_smoothing: float = 0.0,
-    ignore_index: int | None = None,
-    class_weight: np.ndarray | None = None,
-    sample_weight: np.ndarray | None = None,
-    out: Any = None,
-    who: str = "softmax_cross_entropy",
-) -> tuple[float, float]:
-    """(value, divisor), and the gradient in `out`, which is required; no checks but that labels are in their range.
-
-    Options, and labels that are not int64, go through the checks.
-    """
-    plain = label_smoothing == 0 and ignore_index is None and class_weight is None and sample_weight is None
-    if not plain or y.dtype is not _INT64:
-        options = label_smoothing, ignore_index, class_weight, sample_weight
-        value, _, divisor = weighted_softmax_cross_entropy(H, y, *options, out, who)
-        return value, divisor
-    if H.ndim != 2:
-        M = H.shape[-1]
-        H, y, out = H.reshape(-1, M), y.reshape(-1), out.reshape(-1, M)
-    return _plain_labels(H, y, out, who), float(y.size)
-
-
 def _usual_labels(y, H_shape: tuple) -> bool:
-    """Whether y is what `_plain_labels` takes beside logits of `H_shape`, and its memory its own: the usual case."""
+    """Whether the unchecked kernel takes y beside logits of `H_shape`, and its memory is its own: the usual case."""
     return (
         type(y) is np.ndarray
         and y.dtype is _INT64
@@ -277,7 +251,7 @@ def _usual_labels(y, H_shape: tuple) -> bool:
     )
 
 
-def _plain_labels(H, y, G, who: str) -> float:
+def softmax_cross_entropy_unchecked(H, y, G, who: str = "softmax_cross_entropy") -> float:
     """The value for a matrix of logits and int64 labels without options, and the gradient in G; a wrong label raises.
 
     One call of a compiled function does all, and it looks at every label before it writes.

@@ -76,13 +76,20 @@ def _narrow_rows(H, y, G, share, first, last):
         _block_exponentials(block, m, rest, extra)
         _block_losses(rest, loss, scale, share)
         for r in range(n):
-            label, g, factor = y[top + r], G[top + r], scale[r]
+            label = y[top + r]
             h_label = H[top + r, label]
             others = rest[r] if h_label == m[r] else (1.0 + rest[r]) - np.float64(block[label, r])
             value += loss[r] + (np.float64(m[r]) - np.float64(h_label))
+            extra[r] = -(others / (1.0 + rest[r])) * share  # g_l; what the array held has been used
+        for c in range(M):
+            row = block[c]
+            for r in range(wide):
+                row[r] *= scale[r]
+        for r in range(n):
+            g = G[top + r]
             for c in range(M):
-                g[c] = block[c, r] * factor
-            g[label] = -(others / (1.0 + rest[r])) * share
+                g[c] = block[c, r]
+            g[y[top + r]] = extra[r]
     return value
 
 

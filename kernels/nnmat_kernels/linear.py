@@ -118,11 +118,12 @@ def linear_backward_unchecked(rows, W, gW, gb, gX, activation=None):
     """
     if rows * W.size < SMALL:
         matrix, vector = _NOTHING[W.dtype]
-        outs = matrix if gW is None else gW, vector if gb is None else gb, matrix if gX is None else gX
+        to_gW, to_gb = matrix if gW is None else gW, vector if gb is None else gb
+        to_gX = matrix if gX is None else gX
         body, f = _small(W.dtype), ACTIVATIONS[activation]
 
         def backward(G, X, accumulate):
-            body(G, X, W, *outs, accumulate, f)
+            body(G, X, W, to_gW, to_gb, to_gX, accumulate, f)
 
     else:
 

@@ -26,6 +26,8 @@ class _Observers(threading.local):
 
 
 _observers = _Observers()
+_observing = 0  # `observe` blocks that are open, in all threads; with none, nobody has to be looked for
+_counting = threading.Lock()
 _running = threading.local()  # `stores`: those of the models with tied layers whose backward is in progress
 
 
@@ -49,8 +51,9 @@ class Layer(abc.ABC):
         self._batch: int | None = None
         self._recorded: Any = None
         self._workspace: dict[str, np.ndarray] = {}
-        self._lent_Y: tuple = ()  # what the last recorded forward and the last backward returned to a caller, into
-        self._lent_gX: tuple = ()  # which the next ones write
+        self._lent_Y: Any = None  # what the last recorded forward and the last backward returned to a caller, into
+        self._lent_gX: Any = None  # which the next ones write
+        self._lent: set[int] = set()  # the ids of the arrays that hold their memory
 
     _foreign = False  # a class from outside of nnmat: what its passes return is checked
     fusion: str | None = None  # of an element-wise activation: its name to kernels that can apply it themselves
@@ -208,8 +211,9 @@ class Layer(abc.ABC):
         X = check_batch(self, X, self.input_shape, "X")
         if not (training if record is None else record):
             return self._run_forward(X, training, False)
-        Y = self._run_forward(_apart(X, self._lent_Y + self._lent_gX), training, True)
-        self._lent_Y = Y if type(Y) is tuple else (Y,)
+        Y = self._run_forward(_apart(X, self._lent), training, True)
+        if Y is not self._lent_Y:
+            self._lend(Y, self._lent_gX)
         return Y
 
     def __call__(self, X, training: bool = False, record: bool | None = None):
@@ -227,14 +231,18 @@ class Layer(abc.ABC):
                 f"{self.who}: backward needs a recorded forward. Call forward(X, training=True), or record=True, first."
             )
         G = check_batch(self, G, self._output_shape, "G", batch=self._batch)
-        G = _apart(G, self._lent_gX)
+        G = _apart(G, self._lent)
         if self._tied and parameters:
             gX = self._run_tied_backward(G, accumulate, input_gradient)
         else:
             gX = self._run_backward(G, accumulate, parameters, input_gradient)
-        if input_gradient:
-            self._lent_gX = gX if type(gX) is tuple else (gX,)
+        if input_gradient and gX is not self._lent_gX:
+            self._lend(self._lent_Y, gX)
         return gX
+
+    def _lend(self, Y, gX) -> None:
+        self._lent_Y, self._lent_gX = Y, gX
+        self._lent = {id(A) for A in _memory(Y) + _memory(gX)}
 
     def _run_forward(self, X, training: bool, record: bool):
         Y = self._forward(X, training, record)
@@ -244,7 +252,7 @@ class Layer(abc.ABC):
                 Y = check_batch(self, Y, self._output_shape, "the result of _forward", batch)
             if record:
                 self._batch = batch
-        if _observers.forward is not None:
+        if _observing and _observers.forward is not None:
             _observers.forward(self, Y)
         return Y
 
@@ -261,7 +269,7 @@ class Layer(abc.ABC):
         gX = self._backward(G, accumulate or self._accumulates, parameters, input_gradient)
         if self._foreign and input_gradient:
             gX = check_batch(self, gX, self.input_shape, "the result of _backward", self._batch)
-        if _observers.backward is not None:
+        if _observing and _observers.backward is not None:
             _observers.backward(self, gX)
         return gX
 
@@ -356,34 +364,46 @@ class Layer(abc.ABC):
 
     def __getstate__(self):
         # A copy or a pickle holds the parameters and buffers, not what was recorded for a backward.
-        return {**self.__dict__, "_recorded": None, "_batch": None, "_workspace": {}, "_lent_Y": (), "_lent_gX": ()}
+        lent: dict = {"_lent_Y": None, "_lent_gX": None, "_lent": set()}
+        return {**self.__dict__, "_recorded": None, "_batch": None, "_workspace": {}, **lent}
 
     def __repr__(self) -> str:
         return f"{self.kind}({', '.join(f'{k}={v!r}' for k, v in self.config().items())})"
 
 
-def _apart(A, lent: tuple):
+def _memory(A) -> list:
+    """The arrays that hold the memory of an array, of a tuple of arrays, or of None."""
+    if type(A) is tuple:
+        return [root for B in A for root in _memory(B)]
+    return [] if A is None else [A if A.base is None else A.base]
+
+
+def _apart(A, lent: set):
     """`A`, copied if it lies in the memory of arrays lent to the caller: what a pass records must not change."""
     if type(A) is tuple:
         return tuple(_apart(B, lent) for B in A)
-    memory = A if A.base is None else A.base
-    for B in lent:
-        if memory is B or memory is B.base:
-            return A.copy()
-    return A
+    return A.copy() if id(A if A.base is None else A.base) in lent else A
 
 
 def observed() -> bool:
     """Whether somebody looks at the single layers' passes in this Python thread."""
-    return _observers.forward is not None or _observers.backward is not None
+    return _observing > 0 and (_observers.forward is not None or _observers.backward is not None)
 
 
 @contextlib.contextmanager
 def observe(forward=None, backward=None):
     """While open, call `forward(layer, Y)` and `backward(layer, gX)` after every layer's pass in this Python thread."""
     before = _observers.forward, _observers.backward
+    _count(1)
     _observers.forward, _observers.backward = forward, backward
     try:
         yield
     finally:
         _observers.forward, _observers.backward = before
+        _count(-1)
+
+
+def _count(change: int) -> None:
+    global _observing
+    with _counting:
+        _observing += change

@@ -57,8 +57,7 @@ class SoftmaxCrossEntropy(Loss):
     def _evaluate(self, H, y, sample_weight):
         if self._plain and sample_weight is None and are_logits_and_labels(H, y):  # the usual case: no more checks
             G = np.empty(H.shape, H.dtype)
-            value, divisor = unchecked.softmax_cross_entropy(H, y, out=G, who="SoftmaxCrossEntropy")
-            return value, G, divisor
+            return unchecked.softmax_cross_entropy(H, y, G, "SoftmaxCrossEntropy"), G, float(y.size)
         return weighted_softmax_cross_entropy(
             H,
             y,
