@@ -33,8 +33,8 @@ def address(function, *kinds) -> Any:
 def launcher(function, *kinds) -> Any:
     """A jit function for arguments of these Numba types alone, to be called from Python.
 
-    Not even the dimensions of arrays are checked. The function itself where Numba compiles nothing. Finding it takes
-    some microseconds: callers remember it.
+    Neither the dimensions nor the strides of arrays are checked. The function itself where Numba compiles nothing.
+    Finding it takes some microseconds: callers remember it.
     """
     if settings.DISABLE_JIT:
         return function

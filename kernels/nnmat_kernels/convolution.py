@@ -75,19 +75,19 @@ class Convolution:
         self._plain = (w.kh, w.kw, w.sh, w.sw, w.ph, w.pw, self.groups) == (1, 1, 1, 1, 0, 0, 1)
         self._pixels = w.B * w.H * w.W
 
-    def _plan(self, gradient: bool, narrow: bool) -> np.ndarray:
-        if (gradient, narrow) not in self._plans:
-            own = plan(self.window, self.kernel_shape, self.groups, self.dtype, gradient, narrow)
-            self._plans[gradient, narrow] = own
-        return self._plans[gradient, narrow]
+    def _plan(self, gradient: bool, abreast: bool) -> np.ndarray:
+        if (gradient, abreast) not in self._plans:
+            own = plan(self.window, self.kernel_shape, self.groups, self.dtype, gradient, abreast)
+            self._plans[gradient, abreast] = own
+        return self._plans[gradient, abreast]
 
     @functools.cached_property
     def _weight_plan(self):
         return weight_plan(self.window, self.kernel_shape, self.groups, self.dtype)
 
     def _run(self, X, K, bias, out, gradient, activation):
-        for narrow in (True, False):
-            sizes = self._plan(gradient, narrow)
+        for abreast in (True, False):  # the second does what the first cannot
+            sizes = self._plan(gradient, abreast)
             chunks = (min(CHUNKS, int(sizes[UNITS])),) if self._parallel else ()
             if self._product(X, K, bias, out, sizes, activation, *chunks):
                 return

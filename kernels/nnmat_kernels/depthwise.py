@@ -2,9 +2,9 @@
 
       Y[n, i, j, :] = bias + Σ_ab Xpad[n, i sh + a dh, j sw + b dw, :] * T[a, b, :]       T[a, b, c] = K[c, a, b, 0]
 
-Walks through the images as `image_product` does, with the same tables, and `channel_tile` in place of `tile`: 12 pixels
-times one vector of channels, so that a vector of weights is read once for 12 pixels. In the weight gradient the 12 rows
-are taps, whose sums over the pixels stay in registers.
+Walks through the images as `image_product` does, with the same tables, and `channel_tile` in place of `tile`: 6 pixels
+times two vectors of channels, so that weights are read once for 6 pixels, and what is left of the channels by 12 pixels
+times one vector. In the weight gradient the rows are taps, whose sums over some pixels stay in registers.
 """
 
 import numpy as np

@@ -128,10 +128,10 @@ def _cut(images, pixels, rows, most_bytes, image_bytes, row_bytes):
     return max(1, min(wanted, images // LEAST, most_bytes // max(image_bytes, 1))), rows
 
 
-def plan(w: Window, kernel_shape, groups: int, dtype, gradient: bool, narrow: bool = True) -> np.ndarray:
+def plan(w: Window, kernel_shape, groups: int, dtype, gradient: bool, abreast_too: bool = True) -> np.ndarray:
     """The array of a convolution, or with `gradient` of its input gradient.
 
-    Without `narrow`, pixels of a narrow target are not taken together.
+    Without `abreast_too`, pixels of a narrow target are not taken together.
     """
     itemsize, lanes = np.dtype(dtype).itemsize, lanes_of(dtype)
     Co, kh, kw, _ = kernel_shape
@@ -146,7 +146,7 @@ def plan(w: Window, kernel_shape, groups: int, dtype, gradient: bool, narrow: bo
         source, target = (w.H, w.W, w.C), (w.Ho, w.Wo, Co)
     pixels, between = 1, horizontal[0].down
     one_run = len(vertical) == len(horizontal) == horizontal[0].apart == 1 and horizontal[0].taps > 0
-    if narrow and one_run and groups == 1 and not depthwise:
+    if abreast_too and one_run and groups == 1 and not depthwise:
         pixels = abreast(lanes, target[2], target[1], horizontal[0].taps, between)
         horizontal = [horizontal[0].abreast(pixels)]
         target = target[0], target[1] // pixels, target[2] * pixels

@@ -73,7 +73,7 @@ class Linear(Layer):
             self.bias.declare((M,), initializers.with_fans(self.bias_initializer, N, M))
 
     def _forward(self, X, training, record, activation=None):
-        key = X.shape, activation
+        key = X.shape, activation, self.weight, self.bias
         if not record or self._forward_plan[0] != key:
             H = self._array("H", X.shape[:-1] + self._width, record)
             W, b = self.weight.value, None if self.bias is None else self.bias.value
@@ -93,7 +93,7 @@ class Linear(Layer):
 
     def _backward(self, G, accumulate, parameters, input_gradient, activation=None):
         X = self._recorded
-        key = X.shape, parameters, input_gradient, activation
+        key = X.shape, parameters, input_gradient, activation, self.weight, self.bias
         if self._backward_plan[0] != key:
             gW = self.weight.grad if parameters else None
             gb = self.bias.grad if parameters and self.bias is not None else None

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 import nnmat_kernels as k
 from nnmat_kernels.convolution import Convolution
 from nnmat_kernels.errors import DtypeError, ShapeError
+from nnmat_kernels.image_plan import ABREAST
 from nnmat_kernels.reference import convolution as naive
 from tests.kernels.guards import awkward_layouts, guarded, same_bits_for_any_threads
 from tests.kernels.linear_algebra import DTYPES, frozen, integers, within_rounding
@@ -43,8 +44,6 @@ CONFIGURATIONS = [
 # Above the threshold for threads: several bands per image, groups, depthwise, a product.
 LARGE = [
     ((3, 20, 21, 8), (16, 3, 5, 8), (1, 1), (1, 2), 1, 1),
-    ((20, 28, 28, 1), (8, 5, 5, 1), 1, 0, 1, 1),  # pixels of the target are taken together
-    ((20, 12, 12, 8), (5, 5, 5, 8), 1, 2, 1, 1),
     ((2, 40, 40, 16), (20, 3, 3, 16), 1, 0, 1, 1),
     ((5, 13, 12, 16), (24, 3, 3, 8), (2, 1), 1, 1, 2),
     ((20, 16, 17, 24), (24, 3, 3, 1), 1, 1, 1, 24),
@@ -54,6 +53,8 @@ LARGE = [
     ((2, 9, 9, 130), (17, 3, 3, 130), 1, 2, 2, 1),  # kernel rows one after the other
     ((1, 61, 67, 33), (8, 3, 3, 33), 2, 1, 1, 1),  # bands of one image
     ((2, 33, 9, 40), (40, 5, 3, 1), (3, 2), (4, 1), (1, 2), 40),
+    ((20, 28, 28, 1), (8, 5, 5, 1), 1, 0, 1, 1),  # pixels of the target are taken together
+    ((20, 12, 12, 8), (5, 5, 5, 8), 1, 2, 1, 1),
 ]
 everything = [*CONFIGURATIONS, *(pytest.param(c, marks=pytest.mark.slow) for c in LARGE)]
 
@@ -247,6 +248,31 @@ def test_nan_reaches_exactly_the_entries_that_it_should(groups, dtype, rng):
     assert np.isnan(expected).any()
     assert np.isfinite(expected).any()
     np.testing.assert_array_equal(Y, expected)
+
+
+@dtypes
+@pytest.mark.parametrize(
+    ("shape", "weights"),
+    [((2, 6, 9, 1), (8, 3, 2, 1)), ((2, 5, 12, 2), (4, 3, 5, 2)), *(c[:2] for c in LARGE[-2:])],
+)
+def test_nan_and_inf_where_pixels_are_taken_together(shape, weights, dtype, rng):
+    """The weights of such a window are 0 where one pixel of it sees nothing, and 0 · inf must not show."""
+    X, K = integers(rng, shape, dtype), integers(rng, weights, dtype)
+    G = integers(rng, naive.conv2d(X, K).shape, dtype)
+    if shape[2] == 28:  # whatever the registers
+        assert Convolution(shape, weights, dtype=dtype)._plan(True, True)[ABREAST] > 1
+    clean = k.conv2d(X, K), k.conv2d_input_gradient(G, K, shape)
+    for A in (X, G):
+        A[1, 2, 3, 0], A[0, 0, A.shape[2] - 1, 0], A[0, 1, 0, -1] = np.nan, np.inf, -np.inf
+    with np.errstate(invalid="ignore"):
+        Y, gX = k.conv2d(X, K), k.conv2d_input_gradient(G, K, shape)
+        np.testing.assert_array_equal(Y, naive.conv2d(X, K))
+        np.testing.assert_array_equal(gX, naive.conv2d_input_gradient(G, K, shape))
+        expected = naive.conv2d_weight_gradient(X, G, weights)
+        np.testing.assert_array_equal(k.conv2d_weight_gradient(X, G, weights), expected)
+    for dirty, other in zip((Y, gX), clean, strict=True):
+        assert not np.isfinite(dirty).all()
+        np.testing.assert_array_equal(dirty[np.isfinite(dirty)], other[np.isfinite(dirty)])
 
 
 X, K, G = np.ones((2, 5, 6, 4), np.float32), np.ones((3, 2, 2, 4), np.float32), np.ones((2, 4, 5, 3), np.float32)

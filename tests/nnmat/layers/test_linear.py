@@ -68,6 +68,28 @@ def test_one_layer_with_and_without_the_fused_activation(rng):
         np.testing.assert_allclose(net[1].forward(H), np.tanh(H), rtol=1e-6)
 
 
+def test_inference_leaves_what_is_recorded_alone(rng):
+    """A forward that records nothing has arrays of its own, also with the shape for which a pass is planned."""
+    layer = nnmat.Linear(3, 2)
+    layer.build((3,))
+    X, G = (rng.standard_normal((4, n)).astype(np.float32) for n in (3, 2))
+    Y = layer.forward(X, training=True)
+    before = Y.copy()
+    Z = layer.forward(2 * X)
+    assert not np.shares_memory(Y, Z)
+    np.testing.assert_array_equal(Y, before)
+    layer.backward(G)
+    np.testing.assert_allclose(layer.weight.grad, G.T @ X, rtol=1e-5, atol=1e-6)
+
+
+def test_another_parameter_is_another_plan(rng):
+    net = nnmat.Sequential([nnmat.Linear(None, 4), nnmat.Linear(4, 4)], input_shape=(4,))
+    X = rng.standard_normal((3, 4)).astype(np.float32)
+    net.forward(X, training=True)
+    net[1].weight = net[0].weight
+    np.testing.assert_array_equal(net.forward(X, training=True), net.forward(X))
+
+
 def test_sequences_are_rows(rng):
     layer = nnmat.Linear(3, 2)
     layer.build((5, 3))
