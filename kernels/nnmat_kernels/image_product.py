@@ -121,6 +121,7 @@ def fill(S, s, pixel_s, X, x, pixel_x, own, H, W, top, left, rows, cols):
 
 @inlined_jit
 def finite(x):
+    """Whether all numbers are: 0 times any other one is NaN."""
     total = x.dtype.type(0)
     for i in range(x.size):
         total += x[i] * x.dtype.type(0)
@@ -262,7 +263,7 @@ def product_piece(X, P, with_bias, Y, g, first, last, activation):
 
 @jit
 def product(X, K, bias, Y, g, activation):
-    """The whole target by one thread; an empty bias means none. False: nothing is done, since the plan does not do."""
+    """The whole target by one thread; an empty bias means none. False, and nothing done: X is not finite, as g needs."""
     x, y = X.reshape(X.size), Y.reshape(Y.size)
     if g[ABREAST] > 1 and not finite(x):
         return False

@@ -11,7 +11,7 @@ from ..parameters import Parameter
 from .base import Layer
 from .checks import batch_shape
 
-_NO_PLAN: tuple = (None, None, None)  # the shapes and options for which a pass is planned, its function, its result
+_NO_PLAN: tuple = (None, None, None)  # for what a pass is planned (shape, options, parameters), its function, result
 
 
 class Linear(Layer):
