@@ -263,7 +263,7 @@ def product_piece(X, P, with_bias, Y, g, first, last, activation):
 
 @jit
 def product(X, K, bias, Y, g, activation):
-    """The whole target by one thread; an empty bias means none. False, and nothing done: X is not finite, as g needs."""
+    """The whole target by one thread; an empty bias means none. False, and nothing done, where g needs a finite X."""
     x, y = X.reshape(X.size), Y.reshape(Y.size)
     if g[ABREAST] > 1 and not finite(x):
         return False
