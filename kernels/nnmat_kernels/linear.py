@@ -13,15 +13,7 @@ from numba import boolean, int64
 from .activations import relu_backward_unchecked, sigmoid_backward_unchecked, tanh_backward_unchecked
 from .by_address import flat_of, launcher, matrix_of
 from .config import exact_jit, jit
-from .matmul import (
-    ACTIVATIONS,
-    PARALLEL_FLOPS,
-    _activate_at,
-    _by_one_thread,
-    _multiply,
-    _multiply_parallel,
-    matmul_unchecked,
-)
+from .matmul import ACTIVATIONS, _multiply, launch_of, matmul_unchecked
 from .reductions import ROWS, column_sums_unchecked
 from .tile import NONE, RELU, SIGMOID
 
@@ -96,9 +88,7 @@ def linear_forward_unchecked(W, b, H, activation=None):
     Errors:    none: nothing is checked
     Reference: docs/equations.md, section 3.1
     """
-    body = _by_one_thread(H.dtype) if H.size * W.shape[1] < PARALLEL_FLOPS // 2 else _multiply_parallel
-    bias, f = _NOTHING[H.dtype][1] if b is None else b, ACTIVATIONS[activation]
-    activate = _activate_at(H.dtype) if f > RELU else 0
+    body, bias, f, activate = launch_of(H.size * W.shape[1], H.dtype, b, activation)
 
     def forward(X):
         body(X, W, H, False, True, False, bias, f, activate)

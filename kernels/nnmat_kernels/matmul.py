@@ -200,13 +200,18 @@ def fold(partials, chunks, M, N, bias, C, keep):
 _NO_BIAS_4, _NO_BIAS_8 = np.empty(0, np.float32), np.empty(0, np.float64)
 
 
+def launch_of(work, dtype, bias, activation) -> tuple:
+    """The function for so many multiply-adds, and its last three arguments."""
+    body = _by_one_thread(dtype) if work < PARALLEL_FLOPS // 2 else _multiply_parallel
+    if bias is None:
+        bias = _NO_BIAS_4 if dtype.itemsize == 4 else _NO_BIAS_8
+    f = ACTIVATIONS[activation]
+    return body, bias, f, _activate_at(dtype) if f > RELU else 0
+
+
 def matmul_unchecked(A, B, transpose_a, transpose_b, out, accumulate=False, bias=None, activation=None) -> None:
     """`matmul` without its checks: C-contiguous arrays of fitting shapes and one dtype, bools, `out` given."""
-    if bias is None:
-        bias = _NO_BIAS_4 if out.itemsize == 4 else _NO_BIAS_8
-    body = _by_one_thread(out.dtype) if A.size * out.shape[1] < PARALLEL_FLOPS // 2 else _multiply_parallel
-    f = ACTIVATIONS[activation]
-    activate = _activate_at(out.dtype) if f > RELU else 0
+    body, bias, f, activate = launch_of(A.size * out.shape[1], out.dtype, bias, activation)
     body(A, B, out, transpose_a, transpose_b, accumulate, bias, f, activate)
 
 
@@ -245,6 +250,7 @@ def matmul(
     """
     plain = bias is activation is None and type(transpose_a) is type(transpose_b) is type(accumulate) is bool
     if plain and out is not None and usual(2, A, B, out):
+        # What `launch_of` gives, 0.2 us faster: a tenth of a small product.
         body = _by_one_thread(out.dtype) if A.size * out.shape[1] < PARALLEL_FLOPS // 2 else _multiply_parallel
         none = _NO_BIAS_4 if out.itemsize == 4 else _NO_BIAS_8
         if body(A, B, out, transpose_a, transpose_b, accumulate, none, NONE, 0):
