@@ -43,31 +43,49 @@ def folder() -> Path:
     return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "nnmat" / "kernels"
 
 
+def _source_of(module: str) -> Path | None:
+    """The file of a room or a module of this package, by its dotted name there; None if there is no such."""
+    place = PACKAGE.joinpath(*module.split("."))
+    return next((path for path in (place / "__init__.py", place.with_name(f"{place.name}.py")) if path.exists()), None)
+
+
 @functools.cache
-def _source_and_imports(path: Path) -> tuple[str, list[str]]:
-    """A source file and the modules of this package that it imports (`from . import a, b` or `from .a import x`)."""
+def source_and_imports(path: Path) -> tuple[str, list[str]]:
+    """A source file and the rooms and modules of this package that it needs, by their dotted names there.
+
+    These are the rooms that it lies in and what it imports, in one of the forms `from ..room.module import x` and
+    `from ..room import module`. The package itself is none of them: its `__init__.py` only hands out names.
+    """
     source = path.read_text(encoding="utf-8")
-    names = re.findall(r"^\s*from \.(\w+) import ", source, re.MULTILINE)
-    for imported in re.findall(r"^\s*from \. import (\([^)]*\)|.*)", source, re.MULTILINE):
-        names += re.findall(r"\w+", imported)
-    return source, names
+    rooms = path.relative_to(PACKAGE).parts[:-1]
+    found = [".".join(rooms[: n + 1]) for n in range(len(rooms))]
+    for dots, module, names in re.findall(r"^\s*from (\.+)([\w.]*) import (\([^)]*\)|.*)", source, re.MULTILINE):
+        parts = [*rooms[: len(rooms) + 1 - len(dots)], *filter(None, module.split("."))]
+        if parts:
+            found.append(".".join(parts))
+        if PACKAGE.joinpath(*parts).is_dir():
+            modules = [".".join([*parts, name]) for name in re.findall(r"\w+", names)]
+            found += [name for name in modules if _source_of(name)]
+    return source, found
 
 
 @functools.cache
 def module_key(module: str) -> str:
-    """Hash of a kernel module, of all kernel modules that it reaches by imports, and of the versions.
+    """Hash of a kernel module, of all that it reaches by imports within the package, and of the versions.
 
-    Raises FileNotFoundError without the module's source, for then an edit would go unnoticed.
+    `module` is the dotted name within the package. Raises FileNotFoundError if the source of one of them is missing,
+    for then an edit would go unnoticed.
     """
-    if not (PACKAGE / f"{module}.py").exists():
-        raise FileNotFoundError(f"cache: no source of the kernel module {module} in {PACKAGE}")
     pending, sources = [module], {}
     while pending:
         name = pending.pop()
-        path = PACKAGE / f"{name}.py"
-        if name not in sources and path.exists():
-            sources[name], imported = _source_and_imports(path)
-            pending += imported
+        if name in sources:
+            continue
+        path = _source_of(name)
+        if path is None:
+            raise FileNotFoundError(f"cache: no source of the kernel module {name} in {PACKAGE}")
+        sources[name], imported = source_and_imports(path)
+        pending += imported
     facts = (sorted(sources.items()), sys.version, np.__version__, numba.__version__, llvmlite.__version__)
     return hashlib.sha256(repr(facts).encode()).hexdigest()
 
@@ -95,7 +113,7 @@ class KernelCache(NullCache):
     """The cache of one kernel, in the form that a Numba dispatcher expects."""
 
     def __init__(self, function):
-        self._package, _, self._module = function.__module__.rpartition(".")  # entries name its types by both
+        self._package, _, self._module = function.__module__.partition(".")  # entries name its types by both
         self._name = function.__qualname__
 
     @property

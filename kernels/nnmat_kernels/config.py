@@ -79,7 +79,7 @@ def parallel_jit(function):
 
 def _cache_on_disk(dispatcher, function) -> None:
     # Only functions of this package: the keys of the cache are made of its files.
-    if not settings.DISABLE_JIT and Path(function.__code__.co_filename).resolve().parent == PACKAGE:
+    if not settings.DISABLE_JIT and Path(function.__code__.co_filename).resolve().is_relative_to(PACKAGE):
         dispatcher._cache = KernelCache(function)
 
 

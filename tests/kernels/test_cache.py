@@ -161,28 +161,83 @@ def test_an_edit_recompiles_what_depends_on_it_and_nothing_else(tmp_path):
     assert any(path.name.startswith("reductions.") for path in before)
 
 
-def test_the_key_follows_imports(tmp_path, monkeypatch):
-    (tmp_path / "low.py").write_text("x = 1\n")
-    (tmp_path / "middle.py").write_text("from .low import x\n")
-    (tmp_path / "high.py").write_text(
-        "from .other2 import y\nfrom . import (\n    middle,\n)\nfrom numpy import array\n"
-    )
-    (tmp_path / "other.py").write_text("")
+@pytest.fixture
+def tree(tmp_path, monkeypatch):
+    """A package of rooms: `high` reaches `low` through two rooms; what each key holds."""
+    sources = {
+        "__init__.py": "from .left.low import x\n",
+        "base.py": "",
+        "left/__init__.py": "",
+        "left/low.py": "x = 1\n",
+        "left/deep/__init__.py": "",
+        "left/deep/well.py": "    from ... import base  # an import inside a function\n",
+        "right/__init__.py": "",
+        "right/middle.py": "from ..left.low import (\n    x,\n)\n",
+        "right/high.py": "from . import middle as m\nfrom numpy import array\n",
+        "right/wide.py": "from ..left import (\n    deep,\n)\nfrom ..left.deep import well\n",
+        "right/other.py": "from .middle2 import y\n",
+    }
+    for name, source in sources.items():
+        path = tmp_path / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(source)
     monkeypatch.setattr(cache, "PACKAGE", tmp_path)
 
-    def keys():
+    def keys(*modules):
         cache.module_key.cache_clear()
-        cache._source_and_imports.cache_clear()
-        return {name: cache.module_key(name) for name in ("low", "middle", "high", "other")}
+        cache.source_and_imports.cache_clear()
+        return {name: cache.module_key(name) for name in modules}
 
-    try:
-        before = keys()
-        (tmp_path / "low.py").write_text("x = 2\n")
-        after = keys()
-        assert [name for name in before if before[name] != after[name]] == ["low", "middle", "high"]
-    finally:
-        cache.module_key.cache_clear()
-        cache._source_and_imports.cache_clear()
+    yield tmp_path, keys
+    keys()
+
+
+@pytest.mark.parametrize(
+    ("edited", "changed"),
+    [
+        ("left/low.py", ["left.low", "right.middle", "right.high"]),
+        ("right/middle.py", ["right.middle", "right.high"]),
+        ("base.py", ["left.deep.well", "right.wide"]),
+        ("left/deep/well.py", ["left.deep.well", "right.wide"]),
+        # A room's own file runs before its modules do.
+        ("left/deep/__init__.py", ["left.deep.well", "right.wide"]),
+        ("left/__init__.py", ["left.low", "left.deep.well", "right.middle", "right.high", "right.wide"]),
+        ("right/__init__.py", ["right.middle", "right.high", "right.wide"]),
+        ("__init__.py", []),  # the package's face runs all and changes none
+    ],
+)
+def test_the_key_follows_imports_through_rooms(tree, edited, changed):
+    place, keys = tree
+    modules = ["left.low", "left.deep.well", "right.middle", "right.high", "right.wide"]
+    before = keys(*modules)
+    with open(place / edited, "a") as file:
+        file.write("z = 2\n")
+    after = keys(*modules)
+    assert [name for name in modules if before[name] != after[name]] == changed
+
+
+def test_modules_of_one_name_in_two_rooms_have_keys_of_their_own(tree):
+    place, keys = tree
+    (place / "right" / "low.py").write_text("x = 3\n")
+    first = keys("left.low", "right.low")
+    assert len(set(first.values())) == 2
+    (place / "left" / "low.py").write_text("x = 4\n")
+    second = keys("left.low", "right.low")
+    assert [name for name in first if first[name] != second[name]] == ["left.low"]
+
+
+def test_an_import_without_a_source_is_an_error(tree):
+    _, keys = tree
+    with pytest.raises(FileNotFoundError, match=r"no source of the kernel module right\.middle2"):
+        keys("right.other")
+
+
+def test_a_module_that_becomes_a_room_has_another_key(tree):
+    place, keys = tree
+    before = keys("right.middle")
+    (place / "left" / "low").mkdir()
+    (place / "left" / "low" / "__init__.py").write_text("x = 1 + 1\n")  # Python takes it before low.py
+    assert keys("right.middle") != before
 
 
 def test_without_its_source_a_kernel_is_not_cached(tmp_path, monkeypatch):
@@ -268,18 +323,27 @@ def test_functions_outside_the_package_are_not_cached(tmp_path, monkeypatch):
 
 def test_the_key_follows_every_import_of_the_kernels():
     """Python's own parser finds the same modules, and none is imported in a form that the key cannot follow."""
-    for path in cache.PACKAGE.glob("*.py"):
-        expected = set()
+
+    def sources(name):
+        place = cache.PACKAGE.joinpath(*name.split("."))
+        return [file for file in (place.with_suffix(".py"), place / "__init__.py") if file.exists()]
+
+    for path in cache.PACKAGE.rglob("*.py"):
+        rooms = path.relative_to(cache.PACKAGE).parts[:-1]
+        expected = {".".join(rooms[: n + 1]) for n in range(len(rooms))}
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
             if isinstance(node, ast.ImportFrom) and node.level:
-                assert node.level == 1, path.name
-                expected |= {node.module} if node.module else {alias.name for alias in node.names}
+                parts = [*rooms[: len(rooms) + 1 - node.level], *(node.module.split(".") if node.module else [])]
+                expected |= {".".join(parts)} if parts else set()
+                if cache.PACKAGE.joinpath(*parts).is_dir():
+                    modules = {".".join([*parts, alias.name]) for alias in node.names}
+                    expected |= {name for name in modules if sources(name)}
             elif isinstance(node, ast.Import | ast.ImportFrom):
                 names = [node.module] if isinstance(node, ast.ImportFrom) else [alias.name for alias in node.names]
                 assert not [name for name in names if name.startswith(("nnmat_kernels", "importlib"))], path.name
-        found = set(cache._source_and_imports(path)[1])
-        assert expected <= found, path.name
-        assert all((cache.PACKAGE / f"{name}.py").exists() for name in expected), path.name
+        found = set(cache.source_and_imports(path)[1])
+        assert expected <= found, path
+        assert all(sources(name) for name in found), path
 
 
 def test_the_key_holds_python_and_numpy(monkeypatch):
