@@ -1,9 +1,8 @@
 """nnmat: neural networks whose every gradient is a matrix equation that you can read, check and run fast."""
 
-from nnmat_kernels.config import get_num_threads, set_num_threads
+from nnmat_kernels.runtime.config import get_num_threads, set_num_threads
 
-from . import convert, datasets, initializers, metrics, schedules
-from .callbacks import Callback, Checkpoint, EarlyStopping, Log
+from . import datasets, initializers, metrics, schedules
 from .descent import Armijo, ExactQuadratic, FixedStep, StrongWolfe, steepest_descent
 from .errors import (
     BuildError,
@@ -18,9 +17,9 @@ from .errors import (
     StateError,
 )
 from .explicit_convolution import khat, khat_pattern
-from .files import load, save
+from .formats import torch_state as convert
+from .formats.npz import load, save
 from .gradient_check import gradcheck
-from .history import save_history
 from .layers import (
     GELU,
     AvgPool2d,
@@ -41,7 +40,9 @@ from .layers import (
 from .losses import Loss, MeanSquaredError, SigmoidBinaryCrossEntropy, SoftmaxCrossEntropy
 from .optimizers import SGD, Adam, AdamW, Optimizer, RMSProp
 from .parameters import Parameter
-from .trainer import Trainer, TrainingInterrupted
+from .training.callbacks import Callback, Checkpoint, EarlyStopping, Log
+from .training.history import save_history
+from .training.trainer import Trainer, TrainingInterrupted
 from .warmup import warmup
 
 __version__ = "0.1.0"

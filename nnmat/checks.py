@@ -5,7 +5,7 @@ import math
 import numpy as np
 
 from nnmat_kernels import geometry
-from nnmat_kernels.checks import FLOATS
+from nnmat_kernels.runtime.arrays import FLOATS
 
 from .errors import ConfigError
 

@@ -10,7 +10,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from nnmat_kernels.right_rows import count_right
+from nnmat_kernels.losses.count_correct import count_right
 
 from .checks import are_logits_and_labels, count
 from .errors import ConfigError, DataError, DtypeError, LabelError, ShapeError

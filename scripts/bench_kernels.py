@@ -5,6 +5,7 @@ import functools
 import importlib
 import json
 import os
+import pkgutil
 import statistics
 import sys
 import tempfile
@@ -12,18 +13,19 @@ import time
 from pathlib import Path
 from types import SimpleNamespace
 
-import bench_groups
-import bench_ladder
-import bench_machine
-import bench_peak
 import numpy as np
-from bench_cases import Case, cases, quick_cases
-from bench_worker import Variant, Worker, best_of, in_turn, seconds_per_call
-from common import guarded, input_file, need, nonnegative_int, output_file, positive_int, read_report
 from tqdm import tqdm
 
 import nnmat_kernels
-from nnmat.atomic import atomic_write
+from bench import groups as bench_groups
+from bench import ladder as bench_ladder
+from bench import machine as bench_machine
+from bench import peak as bench_peak
+from bench.cases import Case, cases, quick_cases
+from bench.processes import Variant, Worker, best_of, in_turn, seconds_per_call
+from common import guarded, input_file, need, nonnegative_int, output_file, positive_int, read_report
+from nnmat.formats.atomic import atomic_write
+from nnmat_kernels import reference
 
 EPILOG = """\
 columns:
@@ -50,9 +52,7 @@ examples:
   python scripts/bench_kernels.py --only conv2d --cold     with real compile times: the disk cache is left out
   python scripts/bench_kernels.py --json new.json --compare old.json
 """
-TWINS = ["activations", "batched_matmul", "convolution", "cross_entropy", "dropout", "elementwise_losses", "im2col"]
-TWINS += ["matmul", "pooling", "reductions", "softmax", "updates"]
-TORCH = Path(__file__).with_name("bench_torch.py")
+TORCH = Path(__file__).parent / "bench" / "torch_peer.py"
 LAYOUTS = ("NCHW", "channels_last")  # of PyTorch's images; nothing else has one
 TILE = "register tile"
 TILE_BAR = 0.92  # of the peak
@@ -63,8 +63,8 @@ HEAD += f"{'first s':>9}{'residual':>10}"
 def twins() -> SimpleNamespace:
     """All float64 twins in one namespace, so that a case can be called with it in place of the kernels."""
     found = {}
-    for module in TWINS:
-        found.update(vars(importlib.import_module(f"nnmat_kernels.reference.{module}")))
+    for module in pkgutil.walk_packages(reference.__path__, f"{reference.__name__}."):
+        found.update(vars(importlib.import_module(module.name)))
     found["matmul"] = functools.partial(_exact_product, found["matmul"])
     return SimpleNamespace(**found)
 

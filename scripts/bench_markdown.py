@@ -7,16 +7,15 @@ import argparse
 import itertools
 from pathlib import Path
 
-import bench_cases
-import bench_groups
-import bench_ladder
-import bench_machine
 import bench_training
+import nnmat
+from bench import cases as bench_cases
+from bench import groups as bench_groups
+from bench import ladder as bench_ladder
+from bench import machine as bench_machine
 from bench_training import spread
 from common import guarded, input_file, read_report
-
-import nnmat
-from nnmat.atomic import atomic_write
+from nnmat.formats.atomic import atomic_write
 
 DOCS = Path(__file__).resolve().parent.parent / "docs"
 COMMANDS = """\

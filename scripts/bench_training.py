@@ -18,13 +18,13 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
-import bench_machine
-from bench_worker import Variant, Worker, best_of, in_turn
-from common import guarded, need, output_file, positive_float, positive_int
 from tqdm import tqdm
 
 import nnmat
-from nnmat.atomic import atomic_write
+from bench import machine as bench_machine
+from bench.processes import Variant, Worker, best_of, in_turn
+from common import guarded, need, output_file, positive_float, positive_int
+from nnmat.formats.atomic import atomic_write
 
 EPILOG = """\
 columns:
@@ -40,7 +40,7 @@ examples:
   python scripts/bench_training.py --only epoch --rounds 9
   python scripts/bench_training.py --json training.json     for docs/benchmarks.md
 """
-CONTENDERS = Path(__file__).with_name("bench_networks.py")
+CONTENDERS = Path(__file__).parent / "bench" / "networks.py"
 STEPS = {  # network, batch: how many times faster than PyTorch the step shall be
     ("16-32-10", 32): 10.0,
     ("784-128-10", 32): 2.2,

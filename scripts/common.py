@@ -11,7 +11,7 @@ from pathlib import Path
 
 import nnmat
 from nnmat import datasets, schedules
-from nnmat.atomic import atomic_write
+from nnmat.formats.atomic import atomic_write
 
 ERRORS = (
     nnmat.BuildError,

@@ -8,10 +8,10 @@ import json
 from pathlib import Path
 
 import numpy as np
-from common import guarded, need, nonnegative_float, nonnegative_int, output_file
 
-from nnmat.atomic import atomic_write
+from common import guarded, need, nonnegative_float, nonnegative_int, output_file
 from nnmat.descent import Armijo, ExactQuadratic, FixedStep, StrongWolfe, steepest_descent
+from nnmat.formats.atomic import atomic_write
 
 EPILOG = """\
 problems

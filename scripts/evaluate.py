@@ -4,11 +4,11 @@ import argparse
 import json
 
 import numpy as np
-from common import guarded, input_file, need, output_file, positive_int
 
 import nnmat
+from common import guarded, input_file, need, output_file, positive_int
 from nnmat import datasets, metrics
-from nnmat.atomic import atomic_write
+from nnmat.formats.atomic import atomic_write
 from nnmat_kernels import softmax
 
 EXAMPLES = """\

@@ -11,11 +11,10 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-import evidence_speed
 from common import guarded, output_file
-from evidence_row import ROOT, Row, run
-
-from nnmat.atomic import atomic_write
+from nnmat.formats.atomic import atomic_write
+from promises import speed as evidence_speed
+from promises.row import ROOT, Row, run
 
 EXAMPLES = """\
 examples:

@@ -2,9 +2,8 @@
 
 from typing import Any
 
-from common import guarded, make_parser, positive_int, run
-
 import nnmat
+from common import guarded, make_parser, positive_int, run
 from nnmat import Conv2d, Dropout, Flatten, Linear, MaxPool2d, ReLU, Sequential
 
 EXAMPLES = """\

@@ -2,9 +2,8 @@
 
 from typing import Any
 
-from common import guarded, make_parser, positive_int, run
-
 import nnmat
+from common import guarded, make_parser, positive_int, run
 from nnmat import Dropout, Flatten, LeakyReLU, Linear, ReLU, Sequential, Sigmoid, Tanh
 
 EXAMPLES = """\

@@ -3,9 +3,8 @@
 import argparse
 import time
 
+import nnmat_kernels.runtime.cache
 from common import guarded
-
-import nnmat_kernels.cache
 from nnmat.warmup import warmup
 
 EXAMPLES = """\
@@ -26,7 +25,7 @@ def main() -> None:
     )
     parser.add_argument("--quiet", action="store_true", help="no progress bar")
     args = parser.parse_args()
-    folder = nnmat_kernels.cache.folder()
+    folder = nnmat_kernels.runtime.cache.folder()
     folder.mkdir(parents=True, exist_ok=True)  # says at once if it cannot be written
     before = set(folder.glob("*.nbc"))
     for dtype in dict.fromkeys(args.dtype):

@@ -1,6 +1,8 @@
 """The kernels of nnmat: NumPy arrays in and out, compiled by Numba. Their contracts are in `kernels/README.md`."""
 
-from .activations import (
+from .convolution.conv2d import conv2d, conv2d_input_gradient, conv2d_weight_gradient
+from .convolution.im2col import col2im, im2col
+from .elementwise.activations import (
     leaky_relu,
     leaky_relu_backward,
     relu,
@@ -10,20 +12,18 @@ from .activations import (
     tanh,
     tanh_backward,
 )
-from .average_pooling import avg_pool2d, avg_pool2d_backward
-from .batched_matmul import batched_matmul
-from .config import get_num_threads, max_num_threads, set_num_threads
-from .convolution import conv2d, conv2d_input_gradient, conv2d_weight_gradient
-from .cross_entropy import softmax_cross_entropy
-from .dropout import dropout
-from .elementwise_losses import mean_squared_error, sigmoid_binary_cross_entropy
-from .gelu import gelu, gelu_backward
-from .im2col import col2im, im2col
-from .matmul import matmul
-from .pooling import max_pool2d, max_pool2d_backward
-from .reductions import column_sums, row_sums, sum_of_squares
-from .softmax import log_softmax, softmax, softmax_backward
-from .updates import adam_update, rmsprop_update, sgd_update
+from .elementwise.dropout import dropout
+from .elementwise.gelu import gelu, gelu_backward
+from .losses.elementwise_losses import mean_squared_error, sigmoid_binary_cross_entropy
+from .losses.softmax_cross_entropy import softmax_cross_entropy
+from .optimizers.updates import adam_update, rmsprop_update, sgd_update
+from .pooling.avg_pool2d import avg_pool2d, avg_pool2d_backward
+from .pooling.max_pool2d import max_pool2d, max_pool2d_backward
+from .products.batched_matmul import batched_matmul
+from .products.matmul import matmul
+from .reductions.softmax import log_softmax, softmax, softmax_backward
+from .reductions.sums import column_sums, row_sums, sum_of_squares
+from .runtime.config import get_num_threads, max_num_threads, set_num_threads
 
 __all__ = [
     "adam_update",

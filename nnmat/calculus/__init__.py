@@ -1,14 +1,14 @@
 """Matrix calculus: derive the gradient of a scalar function of matrices, with every step, and check it."""
 
-from .convolution import conv
-from .derivation import Derivation, Step
-from .derive import derive, gradient, hessian_product
-from .dims import dim
-from .elementwise import absolute, cos, elementwise, exp, gelu, log, relu, sigmoid, sin, softplus, sqrt, tanh
+from .derivation.derivation import Derivation, Step
+from .derivation.derive import derive, gradient, hessian_product
+from .dimensions import dim
 from .errors import DomainError, NotDerivable, ParseError, ShapeError, UnverifiedError
-from .evaluator import evaluate
-from .expr import Expr, eye, ones, zeros
-from .functions import (
+from .evaluation.evaluator import evaluate
+from .language.convolution import conv
+from .language.elementwise import absolute, cos, elementwise, exp, gelu, log, relu, sigmoid, sin, softplus, sqrt, tanh
+from .language.expr import Expr, eye, ones, zeros
+from .language.operators import (
     adjugate,
     det,
     diag,
@@ -36,11 +36,11 @@ from .functions import (
     vec,
     vector,
 )
-from .functions import total as sum
-from .latex import latex
-from .parser import parse
-from .simplifier import simplify
-from .text import text
+from .language.operators import total as sum
+from .laws.simplifier import simplify
+from .notation.latex import latex
+from .notation.text import text
+from .parsing.parser import parse
 
 __all__ = [
     "Derivation",

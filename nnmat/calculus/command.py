@@ -12,15 +12,15 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import ConfigError
-from .derive import FORMS, derive
+from .checking.law_table import law_table
+from .derivation.derive import FORMS, derive
+from .derivation.intermediates import names
 from .errors import DomainError, NotDerivable, ParseError, ShapeError, UnverifiedError
-from .expr import Expr
-from .functions import ATTRIBUTES, matrix
-from .parser import parse_all
-from .quantities import names
-from .shapes import size_of
-from .syntax import tree_of
-from .table import law_table
+from .language.expr import Expr
+from .language.operators import ATTRIBUTES, matrix
+from .parsing.grammar import tree_of
+from .parsing.parser import parse_all
+from .parsing.shape_inference import size_of
 
 EPILOG = """examples:
   nnmat derive "x.T @ A @ y" --wrt A

@@ -49,7 +49,7 @@ class Dim:
     @property
     def scalar(self) -> Any:
         """The dimension as an expression, which arithmetic with anything but sizes makes of it: `dim("N") * f`."""
-        from .expr import lift
+        from .language.expr import lift
 
         return lift(self)
 

@@ -7,7 +7,7 @@ import numpy as np
 
 from nnmat.checks import count
 from nnmat.errors import ConfigError, DataError
-from nnmat_kernels.gather import take_rows
+from nnmat_kernels.indexing.take_rows import take_rows
 
 from .dataset import Dataset
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from nnmat.errors import ConfigError, DtypeError, FileFormatError
-from nnmat.files import read_arrays
+from nnmat.formats.npz import read_arrays
 
 from .dataset import Dataset
 

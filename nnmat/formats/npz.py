@@ -12,10 +12,10 @@ from typing import Any
 
 import numpy as np
 
-from . import layers as _layers
+from .. import layers as _layers
+from ..errors import BuildError, ConfigError, FileFormatError
+from ..layers.base import Layer
 from .atomic import atomic_write
-from .errors import BuildError, ConfigError, FileFormatError
-from .layers.base import Layer
 
 FORMAT = "nnmat model"
 VERSION = 1

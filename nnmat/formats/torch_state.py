@@ -14,8 +14,8 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from .errors import ConfigError, DtypeError, ShapeError
-from .layers import Conv2d, Flatten, Layer, Linear, Sequential
+from ..errors import ConfigError, DtypeError, ShapeError
+from ..layers import Conv2d, Flatten, Layer, Linear, Sequential
 
 
 def from_torch(model: Sequential, state: Mapping[str, np.ndarray]) -> None:

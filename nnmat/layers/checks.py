@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from nnmat_kernels.checks import canonical
+from nnmat_kernels.runtime.arrays import canonical
 
 from ..errors import BuildError, DtypeError, ShapeError
 

@@ -132,7 +132,7 @@ class Sequential(Layer):
         return "\n".join([lines[0], rule, *lines[1:-1], rule, lines[-1]])
 
     def config(self):
-        from ..files import layer_to_config
+        from ..formats.npz import layer_to_config
 
         return {"layers": [layer_to_config(layer) for layer in self.layers]}
 

@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from nnmat_kernels.elementwise_losses import weighted_mean_squared_error
-from nnmat_kernels.targets import as_array_of_targets, as_targets
+from nnmat_kernels.losses.elementwise_losses import weighted_mean_squared_error
+from nnmat_kernels.losses.targets import as_array_of_targets, as_targets
 
 from .base import Loss, output_rows
 

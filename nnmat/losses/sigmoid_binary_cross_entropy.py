@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from nnmat_kernels.elementwise_losses import weighted_sigmoid_binary_cross_entropy
-from nnmat_kernels.targets import as_array_of_targets, as_targets
+from nnmat_kernels.losses.elementwise_losses import weighted_sigmoid_binary_cross_entropy
+from nnmat_kernels.losses.targets import as_array_of_targets, as_targets
 
 from ..checks import number
 from .base import Loss, output_rows

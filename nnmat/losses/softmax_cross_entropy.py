@@ -5,8 +5,8 @@ from collections.abc import Sequence
 import numpy as np
 
 from nnmat_kernels import unchecked
-from nnmat_kernels.cross_entropy import weighted_softmax_cross_entropy
-from nnmat_kernels.targets import as_array_of_targets, as_labels, as_targets
+from nnmat_kernels.losses.softmax_cross_entropy import weighted_softmax_cross_entropy
+from nnmat_kernels.losses.targets import as_array_of_targets, as_labels, as_targets
 
 from ..checks import are_logits_and_labels, number
 from ..errors import ConfigError

@@ -17,9 +17,9 @@ from pathlib import Path
 
 import numpy as np
 
-from .checks import count, flag, number
-from .errors import ConfigError
-from .files import save
+from ..checks import count, flag, number
+from ..errors import ConfigError
+from ..formats.npz import save
 from .history import check_folder, json_text
 
 

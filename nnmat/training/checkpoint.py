@@ -13,8 +13,8 @@ from pathlib import Path
 
 import numpy as np
 
-from .errors import ConfigError, FileFormatError, StateError
-from .files import model_entries, plain, read_archive, restore_model, write_archive
+from ..errors import ConfigError, FileFormatError, StateError
+from ..formats.npz import model_entries, plain, read_archive, restore_model, write_archive
 
 INTERRUPTED = Path("nnmat-interrupted.npz")  # where Ctrl-C leaves a run if nothing else is said
 

@@ -6,12 +6,12 @@ from typing import Any
 
 import numpy as np
 
-from nnmat_kernels.checks import FLOATS
+from nnmat_kernels.runtime.arrays import FLOATS
 from nnmat_kernels.unchecked import sum_of_squares
 
-from .checks import count
-from .datasets import ArrayBatches
-from .errors import ConfigError, DataError, DtypeError, ShapeError
+from ..checks import count
+from ..datasets import ArrayBatches
+from ..errors import ConfigError, DataError, DtypeError, ShapeError
 
 CHUNK = 1 << 22  # bytes of an array that pass through the checksum at a time
 

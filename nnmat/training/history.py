@@ -10,8 +10,8 @@ from typing import Any
 
 import numpy as np
 
-from .atomic import atomic_write
-from .errors import ConfigError
+from ..errors import ConfigError
+from ..formats.atomic import atomic_write
 
 
 def save_history(history: dict[str, list], path: str | os.PathLike) -> None:

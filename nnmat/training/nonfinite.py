@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from .errors import NonFiniteError
-from .layers.base import observe
+from ..errors import NonFiniteError
+from ..layers.base import observe
 
 REMEDY = (
     "Usual causes: a learning rate that is too large, inputs that are not scaled, a loss on probabilities instead of "

@@ -14,16 +14,16 @@ from typing import Any
 import numpy as np
 from tqdm import tqdm
 
-from . import metrics as _metrics
+from .. import metrics as _metrics
+from ..checks import count
+from ..errors import ConfigError, DataError, ShapeError
+from ..layers.base import Layer
+from ..losses import Loss
+from ..optimizers import Optimizer
 from .callbacks import Callback
 from .checkpoint import INTERRUPTED, Progress, interrupt_path, read_checkpoint, write_checkpoint
-from .checks import count
-from .errors import ConfigError, DataError, ShapeError
-from .layers.base import Layer
-from .losses import Loss
+from .data import batch_source, cast, cast_batch, check_inputs, checksum
 from .nonfinite import raise_for_gradient, raise_for_loss
-from .optimizers import Optimizer
-from .training_data import batch_source, cast, cast_batch, check_inputs, checksum
 
 
 class TrainingInterrupted(KeyboardInterrupt):

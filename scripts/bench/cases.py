@@ -4,8 +4,9 @@ import functools
 from collections.abc import Callable
 from dataclasses import dataclass
 
-import bench_numpy as peers
 import numpy as np
+
+from bench import numpy_peer as peers
 
 
 @dataclass(frozen=True)

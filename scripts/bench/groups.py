@@ -2,9 +2,10 @@
 
 import functools
 
-import bench_numpy as peers
 import numpy as np
-from bench_cases import Case, at_once, normal, product, stack
+
+from bench import numpy_peer as peers
+from bench.cases import Case, at_once, normal, product, stack
 
 # name: (geometric mean of the ratios, smallest ratio) that a group must reach against the best of all peers
 BARS = {"matmul": (1.0, 0.85), "batched_matmul": (1.5, 1.0), "conv": (1.25, 0.85), "elementwise": (1.5, 1.0)}

@@ -7,13 +7,13 @@ import re
 from pathlib import Path
 from typing import Any
 
-import bench_numpy as peers
 import numpy as np
-from bench_cases import Case, normal
 
 import nnmat_kernels
+from bench import numpy_peer as peers
+from bench.cases import Case, normal
 
-PAGE = Path(__file__).resolve().parent.parent / "docs" / "kernels.md"
+PAGE = Path(__file__).resolve().parents[2] / "docs" / "kernels.md"
 N, SIZE = 512, 32_768
 PRODUCTS = {  # section and name: the function on the page
     "ladder 1.1 three loops": "matmul_definition_plain",

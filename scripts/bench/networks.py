@@ -13,7 +13,8 @@ import warnings
 from typing import Any
 
 import numpy as np
-from bench_worker import peak_memory, seconds_of_one, seconds_per_call, serve
+
+from bench.processes import peak_memory, seconds_of_one, seconds_per_call, serve
 
 POOL = 8  # batches that take turns
 LR, MOMENTUM = 0.01, 0.9

@@ -14,9 +14,9 @@ from numba import types
 from numba.core import cgutils
 from numba.extending import intrinsic
 
-from nnmat_kernels.config import jit
-from nnmat_kernels.registers import FUSED, ROWS, VECTOR_BYTES
-from nnmat_kernels.tile import row_places, tile
+from nnmat_kernels.codegen.microkernel import row_places, tile
+from nnmat_kernels.runtime.config import jit
+from nnmat_kernels.runtime.target import FUSED, ROWS, VECTOR_BYTES
 
 CHAINS = 12  # independent sums: enough to fill the pipelines of two units with four cycles each
 STEPS = 20_000

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 CLOSE = 1.3  # variants slower than this multiple of their contender's best are dropped after the first round
+SCRIPTS = Path(__file__).resolve().parents[1]
 ASLEEP = 0.05  # seconds after which the idle threads of OpenMP and OpenBLAS no longer spin
 
 
@@ -30,7 +31,7 @@ class Worker:
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
-            env=os.environ | environment,
+            env=os.environ | {"PYTHONPATH": str(SCRIPTS)} | environment,
         )
 
     def ask(self, what: str, **arguments) -> Any:

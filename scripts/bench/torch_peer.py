@@ -7,11 +7,12 @@ import functools
 from collections.abc import Callable
 from typing import Any
 
-import bench_cases
-import bench_groups
 import numpy as np
 import torch
-from bench_worker import seconds_per_call, serve
+
+from bench import cases as bench_cases
+from bench import groups as bench_groups
+from bench.processes import seconds_per_call, serve
 
 aten: Any = torch.ops.aten
 

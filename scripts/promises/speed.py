@@ -8,7 +8,7 @@ from pathlib import Path
 
 from bench_kernels import TILE_BAR
 from bench_training import spread
-from evidence_row import Row, run
+from promises.row import Row, run
 
 
 def bench(command: str) -> dict:

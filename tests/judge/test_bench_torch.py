@@ -1,14 +1,14 @@
 """The benches compare like with like: PyTorch's part of a case gives the kernels' results, every net trains alike."""
 
-import bench_cases
-import bench_groups
-import bench_kernels
-import bench_networks
-import bench_torch
 import numpy as np
 import pytest
 import torch
 
+import bench_kernels
+from bench import cases as bench_cases
+from bench import groups as bench_groups
+from bench import networks as bench_networks
+from bench import torch_peer as bench_torch
 from nnmat import convert
 
 SMALL = [case for case in bench_groups.cases() if case.flops < 1e9 and case.shape != "1024x1000"]

@@ -6,12 +6,12 @@ import numpy as np
 import pytest
 
 from nnmat.calculus import NotDerivable, UnverifiedError, derive, matrix
-from nnmat.calculus.differences import ATTEMPTS
+from nnmat.calculus.checking.differences import ATTEMPTS
+from nnmat.calculus.checking.sampling import points
 from nnmat.calculus.errors import DomainError
-from nnmat.calculus.evaluator import Evaluation
-from nnmat.calculus.functions import inner
-from nnmat.calculus.known import is_symmetric
-from nnmat.calculus.sampling import points
+from nnmat.calculus.evaluation.evaluator import Evaluation
+from nnmat.calculus.language.assumptions import is_symmetric
+from nnmat.calculus.language.operators import inner
 from tests.nnmat.calculus import worked_examples as examples
 from tests.nnmat.calculus.generator import OPERATORS, PLACES, samples
 

@@ -8,7 +8,7 @@ import pytest
 import nnmat
 from nnmat import SGD, Conv2d, DtypeError, Flatten, Linear, MaxPool2d, ReLU, Sequential, Sigmoid, SoftmaxCrossEntropy
 from nnmat.warmup import warmup
-from nnmat_kernels.cache import KernelCache
+from nnmat_kernels.runtime.cache import KernelCache
 
 MODELS = {
     "dense": lambda dtype: Sequential([Linear(784, 128), Sigmoid(), Linear(128, 10)], input_shape=(784,), dtype=dtype),

@@ -8,15 +8,15 @@ import subprocess
 import sys
 from pathlib import Path
 
-import bench_cases
-import bench_groups
-import bench_kernels
-import bench_ladder
-import bench_machine
 import numpy as np
 import pytest
 
+import bench_kernels
 import nnmat_kernels
+from bench import cases as bench_cases
+from bench import groups as bench_groups
+from bench import ladder as bench_ladder
+from bench import machine as bench_machine
 
 ROOT = Path(__file__).resolve().parents[2]
 

@@ -4,15 +4,15 @@ import copy
 import json
 import sys
 
-import bench_cases
-import bench_groups
-import bench_ladder
-import bench_machine
-import bench_markdown
-import bench_training
 import pytest
 
+import bench_markdown
+import bench_training
 import nnmat
+from bench import cases as bench_cases
+from bench import groups as bench_groups
+from bench import ladder as bench_ladder
+from bench import machine as bench_machine
 
 FACTS = bench_machine.facts(2) | {"command": "python scripts/bench_kernels.py --peer torch"}
 STEP = {"unit": "us", "ours": [90.0, 100.0, 110.0], "peer": [300.0, 200.0, 190.0], "variant": "torch, 1 thread"}

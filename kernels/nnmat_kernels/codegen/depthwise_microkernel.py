@@ -18,9 +18,9 @@ The rules of `tile` hold: flat arrays, nothing is checked, the sums stay in regi
 from llvmlite import ir
 from numba import types
 
+from ..runtime.target import ROWS
 from . import plain_tile
-from .registers import ROWS
-from .tile import (
+from .microkernel import (
     RELU,
     Lanes,
     _choose,

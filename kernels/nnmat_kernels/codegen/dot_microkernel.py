@@ -14,7 +14,7 @@ from numba.core.imputils import impl_ret_borrowed
 from numba.np.arrayobj import populate_array
 
 from . import plain_tile
-from .tile import RELU, Lanes, _choose, _data, _generated, _i64, _literal, _place, _relu, _repeat
+from .microkernel import RELU, Lanes, _choose, _data, _generated, _i64, _literal, _place, _relu, _repeat
 
 
 @_generated(plain_tile.flat)

@@ -13,9 +13,9 @@ from typing import Any
 import numba
 from numba import types
 
+from ..runtime.config import settings
 from . import plain_tile
-from .config import settings
-from .tile import _generated
+from .microkernel import _generated
 
 
 def address(function, *kinds) -> Any:

@@ -15,7 +15,7 @@ import numpy as np
 from llvmlite import ir
 from numba import types
 
-from .tile import Lanes, _data, _generated, _literal, _repeat
+from .microkernel import Lanes, _data, _generated, _literal, _repeat
 
 _i32, _i64 = ir.IntType(32), ir.IntType(64)
 _place = types.int64

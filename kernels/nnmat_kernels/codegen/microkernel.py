@@ -37,9 +37,9 @@ from numba import types
 from numba.core import cgutils
 from numba.extending import intrinsic
 
+from ..runtime.config import settings
+from ..runtime.target import FUSED, ROWS, VECTOR_BYTES
 from . import plain_tile
-from .config import settings
-from .registers import FUSED, ROWS, VECTOR_BYTES
 
 NONE, RELU, SIGMOID, TANH = 0, 1, 2, 3  # f, the activation
 

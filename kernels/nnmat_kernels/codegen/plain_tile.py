@@ -5,7 +5,7 @@ Slow, and the same results up to rounding; NUMBA_DISABLE_JIT=1 runs the loops ro
 
 import numpy as np
 
-from .registers import ROWS, VECTOR_BYTES
+from ..runtime.target import ROWS, VECTOR_BYTES
 
 
 def row_places(count, first, step, present):

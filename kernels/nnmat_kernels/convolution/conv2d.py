@@ -15,14 +15,17 @@ import numbers
 
 import numpy as np
 
-from . import activations, depthwise, image_product, image_weights
-from .checks import as_array, output, same_dtype
-from .errors import ShapeError
+from ..codegen.microkernel import NONE, RELU
+from ..elementwise import activations
+from ..errors import ShapeError
+from ..products.matmul import PARALLEL_FLOPS, matmul_unchecked
+from ..reductions.sums import column_sums_unchecked
+from ..runtime.arrays import as_array, output, same_dtype
+from . import depthwise
+from . import implicit_gemm as image_product
+from . import weight_gradient as image_weights
 from .im2col import Window, image_shape, window
-from .image_plan import CHUNKS, UNITS, plan, weight_plan
-from .matmul import PARALLEL_FLOPS, matmul_unchecked
-from .reductions import column_sums_unchecked
-from .tile import NONE, RELU
+from .plan import CHUNKS, UNITS, plan, weight_plan
 
 ACTIVATIONS = (None, "relu", "sigmoid", "tanh")
 _NO_BIAS = {np.dtype(d): np.empty(0, d) for d in (np.float32, np.float64)}

@@ -10,8 +10,12 @@ times one vector. In the weight gradient the rows are taps, whose sums over some
 import numpy as np
 from numba import prange
 
-from .config import jit, parallel_jit
-from .image_plan import (
+from ..codegen.depthwise_microkernel import HIGH, PAIRS, channel_tile, listed_places
+from ..runtime.config import jit, parallel_jit
+from ..runtime.scratch import scratch
+from ..runtime.target import VECTOR_BYTES
+from .implicit_gemm import fill
+from .plan import (
     BAND,
     BANDS,
     COLS,
@@ -70,10 +74,6 @@ from .image_plan import (
     W_WINDOW,
     WIDTH,
 )
-from .image_product import fill
-from .image_tile import HIGH, PAIRS, channel_tile, listed_places
-from .registers import VECTOR_BYTES
-from .scratch import scratch
 
 TAPS = 5  # of a tile of the weight gradient: 5 x 2 sums, and with 2 such tiles little waste for 9 taps, none for 25
 PIXELS = 64  # at a time there: their part of the source and of G stays in the level-1 cache for all channels

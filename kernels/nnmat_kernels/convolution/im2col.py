@@ -16,12 +16,12 @@ from typing import NamedTuple
 import numpy as np
 from numba import prange, types
 
-from .checks import as_array, output
-from .config import jit, parallel_jit
-from .errors import ShapeError
-from .geometry import image_shape, output_plane, pair
-from .registers import VECTOR_BYTES
-from .tile import Lanes, _data, _generated, _repeat
+from ..codegen.microkernel import Lanes, _data, _generated, _repeat
+from ..errors import ShapeError
+from ..geometry import image_shape, output_plane, pair
+from ..runtime.arrays import as_array, output
+from ..runtime.config import jit, parallel_jit
+from ..runtime.target import VECTOR_BYTES
 
 PARALLEL_ELEMENTS = 65_536
 CHUNKS = 64  # pieces of the work, whatever the number of threads

@@ -19,9 +19,13 @@ import functools
 import numpy as np
 from numba import int64, prange
 
-from .by_address import address, call, flat_of
-from .config import inlined_jit, jit, parallel_jit
-from .image_plan import (
+from ..codegen.depthwise_microkernel import HIGH, listed_places
+from ..codegen.function_pointer import address, call, flat_of
+from ..codegen.microkernel import pack, pack_transposed, row_places, tile
+from ..runtime.config import inlined_jit, jit, parallel_jit
+from ..runtime.scratch import scratch
+from ..runtime.target import MASKS, ROWS, VECTOR_BYTES
+from .plan import (
     ABREAST,
     APART,
     BAND,
@@ -74,10 +78,6 @@ from .image_plan import (
     WIDE,
     WIDTH,
 )
-from .image_tile import HIGH, listed_places
-from .registers import MASKS, ROWS, VECTOR_BYTES
-from .scratch import scratch
-from .tile import pack, pack_transposed, row_places, tile
 
 
 @inlined_jit

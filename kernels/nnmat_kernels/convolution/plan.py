@@ -30,9 +30,9 @@ Everything goes to a kernel as one array of int64: the fields named here, a reco
 
 import numpy as np
 
+from ..codegen.depthwise_microkernel import HIGH
+from ..runtime.target import MASKS, ROWS, VECTOR_BYTES
 from .im2col import Window
-from .image_tile import HIGH
-from .registers import MASKS, ROWS, VECTOR_BYTES
 
 CHUNKS = 64  # pieces of the work, whatever the number of threads
 LEAST = 16  # blocks that there should be, for threads to share

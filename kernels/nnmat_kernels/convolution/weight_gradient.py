@@ -12,9 +12,14 @@ import functools
 import numpy as np
 from numba import int64, prange
 
-from .by_address import address, call, flat_of
-from .config import inlined_jit, jit, parallel_jit
-from .image_plan import (
+from ..codegen.depthwise_microkernel import HIGH, listed_places
+from ..codegen.function_pointer import address, call, flat_of
+from ..codegen.microkernel import pack, tile
+from ..runtime.config import inlined_jit, jit, parallel_jit
+from ..runtime.scratch import scratch
+from ..runtime.target import FEW, ROWS, VECTOR_BYTES
+from .implicit_gemm import fill
+from .plan import (
     W_ABREAST,
     W_ALONG,
     W_APART,
@@ -46,11 +51,6 @@ from .image_plan import (
     W_WIDTH,
     W_WINDOW,
 )
-from .image_product import fill
-from .image_tile import HIGH, listed_places
-from .registers import FEW, ROWS, VECTOR_BYTES
-from .scratch import scratch
-from .tile import pack, tile
 
 
 @inlined_jit

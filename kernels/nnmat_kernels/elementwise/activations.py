@@ -11,8 +11,8 @@ import math
 import numpy as np
 from numba import prange
 
-from .checks import alike, elementwise_arrays
-from .config import exact_jit, parallel_jit
+from ..runtime.arrays import alike, elementwise_arrays
+from ..runtime.config import exact_jit, parallel_jit
 from .vector_math import sigmoid as sigmoid_of
 from .vector_math import tanh as tanh_of
 

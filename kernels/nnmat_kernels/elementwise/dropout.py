@@ -10,8 +10,8 @@ import operator
 import numpy as np
 from numba import prange
 
-from .checks import alike, elementwise_arrays
-from .config import jit, parallel_jit
+from ..runtime.arrays import alike, elementwise_arrays
+from ..runtime.config import jit, parallel_jit
 
 PARALLEL_FROM = 32_768  # elements, about 1.5 ns each
 CHUNK = 8_192

@@ -3,10 +3,10 @@
 import numpy as np
 from numba import prange
 
+from ..runtime.arrays import alike, elementwise_arrays
+from ..runtime.config import exact_jit, parallel_jit
 from .activations import CHUNK, PARALLEL_FROM
-from .checks import alike, elementwise_arrays
-from .config import exact_jit, parallel_jit
-from .normal import gelu_of, gelu_slope
+from .normal_distribution import gelu_of, gelu_slope
 
 
 def gelu(X: np.ndarray, out: np.ndarray | None = None) -> np.ndarray:

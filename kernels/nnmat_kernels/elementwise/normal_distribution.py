@@ -20,8 +20,8 @@ import numpy as np
 from numba import types
 from numba.extending import overload
 
-from .config import EXACT, exact_jit, settings
-from .registers import FUSED
+from ..runtime.config import EXACT, exact_jit, settings
+from ..runtime.target import FUSED
 from .vector_math import EXP_SCALE4, EXP_SCALE8, fma, scaled_exp
 
 _ROUNDS_ONCE = FUSED and not settings.DISABLE_JIT  # `fma`

@@ -30,8 +30,8 @@ from numba import types
 from numba.core import cgutils
 from numba.extending import intrinsic, overload
 
-from .config import EXACT, exact_jit
-from .registers import FUSED
+from ..runtime.config import EXACT, exact_jit
+from ..runtime.target import FUSED
 
 _f4, _i4, _f8, _i8 = np.float32, np.int32, np.float64, np.int64
 

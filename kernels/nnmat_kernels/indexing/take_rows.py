@@ -3,9 +3,9 @@
 import numpy as np
 from numba import prange
 
-from .activations import PARALLEL_FROM
-from .checks import FLOATS
-from .config import jit, parallel_jit
+from ..elementwise.activations import PARALLEL_FROM
+from ..runtime.arrays import FLOATS
+from ..runtime.config import jit, parallel_jit
 
 CHUNKS = 8  # pieces of the rows, whatever the number of threads
 

@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from .config import exact_jit
-from .label_rows import wrong_label
+from ..runtime.config import exact_jit
+from .label_cross_entropy import wrong_label
 
 _ZERO, _ONE = np.int64(0), np.int64(1)
 

@@ -10,11 +10,11 @@ import numbers
 import numpy as np
 from numba import prange
 
-from .checks import output
-from .config import jit, parallel_jit
-from .row_blocks import RUN
+from ..elementwise.vector_math import exp, log1p
+from ..reductions.row_tiles import RUN
+from ..runtime.arrays import output
+from ..runtime.config import jit, parallel_jit
 from .targets import as_array_of_targets, as_row_weights, as_rows, as_targets
-from .vector_math import exp, log1p
 
 PARALLEL_FROM = 65_536  # entries
 CHUNK = 16_384  # entries per chunk, rounded to whole rows

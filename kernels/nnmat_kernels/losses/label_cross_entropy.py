@@ -13,10 +13,10 @@ import functools
 import numpy as np
 from numba import int64, prange
 
-from .by_address import launcher, matrix_of
-from .config import exact_jit, jit, parallel_jit
-from .row_blocks import ABREAST, NARROW, RUN, block_maximum, fill_block, row_maximum
-from .vector_math import exp, log1p
+from ..codegen.function_pointer import launcher, matrix_of
+from ..elementwise.vector_math import exp, log1p
+from ..reductions.row_tiles import ABREAST, NARROW, RUN, block_maximum, fill_block, row_maximum
+from ..runtime.config import exact_jit, jit, parallel_jit
 
 _ZERO, _ONE = np.int64(0), np.int64(1)
 

@@ -20,11 +20,11 @@ import numbers
 import numpy as np
 from numba import prange
 
-from . import label_rows
-from .checks import alike, output
-from .config import jit, parallel_jit
+from ..elementwise.vector_math import exp, log1p
+from ..runtime.arrays import alike, output
+from ..runtime.config import jit, parallel_jit
+from . import label_cross_entropy as label_rows
 from .targets import as_array_of_targets, as_class_weights, as_labels, as_row_weights, as_rows, as_targets
-from .vector_math import exp, log1p
 
 PARALLEL_FROM = 16_384  # logits; about 3 ns each, so 50 us of work
 CHUNK = 4_096  # logits per chunk, rounded to whole rows

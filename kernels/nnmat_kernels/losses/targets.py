@@ -4,9 +4,9 @@ import numbers
 
 import numpy as np
 
-from .checks import FLOATS, as_array, canonical, is_plain
-from .errors import DtypeError, LabelError, ShapeError
-from .label_rows import wrong_label
+from ..errors import DtypeError, LabelError, ShapeError
+from ..runtime.arrays import FLOATS, as_array, canonical, is_plain
+from .label_cross_entropy import wrong_label
 
 
 def as_rows(who: str, H) -> np.ndarray:

@@ -12,11 +12,11 @@ import numbers
 import numpy as np
 from numba import float64, prange
 
-from .by_address import flat_of, launcher
-from .checks import as_array, canonical, is_plain
-from .config import exact_jit, parallel_jit
-from .errors import DtypeError, ShapeError
-from .vector_math import fma
+from ..codegen.function_pointer import flat_of, launcher
+from ..elementwise.vector_math import fma
+from ..errors import DtypeError, ShapeError
+from ..runtime.arrays import as_array, canonical, is_plain
+from ..runtime.config import exact_jit, parallel_jit
 
 PARALLEL_FROM = 65_536  # elements
 CHUNK = 8_192  # elements per chunk

@@ -7,11 +7,11 @@ elements. The innermost loop runs over the channels, which lie side by side in m
 import numpy as np
 from numba import prange
 
-from .checks import as_array, output
-from .config import jit, parallel_jit
-from .errors import ShapeError
-from .geometry import image_shape
-from .pooling import PARALLEL_FROM, window_geometry
+from ..errors import ShapeError
+from ..geometry import image_shape
+from ..runtime.arrays import as_array, output
+from ..runtime.config import jit, parallel_jit
+from .max_pool2d import PARALLEL_FROM, window_geometry
 
 
 def avg_pool2d(

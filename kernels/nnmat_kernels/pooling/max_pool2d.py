@@ -10,14 +10,14 @@ import functools
 import numpy as np
 from numba import int32, int64, prange
 
-from .activations import relu_backward
-from .by_address import address, call, flat_of
-from .checks import as_array, canonical, is_plain, output
-from .config import inlined_jit, jit, parallel_jit
-from .errors import DtypeError, ShapeError
-from .geometry import image_shape, output_plane, pair
-from .registers import VECTOR_BYTES
-from .windows import MASKED, SQUARE, max_window, spread_window
+from ..codegen.function_pointer import address, call, flat_of
+from ..codegen.max_window import MASKED, SQUARE, max_window, spread_window
+from ..elementwise.activations import relu_backward
+from ..errors import DtypeError, ShapeError
+from ..geometry import image_shape, output_plane, pair
+from ..runtime.arrays import as_array, canonical, is_plain, output
+from ..runtime.config import inlined_jit, jit, parallel_jit
+from ..runtime.target import VECTOR_BYTES
 
 PARALLEL_FROM = 65_536  # elements read
 PLACES = int32[::1]

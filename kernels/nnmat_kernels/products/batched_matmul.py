@@ -3,14 +3,14 @@
 import numpy as np
 from numba import prange
 
-from .blocks import is_small, multiply_small, multiply_within, scratch_for
-from .checks import apart, as_array, output, same_dtype, usual
-from .config import inlined_jit, jit, parallel_jit, threads_inside
-from .errors import ShapeError
+from ..codegen.microkernel import fetch, pack_transposed, row_places, tile
+from ..errors import ShapeError
+from ..runtime.arrays import apart, as_array, output, same_dtype, usual
+from ..runtime.config import inlined_jit, jit, parallel_jit, threads_inside
+from ..runtime.scratch import scratch
+from ..runtime.target import FEW, ROWS, VECTOR_BYTES
+from .macrokernel import is_small, multiply_small, multiply_within, scratch_for
 from .matmul import PARALLEL_FLOPS, matmul_unchecked
-from .registers import FEW, ROWS, VECTOR_BYTES
-from .scratch import scratch
-from .tile import fetch, pack_transposed, row_places, tile
 
 NEAR_BYTES = 16_384  # a B of at most so many bytes stays in the level-1 cache beside rows of A and of C
 SOON = 6  # cache lines of the next B that a tile of 6 x 16 fetches: all of it where the matrices are square

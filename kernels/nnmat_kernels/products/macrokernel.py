@@ -19,10 +19,10 @@ Operands are flat arrays with an offset and strides, so that the convolutions us
 
 import numpy as np
 
-from .config import inlined_jit, jit
-from .registers import FEW, ROWS, VECTOR_BYTES
-from .scratch import scratch
-from .tile import pack, pack_transposed, row_places, tile
+from ..codegen.microkernel import pack, pack_transposed, row_places, tile
+from ..runtime.config import inlined_jit, jit
+from ..runtime.scratch import scratch
+from ..runtime.target import FEW, ROWS, VECTOR_BYTES
 
 INNER = min(384, 24_576 // (2 * VECTOR_BYTES))  # inner indices at a time: 24 KiB of a panel, in level 1
 ROW_BYTES, COLUMN_BYTES = 576, 8192  # rows (144 float32: level-2 cache) and columns (2048: level 3) at a time

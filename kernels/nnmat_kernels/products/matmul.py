@@ -19,15 +19,15 @@ import numpy as np
 from numba import boolean, int64, prange
 from numpy import ndarray
 
-from .activations import _sigmoid, _tanh
-from .blocks import is_small, multiply_small, multiply_within, scratch_for
-from .by_address import address, call, flat_of, launcher, matrix_of
-from .checks import as_array, output, same_dtype, usual
-from .config import inlined_jit, jit, parallel_jit, threads_inside
-from .dots import dots, flat
-from .errors import ShapeError
-from .registers import FEW, ROWS, VECTOR_BYTES
-from .tile import NONE, RELU, SIGMOID, TANH, row_places
+from ..codegen.dot_microkernel import dots, flat
+from ..codegen.function_pointer import address, call, flat_of, launcher, matrix_of
+from ..codegen.microkernel import NONE, RELU, SIGMOID, TANH, row_places
+from ..elementwise.activations import _sigmoid, _tanh
+from ..errors import ShapeError
+from ..runtime.arrays import as_array, output, same_dtype, usual
+from ..runtime.config import inlined_jit, jit, parallel_jit, threads_inside
+from ..runtime.target import FEW, ROWS, VECTOR_BYTES
+from .macrokernel import is_small, multiply_small, multiply_within, scratch_for
 
 PARALLEL_FLOPS = 1_000_000  # below, starting threads costs more than it brings
 DOT_ROWS, DOT_COLUMNS = 2, 5  # rows x columns of one tile of dot products: 10 accumulators

@@ -10,12 +10,12 @@ import functools
 import numpy as np
 from numba import boolean, int64
 
-from .activations import relu_backward_unchecked, sigmoid_backward_unchecked, tanh_backward_unchecked
-from .by_address import flat_of, launcher, matrix_of
-from .config import exact_jit, jit
-from .matmul import ACTIVATIONS, _multiply, launch_of, matmul_unchecked
-from .reductions import ROWS, column_sums_unchecked
-from .tile import NONE, RELU, SIGMOID
+from ..codegen.function_pointer import flat_of, launcher, matrix_of
+from ..codegen.microkernel import NONE, RELU, SIGMOID
+from ..elementwise.activations import relu_backward_unchecked, sigmoid_backward_unchecked, tanh_backward_unchecked
+from ..products.matmul import ACTIVATIONS, _multiply, launch_of, matmul_unchecked
+from ..reductions.sums import ROWS, column_sums_unchecked
+from ..runtime.config import exact_jit, jit
 
 SMALL = 65_536  # multiply-adds of a product; beyond, the work takes longer than the launches
 _YES, _NO, _NONE, _RELU, _SIGMOID = np.bool_(True), np.bool_(False), np.int64(NONE), np.int64(RELU), np.int64(SIGMOID)

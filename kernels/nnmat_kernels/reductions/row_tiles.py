@@ -7,8 +7,8 @@
 So rows of 10 columns need no scalar code. The bits of a row do not depend on the rows beside it.
 """
 
-from .config import exact_jit
-from .vector_math import maximum
+from ..elementwise.vector_math import maximum
+from ..runtime.config import exact_jit
 
 NARROW = 64  # columns at most
 ABREAST = 32

@@ -7,11 +7,11 @@ Each row is shifted by its largest entry, so no exponential overflows. Rows are 
 import numpy as np
 from numba import prange
 
-from .checks import alike, elementwise_arrays
-from .config import exact_jit, jit, parallel_jit
-from .errors import ShapeError
-from .row_blocks import ABREAST, NARROW, RUN, block_maximum, fill_block, row_maximum
-from .vector_math import exp, log1p
+from ..elementwise.vector_math import exp, log1p
+from ..errors import ShapeError
+from ..runtime.arrays import alike, elementwise_arrays
+from ..runtime.config import exact_jit, jit, parallel_jit
+from .row_tiles import ABREAST, NARROW, RUN, block_maximum, fill_block, row_maximum
 
 PARALLEL_FROM = 32_768  # elements, about 2 ns each
 CHUNK = 8_192  # elements, rounded to whole rows

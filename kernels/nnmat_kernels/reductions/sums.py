@@ -10,8 +10,8 @@ cache. A slot sums many rows; so that rounding does not grow with their number, 
 import numpy as np
 from numba import prange
 
-from .checks import as_array, output
-from .config import jit, parallel_jit
+from ..runtime.arrays import as_array, output
+from ..runtime.config import jit, parallel_jit
 
 PARALLEL_FROM = 65_536  # elements
 CHUNK = 16_384  # elements in one chunk, rounded to whole rows

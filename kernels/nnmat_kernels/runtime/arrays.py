@@ -9,7 +9,7 @@ from typing import TypeGuard
 import numpy as np
 from numpy import ndarray
 
-from .errors import DtypeError, ShapeError
+from ..errors import DtypeError, ShapeError
 
 FLOATS = (np.dtype(np.float32), np.dtype(np.float64))
 

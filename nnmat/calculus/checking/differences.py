@@ -6,11 +6,11 @@ says how much the quotient is worth at this point.
 
 import numpy as np
 
-from .errors import DomainError, UnverifiedError
-from .evaluator import Evaluation
-from .expr import Expr, add
-from .functions import inner
-from .known import attributes
+from ..errors import DomainError, UnverifiedError
+from ..evaluation.evaluator import Evaluation
+from ..language.assumptions import attributes
+from ..language.expr import Expr, add
+from ..language.operators import inner
 from .sampling import Point, points, structured
 
 STEPS = (1e-3, 2e-4, 5e-3, 5e-2)

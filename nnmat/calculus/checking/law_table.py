@@ -11,15 +11,17 @@ from typing import Any
 
 import numpy as np
 
-from ..checks import generator
-from . import laws, moves, simplifier
+from ...checks import generator
+from ..errors import DomainError, UnverifiedError
+from ..evaluation.evaluator import Evaluation
+from ..language.elementwise import FUNCTIONS
+from ..language.expr import Expr, node, number
+from ..language.operators import inner, matrix, scalar, vector
+from ..laws import adjoints as moves
+from ..laws import differentials as laws
+from ..laws import simplifier
+from ..parsing.parser import parse
 from .differences import ATTEMPTS, direction_for, quotient
-from .elementwise import FUNCTIONS
-from .errors import DomainError, UnverifiedError
-from .evaluator import Evaluation
-from .expr import Expr, node, number
-from .functions import inner, matrix, scalar, vector
-from .parser import parse
 from .sampling import Point, points
 
 SYMBOLS: dict[str, Any] = {

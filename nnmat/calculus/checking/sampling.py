@@ -5,11 +5,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from .dims import ONE
-from .errors import UnverifiedError
-from .expr import Expr
-from .known import attributes
-from .values import dimensions, lacking
+from ..dimensions import ONE
+from ..errors import UnverifiedError
+from ..evaluation.binding import dimensions, lacking
+from ..language.assumptions import attributes
+from ..language.expr import Expr
 
 KINDS = 8  # ways to draw a symbol without attributes
 

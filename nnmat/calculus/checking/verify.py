@@ -2,13 +2,13 @@
 
 import numpy as np
 
-from ..checks import count, generator
-from .derivation import Derivation, Step
+from ...checks import count, generator
+from ..derivation.derivation import Derivation, Step
+from ..errors import DomainError, UnverifiedError
+from ..evaluation.evaluator import Evaluation
+from ..language.expr import Expr, add
+from ..language.operators import inner
 from .differences import ATTEMPTS, compare, direction_for, moving, quotient, roundings
-from .errors import DomainError, UnverifiedError
-from .evaluator import Evaluation
-from .expr import Expr, add
-from .functions import inner
 from .sampling import Point, points
 
 LINES = 1e-6  # relative, for lines with measured differentials

@@ -3,8 +3,10 @@
 from dataclasses import dataclass, field
 from functools import cached_property
 
-from . import laws, moves, simplifier
-from .expr import Expr, add, replace
+from ..language.expr import Expr, add, replace
+from ..laws import adjoints as moves
+from ..laws import differentials as laws
+from ..laws import simplifier
 
 OTHERS = {
     "DEF": "a name stands for its definition",
@@ -95,24 +97,24 @@ class Derivation:
 
         Raises UnverifiedError with the step and the counterexample.
         """
-        from .verify import check
+        from ..checking.verify import check
 
         return check(self, trials, seed)
 
     def __str__(self) -> str:
-        from .report import report
+        from ..records.report import report
 
         return report(self)
 
     def to_text(self, full: bool = False) -> str:
         """The derivation as text; `full` shows each simplification as a line of its own."""
-        from .report import report
+        from ..records.report import report
 
         return report(self, full=full)
 
     def to_latex(self, full: bool = False) -> str:
         """The derivation as LaTeX, an align* environment for each stage."""
-        from .report import latex_report
+        from ..records.report import latex_report
 
         return latex_report(self, full=full)
 

@@ -6,17 +6,17 @@ from the function down: `df = Tr((∇_h f)ᵀ dh)`, with dh by its law, gives th
 backpropagation, written as matrix equations.
 """
 
+from ..checking.differences import compare
+from ..errors import NotDerivable, ShapeError
+from ..language.assumptions import attributes, is_symmetric
+from ..language.expr import Expr, add, described, lift, mul, negative, node, number, rebuild, replace
+from ..language.operators import diag, diagm, inner, names_of, tril
+from ..laws.adjoints import move
+from ..laws.differentials import differential
+from ..laws.simplifier import Simplifier
+from ..laws.sums import zero_like
 from .derivation import Derivation, Link, Stage, Step
-from .differences import compare
-from .errors import NotDerivable, ShapeError
-from .expr import Expr, add, described, lift, mul, negative, node, number, rebuild, replace
-from .functions import diag, diagm, inner, names_of, tril
-from .known import attributes, is_symmetric
-from .laws import differential
-from .moves import move
-from .quantities import name_quantities, names, order
-from .rules_sums import zero_like
-from .simplifier import Simplifier
+from .intermediates import name_quantities, names, order
 
 FORMS = ("manifold", "entries")
 

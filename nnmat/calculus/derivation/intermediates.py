@@ -5,10 +5,10 @@ to, and whatever is used twice. Every quantity gets a gradient of its own, so th
 are passed on: with r = Xw - y, the gradient of rᵀr is 2r, and Xᵀ(2r) follows without factoring.
 """
 
-from .dims import show
-from .errors import ShapeError
-from .expr import Expr, node, rebuild
-from .values import dimensions
+from ..dimensions import show
+from ..errors import ShapeError
+from ..evaluation.binding import dimensions
+from ..language.expr import Expr, node, rebuild
 
 CURVED = {"fn", "softmax", "log_softmax"}
 TAKES = {"fn", "softmax", "log_softmax", "lse", "norm", "pow"}

@@ -5,11 +5,11 @@ from typing import Any
 
 import numpy as np
 
-from ..checks import count
-from .dims import ONE, Dim, show
-from .errors import DomainError, ShapeError
-from .expr import Expr
-from .known import attributes
+from ...checks import count
+from ..dimensions import ONE, Dim, show
+from ..errors import DomainError, ShapeError
+from ..language.assumptions import attributes
+from ..language.expr import Expr
 
 
 def _near(a: np.ndarray, b: np.ndarray) -> bool:

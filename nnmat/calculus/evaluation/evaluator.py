@@ -8,12 +8,12 @@ from typing import Any
 
 import numpy as np
 
-from . import convolution
-from .dims import ONE
-from .elementwise import FUNCTIONS
-from .errors import DomainError, ShapeError
-from .expr import Expr, described, lift
-from .values import bind
+from ..dimensions import ONE
+from ..errors import DomainError, ShapeError
+from ..language import convolution
+from ..language.elementwise import FUNCTIONS
+from ..language.expr import Expr, described, lift
+from .binding import bind
 
 Blur = Callable[[Expr, np.ndarray], np.ndarray]
 SINGULAR = 1e-12  # reciprocal condition number below which a matrix counts as singular

@@ -1,6 +1,6 @@
 """What is known of an expression from its form and the attributes of its symbols. Unknown counts as no."""
 
-from .dims import ONE
+from ..dimensions import ONE
 from .expr import Expr
 
 

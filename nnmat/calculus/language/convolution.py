@@ -9,10 +9,10 @@ All three are one trilinear form read in three ways, so that the set is closed u
 
 import numpy as np
 
-from .dims import Dim, Shape
-from .errors import ShapeError
+from ..dimensions import Dim, Shape
+from ..errors import ShapeError
 from .expr import Expr, described, lift, node, zeros
-from .functions import adjoint
+from .operators import adjoint
 
 Setting = tuple[tuple[int, int], tuple[int, int], tuple[int, int]]  # stride, padding, dilation
 

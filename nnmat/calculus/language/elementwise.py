@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from .errors import ShapeError
+from ..errors import ShapeError
 from .expr import Expr, lift, mul, node, number, power
 
 erf = np.vectorize(math.erf, otypes=[np.float64])
@@ -95,7 +95,7 @@ def elementwise(
     expression f'(x); `inside` maps an array to True where f is defined; `kinked` says that f has a kink at 0.
     Raises ShapeError if the name is taken or is no name. A wrong derivative is found by the check inside `derive`.
     """
-    from .parser import known_functions
+    from ..parsing.parser import known_functions
 
     if not name.isidentifier() or name in known_functions():
         why = "a function has it" if name in known_functions() else "it is no name"

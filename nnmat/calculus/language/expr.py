@@ -17,8 +17,8 @@ from typing import Any
 
 import numpy as np
 
-from .dims import ONE, Dim, Shape, show, size
-from .errors import DomainError, ShapeError
+from ..dimensions import ONE, Dim, Shape, show, size
+from ..errors import DomainError, ShapeError
 
 SCALAR: Shape = (ONE, ONE)
 _nodes: weakref.WeakValueDictionary = weakref.WeakValueDictionary()
@@ -131,17 +131,17 @@ class Expr:
         return self
 
     def __repr__(self) -> str:
-        from .code import code
+        from ..notation.code import code
 
         return code(self)
 
     def __str__(self) -> str:
-        from .text import text
+        from ..notation.text import text
 
         return text(self)
 
     def _repr_latex_(self) -> str:
-        from .latex import latex
+        from ..notation.latex import latex
 
         return f"${latex(self)}$"
 

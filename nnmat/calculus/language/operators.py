@@ -2,8 +2,8 @@
 
 from collections.abc import Iterable
 
-from .dims import ONE, Dim, show, size
-from .errors import ShapeError
+from ..dimensions import ONE, Dim, show, size
+from ..errors import ShapeError
 from .expr import SCALAR, Expr, described, lift, matmul, mul, node, ones, transpose, zeros
 
 ATTRIBUTES = {

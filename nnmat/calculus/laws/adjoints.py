@@ -6,9 +6,9 @@ operand that holds the differential; it returns L*(G). ⟨A, B⟩ is Tr(AᵀB), 
 
 from collections.abc import Callable, Iterable
 
-from .convolution import conv, conv_input, conv_kernel
-from .expr import Expr, eye, matmul, mul, node, number, ones, transpose
-from .functions import diag, diagm, inner, kron, kron_left, kron_right, scaled
+from ..language.convolution import conv, conv_input, conv_kernel
+from ..language.expr import Expr, eye, matmul, mul, node, number, ones, transpose
+from ..language.operators import diag, diagm, inner, kron, kron_left, kron_right, scaled
 
 STATEMENTS = {
     "TR-1": "a = Tr(a) for a scalar a",

@@ -6,11 +6,11 @@ to None if the operand does not depend on the variable; it returns the different
 
 from collections.abc import Callable
 
-from .elementwise import FUNCTIONS
-from .errors import NotDerivable
-from .expr import Expr, add, matmul, mul, negative, node, number, ones, power, transpose
-from .functions import inner, inv, trace
-from .known import is_invertible
+from ..errors import NotDerivable
+from ..language.assumptions import is_invertible
+from ..language.elementwise import FUNCTIONS
+from ..language.expr import Expr, add, matmul, mul, negative, node, number, ones, power, transpose
+from ..language.operators import inner, inv, trace
 
 Differential = Callable[[Expr], Expr | None]
 STATEMENTS = {

@@ -1,9 +1,9 @@
 """Rules for functions: elementwise, norms, diagonals, reshapes, Kronecker products, convolution."""
 
-from .expr import Expr, eye, matmul, mul, node, ones, transpose
-from .functions import inner, trace
-from .rules_products import COEFFICIENTS
-from .rules_sums import zero_like
+from ..language.expr import Expr, eye, matmul, mul, node, ones, transpose
+from ..language.operators import inner, trace
+from .products import COEFFICIENTS
+from .sums import zero_like
 
 
 def function_transpose(e: Expr) -> Expr | None:

@@ -2,11 +2,11 @@
 
 from itertools import pairwise
 
-from .code import code
-from .expr import Expr, eye, lift, matmul, mul, node, number, ones, power, rebuild, transpose
-from .functions import diagm, inv
-from .known import is_orthogonal, is_symmetric, sums_to_one
-from .rules_sums import factors, is_zero, mul_powers, scalars, zero_like
+from ..language.assumptions import is_orthogonal, is_symmetric, sums_to_one
+from ..language.expr import Expr, eye, lift, matmul, mul, node, number, ones, power, rebuild, transpose
+from ..language.operators import diagm, inv
+from ..notation.code import code
+from .sums import factors, is_zero, mul_powers, scalars, zero_like
 
 ONE_BY_ONE = 1
 

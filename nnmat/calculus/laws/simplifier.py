@@ -9,9 +9,12 @@ of an endless loop. Products are never expanded over sums.
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from . import rules_functions, rules_products, rules_scalars, rules_sums
-from .errors import NotDerivable
-from .expr import Expr, lift, rebuild
+from ..errors import NotDerivable
+from ..language.expr import Expr, lift, rebuild
+from . import functions as rules_functions
+from . import products as rules_products
+from . import sums as rules_sums
+from . import traces as rules_scalars
 
 LIMIT = 20_000
 Rule = Callable[[Expr], Expr | None]

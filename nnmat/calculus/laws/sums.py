@@ -2,9 +2,9 @@
 
 from fractions import Fraction
 
-from .expr import Expr, add, matmul, mul, node, number, ones, power, transpose
-from .functions import diagm
-from .known import is_positive
+from ..language.assumptions import is_positive
+from ..language.expr import Expr, add, matmul, mul, node, number, ones, power, transpose
+from ..language.operators import diagm
 
 
 def zero_like(e: Expr) -> Expr:

@@ -1,9 +1,9 @@
 """Rules for traces, inner products, sums and determinants."""
 
-from .expr import Expr, lift, matmul, mul, node, number, ones, power, transpose
-from .functions import inner, inv, trace
-from .known import is_invertible
-from .rules_products import COEFFICIENTS, turned, weight
+from ..language.assumptions import is_invertible
+from ..language.expr import Expr, lift, matmul, mul, node, number, ones, power, transpose
+from ..language.operators import inner, inv, trace
+from .products import COEFFICIENTS, turned, weight
 
 
 def trace_simple(e: Expr) -> Expr | None:

@@ -1,6 +1,6 @@
 """Expressions as code: what `repr` prints, and what `parse` reads back to the same expression."""
 
-from .expr import Expr
+from ..language.expr import Expr
 
 SUM, PRODUCT, MINUS, POWER, ATOM = range(5)
 CALLS = {"adj": "adjugate", "lse": "logsumexp", "norm": "frobenius"}

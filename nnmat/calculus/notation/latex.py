@@ -2,9 +2,9 @@
 
 from fractions import Fraction
 
-from .dims import Floor
-from .elementwise import FUNCTIONS
-from .expr import Expr, lift
+from ..dimensions import Floor
+from ..language.elementwise import FUNCTIONS
+from ..language.expr import Expr, lift
 from .text import GREEK, Writer, decimal
 
 

@@ -8,9 +8,9 @@ tokens (`latex.py`).
 import re
 from fractions import Fraction
 
-from .dims import Dim, Floor
-from .elementwise import FUNCTIONS
-from .expr import Expr, lift, matmul, mul, power
+from ..dimensions import Dim, Floor
+from ..language.elementwise import FUNCTIONS
+from ..language.expr import Expr, lift, matmul, mul, power
 
 SUM, HADAMARD, PRODUCT, POSTFIX, ATOM = range(5)
 _WORDS = """alpha beta gamma delta epsilon zeta eta theta kappa lambda mu nu xi pi rho sigma tau phi chi psi omega

@@ -11,7 +11,7 @@ atom       = number | name | name "(" arguments ")" | "(" expression ")"
 import re
 from dataclasses import dataclass
 
-from .errors import ParseError
+from ..errors import ParseError
 
 TOKEN = re.compile(
     r"\s*(?:(?P<number>\d+\.(?!T\b)\d*(?:[eE][+-]?\d+)?|\.\d+|\d+(?:[eE][+-]?\d+)?)|(?P<name>[^\W\dᵀ⁰¹²³⁴-⁹][^\Wᵀ⁰¹²³⁴-⁹]*)"

@@ -6,14 +6,14 @@ from collections.abc import Callable, Mapping
 from difflib import get_close_matches
 from typing import Any
 
-from . import functions
-from .convolution import _pair, conv, conv_input, conv_kernel
-from .dims import Dim, Shape
-from .elementwise import FUNCTIONS
-from .errors import DomainError, ParseError, ShapeError
-from .expr import Expr, add, divide, eye, lift, matmul, mul, negative, number, ones, power, transpose, zeros
-from .shapes import Inference, size_of
-from .syntax import Tree, tree_of
+from ..dimensions import Dim, Shape
+from ..errors import DomainError, ParseError, ShapeError
+from ..language import operators as functions
+from ..language.convolution import _pair, conv, conv_input, conv_kernel
+from ..language.elementwise import FUNCTIONS
+from ..language.expr import Expr, add, divide, eye, lift, matmul, mul, negative, number, ones, power, transpose, zeros
+from .grammar import Tree, tree_of
+from .shape_inference import Inference, size_of
 
 ONE_OPERAND: dict[str, Callable[[Expr], Expr]] = {
     f.__name__: f

@@ -7,11 +7,11 @@ dimension is a variable; `+`, `*`, `@` and the functions bind them; what is left
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from .dims import ONE, Dim, Shape, dim, show
-from .elementwise import FUNCTIONS
-from .errors import ParseError
-from .syntax import Tree
-from .text import GREEK
+from ..dimensions import ONE, Dim, Shape, dim, show
+from ..errors import ParseError
+from ..language.elementwise import FUNCTIONS
+from ..notation.text import GREEK
+from .grammar import Tree
 
 LETTERS = ("M", "N", "K", "P", "Q", "R", "S", "T", "U", "V", "W", "D", "E", "F", "H", "J")
 SAME = {"inv", "adjugate", "tril", "softmax", "log_softmax", "softmax_rows", "log_softmax_rows"}

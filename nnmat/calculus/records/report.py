@@ -1,10 +1,10 @@
 """A derivation as text and as LaTeX: for each quantity the lines of df with their laws, then its gradient."""
 
-from .derivation import Derivation, Stage, Step, replay
-from .dims import show
-from .expr import Expr, add
-from .latex import LatexWriter
-from .text import Writer
+from ..derivation.derivation import Derivation, Stage, Step, replay
+from ..dimensions import show
+from ..language.expr import Expr, add
+from ..notation.latex import LatexWriter
+from ..notation.text import Writer
 
 
 def _definitions(d: Derivation) -> list[tuple[str, Expr]]:

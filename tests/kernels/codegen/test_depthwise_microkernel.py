@@ -8,12 +8,21 @@ import sys
 import numpy as np
 import pytest
 
-from nnmat_kernels.config import jit
-from nnmat_kernels.image_tile import HIGH, PAIRS, channel_tile, listed_places
-from nnmat_kernels.registers import VECTOR_BYTES
-from nnmat_kernels.tile import NONE, RELU
+from nnmat_kernels.codegen.depthwise_microkernel import HIGH, PAIRS, channel_tile, listed_places
+from nnmat_kernels.codegen.microkernel import NONE, RELU
+from nnmat_kernels.runtime.config import jit
+from nnmat_kernels.runtime.target import VECTOR_BYTES
+from tests.kernels.codegen.test_microkernel import (
+    GUARD,
+    KERNELS,
+    TARGETS,
+    X86,
+    buried,
+    compiled,
+    every_target,
+    inner_loops,
+)
 from tests.kernels.linear_algebra import DTYPES, integers
-from tests.kernels.test_tile import GUARD, KERNELS, TARGETS, X86, buried, compiled, every_target, inner_loops
 
 dtypes = pytest.mark.parametrize("dtype", DTYPES)
 
@@ -87,16 +96,16 @@ def test_channels(dtype, keep, with_bias, f, rng):
 
 
 CODE = """
-from nnmat_kernels import depthwise, image_product, image_weights
-from nnmat_kernels.depthwise import TAPS
-from nnmat_kernels.image_tile import HIGH, PAIRS
-from nnmat_kernels.registers import FEW, FUSED, ROWS, VECTOR_BYTES
+from nnmat_kernels.convolution import depthwise, implicit_gemm, weight_gradient
+from nnmat_kernels.convolution.depthwise import TAPS
+from nnmat_kernels.codegen.depthwise_microkernel import HIGH, PAIRS
+from nnmat_kernels.runtime.target import FEW, FUSED, ROWS, VECTOR_BYTES
 from numba import types
 for dtype in (types.float32, types.float64):
     array, i, g = types.Array(dtype, 1, "C"), types.int64, types.Array(types.int64, 1, "C")
     for piece, signature in (
-        (image_product.product_piece, (array, array, i, array, g, i, i, i)),
-        (image_weights.weights_piece, (array, array, array, i, g, i, i, i)),
+        (implicit_gemm.product_piece, (array, array, i, array, g, i, i, i)),
+        (weight_gradient.weights_piece, (array, array, array, i, g, i, i, i)),
         (depthwise.depthwise_piece, (array, array, array, array, g, i, i, i)),
         (depthwise.channel_piece, (array, array, array, i, g, i, i, types.boolean)),
     ):

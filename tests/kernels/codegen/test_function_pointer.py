@@ -4,8 +4,8 @@ import numba
 import numpy as np
 import pytest
 
-from nnmat_kernels.by_address import address, call, flat_of, launcher
-from nnmat_kernels.config import jit
+from nnmat_kernels.codegen.function_pointer import address, call, flat_of, launcher
+from nnmat_kernels.runtime.config import jit
 
 FLOATS = pytest.mark.parametrize("dtype", [np.float32, np.float64])
 

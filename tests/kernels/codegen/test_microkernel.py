@@ -10,14 +10,14 @@ import numba
 import numpy as np
 import pytest
 
-from nnmat_kernels import plain_tile
-from nnmat_kernels.config import jit
-from nnmat_kernels.dots import dots, flat
-from nnmat_kernels.registers import FEW, FUSED, ROWS, VECTOR_BYTES, _shape
-from nnmat_kernels.tile import NONE, RELU, pack, pack_transposed, row_places, tile
+from nnmat_kernels.codegen import plain_tile
+from nnmat_kernels.codegen.dot_microkernel import dots, flat
+from nnmat_kernels.codegen.microkernel import NONE, RELU, pack, pack_transposed, row_places, tile
+from nnmat_kernels.runtime.config import jit
+from nnmat_kernels.runtime.target import FEW, FUSED, ROWS, VECTOR_BYTES, _shape
 from tests.kernels.linear_algebra import DTYPES, integers, within_rounding
 
-KERNELS = Path(__file__).resolve().parents[2] / "kernels"
+KERNELS = Path(__file__).resolve().parents[3] / "kernels"
 dtypes = pytest.mark.parametrize("dtype", DTYPES)
 compiled = pytest.mark.skipif(os.environ.get("NUMBA_DISABLE_JIT") == "1", reason="there is no machine code")
 GUARD = 64
@@ -226,8 +226,8 @@ def test_a_flat_view_shares_its_memory(rng):
 CODE = """
 import sys
 import numpy as np
-from nnmat_kernels.blocks import multiply_within
-from nnmat_kernels.registers import VECTOR_BYTES, FUSED, ROWS, FEW
+from nnmat_kernels.products.macrokernel import multiply_within
+from nnmat_kernels.runtime.target import VECTOR_BYTES, FUSED, ROWS, FEW
 from numba import types
 for dtype in (types.float32, types.float64):
     array, i = types.Array(dtype, 1, "C"), types.int64

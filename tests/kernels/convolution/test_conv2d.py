@@ -9,10 +9,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import nnmat_kernels as k
-from nnmat_kernels.convolution import Convolution
+from nnmat_kernels.convolution.conv2d import Convolution
+from nnmat_kernels.convolution.plan import ABREAST
 from nnmat_kernels.errors import DtypeError, ShapeError
-from nnmat_kernels.image_plan import ABREAST
-from nnmat_kernels.reference import convolution as naive
+from nnmat_kernels.reference.convolution import conv2d as naive
 from tests.kernels.guards import awkward_layouts, guarded, same_bits_for_any_threads
 from tests.kernels.linear_algebra import DTYPES, frozen, integers, within_rounding
 

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 import nnmat_kernels as k
 from nnmat_kernels.errors import DtypeError, ShapeError
-from nnmat_kernels.reference import im2col as naive
+from nnmat_kernels.reference.convolution import im2col as naive
 from tests.kernels.guards import awkward_layouts, guarded, same_bits_for_any_threads
 from tests.kernels.linear_algebra import DTYPES, frozen, integers
 

@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 
 import nnmat_kernels as k
-from nnmat_kernels.dropout import PARALLEL_FROM
+from nnmat_kernels.elementwise.dropout import PARALLEL_FROM
 from nnmat_kernels.errors import DtypeError, ShapeError
-from nnmat_kernels.reference import dropout as naive
+from nnmat_kernels.reference.elementwise import dropout as naive
 from tests.kernels.guards import awkward_layouts, guarded, same_bits_for_any_threads
 
 dtypes = pytest.mark.parametrize("dtype", [np.float32, np.float64])

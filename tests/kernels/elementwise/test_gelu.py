@@ -5,11 +5,11 @@ import numpy as np
 import pytest
 
 import nnmat_kernels as k
-from nnmat_kernels.activations import PARALLEL_FROM
-from nnmat_kernels.config import exact_jit
+from nnmat_kernels.elementwise.activations import PARALLEL_FROM
+from nnmat_kernels.elementwise.normal_distribution import erf
 from nnmat_kernels.errors import DtypeError, ShapeError
-from nnmat_kernels.normal import erf
-from nnmat_kernels.reference import activations as naive
+from nnmat_kernels.reference.elementwise import activations as naive
+from nnmat_kernels.runtime.config import exact_jit
 from tests.kernels.guards import awkward_layouts, guarded, same_bits_for_any_threads
 
 SHAPES = [(), (0,), (1,), (3, 0, 2), (7,), (2, 3, 4, 5), (PARALLEL_FROM + 13,)]

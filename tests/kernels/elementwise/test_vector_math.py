@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from nnmat_kernels import vector_math
-from nnmat_kernels.config import exact_jit
+from nnmat_kernels.elementwise import vector_math
+from nnmat_kernels.runtime.config import exact_jit
 
 
 @exact_jit

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from nnmat_kernels import gather
-from nnmat_kernels.gather import take_rows
+from nnmat_kernels.indexing import take_rows as gather
+from nnmat_kernels.indexing.take_rows import take_rows
 from tests.kernels.guards import awkward_layouts, same_bits_for_any_threads
 
 LARGE = (300, 16, 33)

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from nnmat_kernels.right_rows import count_right
+from nnmat_kernels.losses.count_correct import count_right
 
 VALUES = [-np.inf, -1.0, 0.0, 1.0, np.inf]  # with many ties
 

@@ -5,17 +5,18 @@ import itertools
 import numpy as np
 import pytest
 
-from nnmat_kernels import cross_entropy, elementwise_losses
-from nnmat_kernels.cross_entropy import softmax_cross_entropy, weighted_softmax_cross_entropy
-from nnmat_kernels.elementwise_losses import (
+from nnmat_kernels.errors import DtypeError, LabelError, ShapeError
+from nnmat_kernels.losses import elementwise_losses
+from nnmat_kernels.losses import softmax_cross_entropy as cross_entropy
+from nnmat_kernels.losses.elementwise_losses import (
     mean_squared_error,
     sigmoid_binary_cross_entropy,
     weighted_mean_squared_error,
     weighted_sigmoid_binary_cross_entropy,
 )
-from nnmat_kernels.errors import DtypeError, LabelError, ShapeError
-from nnmat_kernels.reference import cross_entropy as twin
-from nnmat_kernels.reference import elementwise_losses as elementwise_twin
+from nnmat_kernels.losses.softmax_cross_entropy import softmax_cross_entropy, weighted_softmax_cross_entropy
+from nnmat_kernels.reference.losses import elementwise_losses as elementwise_twin
+from nnmat_kernels.reference.losses import softmax_cross_entropy as twin
 from tests.kernels.guards import guarded, same_bits_for_any_threads
 
 SIZES = [(1, 1), (1, 7), (5, 1), (6, 4), (3, 33), (129, 10), (60, 300), (3, 6000)]

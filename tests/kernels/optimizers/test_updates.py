@@ -5,9 +5,9 @@ import itertools
 import numpy as np
 import pytest
 
-from nnmat_kernels import updates
 from nnmat_kernels.errors import DtypeError, ShapeError
-from nnmat_kernels.reference import updates as twin
+from nnmat_kernels.optimizers import updates
+from nnmat_kernels.reference.optimizers import updates as twin
 from tests.kernels.guards import same_bits_for_any_threads
 
 ADAM = {"lr": 0.01, "beta1": 0.9, "beta2": 0.99, "eps": 1e-8}

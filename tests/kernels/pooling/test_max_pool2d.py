@@ -5,8 +5,8 @@ import pytest
 
 import nnmat_kernels as k
 from nnmat_kernels.errors import DtypeError, ShapeError
-from nnmat_kernels.pooling import PARALLEL_FROM, max_pool2d_backward_unchecked, max_pool2d_unchecked
-from nnmat_kernels.reference import pooling as naive
+from nnmat_kernels.pooling.max_pool2d import PARALLEL_FROM, max_pool2d_backward_unchecked, max_pool2d_unchecked
+from nnmat_kernels.reference.pooling import max_pool2d as naive
 from tests.kernels.guards import awkward_layouts, guarded, same_bits_for_any_threads
 
 # X's shape, kernel, stride, padding

@@ -7,7 +7,7 @@ import pytest
 
 import nnmat_kernels as k
 from nnmat_kernels.errors import DtypeError, ShapeError
-from nnmat_kernels.reference import batched_matmul as naive
+from nnmat_kernels.reference.products import batched_matmul as naive
 from tests.kernels.guards import awkward_layouts, guarded
 from tests.kernels.linear_algebra import DTYPES, integers, same_bits_for_any_threads, within_rounding
 

@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 
 import nnmat_kernels as k
-from nnmat_kernels.blocks import multiply_small, multiply_within
 from nnmat_kernels.errors import DtypeError, ShapeError
-from nnmat_kernels.matmul import _inner_chunk, _task_size, fold
-from nnmat_kernels.reference import matmul as naive
-from nnmat_kernels.registers import ROWS, VECTOR_BYTES
+from nnmat_kernels.products.macrokernel import multiply_small, multiply_within
+from nnmat_kernels.products.matmul import _inner_chunk, _task_size, fold
+from nnmat_kernels.reference.products import matmul as naive
+from nnmat_kernels.runtime.target import ROWS, VECTOR_BYTES
 from tests.kernels.guards import awkward_layouts, guarded
 from tests.kernels.linear_algebra import (
     DTYPES,

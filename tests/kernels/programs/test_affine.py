@@ -4,8 +4,11 @@ import numpy as np
 import pytest
 
 import nnmat_kernels as public
-from nnmat_kernels import linear, unchecked
-from nnmat_kernels.reference import activations, matmul, reductions
+from nnmat_kernels import unchecked
+from nnmat_kernels.programs import affine as linear
+from nnmat_kernels.reference.elementwise import activations
+from nnmat_kernels.reference.products import matmul
+from nnmat_kernels.reference.reductions import sums as reductions
 from tests.kernels.guards import guarded, same_bits_for_any_threads
 
 # B, N, M: nothing, single elements, odd sizes, many rows, few columns of few numbers, beyond the limit of one call.

@@ -5,7 +5,7 @@ import pytest
 
 import nnmat_kernels as k
 from nnmat_kernels.errors import DtypeError, ShapeError
-from nnmat_kernels.reference import softmax as naive
+from nnmat_kernels.reference.reductions import softmax as naive
 from tests.kernels.guards import awkward_layouts, guarded, same_bits_for_any_threads
 
 SHAPES = [(0,), (1,), (5, 0), (0, 4), (1, 1), (7,), (3, 10), (2, 3, 17), (4, 1000), (4001, 10)]

@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 
 import nnmat_kernels as k
-from nnmat_kernels import reductions
 from nnmat_kernels.errors import DtypeError, ShapeError
-from nnmat_kernels.reference import reductions as naive
+from nnmat_kernels.reductions import sums as reductions
+from nnmat_kernels.reference.reductions import sums as naive
 from tests.kernels.guards import awkward_layouts, guarded, same_bits_for_any_threads
 
 SHAPES = [(0, 0), (0, 5), (5, 0), (1, 1), (1, 9), (9, 1), (3, 7), (200, 10), (65, 64), (65, 65), (3, 40_000)]

@@ -14,9 +14,9 @@ import numba
 import pytest
 from numba.core.registry import cpu_target
 
-from nnmat_kernels import cache
+from nnmat_kernels.runtime import cache
 
-KERNELS = Path(__file__).resolve().parents[2] / "kernels"
+KERNELS = Path(__file__).resolve().parents[3] / "kernels"
 pytestmark = [
     pytest.mark.once,
     pytest.mark.skipif(os.environ.get("NUMBA_DISABLE_JIT") == "1", reason="nothing is compiled"),
@@ -151,14 +151,15 @@ def test_an_edit_recompiles_what_depends_on_it_and_nothing_else(tmp_path):
 
     assert sigmoid_of_two() == pytest.approx(0.8808, abs=1e-4)
     before = entries(tmp_path)
-    edit = "\n\nfrom .config import exact_jit\n\n\n@exact_jit\ndef sigmoid(x):\n    return x + x\n"
-    with open(tmp_path / "nnmat_kernels" / "vector_math.py", "a", encoding="utf-8") as file:
+    edit = "\n\nfrom ..runtime.config import exact_jit\n\n\n@exact_jit\ndef sigmoid(x):\n    return x + x\n"
+    with open(tmp_path / "nnmat_kernels" / "elementwise" / "vector_math.py", "a", encoding="utf-8") as file:
         file.write(edit)
     assert sigmoid_of_two() == 4.0, "stale code was served"
     after = entries(tmp_path)
     assert {path: after[path] for path in before} == before
-    assert {path.name.split(".")[0] for path in set(after) - set(before)} == {"activations", "vector_math"}
-    assert any(path.name.startswith("reductions.") for path in before)
+    again = {path.name.rpartition(".")[0].rpartition(".")[0] for path in set(after) - set(before)}
+    assert again == {"elementwise.activations", "elementwise.vector_math"}
+    assert any(path.name.startswith("reductions.sums.") for path in before)
 
 
 @pytest.fixture
@@ -245,9 +246,9 @@ def test_without_its_source_a_kernel_is_not_cached(tmp_path, monkeypatch):
     monkeypatch.setattr(cache, "PACKAGE", tmp_path / "elsewhere")
     monkeypatch.setenv("NUMBA_CACHE_DIR", str(tmp_path))
     cache.module_key.cache_clear()
-    with pytest.raises(FileNotFoundError, match="no source of the kernel module activations"):
-        cache.module_key("activations")
-    entry = cache.KernelCache(SimpleNamespace(__module__="nnmat_kernels.activations", __qualname__="_relu"))
+    with pytest.raises(FileNotFoundError, match="no source of the kernel module elementwise.activations"):
+        cache.module_key("elementwise.activations")
+    entry = cache.KernelCache(SimpleNamespace(__module__="nnmat_kernels.elementwise.activations", __qualname__="_relu"))
     entry.save_overload((), compiled())
     assert not entries(tmp_path)
     assert entry.load_overload((), cpu_target.target_context) is None
@@ -256,7 +257,7 @@ def test_without_its_source_a_kernel_is_not_cached(tmp_path, monkeypatch):
 @pytest.mark.parametrize("name", cache.OPTIONS)
 def test_options_set_by_a_program_have_entries_of_their_own(name, monkeypatch):
     assert hasattr(numba.config, name), "unknown to Numba"
-    entry = cache.KernelCache(SimpleNamespace(__module__="nnmat_kernels.activations", __qualname__="_relu"))
+    entry = cache.KernelCache(SimpleNamespace(__module__="nnmat_kernels.elementwise.activations", __qualname__="_relu"))
     codegen = cpu_target.target_context.codegen()
     before = entry._path((), codegen)
     monkeypatch.setattr(numba.config, name, "something else")
@@ -283,7 +284,7 @@ def test_entries_that_nobody_uses_are_deleted(tmp_path, monkeypatch):
         os.utime(place / name, stamps)
     (place / "folder.nbc").mkdir()  # cannot be deleted: no obstacle
     os.utime(place / "folder.nbc", (old, old))
-    entry = cache.KernelCache(SimpleNamespace(__module__="nnmat_kernels.activations", __qualname__="_relu"))
+    entry = cache.KernelCache(SimpleNamespace(__module__="nnmat_kernels.elementwise.activations", __qualname__="_relu"))
     entry.save_overload((), compiled())
     kept = {p.name for p in place.iterdir()}
     assert kept >= {"read.nbc", "written.nbc", "other.txt", "folder.nbc"}
@@ -309,7 +310,7 @@ def test_where_the_cache_lives(monkeypatch, tmp_path):
 
 
 def test_functions_outside_the_package_are_not_cached(tmp_path, monkeypatch):
-    from nnmat_kernels.config import jit
+    from nnmat_kernels.runtime.config import jit
 
     monkeypatch.setenv("NUMBA_CACHE_DIR", str(tmp_path))
 
@@ -355,7 +356,7 @@ def test_the_key_holds_python_and_numpy(monkeypatch):
             with monkeypatch.context() as patch:
                 if attribute:
                     patch.setattr(attribute, value)
-                keys.add(cache.module_key("activations"))
+                keys.add(cache.module_key("elementwise.activations"))
     finally:
         cache.module_key.cache_clear()
     assert len(keys) == 3
@@ -368,6 +369,6 @@ def test_no_home_folder_is_no_obstacle(monkeypatch):
     monkeypatch.delenv("NUMBA_CACHE_DIR", raising=False)
     monkeypatch.delenv("XDG_CACHE_HOME", raising=False)
     monkeypatch.setattr(cache.Path, "home", no_home)
-    entry = cache.KernelCache(SimpleNamespace(__module__="nnmat_kernels.activations", __qualname__="_relu"))
+    entry = cache.KernelCache(SimpleNamespace(__module__="nnmat_kernels.elementwise.activations", __qualname__="_relu"))
     entry.save_overload((), compiled())
     assert entry.load_overload((), cpu_target.target_context) is None

@@ -9,7 +9,7 @@ import pytest
 
 import nnmat_kernels as k
 
-KERNELS = Path(__file__).resolve().parents[2] / "kernels"
+KERNELS = Path(__file__).resolve().parents[3] / "kernels"
 
 
 def test_the_number_of_threads():

@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-from nnmat_kernels import registers
+from nnmat_kernels.runtime import target as registers
 
 chosen = any(os.environ.get(name) is not None for name in ("NUMBA_CPU_NAME", "NUMBA_CPU_FEATURES"))
 
@@ -33,7 +33,7 @@ def test_shapes_by_features(features, shape, monkeypatch):
 
 @pytest.mark.parametrize(("name", "first"), [("haswell", "32 True 6 4"), ("generic", "16 False 4 2")])
 def test_another_target_is_asked_for(name, first):
-    program = "from nnmat_kernels.registers import *; print(VECTOR_BYTES, FUSED, ROWS, FEW)"
+    program = "from nnmat_kernels.runtime.target import *; print(VECTOR_BYTES, FUSED, ROWS, FEW)"
     environment = os.environ | {"NUMBA_CPU_NAME": name, "NUMBA_CPU_FEATURES": "", "PYTHONPATH": ":".join(sys.path)}
     done = subprocess.run([sys.executable, "-c", program], env=environment, capture_output=True, text=True, check=True)
     assert done.stdout.strip() == first

@@ -10,10 +10,10 @@ from collections.abc import Iterator
 import numpy as np
 
 from nnmat.calculus import dim
-from nnmat.calculus import functions as fn
-from nnmat.calculus.convolution import conv
-from nnmat.calculus.elementwise import FUNCTIONS
-from nnmat.calculus.expr import Expr, add, eye, matmul, mul, number, ones, power, transpose
+from nnmat.calculus.language import operators as fn
+from nnmat.calculus.language.convolution import conv
+from nnmat.calculus.language.elementwise import FUNCTIONS
+from nnmat.calculus.language.expr import Expr, add, eye, matmul, mul, number, ones, power, transpose
 
 DIMS = ("M", "N", "K")
 PLACES = ("root", "inside", "transposed")

@@ -38,11 +38,11 @@ from nnmat.calculus import (
     trace,
     vector,
 )
-from nnmat.calculus.convolution import conv_input
-from nnmat.calculus.elementwise import FUNCTIONS
-from nnmat.calculus.functions import kron_left, kron_right
-from nnmat.calculus.sampling import draw
-from nnmat.calculus.values import lacking
+from nnmat.calculus.checking.sampling import draw
+from nnmat.calculus.evaluation.binding import lacking
+from nnmat.calculus.language.convolution import conv_input
+from nnmat.calculus.language.elementwise import FUNCTIONS
+from nnmat.calculus.language.operators import kron_left, kron_right
 from nnmat.errors import ConfigError
 
 A, B, x, y = matrix("A", "M", "N"), matrix("B", "N", "N"), vector("x", "M"), vector("y", "N")

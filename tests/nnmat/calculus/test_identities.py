@@ -3,7 +3,7 @@
 import pytest
 
 from nnmat.calculus import derive, matrix, parse, vector
-from nnmat.calculus.functions import scalar
+from nnmat.calculus.language.operators import scalar
 
 SYMBOLS = {
     s.name: s

@@ -2,10 +2,13 @@
 
 import pytest
 
-from nnmat.calculus import UnverifiedError, derive, laws, matrix, moves, parse, simplifier
-from nnmat.calculus.elementwise import FUNCTIONS, Function, apply, elementwise, exp, sin
-from nnmat.calculus.expr import add, matmul, mul, negative, number, power, transpose
-from nnmat.calculus.functions import diag, diagm, inner, inv, trace
+from nnmat.calculus import UnverifiedError, derive, matrix, parse
+from nnmat.calculus.language.elementwise import FUNCTIONS, Function, apply, elementwise, exp, sin
+from nnmat.calculus.language.expr import add, matmul, mul, negative, number, power, transpose
+from nnmat.calculus.language.operators import diag, diagm, inner, inv, trace
+from nnmat.calculus.laws import adjoints as moves
+from nnmat.calculus.laws import differentials as laws
+from nnmat.calculus.laws import simplifier
 
 N = {"A": ("N", "N"), "B": ("N", "N"), "x": ("N",), "z": ("N",), "X": ("N", "N")}
 

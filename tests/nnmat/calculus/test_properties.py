@@ -3,8 +3,8 @@
 import re
 
 from nnmat.calculus import NotDerivable, UnverifiedError, derive, parse
-from nnmat.calculus.differences import compare
-from nnmat.calculus.functions import inner
+from nnmat.calculus.checking.differences import compare
+from nnmat.calculus.language.operators import inner
 from tests.nnmat.calculus.generator import OPERATORS, PLACES, Generator, samples
 
 REFUSED = 0.01

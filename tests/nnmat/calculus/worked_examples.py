@@ -60,7 +60,7 @@ def least_squares_batch():
 
 def dimension(name):
     from nnmat.calculus import dim
-    from nnmat.calculus.expr import lift
+    from nnmat.calculus.language.expr import lift
 
     return lift(dim(name))
 

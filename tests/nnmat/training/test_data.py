@@ -5,9 +5,9 @@ import pytest
 
 import nnmat
 from nnmat import SGD, Linear, MeanSquaredError, Sequential, SoftmaxCrossEntropy, Trainer, datasets
-from nnmat.training_data import checksum
+from nnmat.training.data import checksum
 
-from ..composites import Added
+from ...composites import Added
 
 RNG = np.random.default_rng(0)
 X, Y = RNG.standard_normal((40, 2)).astype(np.float32), RNG.integers(0, 3, 40)

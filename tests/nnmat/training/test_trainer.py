@@ -7,7 +7,7 @@ import pytest
 
 import nnmat
 from nnmat import SGD, MeanSquaredError, SoftmaxCrossEntropy
-from tests.nnmat.training import Growing, blobs, fit, make
+from tests.nnmat.training.runs import Growing, blobs, fit, make
 
 
 def test_it_learns():

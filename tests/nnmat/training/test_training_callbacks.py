@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 import nnmat
-from tests.nnmat.training import blobs, fit, make
+from tests.nnmat.training.runs import blobs, fit, make
 
 
 def test_callbacks_are_called_in_order(tmp_path):
@@ -75,7 +75,7 @@ def test_early_stopping_names_what_there_is():
 
 
 def test_accuracies_rise_and_losses_fall():
-    from nnmat.callbacks import Monitor
+    from nnmat.training.callbacks import Monitor
 
     up, down = Monitor("T", "validation_accuracy", "auto"), Monitor("T", "loss", "auto")
     assert [up.improved({"validation_accuracy": v}) for v in (0.1, 0.3, 0.2, math.nan)] == [True, True, False, False]

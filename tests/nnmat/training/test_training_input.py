@@ -5,7 +5,7 @@ import pytest
 
 import nnmat
 from nnmat import SGD, Linear, Sequential, SoftmaxCrossEntropy, Trainer
-from tests.nnmat.training import Growing, blobs, fit, make
+from tests.nnmat.training.runs import Growing, blobs, fit, make
 
 DATA = blobs(40)
 

@@ -6,16 +6,17 @@ import textwrap
 import time
 from pathlib import Path
 
-import bench_training
-import bench_worker
 import pytest
 
-SCRIPTS = Path(__file__).resolve().parents[2] / "scripts"
+import bench_training
+from bench import processes as bench_worker
+
+SCRIPTS = Path(__file__).resolve().parents[3] / "scripts"
 
 WORKER = """
     import os, sys, time
     sys.path.insert(0, {scripts!r})
-    from bench_worker import peak_memory, serve
+    from bench.processes import peak_memory, serve
 
     def fail():
         raise ValueError("on purpose")

@@ -1,7 +1,8 @@
 """The rows of the evidence that read the benches' files."""
 
-import evidence_speed
 import pytest
+
+from promises import speed as evidence_speed
 
 STEP = {"case": "step", "unit": "us", "ours": [90.0, 100.0], "peer": [200.0, 180.0], "variant": "torch, 1 thread"}
 STEP |= {"bar": 1.9, "faster": True, "ratio": 2.0, "holds": True}

@@ -5,8 +5,8 @@ Written with shifts of the padded image, not with a patch matrix, so that it sha
 
 import numpy as np
 
-from . import activations
-from ._common import into, pair, windows
+from ..common import into, pair, windows
+from ..elementwise import activations
 
 
 def _taps(shape, kernel_shape, stride, padding, dilation, groups):

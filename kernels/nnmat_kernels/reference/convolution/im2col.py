@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from ._common import into, pair, windows
+from ..common import into, pair, windows
 
 
 def _places(shape, kernel_size, stride, padding, dilation):

@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 
-from ._common import into
+from ..common import into
 
 
 def _erfc(X):

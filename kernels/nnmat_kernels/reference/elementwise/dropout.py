@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from ._common import into
+from ..common import into
 
 BITS = 2**64
 

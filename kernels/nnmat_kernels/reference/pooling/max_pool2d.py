@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from ._common import into, pair, windows
+from ..common import into, pair, windows
 
 
 def max_pool2d(X, kernel_size, stride=None, padding=0, out=None, indices=None):

@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from ._common import into
-from .activations import relu, sigmoid, tanh
+from ..common import into
+from ..elementwise.activations import relu, sigmoid, tanh
 
 
 def matmul(A, B, transpose_a=False, transpose_b=False, out=None, accumulate=False, bias=None, activation=None):

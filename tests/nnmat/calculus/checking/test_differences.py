@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 
 from nnmat.calculus import DomainError, UnverifiedError, conv, derive, inv, logdet, matrix, parse, sum
-from nnmat.calculus.differences import compare, quotient
-from nnmat.calculus.evaluator import Evaluation
-from nnmat.calculus.sampling import draw
-from nnmat.calculus.values import lacking
+from nnmat.calculus.checking.differences import compare, quotient
+from nnmat.calculus.checking.sampling import draw
+from nnmat.calculus.evaluation.binding import lacking
+from nnmat.calculus.evaluation.evaluator import Evaluation
 
 X = matrix("X", 1, 1)
 

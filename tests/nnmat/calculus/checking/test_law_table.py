@@ -3,10 +3,11 @@
 import numpy as np
 import pytest
 
-from nnmat.calculus import UnverifiedError, derive, dim, evaluate, laws, matrix, parse
-from nnmat.calculus.differences import compare
+from nnmat.calculus import UnverifiedError, derive, dim, evaluate, matrix, parse
+from nnmat.calculus.checking.differences import compare
+from nnmat.calculus.checking.law_table import SYMBOLS, equality_error, law_table
 from nnmat.calculus.errors import ParseError
-from nnmat.calculus.table import SYMBOLS, equality_error, law_table
+from nnmat.calculus.laws import differentials as laws
 from tests.nnmat.calculus import worked_examples as examples
 
 RNG = np.random.default_rng(0)

@@ -30,7 +30,7 @@ from nnmat.calculus import (
     trace,
     vector,
 )
-from nnmat.calculus.elementwise import FUNCTIONS
+from nnmat.calculus.language.elementwise import FUNCTIONS
 
 RNG = np.random.default_rng(0)
 

@@ -1,0 +1,1 @@
+"""Rows of an array, picked by their indices."""

@@ -1,0 +1,8 @@
+"""Losses: the value and its gradient in one pass.
+
+softmax_cross_entropy  logits against labels or distributions
+label_cross_entropy    the same for integer labels without options
+elementwise_losses     squared error, binary cross-entropy
+labels, targets        checks of labels, targets and weights
+count_correct          rows whose largest entry stands at their label
+"""

@@ -1,0 +1,1 @@
+"""Updates of the parameter vector, in place and in one pass."""

@@ -1,0 +1,1 @@
+"""Maximum and average over windows of images, and the way back."""

@@ -1,0 +1,6 @@
+"""Matrix products.
+
+macrokernel     blocks of a product for one thread: panels packed, microkernels called
+matmul          one product, shared among threads
+batched_matmul  a stack of products
+"""

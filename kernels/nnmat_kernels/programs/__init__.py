@@ -1,0 +1,1 @@
+"""Several kernels as one compiled function."""

@@ -1,0 +1,1 @@
+"""Sums over rows, columns and arrays, and the softmax, whose rows are summed on the way."""

@@ -1,0 +1,1 @@
+"""How derivations and laws are checked: points, difference quotients, verdicts."""

@@ -1,0 +1,1 @@
+"""Expressions: nodes, operators, element-wise functions, what is assumed of a variable."""

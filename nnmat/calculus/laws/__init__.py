@@ -1,0 +1,7 @@
+"""What may be done to an expression: differentials, adjoints, simplifications, each with its law.
+
+differentials  d of each operator
+adjoints       how an operator moves to the other side of an inner product
+simplifier     rules applied until none shrinks the expression any more
+sums, products, traces, functions  the rules
+"""

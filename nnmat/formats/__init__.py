@@ -1,0 +1,6 @@
+"""Files: models, checkpoints, and other libraries' weights.
+
+npz          models in NumPy's format
+torch_state  PyTorch's state dictionaries, as arrays
+atomic       a file is replaced as a whole or not at all
+"""

@@ -1,0 +1,1 @@
+"""What the benchmarks share: cases, peers, processes, the machine."""

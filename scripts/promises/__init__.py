@@ -1,0 +1,1 @@
+"""The promises that `evidence.py` measures, by kind."""
