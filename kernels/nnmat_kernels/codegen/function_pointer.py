@@ -14,8 +14,7 @@ import numba
 from numba import types
 
 from ..runtime.config import settings
-from . import plain_tile
-from .microkernel import _generated
+from .builder import generated
 
 
 def address(function, *kinds) -> Any:
@@ -52,7 +51,11 @@ def matrix_of(dtype) -> Any:
     return numba.from_dtype(dtype)[:, ::1]
 
 
-@_generated(plain_tile.call)
+def plain_call(place, arguments):
+    place(*arguments)
+
+
+@generated(plain_call)
 def call(typing_context, place, arguments):
     """Calls the function at an `address` with a tuple of arguments, which must be of the types given there."""
     kinds = [types.unliteral(kind) for kind in arguments.types]

@@ -15,7 +15,7 @@ import numbers
 
 import numpy as np
 
-from ..codegen.microkernel import NONE, RELU
+from ..codegen.builder import NONE, RELU
 from ..elementwise import activations
 from ..errors import ShapeError
 from ..products.matmul import PARALLEL_FLOPS, matmul_unchecked

@@ -19,14 +19,16 @@ import numpy as np
 from numba import boolean, int64, prange
 from numpy import ndarray
 
-from ..codegen.dot_microkernel import dots, flat
+from ..codegen.builder import NONE, RELU, SIGMOID, TANH
+from ..codegen.copies import flat
+from ..codegen.dot_microkernel import dot_microkernel
 from ..codegen.function_pointer import address, call, flat_of, launcher, matrix_of
-from ..codegen.microkernel import NONE, RELU, SIGMOID, TANH, row_places
+from ..codegen.microkernel import row_places
 from ..elementwise.activations import _sigmoid, _tanh
 from ..errors import ShapeError
 from ..runtime.arrays import as_array, output, same_dtype, usual
 from ..runtime.config import inlined_jit, jit, parallel_jit, threads_inside
-from ..runtime.target import FEW, ROWS, VECTOR_BYTES
+from ..runtime.target import MR, MR_SMALL, VECTOR_BYTES
 from .macrokernel import is_small, multiply_small, multiply_within, scratch_for
 
 PARALLEL_FLOPS = 1_000_000  # below, starting threads costs more than it brings
@@ -51,7 +53,9 @@ def _multiply_dots(A, a, lda, B, b, ldb, C, c, ldc, M, N, K, keep, bias, at, f):
             c_rows = row_places(DOT_ROWS, c + i * ldc + j, ldc, M - i)
             b_rows = row_places(DOT_COLUMNS, b + j * ldb, ldb, N - j)
             terms = at + j if at >= 0 else at
-            dots(DOT_COLUMNS, a_rows, c_rows, b_rows, min(DOT_COLUMNS, N - j), K, A, B, C, keep, bias, terms, f)
+            dot_microkernel(
+                DOT_COLUMNS, a_rows, c_rows, b_rows, min(DOT_COLUMNS, N - j), K, A, B, C, keep, bias, terms, f
+            )
 
 
 @inlined_jit
@@ -125,11 +129,11 @@ def _task_size(M, N, tasks, width):
     best, rows, columns = np.int64(-1), M, N
     for down in range(1, tasks + 1):
         m, n = (M + down - 1) // down, (N + tasks // down - 1) // (tasks // down)
-        if m > 4 * ROWS:
-            m = min((m + ROWS - 1) // ROWS * ROWS, M)
+        if m > 4 * MR:
+            m = min((m + MR - 1) // MR * MR, M)
         n = min((n + width - 1) // width * width, N)
-        left = m % ROWS
-        high = m - left + (0 if left == 0 else FEW if left <= FEW else ROWS)
+        left = m % MR
+        high = m - left + (0 if left == 0 else MR_SMALL if left <= MR_SMALL else MR)
         # Multiply-adds and, at the speed of about 10 of them each, the numbers of B and of A that a task packs.
         cost = high * ((n + width // 2 - 1) // (width // 2) * (width // 2)) + 10 * n + 5 * m
         if best < 0 or cost < best:

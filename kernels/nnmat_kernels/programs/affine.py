@@ -10,8 +10,8 @@ import functools
 import numpy as np
 from numba import boolean, int64
 
+from ..codegen.builder import NONE, RELU, SIGMOID
 from ..codegen.function_pointer import flat_of, launcher, matrix_of
-from ..codegen.microkernel import NONE, RELU, SIGMOID
 from ..elementwise.activations import relu_backward_unchecked, sigmoid_backward_unchecked, tanh_backward_unchecked
 from ..products.matmul import ACTIVATIONS, _multiply, launch_of, matmul_unchecked
 from ..reductions.sums import ROWS, column_sums_unchecked

@@ -33,7 +33,7 @@ def test_shapes_by_features(features, shape, monkeypatch):
 
 @pytest.mark.parametrize(("name", "first"), [("haswell", "32 True 6 4"), ("generic", "16 False 4 2")])
 def test_another_target_is_asked_for(name, first):
-    program = "from nnmat_kernels.runtime.target import *; print(VECTOR_BYTES, FUSED, ROWS, FEW)"
+    program = "from nnmat_kernels.runtime.target import *; print(VECTOR_BYTES, FUSED, MR, MR_SMALL)"
     environment = os.environ | {"NUMBA_CPU_NAME": name, "NUMBA_CPU_FEATURES": "", "PYTHONPATH": ":".join(sys.path)}
     done = subprocess.run([sys.executable, "-c", program], env=environment, capture_output=True, text=True, check=True)
     assert done.stdout.strip() == first
