@@ -29,7 +29,7 @@ def address(function, *kinds) -> Any:
     return compiled.library.get_pointer_to_function(compiled.fndesc.llvm_func_name)
 
 
-def launcher(function, *kinds) -> Any:
+def entry_point(function, *kinds) -> Any:
     """A jit function for arguments of these Numba types alone, to be called from Python.
 
     Neither the dimensions nor the strides of arrays are checked. The function itself where Numba compiles nothing.

@@ -19,7 +19,7 @@ from numba import prange
 from ..codegen.copies import copy_runs
 from ..errors import ShapeError
 from ..geometry import image_shape, output_plane, pair
-from ..runtime.arrays import as_array, output
+from ..runtime.arrays import as_array, checked_out
 from ..runtime.config import jit, parallel_jit
 from ..runtime.target import VECTOR_BYTES
 
@@ -161,7 +161,7 @@ def im2col(X: np.ndarray, kernel_size, stride=1, padding=0, dilation=1, out: np.
     """
     X0, X = X, as_array("im2col", "X", X, 4)
     w = window("im2col", X.shape, kernel_size, stride, padding, dilation)
-    out = output("im2col", out, (w.B * w.Ho * w.Wo, w.kh * w.kw * w.C), X.dtype, X0)
+    out = checked_out("im2col", out, (w.B * w.Ho * w.Wo, w.kh * w.kw * w.C), X.dtype, X0)
     rows = w.B * w.Ho
     if out.size < PARALLEL_ELEMENTS:
         _im2col_piece(X.reshape(-1), out.reshape(-1), 0, rows, w)
@@ -191,7 +191,7 @@ def col2im(
             f"col2im: expected cols of shape {expected} for input_shape {shape}, got {cols.shape}. "
             "Try the same arguments as in im2col."
         )
-    out = output("col2im", out, shape, cols.dtype, cols0)
+    out = checked_out("col2im", out, shape, cols.dtype, cols0)
     if cols.size < PARALLEL_ELEMENTS:
         _col2im_piece(cols.reshape(-1), out.reshape(-1), 0, w.B, w)
     else:

@@ -6,7 +6,7 @@ from numba import prange
 from ..codegen.microkernel import fetch, microkernel, row_places
 from ..codegen.packing import pack_transposed
 from ..errors import ShapeError
-from ..runtime.arrays import apart, as_array, output, same_dtype, usual
+from ..runtime.arrays import are_canonical, as_array, checked_out, disjoint, same_dtype
 from ..runtime.config import inlined_jit, jit, parallel_jit, threads_inside
 from ..runtime.scratch import scratch
 from ..runtime.target import MR, MR_SMALL, VECTOR_BYTES
@@ -176,7 +176,7 @@ def batched_matmul(
     """
     who = "batched_matmul"
     plain = type(A) is np.ndarray and A.ndim > 2 and type(transpose_a) is type(transpose_b) is bool
-    if plain and out is not None and usual(A.ndim, A, B, out) and apart(A, B, out):
+    if plain and out is not None and are_canonical(A.ndim, A, B, out) and disjoint(A, B, out):
         shape_a, shape_b = A.shape, B.shape
         (M, K), (inner, N) = shape_a[-2:], shape_b[-2:]
         if transpose_a:
@@ -207,7 +207,7 @@ def batched_matmul(
         raise ShapeError(
             f"{who}: expected leading axes that broadcast, got A {A.shape} and B {B.shape}. Try reshaping one of them."
         ) from None
-    out = output(who, out, (*lead, M, N), dtype, A0, B0)
+    out = checked_out(who, out, (*lead, M, N), dtype, A0, B0)
     batched_matmul_unchecked(A, B, transpose_a, transpose_b, out)
     return out
 
