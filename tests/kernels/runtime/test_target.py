@@ -6,15 +6,15 @@ import sys
 
 import pytest
 
-from nnmat_kernels.runtime import target as registers
+from nnmat_kernels.runtime import target
 
 chosen = any(os.environ.get(name) is not None for name in ("NUMBA_CPU_NAME", "NUMBA_CPU_FEATURES"))
 
 
 @pytest.mark.skipif(chosen, reason="the target is not this machine")
 def test_the_features_of_this_machine_say_what_llvm_says():
-    found = (registers.VECTOR_BYTES, registers.FUSED, registers.ROWS, registers.FEW)
-    assert found == registers._host() == registers._shape(registers._assembly())
+    found = (target.VECTOR_BYTES, target.FUSED, target.MR, target.MR_SMALL)
+    assert found == target._host() == target._shape(target._assembly())
 
 
 @pytest.mark.parametrize(
@@ -27,8 +27,8 @@ def test_the_features_of_this_machine_say_what_llvm_says():
     ],
 )
 def test_shapes_by_features(features, shape, monkeypatch):
-    monkeypatch.setattr(registers, "get_host_cpu_features", lambda: features)
-    assert registers._host() == shape
+    monkeypatch.setattr(target, "get_host_cpu_features", lambda: features)
+    assert target._host() == shape
 
 
 @pytest.mark.parametrize(("name", "first"), [("haswell", "32 True 6 4"), ("generic", "16 False 4 2")])
