@@ -23,7 +23,7 @@ from bench import machine as bench_machine
 from bench import peak as bench_peak
 from bench.cases import Case, cases, quick_cases
 from bench.processes import Variant, Worker, best_of, in_turn, seconds_per_call
-from common import guarded, input_file, need, nonnegative_int, output_file, positive_int, read_report
+from cli import guarded, input_file, need, nonnegative_int, output_file, positive_int, read_report
 from nnmat.formats.atomic import atomic_write
 from nnmat_kernels import reference
 

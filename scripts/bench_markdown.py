@@ -14,7 +14,7 @@ from bench import groups as bench_groups
 from bench import ladder as bench_ladder
 from bench import machine as bench_machine
 from bench_training import spread
-from common import guarded, input_file, read_report
+from cli import guarded, input_file, read_report
 from nnmat.formats.atomic import atomic_write
 
 DOCS = Path(__file__).resolve().parent.parent / "docs"

@@ -23,7 +23,7 @@ from tqdm import tqdm
 import nnmat
 from bench import machine as bench_machine
 from bench.processes import Variant, Worker, best_of, in_turn
-from common import guarded, need, output_file, positive_float, positive_int
+from cli import guarded, need, output_file, positive_float, positive_int
 from nnmat.formats.atomic import atomic_write
 
 EPILOG = """\

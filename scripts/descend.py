@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from common import guarded, need, nonnegative_float, nonnegative_int, output_file
+from cli import guarded, need, nonnegative_float, nonnegative_int, output_file
 from nnmat.descent import Armijo, ExactQuadratic, FixedStep, StrongWolfe, steepest_descent
 from nnmat.formats.atomic import atomic_write
 

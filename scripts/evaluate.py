@@ -6,7 +6,7 @@ import json
 import numpy as np
 
 import nnmat
-from common import guarded, input_file, need, output_file, positive_int
+from cli import guarded, input_file, need, output_file, positive_int
 from nnmat import datasets, metrics
 from nnmat.formats.atomic import atomic_write
 from nnmat_kernels import softmax

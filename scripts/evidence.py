@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from common import guarded, output_file
+from cli import guarded, output_file
 from nnmat.formats.atomic import atomic_write
 from promises import speed as evidence_speed
 from promises.row import ROOT, Row, run

@@ -3,7 +3,7 @@
 from typing import Any
 
 import nnmat
-from common import guarded, make_parser, positive_int, run
+from cli import guarded, make_parser, positive_int, run
 from nnmat import Conv2d, Dropout, Flatten, Linear, MaxPool2d, ReLU, Sequential
 
 EXAMPLES = """\

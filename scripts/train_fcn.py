@@ -3,7 +3,7 @@
 from typing import Any
 
 import nnmat
-from common import guarded, make_parser, positive_int, run
+from cli import guarded, make_parser, positive_int, run
 from nnmat import Dropout, Flatten, LeakyReLU, Linear, ReLU, Sequential, Sigmoid, Tanh
 
 EXAMPLES = """\

@@ -4,7 +4,7 @@ import argparse
 import time
 
 import nnmat_kernels.runtime.cache
-from common import guarded
+from cli import guarded
 from nnmat.warmup import warmup
 
 EXAMPLES = """\

@@ -115,14 +115,14 @@ def test_ctrl_c_and_the_printed_command_end_with_the_same_bits(tmp_path):
 
 def test_the_printed_command_replaces_an_older_resume_and_nothing_else(monkeypatch, capsys):
     monkeypatch.syspath_prepend(str(ROOT / "scripts"))
-    common = importlib.import_module("common")
+    cli = importlib.import_module("cli")
     monkeypatch.setattr(sys, "argv", ["train.py", "--save", "a.npz", "--seed", "1", "--resume", "a.npz"])
 
     def stopped():
         raise nnmat.TrainingInterrupted("Training stopped", Path("c.npz"))
 
     with pytest.raises(SystemExit):
-        common.guarded(stopped)
+        cli.guarded(stopped)
     command = shlex.split(re.search(r"To go on: (.*)", capsys.readouterr().err).group(1))
     assert command[1:] == ["train.py", "--save", "a.npz", "--seed", "1", "--resume", "c.npz"]
 
@@ -130,11 +130,11 @@ def test_the_printed_command_replaces_an_older_resume_and_nothing_else(monkeypat
 def test_a_reader_that_stops_ends_the_script_quietly(tmp_path):
     # Without a signal handler of its own: that would end the bench, too, when one of its processes dies.
     code = (
-        "import signal, common; before = signal.getsignal(signal.SIGPIPE)\n"
+        "import signal, cli; before = signal.getsignal(signal.SIGPIPE)\n"
         "def main():\n"
         "    assert signal.getsignal(signal.SIGPIPE) == before\n"
         "    for i in range(100_000): print(i)\n"
-        "common.guarded(main)"
+        "cli.guarded(main)"
     )
     places = environment(PYTHONPATH=os.pathsep.join(map(str, (ROOT, ROOT / "kernels", ROOT / "scripts"))))
     pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
