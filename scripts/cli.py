@@ -1,4 +1,4 @@
-"""What the training scripts share: options, the run itself, its report, and errors without tracebacks."""
+"""What all scripts share: kinds of options, threads, JSON files, and errors without tracebacks."""
 
 import argparse
 import importlib.util
@@ -6,11 +6,10 @@ import json
 import os
 import shlex
 import sys
-import time
 from pathlib import Path
+from typing import Any
 
 import nnmat
-from nnmat import datasets, schedules
 from nnmat.formats.atomic import atomic_write
 
 ERRORS = (
@@ -26,7 +25,13 @@ ERRORS = (
     nnmat.StateError,
     OSError,
 )
-OPTIMIZERS = {"sgd": nnmat.SGD, "adam": nnmat.Adam, "adamw": nnmat.AdamW, "rmsprop": nnmat.RMSProp}
+
+
+def script_parser(description: str | None, examples: str) -> argparse.ArgumentParser:
+    """A parser whose --help keeps the lines of both texts."""
+    return argparse.ArgumentParser(
+        description=description, epilog=examples, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
 
 
 def _number(kind: type, rule: str, holds):
@@ -73,6 +78,40 @@ def input_file(text: str) -> Path:
     return path
 
 
+def need(module: str, option: str, extra: str) -> None:
+    """A MissingExtraError, before any work is done, if `module`, which `option` uses, is not installed."""
+    if importlib.util.find_spec(module) is None:
+        raise nnmat.MissingExtraError(
+            f"{option}: expected {module} to be installed, it is not. Try: pip install -e '.[{extra}]'"
+        )
+
+
+def use_threads(parser: argparse.ArgumentParser, threads: int | None) -> int:
+    """Set the number of threads that --threads asked for, if it did; the number that is in use now."""
+    if threads is not None:
+        try:
+            nnmat.set_num_threads(threads)
+        except ValueError as error:
+            parser.error(f"argument --threads: {error}")
+    return nnmat.get_num_threads()
+
+
+def settings(args: argparse.Namespace, *left_out: str) -> dict[str, Any]:
+    """The options of a run, for its JSON file: file names as text, and without those that are `left_out`."""
+    return {k: str(v) if isinstance(v, Path) else v for k, v in vars(args).items() if k not in left_out}
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write the whole file or, if that fails, nothing."""
+    with atomic_write(path) as file:
+        file.write(text.encode())
+
+
+def write_json(path: Path, content: Any) -> None:
+    """Write what --json asks for."""
+    write_text(path, json.dumps(content, indent=1) + "\n")
+
+
 def read_report(path: Path, script: str, keys: tuple[str, ...]) -> dict:
     """What `script` wrote with --json: a dict whose "rows" have the `keys`."""
     try:
@@ -83,123 +122,6 @@ def read_report(path: Path, script: str, keys: tuple[str, ...]) -> dict:
     if not whole:
         raise nnmat.FileFormatError(f"{path}: expected a file that `{script} --json` wrote. Try: measure again")
     return found
-
-
-def need(module: str, option: str, extra: str) -> None:
-    """A MissingExtraError, before any work is done, if `module`, which `option` uses, is not installed."""
-    if importlib.util.find_spec(module) is None:
-        raise nnmat.MissingExtraError(
-            f"{option}: expected {module} to be installed, it is not. Try: pip install -e '.[{extra}]'"
-        )
-
-
-def make_parser(description: str, examples: str, **defaults) -> argparse.ArgumentParser:
-    """A parser with the options that all training scripts have; `defaults` sets epochs, batch_size, lr, optimizer."""
-    parser = argparse.ArgumentParser(
-        description=description, epilog=examples, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    run = parser.add_argument_group("training")
-    run.add_argument("--epochs", type=positive_int, help="passes over the training set (default: %(default)s)")
-    run.add_argument("--batch-size", type=positive_int, help="samples per step (default: %(default)s)")
-    run.add_argument("--lr", type=positive_float, help="learning rate of the first step (default: %(default)s)")
-    run.add_argument("--optimizer", choices=OPTIMIZERS, help="update rule (default: %(default)s)")
-    run.add_argument(
-        "--schedule",
-        choices=("cosine", "constant"),
-        default="cosine",
-        help="learning rate over the run: falling to 0 along a cosine, or constant (default: %(default)s)",
-    )
-    run.add_argument("--weight-decay", type=rate, default=0.0, help="of weights, not biases (default: %(default)s)")
-    run.add_argument("--label-smoothing", type=rate, default=0.0, help="of the targets (default: %(default)s)")
-    run.add_argument("--dropout", type=rate, help="rate behind the hidden linear layers (default: %(default)s)")
-    run.add_argument("--seed", type=nonnegative_int, default=0, help="of weights, order and dropout (%(default)s)")
-    machine = parser.add_argument_group("machine and files")
-    machine.add_argument("--threads", type=positive_int, help="(default: all cores); results do not depend on it")
-    machine.add_argument("--limit", type=positive_int, help="train on the first so many samples only, for a quick look")
-    machine.add_argument("--json", type=output_file(".json"), metavar="FILE", help="write the results to FILE")
-    machine.add_argument("--save", type=output_file(".npz"), metavar="FILE", help="write the trained model to FILE")
-    machine.add_argument(
-        "--resume",
-        type=input_file,
-        metavar="FILE",
-        help="go on from what Ctrl-C left in FILE; the other options must be the same",
-    )
-    machine.add_argument("--quiet", action="store_true", help="no progress bars")
-    parser.set_defaults(**defaults)
-    return parser
-
-
-def run(parser: argparse.ArgumentParser, args: argparse.Namespace, make_model) -> None:
-    """Train `make_model(args)` on MNIST as the options say, and report."""
-    if args.threads is not None:
-        try:
-            nnmat.set_num_threads(args.threads)
-        except ValueError as error:
-            parser.error(f"argument --threads: {error}")
-    train, test = datasets.mnist()
-    if args.limit is not None:
-        train = train[: args.limit]
-    if args.batch_size > len(train):
-        parser.error(f"argument --batch-size: {args.batch_size} is more than the {len(train)} training samples")
-    model = make_model(args)
-    print(model.summary())
-    steps = args.epochs * -(-len(train) // args.batch_size)
-    lr = schedules.Cosine(args.lr, steps) if args.schedule == "cosine" else args.lr
-    optimizer = OPTIMIZERS[args.optimizer](model, lr=lr, weight_decay=args.weight_decay, **momentum(args))
-    loss = nnmat.SoftmaxCrossEntropy(label_smoothing=args.label_smoothing)
-    trainer = nnmat.Trainer(model, loss, optimizer, metrics=["accuracy"])
-    checkpoint = (
-        args.save.with_suffix(".interrupted.npz") if args.save else Path(f"{Path(sys.argv[0]).stem}.interrupted.npz")
-    )
-    started = time.perf_counter()
-    history = trainer.fit(
-        train,
-        epochs=args.epochs,
-        batch_size=args.batch_size,
-        validation=test,
-        callbacks=[PrintEpoch()],
-        seed=args.seed,
-        progress=not args.quiet,
-        checkpoint=checkpoint,
-        resume=args.resume,
-    )
-    seconds = time.perf_counter() - started
-    accuracy = history["validation_accuracy"][-1]
-    print(f"Test accuracy after the last epoch: {100 * accuracy:.2f} %   ({seconds:.1f} s)")
-    if args.save:
-        nnmat.save(model, args.save)
-        look = shown_command(Path(sys.argv[0]).with_name("evaluate.py"), args.save)
-        print(f"Model written to {args.save}. Look at its mistakes: {look}")
-    if args.json:
-        settings = {
-            k: str(v) if isinstance(v, Path) else v for k, v in vars(args).items() if k not in ("json", "quiet")
-        }
-        result = {
-            "test_accuracy": accuracy,
-            "epochs": len(history["epoch"]),
-            "seconds": seconds,
-            "seconds_per_epoch": sum(history["seconds"]) / len(history["seconds"]),
-            "settings": settings,
-            "history": history,
-        }
-        with atomic_write(args.json) as file:
-            file.write((json.dumps(result, indent=1) + "\n").encode())
-
-
-def momentum(args: argparse.Namespace) -> dict:
-    """The extra settings of the chosen optimizer."""
-    return {"momentum": 0.9, "nesterov": True} if args.optimizer == "sgd" else {}
-
-
-class PrintEpoch(nnmat.Callback):
-    """One line per epoch, so that a log file tells the story too."""
-
-    def on_epoch_end(self, trainer, epoch, figures):
-        print(
-            f"epoch {epoch:2}   loss {figures['loss']:.4f}   accuracy {100 * figures['accuracy']:6.2f} %   "
-            f"test accuracy {100 * figures['validation_accuracy']:6.2f} %   {figures['seconds']:.1f} s",
-            flush=True,
-        )
 
 
 def shown_command(*words) -> str:

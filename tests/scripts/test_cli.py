@@ -1,121 +1,118 @@
-"""The training scripts as a person runs them: results, files, Ctrl-C and resume, threads, and every wrong call."""
+"""What all scripts share: kinds of options, threads, files, errors; and every script's help and its wrong calls."""
 
-import gzip
-import importlib
+import argparse
 import json
-import os
 import re
 import shlex
 import shutil
-import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
-import numpy as np
 import pytest
 
+import cli
 import nnmat
+from tests.scripts.running import ROOT, SCRIPTS, environment, run
 
-ROOT = Path(__file__).resolve().parents[2]
 QUICK = ["--epochs", "2", "--limit", "1000", "--quiet"]
+KINDS = {
+    "positive_int": (["1", "12"], ["0", "-1", "1.5", "ten", ""], "a whole number >= 1"),
+    "nonnegative_int": (["0", "7"], ["-1", "x"], "a whole number >= 0"),
+    "nonnegative_float": (["0", "1e-6"], ["-1", "nan", "inf", "abc"], "a number >= 0"),
+    "positive_float": (["0.5", "1e3"], ["0", "-1", "nan", "inf"], "a number > 0"),
+    "rate": (["0", "0.99"], ["1", "-0.1", "nan"], "a number from 0 up to, but not including, 1"),
+}
 
 
-def command(script, *arguments):
-    return [sys.executable, str(ROOT / "scripts" / script), *map(str, arguments)]
+@pytest.mark.parametrize("kind", KINDS)
+def test_options_that_are_numbers(kind):
+    right, wrong, words = KINDS[kind]
+    parse = getattr(cli, kind)
+    assert [parse(text) for text in right] == [float(text) for text in right]
+    for text in wrong:
+        with pytest.raises(argparse.ArgumentTypeError) as raised:
+            parse(text)
+        assert str(raised.value) == f"expected {words}, got {text!r}"
 
 
-def environment(**extra):
-    path = os.pathsep.join([str(ROOT), str(ROOT / "kernels")])
-    return os.environ | {"PYTHONPATH": path, "PYTHONUNBUFFERED": "1"} | extra
+def test_options_that_are_files(tmp_path):
+    assert cli.output_file(".json")(f"{tmp_path}/r.json") == tmp_path / "r.json"
+    assert not (tmp_path / "r.json").exists()  # nothing is made before there is something to write
+    for text, words in ((f"{tmp_path}/r.txt", "ends in .json"), (f"{tmp_path}/none/r.json", "none does not exist")):
+        with pytest.raises(argparse.ArgumentTypeError, match=words):
+            cli.output_file(".json")(text)
+    (tmp_path / "there").write_text("")
+    assert cli.input_file(f"{tmp_path}/there") == tmp_path / "there"
+    for text in (f"{tmp_path}/none", str(tmp_path)):  # a folder is no file
+        with pytest.raises(argparse.ArgumentTypeError, match="there is no file"):
+            cli.input_file(text)
 
 
-def run(script, *arguments, cwd, **extra):
-    return subprocess.run(
-        command(script, *arguments), cwd=cwd, env=environment(**extra), capture_output=True, text=True, timeout=300
+def test_what_is_written_is_read_again(tmp_path):
+    report = {"rows": [{"name": "μ", "value": 0.1}], "settings": {}}
+    cli.write_json(tmp_path / "r.json", report)
+    assert (tmp_path / "r.json").read_text(encoding="utf-8") == json.dumps(report, indent=1) + "\n"
+    assert cli.read_report(tmp_path / "r.json", "x.py", ("name", "value")) == report
+    with pytest.raises(nnmat.FileFormatError, match=r"r.json: expected a file that `x.py --json` wrote. Try: "):
+        cli.read_report(tmp_path / "r.json", "x.py", ("name", "seconds"))
+
+
+def test_the_settings_are_the_options_as_json():
+    args = argparse.Namespace(seed=1, save=Path("a/m.npz"), hidden=[3], json=Path("r.json"), quiet=True)
+    assert cli.settings(args, "json", "quiet") == {"seed": 1, "save": str(Path("a/m.npz")), "hidden": [3]}
+    assert cli.settings(args)["json"] == "r.json"
+
+
+def test_threads(capsys):
+    parser, before = cli.script_parser("what", "examples"), nnmat.get_num_threads()
+    try:
+        assert cli.use_threads(parser, 1) == nnmat.get_num_threads() == 1
+        assert cli.use_threads(parser, None) == 1  # nothing is asked for, nothing is set
+        with pytest.raises(SystemExit) as stopped:
+            cli.use_threads(parser, 100_000)
+    finally:
+        nnmat.set_num_threads(before)
+    assert stopped.value.code == 2
+    assert "argument --threads: set_num_threads: expected an integer from 1 to" in capsys.readouterr().err
+
+
+def test_what_is_not_installed_is_said_with_the_way_to_get_it():
+    cli.need("json", "--json", "plot")
+    with pytest.raises(nnmat.MissingExtraError) as raised:
+        cli.need("no_such_module", "--picture", "plot")
+    assert str(raised.value) == (
+        "--picture: expected no_such_module to be installed, it is not. Try: pip install -e '.[plot]'"
     )
 
 
-def test_train_fcn_writes_its_results(tmp_path):
-    out = run("train_fcn.py", *QUICK, "--json", "r.json", "--save", "m.npz", "--seed", 1, cwd=tmp_path)
-    assert out.returncode == 0, out.stderr
-    result = json.loads((tmp_path / "r.json").read_text())
-    assert set(result) >= {"test_accuracy", "epochs", "seconds", "seconds_per_epoch", "settings"}
-    assert result["epochs"] == 2
-    assert result["settings"]["seed"] == 1
-    assert result["settings"]["hidden"] == [128]
-    assert 0.7 < result["test_accuracy"] < 1
-    assert f"{100 * result['test_accuracy']:.2f} %" in out.stdout
-    _, test = nnmat.datasets.mnist()
-    model = nnmat.load(tmp_path / "m.npz")
-    assert np.mean(model.forward(test.X).argmax(1) == test.y) == pytest.approx(result["test_accuracy"])
+ENDS = {
+    "an error of the user's": (nnmat.ShapeError("expected this, got that"), 1, "x.py: error: expected this, got that"),
+    "one of the machine's": (OSError("the disk is full"), 1, "x.py: error: the disk is full"),
+    "Ctrl-C": (KeyboardInterrupt(), 130, "x.py: stopped by Ctrl-C."),
+}
 
 
-def test_softmax_regression_has_no_hidden_layer(tmp_path):
-    out = run("train_fcn.py", "--hidden", *QUICK, cwd=tmp_path)
-    assert out.returncode == 0, out.stderr
-    assert re.search(r"total +\(B, 10\) +7,850 ", out.stdout)
+@pytest.mark.parametrize("what", ENDS)
+def test_a_script_ends_with_one_line(what, monkeypatch, capsys):
+    error, code, line = ENDS[what]
+    monkeypatch.setattr(sys, "argv", ["scripts/x.py"])
+
+    def main():
+        raise error
+
+    with pytest.raises(SystemExit) as stopped:
+        cli.guarded(main)
+    assert stopped.value.code == code
+    assert capsys.readouterr().err.strip() == line
 
 
-def test_train_cnn_then_evaluate(tmp_path):
-    out = run("train_cnn.py", *QUICK, "--save", "m.npz", "--json", "r.json", cwd=tmp_path)
-    assert out.returncode == 0, out.stderr
-    accuracy = json.loads((tmp_path / "r.json").read_text())["test_accuracy"]
-    assert accuracy > 0.7
-    out = run("evaluate.py", "m.npz", "--json", "e.json", "--picture", "p.png", "--worst", 5, cwd=tmp_path)
-    assert out.returncode == 0, out.stderr
-    result = json.loads((tmp_path / "e.json").read_text())
-    assert result["test_accuracy"] == pytest.approx(accuracy)
-    assert np.sum(result["confusion"]) == 10000
-    assert np.trace(result["confusion"]) == round(10000 * accuracy)
-    assert len(result["worst"]) == 5
-    assert (tmp_path / "p.png").read_bytes().startswith(b"\x89PNG")
-
-
-def test_the_number_of_threads_does_not_change_a_bit(tmp_path):
-    models = []
-    for threads in (1, nnmat.get_num_threads()):
-        name = f"m{threads}.npz"
-        out = run("train_cnn.py", *QUICK, "--threads", threads, "--save", name, cwd=tmp_path)
-        assert out.returncode == 0, out.stderr
-        models.append(nnmat.load(tmp_path / name).flat_parameters)
-    assert np.array_equal(*models)
-
-
-@pytest.mark.skipif(not hasattr(signal, "SIGINT") or os.name == "nt", reason="POSIX signals")
-def test_ctrl_c_and_the_printed_command_end_with_the_same_bits(tmp_path):
-    options = ["--epochs", "4", "--limit", "6000", "--quiet", "--dropout", "0.2", "--save", "my model.npz"]
-    out = run("train_fcn.py", *options, cwd=tmp_path)
-    assert out.returncode == 0, out.stderr
-    whole = nnmat.load(tmp_path / "my model.npz").flat_parameters.copy()
-    os.remove(tmp_path / "my model.npz")
-    process = subprocess.Popen(
-        command("train_fcn.py", *options),
-        cwd=tmp_path,
-        env=environment(),
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
-    while not process.stdout.readline().startswith("epoch  1"):  # in training, past the first epoch
-        assert process.poll() is None
-    time.sleep(0.01)
-    process.send_signal(signal.SIGINT)
-    _, err = process.communicate(timeout=120)
-    assert process.returncode == 130, err
-    assert "Traceback" not in err
-    go_on = shlex.split(re.search(r"To go on: (.*)", err).group(1))  # as a shell reads it, interpreter and all
-    assert not (tmp_path / "my model.npz").exists()
-    out = subprocess.run(go_on, cwd=tmp_path, env=environment(), capture_output=True, text=True, timeout=300)
-    assert out.returncode == 0, out.stderr
-    assert np.array_equal(nnmat.load(tmp_path / "my model.npz").flat_parameters, whole)
-    assert shlex.split(re.search(r"mistakes: (.*)", out.stdout).group(1))[2:] == ["my model.npz"]
+def test_a_fault_of_the_script_keeps_its_traceback():
+    with pytest.raises(ZeroDivisionError):
+        cli.guarded(lambda: 1 // 0)
 
 
 def test_the_printed_command_replaces_an_older_resume_and_nothing_else(monkeypatch, capsys):
-    monkeypatch.syspath_prepend(str(ROOT / "scripts"))
-    cli = importlib.import_module("cli")
     monkeypatch.setattr(sys, "argv", ["train.py", "--save", "a.npz", "--seed", "1", "--resume", "a.npz"])
 
     def stopped():
@@ -136,24 +133,12 @@ def test_a_reader_that_stops_ends_the_script_quietly(tmp_path):
         "    for i in range(100_000): print(i)\n"
         "cli.guarded(main)"
     )
-    places = environment(PYTHONPATH=os.pathsep.join(map(str, (ROOT, ROOT / "kernels", ROOT / "scripts"))))
     pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
-    with subprocess.Popen([sys.executable, "-c", code], env=places, **pipes) as script:
+    with subprocess.Popen([sys.executable, "-c", code], env=environment(SCRIPTS), **pipes) as script:
         assert script.stdout.readline() == "0\n"
         script.stdout.close()
         assert script.stderr.read() == ""
     assert script.returncode == 0
-
-
-def test_a_picture_without_matplotlib_is_refused_before_the_work(tmp_path):
-    (tmp_path / "absent").mkdir()
-    (tmp_path / "absent" / "sitecustomize.py").write_text("import sys\nsys.modules['matplotlib'] = None\n")
-    model = other_model(tmp_path / "made")
-    path = os.pathsep.join([str(tmp_path / "absent"), str(ROOT), str(ROOT / "kernels")])
-    out = run("evaluate.py", model, "--picture", "p.png", cwd=tmp_path, PYTHONPATH=path)
-    assert out.returncode == 1
-    assert "--picture: expected matplotlib to be installed, it is not. Try: pip install -e '.[plot]'" in out.stderr
-    assert not (tmp_path / "p.png").exists()
 
 
 COMMANDS = ["train_fcn.py", "train_cnn.py", "evaluate.py", "descend.py", "warmup.py", "evidence.py"]
@@ -250,21 +235,3 @@ def test_a_wrong_call_is_explained(case, tmp_path):
     assert re.search(text, out.stderr), out.stderr
     assert "Traceback" not in out.stderr
     assert {p for p in tmp_path.rglob("*")} == before, "a file was left behind"
-
-
-def test_no_data_at_all(tmp_path):
-    out = run("train_fcn.py", *QUICK, cwd=tmp_path, NNMAT_DATA=str(tmp_path / "empty"))
-    assert out.returncode == 1
-    assert "NNMAT_DATA" in out.stderr
-    assert "Traceback" not in out.stderr
-
-
-def test_a_missing_label_file_is_named(tmp_path):
-    folder = tmp_path / "mnist"
-    shutil.copytree(ROOT / "data" / "mnist", folder)
-    with gzip.open(folder / "train-labels-idx1-ubyte.gz", "wb") as file:
-        file.write(b"\0\0\x08\x01\0\0\0\x02ab")
-    out = run("train_fcn.py", *QUICK, cwd=tmp_path, NNMAT_DATA=str(folder))
-    assert out.returncode == 1
-    assert "train-labels-idx1-ubyte.gz" in out.stderr
-    assert "Traceback" not in out.stderr
