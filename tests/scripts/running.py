@@ -8,6 +8,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[2]
 SCRIPTS = ROOT / "scripts"
 PLACES = (ROOT, ROOT / "kernels")
+QUICK = ["--epochs", "2", "--limit", "1000", "--quiet"]  # of a training script
 
 
 def command(script: str, *arguments) -> list[str]:

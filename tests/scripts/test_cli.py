@@ -13,9 +13,8 @@ import pytest
 
 import cli
 import nnmat
-from tests.scripts.running import ROOT, SCRIPTS, environment, run
+from tests.scripts.running import QUICK, ROOT, SCRIPTS, environment, run
 
-QUICK = ["--epochs", "2", "--limit", "1000", "--quiet"]
 KINDS = {
     "positive_int": (["1", "12"], ["0", "-1", "1.5", "ten", ""], "a whole number >= 1"),
     "nonnegative_int": (["0", "7"], ["-1", "x"], "a whole number >= 0"),

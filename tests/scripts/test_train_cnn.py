@@ -7,9 +7,7 @@ import numpy as np
 import pytest
 
 import train_cnn
-from tests.scripts.running import run
-
-QUICK = ["--epochs", "2", "--limit", "1000", "--quiet"]
+from tests.scripts.running import QUICK, run
 
 
 def test_train_cnn_then_evaluate(tmp_path):

@@ -9,9 +9,7 @@ import pytest
 
 import nnmat
 import train_fcn
-from tests.scripts.running import run
-
-QUICK = ["--epochs", "2", "--limit", "1000", "--quiet"]
+from tests.scripts.running import QUICK, run
 
 
 def test_train_fcn_writes_its_results(tmp_path):

@@ -15,9 +15,7 @@ import pytest
 
 import nnmat
 import training_run
-from tests.scripts.running import ROOT, command, environment, run
-
-QUICK = ["--epochs", "2", "--limit", "1000", "--quiet"]
+from tests.scripts.running import QUICK, ROOT, command, environment, run
 
 
 def test_the_number_of_threads_does_not_change_a_bit(tmp_path):
