@@ -97,8 +97,8 @@ class Torch:
 
     def update(self, model, optimizer: str):
         """Momentum SGD in one of its forms: plain, foreach, fused."""
-        how = {"foreach": optimizer == "foreach", "fused": True if optimizer == "fused" else None}
-        return self.torch.optim.SGD(model.parameters(), lr=LR, momentum=MOMENTUM, **how)
+        foreach, fused = optimizer == "foreach", True if optimizer == "fused" else None
+        return self.torch.optim.SGD(model.parameters(), lr=LR, momentum=MOMENTUM, foreach=foreach, fused=fused)
 
     def stepper(self, net: str, batch: int, layout: str = "NCHW", optimizer: str = "plain", model=None):
         """A function that makes the next step and returns the loss as a tensor."""
