@@ -7,7 +7,7 @@ from .errors import DomainError, NotDerivable, ParseError, ShapeError, Unverifie
 from .evaluation.evaluator import evaluate
 from .language.convolution import conv
 from .language.elementwise import absolute, cos, elementwise, exp, gelu, log, relu, sigmoid, sin, softplus, sqrt, tanh
-from .language.expr import Expr, eye, ones, zeros
+from .language.expr import Expr, eye, latex, ones, text, zeros
 from .language.operators import (
     adjugate,
     det,
@@ -38,8 +38,6 @@ from .language.operators import (
 )
 from .language.operators import total as sum
 from .laws.simplifier import simplify
-from .notation.latex import latex
-from .notation.text import text
 from .parsing.parser import parse
 
 __all__ = [

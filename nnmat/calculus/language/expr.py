@@ -19,6 +19,9 @@ import numpy as np
 
 from ..dimensions import ONE, Dim, Shape, show, size
 from ..errors import DomainError, ShapeError
+from ..notation.code import code
+from ..notation.latex import LatexWriter
+from ..notation.text import Writer
 
 SCALAR: Shape = (ONE, ONE)
 _nodes: weakref.WeakValueDictionary = weakref.WeakValueDictionary()
@@ -131,18 +134,12 @@ class Expr:
         return self
 
     def __repr__(self) -> str:
-        from ..notation.code import code
-
         return code(self)
 
     def __str__(self) -> str:
-        from ..notation.text import text
-
         return text(self)
 
     def _repr_latex_(self) -> str:
-        from ..notation.latex import latex
-
         return f"${latex(self)}$"
 
     def inline(self, keep: "Iterable[str]" = ()) -> "Expr":
@@ -179,7 +176,10 @@ def number(value: int | float | Fraction) -> Expr:
 
 
 def lift(value: Any, operator: str = "", beside: Expr | None = None) -> Expr:
-    """An operand: an expression as it is, a number as a constant; a ShapeError for anything else."""
+    """An operand: an expression as it is, a number as a constant; a ShapeError for anything else.
+
+    It is also what a dimension becomes in arithmetic with expressions (`Dim.as_expression`).
+    """
     if isinstance(value, Expr):
         return value
     if isinstance(value, Dim):
@@ -195,6 +195,19 @@ def lift(value: Any, operator: str = "", beside: Expr | None = None) -> Expr:
         f"{operator or 'calculus'}: expected an expression or a finite number{where}, got {type(value).__name__}. "
         "Try a symbol here, and its array in evaluate(...)."
     )
+
+
+Dim.as_expression = lift
+
+
+def text(e: Expr) -> str:
+    """The expression in Unicode text."""
+    return Writer().write(lift(e, "text"))
+
+
+def latex(e: Expr) -> str:
+    """The expression in LaTeX, without dollar signs."""
+    return LatexWriter().write(lift(e, "latex"))
 
 
 def described(e: Expr) -> str:

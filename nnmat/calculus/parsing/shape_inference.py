@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from ..dimensions import ONE, Dim, Shape, dim, show
 from ..errors import ParseError
 from ..language.elementwise import FUNCTIONS
-from ..notation.text import GREEK
+from ..notation.names import GREEK
 from .grammar import Tree
 
 LETTERS = ("M", "N", "K", "P", "Q", "R", "S", "T", "U", "V", "W", "D", "E", "F", "H", "J")
