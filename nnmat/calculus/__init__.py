@@ -6,7 +6,7 @@ from .dimensions import dim
 from .errors import DomainError, NotDerivable, ParseError, ShapeError, UnverifiedError
 from .evaluation.evaluator import evaluate
 from .language.convolution import conv
-from .language.elementwise import absolute, cos, elementwise, exp, gelu, log, relu, sigmoid, sin, softplus, sqrt, tanh
+from .language.elementwise import absolute, cos, exp, gelu, log, relu, sigmoid, sin, softplus, sqrt, tanh
 from .language.expr import Expr, eye, latex, ones, text, zeros
 from .language.operators import (
     adjugate,
@@ -37,6 +37,7 @@ from .language.operators import (
     vector,
 )
 from .language.operators import total as sum
+from .language.vocabulary import elementwise
 from .laws.simplifier import simplify
 from .parsing.parser import parse
 

@@ -10,7 +10,6 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ..errors import ShapeError
 from .expr import Expr, lift, mul, node, number, power
 
 erf = np.vectorize(math.erf, otypes=[np.float64])
@@ -78,28 +77,3 @@ exp, log, sigmoid, tanh, relu, softplus, gelu, sqrt, sin, cos = (
     FUNCTIONS[name] for name in ("exp", "log", "sigmoid", "tanh", "relu", "softplus", "gelu", "sqrt", "sin", "cos")
 )
 absolute = FUNCTIONS["abs"]
-
-
-def elementwise(
-    name: str,
-    value: Callable,
-    derivative: Callable[[Expr], Expr],
-    inside: Callable | None = None,
-    kinked: bool = False,
-) -> Function:
-    """A new elementwise function `name`, usable as `f(A)` and, by name, in text.
-
-    `value` maps a float64 array to the array of the function values; `derivative` maps an expression x to the
-    expression f'(x); `inside` maps an array to True where f is defined; `kinked` says that f has a kink at 0.
-    Raises ShapeError if the name is taken or is no name. A wrong derivative is found by the check inside `derive`.
-    """
-    from ..parsing.parser import known_functions
-
-    if not name.isidentifier() or name in known_functions():
-        why = "a function has it" if name in known_functions() else "it is no name"
-        raise ShapeError(f"elementwise: expected a new name, got {name!r}: {why}. Try {name}2 or another word.")
-    if not (callable(value) and callable(derivative)):
-        raise ShapeError(f"elementwise: expected value and derivative of {name} as functions, got other objects.")
-    function = Function(name, value, lambda x, y: lift(derivative(x), name), inside=inside, kinked=kinked)
-    FUNCTIONS[name] = function
-    return function

@@ -4,8 +4,8 @@ from dataclasses import replace
 
 import pytest
 
-from nnmat.calculus import UnverifiedError, derive, matrix, parse
-from nnmat.calculus.language.elementwise import FUNCTIONS, apply, elementwise, exp, sin
+from nnmat.calculus import UnverifiedError, derive, elementwise, matrix, parse
+from nnmat.calculus.language.elementwise import FUNCTIONS, apply, exp, sin
 from nnmat.calculus.language.expr import add, matmul, mul, negative, number, power, transpose
 from nnmat.calculus.language.operators import diag, diagm, inner, inv, trace
 from nnmat.calculus.laws import adjoints as moves
