@@ -56,6 +56,10 @@ def _scalar(*operands: Sizes) -> Sizes:
     return ONE, ONE
 
 
+def _diagonal(v: Sizes) -> Sizes:
+    return v[0], v[0]
+
+
 def _rows(a: Sizes) -> Sizes:
     return a[0], ONE
 
@@ -89,7 +93,8 @@ SIGNATURES: dict[str, Signature] = {
         Signature("logdet", _scalar, square=True),
         Signature("trace", _scalar, square=True),
         Signature("diag", _rows, square=True),
-        Signature("diagm", lambda v: (v[0], v[0]), columns=True),
+        Signature("diagm", _diagonal, columns=True),
+        Signature("Diag", _diagonal, columns=True),  # diagm, as it is printed
         Signature("norm2", _scalar, columns=True),
         Signature("frobenius", _scalar),
         Signature("softmax", _same, columns=True),

@@ -44,6 +44,7 @@ CONSTRUCTORS: dict[str, Callable[..., Expr]] = {
         )
     },
     "sum": operators.total,
+    "Diag": operators.diagm,
     "dim": lift,
     "kron_left": lambda g, b, rows, columns: kron_left(g, b, (rows, columns)),
     "kron_right": lambda g, a, rows, columns: kron_right(g, a, (rows, columns)),

@@ -76,7 +76,7 @@ def product_orthogonal(e: Expr) -> Expr | None:
 
 
 def product_diagonal(e: Expr) -> Expr | None:
-    """diag(v) diag(w) = diag(v ⊙ w), diag(v) u = v ⊙ u, uᵀ diag(v) = (u ⊙ v)ᵀ."""
+    """Diag(v) Diag(w) = Diag(v ⊙ w), Diag(v) u = v ⊙ u, uᵀ Diag(v) = (u ⊙ v)ᵀ."""
     for i, (a, b) in enumerate(pairwise(e.args)):
         rest = (e.args[:i], e.args[i + 2 :])
         if a.op == "diagm" and b.op == "diagm":

@@ -8,7 +8,7 @@ GREEK = dict(zip(_WORDS.split(), "αβγδεζηθκλμνξπρστφχψωΓΔ
 
 # Operators whose names are others than those of their nodes: in code, which `parse` reads, and in formulas.
 IN_CODE = {"adj": "adjugate", "lse": "logsumexp", "norm": "frobenius"}
-IN_FORMULAS = {"trace": "Tr", "lse": "logsumexp", "diagm": "diag", "diag": "diagonal"}
+IN_FORMULAS = {"trace": "Tr", "lse": "logsumexp", "diagm": "Diag", "diag": "diagonal"}
 
 # Elementwise functions that formulas do not call by their names.
 IN_TEXT = {"sigmoid": "σ", "Phi": "Φ", "phi": "φ", "sqrt": "√"}
