@@ -1,6 +1,6 @@
 """Matrix calculus: derive the gradient of a scalar function of matrices, with every step, and check it."""
 
-from .derivation.derivation import Derivation, Step
+from .derivation.derivation import Derivation
 from .derivation.derive import derive, gradient, hessian_product
 from .dimensions import dim
 from .errors import DomainError, NotDerivable, ParseError, ShapeError, UnverifiedError
@@ -40,6 +40,7 @@ from .language.operators import total as sum
 from .language.vocabulary import elementwise
 from .laws.simplifier import simplify
 from .parsing.parser import parse
+from .records.record import Step
 
 __all__ = [
     "Derivation",

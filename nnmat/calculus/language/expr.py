@@ -296,19 +296,50 @@ def power(a: Expr, exponent: Any) -> Expr:
     return node("pow", (a,), number(exponent).data, a.shape)
 
 
-def rewrite(e: Expr, change: Callable[[Expr], Expr | None]) -> Expr:
-    """`e` with `change(node)` put for every node for which it is not None, from the leaves up."""
+def nodes(e: Expr) -> Iterator[Expr]:
+    """Every node of an expression, once, from the root on."""
+    seen: set[Expr] = set()
+    stack = [e]
+    while stack:
+        x = stack.pop()
+        if x not in seen:
+            seen.add(x)
+            stack.extend(x.args)
+            yield x
+
+
+def dimensions(e: Expr) -> frozenset[str]:
+    """The names of all dimensions in an expression."""
+    return frozenset().union(*(d.names for x in nodes(e) for d in (*x.shape, x.data) if isinstance(d, Dim)))
+
+
+def bottom_up(e: Expr, leave: Callable[[Expr, Expr], Expr], enter: Callable[[Expr], Expr | None] | None = None) -> Expr:
+    """What becomes of `e` when every node becomes `leave(node, node on its new operands)`, operands first, each once.
+
+    Where `enter(node)` is not None it is what becomes of that node, and its operands are not looked at.
+    """
     done: dict[Expr, Expr] = {}
 
     def visit(x: Expr) -> Expr:
         if x not in done:
-            args = tuple(visit(a) for a in x.args)
-            new = x if args == x.args else rebuild(x, args)
-            changed = change(new)
-            done[x] = new if changed is None else changed
+            new = None if enter is None else enter(x)
+            if new is None:
+                args = tuple(visit(a) for a in x.args)
+                new = leave(x, x if args == x.args else rebuild(x, args))
+            done[x] = new
         return done[x]
 
     return visit(e)
+
+
+def rewrite(e: Expr, change: Callable[[Expr], Expr | None]) -> Expr:
+    """`e` with `change(node)` put for every node for which it is not None, from the leaves up."""
+
+    def changed(x: Expr, new: Expr) -> Expr:
+        other = change(new)
+        return new if other is None else other
+
+    return bottom_up(e, changed)
 
 
 FLAT: dict[str, Callable[..., Expr]] = {"add": add, "mul": mul, "matmul": matmul}
