@@ -47,16 +47,11 @@ class Backward:
         while at < len(self.terms):
             term = self.terms[at]
             d = _compound(term)
-            if d is not None:
-                if d.args[0].op == "ref":
-                    raise AssertionError("a named quantity is opened by its own stage")
-                rule, new = differential(d.args[0], self._d)
-                changed = [_put(term, d, new)]
-                rule_on = d.args[0]
-            else:
+            if d is None:
                 at += 1
-                continue
-            self._record(stage, rule, rule_on, [*self.terms[:at], *changed, *self.terms[at + 1 :]])
+            else:
+                rule, new = differential(d.args[0], self._d)
+                self._record(stage, rule, d.args[0], [*self.terms[:at], _put(term, d, new), *self.terms[at + 1 :]])
         at = 0
         while at < len(self.terms):
             moved = move(self.terms[at], lambda e: e.has_differential)

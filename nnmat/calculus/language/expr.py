@@ -286,6 +286,11 @@ def transpose(a: Expr) -> Expr:
     return node("T", (a,), None, (a.shape[1], a.shape[0]))
 
 
+def transposed_factors(factors: Iterable[Expr], equal: Callable[[Expr], bool]) -> list[Expr]:
+    """The factors of (A B)ᵀ: Bᵀ, Aᵀ; `equal` says which of them are their own transposes."""
+    return [a.args[0] if a.op == "T" else a if equal(a) else transpose(a) for a in reversed(list(factors))]
+
+
 def power(a: Expr, exponent: Any) -> Expr:
     """Each element to a constant power."""
     if isinstance(exponent, Expr) and exponent.op == "num":

@@ -11,10 +11,7 @@ from dataclasses import dataclass
 
 from ..errors import NotDerivable
 from ..language.expr import Expr, lift, rebuild
-from . import functions as rules_functions
-from . import products as rules_products
-from . import sums as rules_sums
-from . import traces as rules_scalars
+from . import functions, products, sums, traces
 
 LIMIT = 20_000
 Rule = Callable[[Expr], Expr | None]
@@ -49,7 +46,7 @@ STATEMENTS = {
 }
 
 RULES: dict[str, list[tuple[str, Rule]]] = {}
-for table in (rules_sums.RULES, rules_products.RULES, rules_scalars.RULES, rules_functions.RULES):
+for table in (sums.RULES, products.RULES, traces.RULES, functions.RULES):
     for op, entries in table.items():
         RULES.setdefault(op, []).extend(entries)
 
