@@ -1,6 +1,6 @@
 """Backwards through the quantities of a function: the line `df = ...`, law by law, and the gradients read off it."""
 
-from ..language.expr import Expr, add, bottom_up, node, rebuild, replace
+from ..language.expr import Expr, add, bottom_up, depending, node, rebuild, replace
 from ..language.operators import inner
 from ..laws.adjoints import move
 from ..laws.differentials import differential
@@ -8,7 +8,7 @@ from ..laws.simplifier import Simplifier
 from ..laws.sums import zero_like
 from ..records.record import Link, Reading, Stage, Step
 from .derivation import Derivation
-from .intermediates import name_quantities, order
+from .intermediates import name_quantities
 
 
 class Backward:
@@ -24,7 +24,7 @@ class Backward:
         self.chain: list[Link] = []
 
     def run(self) -> Derivation:
-        quantities = [x for x in reversed(order(self.named, self.variable)) if x.op in ("ref", "sym")]
+        quantities = [x for x in reversed(depending(self.named, self.variable)) if x.op in ("ref", "sym")]
         root_stage = Stage("f")
         self.stages.append(root_stage)
         self._expand(root_stage)

@@ -7,23 +7,11 @@ are passed on: with r = Xw - y, the gradient of rᵀr is 2r, and Xᵀ(2r) follow
 
 from ..dimensions import show
 from ..errors import ShapeError
-from ..language.expr import Expr, bottom_up, dimensions, node, nodes
+from ..language.expr import Expr, bottom_up, depending, dimensions, node, nodes
 
 CURVED = {"fn", "softmax", "log_softmax"}
 TAKES = {"fn", "softmax", "log_softmax", "lse", "norm", "pow"}
 LEAVES = {"sym", "num", "dim", "ones", "zeros", "eye", "ref"}
-
-
-def order(e: Expr, wrt: Expr) -> list[Expr]:
-    """The nodes that depend on `wrt`, operands before operators."""
-    found: list[Expr] = []
-
-    def leave(x: Expr, same: Expr) -> Expr:
-        found.append(x)
-        return same
-
-    bottom_up(e, leave, enter=lambda x: None if wrt in x.free else x)
-    return found
 
 
 def is_plain(e: Expr) -> bool:
@@ -37,7 +25,7 @@ def is_plain(e: Expr) -> bool:
 
 def found(e: Expr, wrt: Expr) -> list[Expr]:
     """The nodes of `e` that get a name, in the order of evaluation."""
-    ordered = order(e, wrt)
+    ordered = depending(e, wrt)
     uses: dict[Expr, int] = {}
     taken: set[Expr] = set()
     for x in ordered:

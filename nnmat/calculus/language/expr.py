@@ -313,6 +313,21 @@ def nodes(e: Expr) -> Iterator[Expr]:
             yield x
 
 
+def depending(e: Expr, symbol: Expr) -> list[Expr]:
+    """The nodes of an expression that depend on a symbol, once, operands before operators."""
+    found: dict[Expr, None] = {}
+
+    def visit(x: Expr) -> None:
+        for a in x.args:
+            if a not in found and symbol in a.free:
+                visit(a)
+        found[x] = None
+
+    if symbol in e.free:
+        visit(e)
+    return list(found)
+
+
 def dimensions(e: Expr) -> frozenset[str]:
     """The names of all dimensions in an expression."""
     return frozenset().union(*(d.names for x in nodes(e) for d in (*x.shape, x.data) if isinstance(d, Dim)))
@@ -326,13 +341,14 @@ def bottom_up(e: Expr, leave: Callable[[Expr, Expr], Expr], enter: Callable[[Exp
     done: dict[Expr, Expr] = {}
 
     def visit(x: Expr) -> Expr:
-        if x not in done:
-            new = None if enter is None else enter(x)
+        new = done.get(x)
+        if new is None:
+            new = enter(x) if enter is not None else None
             if new is None:
-                args = tuple(visit(a) for a in x.args)
+                args = tuple(map(visit, x.args))
                 new = leave(x, x if args == x.args else rebuild(x, args))
             done[x] = new
-        return done[x]
+        return new
 
     return visit(e)
 

@@ -60,7 +60,7 @@ def let(name: str, definition: Expr) -> Expr:
 def _checked(who: str, *given: Expr, hint: str = "") -> tuple[Expr, ...]:
     """The operands of a function, lifted, each of the form that its signature asks for."""
     args = tuple(lift(a, who) for a in given)
-    for what, at, a, b in SIGNATURES[who].demands(tuple(x.shape for x in args)):
+    for what, at, a, b in SIGNATURES[who].demands([x.shape for x in args]):
         if a != b and what in HINTS:
             raise ShapeError(f"{who}: expected {what}, got {described(args[at])}. {hint or HINTS[what].format(who)}")
     return args
@@ -68,7 +68,10 @@ def _checked(who: str, *given: Expr, hint: str = "") -> tuple[Expr, ...]:
 
 def _fit(who: str, *args: Expr) -> bool:
     """The operands are what the signature asks for, each by itself and together."""
-    return all(a == b for *_, a, b in SIGNATURES[who].demands(tuple(x.shape for x in args)))
+    for _, _, a, b in SIGNATURES[who].demands([x.shape for x in args]):
+        if a is not b and a != b:
+            return False
+    return True
 
 
 def _made(op: str, who: str, *given: Expr, data: str | None = None, hint: str = "") -> Expr:

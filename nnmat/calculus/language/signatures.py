@@ -3,7 +3,7 @@
 A rule is about sizes of any kind: dimensions when a node is built, unknowns while the shapes of names are looked for.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -39,13 +39,15 @@ class Signature:
         """The least and the greatest number of arguments."""
         return self.operands + self.sizes[0], self.operands + self.sizes[1]
 
-    def demands(self, shapes: tuple[Sizes, ...]) -> Iterator[tuple[str, int, Any, Any]]:
+    def demands(self, shapes: Sequence[Sizes]) -> Iterator[tuple[str, int, Any, Any]]:
         """What the operands have to be: (what, which operand, and the two sizes that must be equal for it)."""
         if self.square:
             yield SQUARE, 0, *shapes[0]
         if self.columns:
-            yield from ((COLUMN, i, shape[1], ONE) for i, shape in enumerate(shapes))
-        yield from ((FITTING, i, shapes[i][a], shapes[j][b]) for (i, a), (j, b) in self.equal)
+            for i, shape in enumerate(shapes):
+                yield COLUMN, i, shape[1], ONE
+        for (i, a), (j, b) in self.equal:
+            yield FITTING, i, shapes[i][a], shapes[j][b]
 
 
 def _same(a: Sizes) -> Sizes:

@@ -120,7 +120,7 @@ class Inference:
             operands = [self.shape(p) for p in tree.parts[: signature.operands]]
         if signature.sizes != (0, 0):
             return signature.shape(*(size_of(p, self.text) for p in tree.parts[signature.operands :]))
-        for what, at, a, b in signature.demands(tuple(operands)):
+        for what, at, a, b in signature.demands(operands):
             if what == FITTING:
                 self.equal(a, b, tree, operands[0], operands[1])
             else:
