@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
-from nnmat.calculus import DomainError, ShapeError, evaluate, matrix, ones, simplify, sum, trace, vector
+from nnmat.calculus import DomainError, ShapeError, dim, evaluate, matrix, ones, simplify, sum, trace, vector
 from nnmat.calculus.checking.sampling import draw
-from nnmat.calculus.evaluation.binding import lacking
+from nnmat.calculus.evaluation.binding import bind, lacking
 from nnmat.errors import ConfigError
 
 A, B, x, y = matrix("A", "M", "N"), matrix("B", "N", "N"), vector("x", "M"), vector("y", "N")
@@ -56,3 +56,24 @@ def test_the_rows_of_a_matrix_sum_to_one_even_if_they_have_one_entry():
 def test_what_is_refused(make, text):
     with pytest.raises((ShapeError, ConfigError), match=text):
         make()
+
+
+def test_sizes_come_from_the_arrays_or_by_name():
+    arrays, sizes = bind(A @ y + ones("M", 1) / dim("K"), {"A": np.ones((2, 3)), "y": [1, 2, 3], "K": 7})
+    assert sizes == {"M": 2, "N": 3, "K": 7}
+    assert {s.name: a.shape for s, a in arrays.items()} == {"A": (2, 3), "y": (3, 1)}
+    assert all(a.dtype == np.float64 for a in arrays.values())
+
+
+def test_a_size_that_is_computed_is_checked():
+    B = matrix("B", dim("M") + 1, "N")
+    with pytest.raises(ShapeError, match=r"expected B of shape \(M \+ 1, N\) with M = 2, N = 3, got \(2, 3\)"):
+        bind(sum(B), {"M": 2, "B": np.ones((2, 3))})
+    assert bind(sum(B), {"M": 2, "B": np.ones((3, 3))})[1] == {"M": 2, "N": 3}
+
+
+def test_attributes_hold_as_far_as_float32_tells():
+    S = matrix("S", "N", "N", symmetric=True)
+    a = np.array([[1.0, 2.0], [2.0, 3.0]])
+    assert lacking(S, a + 1e-7 * np.triu(a)) == []
+    assert lacking(S, a + 1e-3 * np.triu(a)) == ["symmetric"]

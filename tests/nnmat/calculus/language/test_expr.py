@@ -10,6 +10,7 @@ from nnmat.calculus import (
     DomainError,
     ShapeError,
     derive,
+    dim,
     evaluate,
     inv,
     let,
@@ -20,6 +21,7 @@ from nnmat.calculus import (
     sum,
     vector,
 )
+from nnmat.calculus.language.expr import bottom_up, depending, dimensions, nodes, replace
 
 A, B, x, y = matrix("A", "M", "N"), matrix("B", "N", "N"), vector("x", "M"), vector("y", "N")
 
@@ -79,3 +81,48 @@ def test_expressions_are_no_truth_values_and_no_sequences():
 def test_what_is_refused(make, text):
     with pytest.raises(ShapeError, match=text):
         make()
+
+
+def test_walks_meet_every_node_once():
+    e = parse("exp(A @ x).T @ (A @ x) + x.T @ x", A=("N", "N"), x=("N",))
+    found = list(nodes(e))
+    assert len(found) == len(set(found))
+    assert set(found) == everything(e)
+    x = next(s for s in e.free if s.name == "x")
+    ordered = depending(e, x)
+    assert set(ordered) == {n for n in found if x in n.free}
+    assert all(ordered.index(a) < ordered.index(n) for n in ordered for a in n.args if x in a.free)
+    assert depending(parse("a"), x) == []
+
+
+def everything(e):
+    return {e}.union(*(everything(a) for a in e.args))
+
+
+def test_bottom_up_passes_each_node_once_and_stops_where_it_is_told():
+    e = parse("exp(x + y) * (x + y)", x=("N",), y=("N",))
+    x = next(s for s in e.free if s.name == "x")
+    left = []
+
+    def leave(old, new):
+        left.append(old)
+        return new
+
+    assert bottom_up(e, leave) is e
+    assert len(left) == len(set(left)) == 5
+    named = let("h", e.args[1])
+    left.clear()
+    assert str(bottom_up(e, leave, enter=lambda n: named if n.op == "add" else None)) == "exp(h) ⊙ h"
+    assert x not in left
+    assert replace(e, x, x * x) is parse("exp(x*x + y) * (x*x + y)", x=("N",), y=("N",))
+
+
+def test_the_names_of_dimensions():
+    assert dimensions(parse("A @ x / dim(B)", A=("M", dim("N") + 1))) == {"M", "N", "B"}
+
+
+def test_a_walk_is_not_limited_by_the_stack():
+    e = A
+    for _ in range(5000):
+        e = e.T
+    assert len(list(nodes(e))) == 5001

@@ -5,6 +5,8 @@ import pytest
 
 from nnmat.calculus import ParseError, ShapeError, derive, elementwise, evaluate, exp, latex, matrix, parse, sum, vector
 from nnmat.calculus.language.elementwise import FUNCTIONS
+from nnmat.calculus.language.signatures import SIGNATURES
+from nnmat.calculus.language.vocabulary import CONSTRUCTORS, known_functions
 
 x = vector("x", "M")
 
@@ -58,3 +60,22 @@ def test_a_function_of_the_user_that_is_not_elementwise():
 def test_what_is_refused(make, text):
     with pytest.raises(ShapeError, match=text):
         make()
+
+
+def test_every_signature_has_its_constructor():
+    assert set(CONSTRUCTORS) == set(SIGNATURES)
+    assert known_functions() == sorted({*CONSTRUCTORS, *FUNCTIONS})
+    assert not set(CONSTRUCTORS) & set(FUNCTIONS)
+
+
+def test_a_new_function_is_known_by_its_name():
+    f = elementwise("shifted", lambda x: x + 1, lambda x: 1 + 0 * x)
+    try:
+        assert "shifted" in known_functions()
+        assert parse("shifted(v)", v="N") is f(vector("v", "N"))
+        with pytest.raises(ShapeError, match="'shifted': a function has it. Try shifted2"):
+            elementwise("shifted", lambda x: x, lambda x: 1)
+    finally:
+        del FUNCTIONS["shifted"]
+    with pytest.raises(ParseError, match="expected a function, got 'shifted'"):
+        parse("shifted(v)", v="N")

@@ -2,9 +2,10 @@
 
 import re
 
+import numpy as np
 import pytest
 
-from nnmat.calculus import ShapeError, latex, parse, text
+from nnmat.calculus import ShapeError, diag, diagm, evaluate, latex, matrix, parse, text, vector
 from tests.nnmat.calculus.generator import OPERATORS, PLACES, Generator
 
 
@@ -94,3 +95,24 @@ def test_what_looks_alike_is_alike():
 def test_what_is_no_expression_is_not_written():
     with pytest.raises(ShapeError, match="latex: expected an expression"):
         latex(None)
+
+
+@pytest.mark.parametrize("source", ["diagm(v)", "diagm(v + w)", "diagm(v) + diagm(w)", "diagm(exp(v))", "Diag(v)"])
+def test_a_diagonal_matrix_that_is_printed_can_be_typed_back(source):
+    """`diag` is the diagonal of a matrix: the diagonal matrix of a column must not be printed so."""
+    v = vector("v", "N")
+    e = parse(source, v=v)
+    assert "Diag(" in str(e)
+    assert parse(text(e), v=v) is e
+    assert parse(repr(e), v=v) is e
+    assert "Diag" not in repr(e)
+    assert r"\operatorname{Diag}\left(" in latex(e)
+
+
+def test_the_diagonal_of_a_matrix_is_another_thing():
+    A, v = matrix("A", "N", "N"), vector("v", "N")
+    assert str(diag(A)) == "diagonal(A)"
+    assert parse("diag(Diag(v))", v=v) is diag(diagm(v))
+    values = np.array([1.0, 2.0])
+    assert evaluate(parse("Diag(v)", v=v), v=values).tolist() == [[1, 0], [0, 2]]
+    assert evaluate(diag(A), A=np.array([[1.0, 5.0], [6.0, 2.0]])).tolist() == [1, 2]

@@ -2,7 +2,8 @@
 
 import pytest
 
-from nnmat.calculus import ParseError, parse
+from nnmat.calculus import ParseError, ShapeError, matrix, parse, vector
+from nnmat.calculus.parsing.parser import parse_all
 
 
 @pytest.mark.parametrize(
@@ -46,3 +47,33 @@ def test_text_errors_point_at_the_column(text, column, message):
         parse(text, A=("M", "N"), x=("N",), y=("N",))
     assert caught.value.column == column
     assert str(caught.value).splitlines()[-1].index("^") - 4 == column - 1
+
+
+def test_shapes_are_declared_in_any_of_these_ways():
+    S = matrix("S", "N", "N", symmetric=True)
+    e = parse("S @ x * a + b * ones(N)", S=S, x="N", a=(), b=(1,))
+    assert {s.name: str(s.shape[0]) for s in e.free} == {"S": "N", "x": "N", "a": "1", "b": "1"}
+    assert S in e.free
+    with pytest.raises(ShapeError, match=r"expected the shape of x as \(\), \('N',\) or \('M', 'N'\), got \(1, 2, 3\)"):
+        parse("x", x=(1, 2, 3))
+
+
+def test_texts_over_common_names():
+    found = parse_all([("h", "A @ x"), ("y", "exp(h)"), ("", "y.T @ h")])
+    h, y = found["h"], found["y"]
+    assert [s.name for s in sorted(found[""].free, key=lambda s: s.name)] == ["A", "x"]
+    assert str(found[""]) == "yᵀh"
+    assert found[""].inline() is y.inline().T @ h
+    with pytest.raises(ParseError, match="quantities that were named before, got y. Name it first"):
+        parse_all([("h", "y + x"), ("y", "exp(h)"), ("", "y")])
+
+
+def test_named_expressions_stand_in_text():
+    z = vector("z", "K")
+    assert parse("h + h", {"h": z}) is z + z
+    assert str(parse("W @ h", {"h": z}).shape[0]) == "M"
+
+
+def test_too_many_operators_are_refused():
+    with pytest.raises(ParseError, match="too many operators. Name parts of it with let"):
+        parse("x" + " * exp(x)" * 5 + " + x" * 5000)

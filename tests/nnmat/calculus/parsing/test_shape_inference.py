@@ -1,6 +1,11 @@
 """Shapes of names that were not declared."""
 
-from nnmat.calculus import parse
+import pytest
+
+from nnmat.calculus import ParseError, parse
+from nnmat.calculus.dimensions import dim, show
+from nnmat.calculus.parsing.grammar import tree_of
+from nnmat.calculus.parsing.shape_inference import Inference
 
 
 def test_a_greek_name_is_a_scalar_in_either_spelling():
@@ -34,3 +39,41 @@ def test_a_shape_that_follows_from_an_adjoint():
         e = parse(source)
         assert [str(d) for d in next(s.shape for s in e.free if s.name == "H")] == shape
         assert parse(repr(e), **{s.name: s for s in e.free}) is e
+
+
+@pytest.mark.parametrize(
+    ("source", "shape"),
+    [
+        ("x.T", "(1, M)"),
+        ("diagm(x)", "(M, M)"),
+        ("diag(A)", "(M)"),
+        ("sum(A, axis=1)", "(M)"),
+        ("sum(A, axis=0)", "(1, N)"),
+        ("outer(x, y)", "(M, N)"),
+        ("kron(A, B)", "(K*M, N*P)"),
+        ("vec(A)", "(M*N)"),
+        ("solve(A, B)", "(M, N)"),
+        ("logsumexp_rows(A)", "(M)"),
+        ("exp(A)", "(M, N)"),
+        ("ones(3) + 0", "(3)"),
+        ("dim(N) * inner(A, B)", "()"),
+    ],
+)
+def test_the_shape_of_a_call(source, shape):
+    inference = Inference({}, source)
+    pair = inference.shape(tree_of(source))
+    inference.settle(inference.shapes)
+    assert inference.show(pair) == shape == show(parse(source).shape)
+
+
+def test_a_function_that_stands_for_a_dimension_has_no_shape():
+    for source in ("floor(x)", "x + 2 * floor(y)"):
+        with pytest.raises(ParseError, match="got 'floor'. It stands for a dimension only") as caught:
+            Inference({}, source).shape(tree_of(source))
+        assert caught.value.column == source.index("floor") + 1
+
+
+def test_what_is_declared_is_not_guessed():
+    inference = Inference({"x": (dim(2), dim(5))}, "x @ y")
+    inference.shape(tree_of("x @ y"))
+    assert inference.result() == {"x": (dim(2), dim(5)), "y": (dim(5), dim(1))}
