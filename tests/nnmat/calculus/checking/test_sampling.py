@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from nnmat.calculus import UnverifiedError, conv, derive, matrix, parse, sum
-from nnmat.calculus.checking.sampling import draw
+from nnmat.calculus import UnverifiedError, conv, derive, dim, matrix, parse, sum
+from nnmat.calculus.checking.sampling import Point, draw, points, sizes_for, structured
 from nnmat.calculus.evaluation.binding import lacking
 
 
@@ -42,3 +42,40 @@ def test_attributes_that_no_array_has():
 def test_sizes_for_a_large_kernel(kernel, dilation):
     X, K = matrix("X", "H", "W"), matrix("K", kernel, kernel)
     assert derive(sum(conv(X, K, dilation=dilation) ** 2), "K").error < 1e-6
+
+
+def test_sizes_differ_where_they_can_and_are_positive():
+    e = parse("A @ B @ x", A=("M", "N"), B=("N", dim("K") - 3), x=(dim("K") - 3,))
+    for seed in range(20):
+        sizes = sizes_for(e, np.random.default_rng(seed))
+        assert set(sizes) == {"M", "N", "K"}
+        assert sizes["K"] > 3
+        assert min(sizes.values()) >= 1
+    plain = sizes_for(parse("A @ B", A=("M", "N"), B=("N", "K")), np.random.default_rng(0))
+    assert len(set(plain.values())) == 3  # a lost transpose must not conform by chance
+
+
+def test_sizes_that_nothing_satisfies():
+    with pytest.raises(UnverifiedError, match="sizes under which all shapes .* are positive, found none"):
+        sizes_for(matrix("A", dim("N") - 1, dim(1) - dim("N") + 1).T, np.random.default_rng(0))
+
+
+def test_points_are_drawn_in_different_ways_and_say_what_they_are():
+    x = matrix("x", 2, 1)
+    drawn = [p.arrays[x] for p in points(x, np.random.default_rng(0), 8)]
+    assert len({a.tobytes() for a in drawn}) == 8
+    assert any((a > 0).all() for a in drawn)
+    assert any(np.abs(a).max() > 5 for a in drawn)  # far from 0, for the domains that lie there
+    assert str(Point({}, {x: np.array([[1.0], [2.0]])})) == "x = [[1.], [2.]]"
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_the_nearest_matrix_with_a_structure(seed):
+    rng = np.random.default_rng(seed)
+    a = rng.standard_normal((4, 4))
+    for words, project in (({"symmetric"}, lambda b: b + b.T), ({"diagonal"}, lambda b: np.diag(np.diag(b)))):
+        near = structured(a, frozenset(words))
+        other = project(rng.standard_normal((4, 4)))
+        assert np.allclose(structured(near, frozenset(words)), near)
+        assert np.linalg.norm(a - near) <= np.linalg.norm(a - near - 0.1 * other) + 1e-12
+    assert structured(a, frozenset({"positive"})) is a
