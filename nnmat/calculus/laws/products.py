@@ -1,4 +1,4 @@
-"""Rules for matrix products, transposes, inverses, traces and inner products."""
+"""Rules for matrix products, transposes and inverses."""
 
 from collections.abc import Iterable
 from itertools import pairwise

@@ -141,8 +141,7 @@ class Inference:
 
     def derived(self, tree: Tree) -> Pair:
         """Shapes that are computed: of kron, vec, conv. What is unknown in them gets letters first."""
-        e = build(tree, self.text, {n: (_known(found(a)), _known(found(b))) for n, (a, b) in self.shapes.items()}, {})
-        return e.shape
+        return build(tree, self.text, self.as_dimensions(), {}).shape
 
     def settle(self, names: Iterable[str]) -> None:
         """Letters for the dimensions of these names that are still unknown."""
@@ -158,6 +157,9 @@ class Inference:
     def result(self) -> dict[str, Shape]:
         """The shape of every name."""
         self.settle(self.shapes)
+        return self.as_dimensions()
+
+    def as_dimensions(self) -> dict[str, Shape]:
         return {n: (_known(found(a)), _known(found(b))) for n, (a, b) in self.shapes.items()}
 
 
