@@ -68,7 +68,7 @@ def _checked(who: str, *given: Expr, hint: str = "") -> tuple[Expr, ...]:
 
 def _fit(who: str, *args: Expr) -> bool:
     """The operands are what the signature asks for, each by itself and together."""
-    return all(a is b or a == b for *_, a, b in SIGNATURES[who].demands([x.shape for x in args]))
+    return all(a is b or a == b for _, _, a, b in SIGNATURES[who].demands([x.shape for x in args]))
 
 
 def _made(op: str, who: str, *given: Expr, data: str | None = None, hint: str = "") -> Expr:
