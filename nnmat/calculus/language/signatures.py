@@ -15,7 +15,7 @@ Place = tuple[int, int]  # the operand, and which of its two sizes
 SQUARE, COLUMN, FITTING = "a square matrix", "a column", "shapes that fit"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Signature:
     """A function: `operands` expressions, then from `sizes[0]` to `sizes[1]` dimensions, then options by name.
 
