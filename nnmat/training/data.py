@@ -113,7 +113,7 @@ def _check_arrays(who: str, model, loss, X, y, *weight) -> None:
                 f"{who}: sample_weight holds {w[where]} at index {where}, expected numbers >= 0. "
                 "A weight of 0 leaves a sample out."
             )
-    loss.check_targets(y, model._output_shape)
+    loss.check_targets(y, model.output_shape(model.input_shape))
 
 
 def _check_kind(who: str, name: str, A: np.ndarray) -> None:

@@ -29,10 +29,10 @@ def test_flat_vectors_and_names():
 
 
 def test_equal_settings_stand_together():
-    segments = small().parameter_segments()
-    assert [s.decay for s in segments] == [True, True, False, False]
-    stops = [s.slice.stop for s in segments]
-    assert [s.slice.start for s in segments] == [0, *stops[:-1]]
+    places = small().parameter_slices()
+    assert [s.decay for s in places] == [True, True, False, False]
+    stops = [s.slice.stop for s in places]
+    assert [s.slice.start for s in places] == [0, *stops[:-1]]
 
 
 def test_settings_can_change_and_are_counted():
@@ -40,7 +40,7 @@ def test_settings_can_change_and_are_counted():
     version = model.parameters_version
     model[1].weight.trainable = False
     assert model.parameters_version == version + 1
-    assert [s.trainable for s in model.parameter_segments()] == [False, True, True, True]
+    assert [s.trainable for s in model.parameter_slices()] == [False, True, True, True]
 
 
 def test_float64_and_float32_start_alike():
@@ -235,17 +235,17 @@ def test_two_parameters_of_one_name_are_refused():
         def output_shape(self, input_shape):
             return input_shape
 
-        def _own_parameters(self):
+        def own_parameters(self):
             return [self.scale, self.shift]
 
-        def _declare(self, input_shape, rng):
-            for p in self._own_parameters():
+        def declare(self, input_shape, rng):
+            for p in self.own_parameters():
                 p.declare(input_shape, nnmat.initializers.zeros)
 
-        def _forward(self, X, training, record):
+        def forward(self, X, call):
             return X * self.scale.value + self.shift.value
 
-        def _backward(self, G, accumulate, parameters, input_gradient):
+        def backward(self, G, call):
             raise NotImplementedError
 
     with pytest.raises(nnmat.BuildError, match="Affine: two parameters are called '0.weight'"):

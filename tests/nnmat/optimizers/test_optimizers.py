@@ -85,13 +85,13 @@ def test_a_number_decays_weights_and_not_biases():
 
 def test_neighbours_of_equal_settings_are_one_kernel_call():
     model = make_model()
-    assert len(SGD(model).stretches()) == 1
+    assert len(SGD(model).segments()) == 1
     optimizer = SGD(model, weight_decay=0.1)
-    assert [s.weight_decay for s in optimizer.stretches()] == [0.1, 0.0]  # all weights, then all biases
+    assert [s.weight_decay for s in optimizer.segments()] == [0.1, 0.0]  # all weights, then all biases
     by_name(model)["2.weight"].decay = False
-    assert sum(s.part.stop - s.part.start for s in optimizer.stretches() if s.weight_decay == 0) == 4 + 3 + 12
+    assert sum(s.part.stop - s.part.start for s in optimizer.segments() if s.weight_decay == 0) == 4 + 3 + 12
     by_name(model)["0.weight"].trainable = False
-    assert sum(s.part.stop - s.part.start for s in optimizer.stretches()) == 12 + 4 + 3
+    assert sum(s.part.stop - s.part.start for s in optimizer.segments()) == 12 + 4 + 3
 
 
 def test_flags_that_change_between_steps_are_followed(rng):
