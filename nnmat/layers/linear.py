@@ -74,15 +74,13 @@ class Linear(Layer):
 
     @equations
     def forward(self, X, call, activation=None):
-        key = X.shape, activation, self.weight, self.bias
-        if not call.record or self._forward_plan[0] != key:
+        key, plan = (X.shape, activation, self.weight, self.bias), self._forward_plan
+        if not call.record or plan[0] != key:
             H = call.array("H", X.shape[:-1] + self._width, X.dtype)
             W, b = self.weight.value, None if self.bias is None else self.bias.value
             plan = key, k.linear_forward(W, b, _rows(H), activation), H
             if call.record:
                 self._forward_plan = plan
-        else:
-            plan = self._forward_plan
         _, forward, H = plan
         forward(X if X.ndim == 2 else _rows(X))  # H = X Wᵀ + 1 bᵀ
         call.keep(X=X)

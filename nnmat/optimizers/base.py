@@ -75,7 +75,7 @@ class Optimizer(abc.ABC):
     def lr(self) -> float:
         """The learning rate of the coming step; assigning a number or a schedule replaces the schedule."""
         value = float(self.schedule(self.steps))
-        if not math.isfinite(value) or value < 0.0:
+        if not 0.0 <= value < math.inf:
             raise ConfigError(
                 f"{type(self).__name__}: expected a finite learning rate >= 0, the schedule gave {value} "
                 f"for step {self.steps}."
