@@ -53,18 +53,17 @@ class Loss(abc.ABC):
 
         A class may define it as `backward(self, call)`, if its forward keeps something else than G (`call.keep`).
         """
-        self._check_forward()
-        if self._call.G is None:
+        G = self._call.G
+        if G is None or not self._call.done:
+            self._refuse_backward()
+        return G
+
+    def _refuse_backward(self) -> None:
+        if self._call.done:
             raise ConfigError(
                 f"{type(self).__name__}: expected forward to set call.G, the gradient, or a backward(self, call)."
             )
-        return self._call.G
-
-    def _check_forward(self) -> None:
-        if not self._call.done:
-            raise StateError(
-                f"{type(self).__name__}: backward needs the gradient of a forward. Call forward(H, y) first."
-            )
+        raise StateError(f"{type(self).__name__}: backward needs the gradient of a forward. Call forward(H, y) first.")
 
     def check_targets(self, y: np.ndarray, output_shape: tuple[int, ...]) -> None:
         """Raise a typed error if y (n, ...) cannot be the targets of outputs (n, *output_shape).
@@ -119,7 +118,8 @@ def _whole_backward(written: Callable) -> Callable:
 
     @as_method(Loss.backward, written)
     def backward(self, call=None):
-        self._check_forward()
+        if not self._call.done:
+            self._refuse_backward()
         return written(self, self._call)
 
     return backward
