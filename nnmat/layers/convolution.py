@@ -4,7 +4,7 @@ from typing import Any
 
 import nnmat_kernels as k
 from nnmat_kernels import unchecked
-from nnmat_kernels.geometry import conv_output_size
+from nnmat_kernels.geometry import output_plane
 
 from .. import initializers
 from ..checks import count, equations, flag, pair
@@ -89,14 +89,7 @@ class Conv2d(Layer):
             )
         if Ci % self.groups:
             raise ShapeError(f"{self.who}: {Ci} input channels are not a multiple of groups = {self.groups}.")
-        sizes = zip((H, W), self.kernel_size, *self._geometry, strict=True)
-        Ho, Wo = (conv_output_size(*size) for size in sizes)
-        if Ho < 1 or Wo < 1:
-            raise ShapeError(
-                f"{self.who}: a kernel {self.kernel_size} with dilation {self.dilation} does not fit into images "
-                f"of {H} x {W} with padding {self.padding}. Use a smaller kernel or more padding."
-            )
-        return (Ho, Wo, self.out_channels)
+        return (*output_plane(self.who, (H, W), self.kernel_size, *self._geometry), self.out_channels)
 
     def own_parameters(self):
         return [self.weight] if self.bias is None else [self.weight, self.bias]
