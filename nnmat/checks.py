@@ -100,7 +100,7 @@ def takes(cls: type, name: str, *arguments: str) -> Callable | None:
     try:
         inspect.signature(method).bind(cls, *arguments)
     except (TypeError, ValueError):
-        given = inspect.signature(method) if callable(method) else repr(method)
+        given = inspect.signature(method) if callable(method) else f" = {method!r}"
         raise ConfigError(
             f"{cls.__name__}: expected {name}({', '.join(['self', *arguments])}), got {name}{given}. "
             'See docs/tour.md, "Your own parts".'

@@ -1,5 +1,6 @@
 """The losses: contract, gradients, options, errors."""
 
+import inspect
 import json
 
 import numpy as np
@@ -183,3 +184,77 @@ def test_a_loss_of_ones_own(rng):
 
     report = gradcheck(MeanAbsoluteError(), rng.normal(size=(3, 4)), rng.normal(size=(3, 4)))
     assert report.passed, str(report)
+
+
+class Sum(Loss):
+    """L = L1 + a L2, with the divisor of the first."""
+
+    def __init__(self, first, second, a):
+        super().__init__()
+        self.first, self.second, self.a = first, second, a
+
+    def forward(self, H, y, call):
+        value = self.first.forward(H, y, call) + self.a * self.second.forward(H, y, call)
+        call.keep(parts=2)
+        call.divisor = self.first.divisor
+        return value
+
+    def backward(self, call):
+        assert call.parts == 2
+        return self.first.backward(call) + self.a * self.second.backward(call)
+
+
+def test_a_loss_made_of_losses(rng):
+    H, y, s = rng.normal(size=(5, 3)), rng.random((5, 3)), rng.random(5)
+    loss = Sum(MeanSquaredError(), SigmoidBinaryCrossEntropy(), 0.5)
+    alone = MeanSquaredError().forward(H, y, s) + 0.5 * SigmoidBinaryCrossEntropy().forward(H, y, s)
+    assert loss.forward(H, y, s) == alone
+    assert loss.divisor == pytest.approx(s.sum())
+    assert gradcheck(loss, H, y, sample_weight=s).passed
+
+
+def test_a_derived_loss_reaches_the_equations_that_it_overrides(rng):
+    class Doubled(MeanSquaredError):
+        def forward(self, H, y, call):
+            value = 2 * super().forward(H, y, call)
+            call.G = 2 * call.G
+            return value
+
+    H, y = rng.normal(size=(2, 5, 3))
+    assert Doubled().forward(H, y) == 2 * MeanSquaredError().forward(H, y)
+    assert gradcheck(Doubled(), H, y).passed
+
+
+def test_what_a_loss_of_ones_own_leaves_out_is_said():
+    class Careless(Loss):
+        def __init__(self, *, divisor=None, G=None):
+            super().__init__()
+            self.given = divisor, G
+
+        def forward(self, H, y, call):
+            call.divisor, call.G = self.given
+            return 0.0
+
+    H = np.zeros((2, 3))
+    with pytest.raises(ConfigError, match=r"^Careless: expected forward to set call\.divisor.*float\(len\(y\)\)"):
+        Careless(G=H).forward(H, H)
+    loss = Careless(divisor=2.0)
+    with pytest.raises(StateError, match="^Careless: backward needs the gradient of a forward"):
+        loss.backward()
+    assert loss.forward(H, H) == 0.0
+    with pytest.raises(ConfigError, match=r"^Careless: expected forward to set call\.G, the gradient"):
+        loss.backward()
+
+
+def test_callers_of_a_loss_see_their_own_signature():
+    for cls in (SoftmaxCrossEntropy, Sum):
+        assert list(inspect.signature(cls.forward).parameters) == ["self", "H", "y", "sample_weight"]
+        assert cls.forward.__doc__ == Loss.forward.__doc__
+        assert "def forward(self, H, y, call)" in inspect.getsource(cls.forward)
+
+
+def test_a_loss_with_an_old_method_is_refused_when_it_is_made():
+    with pytest.raises(ConfigError, match=r"^Mine: expected forward\(self, H, y, call\) and .*, got _evaluate"):
+        type("Mine", (Loss,), {"_evaluate": lambda self: None})
+    with pytest.raises(ConfigError, match=r"^Mine: expected forward\(self, H, y, call\), got forward\(self, H, y\)"):
+        type("Mine", (Loss,), {"forward": lambda self, H, y: 0.0})
