@@ -4,7 +4,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from .errors import ShapeError
+from .errors import DtypeError, ShapeError
 from .parameters import Parameter
 
 
@@ -15,12 +15,14 @@ class Destination(NamedTuple):
     accumulate: bool  # add to what is there
 
     def write(self, value) -> None:
-        """Write a gradient computed with NumPy, or add it where gradients accumulate."""
-        if np.shape(value) != self.out.shape:
+        """Write a gradient computed with NumPy, or add it where gradients accumulate. Raises ShapeError, DtypeError."""
+        value, who = np.asarray(value), "call.into(parameter).write"
+        if value.shape != self.out.shape:
             raise ShapeError(
-                f"call.into(parameter).write: expected a gradient of shape {self.out.shape}, that of the parameter, "
-                f"got {np.shape(value)}."
+                f"{who}: expected a gradient of shape {self.out.shape}, that of the parameter, got {value.shape}."
             )
+        if value.dtype.kind not in "fiu":
+            raise DtypeError(f"{who}: expected a gradient of real numbers, got dtype {value.dtype}.")
         if self.accumulate:
             self.out[...] += value
         else:
@@ -72,7 +74,7 @@ class Call:
 
     def begin(self, training: bool) -> None:
         """Start a recorded forward: what the one before has kept is gone."""
-        self.training, self.X, self.Y = training, None, None
+        self.training, self.batch, self.X, self.Y = training, None, None, None
         if self.__dict__:
             self.__dict__ = {}
 

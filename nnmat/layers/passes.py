@@ -76,7 +76,7 @@ class Passes(abc.ABC):
         """Y for checked X, in a pass of nnmat's own."""
         if record:
             call = self._call
-            call.training, call.X, call.Y = training, None, None  # as call.begin(training), at less time
+            call.training, call.batch, call.X, call.Y = training, None, None, None  # call.begin(training)
             if call.__dict__:
                 call.__dict__ = {}
         else:
@@ -98,6 +98,7 @@ class Passes(abc.ABC):
             return self._equations(X, self._training if training else self._evaluation, activation.fusion)
         call, other = self._call, activation._call
         call.begin(training)
+        other.batch = None
         Y = other.Y = self._equations(X, call, activation.fusion)
         call.batch = other.batch = len(X)
         return Y

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from nnmat import Linear, ShapeError
+from nnmat import DtypeError, Linear, ShapeError
 from nnmat.calls import Call, Destination, LossCall, UnrecordedCall
 
 
@@ -25,6 +25,8 @@ def test_a_destination_does_not_broadcast(value, accumulate):
     with pytest.raises(ShapeError, match=r"expected a gradient of shape \(2, 3\), that of the parameter, got"):
         Destination(out, accumulate).write(value)
     assert not out.any()
+    with pytest.raises(DtypeError, match="expected a gradient of real numbers, got dtype complex128"):
+        Destination(out, accumulate).write(out * 1j)
 
 
 @pytest.mark.parametrize("accumulate", [False, True])

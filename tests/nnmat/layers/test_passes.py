@@ -290,6 +290,27 @@ def test_nothing_kept_in_an_earlier_pass_is_seen(rng):
     np.testing.assert_array_equal(layer.backward(X), X)
 
 
+def test_a_forward_that_fails_leaves_no_record(rng):
+    class Once(Scale):
+        def forward(self, X, call):
+            if self.fails:
+                raise ZeroDivisionError
+            return super().forward(X, call)
+
+    model = Sequential([Linear(4, 4), Once(), Sigmoid()], input_shape=(4,), dtype=np.float64)
+    X = rng.standard_normal((3, 4))
+    model[1].fails = False
+    model.forward(X, training=True)
+    with pytest.raises(nnmat.ShapeError):  # refused before anything is done
+        model.forward(X.T, training=True)
+    model.backward(X)
+    model[1].fails = True
+    with pytest.raises(ZeroDivisionError):
+        model.forward(X, training=True)
+    with pytest.raises(nnmat.StateError, match="backward needs a recorded forward"):
+        model.backward(X)
+
+
 def state(model):
     """All that a pass may write to a model and its parts, as it is now."""
     found = []
