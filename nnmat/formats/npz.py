@@ -1,7 +1,7 @@
 """Models in files: architecture, parameters and buffers in one `.npz`, atomically, without pickle, checked on load.
 
 The file is a NumPy archive: entry `header` holds JSON as bytes, `parameter/<name>` and `buffer/<name>` hold the arrays.
-A training checkpoint (`nnmat.training.checkpoint`) is the same file with more entries: `load` reads the model of either.
+A training checkpoint (`nnmat.training.checkpoint`) is the same file with more entries; `load` reads either.
 """
 
 import json
