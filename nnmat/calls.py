@@ -4,7 +4,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from .errors import DtypeError, ShapeError
+from .errors import ConfigError, DtypeError, ShapeError
 from .parameters import Parameter
 
 
@@ -45,6 +45,7 @@ class Call:
         "_arrays",
         "accumulate",
         "batch",
+        "others",
         "record",
         "training",
         "trusted",
@@ -61,22 +62,28 @@ class Call:
         self.wants_input = self.wants_parameters = True
         self.X: Any = None
         self.Y: Any = None
+        self.others = False  # whether anything else is kept
         self._arrays: dict[str, np.ndarray] = {}
 
     def keep(self, X=None, Y=None, **others) -> None:
-        """Keep arrays or numbers for backward, which reads them as attributes of its call."""
+        """Keep arrays or numbers for backward, which reads them as attributes of its call. Raises ConfigError for a name
+        that the call has itself."""
         if X is not None:
             self.X = X
         if Y is not None:
             self.Y = Y
         if others:
+            if not _OWN.isdisjoint(others):
+                names = ", ".join(sorted(_OWN.intersection(others)))
+                raise ConfigError(f"call.keep: a call has {names} of its own. Keep it under another name.")
             self.__dict__.update(others)
+            self.others = True
 
     def begin(self, training: bool) -> None:
         """Start a recorded forward: what the one before has kept is gone."""
         self.training, self.batch, self.X, self.Y = training, None, None, None
-        if self.__dict__:
-            self.__dict__ = {}
+        if self.others:
+            self.__dict__, self.others = {}, False
 
     def into(self, parameter: Parameter) -> Destination | None:
         """Where to write the gradient of `parameter`, and whether to add it there; None if it is not wanted."""
@@ -92,6 +99,9 @@ class Call:
             whole = np.empty(shape, dtype)
         A = self._arrays[key] = whole if len(whole) == shape[0] else whole[: shape[0]]
         return A
+
+
+_OWN = frozenset(name for name in dir(Call) if name not in ("X", "Y"))
 
 
 class UnrecordedCall(Call):

@@ -76,9 +76,9 @@ class Passes(abc.ABC):
         """Y for checked X, in a pass of nnmat's own."""
         if record:
             call = self._call
-            call.training, call.batch, call.X, call.Y = training, None, None, None  # call.begin(training)
-            if call.__dict__:
-                call.__dict__ = {}
+            call.training, call.batch, call.X, call.Y = training, None, None, None
+            if call.others:
+                call.begin(training)
         else:
             call = self._training if training else self._evaluation
         Y = self._equations(X, call)

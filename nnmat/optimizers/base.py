@@ -101,7 +101,7 @@ class Optimizer(abc.ABC):
             ratio = self.clip_norm / (norm + 1e-6)
             scale = 1.0 if ratio >= 1.0 else ratio  # a NaN norm stays NaN
         self.steps += 1
-        for segment in self.segments():
+        for segment in self._segments if self._version == self._store.version else self.segments():
             self.update(segment, lr, scale)
 
     def segments(self) -> list[Segment]:

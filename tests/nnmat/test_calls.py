@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from nnmat import DtypeError, Linear, ShapeError
+from nnmat import ConfigError, DtypeError, Linear, ShapeError
 from nnmat.calls import Call, Destination, LossCall, UnrecordedCall
 
 
@@ -49,6 +49,12 @@ def test_what_is_kept_is_read_back_and_goes_with_the_next_pass():
     assert call.X is call.Y is None
     assert not hasattr(call, "mask")
     assert call.training
+
+
+@pytest.mark.parametrize("name", ["training", "batch", "into", "others", "array"])
+def test_names_of_the_call_itself_cannot_be_kept(name):
+    with pytest.raises(ConfigError, match=rf"^call\.keep: a call has {name} of its own\."):
+        Call().keep(X=1, mask=2, **{name: 3})
 
 
 def test_an_array_is_made_anew_only_when_it_is_too_small():
