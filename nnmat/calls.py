@@ -66,8 +66,10 @@ class Call:
         self._arrays: dict[str, np.ndarray] = {}
 
     def keep(self, X=None, Y=None, **others) -> None:
-        """Keep arrays or numbers for backward, which reads them as attributes of its call. Raises ConfigError for a name
-        that the call has itself."""
+        """Keep arrays or numbers for backward, which reads them as attributes of its call.
+
+        Raises ConfigError for a name that the call has itself.
+        """
         if X is not None:
             self.X = X
         if Y is not None:
