@@ -127,9 +127,8 @@ class Conv2d(Layer):
 
     @equations
     def backward(self, G, call):
-        return {"auto": self._backward_auto, "im2col": self._backward_im2col, "khat": self._backward_khat}[self.method](
-            G, call
-        )
+        methods = {"auto": self._backward_auto, "im2col": self._backward_im2col, "khat": self._backward_khat}
+        return methods[self.method](G, call)
 
     def _backward_auto(self, G, call):
         X, K, options = call.X, self.weight.value, (*self._geometry, self.groups)
