@@ -1,6 +1,10 @@
-"""Checks of options: plain numbers, flags, pairs, seeds; and of the usual arrays of losses and metrics."""
+"""Checks of options: plain numbers, flags, pairs, seeds; of the usual arrays of losses and metrics; of classes."""
 
+import functools
+import inspect
 import math
+from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 
@@ -76,3 +80,48 @@ def are_logits_and_labels(H, y) -> bool:
     """Whether H (B, M) and y (B,), B > 0, are what kernels take as it is, floats and int64: nearly always so."""
     arrays = type(H) is type(y) is np.ndarray and H.flags.carray and y.flags.carray
     return arrays and H.ndim == 2 and H.dtype in FLOATS and y.dtype is LABELS and y.ndim == 1 and len(y) == len(H) > 0
+
+
+def renamed_methods(cls: type, renamed: dict[str, str]) -> None:
+    """Raise ConfigError for a class that defines a method under the name it had in an earlier version."""
+    for old, new in renamed.items():
+        if old in cls.__dict__:
+            raise ConfigError(
+                f"{cls.__name__}: expected {new}, got {old}, which stood for it in an earlier version and would not be "
+                f'called. See docs/tour.md, "Your own parts".'
+            )
+
+
+def takes(cls: type, name: str, *arguments: str) -> Callable | None:
+    """The method that a class itself defines under this name, checked to take these arguments; None without one."""
+    method = cls.__dict__.get(name)
+    if method is None or getattr(method, "__isabstractmethod__", False):
+        return None
+    try:
+        inspect.signature(method).bind(cls, *arguments)
+    except (TypeError, ValueError):
+        given = inspect.signature(method) if callable(method) else f" = {method!r}"
+        raise ConfigError(
+            f"{cls.__name__}: expected {name}({', '.join(['self', *arguments])}), got {name}{given}. "
+            'See docs/tour.md, "Your own parts".'
+        ) from None
+    return method
+
+
+def equations(method: Callable) -> Callable[..., Any]:
+    """Mark a `forward` or `backward` as equations, whose callers have other arguments; this is for type checkers only.
+
+    The base class puts its checks round the equations of every class, marked or not.
+    """
+    return method
+
+
+def as_method(method: Callable, equations: Callable) -> Callable[[Callable], Callable]:
+    """A decorator: to callers the function looks like `method`, to those who ask for its source like the equations."""
+
+    def adorn(function: Callable) -> Callable:
+        functools.update_wrapper(function, equations)
+        function.__doc__, function.__dict__["__signature__"] = method.__doc__, inspect.signature(method)
+        return function
+
+    return adorn

@@ -17,6 +17,8 @@ from typing import NamedTuple
 
 import numpy as np
 
+from nnmat_kernels.geometry import output_plane
+
 from .errors import ConfigError, DtypeError, ShapeError
 
 MEMORY_LIMIT = 2**31  # bytes; a bigger dense matrix or list of triplets is refused
@@ -261,10 +263,7 @@ def _geometry(who: str, kernel_shape, input_shape, stride, padding, dilation, gr
         for n, k, s, p, d in zip((H, W), (kh, kw), stride, padding, dilation, strict=True)
     ]
     if min(size) < 1:
-        raise ShapeError(
-            f"{who}: a kernel of size {(kh, kw)} and dilation {dilation} does not fit into an image of {H} x {W} with "
-            f"padding {padding}. Use a smaller kernel or more padding."
-        )
+        output_plane(who, (H, W), (kh, kw), stride, padding, dilation)  # raises
     return Geometry(kernel_shape, input_shape, (size[0], size[1], Co), stride, padding, dilation, int(groups))
 
 

@@ -74,9 +74,9 @@ class Parameter:
         self._make_views()
 
     def _make_views(self) -> None:
-        stretch = slice(self._offset, self._offset + self.size)
-        self._value = self._store.values[stretch].reshape(self.shape)
-        self._grad = self._store.gradients[stretch].reshape(self.shape)
+        own = slice(self._offset, self._offset + self.size)
+        self._value = self._store.values[own].reshape(self.shape)
+        self._grad = self._store.gradients[own].reshape(self.shape)
 
     @property
     def size(self) -> int:
@@ -162,7 +162,7 @@ class Parameter:
         return f"Parameter({self.name!r}, shape={self.shape})"
 
 
-class Segment:
+class ParameterSlice:
     """Where one parameter stands in the flat vectors, with its settings."""
 
     def __init__(self, parameter: Parameter):
@@ -176,7 +176,7 @@ def allocate(parameters: list[Parameter], dtype: np.dtype, rng: np.random.Genera
     """Bind all parameters to a new store and initialise them.
 
     Values are drawn in the order given; in the flat vectors equal settings (trainable, decay) stand together, so that
-    an optimizer needs one kernel call for each stretch of equal settings.
+    an optimizer needs one kernel call for each segment of equal settings.
     """
     store = Store(sum(p.size for p in parameters), dtype)
     offsets, offset = {}, 0

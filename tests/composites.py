@@ -19,21 +19,19 @@ class Added(Layer):
         self.second.output_shape(shape2)
         return self.first.output_shape(shape1)
 
-    def _parts(self):
-        return [self.first, self.second]
+    def named_children(self):
+        return [("first", self.first), ("second", self.second)]
 
-    def _children(self, input_shape):
-        return [("first", self.first, input_shape[0]), ("second", self.second, input_shape[1])]
+    def child_shapes(self, input_shape):
+        return list(input_shape)
 
-    def _forward(self, X, training, record):
-        if record:
-            self._recorded = True
-        return self.first.forward(X[0], training, record) + self.second.forward(X[1], training, record)
+    def forward(self, X, call):
+        return self.first.forward(X[0], call) + self.second.forward(X[1], call)
 
-    def _backward(self, G, accumulate, parameters, input_gradient):
-        gX1 = self.first.backward(G, accumulate, parameters, input_gradient)
-        gX2 = self.second.backward(G, accumulate, parameters, input_gradient)
-        return (gX1, gX2) if input_gradient else None
+    def backward(self, G, call):
+        gX1 = self.first.backward(G, call, input_gradient=call.wants_input)
+        gX2 = self.second.backward(G, call, input_gradient=call.wants_input)
+        return gX1, gX2
 
 
 class Transposed(Layer):
@@ -46,18 +44,17 @@ class Transposed(Layer):
     def output_shape(self, input_shape):
         return self.weight.shape[1:]
 
-    def _own_parameters(self):
+    def own_parameters(self):
         return [self.weight]
 
-    def _forward(self, X, training, record):
-        if record:
-            self._recorded = X
+    def forward(self, X, call):
+        call.keep(X=X)
         return k.matmul(X, self.weight.value)
 
-    def _backward(self, G, accumulate, parameters, input_gradient):
-        if parameters:
-            k.matmul(self._recorded, G, transpose_a=True, out=self.weight.grad, accumulate=accumulate)
-        return k.matmul(G, self.weight.value, transpose_b=True) if input_gradient else None
+    def backward(self, G, call):
+        if gW := call.into(self.weight):
+            k.matmul(call.X, G, transpose_a=True, out=gW.out, accumulate=gW.accumulate)
+        return k.matmul(G, self.weight.value, transpose_b=True)
 
 
 class TiedAutoencoder(Layer):
@@ -75,25 +72,19 @@ class TiedAutoencoder(Layer):
         self.encode.output_shape(input_shape)
         return input_shape
 
-    def _parts(self):
-        return [self.encode, self.activation, self.decode]
+    def named_children(self):
+        return [("encode", self.encode), ("activation", self.activation), ("decode", self.decode)]
 
-    def _children(self, input_shape):
+    def child_shapes(self, input_shape):
         hidden = (self.encode.out_features,)
-        return [
-            ("encode", self.encode, input_shape),
-            ("activation", self.activation, hidden),
-            ("decode", self.decode, hidden),
-        ]
+        return [input_shape, hidden, hidden]
 
-    def _forward(self, X, training, record):
-        if record:
-            self._recorded = True
-        for layer in self._parts():
-            X = layer.forward(X, training, record)
+    def forward(self, X, call):
+        for layer in self.children():
+            X = layer.forward(X, call)
         return X
 
-    def _backward(self, G, accumulate, parameters, input_gradient):
-        G = self.decode.backward(G, accumulate, parameters)
-        G = self.activation.backward(G, accumulate, parameters)
-        return self.encode.backward(G, accumulate, parameters, input_gradient)
+    def backward(self, G, call):
+        G = self.decode.backward(G, call)
+        G = self.activation.backward(G, call)
+        return self.encode.backward(G, call, input_gradient=call.wants_input)

@@ -1,9 +1,20 @@
 """Data sets: the MNIST digits, readers for IDX, npz and CSV files, splits and minibatches."""
 
-from .batches import ArrayBatches, batches
+from .batches import ArrayBatches, BatchSource, SampleSource, batches
 from .dataset import Dataset
 from .files import load_csv, load_npz
 from .idx import read_idx, write_idx
 from .mnist import mnist
 
-__all__ = ["ArrayBatches", "Dataset", "batches", "load_csv", "load_npz", "mnist", "read_idx", "write_idx"]
+__all__ = [
+    "ArrayBatches",
+    "BatchSource",
+    "Dataset",
+    "SampleSource",
+    "batches",
+    "load_csv",
+    "load_npz",
+    "mnist",
+    "read_idx",
+    "write_idx",
+]

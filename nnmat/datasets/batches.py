@@ -2,27 +2,52 @@
 
 import math
 from collections.abc import Iterator
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 
-from nnmat.checks import count
-from nnmat.errors import ConfigError, DataError
 from nnmat_kernels.indexing.take_rows import take_rows
 
+from ..checks import count
+from ..errors import ConfigError, DataError
 from .dataset import Dataset
 
 Batch = tuple[np.ndarray, ...]
 
 
+@runtime_checkable
+class BatchSource(Protocol):
+    """What the Trainer takes batches from: any object with these methods.
+
+    The Trainer asks for the state between epochs; to go on in mid-epoch it loads the one from before the epoch and
+    calls `batches(rng, start)`. The order of an epoch is drawn from `rng` when `batches` is called, before the first
+    batch: so the generator's state at that moment and the number of batches done (`start`) are all that is needed to
+    go on in mid-epoch.
+    """
+
+    def __len__(self) -> int:
+        """The number of batches in an epoch."""
+
+    def batches(self, rng: np.random.Generator, start: int = 0) -> Iterator[Batch]:
+        """The batches `(X, y)` or `(X, y, sample_weight)` of one epoch, from number `start` on."""
+
+    def state(self) -> dict:
+        """What must be saved besides the generator."""
+
+    def load_state(self, state: dict) -> None:
+        """Take back what `state` gave."""
+
+
+@runtime_checkable
+class SampleSource(BatchSource, Protocol):
+    """A batch source that knows how many samples it has, and how many go into a batch: progress counts samples."""
+
+    samples: int
+    batch_size: int
+
+
 class ArrayBatches:
     """The batch source for arrays in memory.
-
-    A batch source is anything with `len(source)`, the number of batches in an epoch; `batches(rng, start=0)`, an
-    iterator over one epoch's batches `(X, y)` or `(X, y, sample_weight)`; and `state()` / `load_state(state)`, what
-    must be saved besides the generator. The Trainer asks for the state between epochs; to go on in mid-epoch it loads
-    the one from before the epoch and calls `batches(rng, start)`. The order of an epoch is drawn from `rng` when
-    `batches` is called, before the first batch: so the generator's state at that moment and the number of batches done
-    (`start`) are all that is needed to go on in mid-epoch.
 
     Args: `X (n, ...)`, `y (n, ...)`, `sample_weight (n,)` or None; `batch_size >= 1`. The last batch of an epoch
     holds the rows that are left. Raises `DataError` for no rows or unequal lengths, `ConfigError` for the batch size.

@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 
-from nnmat.errors import ConfigError, DataError
+from ..errors import ConfigError, DataError
 
 
 class Dataset:

@@ -6,9 +6,8 @@ from pathlib import Path
 
 import numpy as np
 
-from nnmat.errors import ConfigError, DtypeError, FileFormatError
-from nnmat.formats.npz import read_arrays
-
+from ..errors import ConfigError, DtypeError, FileFormatError
+from ..formats.npz import read_arrays
 from .dataset import Dataset
 
 

@@ -18,8 +18,8 @@ from pathlib import Path
 
 import numpy as np
 
-from nnmat.errors import DtypeError, FileFormatError, ShapeError
-from nnmat.formats.atomic import atomic_write
+from ..errors import DtypeError, FileFormatError, ShapeError
+from ..formats.atomic import atomic_write
 
 TYPES = {8: "u1", 9: "i1", 11: ">i2", 12: ">i4", 13: ">f4", 14: ">f8"}
 CODES = {np.dtype(name).newbyteorder("="): code for code, name in TYPES.items()}

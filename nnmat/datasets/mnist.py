@@ -10,9 +10,8 @@ from pathlib import Path
 import numpy as np
 from tqdm import tqdm
 
-from nnmat.errors import DataError, FileFormatError
-from nnmat.formats.atomic import atomic_write
-
+from ..errors import DataError, FileFormatError
+from ..formats.atomic import atomic_write
 from .dataset import Dataset
 from .idx import view_idx
 

@@ -11,8 +11,8 @@ from collections.abc import Callable
 
 import numpy as np
 
-from nnmat.checks import positive
-from nnmat.errors import ConfigError
+from ..checks import positive
+from ..errors import ConfigError
 
 Vector = np.ndarray
 Function = Callable[[Vector], float]

@@ -7,9 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from nnmat.checks import count, number
-from nnmat.errors import ConfigError, DtypeError, NonFiniteError, ShapeError
-
+from ..checks import count, number
+from ..errors import ConfigError, DtypeError, NonFiniteError, ShapeError
 from .line_search import Armijo, LineSearchError
 
 
@@ -67,6 +66,10 @@ def steepest_descent(
     def gradient_at(x: np.ndarray) -> np.ndarray:
         return pack(gradient(unpack(x)), "the gradient")
 
+    def look(iteration: int, x: np.ndarray, value: float, n: float) -> None:
+        if callback is not None:
+            callback(iteration, unpack(x), value, n)
+
     x = pack(x0, "x0")
     value, g = value_at(x), gradient_at(x)
     n = float(np.linalg.norm(g))
@@ -75,36 +78,47 @@ def steepest_descent(
             f"steepest_descent: expected f and its gradient to be finite at x0, got f = {value} and ‖g‖ = {n}. "
             "Choose another x0."
         )
+    result = _descend(value_at, gradient_at, x, value, g, search, tol, max_iterations, look)
+    result.x = unpack(result.x)
+    return result
+
+
+def _descend(
+    f: Callable, gradient: Callable, x: np.ndarray, value: float, g: np.ndarray, search: Callable, tol, limit, look
+) -> DescentResult:
+    """The descent on vectors, from x with its value and gradient."""
     history: dict[str, list[float]] = {"f": [], "gradient_norm": [], "alpha": []}
     guess, iterations = None, 0
     while True:
+        n = float(np.linalg.norm(g))
         history["f"].append(value)
         history["gradient_norm"].append(n)
-        if callback is not None:
-            callback(iterations, unpack(x), value, n)
-        if n <= tol:
-            reason = f"the gradient norm {n:.3g} is within tol = {tol:.3g}"
-            break
-        if not (math.isfinite(value) and math.isfinite(n)):
-            reason = f"not finite any more: f = {value}, gradient norm {n}"
-            break
-        if iterations == max_iterations:
-            reason = f"{max_iterations} iterations are used up; the gradient norm is {n:.3g}, tol = {tol:.3g}"
+        look(iterations, x, value, n)
+        if reason := _reason_to_stop(value, n, iterations, tol, limit):
             break
         d = -g / n
         try:
-            alpha = float(search(value_at, gradient_at, x, d, value, g, guess))
+            alpha = float(search(f, gradient, x, d, value, g, guess))
         except LineSearchError as error:
             reason = f"the line search failed: {error}"
             break
         if not 0 < alpha < math.inf:
             raise ConfigError(f"steepest_descent: expected a step above 0 from {search!r}, got {alpha}.")
         x = x + alpha * d
-        value, g = value_at(x), gradient_at(x)
-        n = float(np.linalg.norm(g))
+        value, g = f(x), gradient(x)
         history["alpha"].append(alpha)
         guess, iterations = 2 * alpha, iterations + 1
-    return DescentResult(unpack(x), value, n, iterations, n <= tol, reason, history)
+    return DescentResult(x, value, n, iterations, n <= tol, reason, history)
+
+
+def _reason_to_stop(value: float, n: float, iterations: int, tol: float, limit: int) -> str | None:
+    if n <= tol:
+        return f"the gradient norm {n:.3g} is within tol = {tol:.3g}"
+    if not (math.isfinite(value) and math.isfinite(n)):
+        return f"not finite any more: f = {value}, gradient norm {n}"
+    if iterations == limit:
+        return f"{limit} iterations are used up; the gradient norm is {n:.3g}, tol = {tol:.3g}"
+    return None
 
 
 def _packing(x0: Any) -> tuple[Callable, Callable]:

@@ -1,7 +1,7 @@
 """Models in files: architecture, parameters and buffers in one `.npz`, atomically, without pickle, checked on load.
 
 The file is a NumPy archive: entry `header` holds JSON as bytes, `parameter/<name>` and `buffer/<name>` hold the arrays.
-A training checkpoint (`nnmat.checkpoint`) is the same file with more entries, so `load` reads the model out of either.
+A training checkpoint (`nnmat.training.checkpoint`) is the same file with more entries; `load` reads either.
 """
 
 import json
@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from .. import layers as _layers
+from .. import layers
 from ..errors import BuildError, ConfigError, FileFormatError
 from ..layers.base import Layer
 from .atomic import atomic_write
@@ -55,7 +55,7 @@ def model_entries(model: Layer) -> tuple[dict, dict[str, np.ndarray]]:
     header = {
         "format": FORMAT,
         "version": VERSION,
-        "architecture": layer_to_config(model),
+        "architecture": model.spec(),
         "input_shape": model.input_shape,
         "dtype": str(model.dtype),
         "parameters": {p.name: {"trainable": p.trainable, "decay": p.decay} for p in model.parameters()},
@@ -91,16 +91,11 @@ def restore_model(path, model: Layer, header: dict, arrays: dict[str, np.ndarray
             p.trainable, p.decay = trainable, decay
 
 
-def layer_to_config(layer: Layer) -> dict:
-    """A layer as a JSON-able dict: its class and its constructor's arguments."""
-    return {"type": layer.kind, **layer.config()}
-
-
 def layer_from_config(config: dict, classes: dict[str, type[Layer]]) -> Layer:
-    """The layer that `layer_to_config` described, with the layers (or lists of layers) among its arguments."""
+    """The layer that `spec` described, with the layers (or lists of layers) among its arguments."""
     kind = config["type"]
-    known = {name: getattr(_layers, name) for name in _layers.__all__ if isinstance(getattr(_layers, name), type)}
-    known = {name: c for name, c in known.items() if c is not Layer} | classes
+    public = {name: getattr(layers, name) for name in layers.__all__}
+    known = {name: c for name, c in public.items() if isinstance(c, type) and c is not Layer} | classes
     if kind not in known:
         raise FileFormatError(
             f"it uses a layer class {kind!r} that is not known. Pass it: load(path, layers=[{kind}])."

@@ -108,7 +108,7 @@ def _parameters(model: Layer) -> list:
         elif isinstance(layer, Linear):
             found.append((layer.weight, _Same() if image is None else _AfterFlatten(image)))
             image = None
-        elif layer._own_parameters() or layer._parts():
+        elif layer.own_parameters() or layer.children():
             raise ConfigError(f"convert: {layer.who} has parameters that PyTorch stores in a way not known here.")
         elif isinstance(layer, Flatten) and len(layer.input_shape) == 3:
             image = layer.input_shape

@@ -1,11 +1,12 @@
 """Layers: forward and backward as matrix equations."""
 
 from .activations import GELU, LeakyReLU, ReLU, Sigmoid, Tanh
-from .base import Layer, observe
+from .base import Layer
 from .convolution import Conv2d
 from .dropout import Dropout
 from .flatten import Flatten
 from .linear import Linear
+from .observing import observe
 from .pooling import AvgPool2d, MaxPool2d
 from .sequential import Sequential
 from .softmax import Softmax

@@ -2,11 +2,18 @@
 
 from nnmat_kernels import unchecked as k
 
-from ..checks import number
+from ..checks import equations, number
 from .base import Layer
 
 
-class Sigmoid(Layer):
+class Elementwise(Layer):
+    """A layer whose output has the shape of its input."""
+
+    def output_shape(self, input_shape):
+        return input_shape
+
+
+class Sigmoid(Elementwise):
     """The logistic function of every element, a smooth step from 0 to 1.
 
     Forward
@@ -20,25 +27,21 @@ class Sigmoid(Layer):
 
     fusion = "sigmoid"
 
-    def output_shape(self, input_shape):
-        return input_shape
-
-    def _forward(self, X, training, record):
-        Y = self._array("Y", X.shape, reuse=record)
+    @equations
+    def forward(self, X, call):
+        Y = call.array("Y", X.shape, X.dtype)
         k.sigmoid(X, Y)  # Y = σ(X)
-        if record:
-            self._recorded = Y
+        call.keep(Y=Y)
         return Y
 
-    def _backward(self, G, accumulate, parameters, input_gradient):
-        if not input_gradient:
-            return None
-        Y, gX = self._recorded, self._array("gX", G.shape, reuse=True)
-        k.sigmoid_backward(G, Y, gX)  # gX = G ⊙ Y ⊙ (1 - Y)
+    @equations
+    def backward(self, G, call):
+        gX = call.array("gX", G.shape, G.dtype)
+        k.sigmoid_backward(G, call.Y, gX)  # gX = G ⊙ Y ⊙ (1 - Y)
         return gX
 
 
-class Tanh(Layer):
+class Tanh(Elementwise):
     """The hyperbolic tangent of every element, a smooth step from -1 to 1.
 
     Forward
@@ -52,25 +55,21 @@ class Tanh(Layer):
 
     fusion = "tanh"
 
-    def output_shape(self, input_shape):
-        return input_shape
-
-    def _forward(self, X, training, record):
-        Y = self._array("Y", X.shape, reuse=record)
+    @equations
+    def forward(self, X, call):
+        Y = call.array("Y", X.shape, X.dtype)
         k.tanh(X, Y)  # Y = tanh(X)
-        if record:
-            self._recorded = Y
+        call.keep(Y=Y)
         return Y
 
-    def _backward(self, G, accumulate, parameters, input_gradient):
-        if not input_gradient:
-            return None
-        Y, gX = self._recorded, self._array("gX", G.shape, reuse=True)
-        k.tanh_backward(G, Y, gX)  # gX = G ⊙ (1 - Y ⊙ Y)
+    @equations
+    def backward(self, G, call):
+        gX = call.array("gX", G.shape, G.dtype)
+        k.tanh_backward(G, call.Y, gX)  # gX = G ⊙ (1 - Y ⊙ Y)
         return gX
 
 
-class ReLU(Layer):
+class ReLU(Elementwise):
     """The positive part of every element.
 
     Forward
@@ -84,25 +83,21 @@ class ReLU(Layer):
 
     fusion = "relu"
 
-    def output_shape(self, input_shape):
-        return input_shape
-
-    def _forward(self, X, training, record):
-        Y = self._array("Y", X.shape, reuse=record)
+    @equations
+    def forward(self, X, call):
+        Y = call.array("Y", X.shape, X.dtype)
         k.relu(X, Y)  # Y = max(X, 0)
-        if record:
-            self._recorded = Y
+        call.keep(Y=Y)
         return Y
 
-    def _backward(self, G, accumulate, parameters, input_gradient):
-        if not input_gradient:
-            return None
-        Y, gX = self._recorded, self._array("gX", G.shape, reuse=True)
-        k.relu_backward(G, Y, gX)  # gX = G ⊙ 1[Y > 0]
+    @equations
+    def backward(self, G, call):
+        gX = call.array("gX", G.shape, G.dtype)
+        k.relu_backward(G, call.Y, gX)  # gX = G ⊙ 1[Y > 0]
         return gX
 
 
-class LeakyReLU(Layer):
+class LeakyReLU(Elementwise):
     """The identity for positive elements and a line of a small slope a for the others.
 
     Forward
@@ -119,28 +114,24 @@ class LeakyReLU(Layer):
         super().__init__()
         self.negative_slope = number("LeakyReLU", "negative_slope", negative_slope, hint="Try 0.01.")
 
-    def output_shape(self, input_shape):
-        return input_shape
-
-    def _forward(self, X, training, record):
-        if record:
-            self._recorded = X
-        Y = self._array("Y", X.shape, reuse=record)
+    @equations
+    def forward(self, X, call):
+        call.keep(X=X)
+        Y = call.array("Y", X.shape, X.dtype)
         k.leaky_relu(X, self.negative_slope, Y)
         return Y
 
-    def _backward(self, G, accumulate, parameters, input_gradient):
-        if not input_gradient:
-            return None
-        X, gX = self._recorded, self._array("gX", G.shape, reuse=True)
-        k.leaky_relu_backward(G, X, self.negative_slope, gX)
+    @equations
+    def backward(self, G, call):
+        gX = call.array("gX", G.shape, G.dtype)
+        k.leaky_relu_backward(G, call.X, self.negative_slope, gX)
         return gX
 
     def config(self):
         return {"negative_slope": self.negative_slope}
 
 
-class GELU(Layer):
+class GELU(Elementwise):
     """Every element weighted by the normal distribution function Φ: a smooth ReLU.
 
     Forward
@@ -153,19 +144,15 @@ class GELU(Layer):
         form, not its approximation by tanh).
     """
 
-    def output_shape(self, input_shape):
-        return input_shape
-
-    def _forward(self, X, training, record):
-        if record:
-            self._recorded = X
-        Y = self._array("Y", X.shape, reuse=record)
+    @equations
+    def forward(self, X, call):
+        call.keep(X=X)
+        Y = call.array("Y", X.shape, X.dtype)
         k.gelu(X, Y)  # Y = X ⊙ Φ(X)
         return Y
 
-    def _backward(self, G, accumulate, parameters, input_gradient):
-        if not input_gradient:
-            return None
-        X, gX = self._recorded, self._array("gX", G.shape, reuse=True)
-        k.gelu_backward(G, X, gX)  # gX = G ⊙ (Φ(X) + X ⊙ φ(X))
+    @equations
+    def backward(self, G, call):
+        gX = call.array("gX", G.shape, G.dtype)
+        k.gelu_backward(G, call.X, gX)  # gX = G ⊙ (Φ(X) + X ⊙ φ(X))
         return gX

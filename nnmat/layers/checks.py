@@ -1,6 +1,7 @@
 """Checks of shapes, dtypes and batches, which all layers share, and how shapes are written in their messages."""
 
-from typing import TYPE_CHECKING
+from collections.abc import Collection
+from typing import Any, Protocol
 
 import numpy as np
 
@@ -8,10 +9,21 @@ from nnmat_kernels.runtime.arrays import canonical
 
 from ..errors import BuildError, DtypeError, ShapeError
 
-if TYPE_CHECKING:
-    from .base import Layer
-
 Shape = tuple  # of ints, for one sample; or, for a layer of several inputs, a tuple of such tuples
+
+
+class Checked(Protocol):
+    """What the check of a batch must know of a layer."""
+
+    dtype: Any  # a numpy.dtype once built
+
+    @property
+    def who(self) -> str:
+        """Its name in error messages."""
+
+    @property
+    def kind(self) -> str:
+        """The name of its class."""
 
 
 def check_shape(who: str, shape) -> Shape:
@@ -40,19 +52,22 @@ def check_dtype(who: str, dtype) -> np.dtype:
     return found
 
 
-def check_batch(layer: "Layer", A, shape: Shape, name: str, batch: int | None = None):
-    """`A` in canonical form if it is a batch of `shape` (of `batch` samples, if given) for `layer`; else raises."""
+def check_batch(layer: Checked, A, shape: Shape, name: str, batch: int | None = None, lent: Collection[int] = ()):
+    """`A` in canonical form if it is a batch of `shape` (of `batch` samples, if given) for `layer`; else raises.
+
+    It is copied if its memory is that of an array with one of the ids `lent`: what a pass records must not change.
+    """
     if type(A) is np.ndarray and A.dtype is layer.dtype and A.flags.carray:
         given = A.shape
         if given[1:] == shape and given and (batch is None or given[0] == batch):
-            return A  # the usual case, at a third of the cost
+            return A if id(A if A.base is None else A.base) not in lent else A.copy()  # the usual case, quickly
     if shape is None:
         raise BuildError(f"{layer.kind}: it is not built yet. Call build(input_shape) first.")
     if shape and type(shape[0]) is tuple:  # several arrays
         if type(A) is not tuple or len(A) != len(shape):
             raise ShapeError(f"{layer.who}: expected {name} to be a tuple of {len(shape)} arrays.")
         parts = tuple(
-            check_batch(layer, a, s, f"{name}[{i}]", batch) for i, (a, s) in enumerate(zip(A, shape, strict=True))
+            check_batch(layer, a, s, f"{name}[{i}]", batch, lent) for i, (a, s) in enumerate(zip(A, shape, strict=True))
         )
         if len({len(a) for a in parts}) > 1:
             raise ShapeError(f"{layer.who}: expected all inputs of one batch size, got {[len(a) for a in parts]}.")
@@ -73,7 +88,8 @@ def check_batch(layer: "Layer", A, shape: Shape, name: str, batch: int | None = 
             f"{layer.who}: expected {name} of dtype {layer.dtype}, got {A.dtype}. "
             f"Try {name}.astype(np.{layer.dtype}){build}."
         )
-    return canonical(A)
+    A = canonical(A)
+    return A if id(A if A.base is None else A.base) not in lent else A.copy()
 
 
 def batch_shape(shape: Shape, batch: int | str = "B") -> str:

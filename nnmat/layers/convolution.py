@@ -4,11 +4,12 @@ from typing import Any
 
 import nnmat_kernels as k
 from nnmat_kernels import unchecked
-from nnmat_kernels.geometry import conv_output_size
+from nnmat_kernels.geometry import output_plane
 
 from .. import initializers
-from ..checks import count, flag, pair
+from ..checks import count, equations, flag, pair
 from ..errors import ConfigError, ShapeError
+from ..explicit_convolution import khat, khat_pattern
 from ..parameters import Parameter
 from .base import Layer
 from .checks import batch_shape
@@ -88,19 +89,12 @@ class Conv2d(Layer):
             )
         if Ci % self.groups:
             raise ShapeError(f"{self.who}: {Ci} input channels are not a multiple of groups = {self.groups}.")
-        sizes = zip((H, W), self.kernel_size, *self._geometry, strict=True)
-        Ho, Wo = (conv_output_size(*size) for size in sizes)
-        if Ho < 1 or Wo < 1:
-            raise ShapeError(
-                f"{self.who}: a kernel {self.kernel_size} with dilation {self.dilation} does not fit into images "
-                f"of {H} x {W} with padding {self.padding}. Use a smaller kernel or more padding."
-            )
-        return (Ho, Wo, self.out_channels)
+        return (*output_plane(self.who, (H, W), self.kernel_size, *self._geometry), self.out_channels)
 
-    def _own_parameters(self):
+    def own_parameters(self):
         return [self.weight] if self.bias is None else [self.weight, self.bias]
 
-    def _declare(self, input_shape, rng):
+    def declare(self, input_shape, rng):
         (kh, kw), Co, Ci = self.kernel_size, self.out_channels, input_shape[2]
         fan_in, fan_out = kh * kw * Ci // self.groups, kh * kw * Co // self.groups
         fans = fan_in, fan_out
@@ -108,88 +102,76 @@ class Conv2d(Layer):
         if self.bias is not None:
             self.bias.declare((Co,), initializers.with_fans(self.bias_initializer, *fans))
 
-    def _forward(self, X, training, record, activation=None):
+    @equations
+    def forward(self, X, call, activation=None):
         K, b = self.weight.value, None if self.bias is None else self.bias.value
-        Y = self._array("Y", (len(X), *self._output_shape), reuse=record)
+        Y = call.array("Y", (len(X), *self._output_shape), X.dtype)
+        call.keep(X=X)
         if self.method == "auto":
             unchecked.conv2d(X, K, b, *self._geometry, self.groups, Y, activation)
-            recorded = X
         elif self.method == "im2col":
             U = k.im2col(X, self.kernel_size, *self._geometry)  # (B Ho Wo, kh kw Ci)
             k.matmul(U, self._K_mat(K), transpose_b=True, bias=b, out=Y.reshape(-1, Y.shape[3]))  # Y = U K_matᵀ + 1 bᵀ
-            recorded = X, U
+            call.keep(U=U)
         else:
-            K_hat = self._khat(K)
+            K_hat = self._K_hat()
             x = X.reshape(len(X), K_hat.shape[1])
             k.matmul(x, K_hat, transpose_b=True, out=Y.reshape(len(X), K_hat.shape[0]))  # rows: y = x K̂ᵀ
             if b is not None:
                 Y += b
-            recorded = X, x
-        if record:
-            self._recorded = recorded
+            call.keep(x=x)
         return Y
 
-    def _can_apply(self, activation):
-        return self._fusion_with(activation) is not None and self.method == "auto"
+    def can_apply(self, activation):
+        return self.fusion_with(activation) is not None and self.method == "auto"
 
-    def _backward(self, G, accumulate, parameters, input_gradient):
-        backward = {"auto": self._backward_auto, "im2col": self._backward_im2col, "khat": self._backward_khat}
-        return backward[self.method](G, accumulate, parameters, input_gradient)
+    @equations
+    def backward(self, G, call):
+        methods = {"auto": self._backward_auto, "im2col": self._backward_im2col, "khat": self._backward_khat}
+        return methods[self.method](G, call)
 
-    def _backward_auto(self, G, accumulate, parameters, input_gradient):
-        X, K = self._recorded, self.weight.value
-        options = (*self._geometry, self.groups)
-        if parameters:
+    def _backward_auto(self, G, call):
+        X, K, options = call.X, self.weight.value, (*self._geometry, self.groups)
+        if gK := call.into(self.weight):
             gb = None if self.bias is None else self.bias.grad  # on the way: gb = Σ_nij G
-            unchecked.conv2d_weight_gradient(X, G, K.shape, *options, self.weight.grad, accumulate, gb)
-        if not input_gradient:
+            unchecked.conv2d_weight_gradient(X, G, K.shape, *options, gK.out, gK.accumulate, gb)
+        if not call.wants_input:
             return None
-        gX = self._array("gX", X.shape, reuse=True)
+        gX = call.array("gX", X.shape, X.dtype)
         unchecked.conv2d_input_gradient(G, K, X.shape, *options, gX)
         return gX
 
-    def _bias_backward(self, G, accumulate):
-        if self.bias is not None:
-            k.column_sums(G.reshape(-1, G.shape[3]), out=self.bias.grad, accumulate=accumulate)  # gb = Σ_nij G
+    def _backward_bias(self, G, call):
+        if self.bias is not None and (gb := call.into(self.bias)):
+            k.column_sums(G.reshape(-1, G.shape[3]), *gb)  # gb = Σ_nij G
 
-    def _backward_im2col(self, G, accumulate, parameters, input_gradient):
-        (X, U), K_mat = self._recorded, self._K_mat(self.weight.value)
-        if parameters:
-            self._bias_backward(G, accumulate)
+    def _backward_im2col(self, G, call):
+        self._backward_bias(G, call)
         G = G.reshape(-1, G.shape[3])  # (B, Ho, Wo, Co) -> (B Ho Wo, Co)
-        if parameters:
-            gK_mat = self._K_mat(self.weight.grad)
-            k.matmul(G, U, transpose_a=True, out=gK_mat, accumulate=accumulate)  # gK_mat = Gᵀ U
-        if not input_gradient:
+        if gK := call.into(self.weight):
+            k.matmul(G, call.U, transpose_a=True, out=self._K_mat(gK.out), accumulate=gK.accumulate)  # gK_mat = Gᵀ U
+        if not call.wants_input:
             return None
-        gU = k.matmul(G, K_mat)  # gU = G K_mat
-        return k.col2im(gU, X.shape, self.kernel_size, *self._geometry)  # gx = Sᵀ vec(gU)
+        gU = k.matmul(G, self._K_mat(self.weight.value))  # gU = G K_mat
+        return k.col2im(gU, call.X.shape, self.kernel_size, *self._geometry)  # gx = Sᵀ vec(gU)
 
-    def _backward_khat(self, G, accumulate, parameters, input_gradient):
-        (X, x), K = self._recorded, self.weight.value
-        K_hat = self._khat(K)
+    def _backward_khat(self, G, call):
+        self._backward_bias(G, call)
+        K, K_hat = self.weight.value, self._K_hat()
         g = G.reshape(len(G), K_hat.shape[0])
-        if parameters:
-            self._bias_backward(G, accumulate)
-            from ..explicit_convolution import khat_pattern
-
-            gK_hat = k.matmul(g, x, transpose_a=True)  # gK̂ = Σ_n g_n x_nᵀ
+        if gK := call.into(self.weight):
+            gK_hat = k.matmul(g, call.x, transpose_a=True)  # gK̂ = Σ_n g_n x_nᵀ
             P: Any = khat_pattern(K.shape, self.input_shape, *self._geometry, self.groups, form="triplets")
-            gK = P.transpose_product(gK_hat.reshape(-1)).reshape(K.shape)  # vec gK = Pᵀ vec gK̂
-            if accumulate:
-                gK += self.weight.grad
-            self.weight.grad[...] = gK
-        if not input_gradient:
+            gK.write(P.transpose_product(gK_hat.reshape(-1)).reshape(K.shape))  # vec gK = Pᵀ vec gK̂
+        if not call.wants_input:
             return None
-        return k.matmul(g, K_hat).reshape(X.shape)  # rows: gx = g K̂
+        return k.matmul(g, K_hat).reshape(call.X.shape)  # rows: gx = g K̂
 
     def _K_mat(self, K):
         return K.reshape(K.shape[0], -1)  # (Co, kh, kw, Ci) -> (Co, kh kw Ci)
 
-    def _khat(self, K):
-        from ..explicit_convolution import khat
-
-        return khat(K, self.input_shape, *self._geometry, self.groups)
+    def _K_hat(self) -> Any:
+        return khat(self.weight.value, self.input_shape, *self._geometry, self.groups)
 
     def flops(self):
         Ho, Wo, Co = self._output_shape

@@ -4,7 +4,7 @@ import numpy as np
 
 from nnmat_kernels import unchecked as k
 
-from ..checks import number
+from ..checks import equations, number
 from .base import Layer
 
 
@@ -34,32 +34,30 @@ class Dropout(Layer):
     def output_shape(self, input_shape):
         return input_shape
 
-    def _declare(self, input_shape, rng):
+    def declare(self, input_shape, rng):
         child = rng.spawn(1)[0]  # `rng` itself draws the weights, which must not depend on a Dropout between them
         self._stream[0] = child.integers(0, 2**64, dtype=np.uint64)
 
-    def _own_buffers(self):
+    def own_buffers(self):
         return {"stream": self._stream}
 
-    def _forward(self, X, training, record):
-        Y = self._array("Y", X.shape, reuse=record)
+    @equations
+    def forward(self, X, call):
+        Y = call.array("Y", X.shape, X.dtype)
         key, counter = self._stream.tolist()
-        if training:
+        if call.training:
+            call.keep(key=key, counter=counter)
             k.dropout(X, self.rate, key, counter, Y)  # Y = D ⊙ X / (1 - p)
+            self._stream[1] += np.uint64(call.record)
         else:
             Y[...] = X
-        if record:
-            self._recorded = (key, counter) if training else ()
-            self._stream[1] += np.uint64(training)
         return Y
 
-    def _backward(self, G, accumulate, parameters, input_gradient):
-        if not input_gradient:
-            return None
-        gX = self._array("gX", G.shape, reuse=True)
-        if self._recorded:
-            key, counter = self._recorded
-            k.dropout(G, self.rate, key, counter, gX)  # gX = D ⊙ G / (1 - p)
+    @equations
+    def backward(self, G, call):
+        gX = call.array("gX", G.shape, G.dtype)
+        if call.training:
+            k.dropout(G, self.rate, call.key, call.counter, gX)  # gX = D ⊙ G / (1 - p)
         else:
             gX[...] = G
         return gX

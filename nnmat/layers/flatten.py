@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from ..checks import equations
 from .base import Layer
 
 
@@ -21,12 +22,12 @@ class Flatten(Layer):
     def output_shape(self, input_shape):
         return (int(np.prod(input_shape, dtype=np.int64)),)
 
-    def _forward(self, X, training, record):
+    @equations
+    def forward(self, X, call):
+        call.keep(shape=X.shape)
         Y = X.reshape(len(X), *self._output_shape)  # vec, sample by sample
-        if not record:
-            return Y.copy()
-        self._recorded = X.shape
-        return Y
+        return Y if call.record else Y.copy()
 
-    def _backward(self, G, accumulate, parameters, input_gradient):
-        return G.reshape(self._recorded) if input_gradient else None
+    @equations
+    def backward(self, G, call):
+        return G.reshape(call.shape)

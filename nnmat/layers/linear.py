@@ -5,7 +5,7 @@ import numpy as np
 from nnmat_kernels import unchecked as k
 
 from .. import initializers
-from ..checks import count, flag
+from ..checks import count, equations, flag
 from ..errors import ShapeError
 from ..parameters import Parameter
 from .base import Layer
@@ -63,54 +63,50 @@ class Linear(Layer):
             )
         return (*input_shape[:-1], self.out_features)
 
-    def _own_parameters(self):
+    def own_parameters(self):
         return [self.weight] if self.bias is None else [self.weight, self.bias]
 
-    def _declare(self, input_shape, rng):
+    def declare(self, input_shape, rng):
         N, M = input_shape[-1], self.out_features
         self.weight.declare((M, N), initializers.with_fans(self.weight_initializer, N, M))
         if self.bias is not None:
             self.bias.declare((M,), initializers.with_fans(self.bias_initializer, N, M))
 
-    def _forward(self, X, training, record, activation=None):
-        key = X.shape, activation, self.weight, self.bias
-        if not record or self._forward_plan[0] != key:
-            H = self._array("H", X.shape[:-1] + self._width, record)
+    @equations
+    def forward(self, X, call, activation=None):
+        key, plan = (X.shape, activation, self.weight, self.bias), self._forward_plan
+        if not call.record or plan[0] != key:
+            H = call.array("H", X.shape[:-1] + self._width, X.dtype)
             W, b = self.weight.value, None if self.bias is None else self.bias.value
             plan = key, k.linear_forward(W, b, _rows(H), activation), H
-            if record:
+            if call.record:
                 self._forward_plan = plan
-        else:
-            plan = self._forward_plan
         _, forward, H = plan
         forward(X if X.ndim == 2 else _rows(X))  # H = X Wᵀ + 1 bᵀ
-        if record:
-            self._recorded = X
+        call.keep(X=X)
         return H
 
-    def _can_apply(self, activation):
-        return self._fusion_with(activation) is not None  # Y = f(X Wᵀ + 1 bᵀ)
+    def can_apply(self, activation):
+        return self.fusion_with(activation) is not None  # Y = f(X Wᵀ + 1 bᵀ)
 
-    def _backward(self, G, accumulate, parameters, input_gradient, activation=None):
-        X = self._recorded
-        key = X.shape, parameters, input_gradient, activation, self.weight, self.bias
+    @equations
+    def backward(self, G, call, activation=None):
+        X = call.X
+        key = X.shape, call.wants_parameters, call.wants_input, activation, self.weight, self.bias
         if self._backward_plan[0] != key:
-            gW = self.weight.grad if parameters else None
-            gb = self.bias.grad if parameters and self.bias is not None else None
-            gX = self._array("gX", X.shape, reuse=True) if input_gradient else None
+            gW = self.weight.grad if call.wants_parameters else None
+            gb = self.bias.grad if call.wants_parameters and self.bias is not None else None
+            gX = call.array("gX", X.shape, X.dtype) if call.wants_input else None
             rows, own = X.size // X.shape[-1], None if gX is None else _rows(gX)
             self._backward_plan = key, k.linear_backward(rows, self.weight.value, gW, gb, own, activation), gX
         _, backward, gX = self._backward_plan
         if X.ndim != 2:
             G, X = _rows(G), _rows(X)
-        backward(G, X, accumulate)  # gW = Gᵀ X, gb = Gᵀ 1, gX = G W
+        backward(G, X, call.accumulate)  # gW = Gᵀ X, gb = Gᵀ 1, gX = G W
         return gX
 
-    def _can_differentiate(self, activation):
-        return self._fusion_with(activation) is not None  # X = f(...), gX = G W ⊙ f'(...)
-
-    def _backward_with(self, activation, G, accumulate, parameters):
-        return self._backward(G, accumulate, parameters, True, activation.fusion)
+    def can_differentiate(self, activation):
+        return self.fusion_with(activation) is not None  # X = f(...), gX = G W ⊙ f'(...)
 
     def __getstate__(self):
         return {**super().__getstate__(), "_forward_plan": _NO_PLAN, "_backward_plan": _NO_PLAN}
@@ -128,7 +124,7 @@ class Linear(Layer):
 
 
 def _rows(X):
-    return X.reshape(-1, X.shape[-1])  # (B, ..., N) -> (B ..., N)
+    return X if X.ndim == 2 else X.reshape(-1, X.shape[-1])  # (B, ..., N) -> (B ..., N)
 
 
 def named_initializers(layer) -> dict:

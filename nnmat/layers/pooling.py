@@ -5,7 +5,7 @@ import numpy as np
 from nnmat_kernels import unchecked as k
 from nnmat_kernels.pooling.max_pool2d import window_geometry
 
-from ..checks import flag, pair
+from ..checks import equations, flag, pair
 from ..errors import ConfigError, ShapeError
 from .base import Layer
 from .checks import batch_shape
@@ -31,32 +31,26 @@ class MaxPool2d(Layer):
     def output_shape(self, input_shape):
         return _pooled_shape(self, input_shape)
 
-    def _forward(self, X, training, record):
+    @equations
+    def forward(self, X, call):
         shape = (len(X), *self._output_shape)
-        Y = self._array("Y", shape, reuse=record)
-        indices = self._array("indices", shape, reuse=record, dtype=np.int32)
+        Y, indices = call.array("Y", shape, X.dtype), call.array("indices", shape, np.int32)
         k.max_pool2d(X, self.kernel_size, self.stride, self.padding, Y, indices)  # y = P(x) x
-        if record:
-            self._recorded = indices, X.shape, Y
+        call.keep(indices=indices, shape=X.shape, Y=Y)
         return Y
 
-    def _backward(self, G, accumulate, parameters, input_gradient):
-        if not input_gradient:
-            return None
-        indices, shape, _ = self._recorded
-        gX = self._array("gX", shape, reuse=True)
-        k.max_pool2d_backward(G, indices, self.kernel_size, self.stride, self.padding, gX)  # gx = Pᵀ g
+    @equations
+    def backward(self, G, call, activation=None):
+        gX = call.array("gX", call.shape, G.dtype)
+        # The element that was chosen is the output: where that is 0, a ReLU before it lets no gradient through.
+        Y = None if activation is None else call.Y
+        k.max_pool2d_backward(
+            G, call.indices, self.kernel_size, self.stride, self.padding, gX, Y
+        )  # gx = Pᵀ g, with a ReLU 1[x > 0] ⊙ Pᵀ g
         return gX
 
-    def _can_differentiate(self, activation):
-        return self._fusion_with(activation) == "relu"
-
-    def _backward_with(self, activation, G, accumulate, parameters):
-        # The element that was chosen is the output: where that is 0, ReLU lets no gradient through.
-        indices, shape, Y = self._recorded
-        gX = self._array("gX", shape, reuse=True)
-        k.max_pool2d_backward(G, indices, self.kernel_size, self.stride, self.padding, gX, Y)  # gx = 1[x > 0] ⊙ Pᵀ g
-        return gX
+    def can_differentiate(self, activation):
+        return self.fusion_with(activation) == "relu"
 
     def config(self):
         return {"kernel_size": list(self.kernel_size), "stride": list(self.stride), "padding": list(self.padding)}
@@ -85,17 +79,16 @@ class AvgPool2d(Layer):
     def output_shape(self, input_shape):
         return _pooled_shape(self, input_shape)
 
-    def _forward(self, X, training, record):
-        Y = self._array("Y", (len(X), *self._output_shape), reuse=record)
-        if record:
-            self._recorded = X.shape
+    @equations
+    def forward(self, X, call):
+        call.keep(shape=X.shape)
+        Y = call.array("Y", (len(X), *self._output_shape), X.dtype)
         k.avg_pool2d(X, *self._window, Y)  # y = P x
         return Y
 
-    def _backward(self, G, accumulate, parameters, input_gradient):
-        if not input_gradient:
-            return None
-        gX = self._array("gX", self._recorded, reuse=True)
+    @equations
+    def backward(self, G, call):
+        gX = call.array("gX", call.shape, G.dtype)
         k.avg_pool2d_backward(G, *self._window, gX)  # gx = Pᵀ g
         return gX
 

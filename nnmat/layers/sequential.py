@@ -1,12 +1,11 @@
 """The chain of layers."""
 
-import itertools
-
 import numpy as np
 
-from ..checks import generator
+from ..checks import equations, generator
 from ..errors import BuildError, ConfigError, ShapeError
-from .base import Layer, observed
+from . import observing
+from .base import Layer
 from .checks import batch_shape
 
 
@@ -40,12 +39,11 @@ class Sequential(Layer):
         if input_shape is not None:
             self.build(input_shape, rng=rng, dtype=dtype)
 
-    def _parts(self):
-        return self.layers
+    def named_children(self):
+        return [(str(i), layer) for i, layer in enumerate(self.layers)]
 
-    def _children(self, input_shape):
-        shapes = self._shapes(input_shape)
-        return [(str(i), layer, shapes[i]) for i, layer in enumerate(self.layers)]
+    def child_shapes(self, input_shape):
+        return self._shapes(input_shape)[:-1]
 
     def _shapes(self, input_shape) -> list:
         """The shape before the first layer, between the layers, and after the last."""
@@ -62,46 +60,56 @@ class Sequential(Layer):
     def output_shape(self, input_shape):
         return self._shapes(input_shape)[-1]
 
-    def _declare(self, input_shape, rng):
+    def declare(self, input_shape, rng):
         # The first layer that has parameters: with input_gradient=False nothing before it has to run backward.
-        has_parameters = [any(leaf._own_parameters() for leaf in layer.leaves()) for layer in self.layers]
+        has_parameters = [bool(layer.parameters()) for layer in self.layers]
         self._first = has_parameters.index(True) if any(has_parameters) else len(self.layers)
         # A layer, and the activation behind it if the layer can apply that on the way; such a pair is one pass.
+        self._single: list[tuple[Layer, Layer | None]] = [(layer, None) for layer in self.layers]
         self._chain: list[tuple[Layer, Layer | None]] = []
         for layer in self.layers:
             before, taken = self._chain[-1] if self._chain else (None, None)
-            if before is not None and taken is None and before._can_apply(layer):
+            if before is not None and taken is None and before.can_apply(layer):
                 self._chain[-1] = before, layer
             else:
                 self._chain.append((layer, None))
-        # The places of layers that can apply the derivative of the activation before them.
-        pairs = enumerate(itertools.pairwise(self.layers), 1)
-        self._backward_pairs = {i for i, (before, layer) in pairs if layer._can_differentiate(before)}
+        self._backward_chains = {first: self._backward_chain(first) for first in (0, self._first, len(self.layers))}
 
-    def _forward(self, X, training, record):
-        Z = X
-        for layer, activation in [(layer, None) for layer in self.layers] if observed() else self._chain:
-            if activation is None:
-                Z = layer._run_forward(Z, training, record)
-            else:
-                Z = layer._run_forward_with(activation, Z, training, record)
-        if record:
-            self._recorded = True
-        return Z
-
-    def _backward(self, G, accumulate, parameters, input_gradient):
-        first = 0 if input_gradient else self._first if parameters else len(self.layers)
-        pairs = set() if observed() else self._backward_pairs
+    def _backward_chain(self, first: int, fused: bool = True) -> list[tuple[Layer, Layer | None, bool]]:
+        """From the last layer to number `first`: each one, the activation before it if it applies the derivative of
+        that on the way, and whether its input gradient is needed in any case."""
+        chain: list[tuple[Layer, Layer | None, bool]] = []
         i = len(self.layers) - 1
         while i >= first:
-            layer = self.layers[i]
-            if i in pairs and i > first:
-                G = layer._backward_with(self.layers[i - 1], G, accumulate or layer._accumulates, parameters)
-                i -= 1
+            layer, before = self.layers[i], self.layers[i - 1] if i > first else None
+            pair = fused and before is not None and layer.can_differentiate(before)
+            chain.append((layer, before if pair else None, i > first))
+            i -= 2 if pair else 1
+        return chain
+
+    @equations
+    def forward(self, X, call):
+        Z, training, record = X, call.training, call.record
+        for layer, activation in self._single if observing.blocks and observing.observed() else self._chain:
+            if activation is None:
+                Z = layer.run_forward(Z, training, record)
             else:
-                G = layer._run_backward(G, accumulate, parameters, input_gradient or i > first)
-            i -= 1
-        return G if input_gradient else None
+                Z = layer.run_forward_with(activation, Z, training, record)
+        return Z
+
+    @equations
+    def backward(self, G, call):
+        accumulate, parameters, input_gradient = call.accumulate, call.wants_parameters, call.wants_input
+        first = 0 if input_gradient else self._first if parameters else len(self.layers)
+        chain = self._backward_chains[first]
+        if observing.blocks and observing.observed():
+            chain = self._backward_chain(first, fused=False)
+        for layer, activation, inner in chain:
+            if activation is None:
+                G = layer.run_backward(G, accumulate, parameters, inner or input_gradient)
+            else:
+                G = layer.run_backward_with(activation, G, accumulate, parameters)
+        return G
 
     def __len__(self) -> int:
         return len(self.layers)
@@ -132,9 +140,7 @@ class Sequential(Layer):
         return "\n".join([lines[0], rule, *lines[1:-1], rule, lines[-1]])
 
     def config(self):
-        from ..formats.npz import layer_to_config
-
-        return {"layers": [layer_to_config(layer) for layer in self.layers]}
+        return {"layers": [layer.spec() for layer in self.layers]}
 
     def __repr__(self) -> str:
         return f"Sequential([{', '.join(map(repr, self.layers))}])"

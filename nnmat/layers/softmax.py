@@ -2,6 +2,7 @@
 
 from nnmat_kernels import unchecked as k
 
+from ..checks import equations
 from ..errors import ShapeError
 from .base import Layer
 
@@ -26,16 +27,15 @@ class Softmax(Layer):
             raise ShapeError(f"{self.who}: expected input of shape (B, ..., M), got (B,). It has no row to normalise.")
         return input_shape
 
-    def _forward(self, X, training, record):
-        P = self._array("P", X.shape, reuse=record)
+    @equations
+    def forward(self, X, call):
+        P = call.array("P", X.shape, X.dtype)
         k.softmax(X, P)  # P = softmax(X), row by row
-        if record:
-            self._recorded = P
+        call.keep(P=P)
         return P
 
-    def _backward(self, G, accumulate, parameters, input_gradient):
-        if not input_gradient:
-            return None
-        P, gX = self._recorded, self._array("gX", G.shape, reuse=True)
-        k.softmax_backward(G, P, gX)  # gX = P ⊙ (G - ((G ⊙ P) 1) 1ᵀ)
+    @equations
+    def backward(self, G, call):
+        gX = call.array("gX", G.shape, G.dtype)
+        k.softmax_backward(G, call.P, gX)  # gX = P ⊙ (G - ((G ⊙ P) 1) 1ᵀ)
         return gX

@@ -1,10 +1,15 @@
 """The contract of a loss."""
 
 import abc
+from collections.abc import Callable
 
 import numpy as np
 
-from ..errors import ShapeError, StateError
+from ..calls import LossCall
+from ..checks import as_method, equations, renamed_methods, takes
+from ..errors import ConfigError, ShapeError, StateError
+
+_RENAMED = {"_evaluate": "forward(self, H, y, call) and backward(self, call)"}
 
 
 class Loss(abc.ABC):
@@ -14,36 +19,51 @@ class Loss(abc.ABC):
 
     H (..., M) is taken as rows of M numbers, its leading axes flattened. s_b is the row's weight (1 unless sample or
     class weights are given, 0 for an ignored row), and `divisor` is D of the last forward: the mean over several
-    batches is Σ D value / Σ D. A loss of one's own implements `_evaluate`.
+    batches is Σ D value / Σ D. A loss of one's own implements `forward(self, H, y, call)`; callers have other
+    arguments, those below.
     """
 
     def __init__(self):
         self.divisor = 0.0
-        self._gradient: np.ndarray | None = None
+        self._call = LossCall()
+
+    def __init_subclass__(cls, **arguments):
+        super().__init_subclass__(**arguments)
+        renamed_methods(cls, _RENAMED)
+        if written := takes(cls, "forward", "H", "y", "call"):
+            cls.forward = _whole_forward(written)  # type: ignore[method-assign]
+        if written := takes(cls, "backward", "call"):
+            cls.backward = _whole_backward(written)  # type: ignore[method-assign]
 
     @abc.abstractmethod
-    def _evaluate(
-        self, H: np.ndarray, y: np.ndarray, sample_weight: np.ndarray | None
-    ) -> tuple[float, np.ndarray, float]:
-        """Check the arguments; return the value, the gradient with respect to H in a fresh array, and the divisor."""
-
-    def forward(self, H: np.ndarray, y: np.ndarray, sample_weight: np.ndarray | None = None) -> float:
+    @equations
+    def forward(self, H: np.ndarray, y: np.ndarray, sample_weight: np.ndarray | LossCall | None = None) -> float:
         """The mean loss of outputs H (..., M) for targets y; `sample_weight` has the shape of H without its last axis.
 
         Weights may also have the first axes only, such as (B,) for H (B, T, M): they then hold for all rows of a
         sample. With a divisor of 0 (no row, or all weights 0) the value is 0.0 and the gradient zero.
-        """
-        self._gradient = None
-        value, self._gradient, self.divisor = self._evaluate(H, y, sample_weight)
-        return value
 
-    def backward(self) -> np.ndarray:
-        """G, the gradient of the last forward's value with respect to H, of H's shape and dtype."""
-        if self._gradient is None:
-            raise StateError(
-                f"{type(self).__name__}: backward needs the gradient of a forward. Call forward(H, y) first."
+        A class defines it as `forward(self, H, y, call)`: it checks H, y and `call.sample_weight`, sets `call.G` and
+        `call.divisor`, and returns the value. A loss made of losses calls theirs with its call.
+        """
+
+    @equations
+    def backward(self, call: LossCall | None = None) -> np.ndarray:
+        """G, the gradient of the last forward's value with respect to H, of H's shape and dtype.
+
+        A class may define it as `backward(self, call)`, if its forward keeps something else than G (`call.keep`).
+        """
+        G = self._call.G
+        if G is None or not self._call.done:
+            self._refuse_backward()
+        return G
+
+    def _refuse_backward(self) -> None:
+        if self._call.done:
+            raise ConfigError(
+                f"{type(self).__name__}: expected forward to set call.G, the gradient, or a backward(self, call)."
             )
-        return self._gradient
+        raise StateError(f"{type(self).__name__}: backward needs the gradient of a forward. Call forward(H, y) first.")
 
     def check_targets(self, y: np.ndarray, output_shape: tuple[int, ...]) -> None:
         """Raise a typed error if y (n, ...) cannot be the targets of outputs (n, *output_shape).
@@ -68,3 +88,38 @@ def output_rows(who: str, y: np.ndarray, output_shape: tuple[int, ...]) -> tuple
             f"{('n', *output_shape)} and targets {y.shape}. The model's last layer must give M numbers per row."
         )
     return (len(y), *output_shape)
+
+
+def _whole_forward(written: Callable) -> Callable:
+    """`Loss.forward` for a class with these equations."""
+
+    @as_method(Loss.forward, written)
+    def forward(self, H, y, sample_weight=None):
+        call = self._call
+        if sample_weight is not None and isinstance(sample_weight, LossCall):  # from a loss made of losses
+            if sample_weight is call:  # or from a derived class: super().forward(H, y, call)
+                return written(self, H, y, call)
+            sample_weight = sample_weight.sample_weight
+        call.sample_weight, call.G, call.divisor, call.done = sample_weight, None, None, False
+        value = written(self, H, y, call)
+        if call.divisor is None:
+            raise ConfigError(
+                f"{type(self).__name__}: expected forward to set call.divisor, the D of its mean. Without weights it "
+                "is the number of rows: call.divisor = float(len(y))."
+            )
+        self.divisor, call.done = call.divisor, True
+        return value
+
+    return forward
+
+
+def _whole_backward(written: Callable) -> Callable:
+    """`Loss.backward` for a class with these equations."""
+
+    @as_method(Loss.backward, written)
+    def backward(self, call=None):
+        if not self._call.done:
+            self._refuse_backward()
+        return written(self, self._call)
+
+    return backward

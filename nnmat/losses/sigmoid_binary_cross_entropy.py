@@ -5,7 +5,7 @@ import numpy as np
 from nnmat_kernels.losses.elementwise_losses import weighted_sigmoid_binary_cross_entropy
 from nnmat_kernels.losses.targets import as_array_of_targets, as_targets
 
-from ..checks import number
+from ..checks import equations, number
 from .base import Loss, output_rows
 
 
@@ -32,14 +32,16 @@ class SigmoidBinaryCrossEntropy(Loss):
             "SigmoidBinaryCrossEntropy", "positive_weight", positive_weight, 0.0, hint="Try negatives / positives."
         )
 
-    def _evaluate(self, H, y, sample_weight):
-        return weighted_sigmoid_binary_cross_entropy(
+    @equations
+    def forward(self, H, y, call):
+        value, call.G, call.divisor = weighted_sigmoid_binary_cross_entropy(
             H,
             y,
             positive_weight=self.positive_weight,
-            sample_weight=sample_weight,
+            sample_weight=call.sample_weight,
             who="SigmoidBinaryCrossEntropy",
         )
+        return value
 
     def check_targets(self, y, output_shape):
         who = "SigmoidBinaryCrossEntropy"

@@ -8,7 +8,7 @@ from nnmat_kernels import unchecked
 from nnmat_kernels.losses.softmax_cross_entropy import weighted_softmax_cross_entropy
 from nnmat_kernels.losses.targets import as_array_of_targets, as_labels, as_targets
 
-from ..checks import are_logits_and_labels, number
+from ..checks import are_logits_and_labels, equations, number
 from ..errors import ConfigError
 from .base import Loss, output_rows
 
@@ -54,19 +54,22 @@ class SoftmaxCrossEntropy(Loss):
         self.class_weight = None if class_weight is None else _class_weights(who, class_weight)
         self._plain = self.label_smoothing == 0.0 and ignore_index is None and class_weight is None
 
-    def _evaluate(self, H, y, sample_weight):
-        if self._plain and sample_weight is None and are_logits_and_labels(H, y):  # the usual case: no more checks
-            G = np.empty(H.shape, H.dtype)
-            return unchecked.softmax_cross_entropy(H, y, G, "SoftmaxCrossEntropy"), G, float(y.size)
-        return weighted_softmax_cross_entropy(
-            H,
-            y,
-            label_smoothing=self.label_smoothing,
-            ignore_index=self.ignore_index,
-            class_weight=self.class_weight,
-            sample_weight=sample_weight,
-            who="SoftmaxCrossEntropy",
-        )
+    @equations
+    def forward(self, H, y, call):
+        if self._plain and call.sample_weight is None and are_logits_and_labels(H, y):  # the usual case
+            call.G, call.divisor = np.empty(H.shape, H.dtype), float(len(y))
+            value = unchecked.softmax_cross_entropy(H, y, call.G, "SoftmaxCrossEntropy")
+        else:
+            value, call.G, call.divisor = weighted_softmax_cross_entropy(
+                H,
+                y,
+                label_smoothing=self.label_smoothing,
+                ignore_index=self.ignore_index,
+                class_weight=self.class_weight,
+                sample_weight=call.sample_weight,
+                who="SoftmaxCrossEntropy",
+            )
+        return value
 
     def check_targets(self, y, output_shape):
         who = "SoftmaxCrossEntropy"

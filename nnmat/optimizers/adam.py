@@ -4,7 +4,7 @@ from nnmat_kernels.unchecked import adam_update
 
 from ..checks import fraction, positive
 from ..errors import ConfigError
-from .base import Optimizer, Stretch
+from .base import Optimizer, Segment
 
 
 class Adam(Optimizer):
@@ -31,10 +31,10 @@ class Adam(Optimizer):
         self.betas, self.eps = _check("Adam", betas, eps)
         super().__init__(model, lr, weight_decay, clip_norm, ["mean", "square"])
 
-    def _update(self, stretch, lr, scale):
-        _update(self, stretch, lr, scale, decoupled=False)
+    def update(self, segment, lr, scale):
+        _update(self, segment, lr, scale, decoupled=False)
 
-    def _settings(self):
+    def settings(self):
         return {"betas": list(self.betas), "eps": self.eps}
 
 
@@ -59,10 +59,10 @@ class AdamW(Optimizer):
         self.betas, self.eps = _check("AdamW", betas, eps)
         super().__init__(model, lr, weight_decay, clip_norm, ["mean", "square"])
 
-    def _update(self, stretch, lr, scale):
-        _update(self, stretch, lr, scale, decoupled=True)
+    def update(self, segment, lr, scale):
+        _update(self, segment, lr, scale, decoupled=True)
 
-    def _settings(self):
+    def settings(self):
         return {"betas": list(self.betas), "eps": self.eps}
 
 
@@ -75,19 +75,19 @@ def _check(who: str, betas, eps) -> tuple[tuple[float, float], float]:
     return (beta1, beta2), positive(who, "eps", eps, "The usual value is 1e-8.")
 
 
-def _update(optimizer, stretch: Stretch, lr: float, scale: float, decoupled: bool) -> None:
+def _update(optimizer, segment: Segment, lr: float, scale: float, decoupled: bool) -> None:
     beta1, beta2 = optimizer.betas
     adam_update(
-        stretch.values,
-        stretch.gradients,
-        stretch.vectors["mean"],
-        stretch.vectors["square"],
+        segment.values,
+        segment.gradients,
+        segment.vectors["mean"],
+        segment.vectors["square"],
         lr=lr,
         beta1=beta1,
         beta2=beta2,
         eps=optimizer.eps,
         step=optimizer.steps,
-        weight_decay=stretch.weight_decay,
+        weight_decay=segment.weight_decay,
         decoupled=decoupled,
         scale=scale,
     )

@@ -9,12 +9,16 @@ import numpy as np
 
 from nnmat_kernels.unchecked import sum_of_squares
 
-from ..checks import number
+from ..checks import number, renamed_methods
 from ..errors import ConfigError, DtypeError, ShapeError
+from ..layers.base import Layer
+from ..parameters import ParameterSlice
 from ..schedules import as_schedule, schedule_config, schedule_from_config
 
+_RENAMED = {"_update": "update(self, segment, lr, scale)", "_settings": "settings(self)", "stretches": "segments(self)"}
 
-class Stretch(NamedTuple):
+
+class Segment(NamedTuple):
     """Neighbouring trainable parameters of equal settings, one kernel call: views of the flat vectors."""
 
     part: slice
@@ -32,12 +36,13 @@ class Optimizer(abc.ABC):
     `{"weight": 1e-4, "bias": 0}`. `clip_norm`: the largest allowed norm c of the whole gradient, which is scaled by
     min(1, c/(n + 1e-6)), n² = Σ g² over the trainable parameters. Scalars are computed in float64 and rounded once.
 
-    Parameters that are not trainable keep their values and their state. A concrete optimizer implements `_update`.
+    Parameters that are not trainable keep their values and their state. A concrete optimizer implements
+    `update` and `settings`.
     """
 
     def __init__(self, model, lr, weight_decay: float | dict[str, float], clip_norm: float | None, vectors: list[str]):
         who = type(self).__name__
-        if not hasattr(model, "flat_parameters"):
+        if not isinstance(model, Layer):
             raise ConfigError(
                 f"{who}: expected a built model, got {type(model).__name__}. Pass the model itself, not its parameters."
             )
@@ -48,25 +53,29 @@ class Optimizer(abc.ABC):
             None if clip_norm is None else number(who, "clip_norm", clip_norm, 0.0, hint="Try 1.0 or None.")
         )
         self.steps = 0  # done so far
-        theta = model.flat_parameters  # raises if the model is not built
-        self._vectors = {name: np.zeros_like(theta) for name in vectors}
-        self._stretches: list[Stretch] = []
+        self._store = model.store  # raises if the model is not built
+        self._vectors = {name: np.zeros_like(self._store.values) for name in vectors}
+        self._segments: list[Segment] = []
         self._trainable: list[slice] = []  # merged whatever their weight decay: the norm does not depend on that
         self._version: int | None = None
 
-    @abc.abstractmethod
-    def _update(self, stretch: Stretch, lr: float, scale: float) -> None:
-        """Update one stretch of the flat vectors; `scale` multiplies the gradient, `self.steps` counts this step."""
+    def __init_subclass__(cls, **arguments):
+        super().__init_subclass__(**arguments)
+        renamed_methods(cls, _RENAMED)
 
     @abc.abstractmethod
-    def _settings(self) -> dict:
+    def update(self, segment: Segment, lr: float, scale: float) -> None:
+        """Update one segment of the flat vectors; `scale` multiplies the gradient, `self.steps` counts this step."""
+
+    @abc.abstractmethod
+    def settings(self) -> dict:
         """The constructor's arguments beside lr, weight_decay and clip_norm."""
 
     @property
     def lr(self) -> float:
         """The learning rate of the coming step; assigning a number or a schedule replaces the schedule."""
         value = float(self.schedule(self.steps))
-        if not math.isfinite(value) or value < 0.0:
+        if not 0.0 <= value < math.inf:
             raise ConfigError(
                 f"{type(self).__name__}: expected a finite learning rate >= 0, the schedule gave {value} "
                 f"for step {self.steps}."
@@ -79,8 +88,8 @@ class Optimizer(abc.ABC):
 
     def gradient_norm(self) -> float:
         """The norm of the gradient over all trainable parameters, summed in float64 in a fixed order."""
-        self.stretches()
-        g = self.model.flat_gradients
+        self.segments()
+        g = self._store.gradients
         return math.sqrt(sum(sum_of_squares(g[part]) for part in self._trainable))
 
     def step(self, gradient_norm: float | None = None) -> None:
@@ -92,43 +101,43 @@ class Optimizer(abc.ABC):
             ratio = self.clip_norm / (norm + 1e-6)
             scale = 1.0 if ratio >= 1.0 else ratio  # a NaN norm stays NaN
         self.steps += 1
-        for stretch in self.stretches():
-            self._update(stretch, lr, scale)
+        for segment in self._segments if self._version == self._store.version else self.segments():
+            self.update(segment, lr, scale)
 
-    def stretches(self) -> list[Stretch]:
+    def segments(self) -> list[Segment]:
         """The parts of the flat vectors that are updated, each with its weight decay; neighbours are merged."""
-        if self._version != self.model.parameters_version:
+        if self._version != self._store.version:
             parts: list[tuple[slice, float]] = []
-            for segment in self.model.parameter_segments():
-                if not segment.trainable:
+            for place in self.model.parameter_slices():
+                if not place.trainable:
                     continue
-                part, decay = segment.slice, self._decay_of(segment)
+                part, decay = place.slice, self._decay_of(place)
                 if parts and parts[-1][0].stop == part.start and parts[-1][1] == decay:
                     part = slice(parts.pop()[0].start, part.stop)
                 parts.append((part, decay))
-            values, gradients = self.model.flat_parameters, self.model.flat_gradients
-            self._stretches = [
-                Stretch(part, decay, values[part], gradients[part], {k: v[part] for k, v in self._vectors.items()})
+            values, gradients = self._store.values, self._store.gradients
+            self._segments = [
+                Segment(part, decay, values[part], gradients[part], {k: v[part] for k, v in self._vectors.items()})
                 for part, decay in parts
             ]
             self._trainable = _merged([part for part, _ in parts])
-            self._version = self.model.parameters_version
-        return self._stretches
+            self._version = self._store.version
+        return self._segments
 
     def __getstate__(self):
         # Views do not survive a copy or a pickle as views: they are made anew.
-        return {**self.__dict__, "_stretches": [], "_trainable": [], "_version": None}
+        return {**self.__dict__, "_segments": [], "_trainable": [], "_version": None}
 
-    def _decay_of(self, segment) -> float:
+    def _decay_of(self, place: ParameterSlice) -> float:
         if isinstance(self.weight_decay, dict):
-            return self.weight_decay.get(_kind(segment), 0.0)
-        return self.weight_decay if segment.decay else 0.0
+            return self.weight_decay.get(_kind(place), 0.0)
+        return self.weight_decay if place.decay else 0.0
 
     def _check_decay(self, weight_decay) -> float | dict[str, float]:
         who, hint = type(self).__name__, "Common values are between 0 and 0.1."
         if not isinstance(weight_decay, dict):
             return number(who, "weight_decay", weight_decay, 0.0, hint=hint)
-        kinds = sorted({_kind(segment) for segment in self.model.parameter_segments()})
+        kinds = sorted({_kind(place) for place in self.model.parameter_slices()})
         for kind in weight_decay:
             if kind not in kinds:
                 raise ConfigError(
@@ -142,7 +151,7 @@ class Optimizer(abc.ABC):
         return {
             "kind": type(self).__name__,
             "lr": schedule_config(self.schedule),
-            **self._settings(),
+            **self.settings(),
             "weight_decay": self.weight_decay,
             "clip_norm": self.clip_norm,
         }
@@ -188,7 +197,7 @@ class Optimizer(abc.ABC):
         self.steps, self.schedule = int(steps), schedule
 
     def __repr__(self) -> str:
-        settings = {"lr": self.schedule, **self._settings(), "weight_decay": self.weight_decay}
+        settings = {"lr": self.schedule, **self.settings(), "weight_decay": self.weight_decay}
         settings["clip_norm"] = self.clip_norm
         return f"{type(self).__name__}({', '.join(f'{name}={value!r}' for name, value in settings.items())})"
 
@@ -202,5 +211,5 @@ def _merged(parts: list[slice]) -> list[slice]:
     return merged
 
 
-def _kind(segment) -> str:
-    return segment.name.rpartition(".")[2]
+def _kind(place: ParameterSlice) -> str:
+    return place.name.rpartition(".")[2]

@@ -37,21 +37,21 @@ class RMSProp(Optimizer):
         more = ["mean", "velocity"] if self.centered or self.momentum else []
         super().__init__(model, lr, weight_decay, clip_norm, ["square", *more])
 
-    def _update(self, stretch, lr, scale):
+    def update(self, segment, lr, scale):
         rmsprop_update(
-            stretch.values,
-            stretch.gradients,
-            stretch.vectors["square"],
-            stretch.vectors.get("mean"),
-            stretch.vectors.get("velocity"),
+            segment.values,
+            segment.gradients,
+            segment.vectors["square"],
+            segment.vectors.get("mean"),
+            segment.vectors.get("velocity"),
             lr=lr,
             alpha=self.alpha,
             eps=self.eps,
             centered=self.centered,
             momentum=self.momentum,
-            weight_decay=stretch.weight_decay,
+            weight_decay=segment.weight_decay,
             scale=scale,
         )
 
-    def _settings(self):
+    def settings(self):
         return {"alpha": self.alpha, "eps": self.eps, "centered": self.centered, "momentum": self.momentum}

@@ -39,19 +39,19 @@ class SGD(Optimizer):
             )
         super().__init__(model, lr, weight_decay, clip_norm, ["velocity"] if self.momentum else [])
 
-    def _update(self, stretch, lr, scale):
+    def update(self, segment, lr, scale):
         sgd_update(
-            stretch.values,
-            stretch.gradients,
-            stretch.vectors.get("velocity"),
+            segment.values,
+            segment.gradients,
+            segment.vectors.get("velocity"),
             lr=lr,
             momentum=self.momentum,
             dampening=self.dampening,
             nesterov=self.nesterov,
-            weight_decay=stretch.weight_decay,
+            weight_decay=segment.weight_decay,
             scale=scale,
             first=self.steps == 1,
         )
 
-    def _settings(self):
+    def settings(self):
         return {"momentum": self.momentum, "dampening": self.dampening, "nesterov": self.nesterov}

@@ -1,6 +1,6 @@
 """The state of a training run in a file: everything that the next step depends on.
 
-A checkpoint is a model file (`nnmat.files`) with more entries: the header's `training` holds the position (epoch,
+A checkpoint is a model file (`nnmat.formats.npz`) with more entries: the header's `training` holds the position (epoch,
 batches done, step), the states of the generator and of the batch source at the start of the epoch, the sums of the
 epoch so far, the history, and the settings; `optimizer/...`, `source/...` and `callback/<i>/...` hold arrays. A run
 resumed from it ends with the same bits as one that was never stopped.

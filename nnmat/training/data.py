@@ -2,7 +2,6 @@
 
 import math
 import zlib
-from typing import Any
 
 import numpy as np
 
@@ -10,16 +9,16 @@ from nnmat_kernels.runtime.arrays import FLOATS
 from nnmat_kernels.unchecked import sum_of_squares
 
 from ..checks import count
-from ..datasets import ArrayBatches
+from ..datasets import ArrayBatches, BatchSource
 from ..errors import ConfigError, DataError, DtypeError, ShapeError
 
 CHUNK = 1 << 22  # bytes of an array that pass through the checksum at a time
 
 
-def batch_source(who: str, model, loss, data, batch_size: int | None, shuffle: bool) -> Any:
+def batch_source(who: str, model, loss, data, batch_size: int | None, shuffle: bool) -> BatchSource:
     """A batch source for the data; arrays are checked once, here, and batches of a source of one's own as they come."""
     check_inputs(who, model)
-    if hasattr(data, "batches") and hasattr(data, "load_state"):
+    if isinstance(data, BatchSource):
         if batch_size is not None and who == "train":
             raise ConfigError("fit: a batch source has batches of its own size. Leave out batch_size.")
         if len(data) == 0:
@@ -113,7 +112,7 @@ def _check_arrays(who: str, model, loss, X, y, *weight) -> None:
                 f"{who}: sample_weight holds {w[where]} at index {where}, expected numbers >= 0. "
                 "A weight of 0 leaves a sample out."
             )
-    loss.check_targets(y, model._output_shape)
+    loss.check_targets(y, model.output_shape(model.input_shape))
 
 
 def _check_kind(who: str, name: str, A: np.ndarray) -> None:

@@ -3,7 +3,7 @@
 import numpy as np
 
 from ..errors import NonFiniteError
-from ..layers.base import observe
+from ..layers.observing import observe
 
 REMEDY = (
     "Usual causes: a learning rate that is too large, inputs that are not scaled, a loss on probabilities instead of "
@@ -23,7 +23,7 @@ def raise_for_gradient(trainer, X, y, weight, state) -> None:
     faults = []
 
     def look(layer, gX):
-        wrong = [p.name for p in layer._own_parameters() if not np.isfinite(p.grad).all()]
+        wrong = [p.name for p in layer.own_parameters() if not np.isfinite(p.grad).all()]
         if wrong or (isinstance(gX, np.ndarray) and not np.isfinite(gX).all()):
             faults.append((layer, wrong))
 

@@ -9,13 +9,13 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from tqdm import tqdm
 
 from .. import metrics as _metrics
 from ..checks import count
+from ..datasets import BatchSource, SampleSource
 from ..errors import ConfigError, DataError, ShapeError
 from ..layers.base import Layer
 from ..losses import Loss
@@ -44,7 +44,7 @@ class Trainer:
     pair (mean, weight) if not all rows count, as `metrics.accuracy_ignoring(index)` does.
 
     Data is given as a `Dataset`, as arrays `(X, y)` or `(X, y, sample_weight)`, or as a batch source: an object with
-    `len()`, `batches(rng, start)`, `state()` and `load_state(state)`. X is cast to the model's dtype batch by batch.
+    the methods of `datasets.BatchSource`. X is cast to the model's dtype batch by batch.
     The model has one input array; for more, write the loop by hand.
     """
 
@@ -107,50 +107,45 @@ class Trainer:
         if not isinstance(callbacks, Sequence) or not all(isinstance(c, Callback) for c in callbacks):
             raise ConfigError(f"fit: expected callbacks as a list of Callback objects, got {callbacks!r}.")
         settings = self._settings(source, check, steps, seed, callbacks)
-
-        @functools.cache
-        def all_settings() -> dict:  # with what takes a pass over the data, so only for a checkpoint
-            checksums = {"training": checksum(source), "validation": checksum(check)}
-            return settings | {f"checksum of the {name} data": value for name, value in checksums.items()}
-
-        state = Progress()
-        rng = np.random.default_rng(seed)
+        run = _Run(self, source, check, callbacks, settings, last_epoch, last_step, np.random.default_rng(seed))
         self.stop, self._requested, self.validating = False, [], check is not None
         for callback in callbacks:
             callback.on_train_begin(self)
         if resume is not None:
-            state = read_checkpoint(resume, all_settings(), self.model, self.optimizer, source, callbacks)
-            rng.bit_generator.state = state.rng_state
-            self.stop, self._requested = self.stop or state.stopped, [Path(path) for path in state.requested]
-        source_state = copy.deepcopy(source.state())  # like rng_state, as it was at the start of the epoch
-
-        def write(path):
-            state.requested = [str(path) for path in self._requested]
-            write_checkpoint(path, state, all_settings(), self.model, self.optimizer, source_state, callbacks)
-
+            run.resume(resume)
+            self.stop = self.stop or run.state.stopped
+            self._requested = [Path(path) for path in run.state.requested]
         with _Interrupt() as interrupt:
-            while not self.stop and state.epoch < last_epoch and state.step < last_step:
-                state.rng_state = dict(rng.bit_generator.state)  # on resume too: as it was at the start of the epoch
-                self._epoch(source, rng, state, last_step, callbacks, interrupt, progress)
-                over = self.stop or state.step >= last_step
-                if not over and not interrupt.pressed and state.batches != len(source):
-                    raise DataError(
-                        f"fit: the batch source has len() = {len(source)}, but an epoch gave {state.batches} batches. "
-                        "Its batches(rng, start) must give exactly len() - start of them."
-                    )
-                if over or state.batches >= len(source):
-                    self._finish_epoch(state, check, callbacks)
-                    state.rng_state, source_state = dict(rng.bit_generator.state), copy.deepcopy(source.state())
-                    paths, self._requested = self._requested, []
-                    for path in paths:
-                        write(path)
-                if interrupt.pressed and not self.stop and state.epoch < last_epoch and state.step < last_step:
-                    if checkpoint_path is not None:
-                        write(checkpoint_path)
-                    raise TrainingInterrupted(_farewell(state, checkpoint, checkpoint_path), checkpoint_path)
+            self._epochs(run, interrupt, progress)
+            if interrupt.pressed and run.goes_on:
+                if checkpoint_path is not None:
+                    run.write(checkpoint_path, self._requested)
+                raise TrainingInterrupted(_farewell(run.state, checkpoint, checkpoint_path), checkpoint_path)
         for callback in callbacks:
-            callback.on_train_end(self, state.history)
-        return state.history
+            callback.on_train_end(self, run.state.history)
+        return run.state.history
+
+    def _epochs(self, run: "_Run", interrupt: "_Interrupt", progress: bool) -> None:
+        """Train until the run is over or interrupted."""
+        state, source = run.state, run.source
+        run.source_state = copy.deepcopy(source.state())  # like state.rng_state, as it was at the start of the epoch
+        while run.goes_on:
+            run.begin_epoch()
+            self._epoch(run, interrupt, progress)
+            over = self.stop or state.step >= run.last_step
+            if not over and not interrupt.pressed and state.batches != len(source):
+                raise DataError(
+                    f"fit: the batch source has len() = {len(source)}, but an epoch gave {state.batches} batches. "
+                    "Its batches(rng, start) must give exactly len() - start of them."
+                )
+            if over or state.batches >= len(source):
+                self._finish_epoch(state, run.check, run.callbacks)
+                run.end_epoch()
+                paths, self._requested = self._requested, []
+                for path in paths:
+                    run.write(path, self._requested)
+            if interrupt.pressed:
+                return
 
     def request_checkpoint(self, path: str | os.PathLike) -> None:
         """Write the state of the run to `path` once the present epoch is finished (for callbacks).
@@ -159,25 +154,25 @@ class Trainer:
         """
         self._requested.append(Path(path))
 
-    def _epoch(self, source, rng, state: Progress, last_step: float, callbacks, interrupt, progress: bool) -> None:
+    def _epoch(self, run: "_Run", interrupt: "_Interrupt", progress: bool) -> None:
         """Train on the batches of one epoch, from the present position on."""
+        source, state = run.source, run.state
         started = time.perf_counter() - state.seconds
-        samples = getattr(source, "samples", None)
+        samples, size = _samples(source)
         unit, total = (" samples", samples) if samples else (" batches", len(source))
         with tqdm(total=total, unit=unit, unit_scale=True, disable=not progress, mininterval=0.2, leave=True) as bar:
             bar.set_description(f"epoch {state.epoch + 1}")
-            done = state.batches * getattr(source, "batch_size", 1) if samples else state.batches
-            bar.update(done)
+            bar.update(state.batches * size if size else state.batches)
             shown = 0.0
-            for X, y, *weight in source.batches(rng, start=state.batches):
-                if interrupt.pressed or state.step >= last_step:
+            for X, y, *weight in source.batches(run.rng, start=state.batches):
+                if interrupt.pressed or state.step >= run.last_step:
                     break
                 value = self._step(X, y, weight[0] if weight else None, state)
                 bar.update(len(X) if samples else 1)
                 if progress and (now := time.perf_counter()) - shown > 0.2:
                     bar.set_postfix_str(self._postfix(state), refresh=False)
                     shown = now
-                for callback in callbacks:
+                for callback in run.callbacks:
                     callback.on_step_end(self, state.step, value)
                 if self.stop:
                     break
@@ -254,19 +249,20 @@ class Trainer:
             [self.model.forward(cast("predict", "X", part, self.model.dtype), record=False) for part in parts]
         )
 
-    def _source(self, who: str, data, batch_size: int | None, shuffle: bool) -> Any:
+    def _source(self, who: str, data, batch_size: int | None, shuffle: bool) -> BatchSource:
         return batch_source(who, self.model, self.loss, data, batch_size, shuffle)
 
     def _settings(self, source, check, steps: int | None, seed: int, callbacks) -> dict:
         """What must be the same for a run to be resumed."""
+        samples, batch_size = _samples(source)
         return {
             "model": repr(self.model),
             "loss": repr(self.loss),
             "optimizer": self.optimizer.config(),
             "metrics": list(self.metrics),
             "batches per epoch": len(source),
-            "samples": getattr(source, "samples", None),
-            "batch size": getattr(source, "batch_size", None),
+            "samples": samples,
+            "batch size": batch_size,
             "batches of the validation data": None if check is None else len(check),
             "steps": steps,
             "seed": seed,
@@ -278,6 +274,63 @@ class Trainer:
         return ", ".join(
             f"{name} {value:.4f}" for name, value in sorted(_metrics.means(state.sums).items(), reverse=True)
         )
+
+
+class _Run:
+    """One call of `fit`: its data and settings, and where it stands."""
+
+    def __init__(
+        self,
+        trainer: Trainer,
+        source: BatchSource,
+        check: BatchSource | None,
+        callbacks: Sequence[Callback],
+        settings: dict,
+        last_epoch: float,
+        last_step: float,
+        rng: np.random.Generator,
+    ):
+        self.trainer, self.source, self.check, self.callbacks = trainer, source, check, callbacks
+        self.settings, self.last_epoch, self.last_step, self.rng = settings, last_epoch, last_step, rng
+        self.state = Progress()
+        self.source_state: dict = {}
+
+    @property
+    def goes_on(self) -> bool:
+        """Whether there is anything left to do."""
+        state = self.state
+        return not self.trainer.stop and state.epoch < self.last_epoch and state.step < self.last_step
+
+    @functools.cached_property
+    def all_settings(self) -> dict:
+        """The settings with those that take a pass over the data, so only for a checkpoint."""
+        checksums = {"training": checksum(self.source), "validation": checksum(self.check)}
+        return self.settings | {f"checksum of the {name} data": value for name, value in checksums.items()}
+
+    def resume(self, path: str | os.PathLike) -> None:
+        """Go on where the run stood whose state is in `path`."""
+        model, optimizer = self.trainer.model, self.trainer.optimizer
+        self.state = read_checkpoint(path, self.all_settings, model, optimizer, self.source, self.callbacks)
+        self.rng.bit_generator.state = self.state.rng_state
+
+    def begin_epoch(self) -> None:
+        """Note the generator's state; on resume, too, this is the one at the start of the epoch."""
+        self.state.rng_state = dict(self.rng.bit_generator.state)
+
+    def end_epoch(self) -> None:
+        """Note the states that the next epoch starts from."""
+        self.state.rng_state, self.source_state = dict(self.rng.bit_generator.state), copy.deepcopy(self.source.state())
+
+    def write(self, path: str | os.PathLike, requested: Iterable[Path]) -> None:
+        """Write a checkpoint, with the checkpoints that are still to be written when the epoch is finished."""
+        self.state.requested = [str(path) for path in requested]
+        model, optimizer = self.trainer.model, self.trainer.optimizer
+        write_checkpoint(path, self.state, self.all_settings, model, optimizer, self.source_state, self.callbacks)
+
+
+def _samples(source: BatchSource) -> tuple[int, int] | tuple[None, None]:
+    """The samples of a source and of a batch, if it knows."""
+    return (source.samples, source.batch_size) if isinstance(source, SampleSource) else (None, None)
 
 
 def _budget(epochs: int | None, steps: int | None) -> tuple[float, float]:

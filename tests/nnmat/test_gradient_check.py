@@ -27,25 +27,23 @@ class Scale(Layer):
     def output_shape(self, input_shape):
         return input_shape
 
-    def _own_parameters(self):
+    def own_parameters(self):
         return [self.v]
 
-    def _declare(self, input_shape, rng):
+    def declare(self, input_shape, rng):
         self.v.declare(input_shape, lambda rng, shape: rng.standard_normal(shape))
 
-    def _forward(self, X, training, record):
-        if record:
-            self._recorded = X
+    def forward(self, X, call):
+        call.keep(X=X)
         return np.sin(X) * self.v.value
 
-    def _backward(self, G, accumulate, parameters, input_gradient):
-        X = self._recorded
-        if parameters:
-            g = self.parameter_factor * (G * np.sin(X)).sum(axis=0)
+    def backward(self, G, call):
+        if gv := call.into(self.v):
+            g = self.parameter_factor * (G * np.sin(call.X)).sum(axis=0)
             if self.wrong_element is not None:
                 g.flat[self.wrong_element] *= 1.5
-            self.v.grad[...] = g + accumulate * self.v.grad
-        return self.input_factor * G * np.cos(X) * self.v.value
+            gv.write(g)
+        return self.input_factor * G * np.cos(call.X) * self.v.value
 
 
 class RunningMean(Layer):
@@ -58,19 +56,18 @@ class RunningMean(Layer):
     def output_shape(self, input_shape):
         return input_shape
 
-    def _own_buffers(self):
+    def own_buffers(self):
         return {"mean": self.mean}
 
-    def _forward(self, X, training, record):
+    def forward(self, X, call):
+        call.keep(X=X)
         Y = X**3 - self.mean
-        if record:
-            self._recorded = X
-        if training:
+        if call.training:
             self.mean += 0.1 * (X.mean() - self.mean)
         return Y
 
-    def _backward(self, G, accumulate, parameters, input_gradient):
-        return 3 * G * self._recorded**2
+    def backward(self, G, call):
+        return 3 * G * call.X**2
 
 
 class Product(Layer):
@@ -83,13 +80,12 @@ class Product(Layer):
     def output_shape(self, input_shape):
         return input_shape[0]
 
-    def _forward(self, X, training, record):
-        if record:
-            self._recorded = X
+    def forward(self, X, call):
+        call.keep(X=X)
         return X[0] * X[1]
 
-    def _backward(self, G, accumulate, parameters, input_gradient):
-        A, B = self._recorded
+    def backward(self, G, call):
+        A, B = call.X
         return G * B, self.factor * G * A
 
 
@@ -103,10 +99,10 @@ class Noisy(Layer):
     def output_shape(self, input_shape):
         return input_shape
 
-    def _forward(self, X, training, record):
+    def forward(self, X, call):
         return X + self.rng.standard_normal(X.shape)
 
-    def _backward(self, G, accumulate, parameters, input_gradient):
+    def backward(self, G, call):
         return G
 
 
@@ -117,9 +113,10 @@ class Cube(Loss):
         super().__init__()
         self.factor = factor
 
-    def _evaluate(self, H, y, sample_weight):
+    def forward(self, H, y, call):
         D = H - y
-        return float(np.mean(np.abs(D) ** 3)), self.factor * 3 * D * np.abs(D) / D.size, float(len(H))
+        call.G, call.divisor = self.factor * 3 * D * np.abs(D) / D.size, float(len(H))
+        return float(np.mean(np.abs(D) ** 3))
 
 
 def test_right_gradients_pass_with_room_to_spare():
@@ -253,12 +250,10 @@ def test_a_kink_at_the_very_point_is_said():
         def output_shape(self, input_shape):
             return input_shape
 
-        def _forward(self, X, training, record):
-            if record:
-                self._recorded = np.sign(X)
+        def forward(self, X, call):
             return np.maximum(X, 0) ** 1.5
 
-        def _backward(self, G, accumulate, parameters, input_gradient):
+        def backward(self, G, call):
             return G * 0
 
     report = gradcheck(Absolute(), np.zeros((1, 3)), elementwise=True)

@@ -34,16 +34,13 @@ class Careless(Layer):
     def output_shape(self, input_shape):
         return input_shape
 
-    def _parts(self):
-        return list(self.layers)
+    def named_children(self):
+        return [(str(i), layer) for i, layer in enumerate(self.layers)]
 
-    def _children(self, input_shape):
-        return [(str(i), layer, input_shape) for i, layer in enumerate(self.layers)]
-
-    def _forward(self, X, training, record):
+    def forward(self, X, call):
         return X
 
-    def _backward(self, G, accumulate, parameters, input_gradient):
+    def backward(self, G, call):
         return G
 
 
@@ -118,10 +115,10 @@ def test_two_equal_names_can_be_mended():
             super().__init__()
             self.own = [nnmat.Parameter("weight"), nnmat.Parameter("weight")]
 
-        def _own_parameters(self):
+        def own_parameters(self):
             return self.own
 
-        def _declare(self, input_shape, rng):
+        def declare(self, input_shape, rng):
             for p in self.own:
                 p.declare(input_shape, nnmat.initializers.zeros)
 

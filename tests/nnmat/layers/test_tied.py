@@ -75,7 +75,7 @@ def test_a_backward_that_fails_leaves_no_trace(rng, monkeypatch):
     model.backward(G)
     once = grads(model)
     with monkeypatch.context() as patch:
-        patch.setattr(model[1].activation, "_recorded", None)
+        patch.setattr(model[1].activation._call, "batch", None)
         with pytest.raises(Exception, match="needs a recorded forward"):
             model.backward(G)
     model.backward(G)
@@ -92,21 +92,16 @@ class Guided(Layer):
     def output_shape(self, input_shape):
         return self.inner.output_shape(input_shape)
 
-    def _parts(self):
-        return [self.inner]
+    def named_children(self):
+        return [("inner", self.inner)]
 
-    def _children(self, input_shape):
-        return [("inner", self.inner, input_shape)]
+    def forward(self, X, call):
+        self.other.forward(X, call.training, call.record)
+        return self.inner.forward(X, call)
 
-    def _forward(self, X, training, record):
-        if record:
-            self._recorded = True
-        self.other.forward(X, training, record)
-        return self.inner.forward(X, training, record)
-
-    def _backward(self, G, accumulate, parameters, input_gradient):
+    def backward(self, G, call):
         self.other.backward(G)
-        return self.inner.backward(G, accumulate, parameters, input_gradient)
+        return self.inner.backward(G, call, input_gradient=call.wants_input)
 
 
 def test_another_model_inside_has_a_call_of_its_own(rng):
@@ -138,30 +133,29 @@ class Sandwich(Layer):
     def output_shape(self, input_shape):
         return input_shape
 
-    def _own_parameters(self):
+    def own_parameters(self):
         return [self.weight]
 
-    def _declare(self, input_shape, rng):
+    def declare(self, input_shape, rng):
         self.weight.declare((self.width, *input_shape), lambda rng, shape: rng.standard_normal(shape))
 
-    def _parts(self):
-        return [self.inner, self.decode]
+    def named_children(self):
+        return [("inner", self.inner), ("decode", self.decode)]
 
-    def _children(self, input_shape):
-        return [("inner", self.inner, (self.width,)), ("decode", self.decode, (self.width,))]
+    def child_shapes(self, input_shape):
+        return [(self.width,), (self.width,)]
 
-    def _forward(self, X, training, record):
-        if record:
-            self._recorded = X
+    def forward(self, X, call):
+        call.keep(X=X)
         H = k.matmul(X, self.weight.value, transpose_b=True)
-        return self.decode.forward(self.inner.forward(H, training, record), training, record)
+        return self.decode.forward(self.inner.forward(H, call), call)
 
-    def _backward(self, G, accumulate, parameters, input_gradient):
-        gZ = self.decode.backward(G, accumulate, parameters)
-        gH = self.inner.backward(gZ, accumulate, parameters)
-        if parameters:
-            k.matmul(gH, self._recorded, transpose_a=True, out=self.weight.grad, accumulate=accumulate)
-        return k.matmul(gH, self.weight.value) if input_gradient else None
+    def backward(self, G, call):
+        gZ = self.decode.backward(G, call)
+        gH = self.inner.backward(gZ, call)
+        if gW := call.into(self.weight):
+            k.matmul(gH, call.X, transpose_a=True, out=gW.out, accumulate=gW.accumulate)
+        return k.matmul(gH, self.weight.value)
 
 
 def test_a_tied_layer_with_layers_inside(rng):

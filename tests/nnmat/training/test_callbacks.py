@@ -1,4 +1,4 @@
-"""Callbacks and logs: what is refused before the first step, and what stands in the files."""
+"""Callbacks: what is refused before the first step, their order in a run, early stopping, checkpoints."""
 
 import json
 import math
@@ -8,6 +8,7 @@ import pytest
 
 import nnmat
 from nnmat import SGD, Linear, Sequential, SoftmaxCrossEntropy, Trainer
+from tests.nnmat.training import runs
 
 RNG = np.random.default_rng(0)
 DATA = RNG.standard_normal((40, 2)).astype(np.float32), RNG.integers(0, 3, 40)
@@ -68,18 +69,6 @@ def strict(text):
     return json.loads(text, parse_constant=refuse)
 
 
-def test_numbers_that_are_not_finite_are_null_in_json(tmp_path):
-    def undefined(H, y):
-        return math.nan
-
-    logged = [Figure("gap", np.float32(np.inf)), Figure("half", np.float32(0.5)), nnmat.Log(tmp_path / "log.jsonl")]
-    history = fit(logged, make([undefined]))
-    rows = [strict(line) for line in (tmp_path / "log.jsonl").read_text().splitlines()]
-    assert [(row["undefined"], row["gap"], row["half"]) for row in rows] == [(None, None, 0.5)] * 2
-    nnmat.save_history(history, tmp_path / "history.json")
-    assert strict((tmp_path / "history.json").read_text()) == history | {"undefined": [None, None]}
-
-
 def test_a_missing_folder_is_named(tmp_path):
     for name in ("history.json", "history.csv"):
         with pytest.raises(FileNotFoundError, match=r"save_history: the folder '.*none' does not exist") as raised:
@@ -96,3 +85,94 @@ def test_a_log_does_not_write_below_the_header_of_another_table(tmp_path):
     with pytest.raises(nnmat.ConfigError, match=r"Log: .*log.csv has the columns epoch, loss, learning_rate, seconds"):
         fit([nnmat.Log(path)], make(["accuracy"]))
     assert path.read_bytes() == before
+
+
+def test_callbacks_are_called_in_order(tmp_path):
+    calls = []
+
+    class Tell(nnmat.Callback):
+        def on_train_begin(self, trainer):
+            calls.append("begin")
+
+        def on_step_end(self, trainer, step, loss):
+            calls.append(step)
+
+        def on_epoch_end(self, trainer, epoch, figures):
+            calls.append(f"epoch {epoch}")
+
+        def on_train_end(self, trainer, history):
+            calls.append("end")
+
+    runs.fit(runs.make(), runs.blobs(64), callbacks=[Tell()])
+    assert calls == ["begin", 1, 2, "epoch 1", 3, 4, "epoch 2", "end"]
+
+
+def test_early_stopping_and_the_best_parameters():
+    figures = iter([3.0, 2.0, 2.5, 2.4, 2.3])
+    kept = []
+
+    class Fake(nnmat.Callback):
+        def on_epoch_end(self, trainer, epoch, f):
+            f["made_up"] = next(figures)
+            kept.append(trainer.model.flat_parameters.copy())
+
+    trainer = runs.make()
+    stopping = nnmat.EarlyStopping("made_up", patience=2, restore_best=True)
+    history = runs.fit(trainer, runs.blobs(), epochs=5, callbacks=[Fake(), stopping])
+    assert history["epoch"] == [1, 2, 3, 4]
+    assert stopping.best_epoch == 2
+    assert np.array_equal(trainer.model.flat_parameters, kept[1])
+    assert not np.array_equal(kept[1], kept[3])
+
+
+def test_callbacks_start_anew_with_each_run(tmp_path):
+    stopping = nnmat.EarlyStopping("loss", patience=1, restore_best=True)
+    keep = nnmat.Checkpoint(tmp_path / "best.npz", monitor="loss")
+    runs.fit(runs.make(), runs.blobs(), epochs=3, callbacks=[stopping, keep])
+    best = keep.monitor.best
+    other = runs.make(lr=1e-4, seed=5)  # learns little: never better than the first run
+    history = runs.fit(other, runs.blobs(), epochs=3, callbacks=[stopping, keep])
+    assert history["epoch"] == [1, 2, 3]
+    assert -history["loss"][-1] == keep.monitor.best < best
+    assert np.array_equal(nnmat.load(tmp_path / "best.npz").flat_parameters, other.model.flat_parameters)
+
+
+def test_learning_rate_of_the_history_is_that_of_the_last_step():
+    table = [0.1 * 0.9**k for k in range(14)]  # one for each step: there is no 15th
+    trainer = runs.make()
+    trainer.optimizer.lr = lambda k: table[k]
+    assert runs.fit(trainer, runs.blobs())["learning_rate"] == [table[6], table[13]]
+
+
+def test_early_stopping_names_what_there_is():
+    with pytest.raises(nnmat.ConfigError, match="no figure 'los' to monitor. This run has: loss, accuracy"):
+        runs.fit(runs.make(), runs.blobs(), callbacks=[nnmat.EarlyStopping("los")])
+    with pytest.raises(nnmat.ConfigError, match="expected mode"):
+        nnmat.EarlyStopping(mode="up")
+
+
+def test_accuracies_rise_and_losses_fall():
+    from nnmat.training.callbacks import Monitor
+
+    up, down = Monitor("T", "validation_accuracy", "auto"), Monitor("T", "loss", "auto")
+    assert [up.improved({"validation_accuracy": v}) for v in (0.1, 0.3, 0.2, math.nan)] == [True, True, False, False]
+    assert [down.improved({"loss": v}) for v in (math.nan, 3, 4, 2)] == [False, True, False, True]
+    slow = Monitor("T", "loss", "min", min_delta=0.5)
+    assert [slow.improved({"loss": v}) for v in (3, 2.8, 2.4)] == [True, False, True]
+
+
+def test_checkpoint_files(tmp_path):
+    trainer = runs.make()
+    best, last = tmp_path / "best.npz", tmp_path / "last.npz"
+    callbacks = [nnmat.Checkpoint(best, monitor="loss"), nnmat.Checkpoint(last, keep="last")]
+    runs.fit(trainer, runs.blobs(), callbacks=callbacks)
+    for path in (best, last):
+        assert np.array_equal(nnmat.load(path).flat_parameters, trainer.model.flat_parameters)
+    with pytest.raises(nnmat.FileFormatError, match="holds a model but no state of a training run"):
+        runs.fit(runs.make(), runs.blobs(), resume=best, callbacks=callbacks)
+    with pytest.raises(nnmat.ConfigError, match="ends in .npz"):
+        nnmat.Checkpoint("model.pkl")
+    with pytest.raises(FileNotFoundError, match="Checkpoint: the folder .* does not exist"):
+        nnmat.Checkpoint(tmp_path / "none" / "model.npz")
+    with pytest.raises(nnmat.ConfigError, match="keep 'best' or 'last'"):
+        nnmat.Checkpoint("model.npz", keep="all")

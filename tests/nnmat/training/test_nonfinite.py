@@ -32,12 +32,10 @@ class Spike(nnmat.Layer):
     def output_shape(self, input_shape):
         return input_shape
 
-    def _forward(self, X, training, record):
-        if record:
-            self._recorded = True
+    def forward(self, X, call):
         return np.where(X[:, :1] > 0, np.float32(np.inf), X)
 
-    def _backward(self, G, accumulate, parameters, input_gradient):
+    def backward(self, G, call):
         return G
 
 
@@ -53,8 +51,9 @@ def test_the_batch_is_repeated_with_the_same_dropout_mask(seed):
 
 def test_a_gradient_of_the_loss_that_is_not_finite_is_no_layers_fault():
     class Broken(nnmat.Loss):
-        def _evaluate(self, H, y, sample_weight):
-            return 1.0, np.full_like(H, np.nan), float(len(H))
+        def forward(self, H, y, call):
+            call.G, call.divisor = np.full_like(H, np.nan), float(len(H))
+            return 1.0
 
     with pytest.raises(nnmat.NonFiniteError, match="epoch 1, step 1. The gradient of the loss itself, Broken"):
         fit(make(loss=Broken()), blobs())
@@ -73,12 +72,10 @@ def test_non_finite_gradient_names_the_layer():
         def output_shape(self, input_shape):
             return input_shape
 
-        def _forward(self, X, training, record):
-            if record:
-                self._recorded = True
+        def forward(self, X, call):
             return X + 0
 
-        def _backward(self, G, accumulate, parameters, input_gradient):
+        def backward(self, G, call):
             return G / np.zeros(1, G.dtype)
 
     model = Sequential([Linear(2, 4), Broken(), Linear(4, 3)], input_shape=(2,))

@@ -1,4 +1,4 @@
-"""Data sets, splits and minibatches."""
+"""Minibatches: their order, and going on in the middle of an epoch."""
 
 import numpy as np
 import pytest
@@ -15,80 +15,6 @@ def numbered(n: int) -> Dataset:
 
 def rows(X) -> list[int]:
     return [int(i) for i in X[:, 0, 0]]
-
-
-def test_indexing_keeps_samples_and_targets_together():
-    data = numbered(7)
-    x, y = data[-2]
-    assert len(data) == 7
-    assert x.shape == (2, 3)
-    assert (x[0, 0], y) == (5, 50)
-    mask = np.array([True, False, False, True, False, False, True])
-    cases = {"slice": slice(1, 6, 2), "list": [4, 0, 4], "array": np.array([6, 1]), "mask": mask, "none": []}
-    expected = {"slice": [1, 3, 5], "list": [4, 0, 4], "array": [6, 1], "mask": [0, 3, 6], "none": []}
-    for name, index in cases.items():
-        part = data[index]
-        assert isinstance(part, Dataset), name
-        assert rows(part.X) == expected[name], name
-        assert list(part.y) == [10 * i for i in expected[name]], name
-    assert np.shares_memory(data[2:4].X, data.X)
-    assert not np.shares_memory(data[[2, 3]].X, data.X)
-    assert "X (7, 2, 3) float32" in repr(data)
-
-
-@pytest.mark.parametrize("index", [(0, 1), 1.5, np.zeros((2, 2), int), "a", True])
-def test_an_index_of_another_kind_is_refused(index):
-    with pytest.raises(IndexError, match="expected an integer, a slice, or a 1-D array"):
-        numbered(3)[index]
-
-
-def test_an_index_out_of_range_is_refused():
-    with pytest.raises(IndexError):
-        numbered(3)[3]
-    with pytest.raises(IndexError):
-        numbered(3)[np.array([True, False])]
-
-
-def test_iteration_ends():
-    assert [int(y) for _, y in numbered(3)] == [0, 10, 20]
-
-
-@pytest.mark.parametrize(
-    ("X", "y", "text"),
-    [
-        (np.zeros((3, 2)), np.zeros(4), "as many targets as samples, got 3 rows in X and 4 in y"),
-        (np.float64(1), np.zeros(1), "X with a first axis"),
-        (np.zeros(1), 3, "y with a first axis"),
-        (np.array([[1, 2], [3]], dtype=object), np.zeros(2), "X to be an array of numbers, got dtype object"),
-    ],
-)
-def test_arrays_that_are_no_data_set_are_refused(X, y, text):
-    with pytest.raises(DataError, match=text):
-        Dataset(X, y)
-
-
-@pytest.mark.parametrize(("size", "count"), [(0.25, 5), (0.5, 10), (3, 3), (np.int64(19), 19), (0.99, 20 - 1)])
-def test_split_parts_are_disjoint_and_complete(size, count):
-    if size == 0.99:
-        size = 0.951  # rounds to 19 of 20
-    a, b = numbered(20).split(size, seed=1)
-    assert len(a) == count
-    assert sorted(rows(a.X) + rows(b.X)) == list(range(20))
-    assert list(a.y) == [10 * i for i in rows(a.X)]
-    again, _ = numbered(20).split(size, seed=1)
-    assert rows(again.X) == rows(a.X)
-
-
-def test_split_depends_on_the_seed_and_takes_a_generator():
-    data = numbered(100)
-    assert rows(data.split(50, seed=0)[0].X) != rows(data.split(50, seed=1)[0].X)
-    assert rows(data.split(50, seed=np.random.default_rng(3))[0].X) == rows(data.split(50, seed=3)[0].X)
-
-
-@pytest.mark.parametrize("size", [0, 20, 21, -1, 0.0, 1.0, 1.5, 0.001, True, "half", None, float("nan")])
-def test_a_split_without_two_parts_is_refused(size):
-    with pytest.raises(ConfigError, match=r"Dataset\.split: expected"):
-        numbered(20).split(size)
 
 
 @pytest.mark.parametrize(("n", "batch_size", "sizes"), [(10, 4, [4, 4, 2]), (8, 4, [4, 4]), (3, 5, [3]), (1, 1, [1])])

@@ -7,6 +7,7 @@ import pytest
 
 from nnmat import SGD, Adam, AdamW, Linear, RMSProp, Sequential, Sigmoid
 from nnmat.errors import BuildError, ConfigError, DtypeError, ShapeError
+from nnmat.optimizers import Optimizer
 from nnmat.schedules import Cosine, Step
 
 MAKERS = {
@@ -85,13 +86,13 @@ def test_a_number_decays_weights_and_not_biases():
 
 def test_neighbours_of_equal_settings_are_one_kernel_call():
     model = make_model()
-    assert len(SGD(model).stretches()) == 1
+    assert len(SGD(model).segments()) == 1
     optimizer = SGD(model, weight_decay=0.1)
-    assert [s.weight_decay for s in optimizer.stretches()] == [0.1, 0.0]  # all weights, then all biases
+    assert [s.weight_decay for s in optimizer.segments()] == [0.1, 0.0]  # all weights, then all biases
     by_name(model)["2.weight"].decay = False
-    assert sum(s.part.stop - s.part.start for s in optimizer.stretches() if s.weight_decay == 0) == 4 + 3 + 12
+    assert sum(s.part.stop - s.part.start for s in optimizer.segments() if s.weight_decay == 0) == 4 + 3 + 12
     by_name(model)["0.weight"].trainable = False
-    assert sum(s.part.stop - s.part.start for s in optimizer.stretches()) == 12 + 4 + 3
+    assert sum(s.part.stop - s.part.start for s in optimizer.segments()) == 12 + 4 + 3
 
 
 def test_flags_that_change_between_steps_are_followed(rng):
@@ -250,3 +251,47 @@ def test_repr_names_the_settings():
     assert repr(Adam(make_model(), lr=Cosine(0.1, 5))) == (
         "Adam(lr=Cosine(lr=0.1, steps=5, final=0.0), betas=[0.9, 0.999], eps=1e-08, weight_decay=0.0, clip_norm=None)"
     )
+
+
+def test_an_optimizer_of_ones_own(rng):
+    class Sign(Optimizer):
+        """θ ← θ - η sign(g + λθ)."""
+
+        def __init__(self, model, lr, weight_decay=0.0):
+            super().__init__(model, lr, weight_decay, None, [])
+
+        def update(self, segment, lr, scale):
+            segment.values[...] -= lr * np.sign(scale * segment.gradients + segment.weight_decay * segment.values)
+
+        def settings(self):
+            return {}
+
+    model = make_model()
+    draw(model, rng)
+    before = model.flat_parameters.copy()
+    optimizer = Sign(model, 0.25)
+    optimizer.step()
+    np.testing.assert_array_equal(model.flat_parameters, before - 0.25 * np.sign(model.flat_gradients))
+    assert repr(optimizer) == "Sign(lr=Constant(lr=0.25), weight_decay=0.0, clip_norm=None)"
+
+
+@pytest.mark.parametrize(
+    ("name", "new"),
+    [
+        ("_update", r"update\(self, segment, lr, scale\)"),
+        ("_settings", r"settings\(self\)"),
+        ("stretches", r"segments\(self\)"),
+    ],
+)
+def test_an_optimizer_with_an_old_method_is_refused_when_it_is_made(name, new):
+    with pytest.raises(ConfigError, match=rf"^Mine: expected {new}, got {name}, which stood for it"):
+        type("Mine", (Optimizer,), {name: lambda self: None})
+
+
+def test_only_a_model_is_taken():
+    model = make_model()
+    for other in (model.parameters(), model.flat_parameters, None):
+        with pytest.raises(ConfigError, match=r"^SGD: expected a built model, got .*\. Pass the model itself"):
+            SGD(other)
+    with pytest.raises(BuildError, match="not built yet"):
+        SGD(Linear(2, 2))

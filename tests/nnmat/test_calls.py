@@ -1,0 +1,86 @@
+"""What goes with a pass: where gradients go, what is kept, and the call of passes that keep nothing."""
+
+import numpy as np
+import pytest
+
+from nnmat import ConfigError, DtypeError, Linear, ShapeError
+from nnmat.calls import Call, Destination, LossCall, UnrecordedCall
+
+
+def test_a_destination_writes_or_adds():
+    out = np.ones((2, 3))
+    Destination(out, False).write(np.full((2, 3), 4))
+    assert (out == 4).all()
+    Destination(out, True).write(np.full((2, 3), 0.5))
+    assert (out == 4.5).all()
+    array, accumulate = Destination(out, True)
+    assert array is out
+    assert accumulate is True
+
+
+@pytest.mark.parametrize("value", [1.0, np.ones(3), np.ones((3, 2)), [[1, 2, 3]]])
+@pytest.mark.parametrize("accumulate", [False, True])
+def test_a_destination_does_not_broadcast(value, accumulate):
+    out = np.zeros((2, 3))
+    with pytest.raises(ShapeError, match=r"expected a gradient of shape \(2, 3\), that of the parameter, got"):
+        Destination(out, accumulate).write(value)
+    assert not out.any()
+    with pytest.raises(DtypeError, match="expected a gradient of real numbers, got dtype complex128"):
+        Destination(out, accumulate).write(out * 1j)
+
+
+@pytest.mark.parametrize("accumulate", [False, True])
+def test_into_says_where_a_gradient_goes(accumulate):
+    layer, call = Linear(3, 2).build((3,)), Call()
+    call.accumulate = accumulate
+    to = call.into(layer.weight)
+    assert to.out is layer.weight.grad
+    assert to.accumulate is accumulate
+    call.wants_parameters = False
+    assert call.into(layer.weight) is None
+
+
+def test_what_is_kept_is_read_back_and_goes_with_the_next_pass():
+    call = Call()
+    call.keep(X=1, mask=2)
+    call.keep(Y=3, other=4)
+    assert (call.X, call.Y, call.mask, call.other) == (1, 3, 2, 4)
+    call.begin(training=True)
+    assert call.X is call.Y is None
+    assert not hasattr(call, "mask")
+    assert call.training
+
+
+@pytest.mark.parametrize("name", ["training", "batch", "into", "others", "array"])
+def test_names_of_the_call_itself_cannot_be_kept(name):
+    with pytest.raises(ConfigError, match=rf"^call\.keep: a call has {name} of its own\."):
+        Call().keep(X=1, mask=2, **{name: 3})
+
+
+def test_an_array_is_made_anew_only_when_it_is_too_small():
+    call = Call()
+    A = call.array("Y", (4, 3), np.float32)
+    assert call.array("Y", (4, 3), np.float32) is A
+    assert np.shares_memory(call.array("Y", (2, 3), np.float32), A)
+    assert call.array("Y", (4, 3), np.float32) is A
+    assert not np.shares_memory(call.array("gX", (4, 3), np.float32), A)
+    assert not np.shares_memory(call.array("Y", (5, 3), np.float32), A)
+    assert call.array("Y", (5, 2), np.float64).shape == (5, 2)
+
+
+def test_a_call_that_is_not_recorded_keeps_nothing():
+    call = UnrecordedCall(training=True, trusted=True)
+    assert isinstance(call, Call)
+    assert call.training
+    assert not call.record
+    call.keep(X=1, mask=2)
+    assert call.X is None
+    assert not hasattr(call, "mask")
+    assert not np.shares_memory(call.array("Y", (4,), np.float32), call.array("Y", (4,), np.float32))
+
+
+def test_a_call_of_a_loss_keeps_too():
+    call = LossCall()
+    call.keep(P=1)
+    assert call.P == 1
+    assert call.G is call.divisor is call.sample_weight is None
