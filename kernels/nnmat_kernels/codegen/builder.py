@@ -20,7 +20,8 @@ from numba.extending import intrinsic
 from ..runtime.config import settings
 from ..runtime.target import FUSED, VECTOR_BYTES
 
-NONE, RELU, SIGMOID, TANH = 0, 1, 2, 3  # activations of results
+NONE, RELU, SIGMOID, TANH = 0, 1, 2, 3  # activations of results, as kernels know them
+ACTIVATIONS = {None: NONE, "relu": RELU, "sigmoid": SIGMOID, "tanh": TANH}
 
 I1, I32, I64 = ir.IntType(1), ir.IntType(32), ir.IntType(64)
 POINTER = ir.PointerType()
