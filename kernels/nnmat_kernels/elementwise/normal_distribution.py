@@ -27,8 +27,8 @@ from .vector_math import EXP_SCALE4, EXP_SCALE8, MINUS_HALF4, ONE4, TWO4, ZERO4,
 _ROUNDS_ONCE = FUSED and not settings.DISABLE_JIT  # `fma`
 _f4, _i4, _f8, _i8 = np.float32, np.int32, np.float64, np.int64
 
-# (a + CENTRE) R(a) in powers of (a - CENTRE)/(a + CENTRE), times EXP_SCALE, since `scaled_exp` gives 1/EXP_SCALE of the exponential
-# and their product alone may be denormal; from LAST on e^(-a²/2) is 0
+# (a + CENTRE) R(a) in powers of (a - CENTRE)/(a + CENTRE), times EXP_SCALE, since `scaled_exp` gives 1/EXP_SCALE of the
+# exponential and their product alone may be denormal; from LAST on e^(-a²/2) is 0
 _CENTRE4, _LAST4, _UPPER4 = _f4(3.75), _f4(15), _i4(-(2**12))
 _PEAK4 = EXP_SCALE4 * _f4(-0.3989422804014327)
 _R0, _R1, _R2, _R3, _R4, _R5, _R6, _R7, _R8 = (

@@ -19,7 +19,7 @@ def _copy_rows(A, rows, out, first, last):
 
 
 @parallel_jit
-def _take_rows(A, rows, out):
+def take_rows_parallel(A, rows, out):
     for c in prange(TAKE_ROWS_PIECES):
         k = np.int64(c)
         _copy_rows(A, rows, out, k * rows.size // TAKE_ROWS_PIECES, (k + 1) * rows.size // TAKE_ROWS_PIECES)
@@ -31,5 +31,5 @@ def take_rows(A: np.ndarray, rows: np.ndarray) -> np.ndarray:
     if size < PARALLEL_SIZE or A.dtype not in FLOATS or not (A.flags.carray and rows.flags.carray):
         return A.take(rows, axis=0)
     out = np.empty((rows.size, *A.shape[1:]), A.dtype)
-    _take_rows(A.reshape(len(A), -1), rows, out.reshape(rows.size, -1))
+    take_rows_parallel(A.reshape(len(A), -1), rows, out.reshape(rows.size, -1))
     return out

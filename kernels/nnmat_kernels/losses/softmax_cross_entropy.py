@@ -63,7 +63,7 @@ def _smoothing_mass(h, w, smoothing):
 
 
 @jit
-def _label_rows(H, y, s, w, smoothing, divisor, G, sums, chunk, start, stop):
+def weighted_label_rows(H, y, s, w, smoothing, divisor, G, sums, chunk, start, stop):
     """Rows start..stop with integer labels: G, and sums[chunk] = Σ s_b loss_b."""
     M = H.shape[1]
     value = 0.0
@@ -105,7 +105,7 @@ def _label_rows(H, y, s, w, smoothing, divisor, G, sums, chunk, start, stop):
 
 
 @jit
-def _target_rows(H, Y, s, w, smoothing, divisor, G, sums, chunk, start, stop):
+def weighted_target_rows(H, Y, s, w, smoothing, divisor, G, sums, chunk, start, stop):
     """Rows start..stop with float targets: G, and sums[chunk] = Σ s_b loss_b."""
     M = H.shape[1]
     value = 0.0
@@ -133,7 +133,10 @@ def _target_rows(H, Y, s, w, smoothing, divisor, G, sums, chunk, start, stop):
     sums[chunk] = value
 
 
-_label_rows_parallel, _target_rows_parallel = in_slots(_label_rows), in_slots(_target_rows)
+weighted_label_rows_parallel, weighted_target_rows_parallel = (
+    in_slots(weighted_label_rows),
+    in_slots(weighted_target_rows),
+)
 
 
 def softmax_cross_entropy(
@@ -196,14 +199,14 @@ def weighted_softmax_cross_entropy(
     if y.dtype.kind == "f":
         y = as_targets(who, y, H.shape, H2.dtype, low=None if class_weight is None else 0.0)
         row_weight = s if class_weight is None else s * _mean_weight(y, w)
-        serial, parallel = _target_rows, _target_rows_parallel
+        serial, parallel = weighted_target_rows, weighted_target_rows_parallel
     else:
         y, valid = as_labels(who, y, H.shape, ignore_index)
         if valid is not None:
             s *= valid
             y = np.where(valid, y, 0)  # rows of weight 0 are never read
         row_weight = s if class_weight is None else s * w[y]
-        serial, parallel = _label_rows, _label_rows_parallel
+        serial, parallel = weighted_label_rows, weighted_label_rows_parallel
     G = checked_out(who, out, H.shape, H2.dtype, *given)
     divisor = float(row_weight.sum())
     if divisor == 0.0:

@@ -27,7 +27,7 @@ from ..runtime.config import ZERO, exact_jit, jit
 ONE_CALL_WORK = 65_536  # multiply-adds of a product; beyond, the work takes longer than the launches
 _YES, _NO, _NONE = np.bool_(True), np.bool_(False), np.int64(NONE)
 _NOTHING = {dtype: (np.empty((0, 0), dtype), np.empty(0, dtype)) for dtype in map(np.dtype, (np.float32, np.float64))}
-_DERIVATIVES = {"relu": relu_backward_unchecked, "sigmoid": sigmoid_backward_unchecked, "tanh": tanh_backward_unchecked}
+DERIVATIVES = {"relu": relu_backward_unchecked, "sigmoid": sigmoid_backward_unchecked, "tanh": tanh_backward_unchecked}
 
 
 @exact_jit
@@ -111,6 +111,6 @@ def linear_backward_unchecked(rows, W, gW, gb, gX, activation=None):
             if gX is not None:
                 matmul_unchecked(G, W, False, False, gX)
                 if activation is not None:
-                    _DERIVATIVES[activation](gX, X, gX)
+                    DERIVATIVES[activation](gX, X, gX)
 
     return backward

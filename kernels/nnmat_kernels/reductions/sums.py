@@ -43,14 +43,14 @@ def column_sums_unchecked(A, out, accumulate=False):
     width = max(1, FULL_WIDTH // N) * N
     blocks = -(-width // COLUMN_BLOCK)
     if A.size < PARALLEL_SIZE:
-        _column_sums(A.reshape(-1), width, blocks, accumulate, out)
+        column_sums_serial(A.reshape(-1), width, blocks, accumulate, out)
         return
     slots = max(1, min(ROW_SLOTS, COLUMN_SUM_PIECES // blocks, A.size // (CHUNK_SIZE * blocks)))
     direct = slots == 1 and width == N
     sums = np.empty((0 if direct else slots, width), A.dtype)
     _column_sums_parallel(A.reshape(-1), width, -(-A.size // width), blocks, slots, sums, accumulate, out)
     if not direct:
-        _fold_columns(sums, accumulate, out)
+        fold_columns(sums, accumulate, out)
 
 
 def row_sums(A: np.ndarray, out: np.ndarray | None = None, accumulate: bool = False) -> np.ndarray:
@@ -69,7 +69,7 @@ def row_sums(A: np.ndarray, out: np.ndarray | None = None, accumulate: bool = Fa
 
 def row_sums_unchecked(A, out, accumulate=False):
     if A.size < PARALLEL_SIZE:
-        _row_sums(A, accumulate, out, 0, len(A))
+        row_sums_serial(A, accumulate, out, 0, len(A))
     else:
         _row_sums_parallel(max(1, CHUNK_SIZE // A.shape[1]), A, accumulate, out)
 
@@ -135,7 +135,7 @@ def _column_slot(a, width, first, last, left, right):
 
 
 @jit
-def _column_piece(a, width, rows, blocks, slots, sums, accumulate, out, piece):
+def column_piece(a, width, rows, blocks, slots, sums, accumulate, out, piece):
     """One slot's share of one block of columns: to its slot, or to `out` if there are no slots to be folded."""
     block, slot = piece // slots, piece % slots
     left, right = block * width // blocks, (block + 1) * width // blocks
@@ -149,11 +149,11 @@ def _column_piece(a, width, rows, blocks, slots, sums, accumulate, out, piece):
 @parallel_jit
 def _column_sums_parallel(a, width, rows, blocks, slots, sums, accumulate, out):
     for piece in prange(blocks * slots):
-        _column_piece(a, width, rows, blocks, slots, sums, accumulate, out, np.int64(piece))
+        column_piece(a, width, rows, blocks, slots, sums, accumulate, out, np.int64(piece))
 
 
 @jit
-def _fold_columns(sums, accumulate, out):
+def fold_columns(sums, accumulate, out):
     """out (+)= the slots added in order, then the rows that each of their rows holds."""
     N, width = out.size, sums.shape[1]
     for c in range(1, sums.shape[0]):
@@ -167,13 +167,13 @@ def _fold_columns(sums, accumulate, out):
 
 
 @jit
-def _column_sums(a, width, blocks, accumulate, out):
+def column_sums_serial(a, width, blocks, accumulate, out):
     rows = (a.size + width - 1) // width
     sums = np.empty((1 if width > out.size else 0, width), a.dtype)
     for piece in range(blocks):
-        _column_piece(a, width, rows, blocks, ONE, sums, accumulate, out, piece)
+        column_piece(a, width, rows, blocks, ONE, sums, accumulate, out, piece)
     if width > out.size:
-        _fold_columns(sums, accumulate, out)
+        fold_columns(sums, accumulate, out)
 
 
 @jit
@@ -198,7 +198,7 @@ def add_few_rows(A, s, keep):
 
 
 @jit
-def _row_sums(A, accumulate, out, first, last):
+def row_sums_serial(A, accumulate, out, first, last):
     for i in range(first, last):
         a = A[i]
         total = out.dtype.type(0)
@@ -207,7 +207,7 @@ def _row_sums(A, accumulate, out, first, last):
         out[i] = out[i] + total if accumulate else total
 
 
-_row_sums_parallel = in_row_chunks(_row_sums)
+_row_sums_parallel = in_row_chunks(row_sums_serial)
 
 
 @jit

@@ -120,7 +120,7 @@ class KernelCache(NullCache):
     def cache_path(self):
         return str(folder())
 
-    def _path(self, signature, codegen) -> Path:
+    def entry_path(self, signature, codegen) -> Path:
         key = module_key(self._module)
         facts = (key, options(), self._package, self._name, repr(signature), codegen.magic_tuple())
         return folder() / f"{self._module}.{self._name}-{hashlib.sha256(repr(facts).encode()).hexdigest()[:32]}.nbc"
@@ -130,7 +130,7 @@ class KernelCache(NullCache):
         # if it is there, 0.4 s. Finished code needs the runtime's symbols only; what compiles refreshes by itself.
         rtsys.initialize(target_context)
         try:
-            path = self._path(sig, target_context.codegen())
+            path = self.entry_path(sig, target_context.codegen())
             stored = path.read_bytes()
         except (OSError, RuntimeError):  # RuntimeError: this user has no home folder
             return None
@@ -147,7 +147,7 @@ class KernelCache(NullCache):
         payload = serialize.dumps(data._reduce())
         temporary = None
         try:
-            path = self._path(sig, data.codegen)
+            path = self.entry_path(sig, data.codegen)
             path.parent.mkdir(parents=True, exist_ok=True)
             with tempfile.NamedTemporaryFile(dir=path.parent, suffix=".nbc", delete=False) as file:
                 temporary = file.name

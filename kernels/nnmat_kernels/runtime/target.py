@@ -28,7 +28,7 @@ define void @probe(ptr %a) {
 """
 
 
-def _assembly() -> str:
+def probe_assembly() -> str:
     name = _settings.CPU_NAME or binding.get_host_cpu_name()
     features = get_host_cpu_features() if _settings.CPU_FEATURES is None else _settings.CPU_FEATURES
     binding.initialize_native_target()
@@ -55,7 +55,7 @@ def host_shape() -> tuple[int, bool, int, int]:
 
 
 _chosen = _settings.CPU_NAME or _settings.CPU_FEATURES is not None
-VECTOR_BYTES, FUSED, MR, MR_SMALL = shape_of(_assembly()) if _chosen else host_shape()
+VECTOR_BYTES, FUSED, MR, MR_SMALL = shape_of(probe_assembly()) if _chosen else host_shape()
 NR = 2  # vectors of a tile's row
 NR_BYTES = NR * VECTOR_BYTES
 # Masked stores cost as much as others with AVX-512 only: elsewhere what is narrower than a tile goes through a scratch.

@@ -16,7 +16,7 @@ from nnmat_kernels.codegen.dot_microkernel import dot_microkernel
 from nnmat_kernels.codegen.microkernel import microkernel, row_places
 from nnmat_kernels.codegen.packing import pack, pack_transposed, plain_pack, plain_pack_transposed
 from nnmat_kernels.runtime.config import jit
-from nnmat_kernels.runtime.target import FUSED, MR, MR_SMALL, VECTOR_BYTES, _shape
+from nnmat_kernels.runtime.target import FUSED, MR, MR_SMALL, VECTOR_BYTES, shape_of
 from tests.kernels.linear_algebra import DTYPES, integers, within_rounding
 
 KERNELS = Path(__file__).resolve().parents[3] / "kernels"
@@ -234,13 +234,13 @@ def test_a_flat_view_shares_its_memory(rng):
 CODE = """
 import sys
 import numpy as np
-from nnmat_kernels.products.macrokernel import multiply_within
+from nnmat_kernels.products.macrokernel import gemm
 from nnmat_kernels.runtime.target import VECTOR_BYTES, FUSED, MR, MR_SMALL
 from numba import types
 for dtype in (types.float32, types.float64):
     array, i = types.Array(dtype, 1, "C"), types.int64
-    multiply_within.compile((array, array, i, i, i, array, i, i, i, array, i, i, i, i, i, i, array, i, i))
-for text in multiply_within.inspect_asm().values():
+    gemm.compile((array, array, i, i, i, array, i, i, i, array, i, i, i, i, i, i, array, i, i))
+for text in gemm.inspect_asm().values():
     print(text)
 print("REGISTERS", VECTOR_BYTES, FUSED, MR, MR_SMALL)
 """
@@ -303,8 +303,8 @@ def test_inner_loops_stay_in_registers(target, tmp_path):
 
 
 def test_the_shape_of_the_tile():
-    assert _shape("vfmadd231ps %zmm0, %zmm1, %zmm2") == (64, True, 12, 4)
-    assert _shape("vfmadd231ps %ymm0, %ymm1, %ymm2") == (32, True, 6, 4)
-    assert _shape("vmulps %ymm0, %ymm1, %ymm2") == (16, False, 4, 2)  # AVX without FMA
+    assert shape_of("vfmadd231ps %zmm0, %zmm1, %zmm2") == (64, True, 12, 4)
+    assert shape_of("vfmadd231ps %ymm0, %ymm1, %ymm2") == (32, True, 6, 4)
+    assert shape_of("vmulps %ymm0, %ymm1, %ymm2") == (16, False, 4, 2)  # AVX without FMA
     assert (VECTOR_BYTES, FUSED, MR, MR_SMALL) in {(64, True, 12, 4), (32, True, 6, 4), (16, False, 4, 2)}
     assert numba.version_info.short >= (0, 67)

@@ -5,14 +5,14 @@ import numpy as np
 import pytest
 
 import nnmat_kernels as k
-from nnmat_kernels.elementwise.activations import PARALLEL_FROM
 from nnmat_kernels.elementwise.normal_distribution import erf
 from nnmat_kernels.errors import DtypeError, ShapeError
 from nnmat_kernels.reference.elementwise import activations as naive
 from nnmat_kernels.runtime.config import exact_jit
+from nnmat_kernels.runtime.parallel import PARALLEL_SIZE
 from tests.kernels.guards import awkward_layouts, guarded, same_bits_for_any_threads
 
-SHAPES = [(), (0,), (1,), (3, 0, 2), (7,), (2, 3, 4, 5), (PARALLEL_FROM + 13,)]
+SHAPES = [(), (0,), (1,), (3, 0, 2), (7,), (2, 3, 4, 5), (PARALLEL_SIZE + 13,)]
 dtypes = pytest.mark.parametrize("dtype", [np.float32, np.float64])
 
 
@@ -99,7 +99,7 @@ def test_the_bits_of_an_element_do_not_depend_on_its_place(dtype, rng):
 
 
 @dtypes
-@pytest.mark.parametrize("size", [1, 31, PARALLEL_FROM + 1])
+@pytest.mark.parametrize("size", [1, 31, PARALLEL_SIZE + 1])
 def test_out_and_layouts(size, dtype, rng):
     X, G = rng.standard_normal((2, size)).astype(dtype)
     for call, arrays in ((k.gelu, [X]), (k.gelu_backward, [G, X])):
@@ -118,7 +118,7 @@ def test_out_and_layouts(size, dtype, rng):
 
 @dtypes
 def test_threads(dtype, rng):
-    X, G = rng.standard_normal((2, 3 * PARALLEL_FROM + 5)).astype(dtype)
+    X, G = rng.standard_normal((2, 3 * PARALLEL_SIZE + 5)).astype(dtype)
     same_bits_for_any_threads(lambda: (k.gelu(X), k.gelu_backward(G, X)))
 
 

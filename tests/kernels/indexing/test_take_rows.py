@@ -23,8 +23,8 @@ def test_value(shape, dtype, count, rng):
 
 def test_all_threads_take_large_arrays_and_numpy_what_kernels_cannot(rng, monkeypatch):
     A, rows, calls = rng.standard_normal(LARGE), rng.permutation(300), []
-    kernel = gather._take_rows
-    monkeypatch.setattr(gather, "_take_rows", lambda *arguments: calls.append(kernel(*arguments)))
+    kernel = gather.take_rows_parallel
+    monkeypatch.setattr(gather, "take_rows_parallel", lambda *arguments: calls.append(kernel(*arguments)))
     np.testing.assert_array_equal(take_rows(A, rows), A[rows])
     assert len(calls) == 1
     for layout, B in awkward_layouts(A).items():

@@ -254,7 +254,7 @@ def test_inputs_of_any_memory_order_and_integer_type(rng, dtype):
 def test_bits_do_not_depend_on_the_number_of_threads(rng, dtype):
     H, s = rng.normal(size=(3000, 50)).astype(dtype), rng.uniform(0, 1, 3000)
     y, Y = rng.integers(0, 50, 3000), rng.uniform(0, 1, H.shape).astype(dtype)
-    assert H.size >= max(cross_entropy.PARALLEL_FROM, elementwise_losses.PARALLEL_FROM)
+    assert H.size >= max(cross_entropy.CROSS_ENTROPY_PARALLEL_SIZE, PARALLEL_SIZE)
     same_bits_for_any_threads(
         lambda: [
             *softmax_cross_entropy(H, y, 0.1, sample_weight=s),
@@ -374,7 +374,7 @@ def test_nothing_is_written_outside_the_output(rng, size, dtype):
 def test_weights_of_any_memory_order_compile_nothing_new(rng):
     H, y, w = rng.normal(size=(4, 3)), np.array([0, 1, 2, 1]), np.array([0.5, 1, 2])
     expected = softmax_cross_entropy(H, y, class_weight=w)[0]
-    bodies = [cross_entropy._label_rows, cross_entropy._target_rows]
+    bodies = [cross_entropy.weighted_label_rows, cross_entropy.weighted_target_rows]
     softmax_cross_entropy(H, np.eye(3)[y], class_weight=w)
     known = [len(getattr(body, "signatures", [])) for body in bodies]
     read_only = w.copy()

@@ -61,7 +61,7 @@ def test_updates_equal_their_twins(case, dtype):
 @pytest.mark.parametrize("case", CASES)
 def test_bits_do_not_depend_on_the_number_of_threads_nor_on_cuts(case):
     n = 200_003
-    assert n >= updates.PARALLEL_FROM
+    assert n >= PARALLEL_SIZE
     same_bits_for_any_threads(lambda: run(updates, case, n, np.float32, steps=2))
 
 

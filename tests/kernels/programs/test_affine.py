@@ -108,7 +108,7 @@ def test_the_derivative_has_the_bits_of_its_own_kernel(activation, dtype, rng):
     G, X, W = operands((33, 21, 10), dtype, rng)
     gX, fused = np.empty_like(X), np.empty_like(X)
     linear_backward(G, X, W, None, None, gX)
-    linear._DERIVATIVES[activation](gX, X, gX)
+    linear.DERIVATIVES[activation](gX, X, gX)
     linear_backward(G, X, W, None, None, fused, False, activation)
     np.testing.assert_array_equal(fused, gX)
 

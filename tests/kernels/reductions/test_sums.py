@@ -75,9 +75,9 @@ def test_threads(shape, dtype, rng):
 def test_slots_of_column_sums_are_few(shape, monkeypatch):
     """The slots are folded on one thread, so they must be small beside A: for wide matrices they were a copy of it."""
     folded = [0]
-    monkeypatch.setattr(reductions, "_fold_columns", lambda sums, *rest: folded.append(sums.size))
+    monkeypatch.setattr(reductions, "fold_columns", lambda sums, *rest: folded.append(sums.size))
     k.column_sums(np.zeros(shape, np.float32))
-    assert max(folded) <= reductions.PIECES * reductions.COLUMNS
+    assert max(folded) <= reductions.COLUMN_SUM_PIECES * reductions.COLUMN_BLOCK
     assert max(folded) <= shape[0] * shape[1] / 16
 
 
@@ -142,7 +142,12 @@ def test_errors(name):
 def test_any_truth_value_means_accumulate_and_compiles_nothing_new(name):
     A = np.ones((4, 4))
     out = getattr(k, name)(A).copy()
-    bodies = [reductions._column_sums, reductions._column_piece, reductions._fold_columns, reductions._row_sums]
+    bodies = [
+        reductions.column_sums_serial,
+        reductions.column_piece,
+        reductions.fold_columns,
+        reductions.row_sums_serial,
+    ]
     getattr(k, name)(A, out=out, accumulate=True)
     known = [len(getattr(body, "signatures", [])) for body in bodies]
     getattr(k, name)(A, out=out, accumulate=1)

@@ -14,7 +14,7 @@ chosen = any(os.environ.get(name) is not None for name in ("NUMBA_CPU_NAME", "NU
 @pytest.mark.skipif(chosen, reason="the target is not this machine")
 def test_the_features_of_this_machine_say_what_llvm_says():
     found = (target.VECTOR_BYTES, target.FUSED, target.MR, target.MR_SMALL)
-    assert found == target._host() == target._shape(target._assembly())
+    assert found == target.host_shape() == target.shape_of(target.probe_assembly())
 
 
 @pytest.mark.parametrize(
@@ -28,7 +28,7 @@ def test_the_features_of_this_machine_say_what_llvm_says():
 )
 def test_shapes_by_features(features, shape, monkeypatch):
     monkeypatch.setattr(target, "get_host_cpu_features", lambda: features)
-    assert target._host() == shape
+    assert target.host_shape() == shape
 
 
 @pytest.mark.parametrize(("name", "first"), [("haswell", "32 True 6 4"), ("generic", "16 False 4 2")])
