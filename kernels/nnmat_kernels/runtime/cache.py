@@ -113,17 +113,17 @@ class KernelCache(NullCache):
     """The cache of one kernel, in the form that a Numba dispatcher expects."""
 
     def __init__(self, function):
-        self._package, _, self._module = function.__module__.partition(".")  # entries name its types by both
-        self._name = function.__qualname__
+        self._package, _, self.module = function.__module__.partition(".")  # entries name its types by both
+        self.name = function.__qualname__
 
     @property
     def cache_path(self):
         return str(folder())
 
     def entry_path(self, signature, codegen) -> Path:
-        key = module_key(self._module)
-        facts = (key, options(), self._package, self._name, repr(signature), codegen.magic_tuple())
-        return folder() / f"{self._module}.{self._name}-{hashlib.sha256(repr(facts).encode()).hexdigest()[:32]}.nbc"
+        key = module_key(self.module)
+        facts = (key, options(), self._package, self.name, repr(signature), codegen.magic_tuple())
+        return folder() / f"{self.module}.{self.name}-{hashlib.sha256(repr(facts).encode()).hexdigest()[:32]}.nbc"
 
     def load_overload(self, sig, target_context):
         # Numba's own cache refreshes the whole target here: it imports all that a compiler may need, 0.3 s, and SciPy

@@ -8,6 +8,7 @@ import pytest
 from nnmat_kernels.errors import DtypeError, ShapeError
 from nnmat_kernels.optimizers import updates
 from nnmat_kernels.reference.optimizers import updates as twin
+from nnmat_kernels.runtime.parallel import PARALLEL_SIZE
 from tests.kernels.guards import same_bits_for_any_threads
 
 ADAM = {"lr": 0.01, "beta1": 0.9, "beta2": 0.99, "eps": 1e-8}

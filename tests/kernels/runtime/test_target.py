@@ -4,6 +4,7 @@ import os
 import subprocess
 import sys
 
+import numba
 import pytest
 
 from nnmat_kernels.runtime import target
@@ -37,3 +38,17 @@ def test_another_target_is_asked_for(name, first):
     environment = os.environ | {"NUMBA_CPU_NAME": name, "NUMBA_CPU_FEATURES": "", "PYTHONPATH": ":".join(sys.path)}
     done = subprocess.run([sys.executable, "-c", program], env=environment, capture_output=True, text=True, check=True)
     assert done.stdout.strip() == first
+
+
+def test_the_shape_of_the_tile():
+    assert target.shape_of("vfmadd231ps %zmm0, %zmm1, %zmm2") == (64, True, 12, 4)
+    assert target.shape_of("vfmadd231ps %ymm0, %ymm1, %ymm2") == (32, True, 6, 4)
+    assert target.shape_of("vmulps %ymm0, %ymm1, %ymm2") == (16, False, 4, 2)  # AVX without FMA
+    own = (target.VECTOR_BYTES, target.FUSED, target.MR, target.MR_SMALL)
+    assert own in {
+        (64, True, 12, 4),
+        (32, True, 6, 4),
+        (16, False, 4, 2),
+    }
+    assert numba.version_info.short >= (0, 67)
+    assert target.NR_BYTES == target.NR * target.VECTOR_BYTES
