@@ -15,7 +15,7 @@ from ..runtime.arrays import checked_out
 from ..runtime.config import jit
 from ..runtime.parallel import CHUNK_SIZE, PARALLEL_SIZE, in_slots
 from .targets import as_array_of_targets, as_row_weights, as_rows, as_targets
-from .weighted_rows import is_left_out, sum_over_rows
+from .weighted_rows import sum_over_rows
 
 
 @jit
@@ -51,7 +51,9 @@ def _binary_rows(H, Y, s, positive_weight, divisor, G, sums, chunk, start, stop)
     value = 0.0
     for b in range(start, stop):
         h, y, g = H[b], Y[b], G[b]
-        if is_left_out(s[b], g):
+        if s[b] == 0.0:  # left out: whatever stands in this row
+            for m in range(M):
+                g[m] = 0
             continue
         factor = G.dtype.type(s[b] / (divisor * M))
         loss = 0.0
@@ -69,7 +71,9 @@ def _squared_rows(H, Y, s, divisor, G, sums, chunk, start, stop):
     value = 0.0
     for b in range(start, stop):
         h, y, g = H[b], Y[b], G[b]
-        if is_left_out(s[b], g):
+        if s[b] == 0.0:  # left out: whatever stands in this row
+            for m in range(M):
+                g[m] = 0
             continue
         factor = G.dtype.type(2.0 * s[b] / (divisor * M))
         loss = 0.0

@@ -25,7 +25,7 @@ from ..runtime.config import jit
 from ..runtime.parallel import in_slots
 from .label_cross_entropy import rows_entry_point, rows_parallel
 from .targets import as_array_of_targets, as_class_weights, as_labels, as_row_weights, as_rows, as_targets
-from .weighted_rows import is_left_out, sum_over_rows, total
+from .weighted_rows import sum_over_rows, total
 
 CROSS_ENTROPY_PARALLEL_SIZE = 16_384  # logits; about 3 ns each, so 50 us of work
 CROSS_ENTROPY_CHUNK = 4_096  # logits per chunk, rounded to whole rows
@@ -69,7 +69,9 @@ def weighted_label_rows(H, y, s, w, smoothing, divisor, G, sums, chunk, start, s
     value = 0.0
     for b in range(start, stop):
         h, g = H[b], G[b]
-        if is_left_out(s[b], g):
+        if s[b] == 0.0:  # left out: whatever stands in this row
+            for c in range(M):
+                g[c] = 0
             continue
         label = y[b]
         top, rest = _exponentials(h, g)
@@ -111,7 +113,9 @@ def weighted_target_rows(H, Y, s, w, smoothing, divisor, G, sums, chunk, start, 
     value = 0.0
     for b in range(start, stop):
         h, y, g = H[b], Y[b], G[b]
-        if is_left_out(s[b], g):
+        if s[b] == 0.0:  # left out: whatever stands in this row
+            for c in range(M):
+                g[c] = 0
             continue
         top, rest = _exponentials(h, g)
         m, total = np.float64(h[top]), np.float64(g[top]) + rest

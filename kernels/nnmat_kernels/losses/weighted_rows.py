@@ -2,18 +2,6 @@
 
 import numpy as np
 
-from ..runtime.config import inlined_jit
-
-
-@inlined_jit
-def is_left_out(weight, g):
-    """Whether a row has the weight 0; then its gradient g is 0, whatever stands in the row."""
-    if weight == 0.0:
-        for c in range(g.size):
-            g[c] = 0
-        return True
-    return False
-
 
 def sum_over_rows(serial, parallel, parallel_size: int, chunk: int, H, *others) -> float:
     """The sum that a kernel makes over the rows of H: by one thread, or in pieces of about `chunk` elements by several.

@@ -20,22 +20,6 @@ MR_STACK = 8  # rows of a tile one vector wide: as many sums as the units need t
 IN_ORDER = np.empty(0, np.int64)  # every matrix takes the one of its own number
 
 
-@inlined_jit
-def _row_of_tiles(rows, A, a, row_a, step_a, B, b, panel, step_b, C, c, N, K, left, following, next_b):
-    """Tiles of `rows` rows (a literal) over all columns of C; fetches lines of `following` from next_b on."""
-    width = np.int64(NR_BYTES // A.itemsize)
-    rows_a = row_places(rows, a, row_a, left)
-    for p in range(N // width):
-        fetch(PREFETCH_LINES, following, next_b)
-        rows_c = row_places(rows, c + p * width, N, left)
-        microkernel(
-            NR, 0, rows_a, rows_c, width, 1, K, A, 0, step_a, B, b + p * panel, 0, step_b,
-            C, rows * N, ZERO, C, NOWHERE, ZERO,
-        )  # fmt: skip
-        next_b += PREFETCH_LINES * (64 // A.itemsize)
-    return next_b
-
-
 @jit
 def _stack_in_l1(A, at_a, B, at_b, C, M, N, K, transpose_a, transpose_b, first, last):
     """`_stack` where the columns are whole vectors and B stays in the level-1 cache: all panels for each few rows.
@@ -57,12 +41,26 @@ def _stack_in_l1(A, at_a, B, at_b, C, M, N, K, transpose_a, transpose_b, first, 
         left = M
         while left > 0:
             if small_tiles_pay(left):
-                next_b = _row_of_tiles(
-                    MR_SMALL, A, a, row_a, step_a, X, b, panel, step, C, c, N, K, left, B, next_b
-                )  # fmt: skip
+                rows_a = row_places(MR_SMALL, a, row_a, left)
+                for p in range(N // width):
+                    fetch(PREFETCH_LINES, B, next_b)
+                    rows_c = row_places(MR_SMALL, c + p * width, N, left)
+                    microkernel(
+                        NR, 0, rows_a, rows_c, width, 1, K, A, 0, step_a, X, b + p * panel, 0, step,
+                        C, MR_SMALL * N, ZERO, C, NOWHERE, ZERO,
+                    )  # fmt: skip
+                    next_b += PREFETCH_LINES * (64 // B.itemsize)
                 left, a, c = left - MR_SMALL, a + MR_SMALL * row_a, c + MR_SMALL * N
             else:
-                next_b = _row_of_tiles(MR, A, a, row_a, step_a, X, b, panel, step, C, c, N, K, left, B, next_b)
+                all_a = row_places(MR, a, row_a, left)
+                for p in range(N // width):
+                    fetch(PREFETCH_LINES, B, next_b)
+                    all_c = row_places(MR, c + p * width, N, left)
+                    microkernel(
+                        NR, 0, all_a, all_c, width, 1, K, A, 0, step_a, X, b + p * panel, 0, step,
+                        C, MR * N, ZERO, C, NOWHERE, ZERO,
+                    )  # fmt: skip
+                    next_b += PREFETCH_LINES * (64 // B.itemsize)
                 left, a, c = left - MR, a + MR * row_a, c + MR * N
 
 

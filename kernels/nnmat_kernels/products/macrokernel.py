@@ -42,33 +42,48 @@ def small_tiles_pay(left):
     return left < 2 * MR and small < mixed
 
 
-@inlined_jit
-def _tile(rows, A, a, row_a, step_a, B, b, step_b, C, c, ldc, left, n, k, ahead, keep, bias, bias_at, f):
-    """One tile of `rows` rows (a literal), of which `left` are there, and n columns."""
-    width = NR_BYTES // A.itemsize
-    at_a, at_c = row_places(rows, a, row_a, left), row_places(rows, c, ldc, left)
-    if n == width:
-        microkernel(NR, 0, at_a, at_c, n, 1, k, A, 0, step_a, B, b, 0, step_b, C, ahead, keep, bias, bias_at, f)
-    elif 2 * n > width:
-        microkernel(NR, 1, at_a, at_c, n, 1, k, A, 0, step_a, B, b, 0, step_b, C, ahead, keep, bias, bias_at, f)
-    else:
-        microkernel(1, 1, at_a, at_c, n, 1, k, A, 0, step_a, B, b, 0, step_b, C, ahead, keep, bias, bias_at, f)
-
-
 @jit
 def _gemm_panel(A, a, row_a, step_a, tile_a, B, b, step_b, C, c, ldc, m, n, k, keep, bias, bias_at, f):
-    """m rows of one panel of C, n <= a tile's width; tile_a lies between the tiles of a packed A, 0: not packed."""
+    """m rows of one panel of C, n <= a tile's width; tile_a lies between the tiles of a packed A, 0: not packed.
+
+    Both heights are written out, for a function of arrays that is inlined counts references to them: 50 ns a tile.
+    """
+    width = NR_BYTES // A.itemsize
     ahead = MR * ldc  # from a tile of C to the next one
     i = 0
     while i < m:
         left = m - i
         if left <= MR_SMALL or (tile_a == 0 and small_tiles_pay(left)):
-            _tile(MR_SMALL, A, a, row_a, step_a, B, b, step_b, C, c, ldc, left, n, k, ahead, keep, bias, bias_at, f)
+            rows_a, rows_c = row_places(MR_SMALL, a, row_a, left), row_places(MR_SMALL, c, ldc, left)
+            if n == width:
+                microkernel(
+                    NR, 0, rows_a, rows_c, n, 1, k, A, 0, step_a, B, b, 0, step_b, C, ahead, keep, bias, bias_at, f
+                )  # fmt: skip
+            elif 2 * n > width:
+                microkernel(
+                    NR, 1, rows_a, rows_c, n, 1, k, A, 0, step_a, B, b, 0, step_b, C, ahead, keep, bias, bias_at, f
+                )  # fmt: skip
+            else:
+                microkernel(
+                    1, 1, rows_a, rows_c, n, 1, k, A, 0, step_a, B, b, 0, step_b, C, ahead, keep, bias, bias_at, f
+                )  # fmt: skip
             i += MR_SMALL
             a += MR_SMALL * row_a
             c += MR_SMALL * ldc
         else:
-            _tile(MR, A, a, row_a, step_a, B, b, step_b, C, c, ldc, left, n, k, ahead, keep, bias, bias_at, f)
+            all_a, all_c = row_places(MR, a, row_a, left), row_places(MR, c, ldc, left)
+            if n == width:
+                microkernel(
+                    NR, 0, all_a, all_c, n, 1, k, A, 0, step_a, B, b, 0, step_b, C, ahead, keep, bias, bias_at, f
+                )  # fmt: skip
+            elif 2 * n > width:
+                microkernel(
+                    NR, 1, all_a, all_c, n, 1, k, A, 0, step_a, B, b, 0, step_b, C, ahead, keep, bias, bias_at, f
+                )  # fmt: skip
+            else:
+                microkernel(
+                    1, 1, all_a, all_c, n, 1, k, A, 0, step_a, B, b, 0, step_b, C, ahead, keep, bias, bias_at, f
+                )  # fmt: skip
             i += MR
             a += tile_a if tile_a > 0 else MR * row_a
             c += MR * ldc

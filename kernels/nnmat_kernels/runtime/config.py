@@ -70,7 +70,8 @@ def exact_jit(function):
 def inlined_jit(function):
     """Part of a kernel body: it is never compiled alone, but copied into each kernel that calls it, and into its flags.
 
-    So it costs no call and no compilation of its own, and takes literal arguments, such as the size of a tile.
+    So it costs no compilation of its own, and takes literal arguments, such as the size of a tile. References to the
+    arrays that it takes are counted, 10 ns each: it is nothing for inner loops.
     """
     return numba.njit(fastmath=FASTMATH, error_model="numpy", nogil=True, inline="always")(function)
 

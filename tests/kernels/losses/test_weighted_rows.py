@@ -1,22 +1,9 @@
-"""Weighted sums over rows: rows that are left out, and sums in the promised pieces and order."""
+"""Sums over rows in the promised pieces and order."""
 
 import numpy as np
 import pytest
 
-from nnmat_kernels.losses.weighted_rows import is_left_out, sum_over_rows, total
-from nnmat_kernels.runtime.config import jit
-
-
-@jit
-def left_out(weight, g):
-    return is_left_out(weight, g)
-
-
-@pytest.mark.parametrize("weight", [0.0, -0.0, 1.0, 1e-300, np.nan])
-def test_a_row_of_weight_zero_gets_the_gradient_zero(weight):
-    g = np.full(5, np.nan, np.float32)
-    assert left_out(weight, g) == (weight == 0)
-    np.testing.assert_array_equal(g, 0 if weight == 0 else np.nan)
+from nnmat_kernels.losses.weighted_rows import sum_over_rows, total
 
 
 def serial(H, factor, sums, slot, first, last):
