@@ -24,6 +24,13 @@ def guarded(shape, dtype):
     return buffer[GUARD : GUARD + size].reshape(shape), intact
 
 
+def buried(values):
+    """A flat array of `values` between NaN, and where they begin."""
+    flat = np.full(values.size + 2 * GUARD, np.nan, values.dtype)
+    flat[GUARD : GUARD + values.size] = values.reshape(-1)
+    return flat, GUARD
+
+
 def awkward_layouts(A):
     """The same values as `A` in arrays that kernels cannot take as they are: strided, reversed, Fortran, read-only."""
     wide = np.full((*A.shape[:-1], 2 * A.shape[-1]), np.nan, A.dtype)

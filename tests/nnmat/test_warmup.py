@@ -27,7 +27,7 @@ def needed(monkeypatch):
     load = KernelCache.load_overload
 
     def recorded(self, signature, target):
-        names.append(f"{self._name} {signature}")
+        names.append(f"{self.name} {signature}")
         return load(self, signature, target)
 
     monkeypatch.setattr(KernelCache, "load_overload", recorded)
@@ -42,7 +42,7 @@ def refused(monkeypatch):
 
     def recorded(self, signature, data):
         if data.library.has_dynamic_globals or any(not lifted.can_cache for lifted in data.lifted):
-            names.append(self._name)
+            names.append(self.name)
         save(self, signature, data)
 
     monkeypatch.setattr(KernelCache, "save_overload", recorded)

@@ -1,9 +1,11 @@
 """Code that Numba would not make of Python: intrinsics written in LLVM's instructions, each beside its plain twin.
 
-microkernel            a block of a matrix product in registers
+builder                registers, loops and choices: what all generators share
+microkernel            a tile of a matrix product in registers
 packing                panels of A and B in the order in which the microkernel reads them
-dot_microkernel        a block of dot products in registers
-depthwise_microkernel  a block of a depthwise convolution in registers
+dot_microkernel        a tile of dot products in registers
+depthwise_microkernel  a tile of a depthwise convolution in registers
 max_window             the maximum of a window in registers, and the way back
+copies                 flat views, and copies of short runs
 function_pointer       functions called by address
 """

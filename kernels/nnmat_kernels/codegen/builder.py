@@ -3,8 +3,8 @@
 A generator is an intrinsic of Numba: a function that gets the types of its arguments and returns a signature with a
 function that writes the code. `generated` makes one, with a twin in plain Python for when nothing is compiled.
 
-* The empty assembler statement in an inner loop, which "may change memory", keeps LLVM from unrolling it and spilling
-  the accumulators.
+* The empty assembler statement in an inner loop (`Lanes.barrier`), which "may change memory", keeps LLVM from unrolling
+  it and spilling the accumulators.
 * Addresses are formed from the arrays' data pointers by `gep` alone, for LLVM may miscompile pointers made of integers.
 
 Nothing here sees Numba's bounds checks; tests lay the operands into larger arrays of NaN instead.
@@ -12,6 +12,7 @@ Nothing here sees Numba's bounds checks; tests lay the operands into larger arra
 
 from typing import Any
 
+import numpy as np
 from llvmlite import ir
 from numba import types
 from numba.core import cgutils
@@ -20,7 +21,8 @@ from numba.extending import intrinsic
 from ..runtime.config import settings
 from ..runtime.target import FUSED, VECTOR_BYTES
 
-NONE, RELU, SIGMOID, TANH = 0, 1, 2, 3  # activations of results
+NONE, RELU, SIGMOID, TANH = 0, 1, 2, 3  # activations of results, as kernels know them
+ACTIVATIONS = {None: NONE, "relu": RELU, "sigmoid": SIGMOID, "tanh": TANH}
 
 I1, I32, I64 = ir.IntType(1), ir.IntType(32), ir.IntType(64)
 POINTER = ir.PointerType()
@@ -90,6 +92,10 @@ class Lanes:
         fma = self.function(f"llvm.fma.{self.name}", self.vector, self.vector, self.vector, self.vector)
         return self.builder.call(fma, [x, y, z])
 
+    def barrier(self):
+        """An empty assembler statement that may change memory: see the module's docstring."""
+        self.builder.asm(ir.FunctionType(ir.VoidType(), []), "", "~{memory}", [], True)
+
     def shuffle(self, x, y, lanes):
         return self.builder.shuffle_vector(x, y, ir.Constant(ir.VectorType(I32, self.count), [I32(i) for i in lanes]))
 
@@ -155,6 +161,69 @@ def relu_lanes(lanes, values):
     """x <= 0 ? 0 : x of each; this way round NaN stays."""
     below = [lanes.builder.fcmp_ordered("<=", x, lanes.zero) for x in values]
     return [lanes.builder.select(b, lanes.zero, x) for b, x in zip(below, values, strict=True)]
+
+
+def columns_and_masks(lanes, width, n, is_masked):
+    """Where each of `width` vectors of a row begins, and the mask of each: of the last one below column n, or none."""
+    mask = lanes.mask(lanes.builder.sub(n, I64((width - 1) * lanes.count))) if is_masked else None
+    return [I64(j * lanes.count) for j in range(width)], [None] * (width - 1) + [mask]
+
+
+def begun_with(lanes, keep, count, load):
+    """What `count` accumulators begin with: `load()` if `keep` is not 0, else zeros."""
+    wanted = lanes.builder.icmp_signed("!=", keep, I64(0))
+    return choose(lanes.builder, wanted, lanes.vector, [lanes.zero] * count, load)
+
+
+def accumulated(lanes, begun, taps, k, at_tap):
+    """`begun` with the products of all t < taps and p < k added.
+
+    `at_tap(t)` writes what comes before the inner loop, and returns the function that writes its body: of p and the
+    sums, it gives the sums.
+    """
+    builder = lanes.builder
+
+    def loops():
+        t, carried, next_tap = repeat(builder, taps, "tap")
+        outer = carried(begun, lanes.vector)
+        add_products = at_tap(t)
+        p, carried, next_p = repeat(builder, k, "inner")
+        sums = add_products(p, carried(outer, lanes.vector))
+        lanes.barrier()
+        next_p(sums)
+        next_tap(sums)
+        return sums
+
+    some = builder.and_(builder.icmp_signed(">", taps, I64(0)), builder.icmp_signed(">", k, I64(0)))
+    return choose(builder, some, lanes.vector, begun, loops)
+
+
+def biased_and_activated(lanes, sums, bias_at, f, terms):
+    """Each sum plus its term, if bias_at >= 0, and then its ReLU, if f says so; `terms(bias_at)` lists the terms."""
+    builder = lanes.builder
+
+    def biased():
+        return [builder.fadd(value, term) for value, term in zip(sums, terms(bias_at), strict=True)]
+
+    sums = choose(builder, builder.icmp_signed(">=", bias_at, I64(0)), lanes.vector, sums, biased)
+    relu = builder.icmp_signed("==", f, I64(RELU))
+    return choose(builder, relu, lanes.vector, sums, lambda: relu_lanes(lanes, sums))
+
+
+def plain_tile(a_rows, c_rows, n, C, keep, bias, bias_at, f, add_products):
+    """The plain twin of a tile: `add_products(row, a)` adds to a row of C the products with the row of A at a.
+
+    All rows are computed before one is stored, for the last one may be there twice.
+    """
+    rows = []
+    for a, c in zip(a_rows, c_rows, strict=True):
+        row = C[c : c + n].copy() if keep else np.zeros(n, C.dtype)
+        add_products(row, a)
+        if bias_at >= 0:
+            row += bias[bias_at : bias_at + n]
+        rows.append(np.where(row <= 0, 0, row) if f else row)
+    for c, row in zip(c_rows, rows, strict=True):
+        C[c : c + n] = row
 
 
 def generated(plain):

@@ -4,15 +4,25 @@
                                                              load 2 + 5 vectors, 10 fused multiply-adds
       B  b_j  [ vector | vector | ... ]   5 rows         then each of the 10 accumulators is summed over its lanes
 
-The register tile computes 16 columns where 10 are wanted, of a B that must first be turned round. Here both operands
-are read along their rows, and 10 columns are two tiles. An element of C is the sum of one partial sum per lane.
+The microkernel computes 16 columns where 10 are wanted, of a B that must first be transposed. Here both operands are
+read along their rows, and 10 columns are two tiles. An element of C is the sum of one partial sum per lane.
 """
 
 import numpy as np
-from llvmlite import ir
 from numba import types
 
-from .builder import I64, PLACE, RELU, Lanes, are_literals, choose, data_pointer, generated, relu_lanes, repeat
+from .builder import (
+    I64,
+    PLACE,
+    Lanes,
+    are_literals,
+    biased_and_activated,
+    choose,
+    data_pointer,
+    generated,
+    plain_tile,
+    repeat,
+)
 
 
 def _lane_sums(lanes, values):
@@ -35,22 +45,16 @@ def _lane_sums(lanes, values):
     return values[0]
 
 
-def plain_dot_microkernel(columns, a_rows, c_rows, b_rows, n, k, A, B, C, keep, bias, at, f):
-    rows = []  # all of them before one is stored, for the last row may be there twice
-    for a, c in zip(a_rows, c_rows, strict=True):
-        row = np.array([np.dot(A[a : a + k], B[b : b + k]) for b in b_rows[:n]], C.dtype)
-        if keep:
-            row += C[c : c + n]
-        if at >= 0:
-            row += bias[at : at + n]
-        rows.append(np.where(row <= 0, 0, row) if f else row)
-    for c, row in zip(c_rows, rows, strict=True):
-        C[c : c + n] = row
+def plain_dot_microkernel(columns, a_rows, c_rows, b_rows, n, k, A, B, C, keep, bias, bias_at, f):
+    def add_products(row, a):
+        row += np.array([np.dot(A[a : a + k], B[b : b + k]) for b in b_rows[:n]], C.dtype)
+
+    plain_tile(a_rows, c_rows, n, C, keep, bias, bias_at, f, add_products)
 
 
 @generated(plain_dot_microkernel)
-def dot_microkernel(typing_context, columns, a_rows, c_rows, b_rows, n, k, A, B, C, keep, bias, at, f):
-    """C[c_i + j] = f((C[c_i + j] if keep else 0) + Σ_p A[a_i + p] B[b_j + p] + bias[at + j]).
+def dot_microkernel(typing_context, columns, a_rows, c_rows, b_rows, n, k, A, B, C, keep, bias, bias_at, f):
+    """C[c_i + j] = f((C[c_i + j] if keep else 0) + Σ_p A[a_i + p] B[b_j + p] + bias[bias_at + j]).
 
     The inner index runs along the vectors, so B needs no packing; j < n <= `columns` (a literal, and the length of
     b_rows), at most the lanes of a vector.
@@ -59,7 +63,7 @@ def dot_microkernel(typing_context, columns, a_rows, c_rows, b_rows, n, k, A, B,
         return None
 
     def generate(context, builder, signature, arguments):
-        _, a_rows, c_rows, b_rows, n, k, A, B, C, keep, bias, at, f = arguments
+        _, a_rows, c_rows, b_rows, n, k, A, B, C, keep, bias, bias_at, f = arguments
         kinds = signature.args
         lanes = Lanes(context, builder, kinds[8].dtype)
         high, wide = kinds[1].count, kinds[3].count
@@ -78,15 +82,15 @@ def dot_microkernel(typing_context, columns, a_rows, c_rows, b_rows, n, k, A, B,
 
         def whole():
             q, carried, following = repeat(builder, blocks, "dots")
-            sums = added(carried([lanes.zero] * (high * wide), lanes.vector), builder.mul(q, I64(lanes.count)), None)
-            builder.asm(ir.FunctionType(ir.VoidType(), []), "", "~{memory}", [], True)
+            sums = added(carried(zeros, lanes.vector), builder.mul(q, I64(lanes.count)), None)
+            lanes.barrier()
             following(sums)
             return sums
 
+        zeros = [lanes.zero] * (high * wide)
         blocks = builder.sdiv(k, I64(lanes.count))
         done = builder.mul(blocks, I64(lanes.count))
-        some = builder.icmp_signed(">", blocks, I64(0))
-        sums = choose(builder, some, lanes.vector, [lanes.zero] * (high * wide), whole)
+        sums = choose(builder, builder.icmp_signed(">", blocks, I64(0)), lanes.vector, zeros, whole)
         rest = lanes.mask(builder.sub(k, done))
         sums = choose(builder, builder.icmp_signed("<", done, k), lanes.vector, sums, lambda: added(sums, done, rest))
         rows = [_lane_sums(lanes, sums[i * wide : (i + 1) * wide]) for i in range(high)]
@@ -98,15 +102,8 @@ def dot_microkernel(typing_context, columns, a_rows, c_rows, b_rows, n, k, A, B,
             rows,
             lambda: [builder.fadd(lanes.load(c, mask), row) for c, row in zip(C, rows, strict=True)],
         )
-        rows = choose(
-            builder,
-            builder.icmp_signed(">=", at, I64(0)),
-            lanes.vector,
-            rows,
-            lambda: [builder.fadd(row, lanes.load(lanes.at(bias, at), mask)) for row in rows],
-        )
-        rows = choose(
-            builder, builder.icmp_signed("==", f, I64(RELU)), lanes.vector, rows, lambda: relu_lanes(lanes, rows)
+        rows = biased_and_activated(
+            lanes, rows, bias_at, f, lambda at: [lanes.load(lanes.at(bias, at), mask) for _ in rows]
         )
         for c, row in zip(C, rows, strict=True):
             lanes.store(row, c, mask)

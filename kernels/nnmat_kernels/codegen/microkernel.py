@@ -1,4 +1,4 @@
-"""The register tile: a block of a matrix product whose sums all stay in vector registers.
+"""The microkernel: a tile of a matrix product, whose sums all stay in vector registers.
 
               b      b + lanes                 rows x (2 vectors) of C: the accumulators
             +------+------+
@@ -13,7 +13,7 @@
 The tile computes, for its rows i and its columns j < n,
 
     C[c_i + j]  =  f( (C[c_i + j] if keep else 0)  +  Σ_t Σ_p A[a_i + t tap_a + p step_a] B[b + t tap_b + p step_b + j]
-                      + bias[at + j] )                                         t < taps, p < k
+                      + bias[bias_at + j] )                                    t < taps, p < k
 
 where A, B, C and bias are flat arrays and a_i, c_i the places where its rows begin: `row_places` lists them for a
 matrix, and a convolution may list others. So A may be transposed or not, and the sum may run over several pieces (the
@@ -28,12 +28,22 @@ rows of a convolution kernel). A sum that is cut and continued with `keep` has t
 from image to image, or the numbers of a window. So one microkernel serves every stride, dilation and size of image.
 """
 
-import numpy as np
-from llvmlite import ir
 from numba import types
 
 from ..runtime.target import MR, VECTOR_BYTES
-from .builder import I64, PLACE, RELU, Lanes, are_literals, choose, data_pointer, generated, relu_lanes, repeat
+from .builder import (
+    I64,
+    PLACE,
+    Lanes,
+    accumulated,
+    are_literals,
+    begun_with,
+    biased_and_activated,
+    columns_and_masks,
+    data_pointer,
+    generated,
+    plain_tile,
+)
 
 MR_SINGLE = 12 if MR >= 6 else 8  # rows of a tile one vector wide: enough accumulators to keep the units busy
 
@@ -87,46 +97,41 @@ def listed_places(typing_context, count, table, first, present, offset):
 
 
 def plain_microkernel(
-    vectors, masked, a_rows, c_rows, n, taps, k, A, tap_a, step_a, B, b, tap_b, step_b, C, ahead, keep, bias, at, f
+    vectors, masked, a_rows, c_rows, n, taps, k, A, tap_a, step_a, B, b, tap_b, step_b, C, ahead, keep, bias, bias_at, f
 ):  # fmt: skip
     n = n if masked else vectors * (VECTOR_BYTES // C.itemsize)
-    rows = []
-    for a, c in zip(a_rows, c_rows, strict=True):
-        row = C[c : c + n].copy() if keep else np.zeros(n, C.dtype)
+
+    def add_products(row, a):
         for t in range(taps):
             for p in range(k):
                 q = b + t * tap_b + p * step_b
                 row += A[a + t * tap_a + p * step_a] * B[q : q + n]
-        if at >= 0:
-            row += bias[at : at + n]
-        rows.append(np.where(row <= 0, 0, row) if f else row)
-    for c, row in zip(c_rows, rows, strict=True):
-        C[c : c + n] = row
+
+    plain_tile(a_rows, c_rows, n, C, keep, bias, bias_at, f, add_products)
 
 
 @generated(plain_microkernel)
 def microkernel(
     typing_context, vectors, masked, a_rows, c_rows, n, taps, k,
-    A, tap_a, step_a, B, b, tap_b, step_b, C, ahead, keep, bias, at, f,
+    A, tap_a, step_a, B, b, tap_b, step_b, C, ahead, keep, bias, bias_at, f,
 ):  # fmt: skip
     """The tile of the module's docstring, `vectors` wide; its last vector is masked if `masked` (both are literals).
 
-    Without `masked`, n is taken to be the whole width. `at` < 0 means no bias. `ahead` is where the next tile's places
-    in C lie, from this one's.
+    Without `masked`, n is taken to be the whole width. `bias_at` < 0 means no bias. `ahead` is where the next tile's
+    places in C lie, from this one's.
     """
     if not are_literals(vectors, masked):
         return None
-    width, rows, is_masked = vectors.literal_value, a_rows.count, bool(masked.literal_value)
+    width, rows = vectors.literal_value, a_rows.count
 
     def generate(context, builder, signature, arguments):
-        _, _, a_rows, c_rows, n, taps, k, A, tap_a, step_a, B, b, tap_b, step_b, C, ahead, keep, bias, at, f = arguments
+        _, _, a_rows, c_rows, n, taps, k, A, tap_a, step_a, B, b, tap_b, step_b, C, ahead, *rest = arguments
+        keep, bias, bias_at, f = rest
         kinds = signature.args
         lanes = Lanes(context, builder, kinds[14].dtype)
         A, B = data_pointer(context, builder, kinds[7], A), data_pointer(context, builder, kinds[10], B)
         C, bias = data_pointer(context, builder, kinds[14], C), data_pointer(context, builder, kinds[17], bias)
-        mask = lanes.mask(builder.sub(n, I64((width - 1) * lanes.count))) if is_masked else None
-        masks = [None] * (width - 1) + [mask]
-        columns = [I64(j * lanes.count) for j in range(width)]
+        columns, masks = columns_and_masks(lanes, width, n, masked.literal_value)
         A = [lanes.at(A, builder.extract_value(a_rows, i)) for i in range(rows)]
         B = lanes.at(B, b)
         C = [lanes.at(C, builder.extract_value(c_rows, i)) for i in range(rows)]
@@ -137,43 +142,25 @@ def microkernel(
         def vectors_at(pointer):
             return [lanes.load(lanes.at(pointer, j), m) for j, m in zip(columns, masks, strict=True)]
 
-        begun = choose(
-            builder,
-            builder.icmp_signed("!=", keep, I64(0)),
-            lanes.vector,
-            [lanes.zero] * (rows * width),
-            lambda: [value for row in C for value in vectors_at(row)],
-        )
-
-        def products():
-            t, carried, next_tap = repeat(builder, taps, "tap")
-            outer = carried(begun, lanes.vector)
+        def at_tap(t):
             own_a, own_b = builder.mul(t, tap_a), lanes.at(B, builder.mul(t, tap_b))
             own_rows = [lanes.at(row, own_a) for row in A]
-            p, carried, next_p = repeat(builder, k, "inner")
-            sums = carried(outer, lanes.vector)
-            row_b = [lanes.load(lanes.at(lanes.at(own_b, builder.mul(p, step_b)), j)) for j in columns]
-            place = builder.mul(p, step_a)
-            for i, row in enumerate(own_rows):
-                number = lanes.spread(lanes.at(row, place))
-                for j in range(width):
-                    q = i * width + j
-                    sums[q] = lanes.multiply_add(number, row_b[j], sums[q])
-            builder.asm(ir.FunctionType(ir.VoidType(), []), "", "~{memory}", [], True)
-            next_p(sums)
-            next_tap(sums)
-            return sums
 
-        some = builder.and_(builder.icmp_signed(">", taps, I64(0)), builder.icmp_signed(">", k, I64(0)))
-        sums = choose(builder, some, lanes.vector, begun, products)
+            def add_products(p, sums):
+                row_b = [lanes.load(lanes.at(lanes.at(own_b, builder.mul(p, step_b)), j)) for j in columns]
+                place = builder.mul(p, step_a)
+                for i, row in enumerate(own_rows):
+                    number = lanes.spread(lanes.at(row, place))
+                    for j in range(width):
+                        q = i * width + j
+                        sums[q] = lanes.multiply_add(number, row_b[j], sums[q])
+                return sums
 
-        def with_bias():
-            terms = vectors_at(lanes.at(bias, at))
-            return [builder.fadd(value, terms[q % width]) for q, value in enumerate(sums)]
+            return add_products
 
-        sums = choose(builder, builder.icmp_signed(">=", at, I64(0)), lanes.vector, sums, with_bias)
-        relu = builder.icmp_signed("==", f, I64(RELU))
-        sums = choose(builder, relu, lanes.vector, sums, lambda: relu_lanes(lanes, sums))
+        begun = begun_with(lanes, keep, rows * width, lambda: [value for row in C for value in vectors_at(row)])
+        sums = accumulated(lanes, begun, taps, k, at_tap)
+        sums = biased_and_activated(lanes, sums, bias_at, f, lambda at: vectors_at(lanes.at(bias, at)) * rows)
         for q, value in enumerate(sums):
             lanes.store(value, lanes.at(C[q // width], columns[q % width]), masks[q % width])
         return context.get_dummy_value()

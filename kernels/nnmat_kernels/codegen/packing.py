@@ -6,9 +6,9 @@ from ..runtime.target import MR, VECTOR_BYTES
 from .builder import I64, PLACE, Lanes, are_literals, data_pointer, generated, repeat
 
 
-def _width(vectors, S):
-    lanes = VECTOR_BYTES // S.itemsize
-    return (vectors or -(-MR // lanes)) * lanes
+def _vectors(vectors, lanes):
+    """The width of a panel: `vectors`, or if that is 0 as many as hold the rows of a tile."""
+    return vectors or -(-MR // lanes)
 
 
 def _transposed(lanes, rows):
@@ -38,7 +38,8 @@ def _transposed(lanes, rows):
 
 
 def plain_pack_transposed(vectors, S, s, B, b, row_b, n, k):
-    width = _width(vectors, S)
+    lanes = VECTOR_BYTES // S.itemsize
+    width = _vectors(vectors, lanes) * lanes
     for p in range(k):
         for j in range(width):
             S[s + p * width + j] = B[b + min(j, n - 1) * row_b + p]
@@ -46,7 +47,7 @@ def plain_pack_transposed(vectors, S, s, B, b, row_b, n, k):
 
 @generated(plain_pack_transposed)
 def pack_transposed(typing_context, vectors, S, s, B, b, row_b, n, k):
-    """S[s + p width + j] = B[b + j row_b + p] for p < k, in blocks turned round in registers.
+    """S[s + p width + j] = B[b + j row_b + p] for p < k, in blocks transposed in registers.
 
     The width is that of `vectors`, or if that is 0 of as many vectors as hold the rows of a tile. Columns from n on
     repeat column n - 1. S has room for a k that is rounded up to whole vectors.
@@ -57,8 +58,7 @@ def pack_transposed(typing_context, vectors, S, s, B, b, row_b, n, k):
     def generate(context, builder, signature, arguments):
         _, S, s, B, b, row_b, n, k = arguments
         lanes = Lanes(context, builder, signature.args[1].dtype)
-        number = vectors.literal_value or -(-MR // lanes.count)
-        width, last = number * lanes.count, builder.sub(n, I64(1))
+        width, last = _vectors(vectors.literal_value, lanes.count) * lanes.count, builder.sub(n, I64(1))
         S = lanes.at(data_pointer(context, builder, signature.args[1], S), s)
         B = lanes.at(data_pointer(context, builder, signature.args[3], B), b)
         rows = []
@@ -66,7 +66,7 @@ def pack_transposed(typing_context, vectors, S, s, B, b, row_b, n, k):
             row = builder.select(builder.icmp_signed("<", I64(j), last), I64(j), last)
             rows.append(lanes.at(B, builder.mul(row, row_b)))
 
-        def turn(p, mask):
+        def transpose(p, mask):
             for v in range(0, width, lanes.count):
                 loaded = [lanes.load(lanes.at(row, p), mask) for row in rows[v : v + lanes.count]]
                 for e, value in enumerate(_transposed(lanes, loaded)):
@@ -76,18 +76,19 @@ def pack_transposed(typing_context, vectors, S, s, B, b, row_b, n, k):
         whole = builder.sdiv(k, I64(lanes.count))
         with builder.if_then(builder.icmp_signed(">", whole, I64(0))):
             q, _, following = repeat(builder, whole, "pack")
-            turn(builder.mul(q, I64(lanes.count)), None)
+            transpose(builder.mul(q, I64(lanes.count)), None)
             following([])
         done = builder.mul(whole, I64(lanes.count))
         with builder.if_then(builder.icmp_signed("<", done, k)):
-            turn(done, lanes.mask(builder.sub(k, done)))
+            transpose(done, lanes.mask(builder.sub(k, done)))
         return context.get_dummy_value()
 
     return types.void(vectors, S, PLACE, B, PLACE, PLACE, PLACE, PLACE), generate
 
 
 def plain_pack(vectors, S, s, B, b, row_b, n, k):
-    width = _width(vectors, S)
+    lanes = VECTOR_BYTES // S.itemsize
+    width = _vectors(vectors, lanes) * lanes
     for p in range(k):
         S[s + p * width : s + (p + 1) * width] = 0
         m = min(n, width)
@@ -103,7 +104,7 @@ def pack(typing_context, vectors, S, s, B, b, row_b, n, k):
     def generate(context, builder, signature, arguments):
         _, S, s, B, b, row_b, n, k = arguments
         lanes = Lanes(context, builder, signature.args[1].dtype)
-        number = vectors.literal_value or -(-MR // lanes.count)
+        number = _vectors(vectors.literal_value, lanes.count)
         width = number * lanes.count
         S = lanes.at(data_pointer(context, builder, signature.args[1], S), s)
         B = lanes.at(data_pointer(context, builder, signature.args[3], B), b)

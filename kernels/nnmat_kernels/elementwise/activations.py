@@ -1,23 +1,20 @@
 """Element-wise activations and their derivatives: any shape, element by element.
 
 Each public function checks, then calls the driver of its name with `_unchecked`, which takes canonical arrays of one
-dtype (`checks.py`) and `out`. That runs one body over the flat arrays: at once below `PARALLEL_FROM` elements, in
-chunks of `CHUNK` elements by several threads above. All are compiled as written (`exact_jit`), so an element's bits
-depend neither on the threads nor on its place.
+dtype (`runtime/arrays.py`) and `out`. That runs one body over the flat arrays: at once below `PARALLEL_SIZE` elements,
+in chunks by several threads above. All are compiled as written (`exact_jit`), so an element's bits depend neither on
+the threads nor on its place.
 """
 
 import math
 
 import numpy as np
-from numba import prange
 
 from ..runtime.arrays import elementwise_arrays, same_layout
-from ..runtime.config import exact_jit, parallel_jit
+from ..runtime.config import exact_jit, inlined_jit, named_after
+from ..runtime.parallel import PARALLEL_SIZE, in_chunks
 from .vector_math import sigmoid as sigmoid_of
 from .vector_math import tanh as tanh_of
-
-PARALLEL_FROM = 65_536  # elements: 10 us of the cheapest body, several times the start of the threads
-CHUNK = 16_384
 
 
 def sigmoid(X: np.ndarray, out: np.ndarray | None = None) -> np.ndarray:
@@ -144,39 +141,39 @@ def leaky_relu_backward(G: np.ndarray, X: np.ndarray, slope: float, out: np.ndar
 
 
 def sigmoid_unchecked(X, out):
-    (_sigmoid if out.size < PARALLEL_FROM else _sigmoid_parallel)(X.ravel(), out.ravel())
+    (sigmoid_serial if out.size < PARALLEL_SIZE else _sigmoid_parallel)(X.ravel(), out.ravel())
 
 
 def sigmoid_backward_unchecked(G, Y, out):
-    body = _sigmoid_backward if out.size < PARALLEL_FROM else _sigmoid_backward_parallel
+    body = _sigmoid_backward if out.size < PARALLEL_SIZE else _sigmoid_backward_parallel
     body(G.ravel(), Y.ravel(), out.ravel())
 
 
 def tanh_unchecked(X, out):
-    (_tanh if out.size < PARALLEL_FROM else _tanh_parallel)(X.ravel(), out.ravel())
+    (tanh_serial if out.size < PARALLEL_SIZE else _tanh_parallel)(X.ravel(), out.ravel())
 
 
 def tanh_backward_unchecked(G, Y, out):
-    body = _tanh_backward if out.size < PARALLEL_FROM else _tanh_backward_parallel
+    body = _tanh_backward if out.size < PARALLEL_SIZE else _tanh_backward_parallel
     body(G.ravel(), Y.ravel(), out.ravel())
 
 
 def relu_unchecked(X, out):
-    (_relu if out.size < PARALLEL_FROM else _relu_parallel)(X.ravel(), out.ravel())
+    (relu_serial if out.size < PARALLEL_SIZE else _relu_parallel)(X.ravel(), out.ravel())
 
 
 def relu_backward_unchecked(G, Y, out):
-    body = _relu_backward if out.size < PARALLEL_FROM else _relu_backward_parallel
+    body = _relu_backward if out.size < PARALLEL_SIZE else _relu_backward_parallel
     body(G.ravel(), Y.ravel(), out.ravel())
 
 
 def leaky_relu_unchecked(X, slope, out):
-    body = _leaky_relu if out.size < PARALLEL_FROM else _leaky_relu_parallel
+    body = _leaky_relu if out.size < PARALLEL_SIZE else _leaky_relu_parallel
     body(X.ravel(), out.dtype.type(slope), out.ravel())
 
 
 def leaky_relu_backward_unchecked(G, X, slope, out):
-    body = _leaky_relu_backward if out.size < PARALLEL_FROM else _leaky_relu_backward_parallel
+    body = _leaky_relu_backward if out.size < PARALLEL_SIZE else _leaky_relu_backward_parallel
     body(G.ravel(), X.ravel(), out.dtype.type(slope), out.ravel())
 
 
@@ -190,94 +187,74 @@ def _finite(who: str, slope) -> float:
     return float(slope)
 
 
-@exact_jit
-def _sigmoid(x, y):
-    if x.ctypes.data == y.ctypes.data:  # in place: over two arrays that overlap, a loop would not vectorise
-        for i in range(y.size):
-            y[i] = sigmoid_of(y[i])
-    else:
-        for i in range(y.size):
-            y[i] = sigmoid_of(x[i])
+def _serial(function):
+    """The kernel y = f(x) over flat arrays, made of the function f of one number."""
+    f = inlined_jit(function)
+
+    @exact_jit
+    @named_after(function)
+    def kernel(x, y):
+        if x.ctypes.data == y.ctypes.data:  # in place: over two arrays that overlap, a loop would not vectorise
+            for i in range(y.size):
+                y[i] = f(y[i])
+        else:
+            for i in range(y.size):
+                y[i] = f(x[i])
+
+    return kernel
 
 
-@parallel_jit
-def _sigmoid_parallel(x, y):
-    for c in prange((y.size + CHUNK - 1) // CHUNK):
-        a = np.int64(c) * CHUNK
-        _sigmoid(x[a : a + CHUNK], y[a : a + CHUNK])
+@_serial
+def sigmoid_serial(x):
+    return sigmoid_of(x)
+
+
+@_serial
+def tanh_serial(x):
+    return tanh_of(x)
+
+
+@_serial
+def relu_serial(x):
+    zero = type(x)(0)
+    return zero if x <= zero else x  # this way round NaN stays
+
+
+@inlined_jit
+def sigmoid_gradient(g, y, one):
+    """g f'(x) of one number, from y = f(x), for whatever kernel differentiates on its way."""
+    return g * y * (one - y)
+
+
+@inlined_jit
+def tanh_gradient(g, y, one):
+    return g * ((one - y) * (one + y))
+
+
+@inlined_jit
+def relu_gradient(g, y, zero):
+    return zero if y <= zero else g
 
 
 @exact_jit
 def _sigmoid_backward(g, y, gx):
     one = gx.dtype.type(1)
     for i in range(gx.size):
-        gx[i] = g[i] * y[i] * (one - y[i])
-
-
-@parallel_jit
-def _sigmoid_backward_parallel(g, y, gx):
-    for c in prange((gx.size + CHUNK - 1) // CHUNK):
-        a = np.int64(c) * CHUNK
-        _sigmoid_backward(g[a : a + CHUNK], y[a : a + CHUNK], gx[a : a + CHUNK])
-
-
-@exact_jit
-def _tanh(x, y):
-    if x.ctypes.data == y.ctypes.data:  # in place: over two arrays that overlap, a loop would not vectorise
-        for i in range(y.size):
-            y[i] = tanh_of(y[i])
-    else:
-        for i in range(y.size):
-            y[i] = tanh_of(x[i])
-
-
-@parallel_jit
-def _tanh_parallel(x, y):
-    for c in prange((y.size + CHUNK - 1) // CHUNK):
-        a = np.int64(c) * CHUNK
-        _tanh(x[a : a + CHUNK], y[a : a + CHUNK])
+        gx[i] = sigmoid_gradient(g[i], y[i], one)
 
 
 @exact_jit
 def _tanh_backward(g, y, gx):
     one = gx.dtype.type(1)
     for i in range(gx.size):
-        gx[i] = g[i] * ((one - y[i]) * (one + y[i]))
-
-
-@parallel_jit
-def _tanh_backward_parallel(g, y, gx):
-    for c in prange((gx.size + CHUNK - 1) // CHUNK):
-        a = np.int64(c) * CHUNK
-        _tanh_backward(g[a : a + CHUNK], y[a : a + CHUNK], gx[a : a + CHUNK])
-
-
-@exact_jit
-def _relu(x, y):
-    zero = y.dtype.type(0)
-    for i in range(y.size):
-        y[i] = zero if x[i] <= zero else x[i]  # this way round NaN stays
-
-
-@parallel_jit
-def _relu_parallel(x, y):
-    for c in prange((y.size + CHUNK - 1) // CHUNK):
-        a = np.int64(c) * CHUNK
-        _relu(x[a : a + CHUNK], y[a : a + CHUNK])
+        gx[i] = tanh_gradient(g[i], y[i], one)
 
 
 @exact_jit
 def _relu_backward(g, y, gx):
     zero = gx.dtype.type(0)
     for i in range(gx.size):
-        gx[i] = zero if y[i] <= zero else g[i]
-
-
-@parallel_jit
-def _relu_backward_parallel(g, y, gx):
-    for c in prange((gx.size + CHUNK - 1) // CHUNK):
-        a = np.int64(c) * CHUNK
-        _relu_backward(g[a : a + CHUNK], y[a : a + CHUNK], gx[a : a + CHUNK])
+        gx[i] = relu_gradient(g[i], y[i], zero)
 
 
 @exact_jit
@@ -287,13 +264,6 @@ def _leaky_relu(x, slope, y):
         y[i] = x[i] if x[i] > zero else slope * x[i]
 
 
-@parallel_jit
-def _leaky_relu_parallel(x, slope, y):
-    for c in prange((y.size + CHUNK - 1) // CHUNK):
-        a = np.int64(c) * CHUNK
-        _leaky_relu(x[a : a + CHUNK], slope, y[a : a + CHUNK])
-
-
 @exact_jit
 def _leaky_relu_backward(g, x, slope, gx):
     zero = gx.dtype.type(0)
@@ -301,8 +271,7 @@ def _leaky_relu_backward(g, x, slope, gx):
         gx[i] = g[i] if x[i] > zero else slope * g[i]
 
 
-@parallel_jit
-def _leaky_relu_backward_parallel(g, x, slope, gx):
-    for c in prange((gx.size + CHUNK - 1) // CHUNK):
-        a = np.int64(c) * CHUNK
-        _leaky_relu_backward(g[a : a + CHUNK], x[a : a + CHUNK], slope, gx[a : a + CHUNK])
+_sigmoid_parallel, _sigmoid_backward_parallel = in_chunks(sigmoid_serial), in_chunks(_sigmoid_backward)
+_tanh_parallel, _tanh_backward_parallel = in_chunks(tanh_serial), in_chunks(_tanh_backward)
+_relu_parallel, _relu_backward_parallel = in_chunks(relu_serial), in_chunks(_relu_backward)
+_leaky_relu_parallel, _leaky_relu_backward_parallel = in_chunks(_leaky_relu), in_chunks(_leaky_relu_backward)

@@ -13,8 +13,8 @@ from numba import prange
 from ..runtime.arrays import elementwise_arrays, same_layout
 from ..runtime.config import jit, parallel_jit
 
-PARALLEL_FROM = 32_768  # elements, about 1.5 ns each
-CHUNK = 8_192
+DROPOUT_PARALLEL_SIZE = 32_768  # elements, about 1.5 ns each
+DROPOUT_CHUNK = 8_192
 
 _MASK = 2**64 - 1
 _GOLDEN = np.uint64(0x9E3779B97F4A7C15)
@@ -46,7 +46,7 @@ def dropout(X: np.ndarray, rate: float, key: int, counter: int, out: np.ndarray 
 def dropout_unchecked(X, rate, key, counter, out):
     seed = np.uint64(stream_seed(key, counter))
     below, scale = threshold(rate), out.dtype.type(1 / (1 - rate) if rate < 1 else 0)
-    if out.size < PARALLEL_FROM:
+    if out.size < DROPOUT_PARALLEL_SIZE:
         _dropout(X.ravel(), 0, seed, below, scale, out.ravel())
     else:
         _dropout_parallel(X.ravel(), seed, below, scale, out.ravel())
@@ -93,6 +93,6 @@ def _dropout(x, first, seed, below, scale, y):
 
 @parallel_jit
 def _dropout_parallel(x, seed, below, scale, y):
-    for c in prange((y.size + CHUNK - 1) // CHUNK):
-        a = np.int64(c) * CHUNK
-        _dropout(x[a : a + CHUNK], a, seed, below, scale, y[a : a + CHUNK])
+    for c in prange((y.size + DROPOUT_CHUNK - 1) // DROPOUT_CHUNK):
+        a = np.int64(c) * DROPOUT_CHUNK
+        _dropout(x[a : a + DROPOUT_CHUNK], a, seed, below, scale, y[a : a + DROPOUT_CHUNK])

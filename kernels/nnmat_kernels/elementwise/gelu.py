@@ -1,11 +1,10 @@
-"""GELU, x Φ(x), and its derivative, by the normal distribution function itself (`normal.py`), not an approximation."""
+"""GELU, x Φ(x), and its derivative, by the normal distribution function itself and not by an approximation."""
 
 import numpy as np
-from numba import prange
 
 from ..runtime.arrays import elementwise_arrays, same_layout
-from ..runtime.config import exact_jit, parallel_jit
-from .activations import CHUNK, PARALLEL_FROM
+from ..runtime.config import exact_jit
+from ..runtime.parallel import PARALLEL_SIZE, in_chunks
 from .normal_distribution import gelu_of, gelu_slope
 
 
@@ -26,7 +25,7 @@ def gelu(X: np.ndarray, out: np.ndarray | None = None) -> np.ndarray:
 
 
 def gelu_unchecked(X, out):
-    (_gelu if out.size < PARALLEL_FROM else _gelu_parallel)(X.ravel(), out.ravel())
+    (_gelu if out.size < PARALLEL_SIZE else _gelu_parallel)(X.ravel(), out.ravel())
 
 
 def gelu_backward(G: np.ndarray, X: np.ndarray, out: np.ndarray | None = None) -> np.ndarray:
@@ -46,7 +45,7 @@ def gelu_backward(G: np.ndarray, X: np.ndarray, out: np.ndarray | None = None) -
 
 
 def gelu_backward_unchecked(G, X, out):
-    (_gelu_backward if out.size < PARALLEL_FROM else _gelu_backward_parallel)(G.ravel(), X.ravel(), out.ravel())
+    (_gelu_backward if out.size < PARALLEL_SIZE else _gelu_backward_parallel)(G.ravel(), X.ravel(), out.ravel())
 
 
 @exact_jit
@@ -55,21 +54,10 @@ def _gelu(x, y):
         y[i] = gelu_of(x[i])
 
 
-@parallel_jit
-def _gelu_parallel(x, y):
-    for c in prange((y.size + CHUNK - 1) // CHUNK):
-        a = np.int64(c) * CHUNK
-        _gelu(x[a : a + CHUNK], y[a : a + CHUNK])
-
-
 @exact_jit
 def _gelu_backward(g, x, gx):
     for i in range(gx.size):
         gx[i] = g[i] * gelu_slope(x[i])
 
 
-@parallel_jit
-def _gelu_backward_parallel(g, x, gx):
-    for c in prange((gx.size + CHUNK - 1) // CHUNK):
-        a = np.int64(c) * CHUNK
-        _gelu_backward(g[a : a + CHUNK], x[a : a + CHUNK], gx[a : a + CHUNK])
+_gelu_parallel, _gelu_backward_parallel = in_chunks(_gelu), in_chunks(_gelu_backward)

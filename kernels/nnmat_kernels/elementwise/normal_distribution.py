@@ -22,16 +22,16 @@ from numba.extending import overload
 
 from ..runtime.config import EXACT, exact_jit, settings
 from ..runtime.target import FUSED
-from .vector_math import EXP_SCALE4, EXP_SCALE8, fma, scaled_exp
+from .vector_math import EXP_SCALE4, EXP_SCALE8, MINUS_HALF4, ONE4, TWO4, ZERO4, fma, scaled_exp
 
 _ROUNDS_ONCE = FUSED and not settings.DISABLE_JIT  # `fma`
 _f4, _i4, _f8, _i8 = np.float32, np.int32, np.float64, np.int64
 
-# (a + C) R(a) in powers of (a - C)/(a + C), times EXP_SCALE, since `scaled_exp` gives 1/EXP_SCALE of the exponential
-# and their product alone may be denormal; from LAST on e^(-a²/2) is 0
-_C4, _LAST4, _UPPER4 = _f4(3.75), _f4(15), _i4(-(2**12))
-_ZERO4, _ONE4, _HALF4, _PEAK4 = _f4(0), _f4(1), _f4(-0.5), EXP_SCALE4 * _f4(-0.3989422804014327)
-_P0, _P1, _P2, _P3, _P4, _P5, _P6, _P7, _P8 = (
+# (a + CENTRE) R(a) in powers of (a - CENTRE)/(a + CENTRE), times EXP_SCALE, since `scaled_exp` gives 1/EXP_SCALE of the
+# exponential and their product alone may be denormal; from LAST on e^(-a²/2) is 0
+_CENTRE4, _LAST4, _UPPER4 = _f4(3.75), _f4(15), _i4(-(2**12))
+_PEAK4 = EXP_SCALE4 * _f4(-0.3989422804014327)
+_R0, _R1, _R2, _R3, _R4, _R5, _R6, _R7, _R8 = (
     EXP_SCALE4 * _f4(c)
     for c in (
         0.7502940893173218, -0.5881882905960083, 0.35293957591056824, -0.15152083337306976, 0.037492506206035614,
@@ -39,7 +39,7 @@ _P0, _P1, _P2, _P3, _P4, _P5, _P6, _P7, _P8 = (
     )
 )  # fmt: skip
 
-_C8, _LAST8, _UPPER8, _PEAK8 = 4.0, 40.0, _i8(-(2**27)), EXP_SCALE8 * -0.3989422804014327
+_CENTRE8, _LAST8, _UPPER8, _PEAK8 = 4.0, 40.0, _i8(-(2**27)), EXP_SCALE8 * -0.3989422804014327
 (
     _Q0, _Q1, _Q2, _Q3, _Q4, _Q5, _Q6, _Q7, _Q8, _Q9, _Q10, _Q11,
     _Q12, _Q13, _Q14, _Q15, _Q16, _Q17, _Q18, _Q19, _Q20, _Q21, _Q22, _Q23,
@@ -56,7 +56,7 @@ _C8, _LAST8, _UPPER8, _PEAK8 = 4.0, 40.0, _i8(-(2**27)), EXP_SCALE8 * -0.3989422
 )  # fmt: skip
 
 # Q in powers of x²
-_TWO4, _ROOT2_4 = _f4(2), _f4(1.4142135623730951)
+_ROOT2_4 = _f4(1.4142135623730951)
 _E0, _E1, _E2 = _f4(0.398942280130840617), _f4(-0.0664903605671869005), _f4(0.00997332848125617061)
 _E3, _E4, _E5 = _f4(-0.00118634398880198874), _f4(0.000113502296192861412), _f4(-7.66053817138208989e-6)
 _ROOT2_8 = 1.4142135623730951
@@ -68,12 +68,12 @@ _F7, _F8, _F9, _F10 = -4.12241075141608136e-8, 2.27041375856760001e-9, -1.106432
 @exact_jit
 def _half_square_float32(a):
     """e^(-a²/2) / EXP_SCALE."""
-    half = _HALF4 * a
+    half = MINUS_HALF4 * a
     if _ROUNDS_ONCE:
         x = half * a
         return scaled_exp(x, fma(half, a, -x))
     h = _i4(_f4(a).view(np.int32) & _UPPER4).view(np.float32)
-    return scaled_exp(_HALF4 * h * h, _HALF4 * ((a - h) * (a + h)))
+    return scaled_exp(MINUS_HALF4 * h * h, MINUS_HALF4 * ((a - h) * (a + h)))
 
 
 @exact_jit
@@ -92,13 +92,13 @@ def _parts_float32(x):
     a = abs(x)
     a = _LAST4 if a > _LAST4 else a  # this way round NaN stays
     e = _half_square_float32(a)
-    over = _ONE4 / (a + _C4)
-    u = (a - _C4) * over
+    over = ONE4 / (a + _CENTRE4)
+    u = (a - _CENTRE4) * over
     s = u * u
     f = s * s
-    p = fma(fma(_P7, u, _P6), s, fma(_P5, u, _P4))
-    q = fma(fma(_P3, u, _P2), s, fma(_P1, u, _P0))
-    p = fma(fma(_P8, f, p), f, q)
+    p = fma(fma(_R7, u, _R6), s, fma(_R5, u, _R4))
+    q = fma(fma(_R3, u, _R2), s, fma(_R1, u, _R0))
+    p = fma(fma(_R8, f, p), f, q)
     return a, e, p * over
 
 
@@ -107,8 +107,8 @@ def _parts_float64(x):
     a = abs(x)
     a = _LAST8 if a > _LAST8 else a
     e = _half_square_float64(a)
-    over = 1.0 / (a + _C8)
-    u = (a - _C8) * over
+    over = 1.0 / (a + _CENTRE8)
+    u = (a - _CENTRE8) * over
     s = u * u
     f = s * s
     p = fma(fma(_Q23, u, _Q22), s, fma(_Q21, u, _Q20))
@@ -142,7 +142,7 @@ def gelu_of(x):
 
 def _gelu_float32(x):
     a, e, r = _parts_float32(x)
-    return fma(-(a * e), r, _ZERO4 if x < _ZERO4 else x)
+    return fma(-(a * e), r, ZERO4 if x < ZERO4 else x)
 
 
 def _gelu_float64(x):
@@ -163,7 +163,7 @@ def gelu_slope(x):
 def _slope_float32(x):
     a, e, r = _parts_float32(x)
     y = e * fma(_PEAK4, a, r)
-    return y if x < _ZERO4 else _ONE4 - y
+    return y if x < ZERO4 else ONE4 - y
 
 
 def _slope_float64(x):
@@ -185,8 +185,8 @@ def erf(x):
 def _erf_float32(x):
     t = _ROOT2_4 * x
     a, e, r = _parts_float32(t)
-    far = _ONE4 - _TWO4 * (e * r)
-    return _TWO4 * (t * _middle_float32(t)) if a < _ONE4 else (-far if x < _ZERO4 else far)
+    far = ONE4 - TWO4 * (e * r)
+    return TWO4 * (t * _middle_float32(t)) if a < ONE4 else (-far if x < ZERO4 else far)
 
 
 def _erf_float64(x):

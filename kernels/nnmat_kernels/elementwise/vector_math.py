@@ -39,7 +39,7 @@ _f4, _i4, _f8, _i8 = np.float32, np.int32, np.float64, np.int64
 _LOWEST4, _HIGHEST4 = _f4(-104.0), _f4(89.0)
 _LOG2E4, _HIGH4, _LOW4 = _f4(1.4426950408889634), _f4(-0.693359375), _f4(2.12194440e-4)
 _ROUND4, _ZERO_BITS4 = _f4(1.5 * 2**23), _i4(0x4B400000 - 254)  # n + 254 = bits of (n + ROUND) - ZERO_BITS
-_ZERO4, _ONE4, _TWO4, _HALF4 = _f4(0), _f4(1), _f4(2), _f4(0.5)
+ZERO4, ONE4, TWO4, _HALF4, MINUS_HALF4 = _f4(0), _f4(1), _f4(2), _f4(0.5), _f4(-0.5)
 _C3, _C4, _C5, _C6 = _f4(0.16666576989698776), _f4(0.041666554617204574), _f4(0.0083631790527), _f4(0.0013926183588)
 _HALVE4, _BIAS4, _BITS4, _SIGN4 = _i4(1), _i4(127), _i4(23), _i4(-(2**31))
 _SATURATED4 = _f4(20)  # tanh(10) rounds to 1
@@ -126,7 +126,7 @@ def _reduce_float64(v):
 @exact_jit
 def _times_power_float32(q, n):
     half = _i4(n >> _HALVE4)
-    return (_ONE4 + q) * _i4(half << _BITS4).view(np.float32) * _i4((n - half) << _BITS4).view(np.float32)
+    return (ONE4 + q) * _i4(half << _BITS4).view(np.float32) * _i4((n - half) << _BITS4).view(np.float32)
 
 
 @exact_jit
@@ -175,7 +175,7 @@ def _scaled_exp_float32(x, low):
     r = fma(n, _HIGH4, x) + fma(n, _LOW4, low)
     s = r * r
     p = fma(fma(_C6, s, fma(_C5, r, _C4)), s, fma(_C3, r, _HALF4))
-    return fma(s, p, _ONE4 + r) * _i4(_f4(t).view(np.int32) << _BITS4).view(np.float32)
+    return fma(s, p, ONE4 + r) * _i4(_f4(t).view(np.int32) << _BITS4).view(np.float32)
 
 
 def _scaled_exp_float64(x, low):
@@ -202,7 +202,7 @@ def sigmoid(x):
 def _sigmoid_float32(x):
     v = -abs(x)
     e = scaled_exp(_LOWEST4 if v < _LOWEST4 else v, _NOTHING4)  # this way round NaN stays
-    return (_ONE4 if x >= _ZERO4 else e * EXP_SCALE4) / fma(e, EXP_SCALE4, _ONE4)
+    return (ONE4 if x >= ZERO4 else e * EXP_SCALE4) / fma(e, EXP_SCALE4, ONE4)
 
 
 def _sigmoid_float64(x):
@@ -225,11 +225,11 @@ def tanh(x):
 
 
 def _tanh_float32(x):
-    a = _TWO4 * abs(x)
+    a = TWO4 * abs(x)
     n, q = _reduce_float32(_SATURATED4 if a > _SATURATED4 else a)
     s = _i4((n - _BIAS4) << _BITS4).view(np.float32)
-    t = fma(s, q, s - _ONE4)
-    y = t / (t + _TWO4)
+    t = fma(s, q, s - ONE4)
+    y = t / (t + TWO4)
     return _i4(_f4(y).view(np.int32) | (_f4(x).view(np.int32) & _SIGN4)).view(np.float32)
 
 
@@ -249,7 +249,7 @@ def _tanh(x):
 
 # log(1 + g) = g - g²/2 + g³ P(g) for 1 + g from sqrt(1/2) to sqrt(2), in float32; a series in float64
 _ROOT_HALF_BITS4, _TINY4, _SCALE4, _SHIFT4 = _i4(0x3F3504F3), _f4(2.0**-126), _f4(2.0**24), _f4(24)
-_INFINITE4, _NAN4, _NONE4, _MINUS_HALF4 = _f4(np.inf), _f4(np.nan), _f4(0), _f4(-0.5)
+_INFINITE4, _NAN4 = _f4(np.inf), _f4(np.nan)
 _P0, _P1, _P2, _P3 = _f4(0.333333307282), _f4(-0.250003064226), _f4(0.200010450942), _f4(-0.166412814631)
 _P4, _P5, _P6, _P7 = _f4(0.142144959239), _f4(-0.129981837637), _f4(0.126223198492), _f4(-0.0790274377239)
 _ROOT_HALF_BITS8, _ROUND_BITS8 = _i8(0x3FE6A09E667F3BCD), _f8(_ROUND8).view(np.int64)
@@ -262,12 +262,12 @@ _TINY8, _SCALE8, _SHIFT8 = 2.0**-1022, 2.0**54, 54.0
 def _log_float32_of(u, tail, shift):
     """log u + tail - shift ln 2 of a normal u > 0: u = 2^k (1 + g), the small terms first."""
     k = _i4((_f4(u).view(np.int32) - _ROOT_HALF_BITS4) >> _BITS4)
-    g = _i4(_f4(u).view(np.int32) - (k << _BITS4)).view(np.float32) - _ONE4
+    g = _i4(_f4(u).view(np.int32) - (k << _BITS4)).view(np.float32) - ONE4
     n = shift - _f4(k)
     s = g * g
     p = fma(fma(_P3, g, _P2), s, fma(_P1, g, _P0))
     p = fma(fma(fma(_P7, g, _P6), s, fma(_P5, g, _P4)), s * s, p)
-    return fma(n, _HIGH4, g + fma(n, _LOW4, fma(s, fma(g, p, _MINUS_HALF4), tail)))
+    return fma(n, _HIGH4, g + fma(n, _LOW4, fma(s, fma(g, p, MINUS_HALF4), tail)))
 
 
 @exact_jit
@@ -290,10 +290,10 @@ def log(x):
 
 def _log_float32(x):
     small = x < _TINY4  # denormal: 2^24 times as much
-    y = _log_float32_of(x * _SCALE4 if small else x, _NONE4, _SHIFT4 if small else _NONE4)
+    y = _log_float32_of(x * _SCALE4 if small else x, ZERO4, _SHIFT4 if small else ZERO4)
     y = y if x < _INFINITE4 else x  # this way round NaN stays
-    y = -_INFINITE4 if x == _NONE4 else y
-    return _NAN4 if x < _NONE4 else y
+    y = -_INFINITE4 if x == ZERO4 else y
+    return _NAN4 if x < ZERO4 else y
 
 
 def _log_float64(x):
@@ -315,8 +315,8 @@ def log1p(x):
 
 
 def _log1p_float32(x):
-    u = _ONE4 + x
-    return _log_float32_of(u, (x - (u - _ONE4)) / u, _NONE4)
+    u = ONE4 + x
+    return _log_float32_of(u, (x - (u - ONE4)) / u, ZERO4)
 
 
 def _log1p_float64(x):

@@ -3,11 +3,11 @@
 import numpy as np
 from numba import prange
 
-from ..elementwise.activations import PARALLEL_FROM
 from ..runtime.arrays import FLOATS
 from ..runtime.config import jit, parallel_jit
+from ..runtime.parallel import PARALLEL_SIZE
 
-CHUNKS = 8  # pieces of the rows, whatever the number of threads
+TAKE_ROWS_PIECES = 8  # whatever the number of threads
 
 
 @jit
@@ -19,17 +19,17 @@ def _copy_rows(A, rows, out, first, last):
 
 
 @parallel_jit
-def _take_rows(A, rows, out):
-    for c in prange(CHUNKS):
+def take_rows_parallel(A, rows, out):
+    for c in prange(TAKE_ROWS_PIECES):
         k = np.int64(c)
-        _copy_rows(A, rows, out, k * rows.size // CHUNKS, (k + 1) * rows.size // CHUNKS)
+        _copy_rows(A, rows, out, k * rows.size // TAKE_ROWS_PIECES, (k + 1) * rows.size // TAKE_ROWS_PIECES)
 
 
 def take_rows(A: np.ndarray, rows: np.ndarray) -> np.ndarray:
     """A[rows], for int64 `rows` that are known to be in range; large arrays of floats are copied by all threads."""
     size = rows.size * (A.size // max(len(A), 1))
-    if size < PARALLEL_FROM or A.dtype not in FLOATS or not (A.flags.carray and rows.flags.carray):
+    if size < PARALLEL_SIZE or A.dtype not in FLOATS or not (A.flags.carray and rows.flags.carray):
         return A.take(rows, axis=0)
     out = np.empty((rows.size, *A.shape[1:]), A.dtype)
-    _take_rows(A.reshape(len(A), -1), rows, out.reshape(rows.size, -1))
+    take_rows_parallel(A.reshape(len(A), -1), rows, out.reshape(rows.size, -1))
     return out

@@ -2,26 +2,24 @@
 
 import numpy as np
 
-from ..runtime.config import exact_jit
-from .label_cross_entropy import wrong_label
-
-_ZERO, _ONE = np.int64(0), np.int64(1)
+from ..runtime.config import NOWHERE, ONE, ZERO, exact_jit
+from .labels import wrong_label
 
 
 @exact_jit
-def count_right(H, y):
+def count_correct(H, y):
     """Rows b of H (B, M) whose first largest entry is H[b, y[b]], and none is NaN; -1 if a label is not in [0, M)."""
     M = H.shape[1]
-    if wrong_label(y, M) >= _ZERO:
-        return -_ONE
-    right = _ZERO
+    if wrong_label(y, M) >= ZERO:
+        return NOWHERE
+    right = ZERO
     for b in range(H.shape[0]):
         h, label = H[b], y[b]
         own = h[label]
         beaten = np.int64(not own <= own)  # a comparison with NaN is false
         for c in range(label):
             beaten |= np.int64(not h[c] < own)
-        for c in range(label + _ONE, M):
+        for c in range(label + ONE, M):
             beaten |= np.int64(not h[c] <= own)
-        right += _ONE - beaten
+        right += ONE - beaten
     return right

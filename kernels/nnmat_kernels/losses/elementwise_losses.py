@@ -8,21 +8,19 @@ Both are means over the M entries of a row, and then weighted means over the row
 import numbers
 
 import numpy as np
-from numba import prange
 
 from ..elementwise.vector_math import exp, log1p
-from ..reductions.row_tiles import RUN
+from ..reductions.row_tiles import SUM_RUN
 from ..runtime.arrays import checked_out
-from ..runtime.config import jit, parallel_jit
+from ..runtime.config import jit
+from ..runtime.parallel import CHUNK_SIZE, PARALLEL_SIZE, in_slots
 from .targets import as_array_of_targets, as_row_weights, as_rows, as_targets
-
-PARALLEL_FROM = 65_536  # entries
-CHUNK = 16_384  # entries per chunk, rounded to whole rows
+from .weighted_rows import sum_over_rows
 
 
 @jit
 def _binary_run(h, y, positive_weight, factor, g, terms):
-    """Gradient entries in g, losses in `terms`, which are summed apart (the loop over both would vectorise badly)."""
+    """Gradient entries in g, losses in `terms`, which a second loop sums (one loop would vectorise badly)."""
     zero, one = h.dtype.type(0), h.dtype.type(1)
     for m in range(h.size):
         x = h[m]
@@ -49,18 +47,20 @@ def _binary_run(h, y, positive_weight, factor, g, terms):
 def _binary_rows(H, Y, s, positive_weight, divisor, G, sums, chunk, start, stop):
     """Rows start..stop. Entries in the dtype of H (in float32 gradient entries are right to 2e-7), sums in float64."""
     M = H.shape[1]
-    terms = np.empty(min(M, RUN), H.dtype)
+    terms = np.empty(min(M, SUM_RUN), H.dtype)
     value = 0.0
     for b in range(start, stop):
         h, y, g = H[b], Y[b], G[b]
-        if s[b] == 0.0:
+        if s[b] == 0.0:  # left out: whatever stands in this row
             for m in range(M):
                 g[m] = 0
             continue
         factor = G.dtype.type(s[b] / (divisor * M))
         loss = 0.0
-        for a in range(0, M, RUN):
-            loss += _binary_run(h[a : a + RUN], y[a : a + RUN], positive_weight, factor, g[a : a + RUN], terms)
+        for a in range(0, M, SUM_RUN):
+            loss += _binary_run(
+                h[a : a + SUM_RUN], y[a : a + SUM_RUN], positive_weight, factor, g[a : a + SUM_RUN], terms
+            )
         value += s[b] * loss
     sums[chunk] = value
 
@@ -71,7 +71,7 @@ def _squared_rows(H, Y, s, divisor, G, sums, chunk, start, stop):
     value = 0.0
     for b in range(start, stop):
         h, y, g = H[b], Y[b], G[b]
-        if s[b] == 0.0:
+        if s[b] == 0.0:  # left out: whatever stands in this row
             for m in range(M):
                 g[m] = 0
             continue
@@ -85,20 +85,7 @@ def _squared_rows(H, Y, s, divisor, G, sums, chunk, start, stop):
     sums[chunk] = value
 
 
-@parallel_jit
-def _binary_rows_parallel(H, Y, s, positive_weight, divisor, G, sums):
-    rows, chunks = H.shape[0], sums.size
-    for i in prange(chunks):
-        k = np.int64(i)
-        _binary_rows(H, Y, s, positive_weight, divisor, G, sums, k, k * rows // chunks, (k + 1) * rows // chunks)
-
-
-@parallel_jit
-def _squared_rows_parallel(H, Y, s, divisor, G, sums):
-    rows, chunks = H.shape[0], sums.size
-    for i in prange(chunks):
-        k = np.int64(i)
-        _squared_rows(H, Y, s, divisor, G, sums, k, k * rows // chunks, (k + 1) * rows // chunks)
+_binary_rows_parallel, _squared_rows_parallel = in_slots(_binary_rows), in_slots(_squared_rows)
 
 
 def sigmoid_binary_cross_entropy(
@@ -183,14 +170,5 @@ def _run(who, H, y, H2, Y, sample_weight, out, serial, parallel, *options) -> tu
     if divisor == 0.0:
         G[...] = 0
         return 0.0, G, 0.0
-    G2 = G.reshape(rows, M)
-    if rows > 1 and H2.size >= PARALLEL_FROM:
-        sums = np.empty(min(rows, H2.size // CHUNK))
-        parallel(H2, Y, s, *options, divisor, G2, sums)
-    else:
-        sums = np.empty(1)
-        serial(H2, Y, s, *options, divisor, G2, sums, 0, 0, rows)
-    value = 0.0
-    for part in sums.tolist():  # in order: the same bits for any number of threads
-        value += part
+    value = sum_over_rows(serial, parallel, PARALLEL_SIZE, CHUNK_SIZE, H2, Y, s, *options, divisor, G.reshape(rows, M))
     return value / (divisor * M), G, divisor

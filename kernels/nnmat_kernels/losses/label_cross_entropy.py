@@ -4,8 +4,8 @@ For the row h with label l, m = max h, and r the sum of e_c = exp(h_c - m) over 
 
     loss = log1p(r) + (m - h_l)        g = e/((1 + r) n),   but g_l = -(r if h_l = m else 1 + r - e_l)/((1 + r) n)
 
-the equations of `cross_entropy` for weights 1, with n rows. Narrow rows are taken many at a time, and wide ones one by
-one (`row_blocks`).
+the equations of `softmax_cross_entropy` for weights 1, with n rows. Narrow rows are taken many at a time, and wide ones
+one by one (`row_tiles`).
 """
 
 import functools
@@ -15,35 +15,21 @@ from numba import int64, prange
 
 from ..codegen.function_pointer import entry_point, matrix_of
 from ..elementwise.vector_math import exp, log1p
-from ..reductions.row_tiles import ABREAST, NARROW, RUN, block_maximum, fill_block, row_maximum
-from ..runtime.config import exact_jit, jit, parallel_jit
-
-_ZERO, _ONE = np.int64(0), np.int64(1)
-
-
-@exact_jit
-def wrong_label(y, M):
-    """The first row whose label is not in [0, M), or -1: one pass that vectorises, and another where there is one."""
-    wrong = _ZERO
-    for b in range(y.size):
-        wrong |= np.int64(y[b] < _ZERO) | np.int64(y[b] >= M)
-    if wrong:
-        for b in range(y.size):
-            if y[b] < _ZERO or y[b] >= M:
-                return np.int64(b)
-    return -_ONE
+from ..reductions.row_tiles import NARROW_COLUMNS, SUM_RUN, TILE_ROWS, fill_tile, row_maximum, tile_maximum
+from ..runtime.config import ONE, ZERO, exact_jit, jit, parallel_jit
+from .labels import wrong_label
 
 
 @exact_jit
-def _block_exponentials(block, m, rest, extra):
-    """block = exp(block - m); rest = the sum of the entries below the maximum, plus 1 for each beyond one at it."""
+def _tile_exponentials(tile, m, rest, extra):
+    """tile = exp(tile - m); rest = the sum of the entries below the maximum, plus 1 for each beyond one at it."""
     zero = m.dtype.type(0)
     one = m.dtype.type(1)
     for r in range(m.size):
         rest[r] = 0.0
         extra[r] = -one
-    for c in range(block.shape[0]):
-        row = block[c]
+    for c in range(tile.shape[0]):
+        row = tile[c]
         for r in range(m.size):
             d = row[r] - m[r]
             e = exp(d)
@@ -55,7 +41,7 @@ def _block_exponentials(block, m, rest, extra):
 
 
 @exact_jit
-def _block_losses(rest, loss, scale, share):
+def _tile_losses(rest, loss, scale, share):
     for r in range(rest.size):
         loss[r] = log1p(rest[r])
         scale[r] = share / (1.0 + rest[r])
@@ -65,30 +51,30 @@ def _block_losses(rest, loss, scale, share):
 def _narrow_rows(H, y, G, share, first, last):
     """Rows first..last: G; returns the sum of their losses. `share` is 1/n."""
     M = H.shape[1]
-    wide = min(ABREAST, (last - first + 15) // 16 * 16)
+    wide = min(TILE_ROWS, (last - first + 15) // 16 * 16)
     room, sums = np.empty((M + 3, wide), H.dtype), np.empty((2, wide))
-    block, m, extra, scale, rest, loss = room[:M], room[M], room[M + 1], room[M + 2], sums[0], sums[1]
+    tile, m, extra, scale, rest, loss = room[:M], room[M], room[M + 1], room[M + 2], sums[0], sums[1]
     value = 0.0
-    for top in range(first, last, ABREAST):
-        n = min(ABREAST, last - top)
-        fill_block(H, top, n, block)
-        block_maximum(block, m)
-        _block_exponentials(block, m, rest, extra)
-        _block_losses(rest, loss, scale, share)
+    for top in range(first, last, TILE_ROWS):
+        n = min(TILE_ROWS, last - top)
+        fill_tile(H, top, n, tile)
+        tile_maximum(tile, m)
+        _tile_exponentials(tile, m, rest, extra)
+        _tile_losses(rest, loss, scale, share)
         for r in range(n):
             label = y[top + r]
             h_label = H[top + r, label]
-            others = rest[r] if h_label == m[r] else (1.0 + rest[r]) - np.float64(block[label, r])
+            others = rest[r] if h_label == m[r] else (1.0 + rest[r]) - np.float64(tile[label, r])
             value += loss[r] + (np.float64(m[r]) - np.float64(h_label))
             extra[r] = -(others / (1.0 + rest[r])) * share  # g_l; what the array held has been used
         for c in range(M):
-            row = block[c]
+            row = tile[c]
             for r in range(wide):
                 row[r] *= scale[r]
         for r in range(n):
             g = G[top + r]
             for c in range(M):
-                g[c] = block[c, r]
+                g[c] = tile[c, r]
             g[y[top + r]] = extra[r]
     return value
 
@@ -116,8 +102,8 @@ def _wide_rows(H, y, G, share, first, last):
         h, g, label = H[b], G[b], y[b]
         m = row_maximum(h)
         rest, extra = 0.0, -1.0
-        for a in range(0, M, RUN):
-            part, more = _run_of_exponentials(h, g, m, a, min(a + RUN, M))
+        for a in range(0, M, SUM_RUN):
+            part, more = _run_of_exponentials(h, g, m, a, min(a + SUM_RUN, M))
             rest += np.float64(part)
             extra += np.float64(more)
         rest += extra
@@ -134,12 +120,12 @@ def _wide_rows(H, y, G, share, first, last):
 def rows(H, y, G):
     """(the sum of all losses, -1), or (0, a row whose label is out of range), and then nothing is written."""
     wrong = wrong_label(y, H.shape[1])
-    if wrong >= _ZERO:
+    if wrong >= ZERO:
         return 0.0, wrong
     n = H.shape[0]
-    if H.shape[1] <= NARROW:
-        return _narrow_rows(H, y, G, 1.0 / np.float64(n), _ZERO, n), wrong
-    return _wide_rows(H, y, G, 1.0 / np.float64(n), _ZERO, n), wrong
+    if H.shape[1] <= NARROW_COLUMNS:
+        return _narrow_rows(H, y, G, 1.0 / np.float64(n), ZERO, n), wrong
+    return _wide_rows(H, y, G, 1.0 / np.float64(n), ZERO, n), wrong
 
 
 @functools.cache
@@ -153,12 +139,12 @@ def rows_parallel(H, y, G, sums):
     """As `rows`, with the sums of as many chunks of rows as `sums` has places."""
     n, chunks = H.shape[0], sums.size
     wrong = wrong_label(y, H.shape[1])
-    if wrong < _ZERO:
+    if wrong < ZERO:
         share = 1.0 / np.float64(n)
         for i in prange(chunks):
             k = np.int64(i)
-            first, last = k * n // chunks, (k + _ONE) * n // chunks
-            if H.shape[1] <= NARROW:
+            first, last = k * n // chunks, (k + ONE) * n // chunks
+            if H.shape[1] <= NARROW_COLUMNS:
                 sums[k] = _narrow_rows(H, y, G, share, first, last)
             else:
                 sums[k] = _wide_rows(H, y, G, share, first, last)

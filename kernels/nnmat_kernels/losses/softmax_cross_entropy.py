@@ -18,16 +18,17 @@ so a confident right row still has its true, tiny loss and gradient (logits (0, 
 import numbers
 
 import numpy as np
-from numba import prange
 
 from ..elementwise.vector_math import exp, log1p
 from ..runtime.arrays import checked_out, same_layout
-from ..runtime.config import jit, parallel_jit
-from . import label_cross_entropy as label_rows
+from ..runtime.config import jit
+from ..runtime.parallel import in_slots
+from .label_cross_entropy import rows_entry_point, rows_parallel
 from .targets import as_array_of_targets, as_class_weights, as_labels, as_row_weights, as_rows, as_targets
+from .weighted_rows import sum_over_rows, total
 
-PARALLEL_FROM = 16_384  # logits; about 3 ns each, so 50 us of work
-CHUNK = 4_096  # logits per chunk, rounded to whole rows
+CROSS_ENTROPY_PARALLEL_SIZE = 16_384  # logits; about 3 ns each, so 50 us of work
+CROSS_ENTROPY_CHUNK = 4_096  # logits per chunk, rounded to whole rows
 _INT64 = np.dtype(np.int64)  # labels are asked for this object itself, which is faster than to compare kinds of numbers
 
 
@@ -62,7 +63,7 @@ def _smoothing_mass(h, w, smoothing):
 
 
 @jit
-def _label_rows(H, y, s, w, smoothing, divisor, G, sums, chunk, start, stop):
+def weighted_label_rows(H, y, s, w, smoothing, divisor, G, sums, chunk, start, stop):
     """Rows start..stop with integer labels: G, and sums[chunk] = Σ s_b loss_b."""
     M = H.shape[1]
     value = 0.0
@@ -106,13 +107,13 @@ def _label_rows(H, y, s, w, smoothing, divisor, G, sums, chunk, start, stop):
 
 
 @jit
-def _target_rows(H, Y, s, w, smoothing, divisor, G, sums, chunk, start, stop):
+def weighted_target_rows(H, Y, s, w, smoothing, divisor, G, sums, chunk, start, stop):
     """Rows start..stop with float targets: G, and sums[chunk] = Σ s_b loss_b."""
     M = H.shape[1]
     value = 0.0
     for b in range(start, stop):
         h, y, g = H[b], Y[b], G[b]
-        if s[b] == 0.0:
+        if s[b] == 0.0:  # left out: whatever stands in this row
             for c in range(M):
                 g[c] = 0
             continue
@@ -136,20 +137,10 @@ def _target_rows(H, Y, s, w, smoothing, divisor, G, sums, chunk, start, stop):
     sums[chunk] = value
 
 
-@parallel_jit
-def _label_rows_parallel(H, y, s, w, smoothing, divisor, G, sums):
-    rows, chunks = H.shape[0], sums.size
-    for i in prange(chunks):
-        k = np.int64(i)
-        _label_rows(H, y, s, w, smoothing, divisor, G, sums, k, k * rows // chunks, (k + 1) * rows // chunks)
-
-
-@parallel_jit
-def _target_rows_parallel(H, Y, s, w, smoothing, divisor, G, sums):
-    rows, chunks = H.shape[0], sums.size
-    for i in prange(chunks):
-        k = np.int64(i)
-        _target_rows(H, Y, s, w, smoothing, divisor, G, sums, k, k * rows // chunks, (k + 1) * rows // chunks)
+weighted_label_rows_parallel, weighted_target_rows_parallel = (
+    in_slots(weighted_label_rows),
+    in_slots(weighted_target_rows),
+)
 
 
 def softmax_cross_entropy(
@@ -212,29 +203,21 @@ def weighted_softmax_cross_entropy(
     if y.dtype.kind == "f":
         y = as_targets(who, y, H.shape, H2.dtype, low=None if class_weight is None else 0.0)
         row_weight = s if class_weight is None else s * _mean_weight(y, w)
-        serial, parallel = _target_rows, _target_rows_parallel
+        serial, parallel = weighted_target_rows, weighted_target_rows_parallel
     else:
         y, valid = as_labels(who, y, H.shape, ignore_index)
         if valid is not None:
             s *= valid
             y = np.where(valid, y, 0)  # rows of weight 0 are never read
         row_weight = s if class_weight is None else s * w[y]
-        serial, parallel = _label_rows, _label_rows_parallel
+        serial, parallel = weighted_label_rows, weighted_label_rows_parallel
     G = checked_out(who, out, H.shape, H2.dtype, *given)
     divisor = float(row_weight.sum())
     if divisor == 0.0:
         G[...] = 0
         return 0.0, G, 0.0
-    G2 = G.reshape(rows, M)
-    if rows > 1 and H2.size >= PARALLEL_FROM:
-        sums = np.empty(min(rows, H2.size // CHUNK))
-        parallel(H2, y, s, w, float(label_smoothing), divisor, G2, sums)
-    else:
-        sums = np.empty(1)
-        serial(H2, y, s, w, float(label_smoothing), divisor, G2, sums, 0, 0, rows)
-    value = 0.0
-    for part in sums.tolist():  # in order: the same bits for any number of threads
-        value += part
+    arguments = H2, y, s, w, float(label_smoothing), divisor, G.reshape(rows, M)
+    value = sum_over_rows(serial, parallel, CROSS_ENTROPY_PARALLEL_SIZE, CROSS_ENTROPY_CHUNK, *arguments)
     return value / divisor, G, divisor
 
 
@@ -259,14 +242,12 @@ def softmax_cross_entropy_unchecked(H, y, G, who: str = "softmax_cross_entropy")
     rows = y.size
     if rows == 0:
         return 0.0
-    if H.size < PARALLEL_FROM or rows == 1:
-        value, wrong = label_rows.rows_entry_point(H.dtype)(H, y, G)
+    if H.size < CROSS_ENTROPY_PARALLEL_SIZE or rows == 1:
+        value, wrong = rows_entry_point(H.dtype)(H, y, G)
     else:
-        sums = np.empty(min(rows, H.size // CHUNK))
-        wrong = label_rows.rows_parallel(H, y, G, sums)
-        value = 0.0
-        for part in sums.tolist():  # in order: the same bits for any number of threads
-            value += part
+        sums = np.empty(min(rows, H.size // CROSS_ENTROPY_CHUNK))
+        wrong = rows_parallel(H, y, G, sums)
+        value = total(sums)
     if wrong >= 0:
         as_labels(who, y, H.shape, None)  # raises
     return value / rows

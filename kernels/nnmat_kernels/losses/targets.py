@@ -6,7 +6,7 @@ import numpy as np
 
 from ..errors import DtypeError, LabelError, ShapeError
 from ..runtime.arrays import FLOATS, as_array, canonical, is_plain
-from .label_cross_entropy import wrong_label
+from .labels import wrong_label
 
 
 def as_rows(who: str, H) -> np.ndarray:

@@ -10,16 +10,16 @@ import math
 import numbers
 
 import numpy as np
-from numba import float64, prange
+from numba import float64
 
 from ..codegen.function_pointer import entry_point, flat_of
 from ..elementwise.vector_math import fma
 from ..errors import DtypeError, ShapeError
 from ..runtime.arrays import as_array, canonical, is_plain
-from ..runtime.config import exact_jit, parallel_jit
+from ..runtime.config import exact_jit
+from ..runtime.parallel import PARALLEL_SIZE, in_chunks
 
-PARALLEL_FROM = 65_536  # elements
-CHUNK = 8_192  # elements per chunk
+UPDATE_CHUNK = 8_192  # elements
 
 
 @exact_jit
@@ -79,48 +79,9 @@ def _rmsprop_momentum(theta, g, v, a, b, lr, alpha, gain, eps, momentum, centre,
         theta[i] = fma(-lr, b[i], theta[i])
 
 
-@exact_jit
-def _part(i, n):
-    """Chunk i of n elements."""
-    chunks = n // CHUNK
-    return slice(i * n // chunks, (i + 1) * n // chunks)
-
-
-@parallel_jit
-def _sgd_parallel(theta, g, lr, decay, scale):
-    for i in prange(theta.size // CHUNK):
-        part = _part(np.int64(i), theta.size)
-        _sgd(theta[part], g[part], lr, decay, scale)
-
-
-@parallel_jit
-def _momentum_parallel(theta, g, v, lr, carry, gain, hold, push, decay, scale):
-    for i in prange(theta.size // CHUNK):
-        part = _part(np.int64(i), theta.size)
-        _momentum(theta[part], g[part], v[part], lr, carry, gain, hold, push, decay, scale)
-
-
-@parallel_jit
-def _adam_parallel(theta, g, m, v, rate, root, beta1, gain1, beta2, gain2, eps, decay, shrink, scale):
-    for i in prange(theta.size // CHUNK):
-        part = _part(np.int64(i), theta.size)
-        _adam(theta[part], g[part], m[part], v[part], rate, root, beta1, gain1, beta2, gain2, eps, decay, shrink, scale)
-
-
-@parallel_jit
-def _rmsprop_parallel(theta, g, v, lr, alpha, gain, eps, decay, scale):
-    for i in prange(theta.size // CHUNK):
-        part = _part(np.int64(i), theta.size)
-        _rmsprop(theta[part], g[part], v[part], lr, alpha, gain, eps, decay, scale)
-
-
-@parallel_jit
-def _rmsprop_momentum_parallel(theta, g, v, a, b, lr, alpha, gain, eps, momentum, centre, decay, scale):
-    for i in prange(theta.size // CHUNK):
-        part = _part(np.int64(i), theta.size)
-        _rmsprop_momentum(
-            theta[part], g[part], v[part], a[part], b[part], lr, alpha, gain, eps, momentum, centre, decay, scale
-        )
+_sgd_parallel, _momentum_parallel = in_chunks(_sgd, UPDATE_CHUNK), in_chunks(_momentum, UPDATE_CHUNK)
+_adam_parallel, _rmsprop_parallel = in_chunks(_adam, UPDATE_CHUNK), in_chunks(_rmsprop, UPDATE_CHUNK)
+_rmsprop_momentum_parallel = in_chunks(_rmsprop_momentum, UPDATE_CHUNK)
 
 
 def sgd_update(
@@ -159,7 +120,7 @@ def sgd_update(
 def sgd_update_unchecked(
     theta, g, v, lr, momentum=0.0, dampening=0.0, nesterov=False, weight_decay=0.0, scale=1.0, first=False
 ):
-    parallel = theta.size >= PARALLEL_FROM
+    parallel = theta.size >= PARALLEL_SIZE
     if v is None:
         (_sgd_parallel if parallel else _sgd)(theta, g, lr, weight_decay, scale)
         return
@@ -214,7 +175,7 @@ def adam_update_unchecked(theta, g, m, v, lr, beta1, beta2, eps, step, weight_de
     root = 1.0 / math.sqrt(1.0 - beta2**step)
     decay, shrink = (0.0, lr * weight_decay) if decoupled else (weight_decay, 0.0)
     scalars = (rate, root, beta1, 1.0 - beta1, beta2, 1.0 - beta2, eps, decay, shrink, scale)
-    (_adam_parallel if theta.size >= PARALLEL_FROM else _adam)(theta, g, m, v, *scalars)
+    (_adam_parallel if theta.size >= PARALLEL_SIZE else _adam)(theta, g, m, v, *scalars)
 
 
 def rmsprop_update(
@@ -255,7 +216,7 @@ def rmsprop_update(
 def rmsprop_update_unchecked(
     theta, g, v, a, b, lr, alpha, eps, centered=False, momentum=0.0, weight_decay=0.0, scale=1.0
 ):
-    parallel = theta.size >= PARALLEL_FROM
+    parallel = theta.size >= PARALLEL_SIZE
     if a is None or b is None:
         body = _rmsprop_parallel if parallel else _rmsprop
         body(theta, g, v, lr, alpha, 1.0 - alpha, eps, weight_decay, scale)

@@ -7,120 +7,113 @@ from ..codegen.microkernel import fetch, microkernel, row_places
 from ..codegen.packing import pack_transposed
 from ..errors import ShapeError
 from ..runtime.arrays import are_canonical, as_array, checked_out, disjoint, same_dtype
-from ..runtime.config import inlined_jit, jit, parallel_jit, threads_inside
+from ..runtime.config import NOWHERE, ONE, ZERO, inlined_jit, jit, parallel_jit, threads_inside
+from ..runtime.parallel import PARALLEL_FLOPS
 from ..runtime.scratch import scratch
-from ..runtime.target import MR, MR_SMALL, VECTOR_BYTES
-from .macrokernel import is_small, multiply_small, multiply_within, scratch_for
-from .matmul import PARALLEL_FLOPS, matmul_unchecked
+from ..runtime.target import MR, MR_SMALL, NR, NR_BYTES, VECTOR_BYTES
+from .macrokernel import gemm, gemm_one_block, is_one_block, scratch_for, small_tiles_pay
+from .matmul import matmul_unchecked
 
-NEAR_BYTES = 16_384  # a B of at most so many bytes stays in the level-1 cache beside rows of A and of C
-SOON = 6  # cache lines of the next B that a tile of 6 x 16 fetches: all of it where the matrices are square
-SLIM = 8  # rows of a tile one vector wide: as many sums as the units need to be busy, and few of them too many
+L1_BYTES = 16_384  # a B of at most so many bytes stays in the level-1 cache beside rows of A and of C
+PREFETCH_LINES = 6  # cache lines of the next B that a tile of 6 x 16 fetches: all of it where the matrices are square
+MR_STACK = 8  # rows of a tile one vector wide: as many sums as the units need to be busy, and few rows computed twice
 IN_ORDER = np.empty(0, np.int64)  # every matrix takes the one of its own number
 
 
 @jit
-def _stack_near(A, at_a, B, at_b, C, M, N, K, transpose_a, transpose_b, first, last):
+def _stack_in_l1(A, at_a, B, at_b, C, M, N, K, transpose_a, transpose_b, first, last):
     """`_stack` where the columns are whole vectors and B stays in the level-1 cache: all panels for each few rows.
 
     A call for each product would cost as much as a quarter of a 16 x 16 one. The tiles fetch the next matrix of B.
     """
-    zero, one, none = np.int64(0), np.int64(1), np.int64(-1)  # literals would be signatures of their own to Numba
-    width = np.int64(2 * (VECTOR_BYTES // A.itemsize))
-    row_a, step_a = (one, M) if transpose_a else (K, one)
+    width = np.int64(NR_BYTES // A.itemsize)
+    row_a, step_a = (ONE, M) if transpose_a else (K, ONE)
     S = scratch(N * (K + width) if transpose_b else 1, A)
     X, step, panel = (S, width, width * K) if transpose_b else (B, N, width)
     for s in range(first, last):
         a, c = (s if at_a.size == 0 else at_a[s]) * M * K, s * M * N
         b = (s if at_b.size == 0 else at_b[s]) * K * N
-        soon = b + K * N
+        next_b = b + K * N
         if transpose_b:
             for j in range(0, N, width):
-                pack_transposed(2, S, j * K, B, b + j * K, K, width, K)
-            b = zero
+                pack_transposed(NR, S, j * K, B, b + j * K, K, width, K)
+            b = ZERO
         left = M
         while left > 0:
-            few = (left + MR_SMALL - 1) // MR_SMALL * MR_SMALL  # rows, if all that are left are done by smaller tiles
-            more = MR + (max(left - MR, 0) + MR_SMALL - 1) // MR_SMALL * MR_SMALL
-            if left <= MR_SMALL or (left < 2 * MR and few < more):
+            if small_tiles_pay(left):
                 rows_a = row_places(MR_SMALL, a, row_a, left)
                 for p in range(N // width):
-                    fetch(SOON, B, soon)
+                    fetch(PREFETCH_LINES, B, next_b)
                     rows_c = row_places(MR_SMALL, c + p * width, N, left)
                     microkernel(
-                        2, 0, rows_a, rows_c, width, 1, K, A, 0, step_a, X, b + p * panel, 0, step,
-                        C, MR_SMALL * N, zero, C, none, zero,
+                        NR, 0, rows_a, rows_c, width, 1, K, A, 0, step_a, X, b + p * panel, 0, step,
+                        C, MR_SMALL * N, ZERO, C, NOWHERE, ZERO,
                     )  # fmt: skip
-                    soon += SOON * (64 // B.itemsize)
+                    next_b += PREFETCH_LINES * (64 // B.itemsize)
                 left, a, c = left - MR_SMALL, a + MR_SMALL * row_a, c + MR_SMALL * N
             else:
                 all_a = row_places(MR, a, row_a, left)
                 for p in range(N // width):
-                    fetch(SOON, B, soon)
+                    fetch(PREFETCH_LINES, B, next_b)
                     all_c = row_places(MR, c + p * width, N, left)
                     microkernel(
-                        2, 0, all_a, all_c, width, 1, K, A, 0, step_a, X, b + p * panel, 0, step,
-                        C, MR * N, zero, C, none, zero,
+                        NR, 0, all_a, all_c, width, 1, K, A, 0, step_a, X, b + p * panel, 0, step,
+                        C, MR * N, ZERO, C, NOWHERE, ZERO,
                     )  # fmt: skip
-                    soon += SOON * (64 // B.itemsize)
+                    next_b += PREFETCH_LINES * (64 // B.itemsize)
                 left, a, c = left - MR, a + MR * row_a, c + MR * N
 
 
 @jit
-def _stack_slim(A, at_a, B, at_b, C, M, N, K, transpose_a, transpose_b, first, last):
+def _stack_of_single_vectors(A, at_a, B, at_b, C, M, N, K, transpose_a, transpose_b, first, last):
     """`_stack` where a row of C is one vector."""
-    zero, one, none = np.int64(0), np.int64(1), np.int64(-1)
-    row_a, step_a = (one, M) if transpose_a else (K, one)
+    row_a, step_a = (ONE, M) if transpose_a else (K, ONE)
     S = scratch(N * (K + N) if transpose_b else 1, A)
     X = S if transpose_b else B
     for s in range(first, last):
         a, c = (s if at_a.size == 0 else at_a[s]) * M * K, s * M * N
         b = (s if at_b.size == 0 else at_b[s]) * K * N
         if transpose_b:
-            pack_transposed(1, S, zero, B, b, K, N, K)
-            b = zero
-        for i in range(0, M, SLIM):
-            rows_a, rows_c = row_places(SLIM, a + i * row_a, row_a, M - i), row_places(SLIM, c + i * N, N, M - i)
+            pack_transposed(1, S, ZERO, B, b, K, N, K)
+            b = ZERO
+        for i in range(0, M, MR_STACK):
+            rows_a = row_places(MR_STACK, a + i * row_a, row_a, M - i)
+            rows_c = row_places(MR_STACK, c + i * N, N, M - i)
             microkernel(
-                1, 0, rows_a, rows_c, N, 1, K, A, 0, step_a, X, b, 0, N, C, SLIM * N, zero, C, none, zero
+                1, 0, rows_a, rows_c, N, 1, K, A, 0, step_a, X, b, 0, N, C, MR_STACK * N, ZERO, C, NOWHERE, ZERO
             )  # fmt: skip
 
 
 @inlined_jit
-def _is_slim(N, itemsize):
-    return N * itemsize == VECTOR_BYTES
-
-
-@inlined_jit
-def _is_near(N, K, itemsize):
-    return N % (2 * (VECTOR_BYTES // itemsize)) == 0 and K * N * itemsize <= NEAR_BYTES
+def _stack_of_blocks(A, at_a, B, at_b, C, M, N, K, transpose_a, transpose_b, first, last):
+    """`_stack` by the loops of `macrokernel`."""
+    row_a, step_a = (ONE, M) if transpose_a else (K, ONE)
+    transposed_b, ldb = (ONE, K) if transpose_b else (ZERO, N)
+    one_block = is_one_block(M, N, K, row_a, step_a, A.itemsize)
+    S = scratch_for(M, N, K, row_a, step_a, transposed_b, A)
+    for s in range(first, last):
+        a = (s if at_a.size == 0 else at_a[s]) * M * K
+        b, c = (s if at_b.size == 0 else at_b[s]) * K * N, s * M * N
+        if one_block:
+            gemm_one_block(S, A, a, row_a, step_a, B, b, ldb, transposed_b, C, c, N, M, N, K, ZERO, C, NOWHERE, ZERO)
+        else:
+            gemm(S, A, a, row_a, step_a, B, b, ldb, transposed_b, C, c, N, M, N, K, ZERO, C, NOWHERE, ZERO)
 
 
 @inlined_jit
 def _stack(A, at_a, B, at_b, C, M, N, K, transpose_a, transpose_b, first, last):
     """Matrices first..last-1 of C; at_a and at_b say which matrix of A and of B each one takes."""
-    zero, one, none = np.int64(0), np.int64(1), np.int64(-1)
-    row_a, step_a = (one, M) if transpose_a else (K, one)
-    turned, ldb = (one, K) if transpose_b else (zero, N)
-    small = is_small(M, N, K, row_a, step_a, A.itemsize)
-    S = scratch_for(M, N, K, row_a, step_a, turned, A)
-    for s in range(first, last):
-        a = (s if at_a.size == 0 else at_a[s]) * M * K
-        b, c = (s if at_b.size == 0 else at_b[s]) * K * N, s * M * N
-        if small:
-            multiply_small(S, A, a, row_a, step_a, B, b, ldb, turned, C, c, N, M, N, K, zero, C, none, zero)
-        else:
-            multiply_within(S, A, a, row_a, step_a, B, b, ldb, turned, C, c, N, M, N, K, zero, C, none, zero)
+    if N * A.itemsize == VECTOR_BYTES:
+        _stack_of_single_vectors(A, at_a, B, at_b, C, M, N, K, transpose_a, transpose_b, first, last)
+    elif N % (NR_BYTES // A.itemsize) == 0 and K * N * A.itemsize <= L1_BYTES:
+        _stack_in_l1(A, at_a, B, at_b, C, M, N, K, transpose_a, transpose_b, first, last)
+    else:
+        _stack_of_blocks(A, at_a, B, at_b, C, M, N, K, transpose_a, transpose_b, first, last)
 
 
 @jit
 def _multiply_stack(A, at_a, B, at_b, C, M, N, K, transpose_a, transpose_b, count):
-    if _is_slim(N, A.itemsize):
-        _stack_slim(A, at_a, B, at_b, C, M, N, K, transpose_a, transpose_b, np.int64(0), count)
-    elif _is_near(N, K, A.itemsize):
-        _stack_near(A, at_a, B, at_b, C, M, N, K, transpose_a, transpose_b, np.int64(0), count)
-    else:
-        _stack(A, at_a, B, at_b, C, M, N, K, transpose_a, transpose_b, np.int64(0), count)
+    _stack(A, at_a, B, at_b, C, M, N, K, transpose_a, transpose_b, ZERO, count)
 
 
 @parallel_jit
@@ -128,12 +121,7 @@ def _multiply_stack_parallel(A, at_a, B, at_b, C, M, N, K, transpose_a, transpos
     chunks = min(threads_inside(), count)
     for chunk in prange(chunks):
         first, last = np.int64(chunk) * count // chunks, (np.int64(chunk) + 1) * count // chunks
-        if _is_slim(N, A.itemsize):
-            _stack_slim(A, at_a, B, at_b, C, M, N, K, transpose_a, transpose_b, first, last)
-        elif _is_near(N, K, A.itemsize):
-            _stack_near(A, at_a, B, at_b, C, M, N, K, transpose_a, transpose_b, first, last)
-        else:
-            _stack(A, at_a, B, at_b, C, M, N, K, transpose_a, transpose_b, first, last)
+        _stack(A, at_a, B, at_b, C, M, N, K, transpose_a, transpose_b, first, last)
 
 
 def batched_matmul_unchecked(A, B, transpose_a, transpose_b, out) -> None:

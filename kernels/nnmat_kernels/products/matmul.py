@@ -1,16 +1,16 @@
 """Matrix product: C = f((C if accumulated) + op(A) op(B) + 1 biasᵀ), with op(A) = A or Aᵀ.
 
-The register tile (`tile`) does the arithmetic in the loops of `blocks`; here C is shared among the threads.
+The microkernel does the arithmetic in the loops of the macrokernel; here C is shared among the threads.
 
       columns ->                        one task per thread: the cut of C for which the slowest task has least to do,
       +-------------+-------------+     tiles and packing counted
       |   task 0    |   task 1    |
-      +-------------+-------------+     few columns and a long inner size: dot products along A's and B's rows (`dots`)
+      +-------------+-------------+     few columns and a long inner size: dot products along A's and B's rows
 
 No choice of blocks, packing or tasks changes a bit of the result, for every element of C is one sum over p in order, of
 fused multiply-adds: so the tasks may follow the number of threads. What does change bits depends on the shape alone:
-dot products for a few columns, and a small product with a very long inner size, which is cut along it into chunks that
-are summed on their own and folded in order.
+dot products for a few columns, and a small product with a very long inner size, which is cut along it ("split K") into
+chunks that are summed on their own and folded in order.
 """
 
 import functools
@@ -19,23 +19,23 @@ import numpy as np
 from numba import boolean, int64, prange
 from numpy import ndarray
 
-from ..codegen.builder import NONE, RELU, SIGMOID, TANH
+from ..codegen.builder import ACTIVATIONS, NONE, RELU, SIGMOID
 from ..codegen.copies import flat
 from ..codegen.dot_microkernel import dot_microkernel
 from ..codegen.function_pointer import address, call, entry_point, flat_of, matrix_of
 from ..codegen.microkernel import row_places
-from ..elementwise.activations import _sigmoid, _tanh
+from ..elementwise.activations import relu_serial, sigmoid_serial, tanh_serial
 from ..errors import ShapeError
 from ..runtime.arrays import are_canonical, as_array, checked_out, same_dtype
-from ..runtime.config import inlined_jit, jit, parallel_jit, threads_inside
-from ..runtime.target import MR, MR_SMALL, VECTOR_BYTES
-from .macrokernel import is_small, multiply_small, multiply_within, scratch_for
+from ..runtime.config import NOWHERE, ONE, ZERO, inlined_jit, jit, parallel_jit, threads_inside
+from ..runtime.parallel import PARALLEL_FLOPS
+from ..runtime.target import MR, MR_SMALL, NR_BYTES, VECTOR_BYTES
+from .macrokernel import gemm, gemm_one_block, is_one_block, scratch_for
 
-PARALLEL_FLOPS = 1_000_000  # below, starting threads costs more than it brings
 DOT_ROWS, DOT_COLUMNS = 2, 5  # rows x columns of one tile of dot products: 10 accumulators
 DOT_INNER = 64  # inner size from which on dot products pay
-TALL, CHUNKS, SMALL = 2048, 16, 16_384  # inner size from which on a C of at most so many numbers is cut along it
-ACTIVATIONS = {None: NONE, "relu": RELU, "sigmoid": SIGMOID, "tanh": TANH}
+SPLIT_K_FROM, SPLIT_K_SIZE = 2048, 16_384  # inner size from which on a C of at most so many numbers is cut along it
+SPLIT_K_CHUNKS = 16
 
 
 @inlined_jit
@@ -45,86 +45,86 @@ def _by_dots(N, K, transpose_a, transpose_b, itemsize):
 
 
 @jit
-def _multiply_dots(A, a, lda, B, b, ldb, C, c, ldc, M, N, K, keep, bias, at, f):
-    """`multiply_within` of A Bᵀ for few columns."""
+def _gemm_by_dots(A, a, lda, B, b, ldb, C, c, ldc, M, N, K, keep, bias, bias_at, f):
+    """`gemm` of A Bᵀ for few columns."""
     for i in range(0, M, DOT_ROWS):
         a_rows = row_places(DOT_ROWS, a + i * lda, lda, M - i)
         for j in range(0, N, DOT_COLUMNS):
             c_rows = row_places(DOT_ROWS, c + i * ldc + j, ldc, M - i)
             b_rows = row_places(DOT_COLUMNS, b + j * ldb, ldb, N - j)
-            terms = at + j if at >= 0 else at
+            own_bias = bias_at + j if bias_at >= 0 else bias_at
             dot_microkernel(
-                DOT_COLUMNS, a_rows, c_rows, b_rows, min(DOT_COLUMNS, N - j), K, A, B, C, keep, bias, terms, f
+                DOT_COLUMNS, a_rows, c_rows, b_rows, min(DOT_COLUMNS, N - j), K, A, B, C, keep, bias, own_bias, f
             )
 
 
 @inlined_jit
-def _part(A, B, C, q, i, m, j, n, p, k, M, N, K, transpose_a, transpose_b, keep, bias, f, activate):
+def _gemm_task(A, B, C, q, i, m, j, n, p, k, M, N, K, transpose_a, transpose_b, keep, bias, f, activate):
     """Rows i to i + m and columns j to j + n of C (M, N), which begins at q, summed over p to p + k."""
-    one, none = np.int64(1), np.int64(-1)  # a literal would be a signature of its own to Numba
-    row_a, step_a = (one, M) if transpose_a else (K, one)
-    a, c, at = i * row_a + p * step_a, q + i * N + j, j if bias.size > 0 else none
+    row_a, step_a = (ONE, M) if transpose_a else (K, ONE)
+    a, c, bias_at = i * row_a + p * step_a, q + i * N + j, j if bias.size > 0 else NOWHERE
     inside = f if f == RELU else np.int64(NONE)
     if _by_dots(N, K, transpose_a, transpose_b, A.itemsize):
-        _multiply_dots(A, a, K, B, j * K + p, K, C, c, N, m, n, k, keep, bias, at, inside)
+        _gemm_by_dots(A, a, K, B, j * K + p, K, C, c, N, m, n, k, keep, bias, bias_at, inside)
     else:
-        turned = one if transpose_b else one - one
+        transposed = ONE if transpose_b else ZERO
         ldb = K if transpose_b else N
         b = j * K + p if transpose_b else p * N + j
-        S = scratch_for(m, n, k, row_a, step_a, turned, A)
-        if is_small(m, n, k, row_a, step_a, A.itemsize):
-            multiply_small(S, A, a, row_a, step_a, B, b, ldb, turned, C, c, N, m, n, k, keep, bias, at, inside)
+        S = scratch_for(m, n, k, row_a, step_a, transposed, A)
+        if is_one_block(m, n, k, row_a, step_a, A.itemsize):
+            gemm_one_block(S, A, a, row_a, step_a, B, b, ldb, transposed, C, c, N, m, n, k, keep, bias, bias_at, inside)
         else:
-            multiply_within(S, A, a, row_a, step_a, B, b, ldb, turned, C, c, N, m, n, k, keep, bias, at, inside)
+            gemm(S, A, a, row_a, step_a, B, b, ldb, transposed, C, c, N, m, n, k, keep, bias, bias_at, inside)
     if f > RELU:
         call(activate, (C, c, N, m, n, f))
 
 
 @jit
-def _activate_part(C, c, ldc, m, n, f):
+def _activate(C, c, ldc, m, n, f):
     """Sigmoid or tanh of m x n numbers of C. Called by address: few products want it, and it takes 2 s to compile."""
     length = m * n if n == ldc else n
     for q in range(c, c + m * ldc, m * ldc if n == ldc else ldc):
         row = C[q : q + length]
         if f == SIGMOID:
-            _sigmoid(row, row)
+            sigmoid_serial(row, row)
         else:
-            _tanh(row, row)
+            tanh_serial(row, row)
 
 
 @inlined_jit
-def _fit(A, B, C, transpose_a, transpose_b):
-    """Whether the shapes fit and C lies apart from A and B: asked here it costs nothing, in Python 1 us."""
+def _fits(A, B, C, transpose_a, transpose_b):
+    """Whether the shapes fit and C shares no memory with A and B: asked here it costs nothing, in Python 1 us."""
     inner_a, rows = A.shape if transpose_a else A.shape[::-1]
     inner_b, columns = B.shape[::-1] if transpose_b else B.shape
     a, b, c = A.ctypes.data, B.ctypes.data, C.ctypes.data
     end = c + C.size * C.itemsize
-    apart = (a >= end or c >= a + A.size * A.itemsize) and (b >= end or c >= b + B.size * B.itemsize)
-    return inner_a == inner_b and C.shape == (rows, columns) and apart
+    disjoint = (a >= end or c >= a + A.size * A.itemsize) and (b >= end or c >= b + B.size * B.itemsize)
+    return inner_a == inner_b and C.shape == (rows, columns) and disjoint
 
 
 @jit
-def _multiply(A, B, C, transpose_a, transpose_b, accumulate, bias, f, activate):
+def multiply(A, B, C, transpose_a, transpose_b, accumulate, bias, f, activate):
     """The product by one thread; False, and nothing done, if the arrays do not fit."""
     M, N = C.shape
-    fit = _fit(A, B, C, transpose_a, transpose_b)
+    fit = _fits(A, B, C, transpose_a, transpose_b)
     if fit and M * N > 0:
         K = A.shape[0] if transpose_a else A.shape[1]
-        zero = np.int64(0)
-        keep = np.int64(1 if accumulate else 0)
+        keep = ONE if accumulate else ZERO
         a, b, c = flat(A), flat(B), flat(C)
-        _part(a, b, c, zero, zero, M, zero, N, zero, K, M, N, K, transpose_a, transpose_b, keep, bias, f, activate)
+        _gemm_task(a, b, c, ZERO, ZERO, M, ZERO, N, ZERO, K, M, N, K, transpose_a, transpose_b, keep, bias, f, activate)
     return fit
 
 
 @inlined_jit
-def _inner_chunk(M, N, K):
+def split_k(M, N, K):
     """Inner indices per chunk, from the shape alone."""
-    return max(TALL // 4, (K + 8 * CHUNKS - 1) // (8 * CHUNKS) * 8) if K >= TALL and M * N <= SMALL else max(K, 1)
+    if K < SPLIT_K_FROM or M * N > SPLIT_K_SIZE:
+        return max(K, 1)
+    return max(SPLIT_K_FROM // 4, (K + 8 * SPLIT_K_CHUNKS - 1) // (8 * SPLIT_K_CHUNKS) * 8)
 
 
 @inlined_jit
-def _task_size(M, N, tasks, width):
+def task_size(M, N, tasks, width):
     """Rows and columns of a block of C, for a grid of at most `tasks` blocks."""
     best, rows, columns = np.int64(-1), M, N
     for down in range(1, tasks + 1):
@@ -143,44 +143,39 @@ def _task_size(M, N, tasks, width):
 
 @parallel_jit
 def _multiply_parallel(A, B, C, transpose_a, transpose_b, accumulate, bias, f, activate):
-    """`_multiply` by all threads."""
-    if not _fit(A, B, C, transpose_a, transpose_b):
+    """`multiply` by all threads."""
+    if not _fits(A, B, C, transpose_a, transpose_b):
         return False
     M, N = C.shape
     K = A.shape[0] if transpose_a else A.shape[1]
     a, b, c = flat(A), flat(B), flat(C)
-    inner = _inner_chunk(M, N, K)
+    inner = split_k(M, N, K)
     chunks = (K + inner - 1) // inner
-    keep = np.int64(1 if accumulate else 0)
+    keep = ONE if accumulate else ZERO
     tasks = max(1, min(threads_inside(), 2 * M * N * K // (PARALLEL_FLOPS // 2)))
-    rows, columns = _task_size(M, N, max(1, tasks // chunks), 2 * (VECTOR_BYTES // A.itemsize))
+    rows, columns = task_size(M, N, max(1, tasks // chunks), NR_BYTES // A.itemsize)
     down, across = (M + rows - 1) // rows, (N + columns - 1) // columns
     if chunks == 1:
-        target, kept, terms, g = c, keep, bias, f
+        target, kept, own_bias, g = c, keep, bias, f
     else:
-        target, kept, terms, g = np.empty(chunks * M * N, a.dtype), np.int64(0), bias[:0], np.int64(NONE)
+        target, kept, own_bias, g = np.empty(chunks * M * N, a.dtype), ZERO, bias[:0], np.int64(NONE)
     for task in prange(down * across * chunks):
         t = np.int64(task)  # the index of a prange is unsigned
         chunk = t // (down * across)
         i = (t - chunk * down * across) // across * rows
         j, p = t % across * columns, chunk * inner
         m, n, k = min(rows, M - i), min(columns, N - j), min(inner, K - p)
-        _part(
-            a, b, target, chunk * M * N, i, m, j, n, p, k, M, N, K, transpose_a, transpose_b, kept, terms, g, activate
+        _gemm_task(
+            a, b, target, chunk * M * N, i, m, j, n, p, k,
+            M, N, K, transpose_a, transpose_b, kept, own_bias, g, activate,
         )  # fmt: skip
     if chunks > 1:
         fold(target, chunks, M, N, bias, c, keep)
         if f == RELU:
-            _relu(c)
+            relu_serial(c, c)
         elif f > RELU:
-            call(activate, (c, np.int64(0), c.size, np.int64(1), c.size, f))
+            call(activate, (c, ZERO, c.size, ONE, c.size, f))
     return True
-
-
-@jit
-def _relu(C):
-    for i in range(C.size):
-        C[i] = C.dtype.type(0) if C[i] <= 0 else C[i]
 
 
 @jit
@@ -222,13 +217,13 @@ def matmul_unchecked(A, B, transpose_a, transpose_b, out, accumulate=False, bias
 @functools.cache
 def _by_one_thread(dtype):
     matrix, flag = matrix_of(dtype), boolean
-    return entry_point(_multiply, matrix, matrix, matrix, flag, flag, flag, flat_of(dtype), int64, int64)
+    return entry_point(multiply, matrix, matrix, matrix, flag, flag, flag, flat_of(dtype), int64, int64)
 
 
 @functools.cache
 def _activate_at(dtype):
     number = int64
-    return address(_activate_part, flat_of(dtype), number, number, number, number, number)
+    return address(_activate, flat_of(dtype), number, number, number, number, number)
 
 
 def matmul(

@@ -1,8 +1,8 @@
-"""The passes of a fully connected layer, planned for arrays that stay the same from step to step.
+"""The affine map H = f(X Wᵀ + 1 bᵀ) and its gradients, planned for arrays that stay the same from call to call.
 
 A small product takes less time than its launch, and this no longer than finding out what to launch. So that is done
-once: a plan holds the parameters, the gradients and the results, and is called with what changes. Where a backward pass
-is little work, one compiled function does all of it, with the serial body of `matmul`.
+once: a plan holds W, b and the arrays of the results, and is called with what changes. Where all gradients are little
+work, one compiled function computes them, with the serial body of `matmul`.
 """
 
 import functools
@@ -10,73 +10,59 @@ import functools
 import numpy as np
 from numba import boolean, int64
 
-from ..codegen.builder import NONE, RELU, SIGMOID
+from ..codegen.builder import ACTIVATIONS, NONE, RELU, SIGMOID
 from ..codegen.function_pointer import entry_point, flat_of, matrix_of
-from ..elementwise.activations import relu_backward_unchecked, sigmoid_backward_unchecked, tanh_backward_unchecked
-from ..products.matmul import ACTIVATIONS, _multiply, choose_kernel, matmul_unchecked
-from ..reductions.sums import ROWS, column_sums_unchecked
-from ..runtime.config import exact_jit, jit
+from ..elementwise.activations import (
+    relu_backward_unchecked,
+    relu_gradient,
+    sigmoid_backward_unchecked,
+    sigmoid_gradient,
+    tanh_backward_unchecked,
+    tanh_gradient,
+)
+from ..products.matmul import choose_kernel, matmul_unchecked, multiply
+from ..reductions.sums import add_few_rows, column_sums_unchecked
+from ..runtime.config import ZERO, exact_jit, jit
 
-SMALL = 65_536  # multiply-adds of a product; beyond, the work takes longer than the launches
-_YES, _NO, _NONE, _RELU, _SIGMOID = np.bool_(True), np.bool_(False), np.int64(NONE), np.int64(RELU), np.int64(SIGMOID)
-_NOWHERE = np.int64(0)  # the address of no activation
+ONE_CALL_WORK = 65_536  # multiply-adds of a product; beyond, the work takes longer than the launches
+_YES, _NO, _NONE = np.bool_(True), np.bool_(False), np.int64(NONE)
 _NOTHING = {dtype: (np.empty((0, 0), dtype), np.empty(0, dtype)) for dtype in map(np.dtype, (np.float32, np.float64))}
-_DERIVATIVES = {"relu": relu_backward_unchecked, "sigmoid": sigmoid_backward_unchecked, "tanh": tanh_backward_unchecked}
+DERIVATIVES = {"relu": relu_backward_unchecked, "sigmoid": sigmoid_backward_unchecked, "tanh": tanh_backward_unchecked}
 
 
 @exact_jit
 def _differentiate(g, y, f):
-    """g = g ⊙ f'(x) in place, from y = f(x), as the kernels of `activations` have it, to the bit."""
+    """g = g ⊙ f'(x) in place, from y = f(x), with the bits of the kernels of `activations`."""
     zero, one = g.dtype.type(0), g.dtype.type(1)
-    if f == _RELU:
+    if f == RELU:
         for i in range(g.size):
-            g[i] = zero if y[i] <= zero else g[i]
-    elif f == _SIGMOID:
+            g[i] = relu_gradient(g[i], y[i], zero)
+    elif f == SIGMOID:
         for i in range(g.size):
-            g[i] = g[i] * y[i] * (one - y[i])
+            g[i] = sigmoid_gradient(g[i], y[i], one)
     else:
         for i in range(g.size):
-            g[i] = g[i] * ((one - y[i]) * (one + y[i]))
+            g[i] = tanh_gradient(g[i], y[i], one)
 
 
 @jit
-def _add_rows(G, s, keep):
-    """s = (s if keep else 0) + Gᵀ 1; a few rows at a time are added up apart, so that rounding does not grow."""
-    if not keep:
-        s[:] = 0
-        if G.shape[0] <= ROWS:  # the same bits without an array for the parts
-            for i in range(G.shape[0]):
-                for j in range(s.size):
-                    s[j] += G[i, j]
-            return
-    part = np.empty(s.size, s.dtype)
-    for top in range(0, G.shape[0], ROWS):
-        for j in range(s.size):
-            part[j] = 0
-        for i in range(top, min(top + ROWS, G.shape[0])):
-            for j in range(s.size):
-                part[j] += G[i, j]
-        for j in range(s.size):
-            s[j] += part[j]
-
-
-@jit
-def _backward(G, X, W, gW, gb, gX, accumulate, f):
-    """All that is asked for, by one thread; an output without elements is not asked for."""
+def _gradients(G, X, W, gW, gb, gX, accumulate, f):
+    """All gradients that are asked for, by one thread; an output without elements is not asked for."""
+    no_activation = ZERO  # and no address of one
     if gW.size > 0:
-        _multiply(G, X, gW, _YES, _NO, accumulate, gb[:0], _NONE, _NOWHERE)
+        multiply(G, X, gW, _YES, _NO, accumulate, gb[:0], _NONE, no_activation)
     if gb.size > 0:
-        _add_rows(G, gb, accumulate)
+        add_few_rows(G, gb, accumulate)
     if gX.size > 0:
-        _multiply(G, W, gX, _NO, _NO, _NO, gb[:0], _NONE, _NOWHERE)
+        multiply(G, W, gX, _NO, _NO, _NO, gb[:0], _NONE, no_activation)
         if f != _NONE:
             _differentiate(gX.reshape(-1), X.reshape(-1), f)
 
 
 @functools.cache
-def _small(dtype):
+def _in_one_call(dtype):
     matrix = matrix_of(dtype)
-    return entry_point(_backward, matrix, matrix, matrix, matrix, flat_of(dtype), matrix, boolean, int64)
+    return entry_point(_gradients, matrix, matrix, matrix, matrix, flat_of(dtype), matrix, boolean, int64)
 
 
 def linear_forward_unchecked(W, b, H, activation=None):
@@ -106,11 +92,11 @@ def linear_backward_unchecked(rows, W, gW, gb, gX, activation=None):
     Errors:    none: nothing is checked
     Reference: docs/equations.md, section 3.1
     """
-    if rows * W.size < SMALL:
+    if rows * W.size < ONE_CALL_WORK:
         matrix, vector = _NOTHING[W.dtype]
         to_gW, to_gb = matrix if gW is None else gW, vector if gb is None else gb
         to_gX = matrix if gX is None else gX
-        body, f = _small(W.dtype), ACTIVATIONS[activation]
+        body, f = _in_one_call(W.dtype), ACTIVATIONS[activation]
 
         def backward(G, X, accumulate):
             body(G, X, W, to_gW, to_gb, to_gX, accumulate, f)
@@ -125,6 +111,6 @@ def linear_backward_unchecked(rows, W, gW, gb, gX, activation=None):
             if gX is not None:
                 matmul_unchecked(G, W, False, False, gX)
                 if activation is not None:
-                    _DERIVATIVES[activation](gX, X, gX)
+                    DERIVATIVES[activation](gX, X, gX)
 
     return backward

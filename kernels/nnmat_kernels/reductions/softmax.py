@@ -1,20 +1,20 @@
 """Row softmax, its derivative, and its logarithm: a row is the last axis, the other axes are counted together.
 
 Each row is shifted by its largest entry, so no exponential overflows. Rows are independent of each other: below
-`PARALLEL_FROM` elements one thread takes all of them, above several threads take chunks of rows.
+`SOFTMAX_PARALLEL_SIZE` elements one thread takes all of them, above several threads take chunks of rows.
 """
 
 import numpy as np
-from numba import prange
 
 from ..elementwise.vector_math import exp, log1p
 from ..errors import ShapeError
 from ..runtime.arrays import elementwise_arrays, same_layout
-from ..runtime.config import exact_jit, jit, parallel_jit
-from .row_tiles import ABREAST, NARROW, RUN, block_maximum, fill_block, row_maximum
+from ..runtime.config import exact_jit, jit
+from ..runtime.parallel import in_row_chunks
+from .row_tiles import NARROW_COLUMNS, SUM_RUN, TILE_ROWS, fill_tile, row_maximum, tile_maximum
 
-PARALLEL_FROM = 32_768  # elements, about 2 ns each
-CHUNK = 8_192  # elements, rounded to whole rows
+SOFTMAX_PARALLEL_SIZE = 32_768  # elements, about 2 ns each
+SOFTMAX_CHUNK = 8_192  # elements, rounded to whole rows
 
 
 def softmax(X: np.ndarray, out: np.ndarray | None = None) -> np.ndarray:
@@ -78,10 +78,10 @@ def _by_rows(body, parallel, *arrays):
     size, M = arrays[0].size, arrays[0].shape[-1]
     if size:
         rows = arrays if arrays[0].ndim == 2 else [A.reshape(-1, M) for A in arrays]  # (..., M) -> (rows, M)
-        if size < PARALLEL_FROM:
+        if size < SOFTMAX_PARALLEL_SIZE:
             body(*rows, 0, size // M)
         else:
-            parallel(*rows, max(1, CHUNK // M))
+            parallel(max(1, SOFTMAX_CHUNK // M), *rows)
 
 
 def _arrays(who, out, **inputs):
@@ -93,7 +93,7 @@ def _arrays(who, out, **inputs):
 
 @jit
 def _exponentials(x, p, m):
-    """p = exp(x - m); their sum, of at most RUN numbers."""
+    """p = exp(x - m); their sum, of at most SUM_RUN numbers."""
     total = p.dtype.type(0)
     for j in range(x.size):
         e = exp(x[j] - m)
@@ -105,49 +105,42 @@ def _exponentials(x, p, m):
 @exact_jit
 def _narrow_softmax(X, P, first, last):
     M = X.shape[1]
-    block, m, total = np.empty((M, ABREAST), X.dtype), np.empty(ABREAST, X.dtype), np.empty(ABREAST, X.dtype)
+    tile, m, total = np.empty((M, TILE_ROWS), X.dtype), np.empty(TILE_ROWS, X.dtype), np.empty(TILE_ROWS, X.dtype)
     zero, one = X.dtype.type(0), X.dtype.type(1)
-    for top in range(first, last, ABREAST):
-        n = min(ABREAST, last - top)
-        fill_block(X, top, n, block)
-        block_maximum(block, m)
-        for r in range(ABREAST):
+    for top in range(first, last, TILE_ROWS):
+        n = min(TILE_ROWS, last - top)
+        fill_tile(X, top, n, tile)
+        tile_maximum(tile, m)
+        for r in range(TILE_ROWS):
             total[r] = zero
         for c in range(M):
-            row = block[c]
-            for r in range(ABREAST):
+            row = tile[c]
+            for r in range(TILE_ROWS):
                 row[r] = exp(row[r] - m[r])
                 total[r] += row[r]
-        for r in range(ABREAST):
+        for r in range(TILE_ROWS):
             total[r] = one / total[r]
         for r in range(n):
             p = P[top + r]
             for c in range(M):
-                p[c] = block[c, r] * total[r]
+                p[c] = tile[c, r] * total[r]
 
 
 @jit
 def _softmax(X, P, first, last):
     M = X.shape[1]
-    if M <= NARROW:
+    if M <= NARROW_COLUMNS:
         _narrow_softmax(X, P, first, last)
         return
     for i in range(first, last):
         x, p = X[i], P[i]
         m = row_maximum(x)
         total = 0.0  # float64: wide rows lose no digits
-        for a in range(0, M, RUN):
-            total += np.float64(_exponentials(x[a : a + RUN], p[a : a + RUN], m))
+        for a in range(0, M, SUM_RUN):
+            total += np.float64(_exponentials(x[a : a + SUM_RUN], p[a : a + SUM_RUN], m))
         scale = P.dtype.type(1.0 / total)
         for j in range(x.size):
             p[j] *= scale
-
-
-@parallel_jit
-def _softmax_parallel(X, P, rows):
-    for c in prange((X.shape[0] + rows - 1) // rows):
-        first = np.int64(c) * rows
-        _softmax(X, P, first, min(first + rows, X.shape[0]))
 
 
 @jit
@@ -161,16 +154,9 @@ def _softmax_backward(G, P, gX, first, last):
             gx[j] = p[j] * (g[j] - inner)
 
 
-@parallel_jit
-def _softmax_backward_parallel(G, P, gX, rows):
-    for c in prange((G.shape[0] + rows - 1) // rows):
-        first = np.int64(c) * rows
-        _softmax_backward(G, P, gX, first, min(first + rows, G.shape[0]))
-
-
 @jit
 def _rest(y):
-    """Of at most RUN differences from a row's maximum: the sum of exp over those that are not 0, and how many are."""
+    """Of a run of differences from a row's maximum: the sum of exp over those that are not 0, and how many are 0."""
     zero, one = y.dtype.type(0), y.dtype.type(1)
     rest, at_top = zero, zero
     for j in range(y.size):
@@ -182,33 +168,33 @@ def _rest(y):
 @exact_jit
 def _narrow_log_softmax(X, Y, first, last):
     M = X.shape[1]
-    block, m, shift = np.empty((M, ABREAST), X.dtype), np.empty(ABREAST, X.dtype), np.empty(ABREAST, X.dtype)
+    tile, m, shift = np.empty((M, TILE_ROWS), X.dtype), np.empty(TILE_ROWS, X.dtype), np.empty(TILE_ROWS, X.dtype)
     zero, one = X.dtype.type(0), X.dtype.type(1)
-    rest, at_top = np.empty(ABREAST, X.dtype), np.empty(ABREAST, X.dtype)
-    for top in range(first, last, ABREAST):
-        n = min(ABREAST, last - top)
-        fill_block(X, top, n, block)
-        block_maximum(block, m)
-        for r in range(ABREAST):
+    rest, at_top = np.empty(TILE_ROWS, X.dtype), np.empty(TILE_ROWS, X.dtype)
+    for top in range(first, last, TILE_ROWS):
+        n = min(TILE_ROWS, last - top)
+        fill_tile(X, top, n, tile)
+        tile_maximum(tile, m)
+        for r in range(TILE_ROWS):
             rest[r], at_top[r] = zero, -one
         for c in range(M):
-            row = block[c]
-            for r in range(ABREAST):
+            row = tile[c]
+            for r in range(TILE_ROWS):
                 d = row[r] - m[r]
                 row[r] = d
                 rest[r] += zero if d == zero else exp(d)
                 at_top[r] += one if d == zero else zero
-        for r in range(ABREAST):
+        for r in range(TILE_ROWS):
             shift[r] = log1p(rest[r] + at_top[r])
         for r in range(n):
             y = Y[top + r]
             for c in range(M):
-                y[c] = block[c, r] - shift[r]
+                y[c] = tile[c, r] - shift[r]
 
 
 @jit
 def _log_softmax(X, Y, first, last):
-    if X.shape[1] <= NARROW:
+    if X.shape[1] <= NARROW_COLUMNS:
         _narrow_log_softmax(X, Y, first, last)
         return
     for i in range(first, last):
@@ -218,8 +204,8 @@ def _log_softmax(X, Y, first, last):
             # Stored, for in one expression the compiler may form x - (m + shift), which rounds shift to m's last place.
             y[j] = x[j] - m
         rest, at_top = 0.0, -1.0  # added at the end, or a small rest would lose its digits
-        for a in range(0, x.size, RUN):
-            part, more = _rest(y[a : a + RUN])
+        for a in range(0, x.size, SUM_RUN):
+            part, more = _rest(y[a : a + SUM_RUN])
             rest += np.float64(part)
             at_top += np.float64(more)
         shift = Y.dtype.type(log1p(rest + at_top))
@@ -227,8 +213,5 @@ def _log_softmax(X, Y, first, last):
             y[j] -= shift
 
 
-@parallel_jit
-def _log_softmax_parallel(X, Y, rows):
-    for c in prange((X.shape[0] + rows - 1) // rows):
-        first = np.int64(c) * rows
-        _log_softmax(X, Y, first, min(first + rows, X.shape[0]))
+_softmax_parallel, _log_softmax_parallel = in_row_chunks(_softmax), in_row_chunks(_log_softmax)
+_softmax_backward_parallel = in_row_chunks(_softmax_backward)

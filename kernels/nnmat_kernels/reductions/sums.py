@@ -4,23 +4,22 @@ The work is cut into chunks whose number follows from the shape; each chunk has 
 slots are added in order. So one thread and many give the same bits.
 
 For column sums A is cut along both axes, so that the slots together stay small beside A, and each fits in the level-1
-cache. A slot sums many rows; so that rounding does not grow with their number, a few at a time are added up apart.
+cache. A slot sums many rows; so that rounding does not grow with their number, they are summed PARTIAL_ROWS at a time,
+and the partial sums added. A narrow matrix is read as a wider one, with several of its rows in each row.
 """
 
 import numpy as np
 from numba import prange
 
 from ..runtime.arrays import as_array, checked_out
-from ..runtime.config import jit, parallel_jit
+from ..runtime.config import ONE, jit, parallel_jit
+from ..runtime.parallel import CHUNK_SIZE, PARALLEL_SIZE, in_row_chunks
 
-PARALLEL_FROM = 65_536  # elements
-CHUNK = 16_384  # elements in one chunk, rounded to whole rows
-LANES = 64  # narrow matrices are summed several rows abreast, to fill the vector registers
-COLUMNS = 1_024  # columns in one block of a wide matrix
-SLOTS = 16  # row slots at most; fewer where blocks of columns are enough work for all threads
-PIECES = 64
-ROWS = 128  # rows (or rows abreast) that are added up apart
-_ONE = np.int64(1)
+FULL_WIDTH = 64  # columns that fill the vector registers: a narrower matrix is read as one about so wide
+COLUMN_BLOCK = 1_024  # columns in one block of a wide matrix
+ROW_SLOTS = 16  # row slots at most; fewer where blocks of columns are enough work for all threads
+COLUMN_SUM_PIECES = 64  # slots times blocks, at most
+PARTIAL_ROWS = 128  # rows whose sum is one partial sum
 
 
 def column_sums(A: np.ndarray, out: np.ndarray | None = None, accumulate: bool = False) -> np.ndarray:
@@ -32,12 +31,8 @@ def column_sums(A: np.ndarray, out: np.ndarray | None = None, accumulate: bool =
     Errors: DtypeError, ShapeError, ValueError (out; accumulate without out).
     Reference: docs/equations.md, section 3.1.
     """
-    who = "column_sums"
-    A0, A = A, as_array(who, "A", A, ndim=2)
-    accumulate = bool(accumulate)
-    _check_accumulate(who, out, accumulate)
-    out = checked_out(who, out, A.shape[1:], A.dtype, A0)
-    column_sums_unchecked(A, out, accumulate)
+    A, out = _checked("column_sums", 1, A, out, accumulate)
+    column_sums_unchecked(A, out, bool(accumulate))
     return out
 
 
@@ -45,17 +40,17 @@ def column_sums_unchecked(A, out, accumulate=False):
     N = A.shape[1]
     if N == 0:
         return
-    width = max(1, LANES // N) * N
-    blocks = -(-width // COLUMNS)
-    if A.size < PARALLEL_FROM:
-        _column_sums(A.reshape(-1), width, blocks, accumulate, out)
+    width = max(1, FULL_WIDTH // N) * N
+    blocks = -(-width // COLUMN_BLOCK)
+    if A.size < PARALLEL_SIZE:
+        column_sums_serial(A.reshape(-1), width, blocks, accumulate, out)
         return
-    slots = max(1, min(SLOTS, PIECES // blocks, A.size // (CHUNK * blocks)))
+    slots = max(1, min(ROW_SLOTS, COLUMN_SUM_PIECES // blocks, A.size // (CHUNK_SIZE * blocks)))
     direct = slots == 1 and width == N
     sums = np.empty((0 if direct else slots, width), A.dtype)
     _column_sums_parallel(A.reshape(-1), width, -(-A.size // width), blocks, slots, sums, accumulate, out)
     if not direct:
-        _fold_columns(sums, accumulate, out)
+        fold_columns(sums, accumulate, out)
 
 
 def row_sums(A: np.ndarray, out: np.ndarray | None = None, accumulate: bool = False) -> np.ndarray:
@@ -67,20 +62,16 @@ def row_sums(A: np.ndarray, out: np.ndarray | None = None, accumulate: bool = Fa
     Errors: DtypeError, ShapeError, ValueError (out; accumulate without out).
     Reference: docs/equations.md, section 3.1.
     """
-    who = "row_sums"
-    A0, A = A, as_array(who, "A", A, ndim=2)
-    accumulate = bool(accumulate)
-    _check_accumulate(who, out, accumulate)
-    out = checked_out(who, out, A.shape[:1], A.dtype, A0)
-    row_sums_unchecked(A, out, accumulate)
+    A, out = _checked("row_sums", 0, A, out, accumulate)
+    row_sums_unchecked(A, out, bool(accumulate))
     return out
 
 
 def row_sums_unchecked(A, out, accumulate=False):
-    if A.size < PARALLEL_FROM:
-        _row_sums(A, accumulate, out, 0, len(A))
+    if A.size < PARALLEL_SIZE:
+        row_sums_serial(A, accumulate, out, 0, len(A))
     else:
-        _row_sums_parallel(A, accumulate, out, max(1, CHUNK // A.shape[1]))
+        _row_sums_parallel(max(1, CHUNK_SIZE // A.shape[1]), A, accumulate, out)
 
 
 def sum_of_squares(A: np.ndarray) -> float:
@@ -97,9 +88,9 @@ def sum_of_squares(A: np.ndarray) -> float:
 
 def sum_of_squares_unchecked(A) -> float:
     a = A.ravel()
-    if a.size < PARALLEL_FROM:
+    if a.size < PARALLEL_SIZE:
         return float(_total_of_squares(a))  # without the JIT a NumPy number
-    slots = np.empty(-(-a.size // CHUNK), np.float64)
+    slots = np.empty(-(-a.size // CHUNK_SIZE), np.float64)
     _square_slots(a, slots)
     total = 0.0
     for slot in slots.tolist():
@@ -107,9 +98,12 @@ def sum_of_squares_unchecked(A) -> float:
     return total
 
 
-def _check_accumulate(who, out, accumulate):
+def _checked(who, axis, A0, out, accumulate):
+    """A and `out` of a sum with one entry for each place along `axis`."""
+    A = as_array(who, "A", A0, ndim=2)
     if accumulate and out is None:
         raise ValueError(f"{who}: expected out with accumulate=True, got None. Pass the array to add to.")
+    return A, checked_out(who, out, (A.shape[axis],), A.dtype, A0)
 
 
 @jit
@@ -117,10 +111,10 @@ def _column_slot(a, width, first, last, left, right):
     """Sums of columns left..right over rows first..last of `width` numbers in the flat `a`; the last may be short."""
     n = right - left
     total, part = np.zeros(n, a.dtype), np.empty(n, a.dtype)
-    for top in range(first, last, ROWS):
+    for top in range(first, last, PARTIAL_ROWS):
         for j in range(n):
             part[j] = 0
-        bottom = min(top + ROWS, last)
+        bottom = min(top + PARTIAL_ROWS, last)
         i = top
         while i + 4 <= bottom and (i + 4) * width <= a.size:
             k = i * width + left
@@ -141,7 +135,7 @@ def _column_slot(a, width, first, last, left, right):
 
 
 @jit
-def _column_piece(a, width, rows, blocks, slots, sums, accumulate, out, piece):
+def column_piece(a, width, rows, blocks, slots, sums, accumulate, out, piece):
     """One slot's share of one block of columns: to its slot, or to `out` if there are no slots to be folded."""
     block, slot = piece // slots, piece % slots
     left, right = block * width // blocks, (block + 1) * width // blocks
@@ -155,12 +149,12 @@ def _column_piece(a, width, rows, blocks, slots, sums, accumulate, out, piece):
 @parallel_jit
 def _column_sums_parallel(a, width, rows, blocks, slots, sums, accumulate, out):
     for piece in prange(blocks * slots):
-        _column_piece(a, width, rows, blocks, slots, sums, accumulate, out, np.int64(piece))
+        column_piece(a, width, rows, blocks, slots, sums, accumulate, out, np.int64(piece))
 
 
 @jit
-def _fold_columns(sums, accumulate, out):
-    """out (+)= the slots added in order, then the rows abreast in order."""
+def fold_columns(sums, accumulate, out):
+    """out (+)= the slots added in order, then the rows that each of their rows holds."""
     N, width = out.size, sums.shape[1]
     for c in range(1, sums.shape[0]):
         for j in range(width):
@@ -173,17 +167,38 @@ def _fold_columns(sums, accumulate, out):
 
 
 @jit
-def _column_sums(a, width, blocks, accumulate, out):
+def column_sums_serial(a, width, blocks, accumulate, out):
     rows = (a.size + width - 1) // width
     sums = np.empty((1 if width > out.size else 0, width), a.dtype)
     for piece in range(blocks):
-        _column_piece(a, width, rows, blocks, _ONE, sums, accumulate, out, piece)
+        column_piece(a, width, rows, blocks, ONE, sums, accumulate, out, piece)
     if width > out.size:
-        _fold_columns(sums, accumulate, out)
+        fold_columns(sums, accumulate, out)
 
 
 @jit
-def _row_sums(A, accumulate, out, first, last):
+def add_few_rows(A, s, keep):
+    """s = (s if keep else 0) + Aᵀ 1 for a matrix of few elements, inside a kernel: no slots, and its own order."""
+    if not keep:
+        s[:] = 0
+        if A.shape[0] <= PARTIAL_ROWS:  # the same bits without an array for the partial sums
+            for i in range(A.shape[0]):
+                for j in range(s.size):
+                    s[j] += A[i, j]
+            return
+    part = np.empty(s.size, s.dtype)
+    for top in range(0, A.shape[0], PARTIAL_ROWS):
+        for j in range(s.size):
+            part[j] = 0
+        for i in range(top, min(top + PARTIAL_ROWS, A.shape[0])):
+            for j in range(s.size):
+                part[j] += A[i, j]
+        for j in range(s.size):
+            s[j] += part[j]
+
+
+@jit
+def row_sums_serial(A, accumulate, out, first, last):
     for i in range(first, last):
         a = A[i]
         total = out.dtype.type(0)
@@ -192,11 +207,7 @@ def _row_sums(A, accumulate, out, first, last):
         out[i] = out[i] + total if accumulate else total
 
 
-@parallel_jit
-def _row_sums_parallel(A, accumulate, out, rows):
-    for c in prange((A.shape[0] + rows - 1) // rows):
-        first = np.int64(c) * rows
-        _row_sums(A, accumulate, out, first, min(first + rows, A.shape[0]))
+_row_sums_parallel = in_row_chunks(row_sums_serial)
 
 
 @jit
@@ -211,8 +222,8 @@ def _sum_of_squares(a):
 @jit
 def _total_of_squares(a):
     total = 0.0
-    for first in range(0, a.size, CHUNK):
-        total += _sum_of_squares(a[first : first + CHUNK])
+    for first in range(0, a.size, CHUNK_SIZE):
+        total += _sum_of_squares(a[first : first + CHUNK_SIZE])
     return total
 
 
@@ -220,4 +231,4 @@ def _total_of_squares(a):
 def _square_slots(a, slots):
     for c in prange(slots.size):
         k = np.int64(c)
-        slots[k] = _sum_of_squares(a[k * CHUNK : (k + 1) * CHUNK])
+        slots[k] = _sum_of_squares(a[k * CHUNK_SIZE : (k + 1) * CHUNK_SIZE])

@@ -37,7 +37,7 @@ def are_canonical(ndim: int, A, B, out) -> bool:
 
 
 def same_layout(out, A) -> TypeGuard[ndarray]:
-    """Whether two arrays are canonical, of one shape and dtype, and the same or apart: the usual case, fast."""
+    """Whether two arrays are canonical, of one shape and dtype, and the same array or disjoint: the usual case."""
     if type(A) is not ndarray or type(out) is not ndarray:
         return False
     if A.dtype is not out.dtype or A.dtype not in FLOATS or A.shape != out.shape:

@@ -113,24 +113,24 @@ class KernelCache(NullCache):
     """The cache of one kernel, in the form that a Numba dispatcher expects."""
 
     def __init__(self, function):
-        self._package, _, self._module = function.__module__.partition(".")  # entries name its types by both
-        self._name = function.__qualname__
+        self._package, _, self.module = function.__module__.partition(".")  # entries name its types by both
+        self.name = function.__qualname__
 
     @property
     def cache_path(self):
         return str(folder())
 
-    def _path(self, signature, codegen) -> Path:
-        key = module_key(self._module)
-        facts = (key, options(), self._package, self._name, repr(signature), codegen.magic_tuple())
-        return folder() / f"{self._module}.{self._name}-{hashlib.sha256(repr(facts).encode()).hexdigest()[:32]}.nbc"
+    def entry_path(self, signature, codegen) -> Path:
+        key = module_key(self.module)
+        facts = (key, options(), self._package, self.name, repr(signature), codegen.magic_tuple())
+        return folder() / f"{self.module}.{self.name}-{hashlib.sha256(repr(facts).encode()).hexdigest()[:32]}.nbc"
 
     def load_overload(self, sig, target_context):
         # Numba's own cache refreshes the whole target here: it imports all that a compiler may need, 0.3 s, and SciPy
         # if it is there, 0.4 s. Finished code needs the runtime's symbols only; what compiles refreshes by itself.
         rtsys.initialize(target_context)
         try:
-            path = self._path(sig, target_context.codegen())
+            path = self.entry_path(sig, target_context.codegen())
             stored = path.read_bytes()
         except (OSError, RuntimeError):  # RuntimeError: this user has no home folder
             return None
@@ -147,7 +147,7 @@ class KernelCache(NullCache):
         payload = serialize.dumps(data._reduce())
         temporary = None
         try:
-            path = self._path(sig, data.codegen)
+            path = self.entry_path(sig, data.codegen)
             path.parent.mkdir(parents=True, exist_ok=True)
             with tempfile.NamedTemporaryFile(dir=path.parent, suffix=".nbc", delete=False) as file:
                 temporary = file.name

@@ -4,7 +4,7 @@ Numba's target can differ from the machine at hand (NUMBA_CPU_NAME, NUMBA_CPU_FE
 processor's name implies are known to LLVM only. Then LLVM is asked: it translates one multiplication of 64 bytes, and
 the registers that it takes are read from the result.
 
-    registers            bytes   rows of a tile   (few)   accumulators + B + A of the registers there are
+    registers            bytes   rows of a tile  (small)   accumulators + B + A of the registers there are
     AVX-512               64          12            4     24 + 2 + 1 of 32
     AVX2 with FMA         32           6            4     12 + 2 + 1 of 16
     anything else         16           4            2      8 + 2 + 1, and one for a product before it is added
@@ -28,7 +28,7 @@ define void @probe(ptr %a) {
 """
 
 
-def _assembly() -> str:
+def probe_assembly() -> str:
     name = _settings.CPU_NAME or binding.get_host_cpu_name()
     features = get_host_cpu_features() if _settings.CPU_FEATURES is None else _settings.CPU_FEATURES
     binding.initialize_native_target()
@@ -37,7 +37,8 @@ def _assembly() -> str:
     return machine.emit_assembly(binding.parse_assembly(_PROBE))
 
 
-def _shape(assembly: str) -> tuple[int, bool, int, int]:
+def shape_of(assembly: str) -> tuple[int, bool, int, int]:
+    """Bytes of a register, whether products are added in one instruction, and the rows of a tile and of a small one."""
     fused = "vfmadd" in assembly
     if fused and "zmm" in assembly:
         return 64, fused, 12, 4
@@ -46,14 +47,16 @@ def _shape(assembly: str) -> tuple[int, bool, int, int]:
     return 16, fused, 4, 2
 
 
-def _host() -> tuple[int, bool, int, int]:
-    """The same for the machine at hand, from the list of its features: asking LLVM takes 0.15 s at every start."""
+def host_shape() -> tuple[int, bool, int, int]:
+    """`shape_of` the machine at hand, from the list of its features: asking LLVM takes 0.15 s at every start."""
     features = get_host_cpu_features().split(",")
     known = {"+avx512f": "zmm", "+avx": "ymm", "+fma": "vfmadd"}
-    return _shape(" ".join(word for feature, word in known.items() if feature in features))
+    return shape_of(" ".join(word for feature, word in known.items() if feature in features))
 
 
 _chosen = _settings.CPU_NAME or _settings.CPU_FEATURES is not None
-VECTOR_BYTES, FUSED, MR, MR_SMALL = _shape(_assembly()) if _chosen else _host()
+VECTOR_BYTES, FUSED, MR, MR_SMALL = shape_of(probe_assembly()) if _chosen else host_shape()
+NR = 2  # vectors of a tile's row
+NR_BYTES = NR * VECTOR_BYTES
 # Masked stores cost as much as others with AVX-512 only: elsewhere what is narrower than a tile goes through a scratch.
 MASKS = int(VECTOR_BYTES == 64)

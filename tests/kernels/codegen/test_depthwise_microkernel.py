@@ -1,4 +1,4 @@
-"""The tile of depthwise convolutions and places from tables, inside arrays of NaN; the machine code of convolutions."""
+"""The microkernel of depthwise convolutions, inside arrays of NaN; the machine code of all convolutions."""
 
 import os
 import re
@@ -13,31 +13,11 @@ from nnmat_kernels.codegen.depthwise_microkernel import MR_DEPTHWISE, depthwise_
 from nnmat_kernels.codegen.microkernel import MR_SINGLE, listed_places
 from nnmat_kernels.runtime.config import jit
 from nnmat_kernels.runtime.target import VECTOR_BYTES
-from tests.kernels.codegen.test_microkernel import (
-    GUARD,
-    KERNELS,
-    TARGETS,
-    X86,
-    buried,
-    compiled,
-    every_target,
-    inner_loops,
-)
+from tests.kernels.guards import GUARD, buried
 from tests.kernels.linear_algebra import DTYPES, integers
+from tests.kernels.machine_code import KERNELS, TARGETS, X86, compiled, every_target, inner_loops
 
 dtypes = pytest.mark.parametrize("dtype", DTYPES)
-
-
-@jit
-def listed(table, first, present, offset):
-    return listed_places(MR_SINGLE, table, first, present, offset)
-
-
-def test_listed_places_end_with_the_last_one_present():
-    table = np.array([7, 3, 9, 1, 1000], np.int64)
-    for present in (1, 2, 3):
-        places = listed(table, 1, present, 100)
-        assert list(places) == [103, 109, 101][:present] + [[103, 109, 101][present - 1]] * (MR_SINGLE - present)
 
 
 @jit

@@ -1,44 +1,38 @@
-"""The register tile against its plain twin, on every edge, inside arrays of NaN; and the machine code it becomes."""
+"""The microkernel against its plain twin, on every edge, inside arrays of NaN; and the machine code it becomes."""
 
 import os
 import re
 import subprocess
 import sys
-from pathlib import Path
 
-import numba
 import numpy as np
 import pytest
 
 from nnmat_kernels.codegen.builder import NONE, RELU
-from nnmat_kernels.codegen.copies import flat
-from nnmat_kernels.codegen.dot_microkernel import dot_microkernel
-from nnmat_kernels.codegen.microkernel import microkernel, row_places
-from nnmat_kernels.codegen.packing import pack, pack_transposed, plain_pack, plain_pack_transposed
+from nnmat_kernels.codegen.microkernel import MR_SINGLE, listed_places, microkernel, row_places
 from nnmat_kernels.runtime.config import jit
-from nnmat_kernels.runtime.target import FUSED, MR, MR_SMALL, VECTOR_BYTES, _shape
+from nnmat_kernels.runtime.target import MR, MR_SMALL, NR, NR_BYTES
+from tests.kernels.guards import GUARD, buried
 from tests.kernels.linear_algebra import DTYPES, integers, within_rounding
+from tests.kernels.machine_code import KERNELS, TARGETS, X86, compiled, every_target, inner_loops
 
-KERNELS = Path(__file__).resolve().parents[3] / "kernels"
 dtypes = pytest.mark.parametrize("dtype", DTYPES)
-compiled = pytest.mark.skipif(os.environ.get("NUMBA_DISABLE_JIT") == "1", reason="there is no machine code")
-GUARD = 64
 SIZES = (0, 1, 2, 3, 7, 8, 16, 20)  # inner sizes
 
 
 @jit
 def one(high, n, m, taps, k, A, a, row_a, tap_a, step_a, B, b, tap_b, step_b, C, c, ldc, keep, bias, at, f):
     """One tile of MR or MR_SMALL rows, of which m are there."""
-    width = 2 * (VECTOR_BYTES // A.itemsize)
+    width = NR_BYTES // A.itemsize
     if high:
         many_a, many_c = row_places(MR, a, row_a, m), row_places(MR, c, ldc, m)
         if n == width:
             microkernel(
-                2, 0, many_a, many_c, n, taps, k, A, tap_a, step_a, B, b, tap_b, step_b, C, 0, keep, bias, at, f
+                NR, 0, many_a, many_c, n, taps, k, A, tap_a, step_a, B, b, tap_b, step_b, C, 0, keep, bias, at, f
             )
         elif 2 * n > width:
             microkernel(
-                2, 1, many_a, many_c, n, taps, k, A, tap_a, step_a, B, b, tap_b, step_b, C, 0, keep, bias, at, f
+                NR, 1, many_a, many_c, n, taps, k, A, tap_a, step_a, B, b, tap_b, step_b, C, 0, keep, bias, at, f
             )
         else:
             microkernel(
@@ -47,22 +41,15 @@ def one(high, n, m, taps, k, A, a, row_a, tap_a, step_a, B, b, tap_b, step_b, C,
     else:
         few_a, few_c = row_places(MR_SMALL, a, row_a, m), row_places(MR_SMALL, c, ldc, m)
         if n == width:
-            microkernel(2, 0, few_a, few_c, n, taps, k, A, tap_a, step_a, B, b, tap_b, step_b, C, 0, keep, bias, at, f)
+            microkernel(NR, 0, few_a, few_c, n, taps, k, A, tap_a, step_a, B, b, tap_b, step_b, C, 0, keep, bias, at, f)
         elif 2 * n > width:
-            microkernel(2, 1, few_a, few_c, n, taps, k, A, tap_a, step_a, B, b, tap_b, step_b, C, 0, keep, bias, at, f)
+            microkernel(NR, 1, few_a, few_c, n, taps, k, A, tap_a, step_a, B, b, tap_b, step_b, C, 0, keep, bias, at, f)
         else:
             microkernel(1, 1, few_a, few_c, n, taps, k, A, tap_a, step_a, B, b, tap_b, step_b, C, 0, keep, bias, at, f)
 
 
-def buried(values):
-    """A flat array of `values` between NaN, and where they begin."""
-    flat = np.full(values.size + 2 * GUARD, np.nan, values.dtype)
-    flat[GUARD : GUARD + values.size] = values.reshape(-1)
-    return flat, GUARD
-
-
 def width_of(dtype):
-    return 2 * (VECTOR_BYTES // np.dtype(dtype).itemsize)
+    return NR_BYTES // np.dtype(dtype).itemsize
 
 
 def check(rng, dtype, high, m, n, taps, k, transpose_a, keep, with_bias, f, make=integers):
@@ -154,93 +141,27 @@ def test_relu_keeps_nan_and_has_no_minus_zero(rng):
 
 
 @jit
-def packed(vectors_of_a, turned, S, s, B, b, row_b, n, k):
-    if vectors_of_a:
-        if turned:
-            pack_transposed(0, S, s, B, b, row_b, n, k)
-        else:
-            pack(0, S, s, B, b, row_b, n, k)
-    elif turned:
-        pack_transposed(2, S, s, B, b, row_b, n, k)
-    else:
-        pack(2, S, s, B, b, row_b, n, k)
+def listed(table, first, present, offset):
+    return listed_places(MR_SINGLE, table, first, present, offset)
 
 
-@dtypes
-@pytest.mark.parametrize("of_a", [False, True])
-@pytest.mark.parametrize("turned", [False, True])
-def test_packing(dtype, of_a, turned, rng):
-    lanes = VECTOR_BYTES // np.dtype(dtype).itemsize
-    width = -(-MR // lanes) * lanes if of_a else 2 * lanes
-    for n in range(1, (MR if of_a else width) + 1):
-        for k in range(21):
-            shape = (n, k) if turned else (k, n)
-            wide = np.full((shape[0], shape[1] + 1), np.nan, dtype)
-            wide[:, :-1] = integers(rng, shape, dtype)
-            B, b = buried(wide)
-            room = -(-k // lanes) * lanes * width
-            S = np.full(room + 2 * GUARD, 7, dtype)
-            twin = S.copy()
-            packed(of_a, turned, S, GUARD, B, b, shape[1] + 1, n, k)
-            plain = plain_pack_transposed if turned else plain_pack
-            plain(0 if of_a else 2, twin, GUARD, B, b, shape[1] + 1, n, k)
-            end = GUARD + k * width
-            np.testing.assert_array_equal(S[GUARD:end], twin[GUARD:end])
-            assert (S[:GUARD] == 7).all()
-            assert (S[GUARD + room :] == 7).all(), "wrote behind its room"
-
-
-@jit
-def dot_tile(m, n, k, A, a, lda, B, b, ldb, C, c, ldc, keep, bias, at, f):
-    a_rows, c_rows, b_rows = row_places(2, a, lda, m), row_places(2, c, ldc, m), row_places(2, b, ldb, n)
-    dot_microkernel(2, a_rows, c_rows, b_rows, n, k, A, B, C, keep, bias, at, f)
-
-
-@dtypes
-@pytest.mark.parametrize("m", [1, 2])
-@pytest.mark.parametrize("n", [1, 2])
-def test_a_tile_of_dot_products(dtype, m, n, rng):
-    for k in (*range(1, 40), 100):
-        keep, with_bias, f = (int(x) for x in rng.integers(0, 2, 3))
-        left, right = integers(rng, (m, k), dtype), integers(rng, (n, k), dtype)
-        (A, a), (B, b) = (buried(np.hstack([x, np.full((len(x), 1), np.nan, dtype)])) for x in (left, right))
-        before, terms = integers(rng, (m, n), dtype), integers(rng, n, dtype)
-        C = np.full(2 * GUARD + m * (n + 3), np.nan, dtype)
-        inside = C[GUARD : GUARD + m * (n + 3)].reshape(m, n + 3)[:, :n]
-        if keep:
-            inside[...] = before
-        bias, at = buried(terms)
-        dot_tile(m, n, k, A, a, k + 1, B, b, k + 1, C, GUARD, n + 3, keep, bias, at if with_bias else -1, f)
-        expected = left @ right.T + keep * before + with_bias * terms
-        np.testing.assert_array_equal(inside, np.maximum(expected, 0) if f else expected)
-        inside[...] = np.nan
-        assert np.isnan(C).all(), "wrote outside its rows and columns"
-
-
-@jit
-def flattened(A):
-    return flat(A)
-
-
-def test_a_flat_view_shares_its_memory(rng):
-    A = integers(rng, (3, 4, 5), np.float32)
-    view = flattened(A)
-    np.testing.assert_array_equal(view, A.reshape(-1))
-    view[7] = 100
-    assert A[0, 1, 2] == 100
-    assert flattened(np.empty((0, 3), np.float32)).shape == (0,)
+def test_listed_places_end_with_the_last_one_present():
+    table = np.array([7, 3, 9, 1, 1000], np.int64)
+    for present in (1, 2, 3):
+        places = listed(table, 1, present, 100)
+        assert list(places) == [103, 109, 101][:present] + [[103, 109, 101][present - 1]] * (MR_SINGLE - present)
 
 
 CODE = """
 import sys
 import numpy as np
-from nnmat_kernels.products.macrokernel import multiply_within
+from nnmat_kernels.products.macrokernel import gemm
 from nnmat_kernels.runtime.target import VECTOR_BYTES, FUSED, MR, MR_SMALL
 from numba import types
 for dtype in (types.float32, types.float64):
     array, i = types.Array(dtype, 1, "C"), types.int64
-    multiply_within.compile((array, array, i, i, i, array, i, i, i, array, i, i, i, i, i, i, array, i, i))
-for text in multiply_within.inspect_asm().values():
+    gemm.compile((array, array, i, i, i, array, i, i, i, array, i, i, i, i, i, i, array, i, i))
+for text in gemm.inspect_asm().values():
     print(text)
 print("REGISTERS", VECTOR_BYTES, FUSED, MR, MR_SMALL)
 """
@@ -255,27 +176,6 @@ def machine_code(tmp_path, **environment):
     assert done.returncode == 0, done.stderr
     code, _, registers = done.stdout.rpartition("REGISTERS")
     return code, registers.split()
-
-
-def inner_loops(code):
-    """The basic blocks that hold a tile's empty assembler statement: the inner loops."""
-    blocks = re.split(r"^\.LBB\S+:.*$", code, flags=re.MULTILINE)
-    loops = []
-    for block in blocks:
-        if "#APP" in block:
-            loops.append([line.strip() for line in block.splitlines() if re.match(r"\s+v?[a-z]", line)])
-    return loops
-
-
-X86 = pytest.mark.skipif(not re.search("x86|amd64", os.uname().machine, re.IGNORECASE), reason="x86 code")
-TARGETS = {
-    "host": {},
-    "haswell": {"NUMBA_CPU_NAME": "haswell", "NUMBA_CPU_FEATURES": ""},
-    "znver4": {"NUMBA_CPU_NAME": "znver4", "NUMBA_CPU_FEATURES": ""},
-    "skylake-avx512": {"NUMBA_CPU_NAME": "skylake-avx512", "NUMBA_CPU_FEATURES": ""},
-    "generic": {"NUMBA_CPU_NAME": "generic", "NUMBA_CPU_FEATURES": ""},
-}
-every_target = ["host", *(pytest.param(t, marks=pytest.mark.once) for t in TARGETS if t != "host")]
 
 
 @X86
@@ -300,11 +200,3 @@ def test_inner_loops_stay_in_registers(target, tmp_path):
         assert "vfmadd" not in code
     if target in ("generic", "haswell"):
         assert "zmm" not in code
-
-
-def test_the_shape_of_the_tile():
-    assert _shape("vfmadd231ps %zmm0, %zmm1, %zmm2") == (64, True, 12, 4)
-    assert _shape("vfmadd231ps %ymm0, %ymm1, %ymm2") == (32, True, 6, 4)
-    assert _shape("vmulps %ymm0, %ymm1, %ymm2") == (16, False, 4, 2)  # AVX without FMA
-    assert (VECTOR_BYTES, FUSED, MR, MR_SMALL) in {(64, True, 12, 4), (32, True, 6, 4), (16, False, 4, 2)}
-    assert numba.version_info.short >= (0, 67)

@@ -4,13 +4,13 @@ import numpy as np
 import pytest
 
 import nnmat_kernels as k
-from nnmat_kernels.elementwise.activations import PARALLEL_FROM
 from nnmat_kernels.errors import DtypeError, ShapeError
 from nnmat_kernels.reference.elementwise import activations as naive
+from nnmat_kernels.runtime.parallel import PARALLEL_SIZE
 from tests.kernels.guards import awkward_layouts, guarded, same_bits_for_any_threads
 
 SLOPE = 0.125
-SHAPES = [(), (0,), (1,), (3, 0, 2), (7,), (5, 9), (2, 3, 4, 5), (PARALLEL_FROM + 13,)]
+SHAPES = [(), (0,), (1,), (3, 0, 2), (7,), (5, 9), (2, 3, 4, 5), (PARALLEL_SIZE + 13,)]
 FORWARD = {"sigmoid": (), "tanh": (), "relu": (), "leaky_relu": (SLOPE,)}
 BACKWARD = {f"{name}_backward": extra for name, extra in FORWARD.items()}
 BOTH = FORWARD | BACKWARD
@@ -51,7 +51,7 @@ def test_layouts(name, dtype, rng):
 
 
 @dtypes
-@pytest.mark.parametrize("size", [1, 31, PARALLEL_FROM + 1])
+@pytest.mark.parametrize("size", [1, 31, PARALLEL_SIZE + 1])
 @both
 def test_out(name, size, dtype, rng):
     arrays = arguments(name, (size,), dtype, rng)
@@ -82,7 +82,7 @@ def test_the_bits_of_an_element_do_not_depend_on_its_place(name, dtype, rng):
 @dtypes
 @both
 def test_threads(name, dtype, rng):
-    arrays = arguments(name, (3 * PARALLEL_FROM + 5,), dtype, rng)
+    arrays = arguments(name, (3 * PARALLEL_SIZE + 5,), dtype, rng)
     same_bits_for_any_threads(lambda: getattr(k, name)(*arrays, *BOTH[name]))
 
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 import nnmat_kernels as k
-from nnmat_kernels.elementwise.dropout import PARALLEL_FROM
+from nnmat_kernels.elementwise.dropout import DROPOUT_PARALLEL_SIZE
 from nnmat_kernels.errors import DtypeError, ShapeError
 from nnmat_kernels.reference.elementwise import dropout as naive
 from tests.kernels.guards import awkward_layouts, guarded, same_bits_for_any_threads
@@ -15,7 +15,7 @@ KEY = 0x0123456789ABCDEF
 
 @dtypes
 @pytest.mark.parametrize("rate", [0, 0.3, 0.5, 0.9, 1])
-@pytest.mark.parametrize("shape", [(), (0,), (1,), (3, 0), (5, 7), (2, 3, 4), (PARALLEL_FROM + 101,)])
+@pytest.mark.parametrize("shape", [(), (0,), (1,), (3, 0), (5, 7), (2, 3, 4), (DROPOUT_PARALLEL_SIZE + 101,)])
 def test_value(shape, rate, dtype, rng):
     X = np.asarray(rng.standard_normal(shape), dtype)
     before = X.copy()
@@ -77,7 +77,7 @@ def test_backward_is_the_same_map(dtype, rng):
 
 @dtypes
 def test_chunks_and_layouts(dtype, rng):
-    X = rng.standard_normal(3 * PARALLEL_FROM + 7).astype(dtype)
+    X = rng.standard_normal(3 * DROPOUT_PARALLEL_SIZE + 7).astype(dtype)
     out, intact = guarded(X.shape, dtype)
     assert k.dropout(X, 0.5, KEY, 1, out=out) is out
     intact()
@@ -93,7 +93,7 @@ def test_chunks_and_layouts(dtype, rng):
 
 @dtypes
 def test_threads(dtype, rng):
-    X = rng.standard_normal(3 * PARALLEL_FROM + 7).astype(dtype)
+    X = rng.standard_normal(3 * DROPOUT_PARALLEL_SIZE + 7).astype(dtype)
     same_bits_for_any_threads(lambda: k.dropout(X, 0.5, KEY, 1))
 
 

@@ -5,14 +5,12 @@ import numpy as np
 import pytest
 
 import nnmat_kernels as k
-from nnmat_kernels.elementwise.activations import PARALLEL_FROM
-from nnmat_kernels.elementwise.normal_distribution import erf
 from nnmat_kernels.errors import DtypeError, ShapeError
-from nnmat_kernels.reference.elementwise import activations as naive
-from nnmat_kernels.runtime.config import exact_jit
+from nnmat_kernels.reference.elementwise import gelu as naive
+from nnmat_kernels.runtime.parallel import PARALLEL_SIZE
 from tests.kernels.guards import awkward_layouts, guarded, same_bits_for_any_threads
 
-SHAPES = [(), (0,), (1,), (3, 0, 2), (7,), (2, 3, 4, 5), (PARALLEL_FROM + 13,)]
+SHAPES = [(), (0,), (1,), (3, 0, 2), (7,), (2, 3, 4, 5), (PARALLEL_SIZE + 13,)]
 dtypes = pytest.mark.parametrize("dtype", [np.float32, np.float64])
 
 
@@ -53,29 +51,6 @@ def test_float64_tail():
             assert abs(s - (distribution + x * density)) <= (12 * np.spacing(abs(s)) if x < -1 else 2.0**-51)
 
 
-@exact_jit
-def erf_of(x, y):
-    for i in range(x.size):
-        y[i] = erf(x[i])
-
-
-@dtypes
-def test_erf(dtype):
-    """4 ulp, against 40 digits; signs, denormals, NaN and infinities stay."""
-    X = np.concatenate([np.linspace(-6, 6, 1501), np.linspace(0.7, 0.72, 201), np.logspace(-37, 0, 301)]).astype(dtype)
-    Y = np.empty_like(X)
-    erf_of(X, Y)
-    with mpmath.workdps(40):
-        for x, y in zip(X.tolist(), Y.tolist(), strict=True):
-            assert abs(y - mpmath.erf(x)) <= 4 * np.spacing(dtype(abs(y)))
-    X = np.array([0, -0.0, np.inf, -np.inf, np.nan, 30, -30] * 3, dtype)
-    Y = np.empty_like(X)
-    erf_of(X, Y)
-    np.testing.assert_array_equal(Y, np.array([0, 0, 1, -1, np.nan, 1, -1] * 3, dtype))
-    np.testing.assert_array_equal(np.signbit(Y[:2]), [False, True])
-    assert erf(dtype(0.5)).dtype == dtype  # one number, as where Numba's JIT is switched off
-
-
 @dtypes
 def test_special_values(dtype):
     X = np.array([np.nan, np.inf, -np.inf, 0, 100, -100] * 5, dtype)
@@ -99,7 +74,7 @@ def test_the_bits_of_an_element_do_not_depend_on_its_place(dtype, rng):
 
 
 @dtypes
-@pytest.mark.parametrize("size", [1, 31, PARALLEL_FROM + 1])
+@pytest.mark.parametrize("size", [1, 31, PARALLEL_SIZE + 1])
 def test_out_and_layouts(size, dtype, rng):
     X, G = rng.standard_normal((2, size)).astype(dtype)
     for call, arrays in ((k.gelu, [X]), (k.gelu_backward, [G, X])):
@@ -118,7 +93,7 @@ def test_out_and_layouts(size, dtype, rng):
 
 @dtypes
 def test_threads(dtype, rng):
-    X, G = rng.standard_normal((2, 3 * PARALLEL_FROM + 5)).astype(dtype)
+    X, G = rng.standard_normal((2, 3 * PARALLEL_SIZE + 5)).astype(dtype)
     same_bits_for_any_threads(lambda: (k.gelu(X), k.gelu_backward(G, X)))
 
 

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from nnmat_kernels.indexing import take_rows as gather
+from nnmat_kernels.indexing import take_rows as module
 from nnmat_kernels.indexing.take_rows import take_rows
 from tests.kernels.guards import awkward_layouts, same_bits_for_any_threads
 
@@ -23,8 +23,8 @@ def test_value(shape, dtype, count, rng):
 
 def test_all_threads_take_large_arrays_and_numpy_what_kernels_cannot(rng, monkeypatch):
     A, rows, calls = rng.standard_normal(LARGE), rng.permutation(300), []
-    kernel = gather._take_rows
-    monkeypatch.setattr(gather, "_take_rows", lambda *arguments: calls.append(kernel(*arguments)))
+    kernel = module.take_rows_parallel
+    monkeypatch.setattr(module, "take_rows_parallel", lambda *arguments: calls.append(kernel(*arguments)))
     np.testing.assert_array_equal(take_rows(A, rows), A[rows])
     assert len(calls) == 1
     for layout, B in awkward_layouts(A).items():

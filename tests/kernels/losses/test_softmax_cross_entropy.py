@@ -1,4 +1,4 @@
-"""The loss kernels against their float64 twins, finite differences, and formulas that are known to be wrong."""
+"""Softmax cross-entropy against its float64 twin, finite differences and wrong formulas; what all losses share."""
 
 import itertools
 
@@ -6,7 +6,6 @@ import numpy as np
 import pytest
 
 from nnmat_kernels.errors import DtypeError, LabelError, ShapeError
-from nnmat_kernels.losses import elementwise_losses
 from nnmat_kernels.losses import softmax_cross_entropy as cross_entropy
 from nnmat_kernels.losses.elementwise_losses import (
     mean_squared_error,
@@ -15,34 +14,12 @@ from nnmat_kernels.losses.elementwise_losses import (
     weighted_sigmoid_binary_cross_entropy,
 )
 from nnmat_kernels.losses.softmax_cross_entropy import softmax_cross_entropy, weighted_softmax_cross_entropy
-from nnmat_kernels.reference.losses import elementwise_losses as elementwise_twin
 from nnmat_kernels.reference.losses import softmax_cross_entropy as twin
+from nnmat_kernels.runtime.parallel import PARALLEL_SIZE
 from tests.kernels.guards import guarded, same_bits_for_any_threads
+from tests.kernels.losses.measures import TOLERANCE, differences, error
 
 SIZES = [(1, 1), (1, 7), (5, 1), (6, 4), (3, 33), (129, 10), (60, 300), (3, 6000)]
-TOLERANCE = {np.float32: 3e-6, np.float64: 1e-13}
-
-
-def error(A, B):
-    """Distance relative to the larger norm."""
-    A, B = np.asarray(A, np.float64), np.asarray(B, np.float64)
-    scale = max(np.linalg.norm(A), np.linalg.norm(B))
-    return np.linalg.norm(A - B) / scale if scale else 0.0
-
-
-def slope(f, H, C, h=1e-3):
-    """Five-point difference of f at H along C."""
-    return (8 * (f(H + h * C) - f(H - h * C)) - (f(H + 2 * h * C) - f(H - 2 * h * C))) / (12 * h)
-
-
-def differences(f, H):
-    """The gradient of f at H by five-point differences."""
-    G = np.empty_like(H)
-    for i in np.ndindex(H.shape):
-        C = np.zeros_like(H)
-        C[i] = 1.0
-        G[i] = slope(f, H, C)
-    return G
 
 
 def softmax(H):
@@ -70,25 +47,6 @@ def test_value_and_gradient_equal_the_twin_for_all_options(rng, size, dtype):
             # Relative to the terms p and t that are subtracted: their difference has fewer digits.
             assert np.linalg.norm(G - expected[1]) < TOLERANCE[dtype] * max(np.linalg.norm(expected[1]), 1 / np.sqrt(B))
             assert divisor == pytest.approx(expected[2], rel=1e-14)
-
-
-@pytest.mark.parametrize("dtype", [np.float32, np.float64])
-@pytest.mark.parametrize("size", SIZES)
-def test_elementwise_losses_equal_their_twins(rng, size, dtype):
-    H, Y = (3 * rng.normal(size=size)).astype(dtype), rng.uniform(0, 1, size).astype(dtype)
-    for s in (None, rng.uniform(0, 2, size[0])):
-        for kernel, reference, options in [
-            (sigmoid_binary_cross_entropy, elementwise_twin.sigmoid_binary_cross_entropy, {"positive_weight": 2.5}),
-            (sigmoid_binary_cross_entropy, elementwise_twin.sigmoid_binary_cross_entropy, {}),
-            (mean_squared_error, elementwise_twin.mean_squared_error, {}),
-        ]:
-            value, G = kernel(H, Y, sample_weight=s, **options)
-            expected = reference(H, Y, sample_weight=s, **options)
-            assert isinstance(value, float)
-            assert G.dtype == dtype
-            assert G.shape == H.shape
-            assert error(value, expected[0]) < TOLERANCE[dtype]
-            assert error(G, expected[1]) < TOLERANCE[dtype]
 
 
 @pytest.mark.parametrize("smoothing", [0.0, 0.15])
@@ -138,17 +96,6 @@ def test_large_logits_neither_overflow_nor_cancel(dtype):
     np.testing.assert_allclose(G, [[np.exp(-50.0), -np.exp(-50.0)]], rtol=1e-6)
     value, G = softmax_cross_entropy(np.array([[0, 50]], dtype), np.array([[0, 1]], dtype))
     np.testing.assert_allclose(G, [[np.exp(-50.0), -np.exp(-50.0)]], rtol=1e-6)
-
-
-@pytest.mark.parametrize("dtype", [np.float32, np.float64])
-def test_binary_cross_entropy_at_large_logits(dtype):
-    H = np.array([[-800, 800, 40, np.inf, -np.inf]], dtype)
-    value, G = sigmoid_binary_cross_entropy(H, np.array([[1, 0, 0, 1, 0]], dtype))
-    assert value == pytest.approx((800 + 800 + 40) / 5, rel=1e-6)
-    np.testing.assert_allclose(5 * G, [[-1, 1, 1, 0, 0]], rtol=1e-6)
-    value, G = sigmoid_binary_cross_entropy(np.array([[40]], dtype), np.array([[1]], dtype))
-    assert value == pytest.approx(np.exp(-40.0), rel=1e-6)  # 1 - σ(40) is 0 in rounded numbers
-    np.testing.assert_allclose(G, [[-np.exp(-40.0)]], rtol=1e-6)
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
@@ -254,7 +201,7 @@ def test_inputs_of_any_memory_order_and_integer_type(rng, dtype):
 def test_bits_do_not_depend_on_the_number_of_threads(rng, dtype):
     H, s = rng.normal(size=(3000, 50)).astype(dtype), rng.uniform(0, 1, 3000)
     y, Y = rng.integers(0, 50, 3000), rng.uniform(0, 1, H.shape).astype(dtype)
-    assert H.size >= max(cross_entropy.PARALLEL_FROM, elementwise_losses.PARALLEL_FROM)
+    assert H.size >= max(cross_entropy.CROSS_ENTROPY_PARALLEL_SIZE, PARALLEL_SIZE)
     same_bits_for_any_threads(
         lambda: [
             *softmax_cross_entropy(H, y, 0.1, sample_weight=s),
@@ -374,7 +321,7 @@ def test_nothing_is_written_outside_the_output(rng, size, dtype):
 def test_weights_of_any_memory_order_compile_nothing_new(rng):
     H, y, w = rng.normal(size=(4, 3)), np.array([0, 1, 2, 1]), np.array([0.5, 1, 2])
     expected = softmax_cross_entropy(H, y, class_weight=w)[0]
-    bodies = [cross_entropy._label_rows, cross_entropy._target_rows]
+    bodies = [cross_entropy.weighted_label_rows, cross_entropy.weighted_target_rows]
     softmax_cross_entropy(H, np.eye(3)[y], class_weight=w)
     known = [len(getattr(body, "signatures", [])) for body in bodies]
     read_only = w.copy()

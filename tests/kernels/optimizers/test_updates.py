@@ -8,6 +8,7 @@ import pytest
 from nnmat_kernels.errors import DtypeError, ShapeError
 from nnmat_kernels.optimizers import updates
 from nnmat_kernels.reference.optimizers import updates as twin
+from nnmat_kernels.runtime.parallel import PARALLEL_SIZE
 from tests.kernels.guards import same_bits_for_any_threads
 
 ADAM = {"lr": 0.01, "beta1": 0.9, "beta2": 0.99, "eps": 1e-8}
@@ -61,7 +62,7 @@ def test_updates_equal_their_twins(case, dtype):
 @pytest.mark.parametrize("case", CASES)
 def test_bits_do_not_depend_on_the_number_of_threads_nor_on_cuts(case):
     n = 200_003
-    assert n >= updates.PARALLEL_FROM
+    assert n >= PARALLEL_SIZE
     same_bits_for_any_threads(lambda: run(updates, case, n, np.float32, steps=2))
 
 

@@ -7,8 +7,8 @@ import pytest
 
 import nnmat_kernels as k
 from nnmat_kernels.errors import DtypeError, ShapeError
-from nnmat_kernels.products.macrokernel import multiply_small, multiply_within
-from nnmat_kernels.products.matmul import _inner_chunk, _task_size, fold
+from nnmat_kernels.products.macrokernel import gemm, gemm_one_block
+from nnmat_kernels.products.matmul import fold, split_k, task_size
 from nnmat_kernels.reference.products import matmul as naive
 from nnmat_kernels.runtime.target import MR, VECTOR_BYTES
 from tests.kernels.guards import awkward_layouts, guarded
@@ -138,22 +138,22 @@ def test_a_fused_activation_has_the_bits_of_its_own_kernel(shape, activation, dt
 def test_blocks_cover_the_work_and_share_it_fairly(tasks):
     width = 2 * (VECTOR_BYTES // 4)
     for M, N in [(512, 512), (128, 128), (100, 100), (8, 25), (1, 10_000), (100_000, 8), (1, 1)]:
-        rows, columns = _task_size(M, N, tasks, width)
+        rows, columns = task_size(M, N, tasks, width)
         down, across = -(-M // rows), -(-N // columns)
         assert 1 <= rows <= M
         assert 1 <= columns <= N
         assert 1 <= down * across <= tasks
         assert rows * columns <= max(2 * M * N / tasks, MR * width, 2 * width * M, 4 * MR * N)
-    rows, columns = _task_size(1024, 1024, 2, width)
+    rows, columns = task_size(1024, 1024, 2, width)
     assert rows * columns <= 1.02 * 1024 * 1024 / 2
 
 
 def test_a_small_product_with_a_long_inner_size_is_cut_along_it():
-    assert _inner_chunk(128, 128, 2047) == 2047
-    assert _inner_chunk(512, 512, 4096) == 4096
+    assert split_k(128, 128, 2047) == 2047
+    assert split_k(512, 512, 4096) == 4096
     for K in (2048, 16_500, 100_000):
-        assert 4 <= -(-K // _inner_chunk(8, 25, K)) <= 16
-    assert _inner_chunk(8, 25, 0) == 1
+        assert 4 <= -(-K // split_k(8, 25, K)) <= 16
+    assert split_k(8, 25, 0) == 1
 
 
 def test_bodies_compile_once_per_dtype(rng):
@@ -164,7 +164,7 @@ def test_bodies_compile_once_per_dtype(rng):
         k.conv2d(A[None, :, :, None], A.reshape(4, 2, 2, 1))
         k.conv2d_input_gradient(integers(rng, (1, 3, 3, 4), dtype), A.reshape(4, 2, 2, 1), (1, 4, 4, 1))
         k.conv2d_weight_gradient(A[None, :, :, None], integers(rng, (1, 3, 3, 4), dtype), (4, 2, 2, 1))
-    one_signature_per_dtype(fold, multiply_small, multiply_within)
+    one_signature_per_dtype(fold, gemm_one_block, gemm)
 
 
 A34, B45 = np.ones((3, 4), np.float32), np.ones((4, 5), np.float32)

@@ -5,10 +5,10 @@ import pytest
 
 import nnmat_kernels as public
 from nnmat_kernels import unchecked
-from nnmat_kernels.programs import affine as linear
+from nnmat_kernels.programs import affine
 from nnmat_kernels.reference.elementwise import activations
 from nnmat_kernels.reference.products import matmul
-from nnmat_kernels.reference.reductions import sums as reductions
+from nnmat_kernels.reference.reductions import sums
 from tests.kernels.guards import guarded, same_bits_for_any_threads
 
 # B, N, M: nothing, single elements, odd sizes, many rows, few columns of few numbers, beyond the limit of one call.
@@ -34,7 +34,7 @@ def expected(G, X, W, activation=None):
     gX = matmul.matmul(G, W)
     if activation is not None:
         gX = getattr(activations, f"{activation}_backward")(gX, X.astype(np.float64))
-    return matmul.matmul(G, X, transpose_a=True), reductions.column_sums(G), gX
+    return matmul.matmul(G, X, transpose_a=True), sums.column_sums(G), gX
 
 
 def magnitudes(G, X, W):
@@ -42,8 +42,8 @@ def magnitudes(G, X, W):
 
 
 def test_the_shapes_lie_on_both_sides_of_the_limit():
-    assert all(B * N * M < linear.SMALL for B, N, M in SMALL)
-    assert all(B * N * M >= linear.SMALL for B, N, M in LARGE)
+    assert all(B * N * M < affine.ONE_CALL_WORK for B, N, M in SMALL)
+    assert all(B * N * M >= affine.ONE_CALL_WORK for B, N, M in LARGE)
 
 
 @dtypes
@@ -108,7 +108,7 @@ def test_the_derivative_has_the_bits_of_its_own_kernel(activation, dtype, rng):
     G, X, W = operands((33, 21, 10), dtype, rng)
     gX, fused = np.empty_like(X), np.empty_like(X)
     linear_backward(G, X, W, None, None, gX)
-    linear._DERIVATIVES[activation](gX, X, gX)
+    affine.DERIVATIVES[activation](gX, X, gX)
     linear_backward(G, X, W, None, None, fused, False, activation)
     np.testing.assert_array_equal(fused, gX)
 

@@ -5,7 +5,7 @@ import pytest
 
 import nnmat_kernels as k
 from nnmat_kernels.errors import DtypeError, ShapeError
-from nnmat_kernels.reductions import sums as reductions
+from nnmat_kernels.reductions import sums as module
 from nnmat_kernels.reference.reductions import sums as naive
 from tests.kernels.guards import awkward_layouts, guarded, same_bits_for_any_threads
 
@@ -75,9 +75,9 @@ def test_threads(shape, dtype, rng):
 def test_slots_of_column_sums_are_few(shape, monkeypatch):
     """The slots are folded on one thread, so they must be small beside A: for wide matrices they were a copy of it."""
     folded = [0]
-    monkeypatch.setattr(reductions, "_fold_columns", lambda sums, *rest: folded.append(sums.size))
+    monkeypatch.setattr(module, "fold_columns", lambda sums, *rest: folded.append(sums.size))
     k.column_sums(np.zeros(shape, np.float32))
-    assert max(folded) <= reductions.PIECES * reductions.COLUMNS
+    assert max(folded) <= module.COLUMN_SUM_PIECES * module.COLUMN_BLOCK
     assert max(folded) <= shape[0] * shape[1] / 16
 
 
@@ -142,10 +142,28 @@ def test_errors(name):
 def test_any_truth_value_means_accumulate_and_compiles_nothing_new(name):
     A = np.ones((4, 4))
     out = getattr(k, name)(A).copy()
-    bodies = [reductions._column_sums, reductions._column_piece, reductions._fold_columns, reductions._row_sums]
+    bodies = [
+        module.column_sums_serial,
+        module.column_piece,
+        module.fold_columns,
+        module.row_sums_serial,
+    ]
     getattr(k, name)(A, out=out, accumulate=True)
     known = [len(getattr(body, "signatures", [])) for body in bodies]
     getattr(k, name)(A, out=out, accumulate=1)
     getattr(k, name)(A, out=out, accumulate=np.True_)
     assert (out == 16).all()
     assert [len(getattr(body, "signatures", [])) for body in bodies] == known
+
+
+@dtypes
+@pytest.mark.parametrize("keep", [False, True])
+@pytest.mark.parametrize("rows", [0, 1, module.PARTIAL_ROWS, module.PARTIAL_ROWS + 3])
+def test_the_column_sums_of_a_few_rows_inside_a_kernel(rows, keep, dtype, rng):
+    A, before = rng.integers(-9, 9, (rows, 5)).astype(dtype), rng.integers(-9, 9, 5).astype(dtype)
+    s, intact = guarded((5,), dtype)
+    if keep:
+        s[...] = before
+    module.add_few_rows(A, s, keep)
+    np.testing.assert_array_equal(s, naive.column_sums(A) + keep * before)
+    intact()

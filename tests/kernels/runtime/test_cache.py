@@ -259,9 +259,9 @@ def test_options_set_by_a_program_have_entries_of_their_own(name, monkeypatch):
     assert hasattr(numba.config, name), "unknown to Numba"
     entry = cache.KernelCache(SimpleNamespace(__module__="nnmat_kernels.elementwise.activations", __qualname__="_relu"))
     codegen = cpu_target.target_context.codegen()
-    before = entry._path((), codegen)
+    before = entry.entry_path((), codegen)
     monkeypatch.setattr(numba.config, name, "something else")
-    assert entry._path((), codegen) != before
+    assert entry.entry_path((), codegen) != before
 
 
 def test_options_in_the_environment_are_in_the_name(monkeypatch):

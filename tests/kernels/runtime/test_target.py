@@ -4,6 +4,7 @@ import os
 import subprocess
 import sys
 
+import numba
 import pytest
 
 from nnmat_kernels.runtime import target
@@ -14,7 +15,7 @@ chosen = any(os.environ.get(name) is not None for name in ("NUMBA_CPU_NAME", "NU
 @pytest.mark.skipif(chosen, reason="the target is not this machine")
 def test_the_features_of_this_machine_say_what_llvm_says():
     found = (target.VECTOR_BYTES, target.FUSED, target.MR, target.MR_SMALL)
-    assert found == target._host() == target._shape(target._assembly())
+    assert found == target.host_shape() == target.shape_of(target.probe_assembly())
 
 
 @pytest.mark.parametrize(
@@ -28,7 +29,7 @@ def test_the_features_of_this_machine_say_what_llvm_says():
 )
 def test_shapes_by_features(features, shape, monkeypatch):
     monkeypatch.setattr(target, "get_host_cpu_features", lambda: features)
-    assert target._host() == shape
+    assert target.host_shape() == shape
 
 
 @pytest.mark.parametrize(("name", "first"), [("haswell", "32 True 6 4"), ("generic", "16 False 4 2")])
@@ -37,3 +38,17 @@ def test_another_target_is_asked_for(name, first):
     environment = os.environ | {"NUMBA_CPU_NAME": name, "NUMBA_CPU_FEATURES": "", "PYTHONPATH": ":".join(sys.path)}
     done = subprocess.run([sys.executable, "-c", program], env=environment, capture_output=True, text=True, check=True)
     assert done.stdout.strip() == first
+
+
+def test_the_shape_of_the_tile():
+    assert target.shape_of("vfmadd231ps %zmm0, %zmm1, %zmm2") == (64, True, 12, 4)
+    assert target.shape_of("vfmadd231ps %ymm0, %ymm1, %ymm2") == (32, True, 6, 4)
+    assert target.shape_of("vmulps %ymm0, %ymm1, %ymm2") == (16, False, 4, 2)  # AVX without FMA
+    own = (target.VECTOR_BYTES, target.FUSED, target.MR, target.MR_SMALL)
+    assert own in {
+        (64, True, 12, 4),
+        (32, True, 6, 4),
+        (16, False, 4, 2),
+    }
+    assert numba.version_info.short >= (0, 67)
+    assert target.NR_BYTES == target.NR * target.VECTOR_BYTES
