@@ -5,7 +5,7 @@ import pytest
 
 import nnmat_kernels as k
 from nnmat_kernels.errors import DtypeError, ShapeError
-from nnmat_kernels.pooling.max_pool2d import PARALLEL_FROM, max_pool2d_backward_unchecked, max_pool2d_unchecked
+from nnmat_kernels.pooling.max_pool2d import POOLING_PARALLEL_FROM, max_pool2d_backward_unchecked, max_pool2d_unchecked
 from nnmat_kernels.reference.pooling import max_pool2d as naive
 from tests.kernels.guards import awkward_layouts, guarded, same_bits_for_any_threads
 
@@ -279,7 +279,7 @@ def test_out(geometry, dtype, rng):
 @dtypes
 def test_threads(dtype, rng):
     X, window = images(GEOMETRIES[-1], dtype, rng)
-    assert X.size >= PARALLEL_FROM
+    assert X.size >= POOLING_PARALLEL_FROM
     Y, indices = k.max_pool2d(X, *window)
     same_bits_for_any_threads(
         lambda: (
