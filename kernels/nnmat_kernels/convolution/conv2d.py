@@ -79,7 +79,7 @@ class Convolution:
         return self._plans[gradient, merge]
 
     @functools.cached_property
-    def _weight_plan(self) -> WeightPlan:
+    def weight_plan(self) -> WeightPlan:
         return weight_plan(self.window, self.filters, self.groups, self.dtype)
 
     def _run(self, X, K, bias, out, gradient, activation):
@@ -124,7 +124,7 @@ class Convolution:
             if bias_gradient is not None:
                 column_sums_unchecked(self._matrix(G), bias_gradient, also)
             return
-        self._weights(X, G, out, gbias, *self._weight_plan, int(accumulate), int(also))
+        self._weights(X, G, out, gbias, *self.weight_plan, int(accumulate), int(also))
 
 
 @functools.lru_cache(maxsize=64)
