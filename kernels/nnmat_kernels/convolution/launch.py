@@ -28,14 +28,13 @@ def product(dtype, by_channels: bool, parallel: bool) -> Any:
     images = flat.copy(ndim=4)
     kinds = images, images, flat, images, *plan, int64
     if by_channels:
-        if not parallel:
-            return entry_point(depthwise.depthwise, *kinds)
-        piece = address(depthwise.depthwise_piece, flat, flat, flat, flat, *plan, int64, int64, int64)
-        return _parallel(depthwise.depthwise_parallel, piece, *kinds)
+        serial, threaded, body = depthwise.depthwise, depthwise.depthwise_parallel, depthwise.depthwise_piece
+    else:
+        serial, threaded, body = implicit_gemm.product, implicit_gemm.product_parallel, implicit_gemm.product_piece
     if not parallel:
-        return entry_point(implicit_gemm.product, *kinds)
-    piece = address(implicit_gemm.product_piece, flat, flat, int64, flat, *plan, int64, int64, int64)
-    return _parallel(implicit_gemm.product_parallel, piece, *kinds)
+        return entry_point(serial, *kinds)
+    third = flat if by_channels else int64  # the bias, or whether it is packed with the weights
+    return _parallel(threaded, address(body, flat, flat, third, flat, *plan, int64, int64, int64), *kinds)
 
 
 @functools.cache

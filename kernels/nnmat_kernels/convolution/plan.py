@@ -34,8 +34,8 @@ CONV_CHUNKS = 64  # pieces of the work, whatever the number of threads
 SHARED_BLOCKS = 16  # blocks that there should be, for threads to share
 SCRATCH_BYTES = 196_608  # of a block's source, which stays in the level-2 cache
 PANEL_BYTES = 24_576  # weights of a panel that are used at a time, which stay in the level-1 cache
-WEIGHTS_BYTES = 40_960  # weights up to this size are gone through for few pixels at a time, which are stored at once
-FEW_PIXELS = 4 * max(MR, MR_SINGLE)  # those
+WEIGHTS_BYTES = 40_960  # weights up to this size stay in the level-1 cache while so many pixels at a time
+PIXELS_AT_ONCE = 4 * max(MR, MR_SINGLE)  # are multiplied by all their panels and stored
 
 
 def record(*names: str) -> np.dtype:
@@ -187,7 +187,7 @@ def _bound_pieces(p, f, pixels: int, panel: int, itemsize: int) -> None:
     most = max(1, min(f.taps, PANEL_BYTES // max(tap * panel, 1)))
     f.taps_at_once = max(1, -(-f.taps // max(1, -(-f.taps // most))))
     light = f.taps * tap * p.columns_per_group <= WEIGHTS_BYTES
-    f.pixels_at_once = FEW_PIXELS if light and p.columns_per_group > panel else max(pixels, 1)
+    f.pixels_at_once = PIXELS_AT_ONCE if light and p.columns_per_group > panel else max(pixels, 1)
 
 
 def _lay_out_weights(p, phases, dtype, depthwise: bool) -> None:

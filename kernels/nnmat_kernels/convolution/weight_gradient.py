@@ -4,7 +4,7 @@
 
 The rows of a tile are the numbers (a, b, c) of a window, and one more that stands on ones; its columns are filters; the
 sum runs over the pixels of an image. The transposed gradient is summed up: (window, filters), for each piece of the
-work on its own; the pieces are added in order and turned round at the end. Where they end depends on the shapes alone.
+work on its own; the pieces are added in order and transposed at the end. Where they end depends on the shapes alone.
 """
 
 import numpy as np
@@ -32,28 +32,29 @@ def multiply_windows(S, B, b, step_b, D, d, p, tables, wide, count, rows, keep):
     r = ZERO
     while r < count:
         left = count - r
-        few = (left + MR_SMALL - 1) // MR_SMALL * MR_SMALL
-        more = high + (max(left - high, 0) + MR_SMALL - 1) // MR_SMALL * MR_SMALL
-        here, there = r, listed + r
-        if not wide and (left <= MR_SMALL or (left < 2 * high and few < more)):
-            few_a, few_c = (
-                listed_places(MR_SMALL, tables, here, left, ZERO),
-                listed_places(MR_SMALL, tables, there, left, d),
-            )
-            microkernel(1, 0, few_a, few_c, 0, rows, k, S, tap, step, B, b, tap_b, step_b, D, 0, keep, D, NOWHERE, ZERO)
+        # Rows that tiles compute: with the smallest ones only, and with a single-vector one before.
+        by_small = (left + MR_SMALL - 1) // MR_SMALL * MR_SMALL
+        by_single = high + (max(left - high, 0) + MR_SMALL - 1) // MR_SMALL * MR_SMALL
+        if not wide and (left <= MR_SMALL or (left < 2 * high and by_small < by_single)):
+            small_a = listed_places(MR_SMALL, tables, r, left, ZERO)
+            small_c = listed_places(MR_SMALL, tables, listed + r, left, d)
+            microkernel(
+                1, 0, small_a, small_c, 0, rows, k, S, tap, step, B, b, tap_b, step_b, D, 0, keep, D, NOWHERE, ZERO
+            )  # fmt: skip
             r += MR_SMALL
         elif wide:
-            all_a, all_c = listed_places(MR, tables, here, left, ZERO), listed_places(MR, tables, there, left, d)
-            microkernel(2, 0, all_a, all_c, 0, rows, k, S, tap, step, B, b, tap_b, step_b, D, 0, keep, D, NOWHERE, ZERO)
+            rows_a = listed_places(MR, tables, r, left, ZERO)
+            rows_c = listed_places(MR, tables, listed + r, left, d)
+            microkernel(
+                2, 0, rows_a, rows_c, 0, rows, k, S, tap, step, B, b, tap_b, step_b, D, 0, keep, D, NOWHERE, ZERO
+            )  # fmt: skip
             r += MR
         else:
-            many_a, many_c = (
-                listed_places(MR_SINGLE, tables, here, left, ZERO),
-                listed_places(MR_SINGLE, tables, there, left, d),
-            )
+            single_a = listed_places(MR_SINGLE, tables, r, left, ZERO)
+            single_c = listed_places(MR_SINGLE, tables, listed + r, left, d)
             microkernel(
-                1, 0, many_a, many_c, 0, rows, k, S, tap, step, B, b, tap_b, step_b, D, 0, keep, D, NOWHERE, ZERO
-            )
+                1, 0, single_a, single_c, 0, rows, k, S, tap, step, B, b, tap_b, step_b, D, 0, keep, D, NOWHERE, ZERO
+            )  # fmt: skip
             r += MR_SINGLE
 
 
@@ -114,7 +115,7 @@ def fold_merged(D, p):
 
 @jit
 def fold_weights(D, plan, gK, gbias, keep, keep_bias):
-    """gK (Co, window) and gbias (if it is not empty), or what is added to them: the sum of all pieces, turned round."""
+    """gK (Co, window) and gbias (if it is not empty), or what is added to them: the sum of all pieces, transposed."""
     p = plan[0]
     window, filters, line, size = p.window_size, p.filters_per_group, p.padded_filters, p.partial_size
     for chunk in range(1, p.chunks):
@@ -124,7 +125,7 @@ def fold_weights(D, plan, gK, gbias, keep, keep_bias):
     if p.pixels_per_tile > 1:
         window, filters = fold_merged(D, p), filters // p.pixels_per_tile
     for group in range(p.groups):
-        for m0 in range(0, window, 16):  # pieces of the turn that fit the level-1 cache
+        for m0 in range(0, window, 16):  # parts of the transpose that fit the level-1 cache
             m1 = min(m0 + 16, window)
             for o in range(filters):
                 q = (group * filters + o) * window
