@@ -21,6 +21,8 @@ A kernel takes a plan as arrays: one record of sizes, a record for each phase, a
 are numbers (int64), which kernels read by their names, at no cost.
 """
 
+import itertools
+from types import SimpleNamespace
 from typing import NamedTuple
 
 import numpy as np
@@ -41,6 +43,11 @@ PIXELS_AT_ONCE = 4 * max(MR, MR_SINGLE)  # are multiplied by all their panels an
 def record(*names: str) -> np.dtype:
     """The dtype of a record of integers; its fields are read as attributes, with the compiler or without it."""
     return np.dtype((np.record, np.dtype([(name, np.int64) for name in names], align=True)))
+
+
+def records(kind: np.dtype, *values: SimpleNamespace) -> np.ndarray:
+    """Records with these fields, all of them: filling a record field by field would take five times as long."""
+    return np.array([tuple(getattr(value, name) for name in kind.names or ()) for value in values], kind)
 
 
 PLAN = record(
@@ -100,11 +107,9 @@ def plan(w: Window, filters: int, groups: int, dtype, gradient: bool, merge: boo
         vertical = forward_axes(w.Ho, w.kh, w.sh, w.ph, w.dh)
         horizontal = forward_axes(w.Wo, w.kw, w.sw, w.pw, w.dw)
         source, target = (w.H, w.W, w.C), (w.Ho, w.Wo, filters)
-    sizes, phases = np.zeros(1, PLAN), np.zeros(len(vertical) * len(horizontal), PHASE)
-    p = sizes[0]
-    p.forward, p.images, p.kernel_height, p.kernel_width = not gradient, w.B, w.kh, w.kw
+    p = SimpleNamespace(forward=not gradient, images=w.B, kernel_height=w.kh, kernel_width=w.kw)
     p.pixels_per_tile, p.pixel_stride = 1, horizontal[0].stride
-    one_run = phases.size == horizontal[0].dilation == 1 and horizontal[0].taps > 0
+    one_run = len(vertical) == len(horizontal) == horizontal[0].dilation == 1 and horizontal[0].taps > 0
     if merge and one_run and groups == 1 and not depthwise:
         merged = pixels_per_tile(lanes_of(dtype), target[2], target[1], horizontal[0].taps, horizontal[0].stride)
         p.pixels_per_tile, horizontal = merged, [horizontal[0].merged(merged)]
@@ -116,9 +121,9 @@ def plan(w: Window, filters: int, groups: int, dtype, gradient: bool, merge: boo
     p.target_channels, p.columns_per_group = target[2], target[2] // p.groups
     p.target_size = target[0] * target[1] * target[2]
     _lay_out_blocks(p, vertical, horizontal, dtype)
-    tables = _lay_out_phases(p, phases, vertical, horizontal, target[1], dtype, depthwise)
+    phases, tables = _lay_out_phases(p, vertical, horizontal, target[1], dtype, depthwise)
     _lay_out_weights(p, phases, dtype, depthwise)
-    return Plan(sizes, phases, tables)
+    return Plan(records(PLAN, p), records(PHASE, *phases), tables)
 
 
 def _lay_out_blocks(p, vertical: list[Axis], horizontal: list[Axis], dtype) -> None:
@@ -144,20 +149,20 @@ def _lay_out_blocks(p, vertical: list[Axis], horizontal: list[Axis], dtype) -> N
     p.scratch_size = p.images_per_block * image + lanes_of(dtype)
 
 
-def _lay_out_phases(p, phases, vertical, horizontal, target_width: int, dtype, depthwise: bool) -> np.ndarray:
-    """Fills the records of the phases, and gives their tables one after the other."""
-    tables: list[np.ndarray] = []
+def _lay_out_phases(p, vertical, horizontal, target_width: int, dtype, depthwise: bool) -> tuple[list, np.ndarray]:
+    """The sizes of the phases, and their tables one after the other."""
+    phases, tables = [], []
     place = weights = 0
     panel = 2 * lanes_of(dtype)
-    axes = [(v, h) for v in vertical for h in horizontal]
-    for f, (v, h) in zip(phases, axes, strict=True):
+    for v, h in [(v, h) for v in vertical for h in horizontal]:
+        f = SimpleNamespace()
         f.height, f.width, f.row_step = v.size, h.size, v.step * target_width * p.target_channels
         f.taps, f.taps_per_row = v.taps, h.taps
         f.kernel_row, f.kernel_row_step, f.kernel_column, f.kernel_column_step = v.tap, v.tap_step, h.tap, h.tap_step
         listed = [*_block_tables(p, v, h, target_width), *v.taps_inside(p.source_height)]
-        ends = place + np.cumsum([table.size for table in listed])
-        f.window_places, f.pixel_places, f.pixel_rows, f.pixel_images, f.first_taps, f.end_taps = place, *ends[:-1]
-        tables, place = tables + listed, ends[-1]
+        starts = [*itertools.accumulate((table.size for table in listed), initial=place)]
+        f.window_places, f.pixel_places, f.pixel_rows, f.pixel_images, f.first_taps, f.end_taps, place = starts
+        tables += listed
         whole = h.dilation == 1 or h.taps <= 1
         f.runs, f.run_size = (1, h.taps * p.channels_per_group) if whole else (h.taps, p.channels_per_group)
         f.run_stride = h.dilation * p.channels_per_group
@@ -165,8 +170,9 @@ def _lay_out_phases(p, phases, vertical, horizontal, target_width: int, dtype, d
         _bound_pieces(p, f, listed[0].size, panel, np.dtype(dtype).itemsize)
         f.weights = weights
         weights += v.taps * h.taps * p.channels_per_group * (1 if depthwise else panel)
+        phases.append(f)
     p.panel_size = weights
-    return np.concatenate(tables).astype(np.int64)
+    return phases, np.concatenate(tables).astype(np.int64)
 
 
 def _block_tables(p, v: Axis, h: Axis, target_width: int) -> list[np.ndarray]:
@@ -198,8 +204,8 @@ def _lay_out_weights(p, phases, dtype, depthwise: bool) -> None:
     p.bias_place = p.panel_size * (1 if depthwise else panels * p.groups)
     p.bias_place += panel * lanes  # `pack_transposed` writes whole vectors
     p.packed_size = p.bias_place + p.groups * panels * panel
-    if not MASKS and not depthwise and p.columns_per_group % panel not in (0, lanes):
-        p.narrow_scratch = p.images_per_block * p.rows_per_block * phases.width.max() * panel
+    narrow = not MASKS and not depthwise and p.columns_per_group % panel not in (0, lanes)
+    p.narrow_scratch = p.images_per_block * p.rows_per_block * max(f.width for f in phases) * panel if narrow else 0
 
 
 PARTIAL_GRADIENTS = 16  # the most pieces with a weight gradient of their own
@@ -230,10 +236,7 @@ class WeightPlan(NamedTuple):
 def weight_plan(w: Window, filters: int, groups: int, dtype) -> WeightPlan:
     """The plan of a weight gradient: its windows are the numbers of a kernel, and their steps those of the output."""
     lanes, depthwise = lanes_of(dtype), is_depthwise(w, filters, groups)
-    sizes = np.zeros(1, WEIGHT_PLAN)
-    p = sizes[0]
-    p.source_height, p.source_width, p.source_channels = w.H, w.W, w.C
-    p.groups = 1 if depthwise else groups
+    p = SimpleNamespace(source_height=w.H, source_width=w.W, source_channels=w.C, groups=1 if depthwise else groups)
     own = p.channels_per_group = w.C // p.groups
     p.filters_per_group, p.pixels_per_tile = filters // p.groups, 1
     if p.groups == 1 and own > 0 and w.dw == 1 and not depthwise:
@@ -263,7 +266,7 @@ def weight_plan(w: Window, filters: int, groups: int, dtype) -> WeightPlan:
     p.partial_size = p.groups * (p.window_size + 1) * p.padded_filters
     p.direct = p.filters_per_group in (lanes, 2 * lanes) and p.groups == 1
     tables = np.concatenate([sources, np.arange(sources.size) * p.padded_filters])
-    return WeightPlan(sizes, tables.astype(np.int64))
+    return WeightPlan(records(WEIGHT_PLAN, p), tables.astype(np.int64))
 
 
 def _lay_out_bands(p, w: Window, dtype, depthwise: bool) -> None:
