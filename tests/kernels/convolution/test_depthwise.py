@@ -5,10 +5,12 @@ import pytest
 
 import nnmat_kernels as k
 from nnmat_kernels.convolution import depthwise
-from tests.kernels.convolution.configurations import CONFIGURATIONS, LARGE, arrays, convolution, dtypes
+from tests.kernels.convolution.configurations import CONFIGURATIONS, arrays, convolution, dtypes
 from tests.kernels.linear_algebra import integers
 
-channelwise = pytest.mark.parametrize("configuration", [CONFIGURATIONS[3], CONFIGURATIONS[4], LARGE[6], LARGE[9]])
+WIDE = ((2, 9, 7, 40), (40, 5, 3, 1), (3, 2), (4, 1), (1, 2), 40)  # more channels than two vectors hold
+SMALL_IMAGES = ((17, 4, 3, 10), (10, 3, 2, 1), 2, 1, 1, 10)
+channelwise = pytest.mark.parametrize("configuration", [CONFIGURATIONS[3], CONFIGURATIONS[4], WIDE, SMALL_IMAGES])
 
 
 @dtypes
@@ -44,7 +46,7 @@ def test_packed_weights(configuration, gradient, dtype, rng):
 
 @dtypes
 def test_pieces_add_up(dtype, rng):
-    configuration = LARGE[6]
+    configuration = SMALL_IMAGES
     X, K, bias, G = arrays(lambda s: integers(rng, s, dtype), configuration)
     own = convolution(*configuration, dtype=dtype)
     sizes, tables = own.weight_plan
