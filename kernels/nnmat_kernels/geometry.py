@@ -2,8 +2,28 @@
 
 import numbers
 import operator
+from typing import NamedTuple
 
 from .errors import ShapeError
+
+
+class Window(NamedTuple):
+    """Sizes of one sliding-window operation, as the kernels take them."""
+
+    B: int
+    H: int
+    W: int
+    C: int
+    Ho: int
+    Wo: int
+    kh: int
+    kw: int
+    sh: int
+    sw: int
+    ph: int
+    pw: int
+    dh: int
+    dw: int
 
 
 def pair(who: str, name: str, value, minimum: int = 1) -> tuple[int, int]:
@@ -55,3 +75,28 @@ def output_plane(
             f"on an image of {plane} with padding {padding}. Try a smaller kernel or more padding."
         )
     return Ho, Wo
+
+
+def window(who, shape, kernel_size, stride, padding, dilation) -> Window:
+    """The `Window` of an operation on images of `shape` (B, H, W, C), after checking it."""
+    kernel = pair(who, "kernel_size", kernel_size)
+    strides, pads = pair(who, "stride", stride), pair(who, "padding", padding, 0)
+    dilations = pair(who, "dilation", dilation)
+    Ho, Wo = output_plane(who, (shape[1], shape[2]), kernel, strides, pads, dilations)
+    B, H, W, C = (int(size) for size in shape)
+    return Window(B, H, W, C, Ho, Wo, *kernel, *strides, *pads, *dilations)
+
+
+def window_geometry(who: str, plane: tuple[int, int], kernel_size, stride, padding):
+    """kernel, stride, padding as pairs, and the output's height and width; raises if a window could miss the image."""
+    kernel = pair(who, "kernel_size", kernel_size)
+    stride = kernel if stride is None else pair(who, "stride", stride)
+    padding = pair(who, "padding", padding, 0)
+    if padding[0] >= kernel[0] or padding[1] >= kernel[1]:
+        raise ShapeError(
+            f"{who}: expected padding smaller than the kernel, or windows would lie outside the image, got padding "
+            f"{padding} and kernel_size {kernel}. Try padding={min(kernel) // 2}."
+        )
+    if min(plane) < 1 or plane[0] * plane[1] >= 2**31:
+        raise ShapeError(f"{who}: expected images of 1 to 2**31 - 1 pixels, got height and width {tuple(plane)}.")
+    return kernel, stride, padding, output_plane(who, plane, kernel, stride, padding)

@@ -3,7 +3,7 @@
 import numpy as np
 
 from nnmat_kernels import unchecked as k
-from nnmat_kernels.pooling.max_pool2d import window_geometry
+from nnmat_kernels.geometry import window_geometry
 
 from ..checks import equations, flag, pair
 from ..errors import ConfigError, ShapeError

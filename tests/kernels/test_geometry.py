@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from nnmat_kernels.errors import ShapeError
-from nnmat_kernels.geometry import conv_output_size, image_shape, output_plane, pair
+from nnmat_kernels.geometry import Window, conv_output_size, image_shape, output_plane, pair, window, window_geometry
 
 
 def test_conv_output_size_counts_the_positions_of_a_window():
@@ -57,3 +57,23 @@ def test_image_shape():
     for wrong in ((1, 2, 3), (1, 2, 3, 4, 5), (1, 2.0, 3, 4), (1, -1, 3, 4), 7, None, "abcd"):
         with pytest.raises(ShapeError, match=re.escape(f"Who: expected input_shape to be four sizes, got {wrong!r}.")):
             image_shape("Who", "input_shape", wrong)
+
+
+def test_window_holds_the_sizes_of_an_operation():
+    w = window("Who", (2, 7, 9, np.int64(3)), (3, 2), 2, (1, 0), [1, 3])
+    assert w == Window(B=2, H=7, W=9, C=3, Ho=4, Wo=3, kh=3, kw=2, sh=2, sw=2, ph=1, pw=0, dh=1, dw=3)
+    assert all(type(size) is int for size in w)
+    assert hash(w) == hash(Window(*w))
+    with pytest.raises(ShapeError, match="Who: expected a window that fits"):
+        window("Who", (2, 7, 9, 3), 8, 1, 0, 1)
+
+
+def test_window_geometry_of_a_pooling():
+    assert window_geometry("Who", (6, 8), 2, None, 0) == ((2, 2), (2, 2), (0, 0), (3, 4))
+    assert window_geometry("Who", (5, 7), (3, 2), (1, 2), (2, 1)) == ((3, 2), (1, 2), (2, 1), (7, 4))
+    with pytest.raises(ShapeError, match="Who: expected padding smaller than the kernel"):
+        window_geometry("Who", (5, 7), 2, 1, (1, 2))
+    with pytest.raises(ShapeError, match=r"Who: expected images of 1 to 2\*\*31 - 1 pixels"):
+        window_geometry("Who", (1 << 16, 1 << 15), 2, 1, 0)
+    with pytest.raises(ShapeError, match="Who: expected a window that fits"):
+        window_geometry("Who", (5, 7), (6, 2), 1, 0)

@@ -1,13 +1,13 @@
 """Convolution of channels-last images, its input gradient and its weight gradient, without a patch matrix.
 
-      forward           Y  = windows of X · K_matᵀ + 1 bᵀ         `image_product`
-      input gradient    gX = windows of G · K turned by 180°       `image_product`
-      weight gradient   gK = (windows of X)ᵀ G, gbias = 1ᵀ G       `image_weights`
+      forward           Y  = windows of X · K_matᵀ + 1 bᵀ         `implicit_gemm`
+      input gradient    gX = windows of G · K turned by 180°       `implicit_gemm`
+      weight gradient   gK = (windows of X)ᵀ G, gbias = 1ᵀ G       `weight_gradient`
 
 and all three with vectors of channels in `depthwise`. `im2col` and `col2im` are the same maps with their matrix.
 
-A `Convolution` holds what the kernels need to know of one set of shapes and options. Layers make one for each shape of
-batch and call its methods, which check nothing; the functions here check, and keep the last plans.
+A `Convolution` holds what the kernels need to know of one set of shapes and options. The public functions check, which
+gives a `Window`, and the `unchecked` ones go by the shapes and options as they are; both keep the last plans.
 """
 
 import functools
@@ -16,22 +16,20 @@ import numbers
 import numpy as np
 
 from ..codegen.builder import NONE, RELU
-from ..elementwise import activations
+from ..elementwise.activations import sigmoid_unchecked, tanh_unchecked
 from ..errors import ShapeError
+from ..geometry import Window, image_shape, window
 from ..products.matmul import PARALLEL_FLOPS, matmul_unchecked
 from ..reductions.sums import column_sums_unchecked
 from ..runtime.arrays import as_array, checked_out, same_dtype
-from . import depthwise
-from . import implicit_gemm as image_product
-from . import weight_gradient as image_weights
-from .im2col import Window, image_shape, window
-from .plan import CHUNKS, UNITS, plan, weight_plan
+from . import launch
+from .plan import Plan, WeightPlan, is_depthwise, plan, weight_plan
 
-ACTIVATIONS = (None, "relu", "sigmoid", "tanh")
-_NO_BIAS = {np.dtype(d): np.empty(0, d) for d in (np.float32, np.float64)}
+CONV_ACTIVATIONS = (None, "relu", "sigmoid", "tanh")
+NO_BIAS_OF = {np.dtype(d): np.empty(0, d) for d in (np.float32, np.float64)}
 
 
-def _setup(who, name, shape, kernel_shape, stride, padding, dilation, groups) -> Window:
+def checked_window(who: str, name: str, shape, kernel_shape, stride, padding, dilation, groups) -> Window:
     """The window of a convolution of images of `shape` with weights of `kernel_shape`, checked with its groups."""
     if isinstance(groups, bool) or not isinstance(groups, numbers.Integral) or groups < 1:
         raise ShapeError(f"{who}: expected groups to be an integer of at least 1, got {groups!r}. Try groups=1.")
@@ -47,52 +45,46 @@ def _setup(who, name, shape, kernel_shape, stride, padding, dilation, groups) ->
 
 
 class Convolution:
-    """One convolution, for given shapes and options: the three kernels without checks.
+    """One convolution, for a checked window, filters and groups: the three kernels without checks.
 
     Arrays are C-contiguous, aligned and of `dtype`, `out` is required, shapes are the plan's: nothing is checked.
     A plan holds sizes only and never changes, the kernels bring their own scratch: any number of threads may use one.
     """
 
-    def __init__(self, input_shape, kernel_shape, stride=1, padding=0, dilation=1, groups: int = 1, dtype=np.float32):
-        self.dtype = np.dtype(dtype)
-        self.input_shape, self.kernel_shape = tuple(input_shape), tuple(kernel_shape)
-        self.window = w = _setup(
-            "Convolution", "images", self.input_shape, self.kernel_shape, stride, padding, dilation, groups
-        )
-        self.groups = int(groups)
-        self.output_shape = (w.B, w.Ho, w.Wo, self.kernel_shape[0])
-        depth = self.groups == w.C == self.kernel_shape[0]
-        work = 2 * w.B * w.Ho * w.Wo * int(np.prod(self.kernel_shape))
+    def __init__(self, w: Window, filters: int, groups: int = 1, dtype=np.float32):
+        self.window, self.filters, self.groups, self.dtype = w, int(filters), int(groups), np.dtype(dtype)
+        self.output_shape = (w.B, w.Ho, w.Wo, self.filters)
+        self._by_channels = is_depthwise(w, self.filters, self.groups)
+        work = 2 * w.B * w.Ho * w.Wo * self.filters * w.kh * w.kw * (w.C // self.groups)
         self._parallel = work >= PARALLEL_FLOPS
-        if depth:
-            self._product, self._weights = depthwise.depthwise, depthwise.channel_weights
-            if self._parallel:
-                self._product, self._weights = depthwise.depthwise_parallel, depthwise.channel_weights_parallel
-        else:
-            self._product, self._weights = image_product.product, image_weights.weights
-            if self._parallel:
-                self._product, self._weights = image_product.product_parallel, image_weights.weights_parallel
-        self._none = _NO_BIAS[self.dtype]
-        self._plans: dict[tuple[bool, bool], np.ndarray] = {}
+        self._no_bias = NO_BIAS_OF[self.dtype]
+        self._plans: dict[tuple[bool, bool], Plan] = {}
         # 1 x 1 without stride and padding: images are matrices of pixels and channels, and this is their product.
-        self._plain = (w.kh, w.kw, w.sh, w.sw, w.ph, w.pw, self.groups) == (1, 1, 1, 1, 0, 0, 1)
+        self._is_product = (w.kh, w.kw, w.sh, w.sw, w.ph, w.pw, self.groups) == (1, 1, 1, 1, 0, 0, 1)
         self._pixels = w.B * w.H * w.W
 
-    def _plan(self, gradient: bool, abreast: bool) -> np.ndarray:
-        if (gradient, abreast) not in self._plans:
-            own = plan(self.window, self.kernel_shape, self.groups, self.dtype, gradient, abreast)
-            self._plans[gradient, abreast] = own
-        return self._plans[gradient, abreast]
+    @functools.cached_property
+    def _product(self):
+        return launch.product(self.dtype, self._by_channels, self._parallel)
 
     @functools.cached_property
-    def _weight_plan(self):
-        return weight_plan(self.window, self.kernel_shape, self.groups, self.dtype)
+    def _weights(self):
+        return launch.weights(self.dtype, self._by_channels, self._parallel)
+
+    def plan(self, gradient: bool, merge: bool) -> Plan:
+        """The plan of the forward pass or of the input gradient, made when it is first asked for."""
+        if (gradient, merge) not in self._plans:
+            own = plan(self.window, self.filters, self.groups, self.dtype, gradient, merge)
+            self._plans[gradient, merge] = own
+        return self._plans[gradient, merge]
+
+    @functools.cached_property
+    def weight_plan(self) -> WeightPlan:
+        return weight_plan(self.window, self.filters, self.groups, self.dtype)
 
     def _run(self, X, K, bias, out, gradient, activation):
-        for abreast in (True, False):  # the second does what the first cannot
-            sizes = self._plan(gradient, abreast)
-            chunks = (min(CHUNKS, int(sizes[UNITS])),) if self._parallel else ()
-            if self._product(X, K, bias, out, sizes, activation, *chunks):
+        for merge in (True, False):  # the second does what the first cannot
+            if self._product(X, K, bias, out, *self.plan(gradient, merge), activation):
                 return
 
     def _matrix(self, images):
@@ -100,67 +92,69 @@ class Convolution:
 
     def forward(self, X, K, bias, out, activation=None):
         """`conv2d` into `out`; `bias` may be None."""
-        if self._plain:
+        if self._is_product:
             A, B = self._matrix(X), K.reshape(K.shape[0], K.shape[3])
             matmul_unchecked(A, B, False, True, self._matrix(out), False, bias, activation)
             return
-        terms = self._none if bias is None else bias
+        terms = self._no_bias if bias is None else bias
         self._run(X, K, terms, out, False, RELU if activation == "relu" else NONE)
         if activation == "sigmoid":
-            activations.sigmoid(out, out=out)
+            sigmoid_unchecked(out, out)
         elif activation == "tanh":
-            activations.tanh(out, out=out)
+            tanh_unchecked(out, out)
 
     def input_gradient(self, G, K, out):
         """`conv2d_input_gradient` into `out`."""
-        if self._plain:
+        if self._is_product:
             B = K.reshape(K.shape[0], K.shape[3])
             matmul_unchecked(self._matrix(G), B, False, False, self._matrix(out))
             return
-        self._run(G, K, self._none, out, True, NONE)
+        self._run(G, K, self._no_bias, out, True, NONE)
 
     def weight_gradient(self, X, G, out, accumulate=False, bias_gradient=None, accumulate_bias=None):
         """`conv2d_weight_gradient` into `out`; into `bias_gradient`, if it is given, the sums of G over the pixels.
 
         Both are added to what is there with `accumulate`, the latter by `accumulate_bias` if that is not None.
         """
-        gbias = self._none if bias_gradient is None else bias_gradient
+        gbias = self._no_bias if bias_gradient is None else bias_gradient
         also = accumulate if accumulate_bias is None else accumulate_bias
-        if self._plain:
-            gK = out.reshape(self.kernel_shape[0], self.window.C)
+        if self._is_product:
+            gK = out.reshape(self.filters, self.window.C)
             matmul_unchecked(self._matrix(G), self._matrix(X), True, False, gK, accumulate)
             if bias_gradient is not None:
                 column_sums_unchecked(self._matrix(G), bias_gradient, also)
             return
-        self._weights(X, G, out, gbias, self._weight_plan, int(accumulate), int(also))
+        self._weights(X, G, out, gbias, *self.weight_plan, int(accumulate), int(also))
 
 
 @functools.lru_cache(maxsize=64)
-def _convolution(input_shape, kernel_shape, stride, padding, dilation, groups, dtype) -> Convolution:
-    """The plan of these shapes and options (numbers and tuples); the last ones are kept."""
-    return Convolution(input_shape, kernel_shape, stride, padding, dilation, groups, dtype)
+def planned(w: Window, filters: int, groups: int, dtype: np.dtype) -> Convolution:
+    """The plan of a checked window, filters and groups; the last ones are kept."""
+    return Convolution(w, filters, groups, dtype)
 
 
-def _planned(w: Window, kernel_shape, groups: int, dtype: np.dtype) -> Convolution:
-    options = (w.sh, w.sw), (w.ph, w.pw), (w.dh, w.dw)
-    return _convolution((w.B, w.H, w.W, w.C), tuple(kernel_shape), *options, int(groups), dtype)
+@functools.lru_cache(maxsize=64)
+def _planned_for(input_shape, kernel_shape, stride, padding, dilation, groups, dtype) -> Convolution:
+    """The same by shapes and options as they are given: a caller that has checked them need not do so again."""
+    w = checked_window("Convolution", "images", input_shape, kernel_shape, stride, padding, dilation, groups)
+    return planned(w, kernel_shape[0], groups, dtype)
 
 
 def conv2d_unchecked(X, K, bias, stride, padding, dilation, groups, out, activation=None) -> None:
     """`conv2d` without its checks: canonical arrays, `out` given, options as numbers or tuples."""
-    _convolution(X.shape, K.shape, stride, padding, dilation, groups, X.dtype).forward(X, K, bias, out, activation)
+    _planned_for(X.shape, K.shape, stride, padding, dilation, groups, X.dtype).forward(X, K, bias, out, activation)
 
 
 def conv2d_input_gradient_unchecked(G, K, input_shape, stride, padding, dilation, groups, out) -> None:
     """`conv2d_input_gradient` without its checks, as above."""
-    _convolution(input_shape, K.shape, stride, padding, dilation, groups, G.dtype).input_gradient(G, K, out)
+    _planned_for(input_shape, K.shape, stride, padding, dilation, groups, G.dtype).input_gradient(G, K, out)
 
 
 def conv2d_weight_gradient_unchecked(
     X, G, kernel_shape, stride, padding, dilation, groups, out, accumulate=False, bias_gradient=None
 ) -> None:
     """`conv2d_weight_gradient` without its checks, as above."""
-    own = _convolution(X.shape, kernel_shape, stride, padding, dilation, groups, X.dtype)
+    own = _planned_for(X.shape, kernel_shape, stride, padding, dilation, groups, X.dtype)
     own.weight_gradient(X, G, out, accumulate, bias_gradient)
 
 
@@ -187,9 +181,9 @@ def conv2d(
     With an activation the result has the bits of the activation's own kernel afterwards.
     """
     who = "conv2d"
-    if activation not in ACTIVATIONS:
+    if activation not in CONV_ACTIVATIONS:
         raise ValueError(
-            f"{who}: expected activation to be one of {', '.join(map(repr, ACTIVATIONS))}, got {activation!r}. "
+            f"{who}: expected activation to be one of {', '.join(map(repr, CONV_ACTIVATIONS))}, got {activation!r}. "
             'Try activation="relu".'
         )
     given = X, K, bias
@@ -197,14 +191,14 @@ def conv2d(
     if bias is not None:
         bias = as_array(who, "bias", bias, 1)
     dtype = same_dtype(who, X=X, K=K, bias=bias)
-    w = _setup(who, "X", X.shape, K.shape, stride, padding, dilation, groups)
+    w = checked_window(who, "X", X.shape, K.shape, stride, padding, dilation, groups)
     Co = K.shape[0]
     if bias is not None and bias.shape != (Co,):
         raise ShapeError(
             f"{who}: expected bias of shape {(Co,)}, got {bias.shape}. It has one entry per output channel."
         )
     out = checked_out(who, out, (w.B, w.Ho, w.Wo, Co), dtype, *given)
-    _planned(w, K.shape, groups, dtype).forward(X, K, bias, out, activation)
+    planned(w, Co, int(groups), dtype).forward(X, K, bias, out, activation)
     return out
 
 
@@ -241,11 +235,11 @@ def conv2d_input_gradient(
     G, K = as_array(who, "G", G, 4), as_array(who, "K", K, 4)
     dtype = same_dtype(who, G=G, K=K)
     shape = image_shape(who, "input_shape", input_shape)
-    w = _setup(who, "input_shape", shape, K.shape, stride, padding, dilation, groups)
+    w = checked_window(who, "input_shape", shape, K.shape, stride, padding, dilation, groups)
     Co = K.shape[0]
     _check_upstream(who, G, w, Co)
     out = checked_out(who, out, shape, dtype, *given)
-    _planned(w, K.shape, groups, dtype).input_gradient(G, K, out)
+    planned(w, Co, int(groups), dtype).input_gradient(G, K, out)
     return out
 
 
@@ -277,7 +271,7 @@ def conv2d_weight_gradient(
     X, G = as_array(who, "X", X, 4), as_array(who, "G", G, 4)
     dtype = same_dtype(who, X=X, G=G)
     kernel_shape = image_shape(who, "kernel_shape", kernel_shape)
-    w = _setup(who, "X", X.shape, kernel_shape, stride, padding, dilation, groups)
+    w = checked_window(who, "X", X.shape, kernel_shape, stride, padding, dilation, groups)
     Co = kernel_shape[0]
     _check_upstream(who, G, w, Co)
     if accumulate and out is None:
@@ -285,5 +279,5 @@ def conv2d_weight_gradient(
     out = checked_out(who, out, kernel_shape, dtype, *given)
     if bias_gradient is not None:
         checked_out(f"{who} (bias_gradient)", bias_gradient, (Co,), dtype, *given, out)
-    _planned(w, kernel_shape, groups, dtype).weight_gradient(X, G, out, bool(accumulate), bias_gradient)
+    planned(w, Co, int(groups), dtype).weight_gradient(X, G, out, bool(accumulate), bias_gradient)
     return out

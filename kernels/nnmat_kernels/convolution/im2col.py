@@ -11,48 +11,27 @@ The rows are written from first to last, so a run may be copied as whole vector 
 end is overwritten by the next. (A run is 5 numbers in the first layer of a network, too few for a loop of its own.)
 """
 
-from typing import NamedTuple
-
 import numpy as np
 from numba import prange
 
 from ..codegen.copies import copy_runs
 from ..errors import ShapeError
-from ..geometry import image_shape, output_plane, pair
+from ..geometry import image_shape, window
 from ..runtime.arrays import as_array, checked_out
-from ..runtime.config import jit, parallel_jit
+from ..runtime.config import ZERO, inlined_jit, jit, parallel_jit
 from ..runtime.target import VECTOR_BYTES
 
-PARALLEL_ELEMENTS = 65_536
-CHUNKS = 64  # pieces of the work, whatever the number of threads
-SHORT = 64  # numbers in a run that is copied by registers; a longer one is worth a loop of its own
-SLACK = VECTOR_BYTES // 4  # numbers in a register, at most
-
-
-class Window(NamedTuple):
-    """Sizes of one sliding-window operation, as the kernels take them."""
-
-    B: int
-    H: int
-    W: int
-    C: int
-    Ho: int
-    Wo: int
-    kh: int
-    kw: int
-    sh: int
-    sw: int
-    ph: int
-    pw: int
-    dh: int
-    dw: int
+IM2COL_PARALLEL_FROM = 65_536  # numbers of the matrix
+IM2COL_CHUNKS = 64  # pieces of the work, whatever the number of threads
+SHORT_RUN = 64  # numbers in a run that is copied by registers; a longer one is worth a loop of its own
+COPY_SLACK = VECTOR_BYTES // 4  # numbers in a register, at most
 
 
 @jit
 def _inside(x, taps, step, size):
     """The taps b < `taps` with 0 <= x + b step < size: from the first to before the last."""
     if x >= 0 and x + (taps - 1) * step < size:
-        return np.int64(0), taps
+        return ZERO, taps
     first = min(taps, max(0, (step - 1 - x) // step))
     return first, max(first, min(taps, (size - x + step - 1) // step))
 
@@ -82,7 +61,7 @@ def _copy_window(X, start, U, u, top, bottom, left, right, w):
 def _im2col_piece(X, U, first, last, w):
     """Output rows first..last-1, counted through all images."""
     run, step = w.kw * w.C, w.dh * w.W * w.C
-    u, end = first * w.Wo * w.kh * run, last * w.Wo * w.kh * run - SLACK
+    u, end = first * w.Wo * w.kh * run, last * w.Wo * w.kh * run - COPY_SLACK
     for r in range(first, last):
         y = r % w.Ho * w.sh - w.ph
         top, bottom = _inside(y, w.kh, w.dh, w.H)
@@ -90,8 +69,8 @@ def _im2col_piece(X, U, first, last, w):
             x = j * w.sw - w.pw
             left, right = _inside(x, w.kw, w.dw, w.W)
             start = ((r // w.Ho * w.H + y) * w.W + x) * w.C  # where the window begins, if that is inside
-            whole = run <= SHORT and w.dw == 1 and right - left == w.kw and bottom - top == w.kh
-            if whole and u + w.kh * run <= end and start + (w.kh - 1) * step + run + SLACK <= X.size:
+            whole = run <= SHORT_RUN and w.dw == 1 and right - left == w.kw and bottom - top == w.kh
+            if whole and u + w.kh * run <= end and start + (w.kh - 1) * step + run + COPY_SLACK <= X.size:
                 copy_runs(X, start, step, U, u, run, w.kh)
             else:
                 _copy_window(X, start, U, u, top, bottom, left, right, w)
@@ -105,10 +84,29 @@ def _im2col_parallel(X, U, chunks, w):
         _im2col_piece(X, U, np.int64(chunk) * rows // chunks, (np.int64(chunk) + 1) * rows // chunks, w)
 
 
+@inlined_jit
+def _add_window(U, u, X, start, top, bottom, left, right, w):
+    """A row of U, added to its place in the image; of its taps only top..bottom-1 by left..right-1 lie there."""
+    run, step = w.kw * w.C, w.dh * w.W * w.C
+    if w.dw == 1 and right - left == w.kw:
+        for a in range(top, bottom):
+            v, z = u + a * run, start + a * step
+            source, target = U[v : v + run], X[z : z + run]
+            for t in range(run):
+                target[t] += source[t]
+    else:
+        for a in range(top, bottom):
+            for b in range(left, right):
+                v, z = u + a * run + b * w.C, start + a * step + b * w.dw * w.C
+                source, target = U[v : v + w.C], X[z : z + w.C]
+                for c in range(w.C):
+                    target[c] += source[c]
+
+
 @jit
 def _col2im_piece(U, X, first, last, w):
     """Images first..last-1."""
-    run, step, size = w.kw * w.C, w.dh * w.W * w.C, w.H * w.W * w.C
+    run, size = w.kw * w.C, w.H * w.W * w.C
     X[first * size : last * size] = 0
     u = first * w.Ho * w.Wo * w.kh * run
     for r in range(first * w.Ho, last * w.Ho):
@@ -118,19 +116,7 @@ def _col2im_piece(U, X, first, last, w):
             x = j * w.sw - w.pw
             left, right = _inside(x, w.kw, w.dw, w.W)
             start = ((r // w.Ho * w.H + y) * w.W + x) * w.C
-            if w.dw == 1 and right - left == w.kw:
-                for a in range(top, bottom):
-                    v, z = u + a * run, start + a * step
-                    source, target = U[v : v + run], X[z : z + run]
-                    for t in range(run):
-                        target[t] += source[t]
-            else:
-                for a in range(top, bottom):
-                    for b in range(left, right):
-                        v, z = u + a * run + b * w.C, start + a * step + b * w.dw * w.C
-                        source, target = U[v : v + w.C], X[z : z + w.C]
-                        for c in range(w.C):
-                            target[c] += source[c]
+            _add_window(U, u, X, start, top, bottom, left, right, w)
             u += w.kh * run
 
 
@@ -138,16 +124,6 @@ def _col2im_piece(U, X, first, last, w):
 def _col2im_parallel(U, X, chunks, w):
     for chunk in prange(chunks):
         _col2im_piece(U, X, np.int64(chunk) * w.B // chunks, (np.int64(chunk) + 1) * w.B // chunks, w)
-
-
-def window(who, shape, kernel_size, stride, padding, dilation) -> Window:
-    """The `Window` of an operation on images of `shape` (B, H, W, C), after checking it."""
-    kernel = pair(who, "kernel_size", kernel_size)
-    strides, pads = pair(who, "stride", stride), pair(who, "padding", padding, 0)
-    dilations = pair(who, "dilation", dilation)
-    Ho, Wo = output_plane(who, (shape[1], shape[2]), kernel, strides, pads, dilations)
-    B, H, W, C = (int(size) for size in shape)
-    return Window(B, H, W, C, Ho, Wo, *kernel, *strides, *pads, *dilations)
 
 
 def im2col(X: np.ndarray, kernel_size, stride=1, padding=0, dilation=1, out: np.ndarray | None = None) -> np.ndarray:
@@ -163,10 +139,10 @@ def im2col(X: np.ndarray, kernel_size, stride=1, padding=0, dilation=1, out: np.
     w = window("im2col", X.shape, kernel_size, stride, padding, dilation)
     out = checked_out("im2col", out, (w.B * w.Ho * w.Wo, w.kh * w.kw * w.C), X.dtype, X0)
     rows = w.B * w.Ho
-    if out.size < PARALLEL_ELEMENTS:
+    if out.size < IM2COL_PARALLEL_FROM:
         _im2col_piece(X.reshape(-1), out.reshape(-1), 0, rows, w)
     else:
-        _im2col_parallel(X.reshape(-1), out.reshape(-1), min(CHUNKS, rows), w)
+        _im2col_parallel(X.reshape(-1), out.reshape(-1), min(IM2COL_CHUNKS, rows), w)
     return out
 
 
@@ -192,8 +168,8 @@ def col2im(
             "Try the same arguments as in im2col."
         )
     out = checked_out("col2im", out, shape, cols.dtype, cols0)
-    if cols.size < PARALLEL_ELEMENTS:
+    if cols.size < IM2COL_PARALLEL_FROM:
         _col2im_piece(cols.reshape(-1), out.reshape(-1), 0, w.B, w)
     else:
-        _col2im_parallel(cols.reshape(-1), out.reshape(-1), min(CHUNKS, w.B), w)
+        _col2im_parallel(cols.reshape(-1), out.reshape(-1), min(IM2COL_CHUNKS, w.B), w)
     return out

@@ -2,272 +2,289 @@
 
 A convolution, and its input gradient, are sums over windows of a *source* image, one for each pixel of a *target*:
 
-      target pixel (i, j) of a phase   =   Σ_t Σ_b  source pixel (i st + top + t down, j sw + left + b right) · weights
+      target pixel (i, j) of a phase  =  Σ_t Σ_b  source pixel (i sh + top + t dh, j sw + left + b dw) · weights
 
-A convolution has one phase. An input gradient with stride s has up to s x s: gX at rows y (mod s) sees only the kernel
-rows a with y + p - a d = 0 (mod s), in falling order, and at unit steps of G; no zero is inserted anywhere. A phase may
-have no taps at all (stride 2, kernel 1): its pixels are 0.
-
-The work is cut into blocks: bands of rows of one image, or several small images. A block's part of the source is
-copied into a scratch array with its padding, so that the inner loops know no edges:
-
-      scratch      0 0 0 0 0 0      rows of `cols` pixels; a window's row is one run of kw C numbers (dilation 1)
-                   0 x x x x 0
-                   0 x x x x 0      tables: for each target pixel of a block where its window begins in the scratch,
-                   0 x x x x 0              and where it lies in the target
+with the steps, the places and the taps of two `axes`. The work is cut into blocks: bands of rows of one image, or
+several small images. `source_block` copies what a block sees of the source into a scratch array with its padding.
+Tables list, for each target pixel of a block, where its window begins in the scratch and where it lies in the target.
 
 Narrow targets. Pixels of 8 numbers would leave half of a register of 16 empty. Since two pixels side by side are 16
-numbers in a row, the target counts as one of half as many pixels with twice as many channels; a window then takes in
-what both see, and the weights are laid down for each at its place, with 0 beside:
+numbers in a row, they are merged: the target counts as one of half as many pixels with twice as many channels. A window
+then takes in what both see, and the weights are laid down for each at its place, with 0 elsewhere:
 
       window of two pixels, kernel of 3      a b c .   first pixel
                                              . a b c   second pixel
 
-0 · inf is NaN, so a source with such numbers is computed without this.
+0 · inf and 0 · NaN are NaN, so a source with inf or NaN in it needs the plan without merged pixels.
 
-Everything goes to a kernel as one array of int64: the fields named here, a record for each phase, the tables.
+A kernel takes a plan as arrays: one record of sizes, a record for each phase, and the tables. The fields of a record
+are numbers (int64), which kernels read by their names, at no cost.
 """
+
+import itertools
+from types import SimpleNamespace
+from typing import NamedTuple
 
 import numpy as np
 
 from ..codegen.microkernel import MR_SINGLE
-from ..runtime.target import MASKS, MR, VECTOR_BYTES
-from .im2col import Window
+from ..geometry import Window
+from ..runtime.target import MASKS, MR
+from .axes import Axis, backward_axes, forward_axes, lanes_of, pixels_per_tile
 
-CHUNKS = 64  # pieces of the work, whatever the number of threads
-LEAST = 16  # blocks that there should be, for threads to share
+CONV_CHUNKS = 64  # pieces of the work, whatever the number of threads
+SHARED_BLOCKS = 16  # blocks that there should be, for threads to share
 SCRATCH_BYTES = 196_608  # of a block's source, which stays in the level-2 cache
 PANEL_BYTES = 24_576  # weights of a panel that are used at a time, which stay in the level-1 cache
-WEIGHTS_BYTES = 40_960  # weights up to this size are gone through for few pixels at a time, which are stored at once
-BLOCK = 4 * max(MR, MR_SINGLE)  # the pixels
-
-(
-    IMAGES, TOGETHER, BAND, BANDS, UNITS,  # images: all, in a block; target rows of a block; blocks: of an image, all
-    HEIGHT, WIDTH, CHANNELS, GROUPS, OWN,  # the source; OWN of its channels are in a group
-    DOWN, TOP, LEFT, ROWS_OF, COLS, SCRATCH,  # source rows from target row to target row; the scratch and its place
-    TARGET, PIXEL, WIDE, FILTERS,  # numbers of a target image, of a pixel, of a group; filters of a group
-    KERNEL_H, KERNEL_W, BIASES, PACKED, PER_PANEL, PHASES, TURNED,  # weights: place of the bias, size: all, of a panel
-    BESIDE, ABREAST, APART,  # numbers of a scratch for a panel narrower than its tiles; pixels in one, of the source
-    HEADER,  # the first record
-) = range(31)  # fmt: skip
-# A record: sizes of the target, numbers between its rows; taps, kernel columns, runs of a kernel row and their length,
-# distances of both in the scratch; tables and their length; ranges of taps; place of the weights in a panel; taps and
-# pixels at a time; kernel indices of the first tap and column, and their steps.
-(
-    P_HIGH, P_WIDE, P_STEP, P_TAPS, P_ALONG, P_RUNS, P_RUN, P_TAP_A, P_RUN_A, P_TABLES, P_LENGTH, P_RANGES, P_WEIGHTS,
-    P_AT_ONCE, P_BLOCK, P_FIRST_A, P_STEP_A, P_FIRST_B, P_STEP_B,
-) = range(19)  # fmt: skip
-RECORD = 19
+WEIGHTS_BYTES = 40_960  # weights up to this size stay in the level-1 cache while so many pixels at a time
+PIXELS_AT_ONCE = 4 * max(MR, MR_SINGLE)  # are multiplied by all their panels and stored
 
 
-class Axis:
-    """One axis of a phase: `size` target positions from `first` on, `step` apart; their taps, as kernel indices that
-    begin at `tap` and go by `tap_step`, see source positions i down + top + t apart."""
-
-    def __init__(self, size, first, step, taps, tap, tap_step, down, top, apart):
-        self.size, self.first, self.step = size, first, step
-        self.taps, self.tap, self.tap_step = taps, tap, tap_step
-        self.down, self.top, self.apart = down, top, apart
-
-    def reach(self, count):
-        """First and last source position that `count` targets see."""
-        return self.top, (count - 1) * self.down + self.top + (self.taps - 1) * self.apart
-
-    def abreast(self, count):
-        """The same axis of targets that `count` of its positions make up together."""
-        taps = self.taps + (count - 1) * self.down
-        size, down = self.size // count, self.down * count
-        return Axis(size, self.first, self.step, taps, self.tap, self.tap_step, down, self.top, self.apart)
-
-    def ranges(self, source):
-        """For each target the taps, first and end, that lie in a source of that size; both fall along the axis."""
-        places = np.arange(self.size)[:, None] * self.down + self.top + np.arange(self.taps) * self.apart
-        return (places < 0).sum(axis=1), (places < source).sum(axis=1)
+def record(*names: str) -> np.dtype:
+    """The dtype of a record of integers; its fields are read as attributes, with the compiler or without it."""
+    return np.dtype((np.record, np.dtype([(name, np.int64) for name in names], align=True)))
 
 
-def forward_axis(out, kernel, stride, padding, dilation):
-    return [Axis(out, 0, 1, kernel, 0, 1, stride, -padding, dilation)]
+def records(kind: np.dtype, *values: SimpleNamespace) -> np.ndarray:
+    """Records with these fields, all of them: filling a record field by field would take five times as long."""
+    return np.array([tuple(getattr(value, name) for name in kind.names or ()) for value in values], kind)
 
 
-def backward_axes(size, kernel, stride, padding, dilation):
-    """The phases of one axis of an input gradient: targets y = first (mod stride)."""
-    axes = []
-    for first in range(min(stride, size)):
-        seen = [a for a in reversed(range(kernel)) if (first + padding - a * dilation) % stride == 0]
-        places = [(first + padding - a * dilation) // stride for a in seen]
-        step = seen[1] - seen[0] if len(seen) > 1 else -1
-        apart = places[1] - places[0] if len(seen) > 1 else 1
-        count = len(range(first, size, stride))
-        tap, top = (seen[0], places[0]) if seen else (0, 0)
-        axes.append(Axis(count, first, stride, len(seen), tap, step, 1, top, apart))
-    return axes
+PLAN = record(
+    "images", "images_per_block", "rows_per_block",  # a block is so many target rows of so many images
+    "blocks_per_image", "blocks", "chunks",  # blocks in all, and the pieces that they are cut into
+    "source_height", "source_width", "source_channels", "groups", "channels_per_group",
+    "row_stride", "first_row", "first_column",  # source rows from target row to target row; where the scratch begins
+    "scratch_rows", "scratch_columns", "scratch_size",  # of an image; numbers in all
+    "target_size", "target_channels", "columns_per_group",  # numbers of a target image, of a pixel, of its group
+    "forward", "kernel_height", "kernel_width", "filters_per_group",  # 1 for a convolution, 0 for an input gradient
+    "panel_size", "bias_place", "packed_size",  # of the packed weights: numbers of a panel, before the bias, in all
+    "narrow_scratch",  # numbers of a scratch for tiles wider than their columns
+    "pixels_per_tile", "pixel_stride",  # pixels merged into one; source pixels from the window of one to the next
+)  # fmt: skip
+PHASE = record(
+    "height", "width", "row_step",  # target rows and columns; numbers of the target from one such row to the next
+    "taps", "taps_per_row",  # kernel rows and columns
+    "runs", "run_size", "tap_stride", "run_stride",  # a kernel row is so many runs of numbers in the scratch
+    "window_places", "pixel_places", "pixel_rows", "pixel_images",  # where the tables of a block's pixels begin
+    "first_taps", "end_taps",  # and those of a row's kernel rows that do not lie in the padding
+    "weights",  # the place of the phase in a panel
+    "taps_at_once", "pixels_at_once",
+    "kernel_row", "kernel_row_step", "kernel_column", "kernel_column_step",  # kernel indices of the taps
+)  # fmt: skip
 
 
-def lanes_of(dtype) -> int:
-    return VECTOR_BYTES // np.dtype(dtype).itemsize
+class Plan(NamedTuple):
+    """What a kernel takes of a convolution or of an input gradient."""
+
+    sizes: np.ndarray  # one PLAN
+    phases: np.ndarray  # PHASEs
+    tables: np.ndarray
 
 
-def abreast(lanes, channels, width, taps, down) -> int:
-    """How many pixels of a target of that width, whose windows of `taps` lie `down` apart, are best taken as one."""
-    best, least = 1, taps
-    count = 2
-    while 0 < count * channels <= lanes and width % count == 0:
-        seen = (taps + (count - 1) * down) / count  # taps for each pixel, with those that are 0
-        if seen < least:
-            best, least = count, seen
-        count *= 2
-    return best
+def is_depthwise(w: Window, filters: int, groups: int) -> bool:
+    """Whether each channel has one filter of its own, for which there are kernels without a sum over channels."""
+    return groups == w.C == filters
 
 
 def _cut(images, pixels, rows, most_bytes, image_bytes, row_bytes):
-    """(images together, target rows) of a block: enough pixels for a tile, fit for the cache, enough blocks."""
-    if image_bytes > most_bytes or (images < LEAST and rows > 1):
-        band = max(1, min(rows, most_bytes // max(row_bytes, 1), -(-images * rows // LEAST)))
+    """(images, target rows) of a block: enough pixels for a tile, fit for the cache, enough blocks."""
+    if image_bytes > most_bytes or (images < SHARED_BLOCKS and rows > 1):
+        band = max(1, min(rows, most_bytes // max(row_bytes, 1), -(-images * rows // SHARED_BLOCKS)))
         return 1, -(-rows // -(-rows // band))
     wanted = -(-8 * max(MR, MR_SINGLE) // max(pixels, 1))
-    return max(1, min(wanted, images // LEAST, most_bytes // max(image_bytes, 1))), rows
+    return max(1, min(wanted, images // SHARED_BLOCKS, most_bytes // max(image_bytes, 1))), rows
 
 
-def plan(w: Window, kernel_shape, groups: int, dtype, gradient: bool, abreast_too: bool = True) -> np.ndarray:
-    """The array of a convolution, or with `gradient` of its input gradient.
-
-    Without `abreast_too`, pixels of a narrow target are not taken together.
-    """
-    itemsize, lanes = np.dtype(dtype).itemsize, lanes_of(dtype)
-    Co, kh, kw, _ = kernel_shape
-    depthwise = groups == w.C == Co
+def plan(w: Window, filters: int, groups: int, dtype, gradient: bool, merge: bool = True) -> Plan:
+    """The plan of a convolution, or with `gradient` of its input gradient; with `merge` narrow targets are merged."""
+    depthwise = is_depthwise(w, filters, groups)
     if gradient:
-        vertical = backward_axes(w.H, kh, w.sh, w.ph, w.dh)
-        horizontal = backward_axes(w.W, kw, w.sw, w.pw, w.dw)
-        source, target = (w.Ho, w.Wo, Co), (w.H, w.W, w.C)
+        vertical = backward_axes(w.H, w.kh, w.sh, w.ph, w.dh)
+        horizontal = backward_axes(w.W, w.kw, w.sw, w.pw, w.dw)
+        source, target = (w.Ho, w.Wo, filters), (w.H, w.W, w.C)
     else:
-        vertical = forward_axis(w.Ho, kh, w.sh, w.ph, w.dh)
-        horizontal = forward_axis(w.Wo, kw, w.sw, w.pw, w.dw)
-        source, target = (w.H, w.W, w.C), (w.Ho, w.Wo, Co)
-    pixels, between = 1, horizontal[0].down
-    one_run = len(vertical) == len(horizontal) == horizontal[0].apart == 1 and horizontal[0].taps > 0
-    if abreast_too and one_run and groups == 1 and not depthwise:
-        pixels = abreast(lanes, target[2], target[1], horizontal[0].taps, between)
-        horizontal = [horizontal[0].abreast(pixels)]
-        target = target[0], target[1] // pixels, target[2] * pixels
-    parts = 1 if depthwise else groups  # all channels of a depthwise convolution are done together
-    own, wide = source[2] // parts, target[2] // parts
+        vertical = forward_axes(w.Ho, w.kh, w.sh, w.ph, w.dh)
+        horizontal = forward_axes(w.Wo, w.kw, w.sw, w.pw, w.dw)
+        source, target = (w.H, w.W, w.C), (w.Ho, w.Wo, filters)
+    p = SimpleNamespace(forward=not gradient, images=w.B, kernel_height=w.kh, kernel_width=w.kw)
+    p.pixels_per_tile, p.pixel_stride = 1, horizontal[0].stride
+    one_run = len(vertical) == len(horizontal) == horizontal[0].dilation == 1 and horizontal[0].taps > 0
+    if merge and one_run and groups == 1 and not depthwise:
+        merged = pixels_per_tile(lanes_of(dtype), target[2], target[1], horizontal[0].taps, horizontal[0].stride)
+        p.pixels_per_tile, horizontal = merged, [horizontal[0].merged(merged)]
+        target = target[0], target[1] // merged, target[2] * merged
+    p.groups = 1 if depthwise else groups  # all channels of a depthwise convolution are done together
+    p.filters_per_group = filters // groups
+    p.source_height, p.source_width, p.source_channels = source
+    p.channels_per_group = source[2] // p.groups
+    p.target_channels, p.columns_per_group = target[2], target[2] // p.groups
+    p.target_size = target[0] * target[1] * target[2]
+    _lay_out_blocks(p, vertical, horizontal, dtype)
+    phases, tables = _lay_out_phases(p, vertical, horizontal, target[1], dtype, depthwise)
+    _lay_out_weights(p, phases, dtype, depthwise)
+    return Plan(records(PLAN, p), records(PHASE, *phases), tables)
+
+
+def _lay_out_blocks(p, vertical: list[Axis], horizontal: list[Axis], dtype) -> None:
+    """Cuts the work into blocks, and lays the scratch round what the windows of one see."""
     seeing = [v for v in vertical if v.taps] or vertical
+    p.row_stride, p.first_row = vertical[0].stride, min(v.start for v in seeing)
     looking = [h for h in horizontal if h.taps] or horizontal
-    rows = max(v.size for v in vertical)
-    top, left = min(v.top for v in seeing), min(h.top for h in looking)
-    right = max(h.reach(h.size)[1] for h in looking)
-    cols = max(right - left + 1, 1)
-    down = vertical[0].down
+    p.first_column = min(h.start for h in looking)
+    p.scratch_columns = max(max(h.end(h.size) for h in looking) - p.first_column, 1)
 
-    def height(band):
-        return max(max(v.reach(min(band, v.size))[1] for v in seeing) - top + 1, 1)
+    def scratch_rows(count):
+        return max(max(v.end(min(count, v.size)) for v in seeing) - p.first_row, 1)
 
-    line = cols * own * itemsize
-    image_pixels = rows * max(h.size for h in horizontal)
-    together, band = _cut(w.B, image_pixels, rows, SCRATCH_BYTES, height(rows) * line, max(down, 1) * line)
-    bands = -(-rows // band)
-    image = height(band) * cols * own
+    rows, width = max(v.size for v in vertical), max(h.size for h in horizontal)
+    line = p.scratch_columns * p.channels_per_group * np.dtype(dtype).itemsize
+    image_bytes, row_bytes = scratch_rows(rows) * line, max(p.row_stride, 1) * line
+    p.images_per_block, p.rows_per_block = _cut(p.images, rows * width, rows, SCRATCH_BYTES, image_bytes, row_bytes)
+    p.blocks_per_image = -(-rows // p.rows_per_block)
+    p.blocks = -(-p.images // p.images_per_block) * p.blocks_per_image
+    p.chunks = min(CONV_CHUNKS, p.blocks)
+    p.scratch_rows = scratch_rows(p.rows_per_block)
+    image = p.scratch_rows * p.scratch_columns * p.channels_per_group
+    p.scratch_size = p.images_per_block * image + lanes_of(dtype)
 
-    records, tables, at = [], [], HEADER + RECORD * len(vertical) * len(horizontal)
-    weights = 0
+
+def _lay_out_phases(p, vertical, horizontal, target_width: int, dtype, depthwise: bool) -> tuple[list, np.ndarray]:
+    """The sizes of the phases, and their tables one after the other."""
+    phases, tables = [], []
+    place = weights = 0
+    panel = 2 * lanes_of(dtype)
+    for v, h in [(v, h) for v in vertical for h in horizontal]:
+        f = SimpleNamespace()
+        f.height, f.width, f.row_step = v.size, h.size, v.step * target_width * p.target_channels
+        f.taps, f.taps_per_row = v.taps, h.taps
+        f.kernel_row, f.kernel_row_step, f.kernel_column, f.kernel_column_step = v.tap, v.tap_step, h.tap, h.tap_step
+        listed = [*_block_tables(p, v, h, target_width), *v.taps_inside(p.source_height)]
+        starts = [*itertools.accumulate((table.size for table in listed), initial=place)]
+        f.window_places, f.pixel_places, f.pixel_rows, f.pixel_images, f.first_taps, f.end_taps, place = starts
+        tables += listed
+        whole = h.dilation == 1 or h.taps <= 1
+        f.runs, f.run_size = (1, h.taps * p.channels_per_group) if whole else (h.taps, p.channels_per_group)
+        f.run_stride = h.dilation * p.channels_per_group
+        f.tap_stride = v.dilation * p.scratch_columns * p.channels_per_group
+        _bound_pieces(p, f, listed[0].size, panel, np.dtype(dtype).itemsize)
+        f.weights = weights
+        weights += v.taps * h.taps * p.channels_per_group * (1 if depthwise else panel)
+        phases.append(f)
+    p.panel_size = weights
+    return phases, np.concatenate(tables).astype(np.int64)
+
+
+def _block_tables(p, v: Axis, h: Axis, target_width: int) -> list[np.ndarray]:
+    """For each pixel of a phase in a block: the place of its window, its own, its row and its image."""
+    rows = min(p.rows_per_block, v.size)
+    n, i, j = np.meshgrid(np.arange(p.images_per_block), np.arange(rows), np.arange(h.size), indexing="ij")
+    # A window of a phase without taps begins anywhere.
+    top, left = (v.start - p.first_row if v.taps else 0), (h.start - p.first_column if h.taps else 0)
+    row = n * p.scratch_rows + i * v.stride + top
+    window = (row * p.scratch_columns + j * h.stride + left) * p.channels_per_group
+    pixel = (i * v.step + v.first) * target_width + j * h.step + h.first
+    return [a.reshape(-1) for a in (window, n * p.target_size + pixel * p.target_channels, i, n)]
+
+
+def _bound_pieces(p, f, pixels: int, panel: int, itemsize: int) -> None:
+    """How many kernel rows and how many pixels of a block are gone through at a time."""
+    tap = f.taps_per_row * p.channels_per_group * itemsize
+    most = max(1, min(f.taps, PANEL_BYTES // max(tap * panel, 1)))
+    f.taps_at_once = max(1, -(-f.taps // max(1, -(-f.taps // most))))
+    light = f.taps * tap * p.columns_per_group <= WEIGHTS_BYTES
+    f.pixels_at_once = PIXELS_AT_ONCE if light and p.columns_per_group > panel else max(pixels, 1)
+
+
+def _lay_out_weights(p, phases, dtype, depthwise: bool) -> None:
+    """Where the packed weights and the bias lie."""
+    lanes = lanes_of(dtype)
     panel = 2 * lanes
-    for v in vertical:
-        lo, hi = v.ranges(source[0])
-        for h in horizontal:
-            count = min(band, v.size)
-            n, i, j = np.meshgrid(np.arange(together), np.arange(count), np.arange(h.size), indexing="ij")
-            # A window of a phase without taps begins anywhere.
-            y, x = (v.top - top if v.taps else 0), (h.top - left if h.taps else 0)
-            begins = n * image + ((i * v.down + y) * cols + j * h.down + x) * own
-            pixel = (i * v.step + v.first) * target[1] + j * h.step + h.first
-            lies = n * target[0] * target[1] * target[2] + pixel * target[2]
-            listed = [a.reshape(-1).astype(np.int64) for a in (begins, lies, i, n)]
-            whole = h.apart == 1 or h.taps <= 1
-            runs, run = (1, h.taps * own) if whole else (h.taps, own)
-            per_tap = h.taps * own * panel * itemsize
-            at_once = max(1, min(v.taps, PANEL_BYTES // max(per_tap, 1)))
-            at_once = -(-v.taps // max(1, -(-v.taps // at_once)))
-            few = v.taps * h.taps * own * wide * itemsize <= WEIGHTS_BYTES
-            block = BLOCK if few and wide > panel else max(begins.size, 1)
-            records += [
-                v.size, h.size, v.step * target[1] * target[2], v.taps, h.taps, runs, run,
-                v.apart * cols * own, h.apart * own, at, begins.size, at + 4 * begins.size, weights,
-                max(1, at_once), block, v.tap, v.tap_step, h.tap, h.tap_step,
-            ]  # fmt: skip
-            tables += [*listed, lo, hi]
-            at += 4 * begins.size + 2 * v.size
-            weights += v.taps * h.taps * own * (1 if depthwise else panel)
-    panels = -(-wide // panel)
-    packed = weights * (1 if depthwise else panels * groups) + panel * lanes  # `pack_transposed` writes whole vectors
-    beside = not MASKS and not depthwise and wide % panel not in (0, lanes)
-    header = [
-        w.B, together, band, bands, -(-w.B // together) * bands,
-        *source, parts, own, down, top, left, height(band), cols, together * image + lanes,
-        target[0] * target[1] * target[2], target[2], wide, Co // groups,
-        kh, kw, packed, packed + groups * panels * panel, weights, len(vertical) * len(horizontal), int(not gradient),
-        together * band * max(h.size for h in horizontal) * panel if beside else 0,
-        pixels, between,
-    ]  # fmt: skip
-    return np.concatenate([np.array(header + records, np.int64), *tables])
+    panels = -(-p.columns_per_group // panel)
+    p.bias_place = p.panel_size * (1 if depthwise else panels * p.groups)
+    p.bias_place += panel * lanes  # `pack_transposed` writes whole vectors
+    p.packed_size = p.bias_place + p.groups * panels * panel
+    narrow = not MASKS and not depthwise and p.columns_per_group % panel not in (0, lanes)
+    p.narrow_scratch = p.images_per_block * p.rows_per_block * max(f.width for f in phases) * panel if narrow else 0
 
 
-PARTIALS = 16  # the most pieces with a weight gradient of their own
-SUM_PIXELS = 128  # pixels summed up at a time, if each has cache lines of its own: so they stay in the level-1 cache
-PIECE_PIXELS = 1024  # pixels of G in a piece, at least: adding up the pieces costs little beside
-(
-    W_IMAGES, W_BAND, W_BANDS, W_UNITS, W_CHUNKS,
-    W_HEIGHT, W_WIDTH, W_CHANNELS, W_GROUPS, W_OWN, W_DOWN, W_TOP, W_LEFT, W_ROWS, W_COLS, W_PIXEL, W_SCRATCH,
-    W_HIGH, W_WIDE, W_FILTERS, W_WINDOW, W_TAP, W_STEP, W_PARTIAL, W_LINE, W_DIRECT, W_TABLE,
-    W_ABREAST, W_APART, W_RUN, W_ALONG,  # pixels taken together, and from one to the next; a row of a kernel, a window
-) = range(31)  # fmt: skip
+PARTIAL_GRADIENTS = 16  # the most pieces with a weight gradient of their own
+SUMMED_PIXELS = 128  # summed up at a time, if each has cache lines of its own: so they stay in the level-1 cache
+PIXELS_PER_PARTIAL = 1024  # of G, at least: adding up the pieces costs little besides
+
+WEIGHT_PLAN = record(
+    "rows_per_block", "blocks_per_image", "blocks", "chunks",  # a block is so many rows of an image
+    "source_height", "source_width", "source_channels", "groups", "channels_per_group",
+    "row_stride", "first_row", "first_column",  # source rows from output row to output row; where the scratch begins
+    "scratch_rows", "scratch_columns", "scratch_pixel", "scratch_size",
+    "output_height", "output_width", "filters_per_group",  # of G, whose pixels may be merged
+    "sum_row_stride", "sum_pixel_stride",  # numbers of the scratch from one output row, one pixel to the next
+    "window_size", "padded_filters", "partial_size",  # rows and columns of the sums; numbers of a chunk's sums
+    "direct",  # whether the filters of G fill whole vectors, so that it need not be packed
+    "pixels_per_tile", "pixel_stride",  # pixels merged into one; numbers of a window from one of them to the next
+    "run_size", "merged_run_size",  # numbers of a window's row, of one pixel and of merged ones
+)  # fmt: skip
 
 
-def weight_plan(w: Window, kernel_shape, groups: int, dtype) -> np.ndarray:
-    """The array of a weight gradient: its windows are the numbers of a kernel, and their steps those of the output."""
-    itemsize, lanes = np.dtype(dtype).itemsize, lanes_of(dtype)
-    Co, kh, kw, own = kernel_shape
-    depthwise = groups == w.C == Co
-    if depthwise:
-        groups, own = 1, w.C
-    filters, pixels = Co // groups, 1
-    if groups == 1 and own > 0 and w.dw == 1 and not depthwise:
-        pixels = abreast(lanes, filters, w.Wo, kw, w.sw)
-    filters, Wo, sw = filters * pixels, w.Wo // pixels, w.sw * pixels
+class WeightPlan(NamedTuple):
+    """What a kernel takes of a weight gradient."""
+
+    sizes: np.ndarray  # one WEIGHT_PLAN
+    tables: np.ndarray  # for each number of a window: its place in the scratch, then for each: the place of its sums
+
+
+def weight_plan(w: Window, filters: int, groups: int, dtype) -> WeightPlan:
+    """The plan of a weight gradient: its windows are the numbers of a kernel, and their steps those of the output."""
+    lanes, depthwise = lanes_of(dtype), is_depthwise(w, filters, groups)
+    p = SimpleNamespace(source_height=w.H, source_width=w.W, source_channels=w.C, groups=1 if depthwise else groups)
+    own = p.channels_per_group = w.C // p.groups
+    p.filters_per_group, p.pixels_per_tile = filters // p.groups, 1
+    if p.groups == 1 and own > 0 and w.dw == 1 and not depthwise:
+        p.pixels_per_tile = pixels_per_tile(lanes, filters, w.Wo, w.kw, w.sw)
+        p.filters_per_group *= p.pixels_per_tile
+    p.output_height, p.output_width = w.Ho, w.Wo // p.pixels_per_tile
     # One more channel that is 1 gives the sums of G, and keeps pixels from lying powers of two apart. To images with
     # few channels a whole image of ones is added instead, since numbers two apart are copied one by one.
-    spread = 0 if depthwise or own < 8 else 1
-    pixel = own + spread
-    cols = (w.Wo - 1) * w.sw + (kw - 1) * w.dw + 1
+    ones_between = not depthwise and own >= 8
+    p.scratch_pixel = own + ones_between
+    _lay_out_bands(p, w, dtype, depthwise)
+    image = p.scratch_rows * p.scratch_columns * p.scratch_pixel
+    p.scratch_size = image * (1 if ones_between or depthwise else 2) + lanes
+    p.sum_row_stride = w.sh * p.scratch_columns * p.scratch_pixel
+    p.sum_pixel_stride = w.sw * p.pixels_per_tile * p.scratch_pixel
 
-    def height(band):
-        return (band - 1) * w.sh + (kh - 1) * w.dh + 1
+    taps_per_row = w.kw + (p.pixels_per_tile - 1) * w.sw
+    p.pixel_stride, p.run_size, p.merged_run_size = w.sw * own, w.kw * own, taps_per_row * own
+    channels = np.arange(1 if depthwise else own)
+    a, b, c = np.meshgrid(np.arange(w.kh), np.arange(taps_per_row), channels, indexing="ij")
+    sources = ((a * w.dh * p.scratch_columns + b * w.dw) * p.scratch_pixel + c).reshape(-1)
+    p.window_size = sources.size
+    if not depthwise:
+        sources = np.append(sources, own if ones_between else image)  # a row of the sums that stands on ones
+    panel = lanes if depthwise or p.filters_per_group <= lanes else 2 * lanes
+    p.padded_filters = -(-p.filters_per_group // panel) * panel
+    p.partial_size = p.groups * (p.window_size + 1) * p.padded_filters
+    p.direct = p.filters_per_group in (lanes, 2 * lanes) and p.groups == 1
+    tables = np.concatenate([sources, np.arange(sources.size) * p.padded_filters])
+    return WeightPlan(records(WEIGHT_PLAN, p), tables.astype(np.int64))
 
-    line = cols * pixel * itemsize
-    _, band = _cut(w.B, 1 << 30, w.Ho, SCRATCH_BYTES, height(w.Ho) * line, w.sh * line)
-    if own * itemsize >= 128 and not depthwise:
-        band = min(band, max(1, SUM_PIXELS // w.Wo))
-    bands = -(-w.Ho // band)
-    band = -(-w.Ho // bands)
-    bands = -(-w.Ho // band)
-    image = height(band) * cols * pixel
-    ones = own if spread else image
-    along = kw + (pixels - 1) * w.sw
-    a, b, c = np.meshgrid(np.arange(kh), np.arange(along), np.arange(1 if depthwise else own), indexing="ij")
-    sources = ((a * w.dh * cols + b * w.dw) * pixel + c).reshape(-1)
-    sources = sources if depthwise else np.append(sources, ones)
-    line = -(-filters // lanes) * lanes if depthwise or filters <= lanes else -(-filters // (2 * lanes)) * 2 * lanes
-    targets = np.arange(sources.size) * line
-    units = w.B * bands
-    chunks = max(1, min(PARTIALS, units, w.B * w.Ho * w.Wo // PIECE_PIXELS))
-    direct = filters in (lanes, 2 * lanes) and groups == 1
-    table = 31
-    header = [
-        w.B, band, bands, units, chunks,
-        w.H, w.W, w.C, groups, own, w.sh, -w.ph, -w.pw, height(band), cols, pixel,
-        image * (1 if spread or depthwise else 2) + lanes,
-        w.Ho, Wo, filters, sources.size - (0 if depthwise else 1), w.sh * cols * pixel, sw * pixel,
-        groups * (sources.size + int(depthwise)) * line, line, int(direct), table,
-        pixels, w.sw * own, kw * own, along * own,
-    ]  # fmt: skip
-    return np.concatenate([np.array(header, np.int64), sources.astype(np.int64), targets.astype(np.int64)])
+
+def _lay_out_bands(p, w: Window, dtype, depthwise: bool) -> None:
+    """Cuts the output into bands of rows, and lays the scratch round what one sees."""
+    itemsize = np.dtype(dtype).itemsize
+    p.row_stride, p.first_row, p.first_column = w.sh, -w.ph, -w.pw
+    p.scratch_columns = (w.Wo - 1) * w.sw + (w.kw - 1) * w.dw + 1
+
+    def scratch_rows(count):
+        return (count - 1) * w.sh + (w.kh - 1) * w.dh + 1
+
+    line = p.scratch_columns * p.scratch_pixel * itemsize
+    _, rows = _cut(w.B, 1 << 30, w.Ho, SCRATCH_BYTES, scratch_rows(w.Ho) * line, w.sh * line)
+    if p.channels_per_group * itemsize >= 128 and not depthwise:
+        rows = min(rows, max(1, SUMMED_PIXELS // w.Wo))
+    bands = -(-w.Ho // rows)
+    p.rows_per_block = -(-w.Ho // bands)
+    p.blocks_per_image = -(-w.Ho // p.rows_per_block)
+    p.blocks = w.B * p.blocks_per_image
+    p.chunks = max(1, min(PARTIAL_GRADIENTS, p.blocks, w.B * w.Ho * w.Wo // PIXELS_PER_PARTIAL))
+    p.scratch_rows = scratch_rows(p.rows_per_block)

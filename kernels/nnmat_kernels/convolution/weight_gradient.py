@@ -4,147 +4,128 @@
 
 The rows of a tile are the numbers (a, b, c) of a window, and one more that stands on ones; its columns are filters; the
 sum runs over the pixels of an image. The transposed gradient is summed up: (window, filters), for each piece of the
-work on its own; the pieces are added in order and turned round at the end. Where they end depends on the shapes alone.
+work on its own; the pieces are added in order and transposed at the end. Where they end depends on the shapes alone.
 """
 
-import functools
-
 import numpy as np
-from numba import int64, prange
+from numba import prange
 
-from ..codegen.function_pointer import address, call, flat_of
+from ..codegen.copies import flat
+from ..codegen.function_pointer import call
 from ..codegen.microkernel import MR_SINGLE, listed_places, microkernel
 from ..codegen.packing import pack
-from ..runtime.config import inlined_jit, jit, parallel_jit
+from ..runtime.config import NOWHERE, ONE, ZERO, inlined_jit, jit, parallel_jit
 from ..runtime.scratch import scratch
 from ..runtime.target import MR, MR_SMALL, VECTOR_BYTES
-from .implicit_gemm import fill
-from .plan import (
-    W_ABREAST,
-    W_ALONG,
-    W_APART,
-    W_BAND,
-    W_BANDS,
-    W_CHANNELS,
-    W_CHUNKS,
-    W_COLS,
-    W_DIRECT,
-    W_DOWN,
-    W_FILTERS,
-    W_GROUPS,
-    W_HEIGHT,
-    W_HIGH,
-    W_LEFT,
-    W_LINE,
-    W_OWN,
-    W_PARTIAL,
-    W_PIXEL,
-    W_ROWS,
-    W_RUN,
-    W_SCRATCH,
-    W_STEP,
-    W_TABLE,
-    W_TAP,
-    W_TOP,
-    W_UNITS,
-    W_WIDE,
-    W_WIDTH,
-    W_WINDOW,
-)
+from .source_block import fill_block
 
 
 @inlined_jit
-def _windows(S, g, B, b, tap_b, step_b, D, d, wide, count, rows, k, keep):
-    """All rows of a panel of the gradient: `count` numbers of a window, over `rows` x k pixels."""
+def multiply_windows(S, B, b, step_b, D, d, p, tables, wide, count, rows, keep):
+    """All rows of a panel of the sums D from d on: `count` numbers of a window, over `rows` rows of the output.
+
+    B is G, or a panel of it, with `step_b` numbers from pixel to pixel; the panel is one vector wide, or two if `wide`.
+    """
     high = MR if wide else MR_SINGLE
-    table, listed, zero, none = g[W_TABLE], g[W_WINDOW] + 1, np.int64(0), np.int64(-1)
-    tap, step = g[W_TAP], g[W_STEP]
-    r = zero
+    listed, k, tap_b = p.window_size + 1, p.output_width, p.output_width * step_b
+    tap, step = p.sum_row_stride, p.sum_pixel_stride
+    r = ZERO
     while r < count:
         left = count - r
-        few = (left + MR_SMALL - 1) // MR_SMALL * MR_SMALL
-        more = high + (max(left - high, 0) + MR_SMALL - 1) // MR_SMALL * MR_SMALL
-        here, there = table + r, table + listed + r
-        if not wide and (left <= MR_SMALL or (left < 2 * high and few < more)):
-            few_a, few_c = listed_places(MR_SMALL, g, here, left, zero), listed_places(MR_SMALL, g, there, left, d)
-            microkernel(1, 0, few_a, few_c, 0, rows, k, S, tap, step, B, b, tap_b, step_b, D, 0, keep, D, none, zero)
+        # Rows that tiles compute: with the smallest ones only, and with a single-vector one before.
+        by_small = (left + MR_SMALL - 1) // MR_SMALL * MR_SMALL
+        by_single = high + (max(left - high, 0) + MR_SMALL - 1) // MR_SMALL * MR_SMALL
+        if not wide and (left <= MR_SMALL or (left < 2 * high and by_small < by_single)):
+            small_a = listed_places(MR_SMALL, tables, r, left, ZERO)
+            small_c = listed_places(MR_SMALL, tables, listed + r, left, d)
+            microkernel(
+                1, 0, small_a, small_c, 0, rows, k, S, tap, step, B, b, tap_b, step_b, D, 0, keep, D, NOWHERE, ZERO
+            )  # fmt: skip
             r += MR_SMALL
         elif wide:
-            all_a, all_c = listed_places(MR, g, here, left, zero), listed_places(MR, g, there, left, d)
-            microkernel(2, 0, all_a, all_c, 0, rows, k, S, tap, step, B, b, tap_b, step_b, D, 0, keep, D, none, zero)
+            rows_a = listed_places(MR, tables, r, left, ZERO)
+            rows_c = listed_places(MR, tables, listed + r, left, d)
+            microkernel(
+                2, 0, rows_a, rows_c, 0, rows, k, S, tap, step, B, b, tap_b, step_b, D, 0, keep, D, NOWHERE, ZERO
+            )  # fmt: skip
             r += MR
         else:
-            many_a, many_c = listed_places(MR_SINGLE, g, here, left, zero), listed_places(MR_SINGLE, g, there, left, d)
-            microkernel(1, 0, many_a, many_c, 0, rows, k, S, tap, step, B, b, tap_b, step_b, D, 0, keep, D, none, zero)
+            single_a = listed_places(MR_SINGLE, tables, r, left, ZERO)
+            single_c = listed_places(MR_SINGLE, tables, listed + r, left, d)
+            microkernel(
+                1, 0, single_a, single_c, 0, rows, k, S, tap, step, B, b, tap_b, step_b, D, 0, keep, D, NOWHERE, ZERO
+            )  # fmt: skip
             r += MR_SINGLE
 
 
+@inlined_jit
+def sum_group(S, G, T, D, d, p, tables, pixel, rows, group, keep, bias):
+    """The sums of one group over `rows` rows of the output, whose source is in the scratch; G from its `pixel` on."""
+    lanes = VECTOR_BYTES // S.itemsize
+    filters, width = p.filters_per_group, p.filters_per_group * p.groups
+    panel = max(1, min(p.padded_filters, 2 * lanes))
+    target = d + group * (p.window_size + 1) * p.padded_filters
+    for j in range(0, p.padded_filters, panel):
+        B, b, step_b = G, pixel * width + group * filters + j, width
+        if not p.direct:
+            if panel > lanes:
+                pack(2, T, ZERO, G, b, width, min(panel, filters - j), rows * p.output_width)
+            else:
+                pack(1, T, ZERO, G, b, width, filters, rows * p.output_width)
+            B, b, step_b = T, ZERO, panel
+        multiply_windows(S, B, b, step_b, D, target + j, p, tables, panel > lanes, p.window_size + bias, rows, keep)
+
+
 @jit
-def weights_piece(X, G, D, d, g, first, last, bias):
-    """Blocks first..last-1, into the sums D (groups, window + 1, line) from d on; with `bias` the row of ones too."""
-    S = scratch(g[W_SCRATCH], X)
+def weights_piece(X, G, D, d, plan, tables, first, last, bias):
+    """Blocks first..last-1, into the sums D (groups, window + 1, padded filters) from d on; with `bias` the row of ones
+    too."""
+    p = plan[0]
+    S = scratch(p.scratch_size, X)
     S[:] = 1
-    lanes = VECTOR_BYTES // X.itemsize
-    own, filters, line, groups = g[W_OWN], g[W_FILTERS], g[W_LINE], g[W_GROUPS]
-    Ho, Wo, Co = g[W_HIGH], g[W_WIDE], g[W_FILTERS] * g[W_GROUPS]
-    panel, zero = max(1, min(line, 2 * lanes)), np.int64(0)
     if first == last:
-        D[d : d + g[W_PARTIAL]] = 0
-    T = scratch(0 if g[W_DIRECT] else g[W_BAND] * Wo * 2 * lanes, X)
-    for unit in range(first, last):
-        n, i0 = unit // g[W_BANDS], unit % g[W_BANDS] * g[W_BAND]
-        rows = min(g[W_BAND], Ho - i0)
-        image = n * g[W_HEIGHT] * g[W_WIDTH] * g[W_CHANNELS]
-        upstream = (n * Ho + i0) * Wo * Co
-        for group in range(groups):
-            fill(
-                S, zero, g[W_PIXEL], X, image + group * own, g[W_CHANNELS], own, g[W_HEIGHT], g[W_WIDTH],
-                i0 * g[W_DOWN] + g[W_TOP], g[W_LEFT], g[W_ROWS], g[W_COLS],
-            )  # fmt: skip
-            target = d + group * (g[W_WINDOW] + 1) * line
-            for j in range(0, line, panel):
-                B, b, step_b = G, upstream + group * filters + j, Co
-                if not g[W_DIRECT]:
-                    if panel > lanes:
-                        pack(2, T, zero, G, b, Co, min(panel, filters - j), rows * Wo)
-                    else:
-                        pack(1, T, zero, G, b, Co, filters, rows * Wo)
-                    B, b, step_b = T, zero, panel
-                count = g[W_WINDOW] + bias
-                keep = np.int64(unit > first)
-                _windows(S, g, B, b, Wo * step_b, step_b, D, target + j, panel > lanes, count, rows, Wo, keep)
+        D[d : d + p.partial_size] = 0
+    T = scratch(0 if p.direct else p.rows_per_block * p.output_width * 2 * (VECTOR_BYTES // X.itemsize), X)
+    for block in range(first, last):
+        image, row = block // p.blocks_per_image, block % p.blocks_per_image * p.rows_per_block
+        rows = min(p.rows_per_block, p.output_height - row)
+        pixel, keep = (image * p.output_height + row) * p.output_width, np.int64(block > first)
+        for group in range(p.groups):
+            fill_block(S, p.scratch_pixel, X, p.source_channels, p.channels_per_group, p, image, ONE, row, group)
+            sum_group(S, G, T, D, d, p, tables, pixel, rows, group, keep, bias)
 
 
 @inlined_jit
-def gather_abreast(D, g):
-    """The sums over several pixels taken together, at the places of one pixel's: gives the length of its window."""
-    line, pixels, filters = g[W_LINE], g[W_ABREAST], g[W_FILTERS] // g[W_ABREAST]
-    to = np.int64(0)
-    for first in range(0, g[W_WINDOW] + 1, g[W_ALONG]):
-        ones = first == g[W_WINDOW]
-        for m in range(first, first + (1 if ones else g[W_RUN])):
+def fold_merged(D, p):
+    """The sums over merged pixels, added at the places of one pixel's: gives the length of its window."""
+    line, pixels = p.padded_filters, p.pixels_per_tile
+    filters = p.filters_per_group // pixels
+    to = ZERO
+    for first in range(0, p.window_size + 1, p.merged_run_size):
+        ones = first == p.window_size
+        for m in range(first, first + (1 if ones else p.run_size)):
             for o in range(filters):
                 value = D[m * line + o]
                 for e in range(1, pixels):
-                    value += D[(m + (0 if ones else e * g[W_APART])) * line + e * filters + o]
+                    value += D[(m + (0 if ones else e * p.pixel_stride)) * line + e * filters + o]
                 D[to * line + o] = value
             to += 1
     return to - 1
 
 
 @jit
-def fold_weights(D, g, chunks, gK, gbias, keep, keep_bias):
-    """gK (Co, window) and gbias (if it is not empty), or what is added to them: the sum of all pieces, turned round."""
-    window, filters, line, groups = g[W_WINDOW], g[W_FILTERS], g[W_LINE], g[W_GROUPS]
-    size = g[W_PARTIAL]
-    for chunk in range(1, chunks):
+def fold_weights(D, plan, gK, gbias, keep, keep_bias):
+    """gK (Co, window) and gbias (if it is not empty), or what is added to them: the sum of all pieces, transposed."""
+    p = plan[0]
+    window, filters, line, size = p.window_size, p.filters_per_group, p.padded_filters, p.partial_size
+    for chunk in range(1, p.chunks):
         part = D[chunk * size : (chunk + 1) * size]
         for t in range(size):
             D[t] += part[t]
-    if g[W_ABREAST] > 1:
-        window, filters = gather_abreast(D, g), filters // g[W_ABREAST]
-    for group in range(groups):
-        for m0 in range(0, window, 16):  # pieces of the turn that fit the level-1 cache
+    if p.pixels_per_tile > 1:
+        window, filters = fold_merged(D, p), filters // p.pixels_per_tile
+    for group in range(p.groups):
+        for m0 in range(0, window, 16):  # parts of the transpose that fit the level-1 cache
             m1 = min(m0 + 16, window)
             for o in range(filters):
                 q = (group * filters + o) * window
@@ -161,32 +142,25 @@ def fold_weights(D, g, chunks, gK, gbias, keep, keep_bias):
 
 
 @jit
-def weights(X, G, gK, gbias, g, keep, keep_bias):
-    """The whole gradient by one thread."""
-    D = np.empty(g[W_PARTIAL] * g[W_CHUNKS], X.dtype)
-    x, y, units, bias = X.reshape(X.size), G.reshape(G.size), g[W_UNITS], np.int64(gbias.size > 0)
-    for c in range(g[W_CHUNKS]):
-        weights_piece(x, y, D, c * g[W_PARTIAL], g, c * units // g[W_CHUNKS], (c + 1) * units // g[W_CHUNKS], bias)
-    fold_weights(D, g, g[W_CHUNKS], gK.reshape(gK.size), gbias, keep, keep_bias)
+def weights(X, G, gK, gbias, plan, tables, keep, keep_bias):
+    """The whole gradient by one thread; with an empty gbias that of the weights alone."""
+    p = plan[0]
+    D = np.empty(p.partial_size * p.chunks, X.dtype)
+    x, y, bias = flat(X), flat(G), np.int64(gbias.size > 0)
+    for c in range(p.chunks):
+        first, last = c * p.blocks // p.chunks, (c + 1) * p.blocks // p.chunks
+        weights_piece(x, y, D, c * p.partial_size, plan, tables, first, last, bias)
+    fold_weights(D, plan, flat(gK), gbias, keep, keep_bias)
 
 
 @parallel_jit
-def _weights_parallel(X, G, gK, gbias, g, keep, keep_bias, piece):
-    chunks, size, units, bias = g[W_CHUNKS], g[W_PARTIAL], g[W_UNITS], np.int64(gbias.size > 0)
+def weights_parallel(piece, X, G, gK, gbias, plan, tables, keep, keep_bias):
+    """`weights` by all threads; `piece` is where the code of `weights_piece` lies."""
+    p = plan[0]
+    chunks, size, blocks, bias = p.chunks, p.partial_size, p.blocks, np.int64(gbias.size > 0)
     D = np.empty(size * chunks, X.dtype)
-    x, y = X.reshape(X.size), G.reshape(G.size)
+    x, y = flat(X), flat(G)
     for chunk in prange(chunks):
         c = np.int64(chunk)  # the index of a prange is unsigned
-        call(piece, (x, y, D, c * size, g, c * units // chunks, (c + 1) * units // chunks, bias))
-    fold_weights(D, g, chunks, gK.reshape(gK.size), gbias, keep, keep_bias)
-
-
-def weights_parallel(X, G, gK, gbias, g, keep, keep_bias) -> None:
-    """`weights` by all threads."""
-    _weights_parallel(X, G, gK, gbias, g, keep, keep_bias, _piece(X.dtype))
-
-
-@functools.cache
-def _piece(dtype):
-    kind, number = flat_of(dtype), int64
-    return address(weights_piece, kind, kind, kind, number, number[::1], number, number, number)
+        call(piece, (x, y, D, c * size, plan, tables, c * blocks // chunks, (c + 1) * blocks // chunks, bias))
+    fold_weights(D, plan, flat(gK), gbias, keep, keep_bias)

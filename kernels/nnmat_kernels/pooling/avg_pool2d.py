@@ -8,10 +8,10 @@ import numpy as np
 from numba import prange
 
 from ..errors import ShapeError
-from ..geometry import image_shape
+from ..geometry import image_shape, window_geometry
 from ..runtime.arrays import as_array, checked_out
 from ..runtime.config import jit, parallel_jit
-from .max_pool2d import PARALLEL_FROM, window_geometry
+from .max_pool2d import POOLING_PARALLEL_FROM
 
 
 def avg_pool2d(
@@ -42,7 +42,7 @@ def avg_pool2d(
 
 def avg_pool2d_unchecked(X, kernel_size, stride, padding, count_padding, out):
     """Options are pairs."""
-    if X.size < PARALLEL_FROM:
+    if X.size < POOLING_PARALLEL_FROM:
         _avg_rows(X, *kernel_size, *stride, *padding, count_padding, out, 0, out.shape[0] * out.shape[1])
     else:
         _avg_parallel(X, *kernel_size, *stride, *padding, count_padding, out)
@@ -78,7 +78,7 @@ def avg_pool2d_backward(
 
 def avg_pool2d_backward_unchecked(G, kernel_size, stride, padding, count_padding, out):
     """Options are pairs."""
-    if out.size < PARALLEL_FROM:
+    if out.size < POOLING_PARALLEL_FROM:
         _avg_backward(G, *kernel_size, *stride, *padding, count_padding, out, 0, out.shape[0])
     else:
         _avg_backward_parallel(G, *kernel_size, *stride, *padding, count_padding, out)

@@ -1,7 +1,7 @@
-"""Max pooling of images (B, H, W, C), and its transpose; `average_pooling` is the other kind.
+"""Max pooling of images (B, H, W, C), and its transpose; `avg_pool2d` is the other kind.
 
 For one channel of one image y = P x, and backward gx = Pᵀ g; P has one row per window. The channels lie side by side
-in memory, so one instruction treats several of them (`windows.py`). Forward, one unit of work is a row of windows, and
+in memory, so one instruction treats several of them (`max_window`). Forward, one unit of work is a row of windows, and
 backward an image, because windows that overlap add to the same elements.
 """
 
@@ -12,16 +12,15 @@ from numba import int32, int64, prange
 
 from ..codegen.function_pointer import address, call, flat_of
 from ..codegen.max_window import MASKED, SQUARE, max_window, spread_window
-from ..elementwise.activations import relu_backward
+from ..elementwise.activations import relu_backward_unchecked
 from ..errors import DtypeError, ShapeError
-from ..geometry import image_shape, output_plane, pair
+from ..geometry import image_shape, window_geometry
 from ..runtime.arrays import as_array, canonical, checked_out, is_plain
-from ..runtime.config import inlined_jit, jit, parallel_jit
+from ..runtime.config import ONE, ZERO, inlined_jit, jit, parallel_jit
 from ..runtime.target import VECTOR_BYTES
 
-PARALLEL_FROM = 65_536  # elements read
-PLACES = int32[::1]
-_ZERO, _ONE, _TWO = np.int64(0), np.int64(1), np.int64(2)
+POOLING_PARALLEL_FROM = 65_536  # elements read
+PLACES_TYPE = int32[::1]
 _FLOORS = {  # where a maximum starts, by dtype and whether ReLU follows
     (dtype.char, relu): dtype.type(0 if relu else -np.inf)
     for dtype in (np.dtype(np.float32), np.dtype(np.float64))
@@ -67,7 +66,7 @@ def max_pool2d(
 def max_pool2d_unchecked(X, kernel_size, stride, padding, out, indices, relu=False):
     """Options are pairs. With `relu` the maximum of 0 and the window: `relu` before or after it, at no cost."""
     floor = _FLOORS[out.dtype.char, relu]
-    if X.size < PARALLEL_FROM:
+    if X.size < POOLING_PARALLEL_FROM:
         _max_pool(X, *kernel_size, *stride, *padding, floor, out, indices, _rows(out.dtype))
     elif X.size:
         _max_pool_parallel(X, *kernel_size, *stride, *padding, floor, out, indices, _rows(out.dtype))
@@ -96,10 +95,7 @@ def max_pool2d_backward(
     if indices.size and int(indices.view(np.uint32).max()) >= H * W:
         raise ValueError(f"{who}: expected indices in [0, {H * W}), got {indices.min()} to {indices.max()}.")
     gX = checked_out(who, out, input_shape, G.dtype, *given)
-    if gX.size < PARALLEL_FROM:
-        _max_backward(G, indices, gX, 0, B)
-    else:
-        _max_backward_parallel(G, indices, gX, 0, B)
+    _add_gradients(G, indices, gX)
     return gX
 
 
@@ -109,28 +105,21 @@ def max_pool2d_backward_unchecked(G, indices, kernel_size, stride, padding, out,
     With Y, the output of `max_pool2d_unchecked(relu=True)`, the gradient is 0 where Y is not above 0.
     """
     if stride[0] < kernel_size[0] or stride[1] < kernel_size[1]:
+        own = G
         if Y is not None:
-            G = relu_backward(G, Y)
-        (_max_backward if out.size < PARALLEL_FROM else _max_backward_parallel)(G, indices, out, 0, out.shape[0])
+            own = np.empty_like(G)
+            relu_backward_unchecked(G, Y, own)
+        _add_gradients(own, indices, out)
     else:
-        body = _max_spread if out.size < PARALLEL_FROM else _max_spread_parallel
+        body = _max_spread if out.size < POOLING_PARALLEL_FROM else _max_spread_parallel
         images = _images(out.dtype, Y is not None)
         body(G, G if Y is None else Y, indices, *kernel_size, *stride, *padding, out, images)
 
 
-def window_geometry(who: str, plane: tuple[int, int], kernel_size, stride, padding):
-    """kernel, stride, padding as pairs, and the output's height and width; raises if a window could miss the image."""
-    kernel = pair(who, "kernel_size", kernel_size)
-    stride = kernel if stride is None else pair(who, "stride", stride)
-    padding = pair(who, "padding", padding, 0)
-    if padding[0] >= kernel[0] or padding[1] >= kernel[1]:
-        raise ShapeError(
-            f"{who}: expected padding smaller than the kernel, or windows would lie outside the image, got padding "
-            f"{padding} and kernel_size {kernel}. Try padding={min(kernel) // 2}."
-        )
-    if min(plane) < 1 or plane[0] * plane[1] >= 2**31:
-        raise ShapeError(f"{who}: expected images of 1 to 2**31 - 1 pixels, got height and width {tuple(plane)}.")
-    return kernel, stride, padding, output_plane(who, plane, kernel, stride, padding)
+def _add_gradients(G, indices, gX):
+    """For any windows, from their indices alone."""
+    body = _max_backward if gX.size < POOLING_PARALLEL_FROM else _max_backward_parallel
+    body(G, indices, gX, 0, gX.shape[0])
 
 
 def _check_indices(who, indices, shape):
@@ -148,14 +137,14 @@ def _max_rows(x, H, W, C, kh, kw, sh, sw, ph, pw, floor, y, places, Ho, Wo, firs
     whole = max(C, lanes)
     for row in range(first, last):
         b, i = row // Ho, row % Ho
-        top, bottom = max(i * sh - ph, _ZERO), min(i * sh - ph + kh, H)
+        top, bottom = max(i * sh - ph, ZERO), min(i * sh - ph + kh, H)
         for j in range(Wo):
-            left, right = max(j * sw - pw, _ZERO), min(j * sw - pw + kw, W)
+            left, right = max(j * sw - pw, ZERO), min(j * sw - pw + kw, W)
             here, target = top * W + left, (row * Wo + j) * C
             start, h, w = (b * H * W + here) * C, bottom - top, right - left
-            if lanes > min(W + _ONE - right, Wo - j) * C:  # a vector would reach beyond the row
+            if lanes > min(W + ONE - right, Wo - j) * C:  # a vector would reach beyond the row
                 max_window(MASKED, x, start, h, w, W * C, C, floor, y, places, target, here, W, C)
-            elif h == _TWO and w == _TWO:
+            elif h == w == 2:
                 max_window(SQUARE, x, start, h, w, W * C, C, floor, y, places, target, here, W, whole)
             else:
                 max_window(0, x, start, h, w, W * C, C, floor, y, places, target, here, W, whole)
@@ -167,7 +156,7 @@ def _max_pool(X, kh, kw, sh, sw, ph, pw, floor, Y, indices, rows):
     Ho, Wo = Y.shape[1], Y.shape[2]
     if C > 0:
         x, y, places = X.reshape(-1), Y.reshape(-1), indices.reshape(-1)
-        call(rows, (x, H, W, C, kh, kw, sh, sw, ph, pw, floor, y, places, Ho, Wo, _ZERO, B * Ho))
+        call(rows, (x, H, W, C, kh, kw, sh, sw, ph, pw, floor, y, places, Ho, Wo, ZERO, B * Ho))
 
 
 @parallel_jit
@@ -183,7 +172,7 @@ def _max_pool_parallel(X, kh, kw, sh, sw, ph, pw, floor, Y, indices, rows):
 @functools.cache
 def _rows(dtype):
     kind, number = flat_of(dtype), int64
-    return address(_max_rows, kind, *[number] * 9, kind.dtype, kind, PLACES, *[number] * 4)
+    return address(_max_rows, kind, *[number] * 9, kind.dtype, kind, PLACES_TYPE, *[number] * 4)
 
 
 @inlined_jit
@@ -191,20 +180,20 @@ def _spread_images(relu, g, y, places, Ho, Wo, kh, kw, sh, sw, ph, pw, gx, H, W,
     """Images first..last of flat arrays; windows do not overlap."""
     lanes = np.int64(VECTOR_BYTES // g.itemsize)
     whole, zero = max(C, lanes), gx.dtype.type(0)
-    gaps = sh * Ho != H or sw * Wo != W or sh != kh or sw != kw or ph > _ZERO or pw > _ZERO
+    gaps = sh * Ho != H or sw * Wo != W or sh != kh or sw != kw or ph > ZERO or pw > ZERO
     if gaps:  # some elements are in no window
         for k in range(first * H * W * C, last * H * W * C):
             gx[k] = zero
     for row in range(first * Ho, last * Ho):
         b, i = row // Ho, row % Ho
-        top, bottom = max(i * sh - ph, _ZERO), min(i * sh - ph + kh, H)
+        top, bottom = max(i * sh - ph, ZERO), min(i * sh - ph + kh, H)
         for j in range(Wo):
-            left, right = max(j * sw - pw, _ZERO), min(j * sw - pw + kw, W)
+            left, right = max(j * sw - pw, ZERO), min(j * sw - pw + kw, W)
             here, source = top * W + left, (row * Wo + j) * C
             start, h, w = (b * H * W + here) * C, bottom - top, right - left
-            if lanes > C and (gaps or lanes > min(W + _ONE - right, Wo - j) * C):
+            if lanes > C and (gaps or lanes > min(W + ONE - right, Wo - j) * C):
                 spread_window(MASKED, relu, g, y, places, source, gx, start, h, w, W * C, C, here, W, C)
-            elif h == _TWO and w == _TWO:
+            elif h == w == 2:
                 spread_window(SQUARE, relu, g, y, places, source, gx, start, h, w, W * C, C, here, W, whole)
             else:
                 spread_window(0, relu, g, y, places, source, gx, start, h, w, W * C, C, here, W, whole)
@@ -226,7 +215,7 @@ def _max_spread(G, Y, indices, kh, kw, sh, sw, ph, pw, gX, images):
     Ho, Wo = G.shape[1], G.shape[2]
     g, y, places, gx = G.reshape(-1), Y.reshape(-1), indices.reshape(-1), gX.reshape(-1)
     if C > 0:
-        call(images, (g, y, places, Ho, Wo, kh, kw, sh, sw, ph, pw, gx, H, W, C, _ZERO, B))
+        call(images, (g, y, places, Ho, Wo, kh, kw, sh, sw, ph, pw, gx, H, W, C, ZERO, B))
 
 
 @parallel_jit
@@ -243,7 +232,7 @@ def _max_spread_parallel(G, Y, indices, kh, kw, sh, sw, ph, pw, gX, images):
 def _images(dtype, relu):
     kind, number = flat_of(dtype), int64
     body = _relu_spread if relu else _spread
-    return address(body, kind, kind, PLACES, *[number] * 8, kind, *[number] * 5)
+    return address(body, kind, kind, PLACES_TYPE, *[number] * 8, kind, *[number] * 5)
 
 
 @jit

@@ -83,23 +83,26 @@ def test_channels(dtype, keep, with_bias, f, rng):
 
 CODE = """
 from nnmat_kernels.convolution import depthwise, implicit_gemm, weight_gradient
-from nnmat_kernels.convolution.depthwise import TAPS
+from nnmat_kernels.convolution.depthwise import WEIGHT_TILE_TAPS
+from nnmat_kernels.convolution.plan import PHASE, PLAN, WEIGHT_PLAN
+from nnmat_kernels.codegen.function_pointer import flat_of
 from nnmat_kernels.codegen.depthwise_microkernel import MR_DEPTHWISE
 from nnmat_kernels.codegen.microkernel import MR_SINGLE
 from nnmat_kernels.runtime.target import MR_SMALL, FUSED, MR, VECTOR_BYTES
 from numba import types
 for dtype in (types.float32, types.float64):
     array, i, g = types.Array(dtype, 1, "C"), types.int64, types.Array(types.int64, 1, "C")
+    plan, weight_plan = (flat_of(PLAN), flat_of(PHASE), g), (flat_of(WEIGHT_PLAN), g)
     for piece, signature in (
-        (implicit_gemm.product_piece, (array, array, i, array, g, i, i, i)),
-        (weight_gradient.weights_piece, (array, array, array, i, g, i, i, i)),
-        (depthwise.depthwise_piece, (array, array, array, array, g, i, i, i)),
-        (depthwise.channel_piece, (array, array, array, i, g, i, i, types.boolean)),
+        (implicit_gemm.product_piece, (array, array, i, array, *plan, i, i, i)),
+        (weight_gradient.weights_piece, (array, array, array, i, *weight_plan, i, i, i)),
+        (depthwise.depthwise_piece, (array, array, array, array, *plan, i, i, i)),
+        (depthwise.channel_piece, (array, array, array, i, *weight_plan, i, i, i)),
     ):
         piece.compile(signature)
         print("PIECE")
         print(piece.inspect_asm(piece.signatures[0] if dtype is types.float32 else piece.signatures[-1]))
-print("REGISTERS", VECTOR_BYTES, FUSED, MR, MR_SMALL, MR_SINGLE, MR_DEPTHWISE, TAPS)
+print("REGISTERS", VECTOR_BYTES, FUSED, MR, MR_SMALL, MR_SINGLE, MR_DEPTHWISE, WEIGHT_TILE_TAPS)
 """
 
 

@@ -9,53 +9,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import nnmat_kernels as k
-from nnmat_kernels.convolution.conv2d import Convolution
-from nnmat_kernels.convolution.plan import ABREAST
+from nnmat_kernels import unchecked
+from nnmat_kernels.convolution.conv2d import planned
 from nnmat_kernels.errors import DtypeError, ShapeError
 from nnmat_kernels.reference.convolution import conv2d as naive
+from tests.kernels.convolution.configurations import CONFIGURATIONS, LARGE, arrays, convolution, dtypes
 from tests.kernels.guards import awkward_layouts, guarded, same_bits_for_any_threads
-from tests.kernels.linear_algebra import DTYPES, frozen, integers, within_rounding
+from tests.kernels.linear_algebra import frozen, integers, within_rounding
 
-dtypes = pytest.mark.parametrize("dtype", DTYPES)
-CONFIGURATIONS = [
-    # input shape, weight shape, stride, padding, dilation, groups
-    ((2, 5, 6, 3), (4, 2, 3, 3), 1, 0, 1, 1),
-    ((1, 7, 5, 1), (6, 3, 3, 1), (2, 1), (1, 2), 1, 1),
-    ((3, 6, 9, 4), (6, 3, 2, 2), (1, 3), (2, 0), (1, 2), 2),
-    ((2, 5, 4, 6), (6, 3, 3, 1), 1, 1, 1, 6),  # depthwise
-    ((2, 5, 6, 5), (5, 2, 3, 1), (2, 1), (0, 2), (2, 1), 5),  # depthwise
-    ((2, 4, 4, 3), (6, 3, 3, 1), 1, 1, 1, 3),  # two filters for each channel
-    ((3, 4, 5, 7), (3, 1, 1, 7), 1, 0, 1, 1),  # a matrix product
-    ((3, 4, 5, 7), (3, 1, 1, 7), 2, 0, 1, 1),
-    ((3, 4, 5, 7), (3, 1, 1, 7), 1, 1, 3, 1),
-    ((2, 6, 9, 1), (8, 3, 2, 1), 1, 0, 1, 1),  # few channels: pixels of the target are taken together, 2, 4, 8
-    ((2, 6, 12, 2), (4, 3, 5, 2), 1, 2, 1, 1),
-    ((3, 5, 8, 10), (2, 2, 3, 10), 1, 1, 1, 1),
-    ((2, 5, 16, 3), (1, 3, 4, 3), (1, 2), (1, 2), (2, 1), 1),
-    ((2, 5, 16, 1), (1, 2, 3, 1), 1, (0, 1), (1, 2), 1),
-    ((0, 4, 5, 2), (3, 2, 2, 2), 1, 0, 1, 1),
-    ((2, 4, 5, 0), (3, 2, 2, 0), 1, 0, 1, 1),
-    ((2, 4, 5, 2), (0, 2, 2, 2), 1, 0, 1, 1),
-    ((0, 4, 5, 2), (2, 2, 2, 1), 1, 0, 1, 2),
-    ((0, 4, 5, 2), (3, 1, 1, 2), 1, 0, 1, 1),
-    ((2, 4, 5, 0), (3, 1, 1, 0), 1, 0, 1, 1),
-    ((2, 4, 5, 2), (0, 1, 1, 2), 1, 0, 1, 1),
-]
-# Above the threshold for threads: several bands per image, groups, depthwise, a product.
-LARGE = [
-    ((3, 20, 21, 8), (16, 3, 5, 8), (1, 1), (1, 2), 1, 1),
-    ((2, 40, 40, 16), (20, 3, 3, 16), 1, 0, 1, 1),
-    ((5, 13, 12, 16), (24, 3, 3, 8), (2, 1), 1, 1, 2),
-    ((20, 16, 17, 24), (24, 3, 3, 1), 1, 1, 1, 24),
-    ((20, 16, 17, 12), (24, 1, 1, 12), 1, 0, 1, 1),
-    ((67, 4, 3, 9), (20, 3, 3, 9), 1, 1, 1, 1),  # several images in a block, and a last one with fewer
-    ((70, 7, 5, 10), (10, 3, 2, 1), 2, 1, 1, 10),  # the same, depthwise
-    ((2, 9, 9, 130), (17, 3, 3, 130), 1, 2, 2, 1),  # kernel rows one after the other
-    ((1, 61, 67, 33), (8, 3, 3, 33), 2, 1, 1, 1),  # bands of one image
-    ((2, 33, 9, 40), (40, 5, 3, 1), (3, 2), (4, 1), (1, 2), 40),
-    ((20, 28, 28, 1), (8, 5, 5, 1), 1, 0, 1, 1),  # pixels of the target are taken together
-    ((20, 12, 12, 8), (5, 5, 5, 8), 1, 2, 1, 1),
-]
 everything = [*CONFIGURATIONS, *(pytest.param(c, marks=pytest.mark.slow) for c in LARGE)]
 
 
@@ -69,13 +30,6 @@ def configurations(draw):
     groups, width, filters = draw(st.integers(1, 4)), draw(st.integers(1, 4)), draw(st.integers(1, 4))
     shape, weights = (draw(st.sampled_from([1, 2, 3, 35])), H, W, groups * width), (groups * filters, *kernel, width)
     return shape, weights, stride, padding, dilation, groups
-
-
-def arrays(make, configuration):
-    """X, K, bias and an upstream gradient G."""
-    shape, weights, *rest = configuration
-    X, K = make(shape), make(weights)
-    return X, K, make(weights[0]), make(naive.conv2d(X, K, None, *rest).shape)
 
 
 def check(configuration, dtype, rng):
@@ -171,7 +125,7 @@ def test_an_activation_has_the_bits_of_its_own_kernel(configuration, activation,
 def test_a_plan_serves_several_threads_at_once(configuration, rng):
     X, K, bias, G = arrays(lambda s: rng.standard_normal(s).astype(np.float32), configuration)
     shape, weights, *rest = configuration
-    own = Convolution(shape, weights, *rest)
+    own = convolution(shape, weights, *rest)
     assert own.output_shape == G.shape
     expected = (
         k.conv2d(X, K, bias, *rest),
@@ -197,18 +151,6 @@ def test_a_plan_serves_several_threads_at_once(configuration, rng):
     for thread in threads:
         thread.join()
     assert not wrong
-
-
-def test_a_plan_accumulates_each_gradient_as_asked(rng):
-    X, K, bias, G = arrays(lambda s: integers(rng, s, np.float32), CONFIGURATIONS[0])
-    own = Convolution(X.shape, K.shape)
-    gK, gbias = np.ones_like(K), np.ones_like(bias)
-    own.weight_gradient(X, G, gK, True, gbias, False)
-    np.testing.assert_array_equal(gK, 1 + naive.conv2d_weight_gradient(X, G, K.shape))
-    np.testing.assert_array_equal(gbias, G.sum(axis=(0, 1, 2)))
-    own.weight_gradient(X, G, gK, False, gbias, True)
-    np.testing.assert_array_equal(gK, naive.conv2d_weight_gradient(X, G, K.shape))
-    np.testing.assert_array_equal(gbias, 2 * G.sum(axis=(0, 1, 2)))
 
 
 @dtypes
@@ -250,31 +192,6 @@ def test_nan_reaches_exactly_the_entries_that_it_should(groups, dtype, rng):
     np.testing.assert_array_equal(Y, expected)
 
 
-@dtypes
-@pytest.mark.parametrize(
-    ("shape", "weights"),
-    [((2, 6, 9, 1), (8, 3, 2, 1)), ((2, 5, 12, 2), (4, 3, 5, 2)), *(c[:2] for c in LARGE[-2:])],
-)
-def test_nan_and_inf_where_pixels_are_taken_together(shape, weights, dtype, rng):
-    """The weights of such a window are 0 where one pixel of it sees nothing, and 0 · inf must not show."""
-    X, K = integers(rng, shape, dtype), integers(rng, weights, dtype)
-    G = integers(rng, naive.conv2d(X, K).shape, dtype)
-    if shape[2] == 28:  # whatever the registers
-        assert Convolution(shape, weights, dtype=dtype)._plan(True, True)[ABREAST] > 1
-    clean = k.conv2d(X, K), k.conv2d_input_gradient(G, K, shape)
-    for A in (X, G):
-        A[1, 2, 3, 0], A[0, 0, A.shape[2] - 1, 0], A[0, 1, 0, -1] = np.nan, np.inf, -np.inf
-    with np.errstate(invalid="ignore"):
-        Y, gX = k.conv2d(X, K), k.conv2d_input_gradient(G, K, shape)
-        np.testing.assert_array_equal(Y, naive.conv2d(X, K))
-        np.testing.assert_array_equal(gX, naive.conv2d_input_gradient(G, K, shape))
-        expected = naive.conv2d_weight_gradient(X, G, weights)
-        np.testing.assert_array_equal(k.conv2d_weight_gradient(X, G, weights), expected)
-    for dirty, other in zip((Y, gX), clean, strict=True):
-        assert not np.isfinite(dirty).all()
-        np.testing.assert_array_equal(dirty[np.isfinite(dirty)], other[np.isfinite(dirty)])
-
-
 X, K, G = np.ones((2, 5, 6, 4), np.float32), np.ones((3, 2, 2, 4), np.float32), np.ones((2, 4, 5, 3), np.float32)
 WRONG = [
     (lambda: k.conv2d(X[0], K), ShapeError, "conv2d: expected X with 4 dimensions, got shape (5, 6, 4)."),
@@ -311,7 +228,7 @@ WRONG = [
         "conv2d_weight_gradient (bias_gradient): expected out of shape (3,), got (4,).",
     ),
     (
-        lambda: Convolution((2, 5, 6, 4), (3, 2, 2, 3)),
+        lambda: convolution((2, 5, 6, 4), (3, 2, 2, 3)),
         ShapeError,
         "Convolution: expected images with 3 channels (weights (3, 2, 2, 3), groups 1), got (2, 5, 6, 4).",
     ),
@@ -367,3 +284,27 @@ def test_out_may_not_overlap_an_input(rng):
         k.conv2d(A, np.ones((2, 1, 1, 2), np.float32), out=A)
     with pytest.raises(ValueError, match="conv2d_input_gradient: out shares memory with an input"):
         k.conv2d_input_gradient(A, np.ones((2, 1, 1, 2), np.float32), A.shape, out=A)
+
+
+def test_both_doors_share_a_plan_for_each_checked_window(rng):
+    """However the options are written; the unchecked functions find it without a check."""
+    X, K = integers(rng, (1, 11, 9, 2), np.float32), integers(rng, (3, 2, 2, 2), np.float32)
+    k.conv2d(X, K, None, 1, 1, 1, np.int64(1))
+    made = planned.cache_info().misses
+    Y = k.conv2d(X, K, None, (1, 1), [1, 1])
+    out = np.empty_like(Y)
+    unchecked.conv2d(X, K, None, (1, 1), (1, 1), (1, 1), 1, out)
+    np.testing.assert_array_equal(out, Y)
+    assert planned.cache_info().misses == made
+    k.conv2d(X.astype(np.float64), K.astype(np.float64), None, 1, 1)
+    assert planned.cache_info().misses == made + 1
+
+
+@dtypes
+@pytest.mark.parametrize("activation", ["sigmoid", "tanh"])
+def test_an_unchecked_activation_has_its_bits(activation, dtype, rng):
+    X, K = rng.standard_normal((2, 6, 5, 3)).astype(dtype), rng.standard_normal((4, 2, 2, 3)).astype(dtype)
+    expected = k.conv2d(X, K, activation=activation)
+    out = np.empty_like(expected)
+    unchecked.conv2d(X, K, None, (1, 1), (0, 0), (1, 1), 1, out, activation)
+    assert out.tobytes() == expected.tobytes()

@@ -1,53 +1,19 @@
-"""The pooling kernels against their naive twins, and against the matrix P that they stand for."""
+"""Max pooling against its naive twin, and against the matrix P that it stands for."""
 
 import numpy as np
 import pytest
 
 import nnmat_kernels as k
 from nnmat_kernels.errors import DtypeError, ShapeError
-from nnmat_kernels.pooling.max_pool2d import PARALLEL_FROM, max_pool2d_backward_unchecked, max_pool2d_unchecked
+from nnmat_kernels.pooling.max_pool2d import POOLING_PARALLEL_FROM, max_pool2d_backward_unchecked, max_pool2d_unchecked
 from nnmat_kernels.reference.pooling import max_pool2d as naive
 from tests.kernels.guards import awkward_layouts, guarded, same_bits_for_any_threads
-
-# X's shape, kernel, stride, padding
-GEOMETRIES = [
-    ((2, 6, 8, 3), 2, None, 0),
-    ((1, 1, 1, 1), 1, None, 0),
-    ((3, 7, 5, 4), 3, 2, 1),
-    ((2, 5, 6, 17), (3, 2), (1, 2), (2, 1)),
-    ((1, 4, 9, 33), (2, 3), (3, 1), (0, 2)),
-    ((2, 5, 5, 2), 5, 1, 0),
-    ((2, 3, 3, 5), 3, 1, 2),
-    ((0, 4, 4, 3), 2, None, 0),
-    ((2, 4, 4, 0), 2, None, 0),
-    ((2, 7, 7, 8), 2, 3, 0),  # some elements in no window
-    ((40, 26, 27, 6), 3, 2, 1),  # large enough for several threads
-]
-geometries = pytest.mark.parametrize("geometry", GEOMETRIES)
-dtypes = pytest.mark.parametrize("dtype", [np.float32, np.float64])
-counted = pytest.mark.parametrize("count_padding", [True, False])
-
-
-def images(geometry, dtype, rng):
-    return rng.standard_normal(geometry[0]).astype(dtype), geometry[1:]
-
-
-def matrix(f, plane):
-    """The matrix of a linear map of one plane, column by column."""
-    columns = np.eye(plane[0] * plane[1]).reshape(-1, *plane, 1)
-    return f(columns).reshape(len(columns), -1).T
-
-
-def axis_factor(size, kernel, stride, padding):
-    """Σ_a R_a: row i has ones at the places of window i inside the axis."""
-    n = (size + 2 * padding - kernel) // stride + 1
-    places = np.arange(n)[:, None] * stride - padding
-    return ((np.arange(size) >= places) & (np.arange(size) < places + kernel)).astype(float)
+from tests.kernels.pooling.geometries import GEOMETRIES, check_errors, dtypes, geometries, images, matrix
 
 
 @dtypes
 @geometries
-def test_max_value(geometry, dtype, rng):
+def test_value(geometry, dtype, rng):
     X, window = images(geometry, dtype, rng)
     before = X.copy()
     Y, indices = k.max_pool2d(X, *window)
@@ -61,7 +27,7 @@ def test_max_value(geometry, dtype, rng):
 
 @dtypes
 @geometries
-def test_max_backward(geometry, dtype, rng):
+def test_backward(geometry, dtype, rng):
     X, window = images(geometry, dtype, rng)
     Y, indices = k.max_pool2d(X, *window)
     G = rng.standard_normal(Y.shape).astype(dtype)
@@ -127,42 +93,8 @@ def test_relu_in_one_pass_keeps_nan(dtype):
     assert indices == 1
 
 
-@counted
-@dtypes
-@geometries
-def test_average(geometry, dtype, count_padding, rng):
-    X, window = images(geometry, dtype, rng)
-    atol = 20 * np.finfo(dtype).eps
-    Y = k.avg_pool2d(X, *window, count_padding)
-    assert Y.dtype == dtype
-    np.testing.assert_allclose(Y, naive.avg_pool2d(X, *window, count_padding), rtol=0, atol=atol)
-    G = rng.standard_normal(Y.shape).astype(dtype)
-    gX = k.avg_pool2d_backward(G, X.shape, *window, count_padding)
-    assert gX.dtype == dtype
-    expected = naive.avg_pool2d_backward(G, X.shape, *window, count_padding)
-    np.testing.assert_allclose(gX, expected, rtol=0, atol=atol)
-
-
-@counted
-@pytest.mark.parametrize("window", [(2, 2, 0), (3, 2, 1), ((3, 2), (1, 2), (2, 1)), ((2, 3), (2, 1), 0)])
-def test_average_is_the_matrix(window, count_padding):
-    """P = (Σ_a R_a / kh) ⊗ (Σ_b C_b / kw), or each factor with rows that sum to 1; backward is Pᵀ."""
-    plane = (5, 7)
-    pairs = [(w, w) if isinstance(w, int) else w for w in window]
-    factors = []
-    for axis in (0, 1):
-        kernel, stride, padding = (p[axis] for p in pairs)
-        R = axis_factor(plane[axis], kernel, stride, padding)
-        factors.append(R / (kernel if count_padding else R.sum(axis=1, keepdims=True)))
-    P = np.kron(*factors)
-    np.testing.assert_allclose(matrix(lambda X: k.avg_pool2d(X, *window, count_padding), plane), P, atol=1e-15)
-    out = len(factors[0]), len(factors[1])
-    transpose = matrix(lambda G: k.avg_pool2d_backward(G, (len(G), *plane, 1), *window, count_padding), out)
-    np.testing.assert_allclose(transpose, P.T, atol=1e-15)
-
-
 @pytest.mark.parametrize("window", [(2, 2, 0), (3, 2, 1), ((3, 2), (1, 2), (2, 1))])
-def test_max_is_the_matrix(window, rng):
+def test_it_is_the_matrix(window, rng):
     """P(x) has one 1 per row, at the first maximum: y = P x exactly, and backward is Pᵀ."""
     H, W = 5, 7
     X = rng.standard_normal((1, H, W, 1))
@@ -183,13 +115,9 @@ def test_adjoint(geometry, rng):
     G = rng.standard_normal(Y.shape)
     scale = np.abs(G * Y).sum() + 1e-300
     assert abs((G * Y).sum() - (k.max_pool2d_backward(G, indices, X.shape) * X).sum()) <= 1e-13 * scale
-    for count_padding in (True, False):
-        Y = k.avg_pool2d(X, *window, count_padding)
-        gX = k.avg_pool2d_backward(G, X.shape, *window, count_padding)
-        assert abs((G * Y).sum() - (gX * X).sum()) <= 1e-13 * (np.abs(G) * np.abs(Y)).sum() + 1e-12 * (scale > 1)
 
 
-def test_max_backward_is_the_derivative(rng):
+def test_backward_is_the_derivative(rng):
     X = rng.permutation(2 * 5 * 6 * 3).reshape(2, 5, 6, 3) / 10.0  # no two entries closer than 0.1
     V = rng.standard_normal(X.shape)
     Y, indices = k.max_pool2d(X, 3, 2, 1)
@@ -221,8 +149,6 @@ def test_nan_and_inf(channels, dtype, rng):
         expected, places = naive.max_pool2d(X, *window)
         np.testing.assert_array_equal(Y, expected)
         np.testing.assert_array_equal(indices, places)
-        A = k.avg_pool2d(X, *window)
-        np.testing.assert_allclose(A, naive.avg_pool2d(X, *window), rtol=0, atol=20 * np.finfo(dtype).eps)
 
 
 @dtypes
@@ -239,16 +165,12 @@ def test_padding_is_never_chosen(dtype):
 def test_layouts(dtype, rng):
     X = rng.standard_normal((3, 6, 7, 4)).astype(dtype)
     Y, indices = k.max_pool2d(X, 3, 2, 1)
-    A = k.avg_pool2d(X, 3, 2, 1)
     for layout, Z in awkward_layouts(X).items():
         np.testing.assert_array_equal(k.max_pool2d(Z, 3, 2, 1)[0], Y, err_msg=layout)
-        np.testing.assert_array_equal(k.avg_pool2d(Z, 3, 2, 1), A, err_msg=layout)
     gX = k.max_pool2d_backward(Y, indices, X.shape)
-    gA = k.avg_pool2d_backward(A, X.shape, 3, 2, 1)
     for layout in awkward_layouts(Y):
         G, places = awkward_layouts(Y)[layout], np.asfortranarray(indices)
         np.testing.assert_array_equal(k.max_pool2d_backward(G, places, X.shape), gX, err_msg=layout)
-        np.testing.assert_array_equal(k.avg_pool2d_backward(awkward_layouts(A)[layout], X.shape, 3, 2, 1), gA)
 
 
 @dtypes
@@ -256,8 +178,7 @@ def test_layouts(dtype, rng):
 def test_out(geometry, dtype, rng):
     X, window = images(geometry, dtype, rng)
     Y, indices = k.max_pool2d(X, *window)
-    A = k.avg_pool2d(X, *window)
-    gX, gA = k.max_pool2d_backward(Y, indices, X.shape), k.avg_pool2d_backward(A, X.shape, *window)
+    gX = k.max_pool2d_backward(Y, indices, X.shape)
     out, intact_out = guarded(Y.shape, dtype)
     places, intact_places = guarded(Y.shape, np.dtype(np.int32))
     grad, intact_grad = guarded(X.shape, dtype)
@@ -268,10 +189,6 @@ def test_out(geometry, dtype, rng):
     np.testing.assert_array_equal(places, indices)
     assert k.max_pool2d_backward(Y, indices, X.shape, out=grad) is grad
     np.testing.assert_array_equal(grad, gX)
-    assert k.avg_pool2d(X, *window, out=out) is out
-    np.testing.assert_array_equal(out, A)
-    assert k.avg_pool2d_backward(A, X.shape, *window, out=grad) is grad
-    np.testing.assert_array_equal(grad, gA)
     for intact in (intact_out, intact_places, intact_grad):
         intact()
 
@@ -279,39 +196,13 @@ def test_out(geometry, dtype, rng):
 @dtypes
 def test_threads(dtype, rng):
     X, window = images(GEOMETRIES[-1], dtype, rng)
-    assert X.size >= PARALLEL_FROM
+    assert X.size >= POOLING_PARALLEL_FROM
     Y, indices = k.max_pool2d(X, *window)
-    same_bits_for_any_threads(
-        lambda: (
-            *k.max_pool2d(X, *window),
-            k.max_pool2d_backward(Y, indices, X.shape),
-            k.avg_pool2d(X, *window),
-            k.avg_pool2d_backward(Y, X.shape, *window),
-        )
-    )
+    same_bits_for_any_threads(lambda: (*k.max_pool2d(X, *window), k.max_pool2d_backward(Y, indices, X.shape)))
 
 
-@pytest.mark.parametrize("name", ["max_pool2d", "avg_pool2d"])
-def test_errors_forward(name):
-    kernel, X = getattr(k, name), np.zeros((2, 5, 6, 3), np.float32)
-    with pytest.raises(ShapeError, match=rf"^{name}: expected X with 4 dimensions, got shape \(5, 6, 3\)"):
-        kernel(X[0], 2)
-    with pytest.raises(DtypeError, match=rf"^{name}: expected X of dtype float32 or float64, got uint8\. Try"):
-        kernel(X.astype(np.uint8), 2)
-    with pytest.raises(ShapeError, match=rf"^{name}: expected kernel_size to be an integer or a pair .* got '2'"):
-        kernel(X, "2")
-    with pytest.raises(ShapeError, match=rf"^{name}: expected stride of at least 1, got 0"):
-        kernel(X, 2, 0)
-    with pytest.raises(ShapeError, match=rf"^{name}: expected padding smaller than the kernel.*Try padding=1"):
-        kernel(X, 2, 1, 2)
-    with pytest.raises(ShapeError, match=rf"^{name}: expected a window that fits into the padded image"):
-        kernel(X, 7)
-    with pytest.raises(ShapeError, match=rf"^{name}: expected images of 1 to 2\*\*31 - 1 pixels, got .* \(0, 6\)"):
-        kernel(X[:, :0], 3, 1, 2)
-    with pytest.raises(ShapeError, match=rf"^{name}: expected out of shape \(2, 2, 3, 3\), got \(2, 2, 2, 3\)"):
-        kernel(X, 2, out=np.empty((2, 2, 2, 3), np.float32))
-    with pytest.raises(ValueError, match=rf"^{name}: out shares memory with an input"):
-        kernel(X, 1, out=X)
+def test_errors_forward():
+    check_errors("max_pool2d")
 
 
 def test_errors_of_indices():
@@ -341,7 +232,19 @@ def test_errors_of_indices():
         ShapeError, match=r"^max_pool2d_backward: expected input_shape to be four sizes, got \(2, 4\.5, 4, 3\)"
     ):
         back(G, indices, (2, 4.5, 4, 3))
-    with pytest.raises(
-        ShapeError, match=r"^avg_pool2d_backward: expected G of shape \(2, 2, 2, 3\), got \(2, 1, 2, 3\)"
-    ):
-        k.avg_pool2d_backward(G[:, :1], X.shape, 2)
+
+
+@dtypes
+def test_the_driver_leaves_its_gradient_alone(dtype, rng):
+    """Windows that overlap, with a ReLU: the gradient is cut where the output is 0, in a copy."""
+    window = (3, 3), (2, 2), (1, 1)
+    X = rng.standard_normal((2, 6, 7, 4)).astype(dtype)
+    places = naive.max_pool2d(X, *window)[1]
+    Y, indices = np.empty(places.shape, dtype), np.empty(places.shape, np.int32)
+    max_pool2d_unchecked(X, *window, Y, indices, True)
+    G = rng.standard_normal(Y.shape).astype(dtype)
+    before, gX = G.copy(), np.empty_like(X)
+    max_pool2d_backward_unchecked(G, indices, *window, gX, Y)
+    np.testing.assert_array_equal(G, before)
+    expected = naive.max_pool2d_backward(np.where(Y > 0, G, 0), indices, X.shape)
+    np.testing.assert_allclose(gX, expected, rtol=0, atol=9 * np.finfo(dtype).eps)
