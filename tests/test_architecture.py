@@ -1,139 +1,309 @@
-"""The rules of the house, read from the syntax trees: who imports whom, where Numba's options stand."""
+"""The rules of the house, read from the syntax trees: who imports whom, what a file is called, where its test is."""
 
 import ast
+import re
 import sys
+from collections import defaultdict
 from pathlib import Path
 
 import pytest
 
+from tests.import_graph import Graph, imports
+
 ROOT = Path(__file__).resolve().parent.parent
+PACKAGE = ROOT / "kernels" / "nnmat_kernels"
 FRAMEWORK = sorted((ROOT / "nnmat").rglob("*.py"))
 KERNELS = sorted((ROOT / "kernels").rglob("*.py"))
 SCRIPTS = sorted((ROOT / "scripts").rglob("*.py"))
+EVERYTHING = [*FRAMEWORK, *KERNELS, *SCRIPTS]
+BASES = {"nnmat": ROOT, "kernels": ROOT / "kernels", "scripts": ROOT / "scripts"}  # what imports are relative to
+THIRD_PARTY = {
+    "nnmat": {"numpy", "tqdm"},
+    "kernels": {"numpy", "numba", "llvmlite"},
+    "scripts": {"numpy", "numba", "llvmlite", "tqdm", "matplotlib", "torch", "sklearn", "threadpoolctl"},
+}
 
-# A package may import those below it; the trainer stands on top, the kernels at the bottom.
-LEVELS = {
+# Who may import whom: only what stands on a lower level. A room's modules are on the room's level and may import
+# each other, without circles.
+FRAMEWORK_LEVELS = {
     "errors": 0,
     "checks": 1,
     "parameters": 1,
     "initializers": 1,
     "explicit_convolution": 1,
-    "calculus": 2,  # it knows nothing of layers and kernels
-    "layers": 2,
-    "schedules": 2,
-    "metrics": 2,
-    "losses": 2,
+    "calls": 2,
+    "calculus": 3,  # it knows nothing of layers and kernels
+    "layers": 3,
+    "schedules": 3,
+    "metrics": 3,
+    "losses": 3,
+    "optimizers": 4,
+    "descent": 4,
+    "formats": 4,
+    "gradient_check": 4,
+    "datasets": 5,
+    "training": 6,
+    "warmup": 7,
+    "__init__": 8,
+    "__main__": 8,
+}
+KERNEL_LEVELS = {
+    "errors": 0,
+    "geometry": 1,
+    "runtime": 1,
+    "codegen": 2,
+    "elementwise": 2,
+    "reductions": 3,
+    "indexing": 3,
     "optimizers": 3,
-    "descent": 3,
-    "formats": 3,
-    "gradient_check": 3,
-    "datasets": 4,
-    "training": 5,
-    "warmup": 6,
+    "products": 4,
+    "pooling": 4,
+    "convolution": 5,
+    "losses": 5,
+    "programs": 6,
+    "reference": 6,  # the plain twins know the shapes of windows and nothing else
+    "unchecked": 7,
     "__init__": 7,
-    "__main__": 7,
+}
+CALCULUS_LEVELS = {
+    "errors": 0,
+    "dimensions": 1,
+    "notation": 2,  # writers read the fields of an expression and know no class of it
+    "language": 3,
+    "parsing": 4,
+    "laws": 4,
+    "evaluation": 4,
+    "records": 5,
+    "checking": 6,
+    "derivation": 7,
+    "command": 8,
+    "__init__": 8,
+}
+LEVELS = [
+    ("nnmat", ROOT / "nnmat", FRAMEWORK_LEVELS),
+    ("nnmat_kernels", PACKAGE, KERNEL_LEVELS),
+    ("nnmat.calculus", ROOT / "nnmat/calculus", CALCULUS_LEVELS),
+]
+# Packages whose names are the users': their `__init__` hands them out. Every other one holds its map and nothing else.
+FACES = {"nnmat", "nnmat.calculus", "nnmat.datasets", "nnmat.descent", "nnmat.layers", "nnmat.losses"}
+FACES |= {"nnmat.optimizers", "nnmat_kernels"}
+MOST_FILES = 12
+# Folders that hold more files than that, and why.
+LARGE_FOLDERS: dict[str, str] = {}
+# Modules without a test of their name: the file that tests them.
+TESTED_BY = {
+    "kernels/nnmat_kernels/errors.py": "tests/kernels/test_contracts.py",
+    "kernels/nnmat_kernels/unchecked.py": "tests/kernels/test_contracts.py",
+    "nnmat/errors.py": "tests/test_bad_input.py",
+    "scripts/bench/torch_peer.py": "tests/judge/test_bench_torch.py",
 }
 
 
-def imports(path: Path) -> set[str]:
-    """The absolute names of what a file imports, relative imports resolved; imports inside functions left out."""
-    package = path.relative_to(ROOT).with_suffix("").parts[:-1]
-    found = set()
-    for node in _toplevel(ast.parse(path.read_text())):
-        if isinstance(node, ast.Import):
-            found |= {alias.name for alias in node.names}
-        elif isinstance(node, ast.ImportFrom):
-            base = list(package[: len(package) - node.level + 1]) if node.level else []
-            module = ".".join([*base, *([node.module] if node.module else [])])
-            found |= {module} if node.module else {f"{module}.{alias.name}" for alias in node.names}
-    return found
+def short(path: Path) -> str:
+    return str(path.relative_to(ROOT))
 
 
-def _toplevel(tree):
-    for node in ast.iter_child_nodes(tree):
-        if not isinstance(node, ast.FunctionDef | ast.ClassDef):
-            yield node
-            yield from _toplevel(node)
+def named(value) -> str:
+    """How a parameter of a test is shown."""
+    return short(value) if isinstance(value, Path) and value.is_file() else value if isinstance(value, str) else ""
 
 
-def place(path: Path) -> str:
-    return path.relative_to(ROOT / "nnmat").with_suffix("").parts[0]
+def base_of(path: Path) -> Path:
+    """The folder that the absolute imports of a file are relative to."""
+    return BASES[path.relative_to(ROOT).parts[0]]
 
 
-@pytest.mark.parametrize("path", FRAMEWORK, ids=lambda p: str(p.relative_to(ROOT)))
-def test_the_framework_imports_downwards(path):
-    mine = place(path)
-    for name in imports(path):
-        if name.startswith("nnmat."):
-            theirs = name.split(".")[1]
-            assert theirs == mine or LEVELS[theirs] < LEVELS[mine], f"{path.name} must not import {name}"
-        elif not name.startswith("nnmat_kernels"):
-            assert name.split(".")[0] in {*sys.stdlib_module_names, "numpy", "tqdm"}, f"{path.name} imports {name}"
+def names(path: Path) -> set[str]:
+    """The modules that a file imports, and the names out of them."""
+    found = imports(path, base_of(path))
+    return {module for _, module, _ in found} | {f"{module}.{name}" for _, module, name in found if name}
 
 
-@pytest.mark.parametrize("path", KERNELS, ids=lambda p: str(p.relative_to(ROOT)))
-def test_kernels_know_nothing_of_the_framework(path):
-    for node in ast.walk(ast.parse(path.read_text())):
-        names = [a.name for a in node.names] if isinstance(node, ast.Import) else []
-        if isinstance(node, ast.ImportFrom) and node.level == 0:
-            names = [node.module]
-        for name in names:
-            assert name.split(".")[0] in {*sys.stdlib_module_names, "numpy", "numba", "llvmlite"}, (
-                f"{path.name}: {name}"
+def place(path: Path, package: Path) -> str:
+    """The room, or the module beside the rooms, that a file is or lies in."""
+    return path.relative_to(package).with_suffix("").parts[0]
+
+
+# ---- imports -----------------------------------------------------------------------------------------------------
+
+
+def test_nothing_imports_itself_on_the_way_round():
+    graph = Graph({path: base_of(path) for path in EVERYTHING})
+    assert len(graph.files) == len(EVERYTHING)
+    circles = graph.circles()
+    assert not circles, "\n\n".join(graph.shown(circle) for circle in circles)
+
+
+@pytest.mark.parametrize(
+    "back",
+    [
+        "from .a import x",
+        "from . import a",
+        "def f():\n    from .a import x\n    return x",
+        "from typing import TYPE_CHECKING\nif TYPE_CHECKING:\n    from .a import x",
+        "class C:\n    def f(self):\n        from .room.deep import x\n        return x",
+    ],
+)
+def test_an_added_circle_is_found(tmp_path, back):
+    sources = {
+        "__init__.py": "from .a import x\n",
+        "a.py": "from .b import y\nx = 1\n",
+        "b.py": "from .c import z\ny = 1\n",
+        "c.py": "z = 1\n",
+        "room/__init__.py": "",
+        "room/deep.py": "from ..b import y\nx = 1\n",
+    }
+    package = tmp_path / "package"
+    for name, source in sources.items():
+        (package / name).parent.mkdir(parents=True, exist_ok=True)
+        (package / name).write_text(source)
+
+    def graph():
+        return Graph(dict.fromkeys(sorted(package.rglob("*.py")), tmp_path))
+
+    assert graph().circles() == []
+    (package / "c.py").write_text(f"z = 1\n{back}\n")
+    (circle,) = graph().circles()
+    assert {"package.b", "package.c"} <= set(circle)
+    assert re.search(r"c\.py:\d+: package\.c imports package\.(a|room\.deep)$", graph().shown(circle), re.MULTILINE)
+
+
+PLACES = [(path, *level) for level in LEVELS for path in sorted(level[1].rglob("*.py"))]
+
+
+@pytest.mark.parametrize(("path", "package", "folder", "levels"), PLACES, ids=lambda value: named(value))
+def test_rooms_import_downwards(path, package, folder, levels):
+    mine = place(path, folder)
+    for line, module, name in imports(path, base_of(path)):
+        if f"{module}.".startswith(f"{package}."):
+            inside = f"{module}.{name}" if module == package else module
+            theirs = inside.removeprefix(f"{package}.").split(".")[0]
+            if theirs not in levels:  # a name out of the package's face
+                theirs = "__init__"
+            assert theirs == mine or levels[theirs] < levels[mine], (
+                f"{short(path)}:{line}: {mine} must not import {theirs}"
             )
 
 
-@pytest.mark.parametrize("path", SCRIPTS, ids=lambda p: p.name)
-def test_scripts_use_the_public_library(path):
-    known = {
-        *sys.stdlib_module_names,
-        "numpy",
-        "nnmat",
-        "nnmat_kernels",
-        "numba",
-        "llvmlite",
-        "matplotlib",
-        "torch",
-        "sklearn",
-        "tqdm",
-    }
-    known |= {p.relative_to(ROOT / "scripts").with_suffix("").parts[0] for p in SCRIPTS}
-    for name in imports(path):
-        assert name.split(".")[0] in known, f"{path.name} imports {name}"
+@pytest.mark.parametrize(("package", "folder", "levels"), LEVELS, ids=lambda value: named(value))
+def test_every_room_has_a_level(package, folder, levels):
+    assert {place(path, folder) for path in folder.rglob("*.py")} == set(levels)
 
 
-@pytest.mark.parametrize("path", FRAMEWORK, ids=lambda p: str(p.relative_to(ROOT)))
-def test_numba_stays_in_the_kernels(path):
-    assert not any(name.split(".")[0] == "numba" for name in imports(path))
-
-
-@pytest.mark.parametrize("path", KERNELS, ids=lambda p: str(p.relative_to(ROOT)))
-def test_numba_options_stand_in_one_file(path):
-    if path.name == "config.py":
-        return
-    options = {"fastmath", "parallel", "cache", "nogil", "error_model", "boundscheck", "inline", "looplift"}
-    for node in ast.walk(ast.parse(path.read_text())):
-        if isinstance(node, ast.Call):
-            used = options & {keyword.arg for keyword in node.keywords}
-            assert not used, f"{path.name}:{node.lineno} sets {used}: use jit or parallel_jit of config.py"
-        if isinstance(node, ast.Attribute | ast.Name):
-            name = node.attr if isinstance(node, ast.Attribute) else node.id
-            assert name not in ("njit", "vectorize", "guvectorize"), f"{path.name}:{node.lineno} uses {name}"
-
-
-def test_every_module_has_a_level():
-    assert {place(p) for p in FRAMEWORK} == set(LEVELS)
-
-
-def test_the_global_random_state_is_never_touched():
-    for path in [*FRAMEWORK, *KERNELS, *SCRIPTS]:
-        for node in ast.walk(ast.parse(path.read_text())):
-            if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Attribute):
-                chain = (node.value.attr, node.attr)
-                assert chain[0] != "random" or chain[1] in ("Generator", "default_rng"), f"{path.name}: {chain}"
+@pytest.mark.parametrize("path", EVERYTHING, ids=short)
+def test_what_comes_from_outside(path):
+    base = path.relative_to(ROOT).parts[0]
+    own = {place(script, ROOT / "scripts") for script in SCRIPTS} | {"nnmat"} if base == "scripts" else {base}
+    own.add("nnmat_kernels")
+    foreign = {name.split(".")[0] for name in names(path)} - THIRD_PARTY[base] - set(sys.stdlib_module_names) - own
+    assert not foreign, f"{short(path)} imports {foreign}"
 
 
 def test_the_calculus_stands_alone():
     for path in sorted((ROOT / "nnmat/calculus").rglob("*.py")):
-        foreign = {n for n in imports(path) if n.startswith("nnmat") and not n.startswith("nnmat.calculus")}
-        assert foreign <= {"nnmat.errors", "nnmat.checks"}, f"{path.name} imports {foreign}"
+        foreign = {name for name in names(path) if name.startswith("nnmat") and not name.startswith("nnmat.calculus")}
+        allowed = ("nnmat.errors", "nnmat.checks")
+        assert all(f"{name}.".startswith(tuple(f"{known}." for known in allowed)) for name in foreign), short(path)
+
+
+def test_the_plain_twins_share_no_code_with_what_they_test():
+    for path in sorted((PACKAGE / "reference").rglob("*.py")):
+        own = {name for name in names(path) if name.startswith("nnmat_kernels")}
+        allowed = ("nnmat_kernels.reference.", "nnmat_kernels.errors.", "nnmat_kernels.geometry.")
+        assert all(f"{name}.".startswith(allowed) for name in own), f"{short(path)} imports {own}"
+
+
+def test_no_file_takes_another_ones_private_names():
+    faults = []
+    for path in [*EVERYTHING, *sorted((ROOT / "tests").rglob("*.py"))]:
+        base = BASES.get(path.relative_to(ROOT).parts[0], ROOT)
+        for line, module, name in imports(path, base):
+            ours = module.split(".")[0] in {"nnmat", "nnmat_kernels", "tests"} or base == BASES["scripts"]
+            if ours and name and name.startswith("_") and not name.startswith("__"):
+                faults.append(f"{short(path)}:{line}: {name} of {module}")
+    assert not faults, "\n".join(faults)
+
+
+# ---- files -------------------------------------------------------------------------------------------------------
+
+
+def test_the_file_of_a_room_is_its_map():
+    for path in EVERYTHING:
+        room = ".".join(path.relative_to(base_of(path)).parts[:-1])
+        if path.name == "__init__.py" and room not in FACES:
+            tree = ast.parse(path.read_text(encoding="utf-8"))
+            assert ast.get_docstring(tree), f"{short(path)} does not say what the room holds"
+            assert len(tree.body) == 1, f"{short(path)} holds more than a docstring"
+
+
+def test_folders_are_small():
+    count: dict[str, int] = defaultdict(int)
+    for path in EVERYTHING:
+        count[short(path.parent)] += path.name != "__init__.py"
+    large = {folder for folder, n in count.items() if n > MOST_FILES}
+    assert large == set(LARGE_FOLDERS), {folder: count[folder] for folder in large ^ set(LARGE_FOLDERS)}
+
+
+def test_every_module_has_a_test():
+    """tests/nnmat/layers/test_linear.py for nnmat/layers/linear.py; what has none of its name is in `TESTED_BY`."""
+    tests = {short(path) for path in (ROOT / "tests").rglob("test_*.py")}
+    missing = set()
+    for path in EVERYTHING:
+        own = path.relative_to(PACKAGE if path.is_relative_to(PACKAGE) else ROOT)
+        test = Path("tests", "kernels" if path.is_relative_to(PACKAGE) else "", own.parent, f"test_{own.name}")
+        tested = path.name in ("__init__.py", "__main__.py") or path.is_relative_to(PACKAGE / "reference")
+        if not tested and str(test) not in tests:
+            missing.add(short(path))
+    assert missing == set(TESTED_BY), f"in one of the two only: {sorted(missing ^ set(TESTED_BY))}"
+    assert set(TESTED_BY.values()) <= tests, set(TESTED_BY.values()) - tests
+
+
+# ---- names and Numba's options -----------------------------------------------------------------------------------
+
+
+def constants(path: Path) -> set[str]:
+    """The upper-case names that a file assigns."""
+    found: set[str] = set()
+    for node in ast.parse(path.read_text(encoding="utf-8")).body:
+        targets = node.targets if isinstance(node, ast.Assign) else []
+        if isinstance(node, ast.AnnAssign | ast.AugAssign):
+            targets = [node.target]
+        for target in targets:
+            found |= {part.id for part in ast.walk(target) if isinstance(part, ast.Name)}
+    return {name for name in found if name.lstrip("_").isupper()}
+
+
+def test_an_upper_case_name_of_the_kernels_has_one_value():
+    homes: dict[str, list[str]] = defaultdict(list)
+    for path in KERNELS:
+        for name in constants(path):
+            homes[name.lstrip("_")].append(short(path))
+    twice = {name: files for name, files in homes.items() if len(files) > 1}
+    assert not twice, twice
+
+
+@pytest.mark.parametrize("path", FRAMEWORK, ids=short)
+def test_numba_stays_in_the_kernels(path):
+    assert not any(name.split(".")[0] == "numba" for name in names(path))
+
+
+@pytest.mark.parametrize("path", KERNELS, ids=short)
+def test_numba_options_stand_in_one_file(path):
+    if path == PACKAGE / "runtime" / "config.py":
+        return
+    options = {"fastmath", "parallel", "cache", "nogil", "error_model", "boundscheck", "inline", "looplift"}
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Call):
+            used = options & {keyword.arg for keyword in node.keywords}
+            assert not used, f"{short(path)}:{node.lineno} sets {used}: use jit or parallel_jit of runtime/config.py"
+        if isinstance(node, ast.Attribute | ast.Name):
+            name = node.attr if isinstance(node, ast.Attribute) else node.id
+            assert name not in ("njit", "vectorize", "guvectorize"), f"{short(path)}:{node.lineno} uses {name}"
+
+
+def test_the_global_random_state_is_never_touched():
+    for path in EVERYTHING:
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Attribute):
+                chain = (node.value.attr, node.attr)
+                assert chain[0] != "random" or chain[1] in ("Generator", "default_rng"), f"{short(path)}: {chain}"

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import nnmat_kernels as k
-from nnmat_kernels import reference
+from nnmat_kernels import reference, unchecked
 from nnmat_kernels.errors import DtypeError
 
 TWINS = [module.name for module in pkgutil.walk_packages(reference.__path__, f"{reference.__name__}.")]
@@ -93,3 +93,17 @@ def test_every_kernel_has_a_twin_of_the_same_signature():
         kernel = [(p.name, p.default) for p in inspect.signature(getattr(k, name)).parameters.values()]
         twin = [(p.name, p.default) for p in inspect.signature(twins[name]).parameters.values()]
         assert [p for p in kernel if p[0] != "who"] == twin, name  # `who` is a name in the texts of errors
+
+
+def test_the_kernels_without_checks_are_the_public_ones(rng):
+    """By their names; `linear_forward` and `linear_backward` make functions and stand there only."""
+    names = {name for name, value in vars(unchecked).items() if callable(value)}
+    assert names - {"linear_forward", "linear_backward"} <= set(k.__all__)
+    A, B = (rng.standard_normal((4, 4)).astype(np.float32) for _ in range(2))
+    for name in ("sigmoid", "tanh", "relu", "gelu", "softmax", "log_softmax"):
+        out = np.empty_like(A)
+        getattr(unchecked, name)(A, out)
+        assert out.tobytes() == getattr(k, name)(A).tobytes(), name
+    out = np.empty_like(A)
+    unchecked.matmul(A, B, True, False, out)
+    assert out.tobytes() == k.matmul(A, B, transpose_a=True).tobytes()

@@ -25,7 +25,7 @@ from ..reductions.sums import add_few_rows, column_sums_unchecked
 from ..runtime.config import ZERO, exact_jit, jit
 
 ONE_CALL_WORK = 65_536  # multiply-adds of a product; beyond, the work takes longer than the launches
-_YES, _NO, _NONE = np.bool_(True), np.bool_(False), np.int64(NONE)
+_YES, _NO, _NO_ACTIVATION = np.bool_(True), np.bool_(False), np.int64(NONE)
 _NOTHING = {dtype: (np.empty((0, 0), dtype), np.empty(0, dtype)) for dtype in map(np.dtype, (np.float32, np.float64))}
 DERIVATIVES = {"relu": relu_backward_unchecked, "sigmoid": sigmoid_backward_unchecked, "tanh": tanh_backward_unchecked}
 
@@ -50,12 +50,12 @@ def _gradients(G, X, W, gW, gb, gX, accumulate, f):
     """All gradients that are asked for, by one thread; an output without elements is not asked for."""
     no_activation = ZERO  # and no address of one
     if gW.size > 0:
-        multiply(G, X, gW, _YES, _NO, accumulate, gb[:0], _NONE, no_activation)
+        multiply(G, X, gW, _YES, _NO, accumulate, gb[:0], _NO_ACTIVATION, no_activation)
     if gb.size > 0:
         add_few_rows(G, gb, accumulate)
     if gX.size > 0:
-        multiply(G, W, gX, _NO, _NO, _NO, gb[:0], _NONE, no_activation)
-        if f != _NONE:
+        multiply(G, W, gX, _NO, _NO, _NO, gb[:0], _NO_ACTIVATION, no_activation)
+        if f != _NO_ACTIVATION:
             _differentiate(gX.reshape(-1), X.reshape(-1), f)
 
 
