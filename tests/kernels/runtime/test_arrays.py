@@ -28,7 +28,7 @@ def test_canonical_arrays_are_taken_as_they_are_and_others_copied():
     ("X", "ndim", "error", "text"),
     [
         (A.tolist(), None, DtypeError, r"expected X to be a NumPy array, got list\. Try np\.asarray\(X\)"),
-        (np.ma.masked_array(A), None, DtypeError, r"got MaskedArray"),
+        (np.ma.masked_array(A), None, DtypeError, r"expected X to be a NumPy array, got MaskedArray"),
         (A.astype(int), None, DtypeError, r"expected X of dtype float32 or float64, got int64\. Try X\.astype"),
         (A, 1, ShapeError, r"expected X with 1 dimensions, got shape \(3, 4\)"),
     ],
@@ -75,7 +75,7 @@ def test_out():
         ([1.0], DtypeError, "expected out to be a NumPy array, got list"),
         (out[:2], ShapeError, r"expected out of shape \(3, 4\), got \(2, 4\)"),
         (out.astype(np.float32), DtypeError, "expected out of dtype float64, got float32"),
-        (np.asfortranarray(out), ShapeError, "aligned, writable and C-contiguous"),
+        (np.asfortranarray(out), ShapeError, "expected out to be aligned, writable and C-contiguous"),
         (A, ValueError, "out shares memory with an input"),
     ]:
         with pytest.raises(error, match=f"^f: {text}"):
