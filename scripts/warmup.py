@@ -2,9 +2,9 @@
 
 import time
 
-import nnmat_kernels.runtime.cache
 from cli import guarded, script_parser
 from nnmat.warmup import warmup
+from nnmat_kernels.runtime.cache import KernelCache, folder
 
 EXAMPLES = """\
 examples:
@@ -22,16 +22,13 @@ def main() -> None:
     )
     parser.add_argument("--quiet", action="store_true", help="no progress bar")
     args = parser.parse_args()
-    folder = nnmat_kernels.runtime.cache.folder()
-    folder.mkdir(parents=True, exist_ok=True)  # says at once if it cannot be written
-    before = set(folder.glob("*.nbc"))
+    place = folder()
+    place.mkdir(parents=True, exist_ok=True)  # says at once if it cannot be written
     for dtype in dict.fromkeys(args.dtype):
-        started = time.perf_counter()
+        started, before = time.perf_counter(), KernelCache.compiled
         warmup(dtype, progress=not args.quiet)
-        after = set(folder.glob("*.nbc"))
-        seconds = time.perf_counter() - started
-        print(f"{dtype}: {seconds:.1f} s, {len(after - before)} kernels compiled, {len(after)} in {folder}")
-        before = after
+        seconds, compiled = time.perf_counter() - started, KernelCache.compiled - before
+        print(f"{dtype}: {seconds:.1f} s, {compiled} kernels compiled, {len(list(place.glob('*.nbc')))} in {place}")
 
 
 if __name__ == "__main__":

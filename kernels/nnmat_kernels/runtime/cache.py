@@ -109,8 +109,15 @@ def prune(place: Path) -> None:
                 path.unlink()
 
 
+def _digest(path: Path, payload: bytes) -> bytes:
+    """What an entry begins with: the hash of its name and of its content."""
+    return hashlib.sha256(path.name.encode() + payload).digest()
+
+
 class KernelCache(NullCache):
     """The cache of one kernel, in the form that a Numba dispatcher expects."""
+
+    compiled = 0  # kernels that this process has compiled, all together
 
     def __init__(self, function):
         self._package, _, self.module = function.__module__.partition(".")  # entries name its types by both
@@ -137,13 +144,14 @@ class KernelCache(NullCache):
         with contextlib.suppress(OSError):  # a sign for `prune`; many file systems do not note when a file is read
             os.utime(path, ns=(time.time_ns(), path.stat().st_mtime_ns))
         digest, payload = stored[:32], stored[32:]
-        if hashlib.sha256(payload).digest() != digest:  # cut short by a full disk or a crash of the machine
+        if _digest(path, payload) != digest:  # cut short by a full disk or a crash, or under another entry's name
             return None
         return CompileResult._rebuild(target_context, *pickle.loads(payload))
 
     def save_overload(self, sig, data):
         if any(not lifted.can_cache for lifted in data.lifted) or data.library.has_dynamic_globals:
             return
+        KernelCache.compiled += 1
         payload = serialize.dumps(data._reduce())
         temporary = None
         try:
@@ -151,7 +159,7 @@ class KernelCache(NullCache):
             path.parent.mkdir(parents=True, exist_ok=True)
             with tempfile.NamedTemporaryFile(dir=path.parent, suffix=".nbc", delete=False) as file:
                 temporary = file.name
-                file.write(hashlib.sha256(payload).digest() + payload)
+                file.write(_digest(path, payload) + payload)
             os.replace(temporary, path)
             temporary = None
             prune(path.parent)

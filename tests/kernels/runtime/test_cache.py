@@ -59,6 +59,12 @@ def entries(folder):
     return {p: p.stat().st_mtime_ns for p in Path(folder).rglob("*.nbc")}
 
 
+def is_whole(path):
+    """Whether an entry begins with the hash of its name and of the rest."""
+    stored = path.read_bytes()
+    return hashlib.sha256(path.name.encode() + stored[32:]).digest() == stored[:32]
+
+
 @pytest.fixture(scope="module")
 def filled(tmp_path_factory):
     folder = tmp_path_factory.mktemp("cache")
@@ -88,7 +94,20 @@ def test_a_damaged_entry_is_compiled_again(filled):
         finish(start(filled))
         stored = path.read_bytes()
         assert stored != damaged
-        assert hashlib.sha256(stored[32:]).digest() == stored[:32]
+        assert is_whole(path)
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_entries_under_each_others_names_are_compiled_again(dtype, tmp_path):
+    for each in ("float32", "float64"):
+        finish(start(tmp_path, each))
+    names = list(entries(tmp_path))
+    contents = [path.read_bytes() for path in names]
+    for path, content in zip(names, contents[1:] + contents[:1], strict=True):
+        path.write_bytes(content)
+    assert not any(is_whole(path) for path in names)
+    finish(start(tmp_path, dtype))
+    assert any(is_whole(path) for path in names), "nothing was compiled again"
 
 
 def test_a_folder_that_cannot_be_written_is_no_obstacle(tmp_path):
