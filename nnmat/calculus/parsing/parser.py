@@ -13,7 +13,8 @@ from ..language.signatures import SIGNATURES
 from ..language.vocabulary import known_functions
 from .builder import build
 from .grammar import Tree, tree_of
-from .shape_inference import Inference
+from .products import check_products
+from .shape_inference import infer
 
 
 def parse(text: str, named: Mapping[str, Expr] | None = None, **shapes: Any) -> Expr:
@@ -42,15 +43,12 @@ def _parse_all(texts: list[tuple[str, str]], named: Mapping[str, Expr] | None, *
     quantities: dict[str, Expr] = dict(named or {})
     known: dict[str, Any] = {n: s.shape for n, s in symbols.items()} | {n: e.shape for n, e in quantities.items()}
     trees = [(name, text, tree_of(text)) for name, text in texts]
-    for at, (name, text, tree) in enumerate(trees):
+    for at, (_, text, tree) in enumerate(trees):
         _check_calls(tree, text)
         _check_order(tree, text, {later for later, *_ in trees[at:] if later})
-        inference = Inference(known, text)
-        pair = inference.shape(tree)
-        known = dict(inference.shapes)
-        if name:
-            known[name] = pair
-    found = Inference(known, "").result()
+    inference = infer(trees, known)
+    check_products(trees, inference)
+    found = inference.result()
     results: dict[str, Expr] = {}
     for name, text, tree in trees:
         e = build(tree, text, found, {**symbols, **quantities})
