@@ -8,7 +8,7 @@ backpropagation, written as matrix equations.
 
 from ..checking.differences import compare
 from ..errors import NotDerivable, ShapeError
-from ..language.assumptions import attributes, is_symmetric
+from ..language.assumptions import attributes, is_symmetric, undeclared
 from ..language.expr import Expr, add, described, lift, mul, negative, node, number
 from ..language.operators import diag, diagm, inner, names_of, tril
 from ..laws.simplifier import Simplifier
@@ -44,7 +44,7 @@ def _derive(f: Expr, wrt: Expr | str, G: Expr | None, symmetric: str, check: boo
     if not root.is_scalar:
         raise ShapeError(
             f"derive: expected a scalar function, got {described(f)}. "
-            "Pass its upstream gradient, G=matrix('G', ...), or take sum(...) or inner(G, ...)."
+            f"Pass its upstream gradient, G=matrix('G', ...), or take sum(...) or inner(G, ...).{_numbers(f)}"
         )
     if symmetric not in FORMS:
         raise ShapeError(f"derive: expected symmetric as one of {', '.join(FORMS)}, got {symmetric!r}.")
@@ -55,7 +55,7 @@ def _derive(f: Expr, wrt: Expr | str, G: Expr | None, symmetric: str, check: boo
         )
     _allowed(variable)
     result = Backward(root, variable).run() if variable in root.free else _constant(root, variable)
-    result.function = f
+    result.function, result.assumed = f, undeclared(root)
     _attributed(result, symmetric)
     if check and variable in root.free:
         result.error = compare(root, result.gradient, variable, entries=result.form == "entries")
@@ -97,6 +97,13 @@ def _variable(f: Expr, wrt: Expr | str) -> Expr:
         hint = "Check the spelling." if found is None else "The gradient of a named quantity stands in the chain."
         raise ShapeError(f"derive: expected wrt among {names_of(f.free)}, got {wrt!r}. {hint}")
     return found
+
+
+def _numbers(f: Expr) -> str:
+    """What else to try where shapes were not declared: one of the names may be a number."""
+    names = undeclared(f)
+    ways = f"{names[-1]}=() in parse, --shape {names[-1]}=1 in the command" if names else ""
+    return f" The shapes of {', '.join(names)} were found from use: declare a scalar as {ways}." if names else ""
 
 
 def _upstream(f: Expr, G: Expr, variable: Expr) -> Expr:

@@ -35,7 +35,8 @@ def lacking(symbol: Expr, array: np.ndarray) -> list[str]:
 
 def bind(expression: Expr, values: Mapping[str, Any]) -> tuple[dict[Expr, np.ndarray], dict[str, int]]:
     """Arrays (rows, columns) for the symbols, with the attributes that these have, and sizes for the dimensions."""
-    symbols = {s.name: s for s in expression.free}
+    symbols = {s.name: s for s in sorted(expression.free, key=lambda s: s.name)}
+    given: dict[Expr, np.ndarray] = {}
     arrays: dict[Expr, np.ndarray] = {}
     sizes: dict[str, int] = {}
     needed = dimensions(expression)
@@ -49,10 +50,12 @@ def bind(expression: Expr, values: Mapping[str, Any]) -> tuple[dict[Expr, np.nda
         array = _array(symbol, values[name])
         column = symbol.shape[1] == ONE and array.ndim < 2
         full = array.reshape(-1, 1) if column else array
-        _fit(symbol, array, full, sizes)
-        arrays[symbol] = full
+        _learn(symbol, full, sizes)
+        given[symbol], arrays[symbol] = array, full
+    for symbol, full in arrays.items():  # when all sizes are known: a computed one, M + 1, needs that of M
+        _fit(symbol, given[symbol], full, sizes)
         for word in lacking(symbol, full):
-            raise DomainError(f"evaluate: expected {name} as it was declared, {word}, got an array that is not.")
+            raise DomainError(f"evaluate: expected {symbol.name} as it was declared, {word}, got an array that is not.")
     unknown = sorted(needed - set(sizes))
     if unknown:
         raise ShapeError(f"evaluate: expected the size of {', '.join(unknown)}, got none. Pass {unknown[0]}=3.")
@@ -69,10 +72,15 @@ def _array(symbol: Expr, value: Any) -> np.ndarray:
     return array
 
 
-def _fit(symbol: Expr, given: np.ndarray, full: np.ndarray, sizes: dict[str, int]) -> None:
+def _learn(symbol: Expr, full: np.ndarray, sizes: dict[str, int]) -> None:
+    """The sizes that an array shows."""
     for wanted, got in zip(symbol.shape, full.shape, strict=False):
         if len(wanted.names) == 1 and str(wanted) in wanted.names:
             sizes.setdefault(str(wanted), got)
+
+
+def _fit(symbol: Expr, given: np.ndarray, full: np.ndarray, sizes: Mapping[str, int]) -> None:
+    """The array has the shape of its symbol, as far as the sizes are known."""
     if (
         full.ndim != 2
         or full.size == 0

@@ -1,7 +1,28 @@
 """What is known of an expression from its form and the attributes of its symbols. Unknown counts as no."""
 
+from collections.abc import Iterable
+from weakref import WeakSet
+
 from ..dimensions import ONE
 from .expr import Expr
+
+_found: WeakSet[Expr] = WeakSet()
+
+
+def found_from_use(symbols: Iterable[Expr]) -> None:
+    """Symbols whose shapes nobody declared: they were found from how a text uses them."""
+    _found.update(symbols)
+
+
+def declared(symbol: Expr) -> Expr:
+    """The symbol, which is declared with its shape now."""
+    _found.discard(symbol)
+    return symbol
+
+
+def undeclared(e: Expr) -> tuple[str, ...]:
+    """The names of the symbols in an expression whose shapes were found from use."""
+    return tuple(sorted(s.name for s in e.free if s in _found))
 
 
 def attributes(e: Expr) -> frozenset[str]:

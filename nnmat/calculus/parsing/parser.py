@@ -6,6 +6,7 @@ from typing import Any
 
 from ..dimensions import Dim
 from ..errors import ParseError, ShapeError
+from ..language.assumptions import found_from_use
 from ..language.elementwise import FUNCTIONS
 from ..language.expr import Expr
 from ..language.operators import let, matrix
@@ -21,9 +22,10 @@ def parse(text: str, named: Mapping[str, Expr] | None = None, **shapes: Any) -> 
     """The expression that `text` says.
 
     `shapes` declares names: x=("M",) a column, A=("M", "N") a matrix, a=() a scalar, or a symbol made by matrix(...),
-    for attributes. A name that is not declared gets its shape from its use: a capital letter begins a matrix, a small
-    one a column, a Greek name is a scalar. `named` holds expressions that stand under names (quantities by let).
-    Raises ParseError with the column; ShapeError for shapes that are none.
+    for attributes. A name that is not declared gets its shape from its use, where only one is possible: a capital
+    letter begins a matrix, a small one a column, a Greek name is a scalar or, in a matrix product, a column. What is
+    left open is a ParseError that says what to declare. `named` holds expressions that stand under names (quantities
+    by let). Raises ParseError with the column; ShapeError for shapes that are none.
     """
     return parse_all([("", text)], named, **shapes)[""]
 
@@ -55,6 +57,7 @@ def _parse_all(texts: list[tuple[str, str]], named: Mapping[str, Expr] | None, *
         if name:
             quantities[name] = let(name, e)
         results[name] = e
+    found_from_use(s for e in results.values() for s in e.free if inference.is_guessed(s.name))
     return results
 
 

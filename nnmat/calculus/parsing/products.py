@@ -54,15 +54,23 @@ class Products:
 
     def is_open(self, tree: Tree, place: int) -> bool:
         """Both readings are possible."""
-        if tree.kind != "binary" or tree.body not in ("*", "/", "**") or not self.is_guessed(tree.parts[0]):
+        if tree.kind != "binary" or tree.body not in ("*", "/", "**"):
+            return False
+        if tree.body == "/" and self.counts(*tree.parts) and place != FREE:
+            return True
+        if not self.is_guessed(tree.parts[0]):
             return False
         if tree.body == "**":
             return place in (ALGEBRA, FACTOR)
         if not self.is_guessed(tree.parts[1]):
             return False
-        if tree.body == "/" and tree.parts[1].kind == "name" and place != FREE:
-            return True  # a capital that divides is mostly a number: sum(A / N)
         return place == ALGEBRA or (place == REDUCED and not self.plain)
+
+    def counts(self, above: Tree, below: Tree) -> bool:
+        """A name divides that could be meant as a number: `sum(x / n)`, `sum(A / N)`."""
+        if below.kind != "name" or not self.inference.is_guessed(below.body):
+            return False
+        return "scalar" not in [kind(self.inference.pairs[id(tree)]) for tree in (above, below)]
 
     def is_guessed(self, tree: Tree) -> bool:
         """A matrix, of names whose shapes were not all declared."""
@@ -74,8 +82,15 @@ class Products:
         if tree.body == "*":
             meant = f"Write {left} @ {right} for the matrix product."
         elif tree.body == "/":
-            meant = f"Write {left} @ inv({right}) for the inverse; a number is declared as a scalar."
+            meant = (
+                f"Is {right} a number?"
+                if tree.parts[1].kind == "name"
+                else f"Write {left} @ inv({right}) for the inverse."
+            )
         else:
             meant = f"Write {left} @ {left} for the matrix product, inv({left}) for the inverse."
-        message = f"expected to know what `{tree.body}` is meant for, got {left} {tree.body} {right}, which works element by element. "
-        return ParseError(message + f"{meant} {self.inference.declaring(tree)}", self.text, tree.column)
+        message = (
+            f"expected to know whether `{tree.body}` is meant element by element, got {left} {tree.body} {right} "
+            f"without declared shapes. {meant} {self.inference.declaring(tree)}"
+        )
+        return ParseError(message, self.text, tree.column)

@@ -1,50 +1,45 @@
 """Questions: what a text leaves open about shapes, asked with the declarations that answer it."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from ..notation.names import is_greek
 from .grammar import Tree
 
+AS = {
+    "matrix": "a matrix as {0}=('M', 'N') or --shape {0}=M,N",
+    "column": "a column as {0}=('N',) or --shape {0}=N",
+    "scalar": "a scalar as {0}=() or --shape {0}=1",
+}
 
-def declaring(names: Iterable[str], matrices: bool = False) -> str:
-    """How the shapes of these names are declared, in `parse` and on the command line."""
-    kinds = {name: ("M", "N") if matrices or name[0].isupper() else ("N",) for name in dict.fromkeys(names)}
-    if not kinds:
-        return ""
-    called = ", ".join(f"{name}={sizes!r}" for name, sizes in kinds.items())
-    typed = " ".join(f"--shape {name}={','.join(sizes)}" for name, sizes in kinds.items())
-    first = next(iter(kinds))
-    return f"Declare what is meant: {called} in parse, {typed} in the command; a scalar is {first}=() or {first}=1."
+
+def declaring(names: Iterable[str], kinds: Iterable[str] = AS) -> str:
+    """How these names are declared, in `parse` and on the command line; empty for none."""
+    several = list(dict.fromkeys(names))
+    ways = [AS[kind].format(several[0]) for kind in kinds] if several else []
+    return f"Declare {', '.join(several)}: {', '.join(ways)}." if several else ""
 
 
 def scalar_or_column(names: Iterable[str]) -> str:
-    """The question that a Greek name leaves where it could be either."""
+    """The question that Greek names leave where they could be either."""
     several = sorted(names)
-    either = " or ".join(f"{name}=()" for name in several[:1])
-    columns = ", ".join(f"{name}=('N',)" for name in several)
-    typed = " ".join(f"--shape {name}=N" for name in several)
-    return (
-        f"expected to know whether {', '.join(several)} {'is' if len(several) == 1 else 'are'} scalar or column, got "
-        f"{'a name' if len(several) == 1 else 'names'} that could be either. Declare {columns} in parse, {typed} in the "
-        f"command, for a column; {either}, --shape {several[0]}=1 for a scalar."
-    )
+    what = f"{several[0]} is a column or a scalar" if len(several) == 1 else f"{' and '.join(several)} are columns"
+    return f"expected to know whether {what} here, got no sign of it. {declaring(several, ('column', 'scalar'))}"
 
 
-def hint(operator: str, left: str, right: str, kinds: tuple[str, str]) -> str:
+def hint(operator: str, left: str, right: str, kinds: Sequence[str]) -> str:
     """What was probably meant where two operands do not fit; `kinds` are theirs: scalar, row, column or matrix."""
     if operator == "*":
         return f"`*` works element by element; the matrix product is {left} @ {right}."
     if operator == "/":
-        return f"`/` works element by element; try inv(...) @ ..., or a scalar, for {right}."
-    if operator == "@" and kinds == ("column", "column"):
+        return "`/` works element by element; a matrix divides as inv(A)."
+    if operator == "@" and list(kinds) == ["column", "column"]:
         return f"The inner product of two columns is {left}.T @ {right}."
     if operator == "@" and "scalar" in kinds:
         return "A scalar multiplies with `*`."
-    if operator == "@" and kinds == ("column", "matrix"):
+    if operator == "@" and list(kinds) == ["column", "matrix"]:
         return f"A column on the left of a matrix is transposed: {left}.T @ {right}."
-    if operator in "+-" and sorted(kinds) == ["column", "matrix"]:
-        column = left if kinds[0] == "column" else right
-        return f"To every row of a matrix a row is added, {column}.T; to every column {column} @ ones(n).T."
+    if operator in ("+", "-") and sorted(kinds) == ["column", "matrix"]:
+        return "To every row of a matrix a row is added, as b.T; to every column a column, as b @ ones(n).T."
     return "Check the transposes."
 
 

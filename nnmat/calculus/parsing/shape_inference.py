@@ -35,7 +35,7 @@ Pair = tuple[Size, Size]
 Text = tuple[str, str, Tree]  # the name that it gives, or none; what is written; its tree
 
 
-class Column(Exception):  # noqa: N818 - no error: what was found out, told to the start of the search
+class Column(Exception):
     """A Greek name stands where only a column can."""
 
     def __init__(self, name: str):
@@ -106,7 +106,7 @@ class Inference:
         self.settle(self.shapes)
         parts = tree.parts[:2]
         left, right = (f"{source(p)} of shape {self.show(pair)}" for p, pair in zip(parts, pairs, strict=True))
-        advice = advice or hint(tree.body, *map(source, parts), tuple(map(kind, pairs)))
+        advice = advice or hint(tree.body, source(parts[0]), source(parts[1]), [kind(pair) for pair in pairs])
         return self.fail(
             tree, f"expected shapes that fit, got {left} {tree.body} {right}. {advice} {self.declaring(tree)}".rstrip()
         )
@@ -230,7 +230,7 @@ class Inference:
         pair = self.shape(part)
         if self.greek[id(part)]:
             what = f"{tree.body}: expected a matrix, got {source(part)}, a scalar unless it is declared. "
-            raise self.fail(tree, what + declaring(sorted(self.greek[id(part)]), matrices=True))
+            raise self.fail(tree, what + declaring(sorted(self.greek[id(part)])))
         return pair
 
     def by_signature(self, tree: Tree, signature: Signature) -> Pair:

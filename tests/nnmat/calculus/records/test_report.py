@@ -21,6 +21,7 @@ def test_the_text_of_a_derivation_line_by_line():
     assert report(d).splitlines() == [
         "f = xᵀAy",
         "    A (M, N), x (M), y (N)",
+        "    assumed, from their use: the shapes of A, x, y",
         "",
         "df = d(xᵀAy)",
         "   = xᵀ dA y         LAW-2",
