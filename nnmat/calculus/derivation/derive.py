@@ -92,7 +92,7 @@ def _variable(f: Expr, wrt: Expr | str) -> Expr:
                 f"{described(wrt)} beside {described(same[0])}, or other attributes. Use the same object."
             )
         return wrt
-    found = names(f).get(wrt)
+    found = names(f).get(wrt) if isinstance(wrt, str) else None
     if found is None or found.op == "ref":
         hint = "Check the spelling." if found is None else "The gradient of a named quantity stands in the chain."
         raise ShapeError(f"derive: expected wrt among {names_of(f.free)}, got {wrt!r}. {hint}")

@@ -17,6 +17,9 @@ def _near(a: np.ndarray, b: np.ndarray) -> bool:
     return bool(np.abs(a - b).max() <= 1e-5 * max(np.abs(a).max(), np.abs(b).max()))
 
 
+LARGEST = 2**53  # of the sizes that float64 holds
+
+
 HOLDS: dict[str, Callable[[np.ndarray], bool]] = {
     "symmetric": lambda a: _near(a, a.T),
     "positive_definite": lambda a: _near(a, a.T) and np.linalg.eigvalsh(a)[0] > 0,
@@ -43,6 +46,8 @@ def bind(expression: Expr, values: Mapping[str, Any]) -> tuple[dict[Expr, np.nda
     for name, value in values.items():
         if name in needed and name not in symbols:
             sizes[name] = count("evaluate", name, value)
+            if sizes[name] > LARGEST:
+                raise ShapeError(f"evaluate: expected {name} as a size below 2**53, got {value:.3e}. Check its value.")
     missing = sorted(set(symbols) - set(values))
     if missing:
         raise ShapeError(f"evaluate: expected a value for {', '.join(missing)}, got none. Pass {missing[0]}=array.")
@@ -65,7 +70,7 @@ def bind(expression: Expr, values: Mapping[str, Any]) -> tuple[dict[Expr, np.nda
 def _array(symbol: Expr, value: Any) -> np.ndarray:
     try:
         array = np.asarray(value, dtype=np.float64)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         raise ShapeError(f"evaluate: expected real numbers for {symbol.name}, got {value!r:.60}.") from None
     if not np.isfinite(array).all():
         raise DomainError(f"evaluate: expected finite values for {symbol.name}, got NaN or infinity.")

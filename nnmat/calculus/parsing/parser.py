@@ -42,7 +42,7 @@ def parse_all(texts: list[tuple[str, str]], named: Mapping[str, Expr] | None = N
 
 def _parse_all(texts: list[tuple[str, str]], named: Mapping[str, Expr] | None, **shapes: Any) -> dict[str, Expr]:
     symbols = {name: _declared(name, given) for name, given in shapes.items()}
-    quantities: dict[str, Expr] = dict(named or {})
+    quantities = _named(named)
     known: dict[str, Any] = {n: s.shape for n, s in symbols.items()} | {n: e.shape for n, e in quantities.items()}
     trees = [(name, text, tree_of(text)) for name, text in texts]
     for at, (_, text, tree) in enumerate(trees):
@@ -59,6 +59,17 @@ def _parse_all(texts: list[tuple[str, str]], named: Mapping[str, Expr] | None, *
         results[name] = e
     found_from_use(s for e in results.values() for s in e.free if inference.is_guessed(s.name))
     return results
+
+
+def _named(given: Any) -> dict[str, Expr]:
+    """The expressions that stand under names."""
+    if given is None:
+        return {}
+    if not isinstance(given, Mapping) or not all(isinstance(e, Expr) for e in given.values()):
+        raise ShapeError(
+            f"parse: expected named as expressions by name, got {given!r:.60}. Try parse('h + b', {{'h': h}})."
+        )
+    return dict(given)
 
 
 def _declared(name: str, given: Any) -> Expr:

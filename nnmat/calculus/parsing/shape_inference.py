@@ -199,9 +199,10 @@ class Inference:
         if tree.body in "+-" and sorted(kinds) == ["matrix", "row"]:  # a row is added to every row
             fits, whole = self.equal(left[1], right[1]), left if kinds[0] == "matrix" else right
         else:
-            squares = self.squares() if kinds == ["matrix", "matrix"] else set()
+            algebra = tree.body in "*/" and kinds == ["matrix", "matrix"] and not (square(left) or square(right))
+            squares = self.squares() if algebra else set()
             fits, whole = self.equal(left[0], right[0]) and self.equal(left[1], right[1]), left
-            if fits and kinds == ["matrix", "matrix"] and tree.body in "*/" and self.squares() != squares:
+            if fits and algebra and self.squares() != squares:  # A.T * A, which is hardly meant element by element
                 raise self.unfit(tree, (left, right))
         if not fits:
             raise self.unfit(tree, (left, right))
@@ -209,7 +210,7 @@ class Inference:
 
     def squares(self) -> set[str]:
         """The names that are square matrices and were not declared."""
-        return {n for n, (a, b) in self.shapes.items() if self.is_guessed(n) and found(a) == found(b)}
+        return {n for n, (a, b) in self.shapes.items() if self.is_guessed(n) and square((a, b))}
 
     def call(self, tree: Tree) -> Pair:
         name = tree.body
@@ -299,6 +300,11 @@ def _names(size: Size) -> Iterable[str]:
 
 def _known(size: Size) -> Dim:
     return size if isinstance(size, Dim) else dim("n")
+
+
+def square(pair: Pair) -> bool:
+    """The sizes are known to be equal."""
+    return found(pair[0]) == found(pair[1])
 
 
 def kind(pair: Pair) -> str:
