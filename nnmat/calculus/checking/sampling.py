@@ -39,8 +39,8 @@ def sizes_for(e: Expr, rng: np.random.Generator) -> dict[str, int]:
         if all(rows >= 1 and columns >= 1 and rows * columns <= LARGEST for rows, columns in numbers):
             return sizes
     raise UnverifiedError(
-        f"check: expected sizes under which all shapes in {e} are positive, none of more than {LARGEST:.0e} entries, "
-        "found none."
+        f"check: expected sizes under which all shapes in {e} are positive, found none. "
+        f"No array has more than {LARGEST:.0e} entries in a check."
     )
 
 

@@ -8,10 +8,11 @@ backpropagation, written as matrix equations.
 
 from ..checking.differences import compare
 from ..errors import NotDerivable, ShapeError
-from ..language.assumptions import attributes, is_symmetric, undeclared
+from ..language.assumptions import attributes, could_be_column, is_symmetric, undeclared
 from ..language.expr import Expr, add, described, lift, mul, negative, node, number
 from ..language.operators import diag, diagm, inner, names_of, tril
 from ..laws.simplifier import Simplifier
+from ..parsing.questions import scalar_or_column
 from ..records.record import Link, Reading, Stage, Step
 from .backward import Backward
 from .derivation import Derivation
@@ -53,6 +54,8 @@ def _derive(f: Expr, wrt: Expr | str, G: Expr | None, symmetric: str, check: boo
             f"derive: expected a symmetric variable for the gradient by free entries, got {described(variable)}. "
             "Declare it symmetric=True."
         )
+    if could_be_column(variable):
+        raise ShapeError(f"derive: {scalar_or_column([variable.name])}")
     _allowed(variable)
     result = Backward(root, variable).run() if variable in root.free else _constant(root, variable)
     result.function, result.assumed = f, undeclared(root)

@@ -47,7 +47,7 @@ def bind(expression: Expr, values: Mapping[str, Any]) -> tuple[dict[Expr, np.nda
         if name in needed and name not in symbols:
             sizes[name] = count("evaluate", name, value)
             if sizes[name] > LARGEST:
-                raise ShapeError(f"evaluate: expected {name} as a size below 2**53, got {value:.3e}. Check its value.")
+                raise ShapeError(f"evaluate: expected {name} as a size below 2**53, got a larger one.")
     missing = sorted(set(symbols) - set(values))
     if missing:
         raise ShapeError(f"evaluate: expected a value for {', '.join(missing)}, got none. Pass {missing[0]}=array.")

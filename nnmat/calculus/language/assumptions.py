@@ -1,23 +1,31 @@
 """What is known of an expression from its form and the attributes of its symbols. Unknown counts as no."""
 
-from collections.abc import Iterable
-from weakref import WeakSet
+from collections.abc import Collection, Iterable
+from weakref import WeakKeyDictionary
 
 from ..dimensions import ONE
 from .expr import Expr
 
-_found: WeakSet[Expr] = WeakSet()
+_found: WeakKeyDictionary[Expr, bool] = WeakKeyDictionary()  # the value: it could be a column, too
 
 
-def found_from_use(symbols: Iterable[Expr]) -> None:
-    """Symbols whose shapes nobody declared: they were found from how a text uses them."""
-    _found.update(symbols)
+def found_from_use(symbols: Iterable[Expr], either: Collection[str] = ()) -> None:
+    """Symbols whose shapes nobody declared: they were found from how a text uses them.
+
+    Those named in `either` are scalars that the text would take as columns as well.
+    """
+    _found.update({s: s.name in either for s in symbols})
 
 
 def declared(symbol: Expr) -> Expr:
     """The symbol, which is declared with its shape now."""
-    _found.discard(symbol)
+    _found.pop(symbol, None)
     return symbol
+
+
+def could_be_column(symbol: Expr) -> bool:
+    """An undeclared scalar that multiplies a column: the text holds for a column of factors, too."""
+    return _found.get(symbol, False)
 
 
 def undeclared(e: Expr) -> tuple[str, ...]:

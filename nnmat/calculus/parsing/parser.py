@@ -41,9 +41,9 @@ def parse_all(texts: list[tuple[str, str]], named: Mapping[str, Expr] | None = N
 
 
 def _parse_all(texts: list[tuple[str, str]], named: Mapping[str, Expr] | None, **shapes: Any) -> dict[str, Expr]:
-    symbols = {name: _declared(name, given) for name, given in shapes.items()}
+    declared = {name: _declared(name, given) for name, given in shapes.items()}
     quantities = _named(named)
-    known: dict[str, Any] = {n: s.shape for n, s in symbols.items()} | {n: e.shape for n, e in quantities.items()}
+    known: dict[str, Any] = {n: s.shape for n, s in declared.items()} | {n: e.shape for n, e in quantities.items()}
     trees = [(name, text, tree_of(text)) for name, text in texts]
     for at, (_, text, tree) in enumerate(trees):
         _check_calls(tree, text)
@@ -53,11 +53,12 @@ def _parse_all(texts: list[tuple[str, str]], named: Mapping[str, Expr] | None, *
     found = inference.result()
     results: dict[str, Expr] = {}
     for name, text, tree in trees:
-        e = build(tree, text, found, {**symbols, **quantities})
+        e = build(tree, text, found, {**declared, **quantities})
         if name:
             quantities[name] = let(name, e)
         results[name] = e
-    found_from_use(s for e in results.values() for s in e.free if inference.is_guessed(s.name))
+    symbols = {s for e in results.values() for s in e.free if inference.is_guessed(s.name)}
+    found_from_use(symbols, inference.factors)
     return results
 
 

@@ -14,6 +14,9 @@ from .grammar import Tree
 from .questions import source
 from .shape_inference import Inference, Text, kind
 
+# Small letters that mostly stand for numbers where they divide, as all capitals do.
+COUNTS = {"n", "m", "k", "d"}
+
 # Where an expression stands: nowhere in a function; right in a sum of entries; in a matrix product; somewhere in a
 # function; in a function of square matrices, which is of no use for elementwise products.
 FREE, SUMMED, FACTOR, REDUCED, ALGEBRA = range(5)
@@ -69,6 +72,8 @@ class Products:
     def counts(self, above: Tree, below: Tree) -> bool:
         """A name divides that could be meant as a number: `sum(x / n)`, `sum(A / N)`."""
         if below.kind != "name" or not self.inference.is_guessed(below.body):
+            return False
+        if below.body[0].islower() and below.body not in COUNTS:
             return False
         return "scalar" not in [kind(self.inference.pairs[id(tree)]) for tree in (above, below)]
 

@@ -5,7 +5,8 @@ stands where only a column can: in a matrix product, transposed, in a function o
 variable; `+`, `*`, `@` and the functions bind them; what is left gets letters.
 
 No dimension of an undeclared name is ever taken to be 1, and where a Greek name could be a scalar or a column, as in
-`x - mu`, there is no guess: both are questions, errors that show what to declare.
+`x - mu`, there is no guess: both are questions, errors that show what to declare. A Greek factor of a column, as in
+`lambda * x`, is a scalar; a derivative by it is a question, too (`factors`).
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -73,6 +74,7 @@ class Inference:
         self.columns = set(columns)
         self.text = text
         self.doubts: list[ParseError] = []
+        self.factors: set[str] = set()  # Greek names that are scalars, though they multiply a column
         self.pairs: dict[int, Pair] = {}  # of the trees, by their identity
         self.greek: dict[int, frozenset[str]] = {}  # scalar trees that would be columns if these names were
         self.named: dict[str, frozenset[str]] = {}  # the same of named quantities
@@ -195,6 +197,8 @@ class Inference:
             names = frozenset().union(*(self.greek[id(p)] for p in tree.parts))
             if tree.body in "+-" and names and kinds != ["scalar", "scalar"]:
                 self.doubts.append(self.fail(tree, scalar_or_column(names)))
+            if tree.body in "*/" and {"column", "row"} & set(kinds):
+                self.factors |= names
             return right if kinds[0] == "scalar" else left
         if tree.body in "+-" and sorted(kinds) == ["matrix", "row"]:  # a row is added to every row
             fits, whole = self.equal(left[1], right[1]), left if kinds[0] == "matrix" else right

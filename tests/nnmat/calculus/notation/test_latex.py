@@ -17,6 +17,8 @@ from nnmat.calculus.notation.names import GREEK
         ("Sigma2", r"\Sigma_{2}"),
         ("λ", r"\lambda"),
         ("rate", r"\mathit{rate}"),
+        ("_", r"\mathit{\_}"),
+        ("_x1", r"\mathit{\_x1}"),
     ],
 )
 def test_a_name(name, written):
