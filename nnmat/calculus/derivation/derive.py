@@ -8,7 +8,7 @@ backpropagation, written as matrix equations.
 
 from ..checking.differences import compare
 from ..errors import NotDerivable, ShapeError
-from ..language.assumptions import attributes, could_be_column, is_symmetric, undeclared
+from ..language.assumptions import assumed, attributes, is_symmetric
 from ..language.expr import Expr, add, described, lift, mul, negative, node, number
 from ..language.operators import diag, diagm, inner, names_of, tril
 from ..laws.simplifier import Simplifier
@@ -54,11 +54,12 @@ def _derive(f: Expr, wrt: Expr | str, G: Expr | None, symmetric: str, check: boo
             f"derive: expected a symmetric variable for the gradient by free entries, got {described(variable)}. "
             "Declare it symmetric=True."
         )
-    if could_be_column(variable):
+    from_use, either = assumed(root)
+    if variable.name in either:
         raise ShapeError(f"derive: {scalar_or_column([variable.name])}")
     _allowed(variable)
     result = Backward(root, variable).run() if variable in root.free else _constant(root, variable)
-    result.function, result.assumed = f, undeclared(root)
+    result.function, result.assumed = f, tuple(from_use)
     _attributed(result, symmetric)
     if check and variable in root.free:
         result.error = compare(root, result.gradient, variable, entries=result.form == "entries")
@@ -79,7 +80,9 @@ def hessian_product(f: Expr, wrt: Expr | str, V: Expr) -> Derivation:
             f"hessian_product: expected V of the shape of {described(first.wrt)}, without {first.wrt.name}, "
             f"got {described(V)}. Take a symbol for V, and its array in evaluate(...)."
         )
-    return derive(inner(first.gradient, V), first.wrt)
+    second = derive(inner(first.gradient, V), first.wrt)
+    second.assumed = first.assumed
+    return second
 
 
 def _variable(f: Expr, wrt: Expr | str) -> Expr:
@@ -104,9 +107,9 @@ def _variable(f: Expr, wrt: Expr | str) -> Expr:
 
 def _numbers(f: Expr) -> str:
     """What else to try where shapes were not declared: one of the names may be a number."""
-    names = undeclared(f)
-    ways = f"{names[-1]}=() in parse, --shape {names[-1]}=1 in the command" if names else ""
-    return f" The shapes of {', '.join(names)} were found from use: declare a scalar as {ways}." if names else ""
+    from_use, _ = assumed(f)
+    ways = f"{from_use[0]}=() in parse, --shape {from_use[0]}=1 in the command" if from_use else ""
+    return f" The shapes of {', '.join(from_use)} were found from use: declare a scalar as {ways}." if from_use else ""
 
 
 def _upstream(f: Expr, G: Expr, variable: Expr) -> Expr:

@@ -1,36 +1,26 @@
 """What is known of an expression from its form and the attributes of its symbols. Unknown counts as no."""
 
-from collections.abc import Collection, Iterable
+from collections.abc import Iterable
 from weakref import WeakKeyDictionary
 
 from ..dimensions import ONE
-from .expr import Expr
+from .expr import Expr, nodes
 
-_found: WeakKeyDictionary[Expr, bool] = WeakKeyDictionary()  # the value: it could be a column, too
-
-
-def found_from_use(symbols: Iterable[Expr], either: Collection[str] = ()) -> None:
-    """Symbols whose shapes nobody declared: they were found from how a text uses them.
-
-    Those named in `either` are scalars that the text would take as columns as well.
-    """
-    _found.update({s: s.name in either for s in symbols})
+_read: WeakKeyDictionary[Expr, tuple[frozenset[str], frozenset[str]]] = WeakKeyDictionary()
 
 
-def declared(symbol: Expr) -> Expr:
-    """The symbol, which is declared with its shape now."""
-    _found.pop(symbol, None)
-    return symbol
+def assume(e: Expr, names: Iterable[str], either: Iterable[str]) -> None:
+    """Of an expression that was read from text: the names whose shapes were found from use, not declared, and those
+    `either` among them that are scalars though the text holds for columns, too."""
+    _read[e] = frozenset(names), frozenset(either)
 
 
-def could_be_column(symbol: Expr) -> bool:
-    """An undeclared scalar that multiplies a column: the text holds for a column of factors, too."""
-    return _found.get(symbol, False)
-
-
-def undeclared(e: Expr) -> tuple[str, ...]:
-    """The names of the symbols in an expression whose shapes were found from use."""
-    return tuple(sorted(s.name for s in e.free if s in _found))
+def assumed(e: Expr) -> tuple[list[str], list[str]]:
+    """The names in an expression whose shapes were found from use, and those among them that could be columns."""
+    found = [_read[x] for x in nodes(e) if x in _read]
+    free = {s.name for s in e.free}
+    names, either = (free & frozenset().union(*(both[i] for both in found)) for i in (0, 1))
+    return sorted(names), sorted(either)
 
 
 def attributes(e: Expr) -> frozenset[str]:

@@ -4,7 +4,6 @@ from collections.abc import Iterable
 
 from ..dimensions import Dim, show, size
 from ..errors import ShapeError
-from .assumptions import declared
 from .expr import Expr, described, lift, matmul, mul, node, ones, transpose, zeros
 from .signatures import FITTING, SIGNATURES
 
@@ -31,7 +30,7 @@ def _symbol(name: str, rows, columns, attributes: dict[str, bool]) -> Expr:
     shape = (size(rows), size(columns))
     if shape[0] != shape[1] and had & OF_SQUARE:
         raise ShapeError(f"{name}: expected a square matrix as {min(had & OF_SQUARE)}, got shape {show(shape)}.")
-    return declared(node("sym", (), (name, tuple(sorted(had))), shape))
+    return node("sym", (), (name, tuple(sorted(had))), shape)
 
 
 def matrix(name: str, rows: Dim | int | str, columns: Dim | int | str, **attributes: bool) -> Expr:

@@ -6,7 +6,7 @@ from typing import Any
 
 from ..dimensions import Dim
 from ..errors import ParseError, ShapeError
-from ..language.assumptions import found_from_use
+from ..language.assumptions import assume
 from ..language.elementwise import FUNCTIONS
 from ..language.expr import Expr
 from ..language.operators import let, matrix
@@ -57,8 +57,8 @@ def _parse_all(texts: list[tuple[str, str]], named: Mapping[str, Expr] | None, *
         if name:
             quantities[name] = let(name, e)
         results[name] = e
-    symbols = {s for e in results.values() for s in e.free if inference.is_guessed(s.name)}
-    found_from_use(symbols, inference.factors)
+    for e in results.values():
+        assume(e, filter(inference.is_guessed, {s.name for s in e.free}), inference.factors)
     return results
 
 
