@@ -12,7 +12,7 @@ from ..language.assumptions import assumed, attributes, is_symmetric
 from ..language.expr import Expr, add, described, lift, mul, negative, node, number
 from ..language.operators import diag, diagm, inner, names_of, tril
 from ..laws.simplifier import Simplifier
-from ..parsing.questions import scalar_or_column
+from ..parsing.questions import scalar_or
 from ..records.record import Link, Reading, Stage, Step
 from .backward import Backward
 from .derivation import Derivation
@@ -56,7 +56,7 @@ def _derive(f: Expr, wrt: Expr | str, G: Expr | None, symmetric: str, check: boo
         )
     from_use, either = assumed(root)
     if variable.name in either:
-        raise ShapeError(f"derive: {scalar_or_column([variable.name])}")
+        raise ShapeError(f"derive: {scalar_or('column', [variable.name])}")
     _allowed(variable)
     result = Backward(root, variable).run() if variable in root.free else _constant(root, variable)
     result.function, result.assumed = f, tuple(from_use)

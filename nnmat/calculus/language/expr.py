@@ -321,15 +321,15 @@ def power(a: Expr, exponent: Any) -> Expr:
     return node("pow", (a,), number(exponent).data, a.shape)
 
 
-def nodes(e: Expr) -> Iterator[Expr]:
-    """Every node of an expression, once, from the root on."""
+def nodes(e: Expr, until: Callable[[Expr], bool] = lambda x: False) -> Iterator[Expr]:
+    """Every node of an expression, once, from the root on; not what is below one for which `until` holds."""
     seen: set[Expr] = set()
     stack = [e]
     while stack:
         x = stack.pop()
         if x not in seen:
             seen.add(x)
-            stack.extend(x.args)
+            stack.extend(() if until(x) else x.args)
             yield x
 
 

@@ -4,6 +4,7 @@ from collections.abc import Iterable
 
 from ..dimensions import Dim, show, size
 from ..errors import ShapeError
+from .assumptions import declare
 from .expr import Expr, described, lift, matmul, mul, node, ones, transpose, zeros
 from .signatures import FITTING, SIGNATURES
 
@@ -20,7 +21,8 @@ ATTRIBUTES = {
 OF_SQUARE = {"symmetric", "positive_definite", "diagonal", "orthogonal", "invertible"}
 
 
-def _symbol(name: str, rows, columns, attributes: dict[str, bool]) -> Expr:
+def symbol(name: str, rows: Dim | int | str, columns: Dim | int | str, **attributes: bool) -> Expr:
+    """A symbol whose shape was found, by nobody's word; the others here are declared by whoever makes them."""
     if not isinstance(name, str) or not name.isidentifier():
         raise ShapeError(f"symbol: expected a name, got {name!r}. Try a letter, such as 'A' or 'W1'.")
     for word, value in attributes.items():
@@ -35,17 +37,17 @@ def _symbol(name: str, rows, columns, attributes: dict[str, bool]) -> Expr:
 
 def matrix(name: str, rows: Dim | int | str, columns: Dim | int | str, **attributes: bool) -> Expr:
     """A matrix symbol (rows, columns); attributes: symmetric, positive_definite, diagonal, orthogonal, ...=True."""
-    return _symbol(name, rows, columns, attributes)
+    return declare(symbol(name, rows, columns, **attributes))
 
 
 def vector(name: str, rows: Dim | int | str, **attributes: bool) -> Expr:
     """A column symbol of `rows` entries."""
-    return _symbol(name, rows, 1, attributes)
+    return declare(symbol(name, rows, 1, **attributes))
 
 
 def scalar(name: str, **attributes: bool) -> Expr:
     """A scalar symbol."""
-    return _symbol(name, 1, 1, attributes)
+    return declare(symbol(name, 1, 1, **attributes))
 
 
 def let(name: str, definition: Expr) -> Expr:

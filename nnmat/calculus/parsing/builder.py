@@ -9,7 +9,7 @@ from ..dimensions import Dim, Shape, dim
 from ..errors import DomainError, ParseError, ShapeError
 from ..language.elementwise import FUNCTIONS
 from ..language.expr import Expr, divide, matmul, minus, mul, negative, number, plus, power, transpose
-from ..language.operators import matrix
+from ..language.operators import symbol
 from ..language.signatures import SIGNATURES
 from ..language.vocabulary import CONSTRUCTORS
 from .grammar import Tree
@@ -31,7 +31,7 @@ def _build(tree: Tree, text: str, shapes: Mapping[str, Shape], known: Mapping[st
     if tree.kind == "name":
         if tree.body in known:
             return known[tree.body]
-        return matrix(tree.body, *shapes[tree.body])
+        return symbol(tree.body, *shapes[tree.body])
     if tree.kind == "call" and tree.body in SIGNATURES:
         return _call(tree, text, shapes, known)
     args = [build(p, text, shapes, known) for p in tree.parts]

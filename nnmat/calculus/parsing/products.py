@@ -57,8 +57,13 @@ class Products:
 
     def is_open(self, tree: Tree, place: int) -> bool:
         """Both readings are possible."""
-        if tree.kind != "binary" or tree.body not in ("*", "/", "**"):
+        if tree.kind != "binary" or tree.body not in ("*", "/", "**", "@"):
             return False
+        if tree.body == "@":
+            return self.divides(tree.parts[0])
+        if tree.body == "*" and self.inference.greek[id(tree.parts[1])]:
+            what = kind(self.inference.pairs[id(tree.parts[0])])
+            return what == "row" or (what == "matrix" and not self.plain)  # X * beta, x.T * beta
         if tree.body == "/" and self.counts(*tree.parts) and place != FREE:
             return True
         if not self.is_guessed(tree.parts[0]):
@@ -68,6 +73,13 @@ class Products:
         if not self.is_guessed(tree.parts[1]):
             return False
         return place == ALGEBRA or (place == REDUCED and not self.plain)
+
+    def divides(self, tree: Tree) -> bool:
+        """A quotient on the left of `@` that divides by no scalar: a / x.T @ x, which is (a / x.T) @ x."""
+        if tree.kind != "binary" or tree.body != "/":
+            return False
+        below = self.inference.pairs[id(tree.parts[1])]
+        return kind(below) != "scalar" and self.inference.declaring(tree.parts[1]) != ""
 
     def counts(self, above: Tree, below: Tree) -> bool:
         """A name divides that could be meant as a number: `sum(x / n)`, `sum(A / N)`."""
@@ -84,6 +96,14 @@ class Products:
 
     def question(self, tree: Tree) -> ParseError:
         left, right = map(source, tree.parts)
+        if tree.body == "@":
+            a, b = map(source, tree.parts[0].parts)
+            return ParseError(
+                f"expected to know what is divided by, got {a} / {b} @ {right}, which is ({a} / {b}) @ {right}. "
+                f"Write {a} / ({b} @ {right}), or declare the shapes. {self.inference.declaring(tree)}",
+                self.text,
+                tree.column,
+            )
         if tree.body == "*":
             meant = f"Write {left} @ {right} for the matrix product."
         elif tree.body == "/":

@@ -19,11 +19,11 @@ def declaring(names: Iterable[str], kinds: Iterable[str] = AS) -> str:
     return f"Declare {', '.join(several)}: {', '.join(ways)}." if several else ""
 
 
-def scalar_or_column(names: Iterable[str]) -> str:
-    """The question that Greek names leave where they could be either."""
+def scalar_or(kind: str, names: Iterable[str]) -> str:
+    """The question that names leave where they could be scalars as well as of this kind, column or matrix."""
     several = sorted(names)
-    what = f"{several[0]} is a column or a scalar" if len(several) == 1 else f"{' and '.join(several)} are columns"
-    return f"expected to know whether {what} here, got no sign of it. {declaring(several, ('column', 'scalar'))}"
+    what = f"{several[0]} is a {kind} or a scalar" if len(several) == 1 else f"{' and '.join(several)} are {kind}s"
+    return f"expected to know whether {what} here, got no sign of it. {declaring(several, (kind, 'scalar'))}"
 
 
 def hint(operator: str, left: str, right: str, kinds: Sequence[str]) -> str:

@@ -5,8 +5,9 @@ stands where only a column can: in a matrix product, transposed, in a function o
 variable; `+`, `*`, `@` and the functions bind them; what is left gets letters.
 
 No dimension of an undeclared name is ever taken to be 1, and where a Greek name could be a scalar or a column, as in
-`x - mu`, there is no guess: both are questions, errors that show what to declare. A Greek factor of a column, as in
-`lambda * x`, is a scalar; a derivative by it is a question, too (`factors`).
+`x - mu`, there is no guess: both are questions, errors that show what to declare. So is a Latin name that stands only
+beside what is a scalar anyway, such as the b of `w.T @ x + b` and the N of `norm2(r) / N`. A Greek factor of a column,
+as in `lambda * x`, is a scalar; a derivative by it is a question, too (`factors`).
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -18,7 +19,7 @@ from ..language.elementwise import FUNCTIONS
 from ..language.signatures import FITTING, SIGNATURES, Signature
 from .builder import build, no_function, size_of
 from .grammar import Tree
-from .questions import declaring, guessed, hint, scalar_or_column, source
+from .questions import declaring, guessed, hint, scalar_or, source
 
 LETTERS = ("M", "N", "K", "P", "Q", "R", "S", "T", "U", "V", "W", "D", "E", "F", "H", "J")
 OF_COLUMNS = {"sum", "frobenius", "inner", "vec", "reshape"}  # beside those that take nothing else
@@ -60,8 +61,9 @@ def infer(texts: Sequence[Text], known: Mapping[str, Shape]) -> "Inference":
         except Column as column:
             columns.add(column.name)
             continue
-        if inference.doubts:
-            raise inference.doubts[0]
+        for names, doubt in inference.doubts:
+            if not names & inference.sure:
+                raise doubt
         return inference
 
 
@@ -73,7 +75,8 @@ class Inference:
         self.declared = set(known)
         self.columns = set(columns)
         self.text = text
-        self.doubts: list[ParseError] = []
+        self.doubts: list[tuple[frozenset[str], ParseError]] = []  # questions, unless one of the names is `sure`
+        self.sure: set[str] = set()  # names that stand in a matrix product, transposed, or alone in a function
         self.factors: set[str] = set()  # Greek names that are scalars, though they multiply a column
         self.pairs: dict[int, Pair] = {}  # of the trees, by their identity
         self.greek: dict[int, frozenset[str]] = {}  # scalar trees that would be columns if these names were
@@ -172,10 +175,12 @@ class Inference:
         """The shape of an operand that is no scalar: a Greek name in it is a column."""
         pair = self.shape(tree)
         names = self.greek[id(tree)]
+        if tree.kind == "name":
+            self.sure.add(tree.body)
         if len(names) == 1:
             raise Column(*names)
         if names:
-            self.doubts.append(self.fail(tree, scalar_or_column(names)))
+            self.doubt(tree, "column", names)
             return Unknown(), ONE
         return pair
 
@@ -196,9 +201,13 @@ class Inference:
         if "scalar" in kinds:
             names = frozenset().union(*(self.greek[id(p)] for p in tree.parts))
             if tree.body in "+-" and names and kinds != ["scalar", "scalar"]:
-                self.doubts.append(self.fail(tree, scalar_or_column(names)))
-            if tree.body in "*/" and {"column", "row"} & set(kinds):
+                self.doubt(tree, "column", names)
+            if tree.body in "*/" and "column" in kinds:
                 self.factors |= names
+            for part, other, what in zip(tree.parts, reversed(tree.parts), kinds, strict=True):
+                bare = part.parts[0] if part.kind == "sign" else part
+                if bare.kind == "name" and what != "scalar" and self.is_guessed(bare.body) and is_made(other):
+                    self.doubt(tree, what, frozenset([bare.body]))
             return right if kinds[0] == "scalar" else left
         if tree.body in "+-" and sorted(kinds) == ["matrix", "row"]:  # a row is added to every row
             fits, whole = self.equal(left[1], right[1]), left if kinds[0] == "matrix" else right
@@ -211,6 +220,10 @@ class Inference:
         if not fits:
             raise self.unfit(tree, (left, right))
         return whole
+
+    def doubt(self, tree: Tree, what: str, names: frozenset[str]) -> None:
+        """A question that is asked when all is read, unless it is answered then."""
+        self.doubts.append((names, self.fail(tree, scalar_or(what, names))))
 
     def squares(self) -> set[str]:
         """The names that are square matrices and were not declared."""
@@ -233,6 +246,8 @@ class Inference:
         if (signature.columns or signature.name in OF_COLUMNS) or (signature.name == "solve" and place == 1):
             return self.column(part)
         pair = self.shape(part)
+        if part.kind == "name":
+            self.sure.add(part.body)
         if self.greek[id(part)]:
             what = f"{tree.body}: expected a matrix, got {source(part)}, a scalar unless it is declared. "
             raise self.fail(tree, what + declaring(sorted(self.greek[id(part)])))
@@ -296,6 +311,12 @@ def names_in(tree: Tree) -> list[str]:
     if tree.kind == "name":
         return [tree.body]
     return [name for part in tree.parts for name in names_in(part)]
+
+
+def is_made(tree: Tree) -> bool:
+    """Something is computed in it that is a scalar for no name's sake: a matrix product, a sum, a norm."""
+    own = tree.body == "@" or (tree.kind == "call" and tree.body in SIGNATURES and tree.body != "dim")
+    return own or any(is_made(part) for part in tree.parts)
 
 
 def _names(size: Size) -> Iterable[str]:

@@ -144,4 +144,6 @@ def test_assumptions_and_questions(capsys):
     assert main([*mean, "--shape", "mu=N"]) == 0
     assert "∇_μ f = -(Σ⁻¹ + Σ⁻ᵀ)(x - μ)" in capsys.readouterr().out
     assert main(["derive", "norm2(X @ w - y)**2 / N", "--wrt", "w"]) == 2
-    assert "declare a scalar as N=() in parse, --shape N=1 in the command" in capsys.readouterr().err
+    assert "N is a matrix or a scalar here, got no sign of it. Declare N" in capsys.readouterr().err
+    assert main(["derive", "A * B", "--wrt", "B"]) == 2
+    assert "declare a scalar as A=() in parse, --shape A=1 in the command" in capsys.readouterr().err

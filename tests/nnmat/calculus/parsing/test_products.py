@@ -41,7 +41,6 @@ def test_a_question(text, column):
         "frobenius(C * (A - U @ V.T))",
         "sum(p * log(p / q))",
         "sum(A ** 2)",
-        "trace(sum(A * B) * C)",
         "sum(A) * trace(B)",
         "2 * A / alpha",
         "logdet(exp(A) @ (A * A))",
@@ -55,3 +54,24 @@ def test_all_texts_are_one_in_this():
     with pytest.raises(ParseError, match="whether `\\*` is meant"):
         parse_all([("Z", "A * B"), ("", "frobenius(Z)")])
     parse_all([("Z", "A * B"), ("", "frobenius(Z @ C)")])
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("sum(exp(X * beta))", "Write X @ beta for the matrix product"),
+        ("X * beta", "Write X @ beta"),
+        ("exp(x.T * beta) @ A", r"Write x.T @ beta"),
+        ("x.T @ y / x.T @ x", r"which is \(\(x.T @ y\) / x.T\) @ x. Write \(x.T @ y\) / \(x.T @ x\)"),
+    ],
+)
+def test_products_with_greek_names_and_quotients_of_products(text, message):
+    with pytest.raises(ParseError, match=message):
+        parse(text)
+
+
+@pytest.mark.parametrize(
+    "text", ["beta * X", "(Q @ K.T) * tau", "x.T @ y / (x.T @ x)", "A @ x / alpha", "alpha * x.T @ y"]
+)
+def test_the_usual_ways_to_write_them_are_no_question(text):
+    parse(text)

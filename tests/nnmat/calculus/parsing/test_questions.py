@@ -7,7 +7,7 @@ import pytest
 from nnmat.calculus import parse
 from nnmat.calculus.command import main
 from nnmat.calculus.parsing.grammar import tree_of
-from nnmat.calculus.parsing.questions import declaring, guessed, hint, scalar_or_column, source
+from nnmat.calculus.parsing.questions import declaring, guessed, hint, scalar_or, source
 
 
 def test_what_it_shows_can_be_written():
@@ -21,11 +21,11 @@ def test_what_it_shows_can_be_written():
 
 
 def test_a_greek_name_is_asked_for_by_itself_and_with_others():
-    assert scalar_or_column(["mu"]) == (
+    assert scalar_or("column", ["mu"]) == (
         "expected to know whether mu is a column or a scalar here, got no sign of it. "
         "Declare mu: a column as mu=('N',) or --shape mu=N, a scalar as mu=() or --shape mu=1."
     )
-    assert "whether beta and mu are columns here" in scalar_or_column({"mu", "beta"})
+    assert "whether beta and mu are columns here" in scalar_or("column", {"mu", "beta"})
 
 
 @pytest.mark.parametrize(

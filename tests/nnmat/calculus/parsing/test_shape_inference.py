@@ -170,3 +170,24 @@ def test_what_later_texts_say_of_a_greek_name_holds_in_earlier_ones():
 def test_kinds():
     M = Unknown()
     assert [kind(pair) for pair in ((M, M), (M, ONE), (ONE, M), (ONE, dim(1)))] == ["matrix", "column", "row", "scalar"]
+
+
+@pytest.mark.parametrize(
+    ("source", "name", "what"),
+    [
+        ("w.T @ x + b", "b", "column"),
+        ("-b - w.T @ x", "b", "column"),
+        ("c * norm2(x)", "c", "column"),
+        ("norm2(x) / N", "N", "matrix"),
+        ("N * logdet(S)", "N", "matrix"),
+    ],
+)
+def test_a_name_that_stands_only_beside_a_scalar_is_a_question(source, name, what):
+    with pytest.raises(ParseError, match=f"whether {name} is a {what} or a scalar here.* Declare {name}: a {what} as"):
+        parse(source)
+    assert parse(source, **{name: ()}).is_scalar
+
+
+@pytest.mark.parametrize("source", ["x - logsumexp(x)", "x / norm2(x)", "trace(A) * A", "2 - x", "x / dim(N)"])
+def test_other_names_beside_a_scalar_are_none(source):
+    assert not parse(source).is_scalar
