@@ -137,22 +137,19 @@ class Inference:
 
     def shape(self, tree: Tree) -> Pair:
         """The shape of a tree, after what it says of its names."""
-        pair = self.pairs[id(tree)] = self._shape(tree)
-        self.greek[id(tree)] = self._greek(tree) if kind(pair) == "scalar" else frozenset()
-        return pair
-
-    def _shape(self, tree: Tree) -> Pair:
         if tree.kind == "number":
-            return ONE, ONE
-        if tree.kind == "name":
+            pair: Pair = (ONE, ONE)
+        elif tree.kind == "name":
             if tree.body not in self.shapes:
                 self.shapes[tree.body] = self.guess(tree.body)
-            return self.shapes[tree.body]
-        if tree.kind == "sign":
-            return self.shape(tree.parts[0])
-        if tree.kind == "binary":
-            return self.binary(tree)
-        return self.call(tree)
+            pair = self.shapes[tree.body]
+        elif tree.kind == "sign":
+            pair = self.shape(tree.parts[0])
+        else:
+            pair = self.binary(tree) if tree.kind == "binary" else self.call(tree)
+        self.pairs[id(tree)] = pair
+        self.greek[id(tree)] = self._greek(tree) if kind(pair) == "scalar" else frozenset()
+        return pair
 
     def _greek(self, tree: Tree) -> frozenset[str]:
         """The Greek names that make a scalar tree a scalar: were they columns, it would be one."""
@@ -186,11 +183,11 @@ class Inference:
 
     def binary(self, tree: Tree) -> Pair:
         if tree.body == "@":
-            left, right = (self.column(p) for p in tree.parts)
+            left, right = self.column(tree.parts[0]), self.column(tree.parts[1])  # no loop: it would need the stack
             if not self.equal(left[1], right[0]):
                 raise self.unfit(tree, (left, right))
             return left[0], right[1]
-        left, right = (self.shape(p) for p in tree.parts)
+        left, right = self.shape(tree.parts[0]), self.shape(tree.parts[1])
         if tree.body == "**":
             return left
         return self.elementwise(tree, left, right)
