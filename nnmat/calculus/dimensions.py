@@ -134,7 +134,7 @@ def dim(value: "Dim | int | str") -> Dim:
         return Dim((((), int(value)),) if value else ())
     if isinstance(value, str) and re.fullmatch("[0-9]{1,18}", value):
         return dim(int(value))
-    raise ShapeError(f"dim: expected a name or a whole number, got {value!r}. Try dim('N') or 3.")
+    raise ShapeError(f"dim: expected a name or a whole number, got {value!r:.60}. Try dim('N') or 3.")
 
 
 def size(value: "Dim | int | str") -> Dim:

@@ -20,7 +20,9 @@ class ParseError(ValueError):
 
     def __init__(self, message: str, text: str = "", column: int = 1):
         self.message, self.text, self.column = message, text, column
-        line = re.sub(r"\s", " ", text)
+        line = re.sub(
+            "[\ud800-\udfff]", "\ufffd", re.sub(r"\s", " ", text)
+        )  # bytes that were no text: not to be written
         marked = f"\n    {line}\n    {' ' * (column - 1)}^" if text else ""
         super().__init__(f"parse: column {column}: {message}{marked}")
 

@@ -49,6 +49,18 @@ def calculus_random() -> Row:
     return Row("random expressions", bar, value, holds, f"NNMAT_RANDOM=200 {command}")
 
 
+def texts_without_shapes() -> Row:
+    """Texts of many authors' habits whose shapes are not declared: each is right by NumPy, or a question."""
+    command = "python -m pytest -q -s tests/nnmat/calculus/test_texts_without_shapes.py"
+    counts = re.findall(r"texts without shapes: (\d+) right, (\d+) asked", run(command).stdout)
+    if not counts:
+        raise OSError("evidence: the texts without shapes printed no figures")
+    right, asked = map(int, counts[0])
+    value = f"{right} right, {asked} asked with the declarations that answer, none silently wrong"
+    bar = "at least 60 texts; the gradient that the author means, against NumPy's differences, or a question"
+    return Row("texts without shapes: none silently wrong", bar, value, right + asked >= 60, command)
+
+
 def bad_input() -> Row:
     """The table-driven sweeps over library and scripts."""
     command = "python -m pytest -q tests/test_bad_input.py tests/scripts -k 'bad or wrong or no_data or missing'"

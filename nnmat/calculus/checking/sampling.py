@@ -11,6 +11,7 @@ from ..evaluation.binding import lacking
 from ..language.assumptions import attributes
 from ..language.expr import Expr, dimensions, nodes
 
+LARGEST = 10**8  # entries of an array in a check
 KINDS = 8  # ways to draw a symbol without attributes
 
 
@@ -34,9 +35,13 @@ def sizes_for(e: Expr, rng: np.random.Generator) -> dict[str, int]:
         spread = rng.permutation(max(len(names), 4))[: len(names)]
         drawn = 2 + spread if attempt < 20 else rng.integers(1, 9 if attempt < 100 else 65, len(names))
         sizes = {name: int(size) for name, size in zip(names, drawn, strict=True)}
-        if all(d.value(sizes) >= 1 for shape in shapes for d in shape):
+        numbers = [(rows.value(sizes), columns.value(sizes)) for rows, columns in shapes]
+        if all(rows >= 1 and columns >= 1 and rows * columns <= LARGEST for rows, columns in numbers):
             return sizes
-    raise UnverifiedError(f"check: expected sizes under which all shapes in {e} are positive, found none.")
+    raise UnverifiedError(
+        f"check: expected sizes under which all shapes in {e} are positive, found none. "
+        f"No array has more than {LARGEST:.0e} entries in a check."
+    )
 
 
 def points(e: Expr, rng: np.random.Generator, attempts: int) -> Iterator[Point]:

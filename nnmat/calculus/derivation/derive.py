@@ -8,10 +8,11 @@ backpropagation, written as matrix equations.
 
 from ..checking.differences import compare
 from ..errors import NotDerivable, ShapeError
-from ..language.assumptions import attributes, is_symmetric
+from ..language.assumptions import assumed, attributes, is_symmetric
 from ..language.expr import Expr, add, described, lift, mul, negative, node, number
 from ..language.operators import diag, diagm, inner, names_of, tril
 from ..laws.simplifier import Simplifier
+from ..parsing.questions import scalar_or
 from ..records.record import Link, Reading, Stage, Step
 from .backward import Backward
 from .derivation import Derivation
@@ -44,7 +45,7 @@ def _derive(f: Expr, wrt: Expr | str, G: Expr | None, symmetric: str, check: boo
     if not root.is_scalar:
         raise ShapeError(
             f"derive: expected a scalar function, got {described(f)}. "
-            "Pass its upstream gradient, G=matrix('G', ...), or take sum(...) or inner(G, ...)."
+            f"Pass its upstream gradient, G=matrix('G', ...), or take sum(...) or inner(G, ...).{_numbers(f)}"
         )
     if symmetric not in FORMS:
         raise ShapeError(f"derive: expected symmetric as one of {', '.join(FORMS)}, got {symmetric!r}.")
@@ -53,9 +54,12 @@ def _derive(f: Expr, wrt: Expr | str, G: Expr | None, symmetric: str, check: boo
             f"derive: expected a symmetric variable for the gradient by free entries, got {described(variable)}. "
             "Declare it symmetric=True."
         )
+    from_use, either = assumed(root)
+    if variable.name in either:
+        raise ShapeError(f"derive: {scalar_or('column', [variable.name])}")
     _allowed(variable)
     result = Backward(root, variable).run() if variable in root.free else _constant(root, variable)
-    result.function = f
+    result.function, result.assumed = f, tuple(from_use)
     _attributed(result, symmetric)
     if check and variable in root.free:
         result.error = compare(root, result.gradient, variable, entries=result.form == "entries")
@@ -76,7 +80,9 @@ def hessian_product(f: Expr, wrt: Expr | str, V: Expr) -> Derivation:
             f"hessian_product: expected V of the shape of {described(first.wrt)}, without {first.wrt.name}, "
             f"got {described(V)}. Take a symbol for V, and its array in evaluate(...)."
         )
-    return derive(inner(first.gradient, V), first.wrt)
+    second = derive(inner(first.gradient, V), first.wrt)
+    second.assumed = first.assumed
+    return second
 
 
 def _variable(f: Expr, wrt: Expr | str) -> Expr:
@@ -92,11 +98,18 @@ def _variable(f: Expr, wrt: Expr | str) -> Expr:
                 f"{described(wrt)} beside {described(same[0])}, or other attributes. Use the same object."
             )
         return wrt
-    found = names(f).get(wrt)
+    found = names(f).get(wrt) if isinstance(wrt, str) else None
     if found is None or found.op == "ref":
         hint = "Check the spelling." if found is None else "The gradient of a named quantity stands in the chain."
         raise ShapeError(f"derive: expected wrt among {names_of(f.free)}, got {wrt!r}. {hint}")
     return found
+
+
+def _numbers(f: Expr) -> str:
+    """What else to try where shapes were not declared: one of the names may be a number."""
+    from_use, _ = assumed(f)
+    ways = f"{from_use[0]}=() in parse, --shape {from_use[0]}=1 in the command" if from_use else ""
+    return f" The shapes of {', '.join(from_use)} were found from use: declare a scalar as {ways}." if from_use else ""
 
 
 def _upstream(f: Expr, G: Expr, variable: Expr) -> Expr:

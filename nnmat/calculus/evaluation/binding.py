@@ -17,6 +17,9 @@ def _near(a: np.ndarray, b: np.ndarray) -> bool:
     return bool(np.abs(a - b).max() <= 1e-5 * max(np.abs(a).max(), np.abs(b).max()))
 
 
+LARGEST = 2**53  # of the sizes that float64 holds
+
+
 HOLDS: dict[str, Callable[[np.ndarray], bool]] = {
     "symmetric": lambda a: _near(a, a.T),
     "positive_definite": lambda a: _near(a, a.T) and np.linalg.eigvalsh(a)[0] > 0,
@@ -35,13 +38,16 @@ def lacking(symbol: Expr, array: np.ndarray) -> list[str]:
 
 def bind(expression: Expr, values: Mapping[str, Any]) -> tuple[dict[Expr, np.ndarray], dict[str, int]]:
     """Arrays (rows, columns) for the symbols, with the attributes that these have, and sizes for the dimensions."""
-    symbols = {s.name: s for s in expression.free}
+    symbols = {s.name: s for s in sorted(expression.free, key=lambda s: s.name)}
+    given: dict[Expr, np.ndarray] = {}
     arrays: dict[Expr, np.ndarray] = {}
     sizes: dict[str, int] = {}
     needed = dimensions(expression)
     for name, value in values.items():
         if name in needed and name not in symbols:
             sizes[name] = count("evaluate", name, value)
+            if sizes[name] > LARGEST:
+                raise ShapeError(f"evaluate: expected {name} as a size below 2**53, got a larger one.")
     missing = sorted(set(symbols) - set(values))
     if missing:
         raise ShapeError(f"evaluate: expected a value for {', '.join(missing)}, got none. Pass {missing[0]}=array.")
@@ -49,10 +55,12 @@ def bind(expression: Expr, values: Mapping[str, Any]) -> tuple[dict[Expr, np.nda
         array = _array(symbol, values[name])
         column = symbol.shape[1] == ONE and array.ndim < 2
         full = array.reshape(-1, 1) if column else array
-        _fit(symbol, array, full, sizes)
-        arrays[symbol] = full
+        _learn(symbol, full, sizes)
+        given[symbol], arrays[symbol] = array, full
+    for symbol, full in arrays.items():  # when all sizes are known: a computed one, M + 1, needs that of M
+        _fit(symbol, given[symbol], full, sizes)
         for word in lacking(symbol, full):
-            raise DomainError(f"evaluate: expected {name} as it was declared, {word}, got an array that is not.")
+            raise DomainError(f"evaluate: expected {symbol.name} as it was declared, {word}, got an array that is not.")
     unknown = sorted(needed - set(sizes))
     if unknown:
         raise ShapeError(f"evaluate: expected the size of {', '.join(unknown)}, got none. Pass {unknown[0]}=3.")
@@ -62,17 +70,22 @@ def bind(expression: Expr, values: Mapping[str, Any]) -> tuple[dict[Expr, np.nda
 def _array(symbol: Expr, value: Any) -> np.ndarray:
     try:
         array = np.asarray(value, dtype=np.float64)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         raise ShapeError(f"evaluate: expected real numbers for {symbol.name}, got {value!r:.60}.") from None
     if not np.isfinite(array).all():
         raise DomainError(f"evaluate: expected finite values for {symbol.name}, got NaN or infinity.")
     return array
 
 
-def _fit(symbol: Expr, given: np.ndarray, full: np.ndarray, sizes: dict[str, int]) -> None:
+def _learn(symbol: Expr, full: np.ndarray, sizes: dict[str, int]) -> None:
+    """The sizes that an array shows."""
     for wanted, got in zip(symbol.shape, full.shape, strict=False):
         if len(wanted.names) == 1 and str(wanted) in wanted.names:
             sizes.setdefault(str(wanted), got)
+
+
+def _fit(symbol: Expr, given: np.ndarray, full: np.ndarray, sizes: Mapping[str, int]) -> None:
+    """The array has the shape of its symbol, as far as the sizes are known."""
     if (
         full.ndim != 2
         or full.size == 0

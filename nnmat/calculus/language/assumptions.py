@@ -1,7 +1,42 @@
 """What is known of an expression from its form and the attributes of its symbols. Unknown counts as no."""
 
+from collections.abc import Iterable
+from itertools import count
+from weakref import WeakKeyDictionary
+
 from ..dimensions import ONE
-from .expr import Expr
+from .expr import Expr, nodes
+
+_clock = count()
+_declared: WeakKeyDictionary[Expr, int] = WeakKeyDictionary()  # symbols, and when they were declared last
+_read: WeakKeyDictionary[Expr, tuple[int, frozenset[str], frozenset[str]]] = WeakKeyDictionary()  # see assume
+
+
+def declare(symbol: Expr) -> Expr:
+    """The symbol, whose shape somebody has said."""
+    _declared[symbol] = next(_clock)
+    return symbol
+
+
+def assume(e: Expr, names: Iterable[str], either: Iterable[str]) -> None:
+    """Of an expression that was read from text: the names whose shapes were found from use, not declared, and those
+    `either` among them that are scalars though the text holds for columns, too."""
+    _read[e] = next(_clock), frozenset(names), frozenset(either)
+
+
+def assumed(e: Expr) -> tuple[list[str], list[str]]:
+    """The names in an expression whose shapes were found from use, and those among them that could be columns.
+
+    A symbol that was declared after the text was read counts as declared: there is one object for each expression.
+    """
+    found: tuple[set[str], set[str]] = (set(), set())
+    for x in nodes(e, until=_read.__contains__):
+        if x in _read:
+            when, *both = _read[x]
+            open_still = {s.name for s in x.free if _declared.get(s, -1) < when}
+            for names, more in zip(found, both, strict=True):
+                names |= more & open_still
+    return sorted(found[0]), sorted(found[1])
 
 
 def attributes(e: Expr) -> frozenset[str]:

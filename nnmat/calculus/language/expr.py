@@ -78,16 +78,16 @@ class Expr:
         return self.data[0] if self.op == "sym" else self.data
 
     def __add__(self, other):
-        return add(self, lift(other, "+", self))
+        return plus(self, lift(other, "+", self))
 
     def __radd__(self, other):
-        return add(lift(other, "+", self), self)
+        return plus(lift(other, "+", self), self)
 
     def __sub__(self, other):
-        return add(self, negative(lift(other, "-", self)))
+        return minus(self, lift(other, "-", self))
 
     def __rsub__(self, other):
-        return add(lift(other, "-", self), negative(self))
+        return minus(lift(other, "-", self), self)
 
     def __mul__(self, other):
         return mul(self, lift(other, "*", self))
@@ -240,6 +240,26 @@ def add(*args: Expr) -> Expr:
     return flat[0] if len(flat) == 1 else node("add", flat, None, shape)
 
 
+def spread(a: Expr, b: Expr) -> tuple[Expr, Expr]:
+    """The terms of a sum as they are written: a row beside a matrix stands for itself in every row, 1 bᵀ."""
+    for row, whole in ((a, b), (b, a)):
+        if row.shape[0] == ONE and row.shape[1] == whole.shape[1] and ONE not in whole.shape:
+            full = matmul(ones(whole.shape[0]), row)
+            return (full, b) if row is a else (a, full)
+    return a, b
+
+
+def plus(a: Expr, b: Expr) -> Expr:
+    """a + b, as it is written."""
+    return add(*spread(a, b))
+
+
+def minus(a: Expr, b: Expr) -> Expr:
+    """a - b, as it is written."""
+    a, b = spread(a, b)
+    return add(a, negative(b))
+
+
 def mul(*args: Expr) -> Expr:
     """The elementwise (Hadamard) product; scalars broadcast."""
     shape = _common("*", args)
@@ -301,15 +321,15 @@ def power(a: Expr, exponent: Any) -> Expr:
     return node("pow", (a,), number(exponent).data, a.shape)
 
 
-def nodes(e: Expr) -> Iterator[Expr]:
-    """Every node of an expression, once, from the root on."""
+def nodes(e: Expr, until: Callable[[Expr], bool] = lambda x: False) -> Iterator[Expr]:
+    """Every node of an expression, once, from the root on; not what is below one for which `until` holds."""
     seen: set[Expr] = set()
     stack = [e]
     while stack:
         x = stack.pop()
         if x not in seen:
             seen.add(x)
-            stack.extend(x.args)
+            stack.extend(() if until(x) else x.args)
             yield x
 
 

@@ -4,8 +4,9 @@ from collections.abc import Iterable
 
 from ..dimensions import Dim, show, size
 from ..errors import ShapeError
+from .assumptions import declare
 from .expr import Expr, described, lift, matmul, mul, node, ones, transpose, zeros
-from .signatures import COLUMN, SIGNATURES, SQUARE
+from .signatures import FITTING, SIGNATURES
 
 ATTRIBUTES = {
     "symmetric": "Aᵀ = A",
@@ -18,10 +19,10 @@ ATTRIBUTES = {
     "constant": "no gradient is asked for",
 }
 OF_SQUARE = {"symmetric", "positive_definite", "diagonal", "orthogonal", "invertible"}
-HINTS = {SQUARE: "Try A.T @ A, or another operand.", COLUMN: "Try {}_rows for a matrix, or vec(A)."}
 
 
-def _symbol(name: str, rows, columns, attributes: dict[str, bool]) -> Expr:
+def symbol(name: str, rows: Dim | int | str, columns: Dim | int | str, **attributes: bool) -> Expr:
+    """A symbol whose shape was found, by nobody's word; the others here are declared by whoever makes them."""
     if not isinstance(name, str) or not name.isidentifier():
         raise ShapeError(f"symbol: expected a name, got {name!r}. Try a letter, such as 'A' or 'W1'.")
     for word, value in attributes.items():
@@ -36,17 +37,17 @@ def _symbol(name: str, rows, columns, attributes: dict[str, bool]) -> Expr:
 
 def matrix(name: str, rows: Dim | int | str, columns: Dim | int | str, **attributes: bool) -> Expr:
     """A matrix symbol (rows, columns); attributes: symmetric, positive_definite, diagonal, orthogonal, ...=True."""
-    return _symbol(name, rows, columns, attributes)
+    return declare(symbol(name, rows, columns, **attributes))
 
 
 def vector(name: str, rows: Dim | int | str, **attributes: bool) -> Expr:
     """A column symbol of `rows` entries."""
-    return _symbol(name, rows, 1, attributes)
+    return declare(symbol(name, rows, 1, **attributes))
 
 
 def scalar(name: str, **attributes: bool) -> Expr:
     """A scalar symbol."""
-    return _symbol(name, 1, 1, attributes)
+    return declare(symbol(name, 1, 1, **attributes))
 
 
 def let(name: str, definition: Expr) -> Expr:
@@ -57,12 +58,12 @@ def let(name: str, definition: Expr) -> Expr:
     return node("ref", (definition,), name, definition.shape)
 
 
-def _checked(who: str, *given: Expr, hint: str = "") -> tuple[Expr, ...]:
+def _checked(who: str, *given: Expr) -> tuple[Expr, ...]:
     """The operands of a function, lifted, each of the form that its signature asks for."""
     args = tuple(lift(a, who) for a in given)
     for what, at, a, b in SIGNATURES[who].demands([x.shape for x in args]):
-        if a != b and what in HINTS:
-            raise ShapeError(f"{who}: expected {what}, got {described(args[at])}. {hint or HINTS[what].format(who)}")
+        if a != b and what != FITTING:
+            raise ShapeError(f"{who}: expected {what}, got {described(args[at])}. {SIGNATURES[who].hint}")
     return args
 
 
@@ -71,9 +72,9 @@ def _fit(who: str, *args: Expr) -> bool:
     return all(a is b or a == b for _, _, a, b in SIGNATURES[who].demands([x.shape for x in args]))
 
 
-def _made(op: str, who: str, *given: Expr, data: str | None = None, hint: str = "") -> Expr:
+def _made(op: str, who: str, *given: Expr, data: str | None = None) -> Expr:
     """The node `op` by the signature of the function `who`."""
-    args = _checked(who, *given, hint=hint)
+    args = _checked(who, *given)
     return node(op, args, data, SIGNATURES[who].shape(*(a.shape for a in args)))
 
 
@@ -143,7 +144,7 @@ def diag(a: Expr) -> Expr:
 
 def diagm(v: Expr) -> Expr:
     """The diagonal matrix of a column."""
-    return _made("diagm", "diagm", v, hint="Try diag(A) for a square matrix.")
+    return _made("diagm", "diagm", v)
 
 
 def tril(a: Expr) -> Expr:
@@ -155,7 +156,9 @@ def outer(x: Expr, y: Expr) -> Expr:
     """x yᵀ of two columns."""
     x, y = lift(x, "outer"), lift(y, "outer")
     if not _fit("outer", x, y):
-        raise ShapeError(f"outer: expected two columns, got {described(x)} and {described(y)}. Try A @ B.T or kron.")
+        raise ShapeError(
+            f"outer: expected two columns, got {described(x)} and {described(y)}. {SIGNATURES['outer'].hint}"
+        )
     return matmul(x, transpose(y))
 
 

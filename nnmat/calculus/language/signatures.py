@@ -33,11 +33,18 @@ class Signature:
     equal: tuple[tuple[Place, Place], ...] = ()  # sizes of operands that are the same
     computed: bool = False
     adjoint_of: tuple[str, int] | None = None  # the operator, and the place of the operand that this gives
+    advice: str = ""  # what to try instead where an operand is not what it has to be
 
     @property
     def arity(self) -> tuple[int, int]:
         """The least and the greatest number of arguments."""
         return self.operands + self.sizes[0], self.operands + self.sizes[1]
+
+    @property
+    def hint(self) -> str:
+        """What to try where an operand is not what it has to be."""
+        usual = "Try A.T @ A, or another operand." if self.square else f"Try {self.name}_rows for a matrix, or vec(A)."
+        return self.advice or usual
 
     def demands(self, shapes: Sequence[Sizes]) -> Iterator[tuple[str, int, Any, Any]]:
         """What the operands have to be: (what, which operand, and the two sizes that must be equal for it)."""
@@ -94,10 +101,10 @@ SIGNATURES: dict[str, Signature] = {
         Signature("det", _scalar, square=True),
         Signature("logdet", _scalar, square=True),
         Signature("trace", _scalar, square=True),
-        Signature("diag", _rows, square=True),
-        Signature("diagm", _diagonal, columns=True),
-        Signature("Diag", _diagonal, columns=True),  # diagm, as it is printed
-        Signature("norm2", _scalar, columns=True),
+        Signature("diag", _rows, square=True, advice="Try diagm(x) for the diagonal matrix of a column."),
+        Signature("diagm", _diagonal, columns=True, advice="Try diag(A) for a square matrix."),
+        Signature("Diag", _diagonal, columns=True, advice="Try diag(A) for a square matrix."),  # diagm, as printed
+        Signature("norm2", _scalar, columns=True, advice="Try frobenius(A) for a matrix."),
         Signature("frobenius", _scalar),
         Signature("softmax", _same, columns=True),
         Signature("softmax_rows", _same),
@@ -109,7 +116,7 @@ SIGNATURES: dict[str, Signature] = {
         Signature("vec", lambda a: (a[0] * a[1], ONE), computed=True),
         Signature("solve", lambda a, b: (a[0], b[1]), 2, square=True, equal=(((0, 1), (1, 0)),)),
         Signature("inner", _scalar, 2, equal=(((0, 0), (1, 0)), ((0, 1), (1, 1)))),
-        Signature("outer", lambda x, y: (x[0], y[0]), 2, columns=True),
+        Signature("outer", lambda x, y: (x[0], y[0]), 2, columns=True, advice="Try A @ B.T or kron."),
         Signature("kron", lambda a, b: (a[0] * b[0], a[1] * b[1]), 2, computed=True),
         Signature("kron_left", _given, 2, (2, 2), adjoint_of=("kron", 0)),
         Signature("kron_right", _given, 2, (2, 2), adjoint_of=("kron", 1)),

@@ -71,7 +71,7 @@ def elementwise(
     expression f'(x); `inside` maps an array to True where f is defined; `kinked` says that f has a kink at 0.
     Raises ShapeError if the name is taken or is no name. A wrong derivative is found by the check inside `derive`.
     """
-    if not name.isidentifier() or name in known_functions():
+    if not isinstance(name, str) or not name.isidentifier() or name in known_functions():
         why = "a function has it" if name in known_functions() else "it is no name"
         raise ShapeError(f"elementwise: expected a new name, got {name!r}: {why}. Try {name}2 or another word.")
     if not (callable(value) and callable(derivative)):

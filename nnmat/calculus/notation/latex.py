@@ -19,6 +19,8 @@ class LatexWriter(Writer):
         stem = name.rstrip("0123456789")
         digits = name[len(stem) :]
         stem, _, tail = stem.partition("_")
+        if not stem:  # _, _x, which have no letter for the index to stand at
+            return rf"\mathit{{{name.replace('_', chr(92) + '_')}}}"
         letters = {v: k for k, v in GREEK.items()}
         word = "\\" + letters.get(stem, stem) if stem in GREEK or stem in letters else stem
         if len(stem) > 1 and stem not in GREEK:

@@ -5,6 +5,7 @@ from collections.abc import Iterable
 _WORDS = """alpha beta gamma delta epsilon zeta eta theta kappa lambda mu nu xi pi rho sigma tau phi chi psi omega
 Gamma Delta Theta Lambda Xi Pi Sigma Phi Psi Omega"""
 GREEK = dict(zip(_WORDS.split(), "αβγδεζηθκλμνξπρστφχψωΓΔΘΛΞΠΣΦΨΩ", strict=True))
+SHORT = {"lam", "lamda", "lmbda", "eps"}  # what people write for lambda and epsilon
 
 # Operators whose names are others than those of their nodes: in code, which `parse` reads, and in formulas.
 IN_CODE = {"adj": "adjugate", "lse": "logsumexp", "norm": "frobenius"}
@@ -19,6 +20,12 @@ IN_LATEX = {
 
 # The options of a convolution: what each is if it is not said, which is also the least that it can be.
 USUAL = {"stride": 1, "padding": 0, "dilation": 1}
+
+
+def is_greek(name: str) -> bool:
+    """A small Greek letter, by itself or in its usual spellings, with an index or without: alpha, λ2, mu_1, lam."""
+    stem = name.partition("_")[0].rstrip("0123456789")
+    return stem in SHORT or (stem[:1].islower() and (stem in GREEK or stem in GREEK.values()))
 
 
 def options(setting: Iterable[tuple[int, int]]) -> list[str]:

@@ -216,11 +216,8 @@ class Writer:
 
     def loose(self, body: str, parts: list[Node]) -> str:
         """The top of a fraction, in parentheses unless it is one thing."""
-        if len(parts) == 1 and self.part(parts[0])[1] >= POSTFIX:
-            return body
-        return (
-            body if body.startswith("(") and len(parts) == 1 and self.part(parts[0])[1] < PRODUCT else self.parens(body)
-        )
+        strength = self.part(parts[0])[1] if len(parts) == 1 else PRODUCT
+        return body if strength >= POSTFIX or strength < PRODUCT else self.parens(body)  # a sum has its parentheses
 
     def divisor(self, a: Node) -> str:
         """What a negative power divides by."""
@@ -247,6 +244,9 @@ class Writer:
 
 def decimal(value: Fraction) -> str:
     """A number with many digits as people write it, 2e-20; empty if there are few, or no float is this number."""
-    written = repr(float(value))
+    try:
+        written = repr(float(value))
+    except OverflowError:  # a product of numbers that float64 holds, and not this one
+        return ""
     long = value.denominator > 10**6 or abs(value) >= 10**16
     return written if long and Fraction(written) == value else ""

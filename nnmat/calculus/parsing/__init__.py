@@ -2,6 +2,8 @@
 
 grammar          text to a syntax tree
 builder          a syntax tree to an expression; dimensions that are written as text
-shape_inference  shapes of names that were not declared, from their use
-parser           parse(): the three together
+questions        what a text leaves open, asked with the declarations that answer it
+shape_inference  shapes of names that were not declared, from their use, where one reading is possible
+products         where `*`, `/` and `**` of undeclared matrices may be meant as matrix algebra: questions
+parser           parse(): all of them together
 """

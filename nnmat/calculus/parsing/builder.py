@@ -8,13 +8,13 @@ from typing import Any
 from ..dimensions import Dim, Shape, dim
 from ..errors import DomainError, ParseError, ShapeError
 from ..language.elementwise import FUNCTIONS
-from ..language.expr import Expr, add, divide, matmul, mul, negative, number, power, transpose
-from ..language.operators import matrix
+from ..language.expr import Expr, divide, matmul, minus, mul, negative, number, plus, power, transpose
+from ..language.operators import symbol
 from ..language.signatures import SIGNATURES
 from ..language.vocabulary import CONSTRUCTORS
 from .grammar import Tree
 
-BINARY: dict[str, Callable[..., Expr]] = {"+": add, "*": mul, "/": divide, "@": matmul, "**": power}
+BINARY: dict[str, Callable[..., Expr]] = {"+": plus, "-": minus, "*": mul, "/": divide, "@": matmul, "**": power}
 
 
 def build(tree: Tree, text: str, shapes: Mapping[str, Shape], known: Mapping[str, Expr]) -> Expr:
@@ -31,14 +31,14 @@ def _build(tree: Tree, text: str, shapes: Mapping[str, Shape], known: Mapping[st
     if tree.kind == "name":
         if tree.body in known:
             return known[tree.body]
-        return matrix(tree.body, *shapes[tree.body])
+        return symbol(tree.body, *shapes[tree.body])
     if tree.kind == "call" and tree.body in SIGNATURES:
         return _call(tree, text, shapes, known)
     args = [build(p, text, shapes, known) for p in tree.parts]
     if tree.kind == "sign":
         return negative(args[0])
     if tree.kind == "binary":
-        return add(args[0], negative(args[1])) if tree.body == "-" else BINARY[tree.body](*args)
+        return BINARY[tree.body](*args)
     if tree.body == ".T":
         return transpose(args[0])
     if tree.body in FUNCTIONS:

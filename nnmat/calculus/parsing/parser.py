@@ -6,6 +6,7 @@ from typing import Any
 
 from ..dimensions import Dim
 from ..errors import ParseError, ShapeError
+from ..language.assumptions import assume
 from ..language.elementwise import FUNCTIONS
 from ..language.expr import Expr
 from ..language.operators import let, matrix
@@ -13,16 +14,18 @@ from ..language.signatures import SIGNATURES
 from ..language.vocabulary import known_functions
 from .builder import build
 from .grammar import Tree, tree_of
-from .shape_inference import Inference
+from .products import check_products
+from .shape_inference import infer
 
 
 def parse(text: str, named: Mapping[str, Expr] | None = None, **shapes: Any) -> Expr:
     """The expression that `text` says.
 
     `shapes` declares names: x=("M",) a column, A=("M", "N") a matrix, a=() a scalar, or a symbol made by matrix(...),
-    for attributes. A name that is not declared gets its shape from its use: a capital letter begins a matrix, a small
-    one a column, a Greek name is a scalar. `named` holds expressions that stand under names (quantities by let).
-    Raises ParseError with the column; ShapeError for shapes that are none.
+    for attributes. A name that is not declared gets its shape from its use, where only one is possible: a capital
+    letter begins a matrix, a small one a column, a Greek name is a scalar or, in a matrix product, a column. What is
+    left open is a ParseError that says what to declare. `named` holds expressions that stand under names (quantities
+    by let). Raises ParseError with the column; ShapeError for shapes that are none.
     """
     return parse_all([("", text)], named, **shapes)[""]
 
@@ -38,26 +41,36 @@ def parse_all(texts: list[tuple[str, str]], named: Mapping[str, Expr] | None = N
 
 
 def _parse_all(texts: list[tuple[str, str]], named: Mapping[str, Expr] | None, **shapes: Any) -> dict[str, Expr]:
-    symbols = {name: _declared(name, given) for name, given in shapes.items()}
-    quantities: dict[str, Expr] = dict(named or {})
-    known: dict[str, Any] = {n: s.shape for n, s in symbols.items()} | {n: e.shape for n, e in quantities.items()}
+    declared = {name: _declared(name, given) for name, given in shapes.items()}
+    quantities = _named(named)
+    known: dict[str, Any] = {n: s.shape for n, s in declared.items()} | {n: e.shape for n, e in quantities.items()}
     trees = [(name, text, tree_of(text)) for name, text in texts]
-    for at, (name, text, tree) in enumerate(trees):
+    for at, (_, text, tree) in enumerate(trees):
         _check_calls(tree, text)
         _check_order(tree, text, {later for later, *_ in trees[at:] if later})
-        inference = Inference(known, text)
-        pair = inference.shape(tree)
-        known = dict(inference.shapes)
-        if name:
-            known[name] = pair
-    found = Inference(known, "").result()
+    inference = infer(trees, known)
+    check_products(trees, inference)
+    found = inference.result()
     results: dict[str, Expr] = {}
     for name, text, tree in trees:
-        e = build(tree, text, found, {**symbols, **quantities})
+        e = build(tree, text, found, {**declared, **quantities})
         if name:
             quantities[name] = let(name, e)
         results[name] = e
+    for e in results.values():
+        assume(e, filter(inference.is_guessed, {s.name for s in e.free}), inference.factors)
     return results
+
+
+def _named(given: Any) -> dict[str, Expr]:
+    """The expressions that stand under names."""
+    if given is None:
+        return {}
+    if not isinstance(given, Mapping) or not all(isinstance(e, Expr) for e in given.values()):
+        raise ShapeError(
+            f"parse: expected named as expressions by name, got {given!r:.60}. Try parse('h + b', {{'h': h}})."
+        )
+    return dict(given)
 
 
 def _declared(name: str, given: Any) -> Expr:

@@ -1,32 +1,47 @@
 """Shapes of names that were not declared, found from how they are used, by unification.
 
-A capital letter begins a matrix, a small one a column, and a Greek name (`alpha`, `lambda`) is a scalar. Each unknown
-dimension is a variable; `+`, `*`, `@` and the functions bind them; what is left gets letters.
+A capital letter begins a matrix, a small one a column. A Greek name (`alpha`, `lambda`, `mu_1`) is a scalar, unless it
+stands where only a column can: in a matrix product, transposed, in a function of columns. Each unknown dimension is a
+variable; `+`, `*`, `@` and the functions bind them; what is left gets letters.
+
+No dimension of an undeclared name is ever taken to be 1, and where a Greek name could be a scalar or a column, as in
+`x - mu`, there is no guess: both are questions, errors that show what to declare. So is a Latin name that stands only
+beside what is a scalar anyway, such as the b of `w.T @ x + b` and the N of `norm2(r) / N`. A Greek factor of a column,
+as in `lambda * x`, is a scalar; a derivative by it is a question, too (`factors`).
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from ..dimensions import ONE, Dim, Shape, dim, show
 from ..errors import ParseError
 from ..language.elementwise import FUNCTIONS
 from ..language.signatures import FITTING, SIGNATURES, Signature
-from ..notation.names import GREEK
 from .builder import build, no_function, size_of
 from .grammar import Tree
+from .questions import declaring, guessed, hint, scalar_or, source
 
 LETTERS = ("M", "N", "K", "P", "Q", "R", "S", "T", "U", "V", "W", "D", "E", "F", "H", "J")
+OF_COLUMNS = {"sum", "frobenius", "inner", "vec", "reshape"}  # beside those that take nothing else
 
 
 @dataclass(eq=False)
 class Unknown:
-    """A dimension that is not known yet; `value` is what it was found to be."""
+    """A dimension that is not known yet; `value` is what it was found to be. It is never 1."""
 
     value: "Size | None" = None
 
 
 Size = Dim | Unknown
 Pair = tuple[Size, Size]
+Text = tuple[str, str, Tree]  # the name that it gives, or none; what is written; its tree
+
+
+class Column(Exception):
+    """A Greek name stands where only a column can."""
+
+    def __init__(self, name: str):
+        self.name = name
 
 
 def found(size: Size) -> Size:
@@ -35,39 +50,86 @@ def found(size: Size) -> Size:
     return size
 
 
-class Inference:
-    """The shapes of one or more texts over common names."""
+def infer(texts: Sequence[Text], known: Mapping[str, Shape]) -> "Inference":
+    """The shapes of all names in the texts. What one place says of a Greek name holds everywhere: then once more."""
+    columns: set[str] = set()
+    while True:
+        inference = Inference(known, "", columns)
+        try:
+            for name, text, tree in texts:
+                inference.read(name, text, tree)
+        except Column as column:
+            columns.add(column.name)
+            continue
+        for names, doubt in inference.doubts:
+            if not names & inference.sure:
+                raise doubt
+        return inference
 
-    def __init__(self, known: Mapping[str, Shape], text: str):
+
+class Inference:
+    """The shapes of one or more texts over common names; `columns` are the Greek names that are no scalars."""
+
+    def __init__(self, known: Mapping[str, Shape], text: str, columns: Iterable[str] = ()):
         self.shapes: dict[str, Pair] = dict(known)
         self.declared = set(known)
+        self.columns = set(columns)
         self.text = text
+        self.doubts: list[tuple[frozenset[str], ParseError]] = []  # questions, unless one of the names is `sure`
+        self.sure: set[str] = set()  # names that stand in a matrix product, transposed, or alone in a function
+        self.factors: set[str] = set()  # Greek names that are scalars, though they multiply a column
+        self.pairs: dict[int, Pair] = {}  # of the trees, by their identity
+        self.greek: dict[int, frozenset[str]] = {}  # scalar trees that would be columns if these names were
+        self.named: dict[str, frozenset[str]] = {}  # the same of named quantities
+
+    def read(self, name: str, text: str, tree: Tree) -> None:
+        """The shapes of one text, which later ones may use by its name."""
+        self.text = text
+        pair = self.shape(tree)
+        if name:
+            self.shapes[name] = pair
+            self.named[name] = self.greek[id(tree)]
 
     def fail(self, tree: Tree, message: str) -> ParseError:
         return ParseError(message, self.text, tree.column)
 
-    def equal(self, a: Size, b: Size, tree: Tree, left: Pair, right: Pair) -> None:
+    def equal(self, a: Size, b: Size) -> bool:
+        """Make the two sizes one; False if they cannot be."""
         a, b = found(a), found(b)
         if a is b or a == b:
-            return
+            return True
+        if ONE in (a, b) or not (isinstance(a, Unknown) or isinstance(b, Unknown)):
+            return False
         if isinstance(a, Unknown):
             a.value = b
         elif isinstance(b, Unknown):
             b.value = a
-        else:
-            raise self.fail(
-                tree,
-                f"expected shapes that fit, got {self.show(left)} {tree.body} {self.show(right)}. "
-                "Check the transposes, or give shapes with --shape.",
-            )
+        return True
 
-    def need(self, tree: Tree, a: Size, b: Size, pair: Pair, what: str) -> None:
+    def unfit(self, tree: Tree, pairs: Sequence[Pair], advice: str = "") -> ParseError:
+        """The question of two operands that do not fit, or not without a dimension of 1."""
+        self.settle(self.shapes)
+        parts = tree.parts[:2]
+        left, right = (f"{source(p)} of shape {self.show(pair)}" for p, pair in zip(parts, pairs, strict=True))
+        advice = advice or hint(tree.body, source(parts[0]), source(parts[1]), [kind(pair) for pair in pairs])
+        return self.fail(
+            tree, f"expected shapes that fit, got {left} {tree.body} {right}. {advice} {self.declaring(tree)}".rstrip()
+        )
+
+    def declaring(self, tree: Tree) -> str:
+        """How to declare the names in a tree that are not."""
+        return declaring(name for name in names_in(tree) if self.is_guessed(name))
+
+    def is_guessed(self, name: str) -> bool:
+        """A symbol whose shape was not declared."""
+        return name in self.shapes and name not in self.declared and name not in self.named
+
+    def need(self, tree: Tree, a: Size, b: Size, pair: Pair, what: str, advice: str = "") -> None:
         """The two sizes are equal; otherwise the operand of this shape is not `what` the function takes."""
-        try:
-            self.equal(a, b, tree, pair, pair)
-        except ParseError:
-            message = f"{tree.body}: expected {what}, got shape {self.show(pair)}. Check the operand, or its --shape."
-            raise self.fail(tree, message) from None
+        if not self.equal(a, b):
+            self.settle(self.shapes)
+            advice = f"{advice or 'Check the operand, or its --shape.'} {self.declaring(tree)}".rstrip()
+            raise self.fail(tree, f"{tree.body}: expected {what}, got shape {self.show(pair)}. {advice}")
 
     def show(self, pair: Pair) -> str:
         sizes = [found(s) for s in pair]
@@ -76,34 +138,98 @@ class Inference:
     def shape(self, tree: Tree) -> Pair:
         """The shape of a tree, after what it says of its names."""
         if tree.kind == "number":
-            return ONE, ONE
-        if tree.kind == "name":
+            pair: Pair = (ONE, ONE)
+        elif tree.kind == "name":
             if tree.body not in self.shapes:
-                self.shapes[tree.body] = _guess(tree.body)
-            return self.shapes[tree.body]
-        if tree.kind == "sign":
-            return self.shape(tree.parts[0])
-        if tree.kind == "binary":
-            return self.binary(tree)
-        return self.call(tree)
+                self.shapes[tree.body] = self.guess(tree.body)
+            pair = self.shapes[tree.body]
+        elif tree.kind == "sign":
+            pair = self.shape(tree.parts[0])
+        else:
+            pair = self.binary(tree) if tree.kind == "binary" else self.call(tree)
+        self.pairs[id(tree)] = pair
+        self.greek[id(tree)] = self._greek(tree) if kind(pair) == "scalar" else frozenset()
+        return pair
+
+    def _greek(self, tree: Tree) -> frozenset[str]:
+        """The Greek names that make a scalar tree a scalar: were they columns, it would be one."""
+        if tree.kind == "name":
+            alone = self.is_guessed(tree.body) and guessed(tree.body) == "greek"
+            return frozenset([tree.body]) if alone else self.named.get(tree.body, frozenset())
+        if tree.kind == "sign" or tree.body in FUNCTIONS or tree.body == "**":
+            return self.greek[id(tree.parts[0])]
+        if tree.kind == "binary" and tree.body != "@":
+            return frozenset().union(*(self.greek[id(p)] for p in tree.parts))
+        return frozenset()
+
+    def guess(self, name: str) -> Pair:
+        what = guessed(name)
+        if what == "greek" and name not in self.columns:
+            return ONE, ONE
+        return (Unknown(), Unknown()) if what == "matrix" else (Unknown(), ONE)
+
+    def column(self, tree: Tree) -> Pair:
+        """The shape of an operand that is no scalar: a Greek name in it is a column."""
+        pair = self.shape(tree)
+        names = self.greek[id(tree)]
+        if tree.kind == "name":
+            self.sure.add(tree.body)
+        if len(names) == 1:
+            raise Column(*names)
+        if names:
+            self.doubt(tree, "column", names)
+            return Unknown(), ONE
+        return pair
 
     def binary(self, tree: Tree) -> Pair:
-        left, right = (self.shape(p) for p in tree.parts)
+        if tree.body == "@":
+            left, right = self.column(tree.parts[0]), self.column(tree.parts[1])  # no loop: it would need the stack
+            if not self.equal(left[1], right[0]):
+                raise self.unfit(tree, (left, right))
+            return left[0], right[1]
+        left, right = self.shape(tree.parts[0]), self.shape(tree.parts[1])
         if tree.body == "**":
             return left
-        if tree.body == "@":
-            self.equal(left[1], right[0], tree, left, right)
-            return left[0], right[1]
-        if _is_scalar(left) or _is_scalar(right):
-            return right if _is_scalar(left) else left
-        for a, b in zip(left, right, strict=True):
-            self.equal(a, b, tree, left, right)
-        return left
+        return self.elementwise(tree, left, right)
+
+    def elementwise(self, tree: Tree, left: Pair, right: Pair) -> Pair:
+        """The shape of a sum or of an elementwise product or quotient."""
+        kinds = [kind(left), kind(right)]
+        if "scalar" in kinds:
+            names = frozenset().union(*(self.greek[id(p)] for p in tree.parts))
+            if tree.body in "+-" and names and kinds != ["scalar", "scalar"]:
+                self.doubt(tree, "column", names)
+            if tree.body in "*/" and "column" in kinds:
+                self.factors |= names
+            for part, other, what in zip(tree.parts, reversed(tree.parts), kinds, strict=True):
+                bare = part.parts[0] if part.kind == "sign" else part
+                if bare.kind == "name" and what != "scalar" and self.is_guessed(bare.body) and is_made(other):
+                    self.doubt(tree, what, frozenset([bare.body]))
+            return right if kinds[0] == "scalar" else left
+        if tree.body in "+-" and sorted(kinds) == ["matrix", "row"]:  # a row is added to every row
+            fits, whole = self.equal(left[1], right[1]), left if kinds[0] == "matrix" else right
+        else:
+            algebra = tree.body in "*/" and kinds == ["matrix", "matrix"] and not (square(left) or square(right))
+            squares = self.squares() if algebra else set()
+            fits, whole = self.equal(left[0], right[0]) and self.equal(left[1], right[1]), left
+            if fits and algebra and self.squares() != squares:  # A.T * A, which is hardly meant element by element
+                raise self.unfit(tree, (left, right))
+        if not fits:
+            raise self.unfit(tree, (left, right))
+        return whole
+
+    def doubt(self, tree: Tree, what: str, names: frozenset[str]) -> None:
+        """A question that is asked when all is read, unless it is answered then."""
+        self.doubts.append((names, self.fail(tree, scalar_or(what, names))))
+
+    def squares(self) -> set[str]:
+        """The names that are square matrices and were not declared."""
+        return {n for n, (a, b) in self.shapes.items() if self.is_guessed(n) and square((a, b))}
 
     def call(self, tree: Tree) -> Pair:
         name = tree.body
         if name == ".T":
-            rows, columns = self.shape(tree.parts[0])
+            rows, columns = self.column(tree.parts[0])
             return columns, rows
         if name in FUNCTIONS:
             return self.shape(tree.parts[0])
@@ -111,20 +237,34 @@ class Inference:
             raise no_function(tree, self.text)
         return self.by_signature(tree, SIGNATURES[name])
 
+    def operand(self, tree: Tree, signature: Signature, place: int) -> Pair:
+        """The shape of an operand of a function; a Greek name is one of a function of columns only."""
+        part = tree.parts[place]
+        if (signature.columns or signature.name in OF_COLUMNS) or (signature.name == "solve" and place == 1):
+            return self.column(part)
+        pair = self.shape(part)
+        if part.kind == "name":
+            self.sure.add(part.body)
+        if self.greek[id(part)]:
+            what = f"{tree.body}: expected a matrix, got {source(part)}, a scalar unless it is declared. "
+            raise self.fail(tree, what + declaring(sorted(self.greek[id(part)])))
+        return pair
+
     def by_signature(self, tree: Tree, signature: Signature) -> Pair:
         """The shape of a function of the language, after what it demands of its operands."""
         if signature.adjoint_of is not None:
             self.adjoint(tree, *signature.adjoint_of)
             operands = []
         else:
-            operands = [self.shape(p) for p in tree.parts[: signature.operands]]
+            operands = [self.operand(tree, signature, i) for i in range(signature.operands)]
         if signature.sizes != (0, 0):
             return signature.shape(*(size_of(p, self.text) for p in tree.parts[signature.operands :]))
         for what, at, a, b in signature.demands(operands):
             if what == FITTING:
-                self.equal(a, b, tree, operands[0], operands[1])
+                if not self.equal(a, b):
+                    raise self.unfit(tree, operands[:2], "Check the transposes.")
             else:
-                self.need(tree, a, b, operands[at], what)
+                self.need(tree, a, b, operands[at], what, signature.hint)
         if signature.computed:
             self.settle(set(names_in(tree)) & set(self.shapes))  # names of dimensions stand in it, too
             return self.derived(tree)
@@ -170,6 +310,12 @@ def names_in(tree: Tree) -> list[str]:
     return [name for part in tree.parts for name in names_in(part)]
 
 
+def is_made(tree: Tree) -> bool:
+    """Something is computed in it that is a scalar for no name's sake: a matrix product, a sum, a norm."""
+    own = tree.body == "@" or (tree.kind == "call" and tree.body in SIGNATURES and tree.body != "dim")
+    return own or any(is_made(part) for part in tree.parts)
+
+
 def _names(size: Size) -> Iterable[str]:
     return size.names if isinstance(size, Dim) else ()
 
@@ -178,12 +324,12 @@ def _known(size: Size) -> Dim:
     return size if isinstance(size, Dim) else dim("n")
 
 
-def _is_scalar(pair: Pair) -> bool:
-    return found(pair[0]) == ONE and found(pair[1]) == ONE
+def square(pair: Pair) -> bool:
+    """The sizes are known to be equal."""
+    return found(pair[0]) == found(pair[1])
 
 
-def _guess(name: str) -> Pair:
-    stem = name.rstrip("0123456789")
-    if (stem in GREEK or stem in GREEK.values()) and stem[0].islower():
-        return ONE, ONE
-    return (Unknown(), Unknown()) if name[0].isupper() else (Unknown(), ONE)
+def kind(pair: Pair) -> str:
+    """scalar, column, row or matrix: an unknown dimension is not 1."""
+    one = found(pair[0]) == ONE, found(pair[1]) == ONE
+    return {(True, True): "scalar", (False, True): "column", (True, False): "row", (False, False): "matrix"}[one]

@@ -95,6 +95,7 @@ class Record:
     form: str = "free"
     error: float = 0.0
     quantities: dict[str, Expr] = field(default_factory=dict)
+    assumed: tuple[str, ...] = ()  # the names whose shapes were found from use
 
     @cached_property
     def steps(self) -> list[Step]:

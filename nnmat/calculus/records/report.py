@@ -17,6 +17,8 @@ def report(d: Record, full: bool = False) -> str:
     lines = [f"f = {w.write(d.root if not d.quantities else _named_root(d))}"]
     lines += [f"    {w.symbol(name)} = {w.write(e)}" for name, e in _definitions(d)]
     lines.append("    " + ", ".join(f"{w.symbol(s.name)} {show(s.shape)}" for s in _symbols(d.root)))
+    if d.assumed:
+        lines.append(f"    assumed, from their use: the shapes of {', '.join(map(w.symbol, d.assumed))}")
     for stage in d.stages:
         lines.append("")
         lines += _stage(d, stage, w, full)
@@ -91,6 +93,10 @@ def latex_report(d: Record, full: bool = False) -> str:
     w = LatexWriter()
     given = r" \\ ".join(rf"{w.symbol(name)} &= {w.write(e)}" for name, e in _definitions(d))
     blocks = [rf"f &= {w.write(_named_root(d) if d.quantities else d.root)}" + (rf" \\ {given}" if given else "")]
+    if d.assumed:
+        symbols = [s for s in _symbols(d.root) if s.name in d.assumed]
+        shapes = r",\ ".join(rf"{w.symbol(s.name)}\ ({', '.join(map(w.dimension, s.shape))})" for s in symbols)
+        blocks[0] += rf" \\ & \text{{assumed, from their use: }} {shapes}"
     for stage in d.stages:
         rows = []
         shown = [s for s in stage.lines if s.rule != "DEF-6"]

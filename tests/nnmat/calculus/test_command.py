@@ -129,3 +129,21 @@ def test_the_table(capsys):
     lines = capsys.readouterr().out.splitlines()
     assert len(lines) > 60
     assert any(line.startswith("LAW-5 ") and "d(A⁻¹) = -A⁻¹ dA A⁻¹" in line for line in lines)
+
+
+def test_assumptions_and_questions(capsys):
+    assert main(["derive", "sum(tanh(X @ W.T + b.T))", "--wrt", "b"]) == 0
+    out = capsys.readouterr().out
+    assert "h = XWᵀ + 1 bᵀ" in out
+    assert "assumed, from their use: the shapes of W, X, b\n" in out
+    mean = ["derive", "(x - mu).T @ inv(Sigma) @ (x - mu)", "--wrt", "mu"]
+    assert main(mean) == 2
+    assert "Declare mu: a column as mu=('N',) or --shape mu=N, a scalar as mu=() or --shape mu=1." in (
+        capsys.readouterr().err
+    )
+    assert main([*mean, "--shape", "mu=N"]) == 0
+    assert "∇_μ f = -(Σ⁻¹ + Σ⁻ᵀ)(x - μ)" in capsys.readouterr().out
+    assert main(["derive", "norm2(X @ w - y)**2 / N", "--wrt", "w"]) == 2
+    assert "N is a matrix or a scalar here, got no sign of it. Declare N" in capsys.readouterr().err
+    assert main(["derive", "A * B", "--wrt", "B"]) == 2
+    assert "declare a scalar as A=() in parse, --shape A=1 in the command" in capsys.readouterr().err

@@ -34,11 +34,12 @@ def calculus(counts):
 def test_the_tests_behind_the_rows_exist(says):
     answers, commands = says
     answers |= calculus(CALCULUS) | {"tests/nnmat/layers": "3 passed", "tests/test_bad_input.py": "5 passed"}
+    answers |= {"without_shapes": "texts without shapes: 40 right, 50 asked, none silently wrong\n94 passed"}
     answers |= {"random": "compared 6000, refused 2, worst 1e-15", "-q tests/judge": "4 passed"}
-    for row in (truth.gradients, truth.calculus, truth.calculus_random, truth.bad_input):
+    for row in (truth.gradients, truth.calculus, truth.calculus_random, truth.texts_without_shapes, truth.bad_input):
         assert row().holds
     places = {place for command in commands for place in re.findall(r"\btests/[\w/.]+", command)}
-    assert len(places) >= 9
+    assert len(places) >= 10
     assert [place for place in sorted(places) if not (ROOT / place).exists()] == []
 
 
@@ -65,6 +66,17 @@ def test_random_expressions_are_counted_over_all_parts(says, compared, refused, 
     row = truth.calculus_random()
     assert row.holds == holds
     assert row.value == f"{compared} right, {refused} refused, none wrong; worst relative distance 3.0e-14"
+
+
+@pytest.mark.parametrize(("right", "asked", "holds"), [(30, 30, True), (30, 29, False)])
+def test_texts_without_shapes_are_counted(says, right, asked, holds):
+    says[0]["without_shapes"] = f"texts without shapes: {right} right, {asked} asked, none silently wrong\n60 passed"
+    row = truth.texts_without_shapes()
+    assert row.holds == holds
+    assert row.value.startswith(f"{right} right, {asked} asked")
+    says[0]["without_shapes"] = "60 passed"
+    with pytest.raises(OSError, match="printed no figures"):
+        truth.texts_without_shapes()
 
 
 def test_random_expressions_without_figures_are_an_error(says):

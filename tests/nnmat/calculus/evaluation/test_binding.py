@@ -77,3 +77,15 @@ def test_attributes_hold_as_far_as_float32_tells():
     a = np.array([[1.0, 2.0], [2.0, 3.0]])
     assert lacking(S, a + 1e-7 * np.triu(a)) == []
     assert lacking(S, a + 1e-3 * np.triu(a)) == ["symmetric"]
+
+
+def test_a_computed_size_is_checked_in_any_order_of_the_symbols():
+    """Each name comes first once: what gives M may stand behind what needs it."""
+    for first, second in (("A", "B"), ("B", "A"), ("a", "Z"), ("Z", "a")):
+        longer, plain = matrix(first, dim("M") + 1, "N"), matrix(second, "M", "N")
+        f = sum(longer) * sum(plain)
+        with pytest.raises(
+            ShapeError, match=rf"expected {first} of shape \(M \+ 1, N\) with M = 2, N = 3, got \(7, 3\)"
+        ):
+            evaluate(f, **{first: np.ones((7, 3)), second: np.ones((2, 3))})
+        assert evaluate(f, **{first: np.ones((3, 3)), second: np.ones((2, 3))}) == 54

@@ -6,6 +6,7 @@ import pytest
 from nnmat.calculus import evaluate, matrix, parse, vector
 from nnmat.calculus.checking.sampling import draw
 from nnmat.calculus.language.assumptions import (
+    assumed,
     attributes,
     is_invertible,
     is_orthogonal,
@@ -119,3 +120,19 @@ def test_sums(source, known):
 def test_only_symbols_have_attributes():
     assert attributes(SYMBOLS["P"]) == {"positive_definite"}
     assert attributes(SYMBOLS["P"] + SYMBOLS["A"]) == frozenset()
+
+
+def test_shapes_found_from_use_are_remembered_with_what_was_read():
+    e = parse("p.T @ Q @ (lambda * r)")
+    assert assumed(e) == (["Q", "lambda", "p", "r"], ["lambda"])
+    assert assumed(e + 1) == assumed(e)
+    assert assumed(parse("p.T @ p", p="L")) == ([], [])
+    Q, p = (next(s for s in e.free if s.name == name) for name in "Qp")
+    assert assumed(Q @ Q.T) == assumed(p) == ([], [])
+    assert parse("Q @ r") is not None  # of another text nothing changes
+    assert assumed(e) == (["Q", "lambda", "p", "r"], ["lambda"])
+    assert matrix("Q", *Q.shape) is Q
+    assert assumed(e) == (["lambda", "p", "r"], ["lambda"])  # but it does if one of them is declared now
+    part = parse("p.T @ Q @ (lambda * r)", Q=Q, **{"lambda": ()})
+    assert part is e
+    assert assumed(e) == (["p", "r"], [])

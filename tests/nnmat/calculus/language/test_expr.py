@@ -21,7 +21,18 @@ from nnmat.calculus import (
     sum,
     vector,
 )
-from nnmat.calculus.language.expr import bottom_up, depending, dimensions, nodes, replace
+from nnmat.calculus.language.expr import (
+    add,
+    bottom_up,
+    depending,
+    dimensions,
+    minus,
+    nodes,
+    ones,
+    plus,
+    replace,
+    spread,
+)
 
 A, B, x, y = matrix("A", "M", "N"), matrix("B", "N", "N"), vector("x", "M"), vector("y", "N")
 
@@ -126,3 +137,20 @@ def test_a_walk_is_not_limited_by_the_stack():
     for _ in range(5000):
         e = e.T
     assert len(list(nodes(e))) == 5001
+
+
+def test_a_row_beside_a_matrix_stands_in_every_row():
+    X, b = matrix("X", "B", "N"), vector("b", "N")
+    assert X + b.T is add(X, ones("B") @ b.T)
+    assert str(X + b.T) == "X + 1 bᵀ"
+    assert str(b.T - X) == "1 bᵀ - X"
+    assert str(X - b.T - b.T) == "X - 1 bᵀ - 1 bᵀ"
+    values = {"X": np.arange(6.0).reshape(2, 3), "b": np.array([1.0, 2.0, 3.0])}
+    assert np.array_equal(evaluate(X - b.T, **values), values["X"] - values["b"])
+    assert derive(sum((X + b.T) * X), b).gradient.shape == b.shape
+    for wrong in (lambda: X + b, lambda: X * b.T, lambda: X + vector("c", "K").T, lambda: b + b.T):
+        with pytest.raises(ShapeError, match="expected equal shapes"):
+            wrong()
+    assert plus(X, b.T) is X + b.T
+    assert minus(b.T, X) is b.T - X
+    assert spread(b.T, b.T) == (b.T, b.T)

@@ -1,9 +1,28 @@
 """Symbols and functions of matrices: what their constructors refuse, with the remedy."""
 
+import re
+
 import pytest
 
-from nnmat.calculus import ShapeError, det, diagm, inner, inv, let, matrix, norm2, reshape, softmax, sum, trace, vector
+from nnmat.calculus import (
+    ShapeError,
+    det,
+    diag,
+    diagm,
+    inner,
+    inv,
+    let,
+    matrix,
+    norm2,
+    reshape,
+    softmax,
+    sum,
+    trace,
+    vector,
+)
 from nnmat.calculus.language.operators import kron_left, kron_right
+from nnmat.calculus.language.signatures import SIGNATURES
+from nnmat.calculus.language.vocabulary import CONSTRUCTORS
 
 A, B, x, y = matrix("A", "M", "N"), matrix("B", "N", "N"), vector("x", "M"), vector("y", "N")
 
@@ -34,3 +53,20 @@ A, B, x, y = matrix("A", "M", "N"), matrix("B", "N", "N"), vector("x", "M"), vec
 def test_what_is_refused(make, text):
     with pytest.raises(ShapeError, match=text):
         make()
+
+
+def test_a_hint_names_a_function_that_there_is():
+    A, x = matrix("A", "M", "N"), vector("x", "M")
+    for make, said in [
+        (lambda: norm2(A), "norm2: expected a column, got A of shape .* Try frobenius"),
+        (lambda: softmax(A), "Try softmax_rows for a matrix"),
+        (lambda: diagm(A), "Try diag"),
+        (lambda: diag(x), "Try diagm"),
+        (lambda: inv(A), "Try A.T @ A, or another operand"),
+    ]:
+        with pytest.raises(ShapeError, match=said):
+            make()
+    for signature in SIGNATURES.values():
+        if (signature.square or signature.columns) and signature.name != "outer":
+            named = set(re.findall(r"[a-z]\w+(?=\(| for)", signature.hint))
+            assert named <= set(CONSTRUCTORS), signature.name

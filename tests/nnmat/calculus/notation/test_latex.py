@@ -17,6 +17,8 @@ from nnmat.calculus.notation.names import GREEK
         ("Sigma2", r"\Sigma_{2}"),
         ("λ", r"\lambda"),
         ("rate", r"\mathit{rate}"),
+        ("_", r"\mathit{\_}"),
+        ("_x1", r"\mathit{\_x1}"),
     ],
 )
 def test_a_name(name, written):
@@ -49,3 +51,19 @@ def test_the_name_of_a_gradient():
     d = derive(vector("x", "M").T @ matrix("A", "M", "N") @ vector("y", "N"), "A")
     assert LatexWriter().write(d.chain[-1].local) == r"x y^{\top}"
     assert LatexWriter().gradient_of("A1 f") == r"\nabla_{A_{1}} f"
+
+
+@pytest.mark.parametrize(
+    ("source", "written"),
+    [
+        ("(A + B) / 2", r"\frac{A + B}{2}"),
+        ("-(A + B) / alpha", r"-\frac{A + B}{\alpha}"),
+        ("(A + B) / (A - B)", r"\left(A + B\right) \oslash \left(A - B\right)"),
+        ("conv(A, B) / 2", r"\frac{A \star B}{2}"),
+        ("(A + B @ (A + B)) / alpha", r"\frac{\left(A + B \left(A + B\right)\right)}{\alpha}"),
+    ],
+)
+def test_a_sum_above_a_bar_has_its_parentheses_once(source, written):
+    e = parse(source, A=("N", "N"), B=("N", "N"))
+    assert latex(e) == written
+    assert "((" not in str(e)

@@ -6,7 +6,7 @@ import pytest
 
 from nnmat.calculus.language.elementwise import FUNCTIONS
 from nnmat.calculus.language.vocabulary import known_functions
-from nnmat.calculus.notation.names import GREEK, IN_CODE, IN_FORMULAS, IN_LATEX, IN_TEXT, USUAL, options
+from nnmat.calculus.notation.names import GREEK, IN_CODE, IN_FORMULAS, IN_LATEX, IN_TEXT, USUAL, is_greek, options
 
 
 def test_greek_letters_are_what_unicode_calls_them():
@@ -37,3 +37,10 @@ def test_functions_that_are_renamed_exist():
 def test_only_unusual_options_are_written(setting, written):
     assert list(USUAL) == ["stride", "padding", "dilation"]
     assert options(setting) == written
+
+
+def test_greek_names():
+    for name in ("alpha", "λ", "mu_1", "beta12", "sigma_x", "lam", "eps", "lambda_"):
+        assert is_greek(name), name
+    for name in ("Sigma", "Λ", "x", "alphabet", "l", "_", "_mu", "lamp"):
+        assert not is_greek(name), name

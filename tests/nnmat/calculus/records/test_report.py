@@ -1,6 +1,6 @@
 """A derivation as text and as LaTeX."""
 
-from nnmat.calculus import derive, matrix, norm2, parse, vector
+from nnmat.calculus import derive, hessian_product, matrix, norm2, parse, vector
 from nnmat.calculus.records.report import latex_report, report
 
 
@@ -21,6 +21,7 @@ def test_the_text_of_a_derivation_line_by_line():
     assert report(d).splitlines() == [
         "f = xᵀAy",
         "    A (M, N), x (M), y (N)",
+        "    assumed, from their use: the shapes of A, x, y",
         "",
         "df = d(xᵀAy)",
         "   = xᵀ dA y         LAW-2",
@@ -49,3 +50,15 @@ def test_in_full_every_rule_has_a_line_of_its_own():
     assert f"DEF-6, {', '.join(dict.fromkeys(rules))}" in short
     assert [line.rpartition("  ")[2] for line in full.splitlines() if line.startswith("    = ")] == rules
     assert latex_report(d, full=True).count(r"\text{") > latex_report(d).count(r"\text{")
+
+
+def test_what_was_assumed_stands_above_the_result():
+    text = "x.T @ A @ phi + norm2(phi)"
+    d = derive(parse(text, x="M"), "phi")
+    assert str(d).splitlines()[1:3] == ["    A (M, N), φ (N), x (M)", "    assumed, from their use: the shapes of A, φ"]
+    assert r"\text{assumed, from their use: } A\ (M, N),\ \phi\ (N, 1)" in d.to_latex()
+    declared = derive(parse(text, x="M", A=("M", "N"), phi="N"), "phi")
+    assert "assumed" not in str(declared) + declared.to_latex()
+    assert "assumed" not in str(derive(norm2(vector("x", "M")), "x"))
+    v = vector("v", "M")
+    assert "the shapes of A, x" in str(hessian_product(parse("x.T @ A @ x"), "x", v))

@@ -1,0 +1,121 @@
+"""Where `*`, `/` or `**` of matrices may be meant as matrix algebra: without declared shapes that is a question.
+
+They work element by element, as in NumPy. Mathematicians write AB, A/B and A² with the same signs, and where the shapes
+fit for both, the text does not say which is meant. It does where it writes the matrix product as `@`, or where the
+shapes are declared, or where all entries of the product are summed, as in `sum(A * B)`.
+"""
+
+from collections.abc import Sequence
+
+from ..errors import ParseError
+from ..language.elementwise import FUNCTIONS
+from ..language.signatures import SIGNATURES
+from .grammar import Tree
+from .questions import source
+from .shape_inference import Inference, Text, kind
+
+# Small letters that mostly stand for numbers where they divide, as all capitals do.
+COUNTS = {"n", "m", "k", "d"}
+
+# Where an expression stands: nowhere in a function; right in a sum of entries; in a matrix product; somewhere in a
+# function; in a function of square matrices, which is of no use for elementwise products.
+FREE, SUMMED, FACTOR, REDUCED, ALGEBRA = range(5)
+
+
+def check_products(texts: Sequence[Text], inference: Inference) -> None:
+    """Raises ParseError at the first sign that could be read in two ways."""
+    plain = any("@" in text for _, text, _ in texts)
+    for name, text, tree in texts:
+        Products(inference, text, plain).walk(tree, REDUCED if name else FREE)
+
+
+class Products:
+    """One text; `plain` if the texts have `@`, so that their `*` is no matrix product."""
+
+    def __init__(self, inference: Inference, text: str, plain: bool):
+        self.inference, self.text, self.plain = inference, text, plain
+
+    def walk(self, tree: Tree, place: int) -> None:
+        if self.is_open(tree, place):
+            raise self.question(tree)
+        below = self.below(tree, place)
+        signature = SIGNATURES.get(tree.body) if tree.kind == "call" else None
+        for part in tree.parts if signature is None else tree.parts[: signature.operands]:
+            self.walk(part, below)
+
+    def below(self, tree: Tree, place: int) -> int:
+        """Where the operands of a tree stand."""
+        if tree.kind == "call" and tree.body in SIGNATURES:
+            return ALGEBRA if SIGNATURES[tree.body].square else SUMMED if tree.body == "sum" else REDUCED
+        if tree.body == "@":
+            return FACTOR
+        if place == SUMMED:
+            return SUMMED if tree.body in ("*", "/") else REDUCED
+        if place == ALGEBRA and tree.body in FUNCTIONS:
+            return REDUCED
+        return place if place != FACTOR or tree.body == ".T" else FREE
+
+    def is_open(self, tree: Tree, place: int) -> bool:
+        """Both readings are possible."""
+        if tree.kind != "binary" or tree.body not in ("*", "/", "**", "@"):
+            return False
+        if tree.body == "@":
+            return self.divides(tree.parts[0])
+        if tree.body == "*" and self.inference.greek[id(tree.parts[1])]:
+            what = kind(self.inference.pairs[id(tree.parts[0])])
+            return what == "row" or (what == "matrix" and not self.plain)  # X * beta, x.T * beta
+        if tree.body == "/" and self.counts(*tree.parts) and place != FREE:
+            return True
+        if not self.is_guessed(tree.parts[0]):
+            return False
+        if tree.body == "**":
+            return place in (ALGEBRA, FACTOR)
+        if not self.is_guessed(tree.parts[1]):
+            return False
+        return place == ALGEBRA or (place == REDUCED and not self.plain)
+
+    def divides(self, tree: Tree) -> bool:
+        """A quotient on the left of `@` that divides by no scalar: a / x.T @ x, which is (a / x.T) @ x."""
+        if tree.kind != "binary" or tree.body != "/":
+            return False
+        below = self.inference.pairs[id(tree.parts[1])]
+        return kind(below) != "scalar" and self.inference.declaring(tree.parts[1]) != ""
+
+    def counts(self, above: Tree, below: Tree) -> bool:
+        """A name divides that could be meant as a number: `sum(x / n)`, `sum(A / N)`."""
+        if below.kind != "name" or not self.inference.is_guessed(below.body):
+            return False
+        if below.body[0].islower() and below.body not in COUNTS:
+            return False
+        return "scalar" not in [kind(self.inference.pairs[id(tree)]) for tree in (above, below)]
+
+    def is_guessed(self, tree: Tree) -> bool:
+        """A matrix, of names whose shapes were not all declared."""
+        pair = self.inference.pairs.get(id(tree))
+        return pair is not None and kind(pair) == "matrix" and self.inference.declaring(tree) != ""
+
+    def question(self, tree: Tree) -> ParseError:
+        left, right = map(source, tree.parts)
+        if tree.body == "@":
+            a, b = map(source, tree.parts[0].parts)
+            return ParseError(
+                f"expected to know what is divided by, got {a} / {b} @ {right}, which is ({a} / {b}) @ {right}. "
+                f"Write {a} / ({b} @ {right}), or declare the shapes. {self.inference.declaring(tree)}",
+                self.text,
+                tree.column,
+            )
+        if tree.body == "*":
+            meant = f"Write {left} @ {right} for the matrix product."
+        elif tree.body == "/":
+            meant = (
+                f"Is {right} a number?"
+                if tree.parts[1].kind == "name"
+                else f"Write {left} @ inv({right}) for the inverse."
+            )
+        else:
+            meant = f"Write {left} @ {left} for the matrix product, inv({left}) for the inverse."
+        message = (
+            f"expected to know whether `{tree.body}` is meant element by element, got {left} {tree.body} {right} "
+            f"without declared shapes. {meant} {self.inference.declaring(tree)}"
+        )
+        return ParseError(message, self.text, tree.column)
