@@ -3,19 +3,13 @@
 The files must hold every case of the benches, those included where a peer is faster.
 """
 
-import argparse
 import itertools
 from pathlib import Path
 
-import bench_training
 import nnmat
-from bench import cases as bench_cases
-from bench import groups as bench_groups
-from bench import ladder as bench_ladder
-from bench import machine as bench_machine
-from bench_training import spread
-from common import guarded, input_file, read_report
-from nnmat.formats.atomic import atomic_write
+from bench import kernels, ladder, machine, training
+from bench.training import bar_in_words, spread
+from cli import guarded, input_file, read_report, script_parser, write_text
 
 DOCS = Path(__file__).resolve().parent.parent / "docs"
 COMMANDS = """\
@@ -45,12 +39,12 @@ TRAINING_KEYS = ("case", "ours", "peer", "bar", "holds")
 
 def training_table(found: dict) -> list[str]:
     """Whole steps, an epoch, memory, starts."""
-    lines = ["## Training", "", *machine(found), ""]
+    lines = ["## Training", "", *where(found), ""]
     lines += ["| case | nnmat (range) | peer (range) | ratio | bar | |", "|---|---|---|---|---|---|"]
     for row in found["rows"]:
         ours, peer = (spread(row[key], row["unit"]) for key in ("ours", "peer"))
         ratio = f"{row['ratio']:.2f}" if row["peer"] else "-"
-        bar = f"{'>=' if row['faster'] else '<='} {row['bar']:g}{'' if row['peer'] else ' ' + row['unit']}"
+        bar = bar_in_words(row["faster"], row["bar"], "" if row["peer"] else f" {row['unit']}")
         peer = f"{peer}, {row['variant']}" if row["peer"] else "-"
         lines.append(f"| {row['case']} | {ours} | {peer} | {ratio} | {bar} | {verdict(row['holds'])} |")
     note = "Steps and epoch: the peer's time / ours. Memory and start: ours / the peer's, which must be small."
@@ -60,7 +54,7 @@ def training_table(found: dict) -> list[str]:
 def kernel_tables(found: dict) -> list[str]:
     """The register tile, the groups beside their bars, then every row."""
     peaks = found["peaks"]
-    lines = ["## Kernels", "", *machine(found), ""]
+    lines = ["## Kernels", "", *where(found), ""]
     lines += [f"Peak in the same run: {peaks['GFLOP/s']:.1f} GFLOP/s, {peaks['GB/s']:.1f} GB/s.", ""]
     if found["tile"]:
         lines += ["| register tile, one core | GFLOP/s | of the peak |", "|---|---|---|"]
@@ -111,9 +105,9 @@ def ladder_table(found: dict) -> str:
     return "\n".join([*lines, "", f"`{facts['command']}`; {where}. `gain`: over the step before.", ""])
 
 
-def machine(found: dict) -> list[str]:
+def where(found: dict) -> list[str]:
     """Where and with what, and the command."""
-    *facts, command = bench_machine.shown(found["machine"]).splitlines()
+    *facts, command = machine.shown(found["machine"]).splitlines()
     return [f"`{command}`", "", "; ".join(facts) + "."]
 
 
@@ -121,14 +115,14 @@ def verdict(holds: bool) -> str:
     return "met" if holds else "missed"
 
 
-def complete(kernels: list[dict], training: dict, ladder: dict) -> None:
+def complete(tables: list[dict], trained: dict, steps: dict) -> None:
     """A DataError if a case of the benches is in none of the files, or stands there without PyTorch's time."""
-    rows = {f"{row['name']} {row['shape']}": row for found in kernels for row in found["rows"]}
-    every = [*bench_groups.cases(), *bench_cases.cases(), *bench_ladder.cases()]
+    rows = {kernels.row_key(row): row for found in tables for row in found["rows"]}
+    every = kernels.every_case()
     missing = [c.key for c in every if c.key not in rows or (c.torch and not rows[c.key]["torch_microseconds"])]
-    missing += sorted(set(bench_training.cases()) - {row["case"] for row in training["rows"]})
-    steps = {row["name"] for row in ladder["rows"]}
-    missing += [case.name for case in bench_ladder.cases() if case.name not in steps]
+    missing += sorted(set(training.cases()) - {row["case"] for row in trained["rows"]})
+    names = {row["name"] for row in steps["rows"]}
+    missing += [case.name for case in ladder.cases() if case.name not in names]
     if missing:
         some = ", ".join(missing[:5]) + (" ..." if len(missing) > 5 else "")
         raise nnmat.DataError(
@@ -138,9 +132,7 @@ def complete(kernels: list[dict], training: dict, ladder: dict) -> None:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(
-        description=__doc__, epilog=EPILOG, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = script_parser(__doc__, EPILOG)
     parser.add_argument("kernels", type=input_file, nargs="+", help="from bench_kernels.py --peer torch --json")
     parser.add_argument("--training", type=input_file, required=True, help="from bench_training.py --json")
     parser.add_argument("--ladder", type=input_file, required=True, help="from bench_kernels.py --only ladder --json")
@@ -148,19 +140,18 @@ def main() -> None:
     args = parser.parse_args()
     if not (args.docs / "kernels.md").is_file():
         parser.error(f"argument --docs: there is no kernels.md in {args.docs}")
-    *kernels, ladder = (read_report(f, "bench_kernels.py", KERNEL_KEYS) for f in [*args.kernels, args.ladder])
-    training = read_report(args.training, "bench_training.py", TRAINING_KEYS)
-    complete(kernels, training, ladder)
-    tables = [line for found in kernels for line in kernel_tables(found)]
-    write(args.docs / "benchmarks.md", "\n".join([HEAD, *training_table(training), *tables]).rstrip() + "\n")
+    *tables, steps = (read_report(f, "bench_kernels.py", KERNEL_KEYS) for f in [*args.kernels, args.ladder])
+    trained = read_report(args.training, "bench_training.py", TRAINING_KEYS)
+    complete(tables, trained, steps)
+    lines = [line for found in tables for line in kernel_tables(found)]
+    write(args.docs / "benchmarks.md", "\n".join([HEAD, *training_table(trained), *lines]).rstrip() + "\n")
     head, _, rest = (args.docs / "kernels.md").read_text(encoding="utf-8").partition(MARKS[0])
     _, _, tail = rest.partition(MARKS[1])
-    write(args.docs / "kernels.md", head + MARKS[0] + ladder_table(ladder) + MARKS[1] + tail)
+    write(args.docs / "kernels.md", head + MARKS[0] + ladder_table(steps) + MARKS[1] + tail)
 
 
 def write(page: Path, text: str) -> None:
-    with atomic_write(page) as file:
-        file.write(text.encode())
+    write_text(page, text)
     print(f"{page} written.")
 
 

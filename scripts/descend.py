@@ -4,12 +4,20 @@ The algorithm: g = ∇f(x); stop if ‖g‖ <= tol; d = -g/‖g‖; x = x + α d
 """
 
 import argparse
-import json
 from pathlib import Path
 
 import numpy as np
 
-from common import guarded, need, nonnegative_float, nonnegative_int, output_file
+from cli import (
+    guarded,
+    need,
+    nonnegative_float,
+    nonnegative_int,
+    output_file,
+    script_parser,
+    settings,
+    write_json,
+)
 from nnmat.descent import Armijo, ExactQuadratic, FixedStep, StrongWolfe, steepest_descent
 from nnmat.formats.atomic import atomic_write
 
@@ -246,9 +254,7 @@ def plot(results: dict, path: Path) -> None:
 
 
 def arguments() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(
-        description=__doc__, epilog=EPILOG, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = script_parser(__doc__, EPILOG)
     choices = [*PROBLEMS, "mistakes", "all"]
     parser.add_argument("problem", nargs="?", default="all", choices=choices, help="see below (default: all)")
     parser.add_argument("--line-search", choices=["exact", "armijo", "wolfe"], help="default: the best for the problem")
@@ -287,10 +293,7 @@ def main() -> None:
     if options.problem in ("mistakes", "all"):
         mistakes = {name: measure(options) for name, measure in MISTAKES.items()}
     if options.json:
-        settings = {k: str(v) if isinstance(v, Path) else v for k, v in vars(options).items()}
-        report = {"settings": settings, "problems": results, "mistakes": mistakes}
-        with atomic_write(options.json) as file:
-            file.write((json.dumps(report, indent=1) + "\n").encode())
+        write_json(options.json, {"settings": settings(options), "problems": results, "mistakes": mistakes})
     if options.plot:
         plot(results, options.plot)
 

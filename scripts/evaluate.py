@@ -1,12 +1,9 @@
 """Look at what a trained model gets right and wrong on the MNIST test digits."""
 
-import argparse
-import json
-
 import numpy as np
 
 import nnmat
-from common import guarded, input_file, need, output_file, positive_int
+from cli import guarded, input_file, need, output_file, positive_int, script_parser, write_json
 from nnmat import datasets, metrics
 from nnmat.formats.atomic import atomic_write
 from nnmat_kernels import softmax
@@ -67,10 +64,8 @@ def draw(path, images: np.ndarray, mistakes: list[dict]) -> None:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(
-        description="Accuracy, confusion matrix and worst mistakes of a saved model on the MNIST test digits.",
-        epilog=EXAMPLES,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
+    parser = script_parser(
+        "Accuracy, confusion matrix and worst mistakes of a saved model on the MNIST test digits.", EXAMPLES
     )
     parser.add_argument("model", type=input_file, metavar="MODEL", help="a file that a training script saved (.npz)")
     parser.add_argument(
@@ -109,8 +104,7 @@ def main() -> None:
         print(f"Picture written to {args.picture}")
     if args.json:
         result = {"test_accuracy": figures["accuracy"], **figures, "confusion": confusion.tolist(), "worst": mistakes}
-        with atomic_write(args.json) as file:
-            file.write((json.dumps(result, indent=1) + "\n").encode())
+        write_json(args.json, result)
 
 
 if __name__ == "__main__":

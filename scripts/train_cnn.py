@@ -2,9 +2,9 @@
 
 from typing import Any
 
-import nnmat
-from common import guarded, make_parser, positive_int, run
+from cli import guarded, positive_int
 from nnmat import Conv2d, Dropout, Flatten, Linear, MaxPool2d, ReLU, Sequential
+from training_run import make_parser, run
 
 EXAMPLES = """\
 examples:
@@ -64,9 +64,7 @@ def main() -> None:
     network.add_argument(
         "--method", choices=("auto", "im2col"), default="auto", help="how convolutions are computed (%(default)s)"
     )
-    args = parser.parse_args()
-    print(f"nnmat {nnmat.__version__}, {args.threads or nnmat.get_num_threads()} threads")
-    run(parser, args, lenet)
+    run(parser, lenet)
 
 
 if __name__ == "__main__":

@@ -3,8 +3,9 @@
 from typing import Any
 
 import nnmat
-from common import guarded, make_parser, positive_int, run
+from cli import guarded, positive_int
 from nnmat import Dropout, Flatten, LeakyReLU, Linear, ReLU, Sequential, Sigmoid, Tanh
+from training_run import make_parser, run
 
 EXAMPLES = """\
 examples:
@@ -47,9 +48,7 @@ def main() -> None:
         "--hidden", type=positive_int, nargs="*", default=[128], metavar="N", help="widths of the hidden layers (128)"
     )
     network.add_argument("--activation", choices=ACTIVATIONS, default="sigmoid", help="(default: %(default)s)")
-    args = parser.parse_args()
-    print(f"nnmat {nnmat.__version__}, {args.threads or nnmat.get_num_threads()} threads")
-    run(parser, args, fully_connected)
+    run(parser, fully_connected)
 
 
 if __name__ == "__main__":

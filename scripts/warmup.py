@@ -1,10 +1,9 @@
 """Compile nnmat's kernels into the disk cache, so that the first training step of later processes starts at once."""
 
-import argparse
 import time
 
 import nnmat_kernels.runtime.cache
-from common import guarded
+from cli import guarded, script_parser
 from nnmat.warmup import warmup
 
 EXAMPLES = """\
@@ -17,9 +16,7 @@ exit codes: 0 done, 1 the cache cannot be written, 2 wrong usage, 130 stopped by
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(
-        description=__doc__, epilog=EXAMPLES, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = script_parser(__doc__, EXAMPLES)
     parser.add_argument(
         "--dtype", nargs="+", choices=("float32", "float64"), default=["float32"], help="(default: float32)"
     )

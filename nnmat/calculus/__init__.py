@@ -1,13 +1,13 @@
 """Matrix calculus: derive the gradient of a scalar function of matrices, with every step, and check it."""
 
-from .derivation.derivation import Derivation, Step
+from .derivation.derivation import Derivation
 from .derivation.derive import derive, gradient, hessian_product
 from .dimensions import dim
 from .errors import DomainError, NotDerivable, ParseError, ShapeError, UnverifiedError
 from .evaluation.evaluator import evaluate
 from .language.convolution import conv
-from .language.elementwise import absolute, cos, elementwise, exp, gelu, log, relu, sigmoid, sin, softplus, sqrt, tanh
-from .language.expr import Expr, eye, ones, zeros
+from .language.elementwise import absolute, cos, exp, gelu, log, relu, sigmoid, sin, softplus, sqrt, tanh
+from .language.expr import Expr, eye, latex, ones, text, zeros
 from .language.operators import (
     adjugate,
     det,
@@ -37,10 +37,10 @@ from .language.operators import (
     vector,
 )
 from .language.operators import total as sum
+from .language.vocabulary import elementwise
 from .laws.simplifier import simplify
-from .notation.latex import latex
-from .notation.text import text
 from .parsing.parser import parse
+from .records.record import Step
 
 __all__ = [
     "Derivation",

@@ -18,9 +18,9 @@ from .derivation.intermediates import names
 from .errors import DomainError, NotDerivable, ParseError, ShapeError, UnverifiedError
 from .language.expr import Expr
 from .language.operators import ATTRIBUTES, matrix
+from .parsing.builder import size_of
 from .parsing.grammar import tree_of
 from .parsing.parser import parse_all
-from .parsing.shape_inference import size_of
 
 EPILOG = """examples:
   nnmat derive "x.T @ A @ y" --wrt A

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from numbers import Integral
-from typing import Any, Union
+from typing import Any, ClassVar, Union
 
 from .errors import ShapeError
 
@@ -29,9 +29,14 @@ class Floor:
 
 @dataclass(frozen=True)
 class Dim:
-    """A polynomial: `terms` is a sorted tuple of (atoms, coefficient), without zeros."""
+    """A polynomial: `terms` is a sorted tuple of (atoms, coefficient), without zeros.
+
+    Arithmetic with anything but sizes makes an expression of it: `dim("N") * f`. Which one, `as_expression` says; the
+    language sets it, once, where it says what an operand is (`lift`).
+    """
 
     terms: tuple[tuple[tuple[Atom, ...], int], ...]
+    as_expression: ClassVar[Callable[["Dim"], Any]]
 
     @cached_property
     def constant(self) -> int | None:
@@ -46,25 +51,18 @@ class Dim:
         atoms = [atom for product, _ in self.terms for atom in product]
         return frozenset().union(*({a} if isinstance(a, str) else a.top.names for a in atoms))
 
-    @property
-    def scalar(self) -> Any:
-        """The dimension as an expression, which arithmetic with anything but sizes makes of it: `dim("N") * f`."""
-        from .language.expr import lift
-
-        return lift(self)
-
     def __add__(self, other):
-        return _collect([*self.terms, *dim(other).terms]) if _is_size(other) else self.scalar + other
+        return _collect([*self.terms, *dim(other).terms]) if _is_size(other) else self.as_expression() + other
 
     def __sub__(self, other):
-        return self + dim(other) * -1 if _is_size(other) else self.scalar - other
+        return self + dim(other) * -1 if _is_size(other) else self.as_expression() - other
 
     def __rsub__(self, other):
         return self * -1 + other
 
     def __mul__(self, other):
         if not _is_size(other):
-            return self.scalar * other
+            return self.as_expression() * other
         theirs = dim(other).terms
         return _collect((tuple(sorted((*a, *b), key=str)), m * n) for a, m in self.terms for b, n in theirs)
 
@@ -72,13 +70,13 @@ class Dim:
         return self * -1
 
     def __pow__(self, exponent):
-        return self.scalar**exponent
+        return self.as_expression() ** exponent
 
     def __truediv__(self, other):
-        return self.scalar / other
+        return self.as_expression() / other
 
     def __rtruediv__(self, other):
-        return other / self.scalar
+        return other / self.as_expression()
 
     __radd__, __rmul__ = __add__, __mul__
 

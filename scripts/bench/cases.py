@@ -1,4 +1,4 @@
-"""What `bench_kernels.py` measures: a case per kernel and shape, with NumPy's form of it from `bench_numpy.py`."""
+"""What `bench_kernels.py` measures: a case per kernel and shape, with NumPy's form of it from `numpy_peer.py`."""
 
 import functools
 from collections.abc import Callable
@@ -6,7 +6,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from bench import numpy_peer as peers
+from bench import numpy_peer
+from bench.numpy_peer import positions
 
 
 @dataclass(frozen=True)
@@ -18,7 +19,7 @@ class Case:
     that take the last results. `flops` is the work of a product; 0 means that memory traffic counts: all inputs and
     results, once each. `terms` is the longest sum in one element of a result, which bounds its rounding error.
     `comparable` is false where NumPy's results are right and yet others: another random mask. `group` is what --only
-    asks for and what may have a bar (`bench_groups.py`); `torch` is what `bench_torch.py` needs to compute the same.
+    asks for and what may have a bar (`groups.py`); `torch` is what `torch_peer.py` needs to compute the same.
     `bind` and `bind_peer`, where they are given, take what `call` and `peer` take and give a function without arguments
     that does the same: of a kernel that takes microseconds, the frames of `call` would be a part.
     """
@@ -100,7 +101,7 @@ def stack(count, M, N, K, transpose_b=False, group="others") -> Case:
 
 def convolutions(B, H, Ci, Co, k, stride=1, padding=0) -> list[Case]:
     """im2col, col2im and the three convolutions on one shape."""
-    Ho = (H + 2 * padding - k) // stride + 1
+    Ho = positions(H, k, stride, padding)
     X, K, G, U = (B, H, H, Ci), (Co, k, k, Ci), (B, Ho, Ho, Co), (B * Ho * Ho, k * k * Ci)
     label = f"{B}x{H}x{H}x{Ci} {Co}@{k}x{k} s{stride} p{padding}"
     flops = 2 * B * Ho * Ho * Co * k * k * Ci
@@ -111,7 +112,7 @@ def convolutions(B, H, Ci, Co, k, stride=1, padding=0) -> list[Case]:
             label,
             normal(X),
             lambda m, X, **out: m.im2col(X, k, *steps, **out),
-            lambda X, out: peers.patches(X, k, *steps, out),
+            lambda X, out: numpy_peer.patches(X, k, *steps, out),
             terms=1,
         ),
         Case(
@@ -119,7 +120,7 @@ def convolutions(B, H, Ci, Co, k, stride=1, padding=0) -> list[Case]:
             label,
             normal(U),
             lambda m, U, **out: m.col2im(U, X, k, *steps, **out),
-            lambda U, out: peers.scatter(U, k, *steps, out),
+            lambda U, out: numpy_peer.scatter(U, k, *steps, out),
             terms=k * k,
         ),
         Case(
@@ -127,7 +128,7 @@ def convolutions(B, H, Ci, Co, k, stride=1, padding=0) -> list[Case]:
             label,
             normal(X, K),
             lambda m, X, K, **out: m.conv2d(X, K, None, *steps, **out),
-            lambda X, K, out: peers.conv2d(X, K, *steps, out),
+            lambda X, K, out: numpy_peer.conv2d(X, K, *steps, out),
             flops,
             k * k * Ci,
         ),
@@ -136,7 +137,7 @@ def convolutions(B, H, Ci, Co, k, stride=1, padding=0) -> list[Case]:
             label,
             normal(G, K),
             lambda m, G, K, **out: m.conv2d_input_gradient(G, K, X, *steps, **out),
-            lambda G, K, out: peers.conv2d_input_gradient(G, K, *steps, out),
+            lambda G, K, out: numpy_peer.conv2d_input_gradient(G, K, *steps, out),
             flops,
             k * k * Co,
         ),
@@ -145,7 +146,7 @@ def convolutions(B, H, Ci, Co, k, stride=1, padding=0) -> list[Case]:
             label,
             normal(X, G),
             lambda m, X, G, **out: m.conv2d_weight_gradient(X, G, K, *steps, **out),
-            lambda X, G, out: peers.conv2d_weight_gradient(X, G, *steps, out),
+            lambda X, G, out: numpy_peer.conv2d_weight_gradient(X, G, *steps, out),
             flops,
             B * Ho * Ho,
         ),
@@ -169,7 +170,7 @@ def pools(B, H, C) -> list[Case]:
             label,
             normal(X),
             lambda k, X, **outs: k.max_pool2d(X, 2, **outs),
-            peers.max_pool2d,
+            numpy_peer.max_pool2d,
             outs=("out", "indices"),
         ),
         Case(
@@ -177,15 +178,15 @@ def pools(B, H, C) -> list[Case]:
             label,
             with_indices,
             lambda k, G, i, **out: k.max_pool2d_backward(G, i, X, **out),
-            peers.max_pool2d_backward,
+            numpy_peer.max_pool2d_backward,
         ),
-        Case("avg_pool2d", label, normal(X), lambda k, X, **out: k.avg_pool2d(X, 2, **out), peers.avg_pool2d),
+        Case("avg_pool2d", label, normal(X), lambda k, X, **out: k.avg_pool2d(X, 2, **out), numpy_peer.avg_pool2d),
         Case(
             "avg_pool2d_backward",
             label,
             normal(Y),
             lambda k, G, **out: k.avg_pool2d_backward(G, X, 2, **out),
-            peers.avg_pool2d_backward,
+            numpy_peer.avg_pool2d_backward,
         ),
     ]
 
@@ -210,26 +211,26 @@ def elementwise(rows, columns) -> list[Case]:
         return Case(name, label, arrays, at_once(bind), peer, bind=bind, **options)
 
     return [
-        case("gelu", 1, peers.gelu),
-        case("gelu_backward", 2, peers.gelu_backward),
-        case("sigmoid", 1, peers.sigmoid),
-        case("sigmoid_backward", 2, peers.sigmoid_backward),
+        case("gelu", 1, numpy_peer.gelu),
+        case("gelu_backward", 2, numpy_peer.gelu_backward),
+        case("sigmoid", 1, numpy_peer.sigmoid),
+        case("sigmoid_backward", 2, numpy_peer.sigmoid_backward),
         case("tanh", 1, np.tanh),
-        case("tanh_backward", 2, peers.tanh_backward),
+        case("tanh_backward", 2, numpy_peer.tanh_backward),
         case("relu", 1, lambda X, out: np.maximum(X, np.float32(0), out=out)),
         case("relu_backward", 2, lambda G, Y, out: np.multiply(G, Y > 0, out=out)),
-        case("leaky_relu", 1, lambda X, out: peers.leaky_relu(X, slope, out), slope),
-        case("leaky_relu_backward", 2, lambda G, X, out: peers.leaky_relu_backward(G, X, slope, out), slope),
-        case("softmax", 1, peers.softmax, terms=columns),
-        case("softmax_backward", 2, peers.softmax_backward, terms=columns),
-        case("log_softmax", 1, peers.log_softmax, terms=columns),
-        case("softmax_cross_entropy", labels, peers.softmax_cross_entropy, terms=columns),
-        case("sigmoid_binary_cross_entropy", zeros_and_ones, peers.sigmoid_binary_cross_entropy),
-        case("mean_squared_error", 2, peers.mean_squared_error),
+        case("leaky_relu", 1, lambda X, out: numpy_peer.leaky_relu(X, slope, out), slope),
+        case("leaky_relu_backward", 2, lambda G, X, out: numpy_peer.leaky_relu_backward(G, X, slope, out), slope),
+        case("softmax", 1, numpy_peer.softmax, terms=columns),
+        case("softmax_backward", 2, numpy_peer.softmax_backward, terms=columns),
+        case("log_softmax", 1, numpy_peer.log_softmax, terms=columns),
+        case("softmax_cross_entropy", labels, numpy_peer.softmax_cross_entropy, terms=columns),
+        case("sigmoid_binary_cross_entropy", zeros_and_ones, numpy_peer.sigmoid_binary_cross_entropy),
+        case("mean_squared_error", 2, numpy_peer.mean_squared_error),
         case("column_sums", 1, lambda A, out: A.sum(0, out=out), terms=rows),
         case("row_sums", 1, lambda A, out: A.sum(1, out=out), terms=columns),
-        case("sum_of_squares", 1, peers.sum_of_squares, terms=1, outs=()),
-        case("dropout", 1, lambda X, out: peers.dropout(X, rate, out), rate, 1, 2, comparable=False),
+        case("sum_of_squares", 1, numpy_peer.sum_of_squares, terms=1, outs=()),
+        case("dropout", 1, lambda X, out: numpy_peer.dropout(X, rate, out), rate, 1, 2, comparable=False),
     ]
 
 
@@ -245,7 +246,7 @@ def updates(size) -> list[Case]:
             getattr(module, name)(theta, g, *state, **options)
             return theta, *state
 
-        peer = getattr(peers, name)
+        peer = getattr(numpy_peer, name)
         return Case(name, f"{size}", arrays, call, lambda *vectors: peer(*vectors, **options), outs=())
 
     return [
@@ -256,7 +257,7 @@ def updates(size) -> list[Case]:
 
 
 def cases() -> list[Case]:
-    """Every kernel on shapes of networks, besides those of `bench_groups.py`."""
+    """Every kernel on shapes of networks, besides those of `groups.py`."""
     return [
         product(64, 64, 100_000, transpose_a=True),
         stack(64, 64, 64, 32, transpose_b=True),

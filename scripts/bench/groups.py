@@ -4,8 +4,9 @@ import functools
 
 import numpy as np
 
-from bench import numpy_peer as peers
+from bench import numpy_peer
 from bench.cases import Case, at_once, normal, product, stack
+from bench.numpy_peer import positions
 
 # name: (geometric mean of the ratios, smallest ratio) that a group must reach against the best of all peers
 BARS = {"matmul": (1.0, 0.85), "batched_matmul": (1.5, 1.0), "conv": (1.25, 0.85), "elementwise": (1.5, 1.0)}
@@ -18,7 +19,7 @@ def taken(outs: dict, **names: str) -> dict:
 
 def trained_convolution(B, H, Ci, Co, k, stride=1, padding=0, groups=1) -> Case:
     """Forward and both gradients; without the input gradient for the first layer of a network (1 or 3 channels)."""
-    Ho = (H + 2 * padding - k) // stride + 1
+    Ho = positions(H, k, stride, padding)
     X, K, Y = (B, H, H, Ci), (Co, k, k, Ci // groups), (B, Ho, Ho, Co)
     steps, inner = (stride, padding, 1, groups), Ci > 3
 
@@ -31,9 +32,12 @@ def trained_convolution(B, H, Ci, Co, k, stride=1, padding=0, groups=1) -> Case:
 
     def peer(A, W, G, Y, dK, dX=None):
         if groups > 1:
-            return peers.depthwise(A, W, G, padding, Y, dK, dX)
-        found = peers.conv2d(A, W, stride, padding, Y), peers.conv2d_weight_gradient(A, G, stride, padding, dK)
-        return found if dX is None else (*found, peers.conv2d_input_gradient(G, W, stride, padding, dX))
+            return numpy_peer.depthwise(A, W, G, padding, Y, dK, dX)
+        found = (
+            numpy_peer.conv2d(A, W, stride, padding, Y),
+            numpy_peer.conv2d_weight_gradient(A, G, stride, padding, dK),
+        )
+        return found if dX is None else (*found, numpy_peer.conv2d_input_gradient(G, W, stride, padding, dX))
 
     how = f"s{stride} p{padding}" if groups == 1 else "depthwise"
     label = f"{B}x{H}x{H}x{Ci} {Co}@{k}x{k} {how}"
@@ -53,8 +57,8 @@ def trained_convolution(B, H, Ci, Co, k, stride=1, padding=0, groups=1) -> Case:
 
 def both_ways(name, rows, columns) -> Case:
     """An element-wise function, or softmax, forward and backward."""
-    forward = np.tanh if name == "tanh" else getattr(peers, name)
-    backward = getattr(peers, f"{name}_backward")
+    forward = np.tanh if name == "tanh" else getattr(numpy_peer, name)
+    backward = getattr(numpy_peer, f"{name}_backward")
     shape, from_output = (rows, columns), name != "gelu"
 
     def bind(m, X, G, **outs):
@@ -96,7 +100,7 @@ def loss_both_ways(rows, columns) -> Case:
         f"{rows}x{columns}",
         lambda rng: [rng.standard_normal((rows, columns), np.float32), rng.integers(0, columns, rows)],
         at_once(bind),
-        peers.softmax_cross_entropy,
+        numpy_peer.softmax_cross_entropy,
         terms=columns,
         group="elementwise",
         torch={"kind": "cross_entropy"},

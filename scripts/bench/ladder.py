@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 import nnmat_kernels
-from bench import numpy_peer as peers
+from bench import numpy_peer
 from bench.cases import Case, normal
 
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "kernels.md"
@@ -61,14 +61,14 @@ def cases() -> list[Case]:
     """Every step, slowest first: a product of matrices, a convolution, a function of single numbers."""
     X, K, Y = (64, 12, 12, 8), (16, 5, 5, 8), (64, 8, 8, 16)
 
-    def steps(functions, twin, label, shape, arrays, peer, *work):
+    def steps(functions, twin, label, shape, arrays, peer, flops=0, terms=8):
         return [
-            Case(name, label, arrays, _step(function, twin, shape), peer, *work, group="ladder")
+            Case(name, label, arrays, _step(function, twin, shape), peer, flops, terms, group="ladder")
             for name, function in functions.items()
         ]
 
     def convolved(X, K, out):
-        return peers.conv2d(X, K, 1, 0, out)
+        return numpy_peer.conv2d(X, K, 1, 0, out)
 
     matrices, numbers = normal((N, N), (N, N)), normal((SIZE,))
     return [

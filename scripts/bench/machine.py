@@ -8,6 +8,8 @@ import shlex
 import sys
 from pathlib import Path
 
+import numba
+
 FILES = {"--json", "--compare"}  # options that name a file
 CACHES = Path("/sys/devices/system/cpu/cpu0/cache")
 
@@ -36,10 +38,13 @@ def command(argv: list[str]) -> str:
     return shlex.join(["python", f"scripts/{Path(argv[0]).name}", *words])
 
 
+def threads_in_words(threads: int) -> str:
+    """`1 thread`, `2 threads`."""
+    return f"{threads} thread{'s' * (threads > 1)}"
+
+
 def facts(threads: int) -> dict:
     """The machine, the versions, and the command that is running."""
-    import numba
-
     versions = {"Python": platform.python_version()}
     for name, package in (
         ("NumPy", "numpy"),
@@ -66,6 +71,4 @@ def shown(facts: dict) -> str:
     """The same in three lines."""
     versions = ", ".join(f"{name} {version}" for name, version in facts["versions"].items())
     machine = f"{facts['cpu']} (code for {facts['target']}), {facts['cores']} cores, {facts['caches']}"
-    return (
-        f"{machine}\n{versions}; {facts['threads']} thread{'s' * (facts['threads'] > 1)}, float32\n{facts['command']}"
-    )
+    return f"{machine}\n{versions}; {threads_in_words(facts['threads'])}, float32\n{facts['command']}"

@@ -1,4 +1,4 @@
-"""The networks of `bench_training.py` in nnmat, PyTorch and scikit-learn; as a script, a worker for one of the three.
+"""The networks of `bench_training.py` in nnmat, PyTorch and scikit-learn; run as a module, a worker for one of them.
 
 A step is forward, softmax cross-entropy, backward and momentum SGD (0.9); the batch of float32 differs from the one
 before. A variant of a contender is a choice that a user has: `threads`, and for PyTorch `layout` and `optimizer`.
@@ -95,13 +95,17 @@ class Torch:
         inputs, hidden, classes = map(int, net.split("-"))
         return nn.Sequential(nn.Linear(inputs, hidden), nn.Sigmoid(), nn.Linear(hidden, classes))
 
+    def update(self, model, optimizer: str):
+        """Momentum SGD in one of its forms: plain, foreach, fused."""
+        foreach, fused = optimizer == "foreach", True if optimizer == "fused" else None
+        return self.torch.optim.SGD(model.parameters(), lr=LR, momentum=MOMENTUM, foreach=foreach, fused=fused)
+
     def stepper(self, net: str, batch: int, layout: str = "NCHW", optimizer: str = "plain", model=None):
         """A function that makes the next step and returns the loss as a tensor."""
         torch = self.torch
         memory = torch.channels_last if layout == "channels_last" else torch.contiguous_format
         model = (model or self.model(net)).to(memory_format=memory)
-        how = {"foreach": optimizer == "foreach", "fused": True if optimizer == "fused" else None}
-        update = torch.optim.SGD(model.parameters(), lr=LR, momentum=MOMENTUM, **how)
+        update = self.update(model, optimizer)
         pool = []
         for X, y in batches(net, batch):
             X = torch.from_numpy(X)
@@ -128,8 +132,7 @@ class Torch:
         train, _ = datasets.mnist()
         X, y = torch.from_numpy(train.X.reshape(-1, 784)), torch.from_numpy(train.y)
         model = self.model("784-128-10")
-        how = {"foreach": optimizer == "foreach", "fused": True if optimizer == "fused" else None}
-        update = torch.optim.SGD(model.parameters(), lr=LR, momentum=MOMENTUM, **how)
+        update = self.update(model, optimizer)
 
         def epoch():
             loss = right = 0

@@ -10,6 +10,14 @@ import numpy as np
 ONE = np.float32(1)
 
 
+def positions(size, k, stride, padding):
+    """The number of places of a window along one axis.
+
+    As `conv_output_size` of nnmat_kernels, which must not be loaded here: PyTorch's process holds nothing of ours.
+    """
+    return (size + 2 * padding - k) // stride + 1
+
+
 def patches(X, k, stride, padding, out=None):
     """The patch matrix: strided windows, copied."""
     P = np.pad(X, ((0, 0), (padding, padding), (padding, padding), (0, 0))) if padding else X
@@ -27,7 +35,7 @@ def scatter(U, k, stride, padding, out):
     P = np.zeros((B, H + 2 * padding, W + 2 * padding, C), U.dtype) if padding else out
     if not padding:
         out.fill(0)
-    Ho, Wo = (H + 2 * padding - k) // stride + 1, (W + 2 * padding - k) // stride + 1
+    Ho, Wo = positions(H, k, stride, padding), positions(W, k, stride, padding)
     U = U.reshape(B, Ho, Wo, k, k, C)
     for a in range(k):
         for b in range(k):

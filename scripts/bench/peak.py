@@ -14,9 +14,9 @@ from numba import types
 from numba.core import cgutils
 from numba.extending import intrinsic
 
-from nnmat_kernels.codegen.microkernel import row_places, tile
+from nnmat_kernels.codegen.microkernel import microkernel, row_places
 from nnmat_kernels.runtime.config import jit
-from nnmat_kernels.runtime.target import FUSED, ROWS, VECTOR_BYTES
+from nnmat_kernels.runtime.target import FUSED, MR, VECTOR_BYTES
 
 CHAINS = 12  # independent sums: enough to fill the pipelines of two units with four cycles each
 STEPS = 20_000
@@ -75,9 +75,9 @@ def _run_tile(repetitions, A, B, C, k):
     """The register tile on packed panels: 96 rows, two vectors of columns."""
     width = 2 * (VECTOR_BYTES // A.itemsize)
     for _ in range(repetitions):
-        for i in range(0, 96, ROWS):
-            rows_a, rows_c = row_places(ROWS, i * k, np.int64(1), ROWS), row_places(ROWS, i * width, width, ROWS)
-            tile(2, 0, rows_a, rows_c, width, 1, k, A, 0, ROWS, B, 0, 0, width, C, ROWS * width, 0, C, -1, 0)
+        for i in range(0, 96, MR):
+            rows_a, rows_c = row_places(MR, i * k, np.int64(1), MR), row_places(MR, i * width, width, MR)
+            microkernel(2, 0, rows_a, rows_c, width, 1, k, A, 0, MR, B, 0, 0, width, C, MR * width, 0, C, -1, 0)
 
 
 def fastest(call: Callable[[], object], seconds: float) -> float:
@@ -131,7 +131,7 @@ def tile_rates(k: int, seconds: float = 0.5) -> tuple[float, float, float]:
     for _ in range(5):
         best = max(best, 2 * 20 * 96 * k * width / fastest(lambda: _run_tile(20, A, B, C, k), seconds / 10) / 1e9)
         peak = max(peak, flops(1, seconds / 10))
-    panels = A.astype(np.float64).reshape(-1, k, ROWS).swapaxes(1, 2)  # (panel, row, k)
+    panels = A.astype(np.float64).reshape(-1, k, MR).swapaxes(1, 2)  # (panel, row, k)
     exact = (panels @ B.reshape(k, width)).reshape(96, width)
     error = np.max(np.abs(C[: 96 * width].reshape(96, width) - exact)) / np.max(np.abs(exact))
     return best, peak, float(error)

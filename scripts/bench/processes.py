@@ -22,16 +22,21 @@ ASLEEP = 0.05  # seconds after which the idle threads of OpenMP and OpenBLAS no 
 
 
 class Worker:
-    """A process that runs `script`, which calls `serve`; `ask` sends it a request and waits for the answer."""
+    """A process that runs `module`, which calls `serve`; `ask` sends it a request and waits for the answer.
 
-    def __init__(self, script: Path, *arguments: str, **environment: str):
-        self.name = " ".join([script.name, *arguments])
+    The module is found from the folder of the scripts, or else where this process finds its own, and never (-P) in the
+    folder that a person happens to be in.
+    """
+
+    def __init__(self, module: str, *arguments: str):
+        self.name = " ".join([module, *arguments])
+        places = [str(SCRIPTS), *filter(None, [os.environ.get("PYTHONPATH")])]
         self.process = subprocess.Popen(
-            [sys.executable, str(script), *arguments],
+            [sys.executable, "-P", "-m", module, *arguments],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
-            env=os.environ | {"PYTHONPATH": str(SCRIPTS)} | environment,
+            env=os.environ | {"PYTHONPATH": os.pathsep.join(places)},
         )
 
     def ask(self, what: str, **arguments) -> Any:

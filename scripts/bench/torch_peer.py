@@ -1,4 +1,4 @@
-"""The computations of `bench_groups.py` in PyTorch; as a script, a worker that measures them for `bench_kernels.py`.
+"""The computations of `groups.py` in PyTorch; run as a module, a worker that measures them for `bench_kernels.py`.
 
 The operators are called directly, without autograd, into buffers allocated before where PyTorch can: its best case.
 """
@@ -10,8 +10,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from bench import cases as bench_cases
-from bench import groups as bench_groups
+from bench import cases, groups
 from bench.processes import seconds_per_call, serve
 
 aten: Any = torch.ops.aten
@@ -89,7 +88,7 @@ def computation(arrays: list[np.ndarray], kind: str, layout: str = "NCHW", **opt
 
 
 def main() -> None:
-    made = {case.key: case for case in [*bench_groups.cases(), *bench_cases.quick_cases(), *bench_cases.cases()]}
+    made = {case.key: case for case in [*groups.cases(), *cases.quick_cases(), *cases.cases()]}
     latest: dict = {}
 
     def seconds(key: str, seed: int, threads: int, layout: str, seconds: float) -> float:
@@ -98,7 +97,7 @@ def main() -> None:
             for other in [k for k in latest if k[0] != key]:
                 del latest[other]  # the arrays of one case at a time
             arrays = made[key].arrays(np.random.default_rng(seed))
-            latest[key, layout] = computation(arrays, layout=layout, **made[key].torch)
+            latest[key, layout] = computation(arrays, layout=layout, **(made[key].torch or {}))
         with torch.no_grad():
             return seconds_per_call(latest[key, layout], seconds)
 

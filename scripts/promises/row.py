@@ -1,9 +1,11 @@
-"""A row of the evidence, and how the commands behind it are run."""
+"""A row of the evidence, and how the commands behind it are run and read."""
 
+import json
 import os
 import shlex
 import subprocess
 import sys
+import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -32,3 +34,10 @@ def run(command: str, cwd: Path = ROOT, **extra: str) -> subprocess.CompletedPro
     if done.returncode:
         raise OSError(f"evidence: `{command}` ended with exit code {done.returncode}:\n{done.stdout}{done.stderr}")
     return done
+
+
+def written(command: str) -> dict:
+    """What a command of the project wrote with --json."""
+    with tempfile.TemporaryDirectory() as folder:
+        run(f"{command} --json {folder}/r.json")
+        return json.loads(Path(folder, "r.json").read_text())

@@ -1,27 +1,17 @@
 """The rows of the evidence that are speeds: each bench runs as a person runs it, and its JSON is read."""
 
 import functools
-import json
-import tempfile
 from collections.abc import Callable
-from pathlib import Path
 
-from bench_kernels import TILE_BAR
-from bench_training import spread
-from promises.row import Row, run
-
-
-def bench(command: str) -> dict:
-    """What a bench wrote with --json."""
-    with tempfile.TemporaryDirectory() as folder:
-        run(f"{command} --json {folder}/b.json")
-        return json.loads(Path(folder, "b.json").read_text())
+from bench.kernels import TILE_BAR
+from bench.training import bar_in_words, spread
+from promises.row import Row, written
 
 
 def register_tile() -> Row:
     """The register tile alone, beside the multiply-adds that one core can do; the best k."""
     command = "python scripts/bench_kernels.py --only 'register tile'"
-    best = max(bench(command)["tile"], key=lambda row: row["of_peak"])
+    best = max(written(command)["tile"], key=lambda row: row["of_peak"])
     value = f"{100 * best['of_peak']:.1f} % (k {best['k']}: {best['rate']:.1f} of {best['peak']:.1f} GFLOP/s)"
     bar = f">= {100 * TILE_BAR:.0f} % of the peak"
     return Row("register tile, one core", bar, value, best["of_peak"] >= TILE_BAR, command)
@@ -30,7 +20,7 @@ def register_tile() -> Row:
 def group(name: str) -> Row:
     """A group of kernels, beside the fastest of NumPy and PyTorch."""
     command = f"python scripts/bench_kernels.py --only {name} --peer torch"
-    (found,) = bench(command)["groups"]
+    (found,) = written(command)["groups"]
     bar = f"geometric mean {found['mean_bar']}x of the best of NumPy and PyTorch, none under {found['least_bar']}x"
     value = f"{found['mean']:.2f}x, smallest {found['least']:.2f}x at {found['where']} ({found['cases']} shapes)"
     return Row(f"kernels: {name}", bar, value, found["holds"], command)
@@ -40,13 +30,13 @@ def training(words: str) -> list[Row]:
     """Cases of bench_training.py."""
     command = f"python scripts/bench_training.py --only {words}"
     rows = []
-    for found in bench(command)["rows"]:
+    for found in written(command)["rows"]:
         value = spread(found["ours"], found["unit"])
         if found["peer"]:
             peer = spread(found["peer"], found["unit"])
             value = f"{found['ratio']:.2f}x: {value} beside {peer} of {found['variant']}"
-        sign, unit = (">=", "x") if found["faster"] else ("<=", "x" if found["peer"] else f" {found['unit']}")
-        rows.append(Row(found["case"], f"{sign} {found['bar']:g}{unit}", value, found["holds"], command))
+        bar = bar_in_words(found["faster"], found["bar"], "x" if found["peer"] else f" {found['unit']}")
+        rows.append(Row(found["case"], bar, value, found["holds"], command))
     return rows
 
 

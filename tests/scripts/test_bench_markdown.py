@@ -7,14 +7,11 @@ import sys
 import pytest
 
 import bench_markdown
-import bench_training
 import nnmat
-from bench import cases as bench_cases
-from bench import groups as bench_groups
-from bench import ladder as bench_ladder
-from bench import machine as bench_machine
+from bench import ladder, machine, training
+from bench.kernels import every_case
 
-FACTS = bench_machine.facts(2) | {"command": "python scripts/bench_kernels.py --peer torch"}
+FACTS = machine.facts(2) | {"command": "python scripts/bench_kernels.py --peer torch"}
 STEP = {"unit": "us", "ours": [90.0, 100.0, 110.0], "peer": [300.0, 200.0, 190.0], "variant": "torch, 1 thread"}
 STEP |= {"bar": 1.9, "faster": True, "ratio": 2.0, "holds": True}
 COLD = {"unit": "s", "ours": [40.0], "peer": [], "variant": "", "bar": 30.0, "faster": False}
@@ -34,12 +31,12 @@ def kernels(cases, **more):
     return found | {"rows": [row(case, rate=5.0 + i) for i, case in enumerate(cases)]} | more
 
 
-ALL = [*bench_groups.cases(), *bench_cases.cases(), *bench_ladder.cases()]
-LADDER = kernels(bench_ladder.cases())
+ALL = every_case()
+LADDER = kernels(ladder.cases())
 LADDER["rows"][1]["microseconds"] = 0.5
 TRAINING = {
     "machine": FACTS,
-    "rows": [(COLD if "cold" in case else STEP) | {"case": case} for case in bench_training.cases()],
+    "rows": [(COLD if "cold" in case else STEP) | {"case": case} for case in training.cases()],
 }
 
 
@@ -47,9 +44,9 @@ TRAINING = {
 def made(tmp_path, monkeypatch):
     """Writes the files and runs the script; returns both pages."""
 
-    def make(*parts, training=TRAINING, ladder=LADDER):
+    def make(*parts, trained=TRAINING, steps=LADDER):
         (tmp_path / "kernels.md").write_text("before\n" + "old\n".join(bench_markdown.MARKS) + "\nafter\n")
-        files = {f"k{i}.json": part for i, part in enumerate(parts)} | {"t.json": training, "l.json": ladder}
+        files = {f"k{i}.json": part for i, part in enumerate(parts)} | {"t.json": trained, "l.json": steps}
         for name, content in files.items():
             (tmp_path / name).write_text(json.dumps(content))
         *first, training_file, ladder_file = (str(tmp_path / name) for name in files)
@@ -98,8 +95,8 @@ INCOMPLETE = {
     "a kernel": ((kernels(ALL[1:]),), {}, "1 are missing: matmul NN 64x64x64"),
     "many": ((kernels([]),), {}, rf"{len(ALL)} are missing: .* \.\.\.\. Try"),
     "PyTorch's time": ((without_torch(),), {}, "1 are missing: matmul NN 64x64x64"),
-    "a step": ((kernels(ALL),), {"training": LESS}, "1 are missing: step 16-32-10 32"),
-    "a step of the ladder": ((kernels(ALL),), {"ladder": kernels(bench_ladder.cases()[1:])}, "ladder 1.1 three loops"),
+    "a step": ((kernels(ALL),), {"trained": LESS}, "1 are missing: step 16-32-10 32"),
+    "a step of the ladder": ((kernels(ALL),), {"steps": kernels(ladder.cases()[1:])}, "ladder 1.1 three loops"),
 }
 
 
@@ -115,7 +112,7 @@ def test_files_of_another_kind_are_refused(made):
     with pytest.raises(nnmat.FileFormatError, match=r"k0.json: expected a file that `bench_kernels.py --json` wrote"):
         made(TRAINING)
     with pytest.raises(nnmat.FileFormatError, match=r"t.json: expected a file that `bench_training.py --json` wrote"):
-        made(kernels(ALL), training=LADDER)
+        made(kernels(ALL), trained=LADDER)
 
 
 def test_a_file_that_is_not_there_is_a_usage_error(monkeypatch, capsys):

@@ -1,24 +1,15 @@
 """scripts/descend.py as a person runs it."""
 
 import json
-import os
-import subprocess
-import sys
-from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).resolve().parents[2]
+from tests.scripts.running import run as run_script
+from tests.scripts.running import without
 
 
-def run(*arguments: str, **environment: str) -> subprocess.CompletedProcess:
-    return subprocess.run(
-        [sys.executable, str(ROOT / "scripts" / "descend.py"), *arguments],
-        capture_output=True,
-        text=True,
-        timeout=120,
-        env={**os.environ, **environment, "PYTHONIOENCODING": "utf-8"},
-    )
+def run(*arguments, **options):
+    return run_script("descend.py", *arguments, **options)
 
 
 @pytest.fixture(scope="module")
@@ -117,9 +108,7 @@ def test_wrong_options_are_a_usage_message(arguments, text):
 
 
 def test_a_missing_matplotlib_is_said_before_the_work(tmp_path):
-    (tmp_path / "sitecustomize.py").write_text("import sys\nsys.modules['matplotlib'] = None\n")
-    path = os.pathsep.join(filter(None, [str(tmp_path), os.environ.get("PYTHONPATH")]))
-    done = run("--plot", str(tmp_path / "d.png"), PYTHONPATH=path)
+    done = run("--plot", str(tmp_path / "d.png"), before=without("matplotlib", tmp_path))
     assert done.returncode == 1
     assert "--plot: expected matplotlib to be installed, it is not. Try: pip install" in done.stderr
     assert "Traceback" not in done.stderr

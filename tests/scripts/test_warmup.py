@@ -1,21 +1,10 @@
 """scripts/warmup.py as a person runs it."""
 
-import os
-import subprocess
-import sys
-from pathlib import Path
-
-ROOT = Path(__file__).resolve().parents[2]
+from tests.scripts.running import run as run_script
 
 
-def run(*arguments: str, **environment: str) -> subprocess.CompletedProcess:
-    return subprocess.run(
-        [sys.executable, str(ROOT / "scripts" / "warmup.py"), *arguments],
-        capture_output=True,
-        text=True,
-        timeout=300,
-        env=os.environ | {"PYTHONPATH": f"{ROOT}:{ROOT / 'kernels'}"} | environment,
-    )
+def run(*arguments, **options):
+    return run_script("warmup.py", *arguments, **options)
 
 
 def test_it_says_how_long_it_took_and_where_the_kernels_are():

@@ -1,4 +1,4 @@
-"""A tile of dot products, for A Bᵀ with few columns; and flat views.
+"""A tile of dot products, for A Bᵀ with few columns.
 
       A  a_i  [ vector | vector | ... ]   2 rows         for each vector along the inner index:
                                                              load 2 + 5 vectors, 10 fused multiply-adds
@@ -8,37 +8,11 @@ The register tile computes 16 columns where 10 are wanted, of a B that must firs
 are read along their rows, and 10 columns are two tiles. An element of C is the sum of one partial sum per lane.
 """
 
+import numpy as np
 from llvmlite import ir
 from numba import types
-from numba.core.imputils import impl_ret_borrowed
-from numba.np.arrayobj import populate_array
 
-from . import plain_tile
-from .microkernel import RELU, Lanes, _choose, _data, _generated, _i64, _literal, _place, _relu, _repeat
-
-
-@_generated(plain_tile.flat)
-def flat(typing_context, A):
-    """A C-contiguous array as a flat one; `reshape` would call a function, 50 ns each."""
-    kind = types.Array(A.dtype, 1, "C")
-
-    def generate(context, builder, signature, arguments):
-        source, result = (
-            context.make_array(A)(context, builder, arguments[0]),
-            context.make_array(kind)(context, builder),
-        )
-        populate_array(
-            result,
-            source.data,
-            [source.nitems],
-            [source.itemsize],
-            source.itemsize,
-            meminfo=source.meminfo,
-            parent=source.parent,
-        )
-        return impl_ret_borrowed(context, builder, kind, result._getvalue())
-
-    return kind(A), generate
+from .builder import I64, PLACE, RELU, Lanes, are_literals, choose, data_pointer, generated, relu_lanes, repeat
 
 
 def _lane_sums(lanes, values):
@@ -61,14 +35,27 @@ def _lane_sums(lanes, values):
     return values[0]
 
 
-@_generated(plain_tile.dots)
-def dots(typing_context, columns, a_rows, c_rows, b_rows, n, k, A, B, C, keep, bias, at, f):
+def plain_dot_microkernel(columns, a_rows, c_rows, b_rows, n, k, A, B, C, keep, bias, at, f):
+    rows = []  # all of them before one is stored, for the last row may be there twice
+    for a, c in zip(a_rows, c_rows, strict=True):
+        row = np.array([np.dot(A[a : a + k], B[b : b + k]) for b in b_rows[:n]], C.dtype)
+        if keep:
+            row += C[c : c + n]
+        if at >= 0:
+            row += bias[at : at + n]
+        rows.append(np.where(row <= 0, 0, row) if f else row)
+    for c, row in zip(c_rows, rows, strict=True):
+        C[c : c + n] = row
+
+
+@generated(plain_dot_microkernel)
+def dot_microkernel(typing_context, columns, a_rows, c_rows, b_rows, n, k, A, B, C, keep, bias, at, f):
     """C[c_i + j] = f((C[c_i + j] if keep else 0) + Σ_p A[a_i + p] B[b_j + p] + bias[at + j]).
 
     The inner index runs along the vectors, so B needs no packing; j < n <= `columns` (a literal, and the length of
     b_rows), at most the lanes of a vector.
     """
-    if not _literal(columns):
+    if not are_literals(columns):
         return None
 
     def generate(context, builder, signature, arguments):
@@ -78,8 +65,8 @@ def dots(typing_context, columns, a_rows, c_rows, b_rows, n, k, A, B, C, keep, b
         high, wide = kinds[1].count, kinds[3].count
         if wide > lanes.count:  # a dtype for which no caller chooses this tile
             return context.get_dummy_value()
-        A, B = _data(context, builder, kinds[6], A), _data(context, builder, kinds[7], B)
-        C, bias = _data(context, builder, kinds[8], C), _data(context, builder, kinds[10], bias)
+        A, B = data_pointer(context, builder, kinds[6], A), data_pointer(context, builder, kinds[7], B)
+        C, bias = data_pointer(context, builder, kinds[8], C), data_pointer(context, builder, kinds[10], bias)
         A = [lanes.at(A, builder.extract_value(a_rows, i)) for i in range(high)]
         B = [lanes.at(B, builder.extract_value(b_rows, j)) for j in range(wide)]
         C = [lanes.at(C, builder.extract_value(c_rows, i)) for i in range(high)]
@@ -90,41 +77,41 @@ def dots(typing_context, columns, a_rows, c_rows, b_rows, n, k, A, B, C, keep, b
             return [lanes.multiply_add(left[q // wide], right[q % wide], value) for q, value in enumerate(sums)]
 
         def whole():
-            q, carried, following = _repeat(builder, blocks, "dots")
-            sums = added(carried([lanes.zero] * (high * wide), lanes.vector), builder.mul(q, _i64(lanes.count)), None)
+            q, carried, following = repeat(builder, blocks, "dots")
+            sums = added(carried([lanes.zero] * (high * wide), lanes.vector), builder.mul(q, I64(lanes.count)), None)
             builder.asm(ir.FunctionType(ir.VoidType(), []), "", "~{memory}", [], True)
             following(sums)
             return sums
 
-        blocks = builder.sdiv(k, _i64(lanes.count))
-        done = builder.mul(blocks, _i64(lanes.count))
-        some = builder.icmp_signed(">", blocks, _i64(0))
-        sums = _choose(builder, some, lanes.vector, [lanes.zero] * (high * wide), whole)
+        blocks = builder.sdiv(k, I64(lanes.count))
+        done = builder.mul(blocks, I64(lanes.count))
+        some = builder.icmp_signed(">", blocks, I64(0))
+        sums = choose(builder, some, lanes.vector, [lanes.zero] * (high * wide), whole)
         rest = lanes.mask(builder.sub(k, done))
-        sums = _choose(builder, builder.icmp_signed("<", done, k), lanes.vector, sums, lambda: added(sums, done, rest))
+        sums = choose(builder, builder.icmp_signed("<", done, k), lanes.vector, sums, lambda: added(sums, done, rest))
         rows = [_lane_sums(lanes, sums[i * wide : (i + 1) * wide]) for i in range(high)]
         mask = lanes.mask(n)
-        rows = _choose(
+        rows = choose(
             builder,
-            builder.icmp_signed("!=", keep, _i64(0)),
+            builder.icmp_signed("!=", keep, I64(0)),
             lanes.vector,
             rows,
             lambda: [builder.fadd(lanes.load(c, mask), row) for c, row in zip(C, rows, strict=True)],
         )
-        rows = _choose(
+        rows = choose(
             builder,
-            builder.icmp_signed(">=", at, _i64(0)),
+            builder.icmp_signed(">=", at, I64(0)),
             lanes.vector,
             rows,
             lambda: [builder.fadd(row, lanes.load(lanes.at(bias, at), mask)) for row in rows],
         )
-        rows = _choose(
-            builder, builder.icmp_signed("==", f, _i64(RELU)), lanes.vector, rows, lambda: _relu(lanes, rows)
+        rows = choose(
+            builder, builder.icmp_signed("==", f, I64(RELU)), lanes.vector, rows, lambda: relu_lanes(lanes, rows)
         )
         for c, row in zip(C, rows, strict=True):
             lanes.store(row, c, mask)
         return context.get_dummy_value()
 
     return types.void(
-        columns, a_rows, c_rows, b_rows, _place, _place, A, B, C, _place, bias, _place, _place
+        columns, a_rows, c_rows, b_rows, PLACE, PLACE, A, B, C, PLACE, bias, PLACE, PLACE
     ), generate  # fmt: skip

@@ -14,8 +14,7 @@ import numba
 from numba import types
 
 from ..runtime.config import settings
-from . import plain_tile
-from .microkernel import _generated
+from .builder import generated
 
 
 def address(function, *kinds) -> Any:
@@ -30,7 +29,7 @@ def address(function, *kinds) -> Any:
     return compiled.library.get_pointer_to_function(compiled.fndesc.llvm_func_name)
 
 
-def launcher(function, *kinds) -> Any:
+def entry_point(function, *kinds) -> Any:
     """A jit function for arguments of these Numba types alone, to be called from Python.
 
     Neither the dimensions nor the strides of arrays are checked. The function itself where Numba compiles nothing.
@@ -52,7 +51,11 @@ def matrix_of(dtype) -> Any:
     return numba.from_dtype(dtype)[:, ::1]
 
 
-@_generated(plain_tile.call)
+def plain_call(place, arguments):
+    place(*arguments)
+
+
+@generated(plain_call)
 def call(typing_context, place, arguments):
     """Calls the function at an `address` with a tuple of arguments, which must be of the types given there."""
     kinds = [types.unliteral(kind) for kind in arguments.types]

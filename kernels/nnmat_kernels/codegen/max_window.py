@@ -15,10 +15,8 @@ import numpy as np
 from llvmlite import ir
 from numba import types
 
-from .microkernel import Lanes, _data, _generated, _literal, _repeat
+from .builder import I32, I64, PLACE, Lanes, are_literals, data_pointer, generated, repeat
 
-_i32, _i64 = ir.IntType(32), ir.IntType(64)
-_place = types.int64
 MASKED, SQUARE = 1, 2
 
 
@@ -27,12 +25,12 @@ class _Channels:
 
     def __init__(self, context, builder, dtype, channels, masked):
         self.builder, self.lanes, self.masked = builder, Lanes(context, builder, dtype), masked
-        self.count = _i64(self.lanes.count)
-        self.places = ir.VectorType(_i32, self.lanes.count)
+        self.count = I64(self.lanes.count)
+        self.places = ir.VectorType(I32, self.lanes.count)
         self.last = builder.sub(channels, self.count)
         self.mask = self.lanes.mask(channels) if masked else None
         self.vectors = (
-            _i64(1) if masked else builder.sdiv(builder.add(self.last, _i64(2 * self.lanes.count - 1)), self.count)
+            I64(1) if masked else builder.sdiv(builder.add(self.last, I64(2 * self.lanes.count - 1)), self.count)
         )
 
     def first(self, v):
@@ -43,25 +41,25 @@ class _Channels:
         return self.builder.select(self.builder.icmp_signed("<", c, self.last), c, self.last)
 
     def spread(self, place):
-        return self.lanes._spread(self.builder.trunc(place, _i32), self.places)
+        return self.lanes.broadcast(self.builder.trunc(place, I32), self.places)
 
     def at(self, pointer, place):
-        return self.builder.gep(pointer, [place], source_etype=_i32)
+        return self.builder.gep(pointer, [place], source_etype=I32)
 
     def load_places(self, pointer):
         if self.mask is None:
             return self.builder.load(pointer, typ=self.places, align=4)
         name = f"llvm.masked.load.v{self.lanes.count}i32.p0"
-        load = self.lanes.function(name, self.places, ir.PointerType(), _i32, self.lanes.bits, self.places)
-        return self.builder.call(load, [pointer, _i32(4), self.mask, ir.Constant(self.places, None)])
+        load = self.lanes.function(name, self.places, ir.PointerType(), I32, self.lanes.bits, self.places)
+        return self.builder.call(load, [pointer, I32(4), self.mask, ir.Constant(self.places, None)])
 
     def store_places(self, value, pointer):
         if self.mask is None:
             self.builder.store(value, pointer, align=4)
             return
         name = f"llvm.masked.store.v{self.lanes.count}i32.p0"
-        store = self.lanes.function(name, ir.VoidType(), self.places, ir.PointerType(), _i32, self.lanes.bits)
-        self.builder.call(store, [value, pointer, _i32(4), self.mask])
+        store = self.lanes.function(name, ir.VoidType(), self.places, ir.PointerType(), I32, self.lanes.bits)
+        self.builder.call(store, [value, pointer, I32(4), self.mask])
 
 
 def _square(builder, lanes, pointer, row, column, here, width):
@@ -69,10 +67,10 @@ def _square(builder, lanes, pointer, row, column, here, width):
     below = lanes.at(pointer, row)
     for line, first in ((pointer, here), (below, builder.add(here, width))):
         yield line, first
-        yield lanes.at(line, column), builder.add(first, _i64(1))
+        yield lanes.at(line, column), builder.add(first, I64(1))
 
 
-def _plain_max_window(form, X, x, H, W, row, column, floor, Y, places, y, here, width, C):
+def plain_max_window(form, X, x, H, W, row, column, floor, Y, places, y, here, width, C):
     """The same without the compiler."""
     best, place = np.full(C, floor), np.full(C, here, np.int32)
     for h in range(H):
@@ -83,14 +81,14 @@ def _plain_max_window(form, X, x, H, W, row, column, floor, Y, places, y, here, 
     Y[y : y + C], places[y : y + C] = best, place
 
 
-@_generated(_plain_max_window)
+@generated(plain_max_window)
 def max_window(typing_context, form, X, x, H, W, row, column, floor, Y, places, y, here, width, C):
     """Y[y + c], places[y + c] = the maximum, and its place here + h width + w, of X[x + h row + w column + c].
 
     h < H, w < W, c < C; the maximum is at least `floor`, whose place is `here`. `form` is a literal: MASKED if the
     lanes beyond C must not be touched, + SQUARE if H = W = 2 (the usual window, unrolled: half the time).
     """
-    if not _literal(form):
+    if not are_literals(form):
         return None
 
     def generate(context, builder, signature, arguments):
@@ -98,12 +96,12 @@ def max_window(typing_context, form, X, x, H, W, row, column, floor, Y, places, 
         kinds = signature.args
         channels = _Channels(context, builder, kinds[1].dtype, C, form.literal_value & MASKED)
         lanes = channels.lanes
-        X = lanes.at(_data(context, builder, kinds[1], X), x)
-        Y = lanes.at(_data(context, builder, kinds[8], Y), y)
-        places = channels.at(_data(context, builder, kinds[9], places), y)
-        start = lanes._spread(floor, lanes.vector), channels.spread(here)
+        X = lanes.at(data_pointer(context, builder, kinds[1], X), x)
+        Y = lanes.at(data_pointer(context, builder, kinds[8], Y), y)
+        places = channels.at(data_pointer(context, builder, kinds[9], places), y)
+        start = lanes.broadcast(floor, lanes.vector), channels.spread(here)
 
-        v, _, next_vector = _repeat(builder, channels.vectors, "channels")
+        v, _, next_vector = repeat(builder, channels.vectors, "channels")
         c = channels.first(v)
         own = lanes.at(X, c)
 
@@ -118,12 +116,12 @@ def max_window(typing_context, form, X, x, H, W, row, column, floor, Y, places, 
             for pointer, index in _square(builder, lanes, own, row, column, here, width):
                 new, new_place = better_of(new, new_place, pointer, index)
         else:
-            h, carried, next_h = _repeat(builder, H, "rows")
+            h, carried, next_h = repeat(builder, H, "rows")
             best = carried([start[0]], lanes.vector)[0]
             place = carried([start[1]], channels.places)[1]
             own_row = lanes.at(own, builder.mul(h, row))
             own_here = builder.add(here, builder.mul(h, width))
-            w, carried, next_w = _repeat(builder, W, "columns")
+            w, carried, next_w = repeat(builder, W, "columns")
             best = carried([best], lanes.vector)[0]
             place = carried([place], channels.places)[1]
             pointer = lanes.at(own_row, builder.mul(w, column))
@@ -136,11 +134,11 @@ def max_window(typing_context, form, X, x, H, W, row, column, floor, Y, places, 
         return context.get_dummy_value()
 
     return types.void(
-        form, X, _place, _place, _place, _place, _place, X.dtype, Y, places, _place, _place, _place, _place
+        form, X, PLACE, PLACE, PLACE, PLACE, PLACE, X.dtype, Y, places, PLACE, PLACE, PLACE, PLACE
     ), generate
 
 
-def _plain_spread_window(form, relu, G, Y, places, g, gX, x, H, W, row, column, here, width, C):
+def plain_spread_window(form, relu, G, Y, places, g, gX, x, H, W, row, column, here, width, C):
     """The same without the compiler."""
     own, place = G[g : g + C], places[g : g + C]
     if relu:
@@ -150,13 +148,13 @@ def _plain_spread_window(form, relu, G, Y, places, g, gX, x, H, W, row, column, 
             gX[x + h * row + w * column :][:C] = np.where(place == here + h * width + w, own, own.dtype.type(0))
 
 
-@_generated(_plain_spread_window)
+@generated(plain_spread_window)
 def spread_window(typing_context, form, relu, G, Y, places, g, gX, x, H, W, row, column, here, width, C):
     """gX[x + h row + w column + c] = G[g + c] where places[g + c] is here + h width + w, else 0; h < H, w < W, c < C.
 
     With `relu` (a literal) 0 also where Y[g + c] <= 0.
     """
-    if not _literal(form, relu):
+    if not are_literals(form, relu):
         return None
 
     def generate(context, builder, signature, arguments):
@@ -164,12 +162,12 @@ def spread_window(typing_context, form, relu, G, Y, places, g, gX, x, H, W, row,
         kinds = signature.args
         channels = _Channels(context, builder, kinds[2].dtype, C, form.literal_value & MASKED)
         lanes = channels.lanes
-        G = lanes.at(_data(context, builder, kinds[2], G), g)
-        Y = lanes.at(_data(context, builder, kinds[3], Y), g)
-        places = channels.at(_data(context, builder, kinds[4], places), g)
-        gX = lanes.at(_data(context, builder, kinds[6], gX), x)
+        G = lanes.at(data_pointer(context, builder, kinds[2], G), g)
+        Y = lanes.at(data_pointer(context, builder, kinds[3], Y), g)
+        places = channels.at(data_pointer(context, builder, kinds[4], places), g)
+        gX = lanes.at(data_pointer(context, builder, kinds[6], gX), x)
 
-        v, _, next_vector = _repeat(builder, channels.vectors, "channels")
+        v, _, next_vector = repeat(builder, channels.vectors, "channels")
         c = channels.first(v)
         own, place = lanes.load(lanes.at(G, c), channels.mask), channels.load_places(channels.at(places, c))
         if relu.literal_value:
@@ -185,10 +183,10 @@ def spread_window(typing_context, form, relu, G, Y, places, g, gX, x, H, W, row,
             for pointer, index in _square(builder, lanes, own_x, row, column, here, width):
                 store(pointer, index)
         else:
-            h, _, next_h = _repeat(builder, H, "rows")
+            h, _, next_h = repeat(builder, H, "rows")
             own_row = lanes.at(own_x, builder.mul(h, row))
             own_here = builder.add(here, builder.mul(h, width))
-            w, _, next_w = _repeat(builder, W, "columns")
+            w, _, next_w = repeat(builder, W, "columns")
             store(lanes.at(own_row, builder.mul(w, column)), builder.add(own_here, w))
             next_w([])
             next_h([])
@@ -196,5 +194,5 @@ def spread_window(typing_context, form, relu, G, Y, places, g, gX, x, H, W, row,
         return context.get_dummy_value()
 
     return types.void(
-        form, relu, G, Y, places, _place, gX, _place, _place, _place, _place, _place, _place, _place, _place
+        form, relu, G, Y, places, PLACE, gX, PLACE, PLACE, PLACE, PLACE, PLACE, PLACE, PLACE, PLACE
     ), generate

@@ -15,12 +15,12 @@ import numbers
 
 import numpy as np
 
-from ..codegen.microkernel import NONE, RELU
+from ..codegen.builder import NONE, RELU
 from ..elementwise import activations
 from ..errors import ShapeError
 from ..products.matmul import PARALLEL_FLOPS, matmul_unchecked
 from ..reductions.sums import column_sums_unchecked
-from ..runtime.arrays import as_array, output, same_dtype
+from ..runtime.arrays import as_array, checked_out, same_dtype
 from . import depthwise
 from . import implicit_gemm as image_product
 from . import weight_gradient as image_weights
@@ -203,7 +203,7 @@ def conv2d(
         raise ShapeError(
             f"{who}: expected bias of shape {(Co,)}, got {bias.shape}. It has one entry per output channel."
         )
-    out = output(who, out, (w.B, w.Ho, w.Wo, Co), dtype, *given)
+    out = checked_out(who, out, (w.B, w.Ho, w.Wo, Co), dtype, *given)
     _planned(w, K.shape, groups, dtype).forward(X, K, bias, out, activation)
     return out
 
@@ -244,7 +244,7 @@ def conv2d_input_gradient(
     w = _setup(who, "input_shape", shape, K.shape, stride, padding, dilation, groups)
     Co = K.shape[0]
     _check_upstream(who, G, w, Co)
-    out = output(who, out, shape, dtype, *given)
+    out = checked_out(who, out, shape, dtype, *given)
     _planned(w, K.shape, groups, dtype).input_gradient(G, K, out)
     return out
 
@@ -282,8 +282,8 @@ def conv2d_weight_gradient(
     _check_upstream(who, G, w, Co)
     if accumulate and out is None:
         raise ValueError(f"{who}: expected out with accumulate=True, got None. Pass the array to add to.")
-    out = output(who, out, kernel_shape, dtype, *given)
+    out = checked_out(who, out, kernel_shape, dtype, *given)
     if bias_gradient is not None:
-        output(f"{who} (bias_gradient)", bias_gradient, (Co,), dtype, *given, out)
+        checked_out(f"{who} (bias_gradient)", bias_gradient, (Co,), dtype, *given, out)
     _planned(w, kernel_shape, groups, dtype).weight_gradient(X, G, out, bool(accumulate), bias_gradient)
     return out

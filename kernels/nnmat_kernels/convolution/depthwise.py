@@ -2,15 +2,17 @@
 
       Y[n, i, j, :] = bias + Σ_ab Xpad[n, i sh + a dh, j sw + b dw, :] * T[a, b, :]       T[a, b, c] = K[c, a, b, 0]
 
-Walks through the images as `image_product` does, with the same tables, and `channel_tile` in place of `tile`: 6 pixels
-times two vectors of channels, so that weights are read once for 6 pixels, and what is left of the channels by 12 pixels
-times one vector. In the weight gradient the rows are taps, whose sums over some pixels stay in registers.
+Walks through the images as `implicit_gemm` does, with the same tables, and `depthwise_microkernel` in place of
+`microkernel`: 6 pixels times two vectors of channels, so that weights are read once for 6 pixels, and what is left of
+the channels by 12 pixels times one vector. In the weight gradient the rows are taps, whose sums over some pixels stay
+in registers.
 """
 
 import numpy as np
 from numba import prange
 
-from ..codegen.depthwise_microkernel import HIGH, PAIRS, channel_tile, listed_places
+from ..codegen.depthwise_microkernel import MR_DEPTHWISE, depthwise_microkernel
+from ..codegen.microkernel import MR_SINGLE, listed_places
 from ..runtime.config import jit, parallel_jit
 from ..runtime.scratch import scratch
 from ..runtime.target import VECTOR_BYTES
@@ -117,8 +119,8 @@ def depthwise_piece(X, T, bias, Y, g, first, last, activation):
             total = images * rows * g[f + P_WIDE]
             tables, length, ranges = g[f + P_TABLES], g[f + P_LENGTH], g[f + P_RANGES]
             target = n0 * g[TARGET] + i0 * g[f + P_STEP]
-            for r in range(0, total, HIGH):
-                end = min(r + HIGH, total) - 1
+            for r in range(0, total, MR_SINGLE):
+                end = min(r + MR_SINGLE, total) - 1
                 lo, hi = zero, g[f + P_TAPS]
                 if g[tables + 3 * length + r] == g[tables + 3 * length + end]:
                     lo = g[ranges + i0 + g[tables + 2 * length + end]]
@@ -126,18 +128,18 @@ def depthwise_piece(X, T, bias, Y, g, first, last, activation):
                 tap_b = g[f + P_ALONG] * own
                 a, b = lo * g[f + P_TAP_A], g[f + P_WEIGHTS] + lo * tap_b
                 if pairs > 0:
-                    for q in range(r, end + 1, PAIRS):
-                        rows_a = listed_places(PAIRS, g, tables + q, total - q, a)
-                        rows_c = listed_places(PAIRS, g, tables + length + q, total - q, target)
-                        channel_tile(
+                    for q in range(r, end + 1, MR_DEPTHWISE):
+                        rows_a = listed_places(MR_DEPTHWISE, g, tables + q, total - q, a)
+                        rows_c = listed_places(MR_DEPTHWISE, g, tables + length + q, total - q, target)
+                        depthwise_microkernel(
                             2, 0, rows_a, rows_c, pairs, zero, hi - lo, g[f + P_ALONG], S, g[f + P_TAP_A],
                             g[f + P_RUN_A], T, b, tap_b, own, Y, zero, bias, at, activation,
                         )  # fmt: skip
                 for j in range(2 * lanes * pairs, own, lanes):
-                    rest_a = listed_places(HIGH, g, tables + r, total - r, a + j)
-                    rest_c = listed_places(HIGH, g, tables + length + r, total - r, target + j)
+                    rest_a = listed_places(MR_SINGLE, g, tables + r, total - r, a + j)
+                    rest_c = listed_places(MR_SINGLE, g, tables + length + r, total - r, target + j)
                     also = at + j if at >= 0 else at
-                    channel_tile(
+                    depthwise_microkernel(
                         1, 1, rest_a, rest_c, 1, min(lanes, own - j), hi - lo, g[f + P_ALONG], S, g[f + P_TAP_A],
                         g[f + P_RUN_A], T, b + j, tap_b, own, Y, zero, bias, also, activation,
                     )  # fmt: skip
@@ -196,16 +198,16 @@ def channel_piece(X, G, D, d, g, first, last, bias):
                     for r in range(0, taps, TAPS):
                         rows_s = listed_places(TAPS, g, g[W_TABLE] + r, taps - r, s + j)
                         rows_d = listed_places(TAPS, g, g[W_TABLE] + taps + r, taps - r, d + j)
-                        channel_tile(
+                        depthwise_microkernel(
                             2, 0, rows_s, rows_d, 1, zero, number, Wo, S, g[W_TAP], g[W_STEP], G, y + j, Wo * own, own,
                             D, keep, D, none, zero,
                         )  # fmt: skip
                     j += 2 * lanes
                 else:
-                    for r in range(0, taps, HIGH):
-                        rest_s = listed_places(HIGH, g, g[W_TABLE] + r, taps - r, s + j)
-                        rest_d = listed_places(HIGH, g, g[W_TABLE] + taps + r, taps - r, d + j)
-                        channel_tile(
+                    for r in range(0, taps, MR_SINGLE):
+                        rest_s = listed_places(MR_SINGLE, g, g[W_TABLE] + r, taps - r, s + j)
+                        rest_d = listed_places(MR_SINGLE, g, g[W_TABLE] + taps + r, taps - r, d + j)
+                        depthwise_microkernel(
                             1, 1, rest_s, rest_d, 1, min(lanes, own - j), number, Wo, S, g[W_TAP], g[W_STEP], G, y + j,
                             Wo * own, own, D, keep, D, none, zero,
                         )  # fmt: skip

@@ -14,12 +14,12 @@ end is overwritten by the next. (A run is 5 numbers in the first layer of a netw
 from typing import NamedTuple
 
 import numpy as np
-from numba import prange, types
+from numba import prange
 
-from ..codegen.microkernel import Lanes, _data, _generated, _repeat
+from ..codegen.copies import copy_runs
 from ..errors import ShapeError
 from ..geometry import image_shape, output_plane, pair
-from ..runtime.arrays import as_array, output
+from ..runtime.arrays import as_array, checked_out
 from ..runtime.config import jit, parallel_jit
 from ..runtime.target import VECTOR_BYTES
 
@@ -46,38 +46,6 @@ class Window(NamedTuple):
     pw: int
     dh: int
     dw: int
-
-
-def _plain_copy(X, x, step, U, u, n, runs):
-    """The same without the compiler."""
-    for a in range(runs):
-        U[u + a * n :][:n] = X[x + a * step :][:n]
-
-
-@_generated(_plain_copy)
-def _copy_runs(typing_context, X, x, step, U, u, n, runs):
-    """U[u + a n + t] = X[x + a step + t] for a < runs, t < n, both at least 1, as whole registers.
-
-    What lies in U behind the last run may be overwritten, and behind the last of X is read: less than SLACK numbers.
-    """
-
-    def generate(context, builder, signature, arguments):
-        X, x, step, U, u, n, runs = arguments
-        lanes = Lanes(context, builder, signature.args[0].dtype)
-        X = lanes.at(_data(context, builder, signature.args[0], X), x)
-        U = lanes.at(_data(context, builder, signature.args[3], U), u)
-        count = n.type(lanes.count)
-        vectors = builder.sdiv(builder.add(n, n.type(lanes.count - 1)), count)
-        a, _, next_run = _repeat(builder, runs, "runs")
-        source, target = lanes.at(X, builder.mul(a, step)), lanes.at(U, builder.mul(a, n))
-        v, _, next_vector = _repeat(builder, vectors, "vectors")
-        place = builder.mul(v, count)
-        lanes.store(lanes.load(lanes.at(source, place)), lanes.at(target, place))
-        next_vector([])
-        next_run([])
-        return context.get_dummy_value()
-
-    return types.void(X, types.int64, types.int64, U, types.int64, types.int64, types.int64), generate
 
 
 @jit
@@ -124,7 +92,7 @@ def _im2col_piece(X, U, first, last, w):
             start = ((r // w.Ho * w.H + y) * w.W + x) * w.C  # where the window begins, if that is inside
             whole = run <= SHORT and w.dw == 1 and right - left == w.kw and bottom - top == w.kh
             if whole and u + w.kh * run <= end and start + (w.kh - 1) * step + run + SLACK <= X.size:
-                _copy_runs(X, start, step, U, u, run, w.kh)
+                copy_runs(X, start, step, U, u, run, w.kh)
             else:
                 _copy_window(X, start, U, u, top, bottom, left, right, w)
             u += w.kh * run
@@ -193,7 +161,7 @@ def im2col(X: np.ndarray, kernel_size, stride=1, padding=0, dilation=1, out: np.
     """
     X0, X = X, as_array("im2col", "X", X, 4)
     w = window("im2col", X.shape, kernel_size, stride, padding, dilation)
-    out = output("im2col", out, (w.B * w.Ho * w.Wo, w.kh * w.kw * w.C), X.dtype, X0)
+    out = checked_out("im2col", out, (w.B * w.Ho * w.Wo, w.kh * w.kw * w.C), X.dtype, X0)
     rows = w.B * w.Ho
     if out.size < PARALLEL_ELEMENTS:
         _im2col_piece(X.reshape(-1), out.reshape(-1), 0, rows, w)
@@ -223,7 +191,7 @@ def col2im(
             f"col2im: expected cols of shape {expected} for input_shape {shape}, got {cols.shape}. "
             "Try the same arguments as in im2col."
         )
-    out = output("col2im", out, shape, cols.dtype, cols0)
+    out = checked_out("col2im", out, shape, cols.dtype, cols0)
     if cols.size < PARALLEL_ELEMENTS:
         _col2im_piece(cols.reshape(-1), out.reshape(-1), 0, w.B, w)
     else:

@@ -19,12 +19,12 @@ import functools
 import numpy as np
 from numba import int64, prange
 
-from ..codegen.depthwise_microkernel import HIGH, listed_places
 from ..codegen.function_pointer import address, call, flat_of
-from ..codegen.microkernel import pack, pack_transposed, row_places, tile
+from ..codegen.microkernel import MR_SINGLE, listed_places, microkernel, row_places
+from ..codegen.packing import pack, pack_transposed
 from ..runtime.config import inlined_jit, jit, parallel_jit
 from ..runtime.scratch import scratch
-from ..runtime.target import MASKS, ROWS, VECTOR_BYTES
+from ..runtime.target import MASKS, MR, VECTOR_BYTES
 from .plan import (
     ABREAST,
     APART,
@@ -214,7 +214,7 @@ def product_piece(X, P, with_bias, Y, g, first, last, activation):
                     r1 = min(r0 + g[f + P_BLOCK], total)
                     for j in range(0, wide, width):
                         left = min(width, wide - j)
-                        high = ROWS if left > lanes else HIGH
+                        high = MR if left > lanes else MR_SINGLE
                         narrow = not MASKS and left != width and left != lanes
                         number = group * ((wide + width - 1) // width) + j // width
                         at = g[BIASES] + number * width if with_bias else none
@@ -235,22 +235,22 @@ def product_piece(X, P, with_bias, Y, g, first, last, activation):
                                     a, b = run * run_a + lo * tap_a, weights + lo * tap_b + run * k * width
                                     here, there = tables + r, tables + length + r
                                     if left > lanes:
-                                        rows_a = listed_places(ROWS, g, here, r1 - r, a)
+                                        rows_a = listed_places(MR, g, here, r1 - r, a)
                                         if narrow:
-                                            rows_c = row_places(ROWS, (r - r0) * width, width, r1 - r)
+                                            rows_c = row_places(MR, (r - r0) * width, width, r1 - r)
                                         else:
-                                            rows_c = listed_places(ROWS, g, there, r1 - r, c)
-                                        tile(
+                                            rows_c = listed_places(MR, g, there, r1 - r, c)
+                                        microkernel(
                                             2, MASKS, rows_a, rows_c, left, hi - lo, k, S, tap_a, 1, P, b, tap_b, width,
                                             C, ahead, keep, P, own_at, own_f,
                                         )  # fmt: skip
                                     else:
-                                        many_a = listed_places(HIGH, g, here, r1 - r, a)
+                                        many_a = listed_places(MR_SINGLE, g, here, r1 - r, a)
                                         if narrow:
-                                            many_c = row_places(HIGH, (r - r0) * width, width, r1 - r)
+                                            many_c = row_places(MR_SINGLE, (r - r0) * width, width, r1 - r)
                                         else:
-                                            many_c = listed_places(HIGH, g, there, r1 - r, c)
-                                        tile(
+                                            many_c = listed_places(MR_SINGLE, g, there, r1 - r, c)
+                                        microkernel(
                                             1, MASKS, many_a, many_c, left, hi - lo, k, S, tap_a, 1, P, b, tap_b, width,
                                             C, ahead, keep, P, own_at, own_f,
                                         )  # fmt: skip

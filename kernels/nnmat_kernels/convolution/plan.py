@@ -30,8 +30,8 @@ Everything goes to a kernel as one array of int64: the fields named here, a reco
 
 import numpy as np
 
-from ..codegen.depthwise_microkernel import HIGH
-from ..runtime.target import MASKS, ROWS, VECTOR_BYTES
+from ..codegen.microkernel import MR_SINGLE
+from ..runtime.target import MASKS, MR, VECTOR_BYTES
 from .im2col import Window
 
 CHUNKS = 64  # pieces of the work, whatever the number of threads
@@ -39,7 +39,7 @@ LEAST = 16  # blocks that there should be, for threads to share
 SCRATCH_BYTES = 196_608  # of a block's source, which stays in the level-2 cache
 PANEL_BYTES = 24_576  # weights of a panel that are used at a time, which stay in the level-1 cache
 WEIGHTS_BYTES = 40_960  # weights up to this size are gone through for few pixels at a time, which are stored at once
-BLOCK = 4 * max(ROWS, HIGH)  # the pixels
+BLOCK = 4 * max(MR, MR_SINGLE)  # the pixels
 
 (
     IMAGES, TOGETHER, BAND, BANDS, UNITS,  # images: all, in a block; target rows of a block; blocks: of an image, all
@@ -124,7 +124,7 @@ def _cut(images, pixels, rows, most_bytes, image_bytes, row_bytes):
     if image_bytes > most_bytes or (images < LEAST and rows > 1):
         band = max(1, min(rows, most_bytes // max(row_bytes, 1), -(-images * rows // LEAST)))
         return 1, -(-rows // -(-rows // band))
-    wanted = -(-8 * max(ROWS, HIGH) // max(pixels, 1))
+    wanted = -(-8 * max(MR, MR_SINGLE) // max(pixels, 1))
     return max(1, min(wanted, images // LEAST, most_bytes // max(image_bytes, 1))), rows
 
 

@@ -12,12 +12,12 @@ import functools
 import numpy as np
 from numba import int64, prange
 
-from ..codegen.depthwise_microkernel import HIGH, listed_places
 from ..codegen.function_pointer import address, call, flat_of
-from ..codegen.microkernel import pack, tile
+from ..codegen.microkernel import MR_SINGLE, listed_places, microkernel
+from ..codegen.packing import pack
 from ..runtime.config import inlined_jit, jit, parallel_jit
 from ..runtime.scratch import scratch
-from ..runtime.target import FEW, ROWS, VECTOR_BYTES
+from ..runtime.target import MR, MR_SMALL, VECTOR_BYTES
 from .implicit_gemm import fill
 from .plan import (
     W_ABREAST,
@@ -56,27 +56,27 @@ from .plan import (
 @inlined_jit
 def _windows(S, g, B, b, tap_b, step_b, D, d, wide, count, rows, k, keep):
     """All rows of a panel of the gradient: `count` numbers of a window, over `rows` x k pixels."""
-    high = ROWS if wide else HIGH
+    high = MR if wide else MR_SINGLE
     table, listed, zero, none = g[W_TABLE], g[W_WINDOW] + 1, np.int64(0), np.int64(-1)
     tap, step = g[W_TAP], g[W_STEP]
     r = zero
     while r < count:
         left = count - r
-        few = (left + FEW - 1) // FEW * FEW
-        more = high + (max(left - high, 0) + FEW - 1) // FEW * FEW
+        few = (left + MR_SMALL - 1) // MR_SMALL * MR_SMALL
+        more = high + (max(left - high, 0) + MR_SMALL - 1) // MR_SMALL * MR_SMALL
         here, there = table + r, table + listed + r
-        if not wide and (left <= FEW or (left < 2 * high and few < more)):
-            few_a, few_c = listed_places(FEW, g, here, left, zero), listed_places(FEW, g, there, left, d)
-            tile(1, 0, few_a, few_c, 0, rows, k, S, tap, step, B, b, tap_b, step_b, D, 0, keep, D, none, zero)
-            r += FEW
+        if not wide and (left <= MR_SMALL or (left < 2 * high and few < more)):
+            few_a, few_c = listed_places(MR_SMALL, g, here, left, zero), listed_places(MR_SMALL, g, there, left, d)
+            microkernel(1, 0, few_a, few_c, 0, rows, k, S, tap, step, B, b, tap_b, step_b, D, 0, keep, D, none, zero)
+            r += MR_SMALL
         elif wide:
-            all_a, all_c = listed_places(ROWS, g, here, left, zero), listed_places(ROWS, g, there, left, d)
-            tile(2, 0, all_a, all_c, 0, rows, k, S, tap, step, B, b, tap_b, step_b, D, 0, keep, D, none, zero)
-            r += ROWS
+            all_a, all_c = listed_places(MR, g, here, left, zero), listed_places(MR, g, there, left, d)
+            microkernel(2, 0, all_a, all_c, 0, rows, k, S, tap, step, B, b, tap_b, step_b, D, 0, keep, D, none, zero)
+            r += MR
         else:
-            many_a, many_c = listed_places(HIGH, g, here, left, zero), listed_places(HIGH, g, there, left, d)
-            tile(1, 0, many_a, many_c, 0, rows, k, S, tap, step, B, b, tap_b, step_b, D, 0, keep, D, none, zero)
-            r += HIGH
+            many_a, many_c = listed_places(MR_SINGLE, g, here, left, zero), listed_places(MR_SINGLE, g, there, left, d)
+            microkernel(1, 0, many_a, many_c, 0, rows, k, S, tap, step, B, b, tap_b, step_b, D, 0, keep, D, none, zero)
+            r += MR_SINGLE
 
 
 @jit

@@ -11,7 +11,7 @@ import math
 import numpy as np
 from numba import prange
 
-from ..runtime.arrays import alike, elementwise_arrays
+from ..runtime.arrays import elementwise_arrays, same_layout
 from ..runtime.config import exact_jit, parallel_jit
 from .vector_math import sigmoid as sigmoid_of
 from .vector_math import tanh as tanh_of
@@ -29,7 +29,7 @@ def sigmoid(X: np.ndarray, out: np.ndarray | None = None) -> np.ndarray:
     Errors: DtypeError, ShapeError, ValueError (out).
     Reference: docs/equations.md, section 3.4. At most 3 ulp from the true value.
     """
-    if not alike(out, X):
+    if not same_layout(out, X):
         (X,), out = elementwise_arrays("sigmoid", out, X=X)
     sigmoid_unchecked(X, out)
     return out
@@ -45,7 +45,7 @@ def sigmoid_backward(G: np.ndarray, Y: np.ndarray, out: np.ndarray | None = None
     Reference: docs/equations.md, section 3.4. The product has the rounding error of Y, at most 6e-8 |G| in float32
     (1.1e-16 |G| in float64): where Y has rounded to 1 the derivative is 0.
     """
-    if not (alike(out, G) and alike(out, Y)):
+    if not (same_layout(out, G) and same_layout(out, Y)):
         (G, Y), out = elementwise_arrays("sigmoid_backward", out, G=G, Y=Y)
     sigmoid_backward_unchecked(G, Y, out)
     return out
@@ -60,7 +60,7 @@ def tanh(X: np.ndarray, out: np.ndarray | None = None) -> np.ndarray:
     Errors: DtypeError, ShapeError, ValueError (out).
     Reference: docs/equations.md, section 3.4. At most 4 ulp from the true value.
     """
-    if not alike(out, X):
+    if not same_layout(out, X):
         (X,), out = elementwise_arrays("tanh", out, X=X)
     tanh_unchecked(X, out)
     return out
@@ -75,7 +75,7 @@ def tanh_backward(G: np.ndarray, Y: np.ndarray, out: np.ndarray | None = None) -
     Errors: DtypeError, ShapeError, ValueError (out).
     Reference: docs/equations.md, section 3.4. Where Y has rounded to ±1 the derivative is 0.
     """
-    if not (alike(out, G) and alike(out, Y)):
+    if not (same_layout(out, G) and same_layout(out, Y)):
         (G, Y), out = elementwise_arrays("tanh_backward", out, G=G, Y=Y)
     tanh_backward_unchecked(G, Y, out)
     return out
@@ -90,7 +90,7 @@ def relu(X: np.ndarray, out: np.ndarray | None = None) -> np.ndarray:
     Errors: DtypeError, ShapeError, ValueError (out).
     Reference: docs/equations.md, section 3.4.
     """
-    if not alike(out, X):
+    if not same_layout(out, X):
         (X,), out = elementwise_arrays("relu", out, X=X)
     relu_unchecked(X, out)
     return out
@@ -105,7 +105,7 @@ def relu_backward(G: np.ndarray, Y: np.ndarray, out: np.ndarray | None = None) -
     Errors: DtypeError, ShapeError, ValueError (out).
     Reference: docs/equations.md, section 3.4.
     """
-    if not (alike(out, G) and alike(out, Y)):
+    if not (same_layout(out, G) and same_layout(out, Y)):
         (G, Y), out = elementwise_arrays("relu_backward", out, G=G, Y=Y)
     relu_backward_unchecked(G, Y, out)
     return out
@@ -121,7 +121,7 @@ def leaky_relu(X: np.ndarray, slope: float, out: np.ndarray | None = None) -> np
     Reference: docs/equations.md, section 3.4.
     """
     slope = _finite("leaky_relu", slope)
-    if not alike(out, X):
+    if not same_layout(out, X):
         (X,), out = elementwise_arrays("leaky_relu", out, X=X)
     leaky_relu_unchecked(X, slope, out)
     return out
@@ -137,7 +137,7 @@ def leaky_relu_backward(G: np.ndarray, X: np.ndarray, slope: float, out: np.ndar
     Reference: docs/equations.md, section 3.4.
     """
     slope = _finite("leaky_relu_backward", slope)
-    if not (alike(out, G) and alike(out, X)):
+    if not (same_layout(out, G) and same_layout(out, X)):
         (G, X), out = elementwise_arrays("leaky_relu_backward", out, G=G, X=X)
     leaky_relu_backward_unchecked(G, X, slope, out)
     return out

@@ -10,7 +10,7 @@ import operator
 import numpy as np
 from numba import prange
 
-from ..runtime.arrays import alike, elementwise_arrays
+from ..runtime.arrays import elementwise_arrays, same_layout
 from ..runtime.config import jit, parallel_jit
 
 PARALLEL_FROM = 32_768  # elements, about 1.5 ns each
@@ -37,7 +37,7 @@ def dropout(X: np.ndarray, rate: float, key: int, counter: int, out: np.ndarray 
     if isinstance(rate, bool) or not isinstance(rate, int | float | np.integer | np.floating) or not 0 <= rate <= 1:
         raise ValueError(f"{who}: expected rate to be a number in [0, 1], got {rate!r}. Try rate=0.5.")
     key, counter = _word(who, "key", key), _word(who, "counter", counter)
-    if not alike(out, X):
+    if not same_layout(out, X):
         (X,), out = elementwise_arrays(who, out, X=X)
     dropout_unchecked(X, rate, key, counter, out)
     return out

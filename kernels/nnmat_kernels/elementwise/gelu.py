@@ -3,7 +3,7 @@
 import numpy as np
 from numba import prange
 
-from ..runtime.arrays import alike, elementwise_arrays
+from ..runtime.arrays import elementwise_arrays, same_layout
 from ..runtime.config import exact_jit, parallel_jit
 from .activations import CHUNK, PARALLEL_FROM
 from .normal_distribution import gelu_of, gelu_slope
@@ -19,7 +19,7 @@ def gelu(X: np.ndarray, out: np.ndarray | None = None) -> np.ndarray:
     Reference: docs/equations.md, section 3.4; Hendrycks & Gimpel 2016. At most 8 ulp from the true value, also
     where it is tiny.
     """
-    if not alike(out, X):
+    if not same_layout(out, X):
         (X,), out = elementwise_arrays("gelu", out, X=X)
     gelu_unchecked(X, out)
     return out
@@ -39,7 +39,7 @@ def gelu_backward(G: np.ndarray, X: np.ndarray, out: np.ndarray | None = None) -
     Reference: docs/equations.md, section 3.4; Hendrycks & Gimpel 2016. The slope is right to 2 eps
     (2.4e-7 in float32), and in the tail below -1 to 12 ulp.
     """
-    if not (alike(out, G) and alike(out, X)):
+    if not (same_layout(out, G) and same_layout(out, X)):
         (G, X), out = elementwise_arrays("gelu_backward", out, G=G, X=X)
     gelu_backward_unchecked(G, X, out)
     return out

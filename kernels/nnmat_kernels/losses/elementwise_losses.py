@@ -12,7 +12,7 @@ from numba import prange
 
 from ..elementwise.vector_math import exp, log1p
 from ..reductions.row_tiles import RUN
-from ..runtime.arrays import output
+from ..runtime.arrays import checked_out
 from ..runtime.config import jit, parallel_jit
 from .targets import as_array_of_targets, as_row_weights, as_rows, as_targets
 
@@ -178,7 +178,7 @@ def weighted_mean_squared_error(
 def _run(who, H, y, H2, Y, sample_weight, out, serial, parallel, *options) -> tuple[float, np.ndarray, float]:
     rows, M = H2.shape
     s = as_row_weights(who, sample_weight, H.shape[:-1], rows)
-    G = output(who, out, H.shape, H2.dtype, H, y, sample_weight)
+    G = checked_out(who, out, H.shape, H2.dtype, H, y, sample_weight)
     divisor = float(s.sum())
     if divisor == 0.0:
         G[...] = 0

@@ -13,7 +13,7 @@ import functools
 import numpy as np
 from numba import int64, prange
 
-from ..codegen.function_pointer import launcher, matrix_of
+from ..codegen.function_pointer import entry_point, matrix_of
 from ..elementwise.vector_math import exp, log1p
 from ..reductions.row_tiles import ABREAST, NARROW, RUN, block_maximum, fill_block, row_maximum
 from ..runtime.config import exact_jit, jit, parallel_jit
@@ -143,9 +143,9 @@ def rows(H, y, G):
 
 
 @functools.cache
-def launcher_of(dtype):
+def rows_entry_point(dtype):
     """`rows` for logits of this dtype."""
-    return launcher(rows, matrix_of(dtype), int64[::1], matrix_of(dtype))
+    return entry_point(rows, matrix_of(dtype), int64[::1], matrix_of(dtype))
 
 
 @parallel_jit

@@ -21,7 +21,7 @@ import numpy as np
 from numba import prange
 
 from ..elementwise.vector_math import exp, log1p
-from ..runtime.arrays import alike, output
+from ..runtime.arrays import checked_out, same_layout
 from ..runtime.config import jit, parallel_jit
 from . import label_cross_entropy as label_rows
 from .targets import as_array_of_targets, as_class_weights, as_labels, as_row_weights, as_rows, as_targets
@@ -197,7 +197,7 @@ def weighted_softmax_cross_entropy(
             f"{who}: expected label_smoothing from 0 to 1, got {label_smoothing!r}. Common values are 0 and 0.1."
         )
     plain = label_smoothing == 0 and ignore_index is None and class_weight is None and sample_weight is None
-    if plain and alike(out, H) and _usual_labels(y, H.shape):
+    if plain and same_layout(out, H) and _usual_labels(y, H.shape):
         return softmax_cross_entropy_unchecked(H, y, out, who), out, float(y.size)
     H2 = as_rows(who, H)
     given = H, y, class_weight, sample_weight
@@ -205,7 +205,7 @@ def weighted_softmax_cross_entropy(
     rows, M = H2.shape
     if plain and y.dtype.kind != "f":
         y, _ = as_labels(who, y, H.shape, None)
-        G = output(who, out, H.shape, H2.dtype, *given)
+        G = checked_out(who, out, H.shape, H2.dtype, *given)
         return softmax_cross_entropy_unchecked(H2, y, G.reshape(rows, M), who), G, float(rows)
     w = np.ones(M) if class_weight is None else as_class_weights(who, class_weight, M)
     s = as_row_weights(who, sample_weight, H.shape[:-1], rows)
@@ -220,7 +220,7 @@ def weighted_softmax_cross_entropy(
             y = np.where(valid, y, 0)  # rows of weight 0 are never read
         row_weight = s if class_weight is None else s * w[y]
         serial, parallel = _label_rows, _label_rows_parallel
-    G = output(who, out, H.shape, H2.dtype, *given)
+    G = checked_out(who, out, H.shape, H2.dtype, *given)
     divisor = float(row_weight.sum())
     if divisor == 0.0:
         G[...] = 0
@@ -260,7 +260,7 @@ def softmax_cross_entropy_unchecked(H, y, G, who: str = "softmax_cross_entropy")
     if rows == 0:
         return 0.0
     if H.size < PARALLEL_FROM or rows == 1:
-        value, wrong = label_rows.launcher_of(H.dtype)(H, y, G)
+        value, wrong = label_rows.rows_entry_point(H.dtype)(H, y, G)
     else:
         sums = np.empty(min(rows, H.size // CHUNK))
         wrong = label_rows.rows_parallel(H, y, G, sums)

@@ -12,7 +12,7 @@ import numbers
 import numpy as np
 from numba import float64, prange
 
-from ..codegen.function_pointer import flat_of, launcher
+from ..codegen.function_pointer import entry_point, flat_of
 from ..elementwise.vector_math import fma
 from ..errors import DtypeError, ShapeError
 from ..runtime.arrays import as_array, canonical, is_plain
@@ -173,7 +173,7 @@ def sgd_update_unchecked(
 
 @functools.cache
 def _with_momentum(dtype):
-    return launcher(_momentum, *[flat_of(dtype)] * 3, *[float64] * 7)
+    return entry_point(_momentum, *[flat_of(dtype)] * 3, *[float64] * 7)
 
 
 def adam_update(

@@ -9,7 +9,7 @@ from numba import prange
 
 from ..errors import ShapeError
 from ..geometry import image_shape
-from ..runtime.arrays import as_array, output
+from ..runtime.arrays import as_array, checked_out
 from ..runtime.config import jit, parallel_jit
 from .max_pool2d import PARALLEL_FROM, window_geometry
 
@@ -35,7 +35,7 @@ def avg_pool2d(
     who = "avg_pool2d"
     X0, X = X, as_array(who, "X", X, ndim=4)
     kernel, stride, padding, plane = window_geometry(who, X.shape[1:3], kernel_size, stride, padding)
-    Y = output(who, out, (X.shape[0], *plane, X.shape[3]), X.dtype, X0)
+    Y = checked_out(who, out, (X.shape[0], *plane, X.shape[3]), X.dtype, X0)
     avg_pool2d_unchecked(X, kernel, stride, padding, bool(count_padding), Y)
     return Y
 
@@ -71,7 +71,7 @@ def avg_pool2d_backward(
     kernel, stride, padding, plane = window_geometry(who, (H, W), kernel_size, stride, padding)
     if G.shape != (B, *plane, C):
         raise ShapeError(f"{who}: expected G of shape {(B, *plane, C)}, got {G.shape}.")
-    gX = output(who, out, input_shape, G.dtype, G0)
+    gX = checked_out(who, out, input_shape, G.dtype, G0)
     avg_pool2d_backward_unchecked(G, kernel, stride, padding, bool(count_padding), gX)
     return gX
 

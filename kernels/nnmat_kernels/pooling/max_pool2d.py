@@ -15,7 +15,7 @@ from ..codegen.max_window import MASKED, SQUARE, max_window, spread_window
 from ..elementwise.activations import relu_backward
 from ..errors import DtypeError, ShapeError
 from ..geometry import image_shape, output_plane, pair
-from ..runtime.arrays import as_array, canonical, is_plain, output
+from ..runtime.arrays import as_array, canonical, checked_out, is_plain
 from ..runtime.config import inlined_jit, jit, parallel_jit
 from ..runtime.target import VECTOR_BYTES
 
@@ -58,7 +58,7 @@ def max_pool2d(
                 f"{who}: expected indices to be a writable, C-contiguous array of its own. "
                 f"Try np.empty({shape}, np.int32)."
             )
-    Y = output(who, out, shape, X.dtype, X0, indices)
+    Y = checked_out(who, out, shape, X.dtype, X0, indices)
     indices = np.empty(shape, np.int32) if indices is None else indices
     max_pool2d_unchecked(X, kernel, stride, padding, Y, indices)
     return Y, indices
@@ -95,7 +95,7 @@ def max_pool2d_backward(
     # Read as unsigned a negative index is a huge one, so a single pass finds both kinds.
     if indices.size and int(indices.view(np.uint32).max()) >= H * W:
         raise ValueError(f"{who}: expected indices in [0, {H * W}), got {indices.min()} to {indices.max()}.")
-    gX = output(who, out, input_shape, G.dtype, *given)
+    gX = checked_out(who, out, input_shape, G.dtype, *given)
     if gX.size < PARALLEL_FROM:
         _max_backward(G, indices, gX, 0, B)
     else:

@@ -3,12 +3,13 @@
 import numpy as np
 from numba import prange
 
-from ..codegen.microkernel import fetch, pack_transposed, row_places, tile
+from ..codegen.microkernel import fetch, microkernel, row_places
+from ..codegen.packing import pack_transposed
 from ..errors import ShapeError
-from ..runtime.arrays import apart, as_array, output, same_dtype, usual
+from ..runtime.arrays import are_canonical, as_array, checked_out, disjoint, same_dtype
 from ..runtime.config import inlined_jit, jit, parallel_jit, threads_inside
 from ..runtime.scratch import scratch
-from ..runtime.target import FEW, ROWS, VECTOR_BYTES
+from ..runtime.target import MR, MR_SMALL, VECTOR_BYTES
 from .macrokernel import is_small, multiply_small, multiply_within, scratch_for
 from .matmul import PARALLEL_FLOPS, matmul_unchecked
 
@@ -39,30 +40,30 @@ def _stack_near(A, at_a, B, at_b, C, M, N, K, transpose_a, transpose_b, first, l
             b = zero
         left = M
         while left > 0:
-            few = (left + FEW - 1) // FEW * FEW  # rows, if all that are left are done by smaller tiles
-            more = ROWS + (max(left - ROWS, 0) + FEW - 1) // FEW * FEW
-            if left <= FEW or (left < 2 * ROWS and few < more):
-                rows_a = row_places(FEW, a, row_a, left)
+            few = (left + MR_SMALL - 1) // MR_SMALL * MR_SMALL  # rows, if all that are left are done by smaller tiles
+            more = MR + (max(left - MR, 0) + MR_SMALL - 1) // MR_SMALL * MR_SMALL
+            if left <= MR_SMALL or (left < 2 * MR and few < more):
+                rows_a = row_places(MR_SMALL, a, row_a, left)
                 for p in range(N // width):
                     fetch(SOON, B, soon)
-                    rows_c = row_places(FEW, c + p * width, N, left)
-                    tile(
+                    rows_c = row_places(MR_SMALL, c + p * width, N, left)
+                    microkernel(
                         2, 0, rows_a, rows_c, width, 1, K, A, 0, step_a, X, b + p * panel, 0, step,
-                        C, FEW * N, zero, C, none, zero,
+                        C, MR_SMALL * N, zero, C, none, zero,
                     )  # fmt: skip
                     soon += SOON * (64 // B.itemsize)
-                left, a, c = left - FEW, a + FEW * row_a, c + FEW * N
+                left, a, c = left - MR_SMALL, a + MR_SMALL * row_a, c + MR_SMALL * N
             else:
-                all_a = row_places(ROWS, a, row_a, left)
+                all_a = row_places(MR, a, row_a, left)
                 for p in range(N // width):
                     fetch(SOON, B, soon)
-                    all_c = row_places(ROWS, c + p * width, N, left)
-                    tile(
+                    all_c = row_places(MR, c + p * width, N, left)
+                    microkernel(
                         2, 0, all_a, all_c, width, 1, K, A, 0, step_a, X, b + p * panel, 0, step,
-                        C, ROWS * N, zero, C, none, zero,
+                        C, MR * N, zero, C, none, zero,
                     )  # fmt: skip
                     soon += SOON * (64 // B.itemsize)
-                left, a, c = left - ROWS, a + ROWS * row_a, c + ROWS * N
+                left, a, c = left - MR, a + MR * row_a, c + MR * N
 
 
 @jit
@@ -80,7 +81,7 @@ def _stack_slim(A, at_a, B, at_b, C, M, N, K, transpose_a, transpose_b, first, l
             b = zero
         for i in range(0, M, SLIM):
             rows_a, rows_c = row_places(SLIM, a + i * row_a, row_a, M - i), row_places(SLIM, c + i * N, N, M - i)
-            tile(
+            microkernel(
                 1, 0, rows_a, rows_c, N, 1, K, A, 0, step_a, X, b, 0, N, C, SLIM * N, zero, C, none, zero
             )  # fmt: skip
 
@@ -175,7 +176,7 @@ def batched_matmul(
     """
     who = "batched_matmul"
     plain = type(A) is np.ndarray and A.ndim > 2 and type(transpose_a) is type(transpose_b) is bool
-    if plain and out is not None and usual(A.ndim, A, B, out) and apart(A, B, out):
+    if plain and out is not None and are_canonical(A.ndim, A, B, out) and disjoint(A, B, out):
         shape_a, shape_b = A.shape, B.shape
         (M, K), (inner, N) = shape_a[-2:], shape_b[-2:]
         if transpose_a:
@@ -206,7 +207,7 @@ def batched_matmul(
         raise ShapeError(
             f"{who}: expected leading axes that broadcast, got A {A.shape} and B {B.shape}. Try reshaping one of them."
         ) from None
-    out = output(who, out, (*lead, M, N), dtype, A0, B0)
+    out = checked_out(who, out, (*lead, M, N), dtype, A0, B0)
     batched_matmul_unchecked(A, B, transpose_a, transpose_b, out)
     return out
 

@@ -19,51 +19,52 @@ Operands are flat arrays with an offset and strides, so that the convolutions us
 
 import numpy as np
 
-from ..codegen.microkernel import pack, pack_transposed, row_places, tile
+from ..codegen.microkernel import microkernel, row_places
+from ..codegen.packing import pack, pack_transposed
 from ..runtime.config import inlined_jit, jit
 from ..runtime.scratch import scratch
-from ..runtime.target import FEW, ROWS, VECTOR_BYTES
+from ..runtime.target import MR, MR_SMALL, VECTOR_BYTES
 
 INNER = min(384, 24_576 // (2 * VECTOR_BYTES))  # inner indices at a time: 24 KiB of a panel, in level 1
 ROW_BYTES, COLUMN_BYTES = 576, 8192  # rows (144 float32: level-2 cache) and columns (2048: level 3) at a time
 FEW_ROWS = 8  # rows of an operand that are packed at a time: even 4 KiB apart they fit the level-1 cache together
 SHARED_ROWS = 40  # rows of C from which on B is packed even where it lies in order
 LARGE = 131_072  # numbers in A from which on it may be packed
-LEFT = -(-4 * ROWS // VECTOR_BYTES) * VECTOR_BYTES // 4  # the width of a panel of A: whole vectors, either dtype
+LEFT = -(-4 * MR // VECTOR_BYTES) * VECTOR_BYTES // 4  # the width of a panel of A: whole vectors, either dtype
 
 
 @jit
 def _multiply_panel(A, a, row_a, step_a, tile_a, B, b, step_b, C, c, ldc, m, n, k, keep, bias, at, f):
     """m rows of one panel of C, n <= a tile's width; tile_a lies between the tiles of a packed A, 0: not packed."""
     width = 2 * (VECTOR_BYTES // A.itemsize)
-    ahead = ROWS * ldc  # from a tile of C to the next one
+    ahead = MR * ldc  # from a tile of C to the next one
     i = 0
     while i < m:
         left = m - i
-        few = (left + FEW - 1) // FEW * FEW  # rows, if all that are left are done by smaller tiles
-        more = ROWS + (max(left - ROWS, 0) + FEW - 1) // FEW * FEW
-        if left <= FEW or (tile_a == 0 and left < 2 * ROWS and few < more):
-            rows_a, rows_c = row_places(FEW, a, row_a, left), row_places(FEW, c, ldc, left)
+        few = (left + MR_SMALL - 1) // MR_SMALL * MR_SMALL  # rows, if all that are left are done by smaller tiles
+        more = MR + (max(left - MR, 0) + MR_SMALL - 1) // MR_SMALL * MR_SMALL
+        if left <= MR_SMALL or (tile_a == 0 and left < 2 * MR and few < more):
+            rows_a, rows_c = row_places(MR_SMALL, a, row_a, left), row_places(MR_SMALL, c, ldc, left)
             if n == width:
-                tile(2, 0, rows_a, rows_c, n, 1, k, A, 0, step_a, B, b, 0, step_b, C, ahead, keep, bias, at, f)
+                microkernel(2, 0, rows_a, rows_c, n, 1, k, A, 0, step_a, B, b, 0, step_b, C, ahead, keep, bias, at, f)
             elif 2 * n > width:
-                tile(2, 1, rows_a, rows_c, n, 1, k, A, 0, step_a, B, b, 0, step_b, C, ahead, keep, bias, at, f)
+                microkernel(2, 1, rows_a, rows_c, n, 1, k, A, 0, step_a, B, b, 0, step_b, C, ahead, keep, bias, at, f)
             else:
-                tile(1, 1, rows_a, rows_c, n, 1, k, A, 0, step_a, B, b, 0, step_b, C, ahead, keep, bias, at, f)
-            i += FEW
-            a += FEW * row_a
-            c += FEW * ldc
+                microkernel(1, 1, rows_a, rows_c, n, 1, k, A, 0, step_a, B, b, 0, step_b, C, ahead, keep, bias, at, f)
+            i += MR_SMALL
+            a += MR_SMALL * row_a
+            c += MR_SMALL * ldc
         else:
-            all_a, all_c = row_places(ROWS, a, row_a, left), row_places(ROWS, c, ldc, left)
+            all_a, all_c = row_places(MR, a, row_a, left), row_places(MR, c, ldc, left)
             if n == width:
-                tile(2, 0, all_a, all_c, n, 1, k, A, 0, step_a, B, b, 0, step_b, C, ahead, keep, bias, at, f)
+                microkernel(2, 0, all_a, all_c, n, 1, k, A, 0, step_a, B, b, 0, step_b, C, ahead, keep, bias, at, f)
             elif 2 * n > width:
-                tile(2, 1, all_a, all_c, n, 1, k, A, 0, step_a, B, b, 0, step_b, C, ahead, keep, bias, at, f)
+                microkernel(2, 1, all_a, all_c, n, 1, k, A, 0, step_a, B, b, 0, step_b, C, ahead, keep, bias, at, f)
             else:
-                tile(1, 1, all_a, all_c, n, 1, k, A, 0, step_a, B, b, 0, step_b, C, ahead, keep, bias, at, f)
-            i += ROWS
-            a += tile_a if tile_a > 0 else ROWS * row_a
-            c += ROWS * ldc
+                microkernel(1, 1, all_a, all_c, n, 1, k, A, 0, step_a, B, b, 0, step_b, C, ahead, keep, bias, at, f)
+            i += MR
+            a += tile_a if tile_a > 0 else MR * row_a
+            c += MR * ldc
 
 
 @inlined_jit
@@ -87,7 +88,7 @@ def scratch_for(M, N, K, row_a, step_a, turned, like):
     pack_a, _, _, inner, panels = _layout(M, N, K, row_a, step_a, like.itemsize)
     if not (turned or pack_a or M >= SHARED_ROWS or N % (2 * (VECTOR_BYTES // like.itemsize)) > 0):
         return like
-    rows = (ROW_BYTES // like.itemsize + ROWS) // ROWS * LEFT if pack_a else 0
+    rows = (ROW_BYTES // like.itemsize + MR) // MR * LEFT if pack_a else 0
     return scratch(panels + rows * inner, like)
 
 
@@ -153,13 +154,13 @@ def multiply_within(S, A, a, row_a, step_a, B, b, ldb, turned, C, c, ldc, M, N, 
                 from_a = a + i * row_a + p * step_a
                 if pack_a:
                     if step_a == 1:
-                        for t in range(0, m, ROWS):
-                            s = panels + t // ROWS * tile_a
-                            pack_transposed(0, S, s, A, from_a + t * row_a, row_a, min(ROWS, m - t), k)
+                        for t in range(0, m, MR):
+                            s = panels + t // MR * tile_a
+                            pack_transposed(0, S, s, A, from_a + t * row_a, row_a, min(MR, m - t), k)
                     else:
                         for q in range(0, k, FEW_ROWS):
-                            for t in range(0, m, ROWS):
-                                s, source = panels + t // ROWS * tile_a + q * LEFT, from_a + t + q * step_a
+                            for t in range(0, m, MR):
+                                s, source = panels + t // MR * tile_a + q * LEFT, from_a + t + q * step_a
                                 pack(0, S, s, A, source, step_a, min(LEFT, m - t), min(FEW_ROWS, k - q))
                     from_a = panels
                 for j in range(j0, j1, width):

@@ -19,14 +19,16 @@ import numpy as np
 from numba import boolean, int64, prange
 from numpy import ndarray
 
-from ..codegen.dot_microkernel import dots, flat
-from ..codegen.function_pointer import address, call, flat_of, launcher, matrix_of
-from ..codegen.microkernel import NONE, RELU, SIGMOID, TANH, row_places
+from ..codegen.builder import NONE, RELU, SIGMOID, TANH
+from ..codegen.copies import flat
+from ..codegen.dot_microkernel import dot_microkernel
+from ..codegen.function_pointer import address, call, entry_point, flat_of, matrix_of
+from ..codegen.microkernel import row_places
 from ..elementwise.activations import _sigmoid, _tanh
 from ..errors import ShapeError
-from ..runtime.arrays import as_array, output, same_dtype, usual
+from ..runtime.arrays import are_canonical, as_array, checked_out, same_dtype
 from ..runtime.config import inlined_jit, jit, parallel_jit, threads_inside
-from ..runtime.target import FEW, ROWS, VECTOR_BYTES
+from ..runtime.target import MR, MR_SMALL, VECTOR_BYTES
 from .macrokernel import is_small, multiply_small, multiply_within, scratch_for
 
 PARALLEL_FLOPS = 1_000_000  # below, starting threads costs more than it brings
@@ -51,7 +53,9 @@ def _multiply_dots(A, a, lda, B, b, ldb, C, c, ldc, M, N, K, keep, bias, at, f):
             c_rows = row_places(DOT_ROWS, c + i * ldc + j, ldc, M - i)
             b_rows = row_places(DOT_COLUMNS, b + j * ldb, ldb, N - j)
             terms = at + j if at >= 0 else at
-            dots(DOT_COLUMNS, a_rows, c_rows, b_rows, min(DOT_COLUMNS, N - j), K, A, B, C, keep, bias, terms, f)
+            dot_microkernel(
+                DOT_COLUMNS, a_rows, c_rows, b_rows, min(DOT_COLUMNS, N - j), K, A, B, C, keep, bias, terms, f
+            )
 
 
 @inlined_jit
@@ -125,11 +129,11 @@ def _task_size(M, N, tasks, width):
     best, rows, columns = np.int64(-1), M, N
     for down in range(1, tasks + 1):
         m, n = (M + down - 1) // down, (N + tasks // down - 1) // (tasks // down)
-        if m > 4 * ROWS:
-            m = min((m + ROWS - 1) // ROWS * ROWS, M)
+        if m > 4 * MR:
+            m = min((m + MR - 1) // MR * MR, M)
         n = min((n + width - 1) // width * width, N)
-        left = m % ROWS
-        high = m - left + (0 if left == 0 else FEW if left <= FEW else ROWS)
+        left = m % MR
+        high = m - left + (0 if left == 0 else MR_SMALL if left <= MR_SMALL else MR)
         # Multiply-adds and, at the speed of about 10 of them each, the numbers of B and of A that a task packs.
         cost = high * ((n + width // 2 - 1) // (width // 2) * (width // 2)) + 10 * n + 5 * m
         if best < 0 or cost < best:
@@ -200,7 +204,7 @@ def fold(partials, chunks, M, N, bias, C, keep):
 _NO_BIAS_4, _NO_BIAS_8 = np.empty(0, np.float32), np.empty(0, np.float64)
 
 
-def launch_of(work, dtype, bias, activation) -> tuple:
+def choose_kernel(work, dtype, bias, activation) -> tuple:
     """The function for so many multiply-adds, and its last three arguments."""
     body = _by_one_thread(dtype) if work < PARALLEL_FLOPS // 2 else _multiply_parallel
     if bias is None:
@@ -211,14 +215,14 @@ def launch_of(work, dtype, bias, activation) -> tuple:
 
 def matmul_unchecked(A, B, transpose_a, transpose_b, out, accumulate=False, bias=None, activation=None) -> None:
     """`matmul` without its checks: C-contiguous arrays of fitting shapes and one dtype, bools, `out` given."""
-    body, bias, f, activate = launch_of(A.size * out.shape[1], out.dtype, bias, activation)
+    body, bias, f, activate = choose_kernel(A.size * out.shape[1], out.dtype, bias, activation)
     body(A, B, out, transpose_a, transpose_b, accumulate, bias, f, activate)
 
 
 @functools.cache
 def _by_one_thread(dtype):
     matrix, flag = matrix_of(dtype), boolean
-    return launcher(_multiply, matrix, matrix, matrix, flag, flag, flag, flat_of(dtype), int64, int64)
+    return entry_point(_multiply, matrix, matrix, matrix, flag, flag, flag, flat_of(dtype), int64, int64)
 
 
 @functools.cache
@@ -249,8 +253,8 @@ def matmul(
     the bits are those of the activation's own kernel run afterwards.
     """
     plain = bias is activation is None and type(transpose_a) is type(transpose_b) is type(accumulate) is bool
-    if plain and out is not None and usual(2, A, B, out):
-        # What `launch_of` gives, 0.2 us faster: a tenth of a small product.
+    if plain and out is not None and are_canonical(2, A, B, out):
+        # What `choose_kernel` gives, 0.2 us faster: a tenth of a small product.
         body = _by_one_thread(out.dtype) if A.size * out.shape[1] < PARALLEL_FLOPS // 2 else _multiply_parallel
         none = _NO_BIAS_4 if out.itemsize == 4 else _NO_BIAS_8
         if body(A, B, out, transpose_a, transpose_b, accumulate, none, NONE, 0):
@@ -278,6 +282,6 @@ def matmul(
         )
     if accumulate and out is None:
         raise ValueError("matmul: expected out with accumulate=True, got None. Pass the array to add to.")
-    out = output("matmul", out, (M, N), dtype, A0, B0, bias0)
+    out = checked_out("matmul", out, (M, N), dtype, A0, B0, bias0)
     matmul_unchecked(A, B, bool(transpose_a), bool(transpose_b), out, bool(accumulate), bias, activation)
     return out

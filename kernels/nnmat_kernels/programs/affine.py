@@ -10,10 +10,10 @@ import functools
 import numpy as np
 from numba import boolean, int64
 
-from ..codegen.function_pointer import flat_of, launcher, matrix_of
-from ..codegen.microkernel import NONE, RELU, SIGMOID
+from ..codegen.builder import NONE, RELU, SIGMOID
+from ..codegen.function_pointer import entry_point, flat_of, matrix_of
 from ..elementwise.activations import relu_backward_unchecked, sigmoid_backward_unchecked, tanh_backward_unchecked
-from ..products.matmul import ACTIVATIONS, _multiply, launch_of, matmul_unchecked
+from ..products.matmul import ACTIVATIONS, _multiply, choose_kernel, matmul_unchecked
 from ..reductions.sums import ROWS, column_sums_unchecked
 from ..runtime.config import exact_jit, jit
 
@@ -76,7 +76,7 @@ def _backward(G, X, W, gW, gb, gX, accumulate, f):
 @functools.cache
 def _small(dtype):
     matrix = matrix_of(dtype)
-    return launcher(_backward, matrix, matrix, matrix, matrix, flat_of(dtype), matrix, boolean, int64)
+    return entry_point(_backward, matrix, matrix, matrix, matrix, flat_of(dtype), matrix, boolean, int64)
 
 
 def linear_forward_unchecked(W, b, H, activation=None):
@@ -88,7 +88,7 @@ def linear_forward_unchecked(W, b, H, activation=None):
     Errors:    none: nothing is checked
     Reference: docs/equations.md, section 3.1
     """
-    body, bias, f, activate = launch_of(H.size * W.shape[1], H.dtype, b, activation)
+    body, bias, f, activate = choose_kernel(H.size * W.shape[1], H.dtype, b, activation)
 
     def forward(X):
         body(X, W, H, False, True, False, bias, f, activate)

@@ -9,7 +9,7 @@ from numba import prange
 
 from ..elementwise.vector_math import exp, log1p
 from ..errors import ShapeError
-from ..runtime.arrays import alike, elementwise_arrays
+from ..runtime.arrays import elementwise_arrays, same_layout
 from ..runtime.config import exact_jit, jit, parallel_jit
 from .row_tiles import ABREAST, NARROW, RUN, block_maximum, fill_block, row_maximum
 
@@ -26,7 +26,7 @@ def softmax(X: np.ndarray, out: np.ndarray | None = None) -> np.ndarray:
     Errors: DtypeError, ShapeError (no axis), ValueError (out).
     Reference: docs/equations.md, section 3.6. -inf gives 0; a row with NaN or +inf, or of -inf alone, gives NaN.
     """
-    if not (alike(out, X) and out.ndim):
+    if not (same_layout(out, X) and out.ndim):
         (X,), out = _arrays("softmax", out, X=X)
     softmax_unchecked(X, out)
     return out
@@ -41,7 +41,7 @@ def softmax_backward(G: np.ndarray, P: np.ndarray, out: np.ndarray | None = None
     Errors: DtypeError, ShapeError, ValueError (out).
     Reference: docs/equations.md, section 3.6.
     """
-    if not (alike(out, G) and alike(out, P) and out.ndim):
+    if not (same_layout(out, G) and same_layout(out, P) and out.ndim):
         (G, P), out = _arrays("softmax_backward", out, G=G, P=P)
     softmax_backward_unchecked(G, P, out)
     return out
@@ -56,7 +56,7 @@ def log_softmax(X: np.ndarray, out: np.ndarray | None = None) -> np.ndarray:
     Errors: DtypeError, ShapeError (no axis), ValueError (out).
     Reference: docs/equations.md, section 3.6. A row with NaN or +inf, or of -inf alone, gives NaN.
     """
-    if not (alike(out, X) and out.ndim):
+    if not (same_layout(out, X) and out.ndim):
         (X,), out = _arrays("log_softmax", out, X=X)
     log_softmax_unchecked(X, out)
     return out

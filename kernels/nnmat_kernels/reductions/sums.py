@@ -10,7 +10,7 @@ cache. A slot sums many rows; so that rounding does not grow with their number, 
 import numpy as np
 from numba import prange
 
-from ..runtime.arrays import as_array, output
+from ..runtime.arrays import as_array, checked_out
 from ..runtime.config import jit, parallel_jit
 
 PARALLEL_FROM = 65_536  # elements
@@ -36,7 +36,7 @@ def column_sums(A: np.ndarray, out: np.ndarray | None = None, accumulate: bool =
     A0, A = A, as_array(who, "A", A, ndim=2)
     accumulate = bool(accumulate)
     _check_accumulate(who, out, accumulate)
-    out = output(who, out, A.shape[1:], A.dtype, A0)
+    out = checked_out(who, out, A.shape[1:], A.dtype, A0)
     column_sums_unchecked(A, out, accumulate)
     return out
 
@@ -71,7 +71,7 @@ def row_sums(A: np.ndarray, out: np.ndarray | None = None, accumulate: bool = Fa
     A0, A = A, as_array(who, "A", A, ndim=2)
     accumulate = bool(accumulate)
     _check_accumulate(who, out, accumulate)
-    out = output(who, out, A.shape[:1], A.dtype, A0)
+    out = checked_out(who, out, A.shape[:1], A.dtype, A0)
     row_sums_unchecked(A, out, accumulate)
     return out
 

@@ -21,7 +21,7 @@ def is_plain(A) -> bool:
     )
 
 
-def usual(ndim: int, A, B, out) -> bool:
+def are_canonical(ndim: int, A, B, out) -> bool:
     """Whether three arrays are canonical (see `as_array`), of one dtype and `ndim` dimensions: the usual case, fast."""
     if not (type(A) is type(B) is type(out) is ndarray):
         return False
@@ -36,7 +36,7 @@ def usual(ndim: int, A, B, out) -> bool:
     )
 
 
-def alike(out, A) -> TypeGuard[ndarray]:
+def same_layout(out, A) -> TypeGuard[ndarray]:
     """Whether two arrays are canonical, of one shape and dtype, and the same or apart: the usual case, fast."""
     if type(A) is not ndarray or type(out) is not ndarray:
         return False
@@ -46,7 +46,7 @@ def alike(out, A) -> TypeGuard[ndarray]:
     return a.carray and o.carray and a.owndata and o.owndata
 
 
-def apart(A: ndarray, B: ndarray, out: ndarray) -> bool:
+def disjoint(A: ndarray, B: ndarray, out: ndarray) -> bool:
     """Whether `out` shares no memory with A or B, all of them C-contiguous."""
     if out.flags.owndata and A.flags.owndata and B.flags.owndata:  # only an array itself can share what it owns
         return A is not out and B is not out
@@ -87,7 +87,9 @@ def same_dtype(who: str, **arrays: np.ndarray | None) -> np.dtype:
     return next(iter(given.values()))
 
 
-def output(who: str, out: np.ndarray | None, shape: tuple, dtype: np.dtype, *inputs: np.ndarray | None) -> np.ndarray:
+def checked_out(
+    who: str, out: np.ndarray | None, shape: tuple, dtype: np.dtype, *inputs: np.ndarray | None
+) -> np.ndarray:
     """A new array, or `out` after checking it: shape, dtype, C-contiguous, writable, no memory shared with `inputs`."""
     if out is None:
         return np.empty(shape, dtype)
@@ -123,4 +125,4 @@ def elementwise_arrays(who: str, out: np.ndarray | None, **inputs) -> tuple[list
         others = [A for A in shared if A.ctypes.data != out.ctypes.data or A.strides != out.strides]
     else:
         others = []
-    return arrays, output(who, out, shape, dtype, *others)
+    return arrays, checked_out(who, out, shape, dtype, *others)

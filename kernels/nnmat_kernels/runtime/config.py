@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 import numba
+import numpy as np
 from numba import types
 
 from .cache import PACKAGE, KernelCache
@@ -40,6 +41,9 @@ PARALLEL: Any = {
     "stencil": False,
     "fusion": False,
 }
+
+# Indices in kernel bodies: a literal 0, 1 or -1 would have a type of its own, and its callee another compilation.
+ZERO, ONE, NOWHERE = np.int64(0), np.int64(1), np.int64(-1)
 
 # The number of threads, for the bodies of parallel kernels. Numba's own `get_num_threads` puts an address into the code
 # there, which keeps it out of the disk cache: every process would compile the kernel again.
@@ -74,7 +78,7 @@ def parallel_jit(function):
     if settings.DISABLE_JIT:
         return dispatcher
     _cache_on_disk(dispatcher, function)
-    return Launcher(dispatcher)
+    return ParallelKernel(dispatcher)
 
 
 def _cache_on_disk(dispatcher, function) -> None:
@@ -83,7 +87,7 @@ def _cache_on_disk(dispatcher, function) -> None:
         dispatcher._cache = KernelCache(function)
 
 
-class Launcher:
+class ParallelKernel:
     """Calls a parallel kernel, one at a time where Numba's threading layer is not safe for concurrent launches."""
 
     _lock_needed: bool | None = None  # shared by all kernels; known after the first launch
@@ -92,13 +96,13 @@ class Launcher:
         self.dispatcher = dispatcher
 
     def __call__(self, *arguments):
-        if Launcher._lock_needed is False:
+        if ParallelKernel._lock_needed is False:
             return self.dispatcher(*arguments)
         with _launch_lock:
             result = self.dispatcher(*arguments)
-            if Launcher._lock_needed is None:
-                Launcher._lock_needed = numba.threading_layer() == "workqueue"
-                if Launcher._lock_needed and settings.NUMBA_NUM_THREADS > 1:
+            if ParallelKernel._lock_needed is None:
+                ParallelKernel._lock_needed = numba.threading_layer() == "workqueue"
+                if ParallelKernel._lock_needed and settings.NUMBA_NUM_THREADS > 1:
                     warnings.warn(
                         "nnmat: Numba runs on its 'workqueue' threading layer, where starting a parallel kernel costs "
                         "about 100 us instead of 2. Install libgomp (Debian: apt-get install libgomp1) or the PyPI "

@@ -54,6 +54,6 @@ def _host() -> tuple[int, bool, int, int]:
 
 
 _chosen = _settings.CPU_NAME or _settings.CPU_FEATURES is not None
-VECTOR_BYTES, FUSED, ROWS, FEW = _shape(_assembly()) if _chosen else _host()
+VECTOR_BYTES, FUSED, MR, MR_SMALL = _shape(_assembly()) if _chosen else _host()
 # Masked stores cost as much as others with AVX-512 only: elsewhere what is narrower than a tile goes through a scratch.
 MASKS = int(VECTOR_BYTES == 64)

@@ -17,9 +17,7 @@ from ..evaluation.evaluator import Evaluation
 from ..language.elementwise import FUNCTIONS
 from ..language.expr import Expr, node, number
 from ..language.operators import inner, matrix, scalar, vector
-from ..laws import adjoints as moves
-from ..laws import differentials as laws
-from ..laws import simplifier
+from ..laws import adjoints, differentials, simplifier
 from ..parsing.parser import parse
 from .differences import ATTEMPTS, direction_for, quotient
 from .sampling import Point, points
@@ -133,7 +131,7 @@ def law_table(trials: int = 3, seed: int = 0) -> list[Row]:
     """Every law, property and simplification, checked. Raises UnverifiedError at the first that fails."""
     rng = generator("laws", "seed", seed)
     rows = []
-    for table in (laws.STATEMENTS, moves.STATEMENTS, simplifier.STATEMENTS):
+    for table in (differentials.STATEMENTS, adjoints.STATEMENTS, simplifier.STATEMENTS):
         for name, statement in table.items():
             errors = [error for _ in range(trials) for error in _errors(name, rng)]
             if errors:
@@ -161,7 +159,9 @@ def trilinear() -> list[Expr]:
     e = parse(CONV, X=X, F=F)
     k = parse("kron(A, C)", **SYMBOLS)
     H, G = matrix("G", *e.shape), matrix("G", *k.shape)
-    return [moves.MOVES["conv"][1](H, e, at) for at in (0, 1)] + [moves.MOVES["kron"][1](G, k, at) for at in (0, 1)]
+    return [adjoints.MOVES["conv"][1](H, e, at) for at in (0, 1)] + [
+        adjoints.MOVES["kron"][1](G, k, at) for at in (0, 1)
+    ]
 
 
 def _draw(e: Expr, rng: np.random.Generator) -> Iterable[Point]:
@@ -185,7 +185,7 @@ def law_errors(name: str, e: Expr, rng: np.random.Generator) -> list[float]:
         def d(x: Expr, w: Expr = wrt) -> Expr | None:
             return node("d", (x,), None, x.shape) if w in x.free else None
 
-        found, claim = laws.differential(e, d)
+        found, claim = differentials.differential(e, d)
         if found != name:
             raise UnverifiedError(f"laws: expected {name} for {e}, got {found}.")
         for point in _draw(e, rng):
@@ -216,7 +216,7 @@ def move_errors(name: str, e: Expr, rng: np.random.Generator) -> list[float]:
     for at, operand in enumerate(e.args):
         if (name, at) in (("TR-6", 1), ("TR-7", 0)) or operand.op in ("num", "ones"):
             continue
-        moved = inner(moves.MOVES[e.op][1](G, e, at), operand)
+        moved = inner(adjoints.MOVES[e.op][1](G, e, at), operand)
         errors.append(equality_error(name, inner(G, e), moved, rng))
     return errors
 

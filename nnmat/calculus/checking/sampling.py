@@ -7,9 +7,9 @@ import numpy as np
 
 from ..dimensions import ONE
 from ..errors import UnverifiedError
-from ..evaluation.binding import dimensions, lacking
+from ..evaluation.binding import lacking
 from ..language.assumptions import attributes
-from ..language.expr import Expr
+from ..language.expr import Expr, dimensions, nodes
 
 KINDS = 8  # ways to draw a symbol without attributes
 
@@ -29,7 +29,7 @@ class Point:
 def sizes_for(e: Expr, rng: np.random.Generator) -> dict[str, int]:
     """Sizes under which every shape in `e` is at least 1. Raises UnverifiedError if 200 draws find none."""
     names = sorted(dimensions(e))
-    shapes = all_shapes(e)
+    shapes = {x.shape for x in nodes(e)}
     for attempt in range(200):
         spread = rng.permutation(max(len(names), 4))[: len(names)]
         drawn = 2 + spread if attempt < 20 else rng.integers(1, 9 if attempt < 100 else 65, len(names))
@@ -37,18 +37,6 @@ def sizes_for(e: Expr, rng: np.random.Generator) -> dict[str, int]:
         if all(d.value(sizes) >= 1 for shape in shapes for d in shape):
             return sizes
     raise UnverifiedError(f"check: expected sizes under which all shapes in {e} are positive, found none.")
-
-
-def all_shapes(e: Expr) -> set:
-    """The shapes of all nodes."""
-    seen: set[Expr] = set()
-    stack = [e]
-    while stack:
-        x = stack.pop()
-        if x not in seen:
-            seen.add(x)
-            stack.extend(x.args)
-    return {x.shape for x in seen}
 
 
 def points(e: Expr, rng: np.random.Generator, attempts: int) -> Iterator[Point]:

@@ -3,11 +3,11 @@
 import numpy as np
 
 from ...checks import count, generator
-from ..derivation.derivation import Derivation, Step
 from ..errors import DomainError, UnverifiedError
 from ..evaluation.evaluator import Evaluation
 from ..language.expr import Expr, add
 from ..language.operators import inner
+from ..records.record import Record, Step
 from .differences import ATTEMPTS, compare, direction_for, moving, quotient, roundings
 from .sampling import Point, points
 
@@ -15,7 +15,7 @@ LINES = 1e-6  # relative, for lines with measured differentials
 GRADIENTS = 1e-9  # relative, for two forms of one gradient
 
 
-def check(d: Derivation, trials: int, seed: int) -> float:
+def check(d: Record, trials: int, seed: int) -> float:
     """The largest relative error over all lines and points; UnverifiedError names the step and the point."""
     count("check", "trials", trials)
     rng = generator("check", "seed", seed)
@@ -37,13 +37,13 @@ def check(d: Derivation, trials: int, seed: int) -> float:
     return worst
 
 
-def _everything(d: Derivation) -> Expr:
+def _everything(d: Record) -> Expr:
     """One expression that holds all shapes of the derivation."""
     gradients = [inner(link.closed, link.closed) for link in d.chain]
     return add(d.root, *gradients)
 
 
-def _at(d: Derivation, point: Point, rng: np.random.Generator) -> float:
+def _at(d: Record, point: Point, rng: np.random.Generator) -> float:
     direction = direction_for(d.wrt, point, rng) if d.wrt in point.arrays else np.zeros((1, 1))
     evaluation = Evaluation(point.arrays, point.sizes)
     unit = max(roundings(evaluation, moving(d.root, d.wrt), d.gradient)) if d.wrt in d.root.free else 1.0

@@ -7,29 +7,11 @@ are passed on: with r = Xw - y, the gradient of rᵀr is 2r, and Xᵀ(2r) follow
 
 from ..dimensions import show
 from ..errors import ShapeError
-from ..evaluation.binding import dimensions
-from ..language.expr import Expr, node, rebuild
+from ..language.expr import Expr, bottom_up, depending, dimensions, node, nodes
 
 CURVED = {"fn", "softmax", "log_softmax"}
 TAKES = {"fn", "softmax", "log_softmax", "lse", "norm", "pow"}
 LEAVES = {"sym", "num", "dim", "ones", "zeros", "eye", "ref"}
-
-
-def order(e: Expr, wrt: Expr) -> list[Expr]:
-    """The nodes that depend on `wrt`, operands before operators."""
-    seen: set[Expr] = set()
-    found: list[Expr] = []
-
-    def visit(x: Expr) -> None:
-        if x in seen or wrt not in x.free:
-            return
-        seen.add(x)
-        for a in x.args:
-            visit(a)
-        found.append(x)
-
-    visit(e)
-    return found
 
 
 def is_plain(e: Expr) -> bool:
@@ -43,10 +25,10 @@ def is_plain(e: Expr) -> bool:
 
 def found(e: Expr, wrt: Expr) -> list[Expr]:
     """The nodes of `e` that get a name, in the order of evaluation."""
-    nodes = order(e, wrt)
+    ordered = depending(e, wrt)
     uses: dict[Expr, int] = {}
     taken: set[Expr] = set()
-    for x in nodes:
+    for x in ordered:
         for a in x.args:
             uses[a] = uses.get(a, 0) + 1
         if x.op in TAKES and x.args[0].op != "norm":
@@ -54,10 +36,10 @@ def found(e: Expr, wrt: Expr) -> list[Expr]:
         if x.op == "ref":  # what a name stands for has its name already
             taken.discard(x.args[0])
             uses[x.args[0]] = 0
-    named = {x.args[0] for x in nodes if x.op == "ref"}
+    named = {x.args[0] for x in ordered if x.op == "ref"}
     return [
         x
-        for x in nodes
+        for x in ordered
         if x is not e and x not in named and not is_plain(x) and (uses.get(x, 0) > 1 or x in taken or x.op in CURVED)
     ]
 
@@ -81,34 +63,23 @@ def name_quantities(e: Expr, wrt: Expr) -> tuple[Expr, dict[str, Expr]]:
             used.add(name)
             titles[x] = name
     given: dict[str, Expr] = {}
-    done: dict[Expr, Expr] = {}
 
-    def visit(x: Expr) -> Expr:
-        if x not in done:
-            args = tuple(visit(a) for a in x.args)
-            new = x if args == x.args else rebuild(x, args)
-            if x in titles:
-                given[titles[x]] = x
-                new = node("ref", (new,), titles[x], new.shape)
-            done[x] = new
-        return done[x]
+    def titled(x: Expr, new: Expr) -> Expr:
+        if x not in titles:
+            return new
+        given[titles[x]] = x
+        return node("ref", (new,), titles[x], new.shape)
 
-    return visit(e), given
+    return bottom_up(e, titled), given
 
 
 def names(e: Expr) -> dict[str, Expr]:
     """The symbols and the named quantities of `e`; a ShapeError where one name stands for two of them."""
     found: dict[str, Expr] = {}
-    seen: set[Expr] = set()
-    stack = [e]
-    while stack:
-        x = stack.pop()
-        if x not in seen:
-            seen.add(x)
-            stack.extend(x.args)
-            if x.op in ("sym", "ref") and found.setdefault(x.name, x) is not x:
-                kinds = " and ".join(sorted(_kind(y) for y in (x, found[x.name])))
-                raise ShapeError(f"derive: expected one meaning of the name {x.name}, got {kinds}. Rename one of them.")
+    for x in nodes(e):
+        if x.op in ("sym", "ref") and found.setdefault(x.name, x) is not x:
+            kinds = " and ".join(sorted(_kind(y) for y in (x, found[x.name])))
+            raise ShapeError(f"derive: expected one meaning of the name {x.name}, got {kinds}. Rename one of them.")
     return found
 
 

@@ -6,10 +6,10 @@ from typing import Any
 import numpy as np
 
 from ...checks import count
-from ..dimensions import ONE, Dim, show
+from ..dimensions import ONE, show
 from ..errors import DomainError, ShapeError
 from ..language.assumptions import attributes
-from ..language.expr import Expr
+from ..language.expr import Expr, dimensions
 
 
 def _near(a: np.ndarray, b: np.ndarray) -> bool:
@@ -86,20 +86,3 @@ def _fit(symbol: Expr, given: np.ndarray, full: np.ndarray, sizes: dict[str, int
             f"evaluate: expected {symbol.name} of shape {show(symbol.shape)}{f' with {known}' if known else ''}, "
             f"got {given.shape}. Check the transposes and the other arrays."
         )
-
-
-def dimensions(expression: Expr) -> frozenset[str]:
-    """The names of all dimensions in an expression."""
-    seen: set[Expr] = set()
-    names: set[str] = set()
-    stack = [expression]
-    while stack:
-        e = stack.pop()
-        if e not in seen:
-            seen.add(e)
-            for d in e.shape:
-                names |= d.names
-            if isinstance(e.data, Dim):
-                names |= e.data.names
-            stack.extend(e.args)
-    return frozenset(names)

@@ -10,9 +10,9 @@ import numpy as np
 
 from ..dimensions import ONE
 from ..errors import DomainError, ShapeError
-from ..language import convolution
 from ..language.elementwise import FUNCTIONS
 from ..language.expr import Expr, described, lift
+from . import windows
 from .binding import bind
 
 Blur = Callable[[Expr, np.ndarray], np.ndarray]
@@ -221,7 +221,7 @@ OPERATORS: dict[str, Callable[..., np.ndarray]] = {
     "softmax": _softmax,
     "log_softmax": lambda ev, e, x: x - _lse(ev, e, x),
     "lse": _lse,
-    "conv": lambda ev, e, x, k: convolution.forward(x, k, e.data),
-    "conv_input": lambda ev, e, h, k: convolution.input_adjoint(h, k, ev.shape(e), e.data[0]),
-    "conv_kernel": lambda ev, e, h, x: convolution.kernel_adjoint(h, x, ev.shape(e), e.data[0]),
+    "conv": lambda ev, e, x, k: windows.forward(x, k, e.data),
+    "conv_input": lambda ev, e, h, k: windows.input_adjoint(h, k, ev.shape(e), e.data[0]),
+    "conv_kernel": lambda ev, e, h, x: windows.kernel_adjoint(h, x, ev.shape(e), e.data[0]),
 }

@@ -7,17 +7,20 @@
 All three are one trilinear form read in three ways, so that the set is closed under differentiation.
 """
 
-import numpy as np
+from typing import Any
 
-from ..dimensions import Dim, Shape
+from ..dimensions import Shape
 from ..errors import ShapeError
+from ..notation.names import USUAL
 from .expr import Expr, described, lift, node, zeros
 from .operators import adjoint
+from .signatures import SIGNATURES
 
-Setting = tuple[tuple[int, int], tuple[int, int], tuple[int, int]]  # stride, padding, dilation
+Pair = tuple[int, int]
+Setting = tuple[Pair, Pair, Pair]  # stride, padding, dilation
 
 
-def _pair(name: str, value, least: int) -> tuple[int, int]:
+def _pair(name: str, value: Any, least: int) -> Pair:
     pair = (value, value) if isinstance(value, int) and not isinstance(value, bool) else value
     good = isinstance(pair, tuple) and len(pair) == 2 and all(type(v) is int and v >= least for v in pair)
     if not good:
@@ -25,20 +28,22 @@ def _pair(name: str, value, least: int) -> tuple[int, int]:
     return pair
 
 
-def _windows(length: Dim, kernel: Dim, stride: int, padding: int, dilation: int) -> Dim:
-    return (length + 2 * padding - (kernel - 1) * dilation - 1).floor_divided(stride) + 1
+def setting_of(**options: Any) -> Setting:
+    """Stride, padding and dilation as pairs, the usual where one is not given. Raises ShapeError for what is none."""
+    stride, padding, dilation = (_pair(word, options.get(word, usual), usual) for word, usual in USUAL.items())
+    return stride, padding, dilation
 
 
-def conv(X: Expr, K: Expr, stride=1, padding=0, dilation=1) -> Expr:
+def conv(X: Expr, K: Expr, stride=USUAL["stride"], padding=USUAL["padding"], dilation=USUAL["dilation"]) -> Expr:
     """X ⋆ K of matrices X (H, W) and K (kh, kw). Raises ShapeError where the kernel is larger than the image."""
     X, K = lift(X, "conv"), lift(K, "conv")
-    setting = (_pair("stride", stride, 1), _pair("padding", padding, 0), _pair("dilation", dilation, 1))
-    shape = tuple(_windows(X.shape[i], K.shape[i], *(pair[i] for pair in setting)) for i in (0, 1))
+    setting = setting_of(stride=stride, padding=padding, dilation=dilation)
+    shape = SIGNATURES["conv"].shape(X.shape, K.shape, setting)
     if any(d.constant is not None and d.constant < 1 for d in shape):
         raise ShapeError(
             f"conv: expected a kernel no larger than the padded image, got {described(X)} and {described(K)}."
         )
-    return node("conv", (X, K), setting, (shape[0], shape[1]))
+    return node("conv", (X, K), setting, shape)
 
 
 def conv_input(H: Expr, K: Expr, shape: Shape, setting: Setting) -> Expr:
@@ -51,33 +56,3 @@ def conv_kernel(H: Expr, X: Expr, shape: Shape, setting: Setting) -> Expr:
     """G(H, X), of the shape of K."""
     H = adjoint("conv_kernel", H, conv(X, zeros(*shape), *setting))
     return node("conv_kernel", (H, X), (setting, shape), shape)
-
-
-def _patches(X: np.ndarray, kernel: tuple[int, int], setting: Setting) -> np.ndarray:
-    """All windows: (Ho, Wo, kh, kw), a view of the padded image."""
-    (s, t), (p, q), (d, e) = setting
-    padded = np.pad(X, ((p, p), (q, q)))
-    span = ((kernel[0] - 1) * d + 1, (kernel[1] - 1) * e + 1)
-    windows = np.lib.stride_tricks.sliding_window_view(padded, span)
-    return windows[::s, ::t, ::d, ::e]
-
-
-def forward(X: np.ndarray, K: np.ndarray, setting: Setting) -> np.ndarray:
-    """The value of X ⋆ K."""
-    return np.einsum("ijab,ab->ij", _patches(X, K.shape, setting), K)
-
-
-def kernel_adjoint(H: np.ndarray, X: np.ndarray, kernel: tuple[int, int], setting: Setting) -> np.ndarray:
-    """The value of G(H, X)."""
-    return np.einsum("ijab,ij->ab", _patches(X, kernel, setting), H)
-
-
-def input_adjoint(H: np.ndarray, K: np.ndarray, image: tuple[int, int], setting: Setting) -> np.ndarray:
-    """The value of F(H, K): every window added back where it came from."""
-    (s, t), (p, q), (d, e) = setting
-    padded = np.zeros((image[0] + 2 * p, image[1] + 2 * q))
-    rows, columns = H.shape
-    for a in range(K.shape[0]):
-        for b in range(K.shape[1]):
-            padded[a * d : a * d + rows * s : s, b * e : b * e + columns * t : t] += K[a, b] * H
-    return padded[p : p + image[0], q : q + image[1]]

@@ -10,7 +10,6 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ..errors import ShapeError
 from .expr import Expr, lift, mul, node, number, power
 
 erf = np.vectorize(math.erf, otypes=[np.float64])
@@ -23,8 +22,6 @@ class Function:
     name: str
     value: Callable
     derivative: Callable[[Expr, Expr], Expr]
-    text: str = ""
-    latex: str = ""
     inside: Callable | None = None  # the open set where the function is defined
     kinked: bool = False  # not differentiable at 0
 
@@ -58,21 +55,21 @@ def _one_minus(y: Expr) -> Expr:
 FUNCTIONS: dict[str, Function] = {
     f.name: f
     for f in [
-        Function("exp", np.exp, lambda x, y: y, latex=r"\exp"),
-        Function("log", np.log, lambda x, y: power(x, -1), latex=r"\log", inside=lambda x: x > 0),
-        Function("sigmoid", _sigmoid, lambda x, y: mul(y, _one_minus(y)), "σ", r"\sigma"),
-        Function("tanh", np.tanh, lambda x, y: number(1) - mul(y, y), latex=r"\tanh"),
-        Function("relu", lambda x: np.maximum(x, 0.0), lambda x, y: apply("step", x), "relu", kinked=True),
-        Function("step", lambda x: (x > 0).astype(np.float64), lambda x, y: mul(number(0), x), "step", kinked=True),
+        Function("exp", np.exp, lambda x, y: y),
+        Function("log", np.log, lambda x, y: power(x, -1), inside=lambda x: x > 0),
+        Function("sigmoid", _sigmoid, lambda x, y: mul(y, _one_minus(y))),
+        Function("tanh", np.tanh, lambda x, y: number(1) - mul(y, y)),
+        Function("relu", lambda x: np.maximum(x, 0.0), lambda x, y: apply("step", x), kinked=True),
+        Function("step", lambda x: (x > 0).astype(np.float64), lambda x, y: mul(number(0), x), kinked=True),
         Function("abs", np.abs, lambda x, y: apply("sign", x), kinked=True),
         Function("sign", np.sign, lambda x, y: mul(number(0), x), kinked=True),
-        Function("softplus", lambda x: np.logaddexp(x, 0.0), lambda x, y: apply("sigmoid", x), "softplus", r"\zeta"),
+        Function("softplus", lambda x: np.logaddexp(x, 0.0), lambda x, y: apply("sigmoid", x)),
         Function("gelu", lambda x: x * _distribution(x), lambda x, y: apply("Phi", x) + mul(x, apply("phi", x))),
-        Function("Phi", _distribution, lambda x, y: apply("phi", x), "Φ", r"\Phi"),
-        Function("phi", _density, lambda x, y: -mul(x, y), "φ", r"\varphi"),
-        Function("sqrt", np.sqrt, lambda x, y: number(1) / 2 * power(y, -1), "√", inside=lambda x: x > 0),
-        Function("sin", np.sin, lambda x, y: apply("cos", x), latex=r"\sin"),
-        Function("cos", np.cos, lambda x, y: -apply("sin", x), latex=r"\cos"),
+        Function("Phi", _distribution, lambda x, y: apply("phi", x)),
+        Function("phi", _density, lambda x, y: -mul(x, y)),
+        Function("sqrt", np.sqrt, lambda x, y: number(1) / 2 * power(y, -1), inside=lambda x: x > 0),
+        Function("sin", np.sin, lambda x, y: apply("cos", x)),
+        Function("cos", np.cos, lambda x, y: -apply("sin", x)),
     ]
 }
 
@@ -80,28 +77,3 @@ exp, log, sigmoid, tanh, relu, softplus, gelu, sqrt, sin, cos = (
     FUNCTIONS[name] for name in ("exp", "log", "sigmoid", "tanh", "relu", "softplus", "gelu", "sqrt", "sin", "cos")
 )
 absolute = FUNCTIONS["abs"]
-
-
-def elementwise(
-    name: str,
-    value: Callable,
-    derivative: Callable[[Expr], Expr],
-    inside: Callable | None = None,
-    kinked: bool = False,
-) -> Function:
-    """A new elementwise function `name`, usable as `f(A)` and, by name, in text.
-
-    `value` maps a float64 array to the array of the function values; `derivative` maps an expression x to the
-    expression f'(x); `inside` maps an array to True where f is defined; `kinked` says that f has a kink at 0.
-    Raises ShapeError if the name is taken or is no name. A wrong derivative is found by the check inside `derive`.
-    """
-    from ..parsing.parser import known_functions
-
-    if not name.isidentifier() or name in known_functions():
-        why = "a function has it" if name in known_functions() else "it is no name"
-        raise ShapeError(f"elementwise: expected a new name, got {name!r}: {why}. Try {name}2 or another word.")
-    if not (callable(value) and callable(derivative)):
-        raise ShapeError(f"elementwise: expected value and derivative of {name} as functions, got other objects.")
-    function = Function(name, value, lambda x, y: lift(derivative(x), name), inside=inside, kinked=kinked)
-    FUNCTIONS[name] = function
-    return function

@@ -19,6 +19,9 @@ import numpy as np
 
 from ..dimensions import ONE, Dim, Shape, show, size
 from ..errors import DomainError, ShapeError
+from ..notation.code import code
+from ..notation.latex import LatexWriter
+from ..notation.text import Writer
 
 SCALAR: Shape = (ONE, ONE)
 _nodes: weakref.WeakValueDictionary = weakref.WeakValueDictionary()
@@ -131,18 +134,12 @@ class Expr:
         return self
 
     def __repr__(self) -> str:
-        from ..notation.code import code
-
         return code(self)
 
     def __str__(self) -> str:
-        from ..notation.text import text
-
         return text(self)
 
     def _repr_latex_(self) -> str:
-        from ..notation.latex import latex
-
         return f"${latex(self)}$"
 
     def inline(self, keep: "Iterable[str]" = ()) -> "Expr":
@@ -179,7 +176,10 @@ def number(value: int | float | Fraction) -> Expr:
 
 
 def lift(value: Any, operator: str = "", beside: Expr | None = None) -> Expr:
-    """An operand: an expression as it is, a number as a constant; a ShapeError for anything else."""
+    """An operand: an expression as it is, a number as a constant; a ShapeError for anything else.
+
+    It is also what a dimension becomes in arithmetic with expressions (`Dim.as_expression`).
+    """
     if isinstance(value, Expr):
         return value
     if isinstance(value, Dim):
@@ -195,6 +195,19 @@ def lift(value: Any, operator: str = "", beside: Expr | None = None) -> Expr:
         f"{operator or 'calculus'}: expected an expression or a finite number{where}, got {type(value).__name__}. "
         "Try a symbol here, and its array in evaluate(...)."
     )
+
+
+Dim.as_expression = lift
+
+
+def text(e: Expr) -> str:
+    """The expression in Unicode text."""
+    return Writer().write(lift(e, "text"))
+
+
+def latex(e: Expr) -> str:
+    """The expression in LaTeX, without dollar signs."""
+    return LatexWriter().write(lift(e, "latex"))
 
 
 def described(e: Expr) -> str:
@@ -273,6 +286,11 @@ def transpose(a: Expr) -> Expr:
     return node("T", (a,), None, (a.shape[1], a.shape[0]))
 
 
+def transposed_factors(factors: Iterable[Expr], equal: Callable[[Expr], bool]) -> list[Expr]:
+    """The factors of (A B)ᵀ: Bᵀ, Aᵀ; `equal` says which of them are their own transposes."""
+    return [a.args[0] if a.op == "T" else a if equal(a) else transpose(a) for a in reversed(list(factors))]
+
+
 def power(a: Expr, exponent: Any) -> Expr:
     """Each element to a constant power."""
     if isinstance(exponent, Expr) and exponent.op == "num":
@@ -283,19 +301,66 @@ def power(a: Expr, exponent: Any) -> Expr:
     return node("pow", (a,), number(exponent).data, a.shape)
 
 
-def rewrite(e: Expr, change: Callable[[Expr], Expr | None]) -> Expr:
-    """`e` with `change(node)` put for every node for which it is not None, from the leaves up."""
+def nodes(e: Expr) -> Iterator[Expr]:
+    """Every node of an expression, once, from the root on."""
+    seen: set[Expr] = set()
+    stack = [e]
+    while stack:
+        x = stack.pop()
+        if x not in seen:
+            seen.add(x)
+            stack.extend(x.args)
+            yield x
+
+
+def depending(e: Expr, symbol: Expr) -> list[Expr]:
+    """The nodes of an expression that depend on a symbol, once, operands before operators."""
+    found: dict[Expr, None] = {}
+
+    def visit(x: Expr) -> None:
+        for a in x.args:
+            if a not in found and symbol in a.free:
+                visit(a)
+        found[x] = None
+
+    if symbol in e.free:
+        visit(e)
+    return list(found)
+
+
+def dimensions(e: Expr) -> frozenset[str]:
+    """The names of all dimensions in an expression."""
+    return frozenset().union(*(d.names for x in nodes(e) for d in (*x.shape, x.data) if isinstance(d, Dim)))
+
+
+def bottom_up(e: Expr, leave: Callable[[Expr, Expr], Expr], enter: Callable[[Expr], Expr | None] | None = None) -> Expr:
+    """What becomes of `e` when every node becomes `leave(node, node on its new operands)`, operands first, each once.
+
+    Where `enter(node)` is not None it is what becomes of that node, and its operands are not looked at.
+    """
     done: dict[Expr, Expr] = {}
 
     def visit(x: Expr) -> Expr:
-        if x not in done:
-            args = tuple(visit(a) for a in x.args)
-            new = x if args == x.args else rebuild(x, args)
-            changed = change(new)
-            done[x] = new if changed is None else changed
-        return done[x]
+        new = done.get(x)
+        if new is None:
+            new = enter(x) if enter is not None else None
+            if new is None:
+                args = tuple(map(visit, x.args))
+                new = leave(x, x if args == x.args else rebuild(x, args))
+            done[x] = new
+        return new
 
     return visit(e)
+
+
+def rewrite(e: Expr, change: Callable[[Expr], Expr | None]) -> Expr:
+    """`e` with `change(node)` put for every node for which it is not None, from the leaves up."""
+
+    def changed(x: Expr, new: Expr) -> Expr:
+        other = change(new)
+        return new if other is None else other
+
+    return bottom_up(e, changed)
 
 
 FLAT: dict[str, Callable[..., Expr]] = {"add": add, "mul": mul, "matmul": matmul}

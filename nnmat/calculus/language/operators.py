@@ -2,9 +2,10 @@
 
 from collections.abc import Iterable
 
-from ..dimensions import ONE, Dim, show, size
+from ..dimensions import Dim, show, size
 from ..errors import ShapeError
-from .expr import SCALAR, Expr, described, lift, matmul, mul, node, ones, transpose, zeros
+from .expr import Expr, described, lift, matmul, mul, node, ones, transpose, zeros
+from .signatures import COLUMN, SIGNATURES, SQUARE
 
 ATTRIBUTES = {
     "symmetric": "Aᵀ = A",
@@ -16,7 +17,8 @@ ATTRIBUTES = {
     "sums_to_one": "entries of a vector, or of each row of a matrix, sum to one",
     "constant": "no gradient is asked for",
 }
-SQUARE = {"symmetric", "positive_definite", "diagonal", "orthogonal", "invertible"}
+OF_SQUARE = {"symmetric", "positive_definite", "diagonal", "orthogonal", "invertible"}
+HINTS = {SQUARE: "Try A.T @ A, or another operand.", COLUMN: "Try {}_rows for a matrix, or vec(A)."}
 
 
 def _symbol(name: str, rows, columns, attributes: dict[str, bool]) -> Expr:
@@ -27,8 +29,8 @@ def _symbol(name: str, rows, columns, attributes: dict[str, bool]) -> Expr:
             raise ShapeError(f"{name}: expected attributes among {', '.join(ATTRIBUTES)}, got {word}={value!r}.")
     had = frozenset(word for word, value in attributes.items() if value)
     shape = (size(rows), size(columns))
-    if shape[0] != shape[1] and had & SQUARE:
-        raise ShapeError(f"{name}: expected a square matrix as {min(had & SQUARE)}, got shape {show(shape)}.")
+    if shape[0] != shape[1] and had & OF_SQUARE:
+        raise ShapeError(f"{name}: expected a square matrix as {min(had & OF_SQUARE)}, got shape {show(shape)}.")
     return node("sym", (), (name, tuple(sorted(had))), shape)
 
 
@@ -55,56 +57,61 @@ def let(name: str, definition: Expr) -> Expr:
     return node("ref", (definition,), name, definition.shape)
 
 
-def _square(who: str, a: Expr) -> Expr:
-    a = lift(a, who)
-    if a.shape[0] != a.shape[1]:
-        raise ShapeError(f"{who}: expected a square matrix, got {described(a)}. Try A.T @ A, or another operand.")
-    return a
+def _checked(who: str, *given: Expr, hint: str = "") -> tuple[Expr, ...]:
+    """The operands of a function, lifted, each of the form that its signature asks for."""
+    args = tuple(lift(a, who) for a in given)
+    for what, at, a, b in SIGNATURES[who].demands([x.shape for x in args]):
+        if a != b and what in HINTS:
+            raise ShapeError(f"{who}: expected {what}, got {described(args[at])}. {hint or HINTS[what].format(who)}")
+    return args
 
 
-def _column(who: str, a: Expr) -> Expr:
-    a = lift(a, who)
-    if a.shape[1] != ONE:
-        raise ShapeError(f"{who}: expected a column, got {described(a)}. Try {who}_rows for a matrix, or vec(A).")
-    return a
+def _fit(who: str, *args: Expr) -> bool:
+    """The operands are what the signature asks for, each by itself and together."""
+    return all(a is b or a == b for _, _, a, b in SIGNATURES[who].demands([x.shape for x in args]))
+
+
+def _made(op: str, who: str, *given: Expr, data: str | None = None, hint: str = "") -> Expr:
+    """The node `op` by the signature of the function `who`."""
+    args = _checked(who, *given, hint=hint)
+    return node(op, args, data, SIGNATURES[who].shape(*(a.shape for a in args)))
 
 
 def inv(a: Expr) -> Expr:
     """A⁻¹."""
-    a = _square("inv", a)
-    return node("inv", (a,), None, a.shape)
+    return _made("inv", "inv", a)
 
 
 def solve(a: Expr, b: Expr) -> Expr:
     """A⁻¹B."""
-    return matmul(inv(_square("solve", a)), lift(b, "solve"))
+    a, b = _checked("solve", a, b)
+    return matmul(inv(a), b)
 
 
 def det(a: Expr) -> Expr:
     """The determinant."""
-    return node("det", (_square("det", a),))
+    return _made("det", "det", a)
 
 
 def logdet(a: Expr) -> Expr:
     """The logarithm of the absolute value of the determinant."""
-    return node("logdet", (_square("logdet", a),))
+    return _made("logdet", "logdet", a)
 
 
 def adjugate(a: Expr) -> Expr:
     """The transposed matrix of cofactors: A adj(A) = det(A) I for every square A."""
-    a = _square("adjugate", a)
-    return node("adj", (a,), None, a.shape)
+    return _made("adj", "adjugate", a)
 
 
 def trace(a: Expr) -> Expr:
     """The sum of the diagonal."""
-    return node("trace", (_square("trace", a),))
+    return _made("trace", "trace", a)
 
 
 def inner(a: Expr, b: Expr) -> Expr:
     """⟨A, B⟩ = Tr(AᵀB), the sum of the products of the entries."""
     a, b = lift(a, "inner"), lift(b, "inner")
-    if a.shape != b.shape:
+    if not _fit("inner", a, b):
         raise ShapeError(f"inner: expected equal shapes, got {described(a)} and {described(b)}. Check the transposes.")
     return node("inner", (a, b))
 
@@ -121,46 +128,40 @@ def total(a: Expr, axis: int | None = None) -> Expr:
 
 def norm2(a: Expr) -> Expr:
     """The Euclidean length of a vector."""
-    return node("norm", (_column("norm2", a),))
+    return _made("norm", "norm2", a)
 
 
 def frobenius(a: Expr) -> Expr:
     """The Frobenius norm, the root of the sum of the squares."""
-    return node("norm", (lift(a, "frobenius"),))
+    return _made("norm", "frobenius", a)
 
 
 def diag(a: Expr) -> Expr:
     """The diagonal of a square matrix, as a column."""
-    a = _square("diag", a)
-    return node("diag", (a,), None, (a.shape[0], ONE))
+    return _made("diag", "diag", a)
 
 
 def diagm(v: Expr) -> Expr:
     """The diagonal matrix of a column."""
-    v = lift(v, "diagm")
-    if v.shape[1] != ONE:
-        raise ShapeError(f"diagm: expected a column, got {described(v)}. Try diag(A) for a square matrix.")
-    return node("diagm", (v,), None, (v.shape[0], v.shape[0]))
+    return _made("diagm", "diagm", v, hint="Try diag(A) for a square matrix.")
 
 
 def tril(a: Expr) -> Expr:
     """The lower triangle, with the diagonal, and zeros above."""
-    a = _square("tril", a)
-    return node("tril", (a,), None, a.shape)
+    return _made("tril", "tril", a)
 
 
 def outer(x: Expr, y: Expr) -> Expr:
     """x yᵀ of two columns."""
     x, y = lift(x, "outer"), lift(y, "outer")
-    if x.shape[1] != ONE or y.shape[1] != ONE:
+    if not _fit("outer", x, y):
         raise ShapeError(f"outer: expected two columns, got {described(x)} and {described(y)}. Try A @ B.T or kron.")
     return matmul(x, transpose(y))
 
 
 def kron(a: Expr, b: Expr) -> Expr:
     """The Kronecker product A ⊗ B: the blocks A_ij B."""
-    a, b = lift(a, "kron"), lift(b, "kron")
-    return node("kron", (a, b), None, (a.shape[0] * b.shape[0], a.shape[1] * b.shape[1]))
+    return _made("kron", "kron", a, b)
 
 
 def kron_left(g: Expr, b: Expr, shape) -> Expr:
@@ -201,44 +202,38 @@ def reshape(a: Expr, rows: Dim | int | str, columns: Dim | int | str) -> Expr:
 def vec(a: Expr) -> Expr:
     """The rows of A below one another, as one column (row-major, as NumPy's ravel)."""
     a = lift(a, "vec")
-    shape = (a.shape[0] * a.shape[1], ONE)
+    shape = SIGNATURES["vec"].shape(a.shape)
     return node("reshape", (a,), shape, shape)
 
 
 def softmax(x: Expr) -> Expr:
     """exp(x) / (1ᵀ exp(x)) of a column."""
-    x = _column("softmax", x)
-    return node("softmax", (x,), "column", x.shape)
+    return _made("softmax", "softmax", x, data="column")
 
 
 def softmax_rows(X: Expr) -> Expr:
     """The softmax of each row."""
-    X = lift(X, "softmax_rows")
-    return node("softmax", (X,), "rows", X.shape)
+    return _made("softmax", "softmax_rows", X, data="rows")
 
 
 def log_softmax(x: Expr) -> Expr:
     """The logarithm of the softmax of a column, x - logsumexp(x)."""
-    x = _column("log_softmax", x)
-    return node("log_softmax", (x,), "column", x.shape)
+    return _made("log_softmax", "log_softmax", x, data="column")
 
 
 def log_softmax_rows(X: Expr) -> Expr:
     """The logarithm of the softmax of each row."""
-    X = lift(X, "log_softmax_rows")
-    return node("log_softmax", (X,), "rows", X.shape)
+    return _made("log_softmax", "log_softmax_rows", X, data="rows")
 
 
 def logsumexp(x: Expr) -> Expr:
     """log(1ᵀ exp(x)) of a column, a scalar."""
-    x = _column("logsumexp", x)
-    return node("lse", (x,), "column", SCALAR)
+    return _made("lse", "logsumexp", x, data="column")
 
 
 def logsumexp_rows(X: Expr) -> Expr:
     """log(exp(X) 1), the log-sum-exp of each row, a column."""
-    X = lift(X, "logsumexp_rows")
-    return node("lse", (X,), "rows", (X.shape[0], ONE))
+    return _made("lse", "logsumexp_rows", X, data="rows")
 
 
 def names_of(symbols: Iterable[Expr]) -> str:

@@ -7,7 +7,7 @@ operand that holds the differential; it returns L*(G). ⟨A, B⟩ is Tr(AᵀB), 
 from collections.abc import Callable, Iterable
 
 from ..language.convolution import conv, conv_input, conv_kernel
-from ..language.expr import Expr, eye, matmul, mul, node, number, ones, transpose
+from ..language.expr import Expr, eye, matmul, mul, node, number, ones, transposed_factors
 from ..language.operators import diag, diagm, inner, kron, kron_left, kron_right, scaled
 
 STATEMENTS = {
@@ -32,8 +32,8 @@ STATEMENTS = {
 
 
 def turned(factors: Iterable[Expr]) -> list[Expr]:
-    """The factors of the transposed product."""
-    return [a.args[0] if a.op == "T" else a if a.is_scalar else transpose(a) for a in reversed(list(factors))]
+    """The factors of the transposed product; that Aᵀ = A for symmetric A is left to a step of its own, SIM-18."""
+    return transposed_factors(factors, lambda a: a.is_scalar)
 
 
 def _matmul(G: Expr, e: Expr, at: int) -> Expr:

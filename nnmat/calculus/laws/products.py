@@ -1,19 +1,31 @@
-"""Rules for matrix products, transposes, inverses, traces and inner products."""
+"""Rules for matrix products, transposes and inverses."""
 
+from collections.abc import Iterable
 from itertools import pairwise
 
 from ..language.assumptions import is_orthogonal, is_symmetric, sums_to_one
-from ..language.expr import Expr, eye, lift, matmul, mul, node, number, ones, power, rebuild, transpose
+from ..language.expr import (
+    Expr,
+    eye,
+    lift,
+    matmul,
+    mul,
+    node,
+    number,
+    ones,
+    power,
+    rebuild,
+    transpose,
+    transposed_factors,
+)
 from ..language.operators import diagm, inv
 from ..notation.code import code
 from .sums import factors, is_zero, mul_powers, scalars, zero_like
 
-ONE_BY_ONE = 1
 
-
-def turned(factor_list) -> list[Expr]:
-    """The factors of the transposed product."""
-    return [a.args[0] if a.op == "T" else a if is_symmetric(a) else transpose(a) for a in reversed(list(factor_list))]
+def turned(parts: Iterable[Expr]) -> list[Expr]:
+    """The factors of the transposed product, Aᵀ = A for symmetric A."""
+    return transposed_factors(parts, is_symmetric)
 
 
 def _product(parts: list[Expr], like: Expr) -> Expr:
@@ -45,7 +57,7 @@ def product_units(e: Expr) -> Expr | None:
 def product_scalars(e: Expr) -> Expr | None:
     """Between two places where the inner dimension is 1 stands a scalar."""
     dims = [a.shape[0] for a in e.args] + [e.args[-1].shape[1]]
-    cuts = [i for i, d in enumerate(dims) if d.constant == ONE_BY_ONE]
+    cuts = [i for i, d in enumerate(dims) if d.constant == 1]
     if len(cuts) < 2 or (len(cuts) == 2 and e.is_scalar):
         return None
     pieces = [matmul(*e.args[i:j]) for i, j in pairwise(cuts)]
@@ -76,7 +88,7 @@ def product_orthogonal(e: Expr) -> Expr | None:
 
 
 def product_diagonal(e: Expr) -> Expr | None:
-    """diag(v) diag(w) = diag(v ⊙ w), diag(v) u = v ⊙ u, uᵀ diag(v) = (u ⊙ v)ᵀ."""
+    """Diag(v) Diag(w) = Diag(v ⊙ w), Diag(v) u = v ⊙ u, uᵀ Diag(v) = (u ⊙ v)ᵀ."""
     for i, (a, b) in enumerate(pairwise(e.args)):
         rest = (e.args[:i], e.args[i + 2 :])
         if a.op == "diagm" and b.op == "diagm":

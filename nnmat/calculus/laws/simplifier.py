@@ -11,10 +11,7 @@ from dataclasses import dataclass
 
 from ..errors import NotDerivable
 from ..language.expr import Expr, lift, rebuild
-from . import functions as rules_functions
-from . import products as rules_products
-from . import sums as rules_sums
-from . import traces as rules_scalars
+from . import functions, products, sums, traces
 
 LIMIT = 20_000
 Rule = Callable[[Expr], Expr | None]
@@ -27,10 +24,10 @@ STATEMENTS = {
     "SIM-5": "scalars stand in front: A (c B) = c A B, L(c A) = c L(A)",
     "SIM-6": "A^a ⊙ A^b = A^(a+b), (A^a)^b = A^(ab)",
     "SIM-7": "1 ⊙ A = A",
-    "SIM-8": "(v 1ᵀ) ⊙ A = diag(v) A, (1 vᵀ) ⊙ A = A diag(v), diag(v) u = v ⊙ u",
+    "SIM-8": "(v 1ᵀ) ⊙ A = Diag(v) A, (1 vᵀ) ⊙ A = A Diag(v), Diag(v) u = v ⊙ u",
     "SIM-9": "I A = A, I⁻¹ = I, Tr(I) = n, |I| = 1",
     "SIM-10": "a factor of shape 1 × 1 in a product is a scalar",
-    "SIM-11": "A⁻¹ A = I, (A⁻¹)⁻¹ = A, (A B)⁻¹ = B⁻¹ A⁻¹, diag(v)⁻¹ = diag(1/v)",
+    "SIM-11": "A⁻¹ A = I, (A⁻¹)⁻¹ = A, (A B)⁻¹ = B⁻¹ A⁻¹, Diag(v)⁻¹ = Diag(1/v)",
     "SIM-12": "QᵀQ = I and Q⁻¹ = Qᵀ for orthogonal Q",
     "SIM-13": "1ᵀ1 = n, sum(1 1ᵀ) = m n, 1 1ᵀ is the matrix of ones",
     "SIM-14": "1ᵀp = 1 where p sums to one",
@@ -49,7 +46,7 @@ STATEMENTS = {
 }
 
 RULES: dict[str, list[tuple[str, Rule]]] = {}
-for table in (rules_sums.RULES, rules_products.RULES, rules_scalars.RULES, rules_functions.RULES):
+for table in (sums.RULES, products.RULES, traces.RULES, functions.RULES):
     for op, entries in table.items():
         RULES.setdefault(op, []).extend(entries)
 

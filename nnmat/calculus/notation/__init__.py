@@ -1,1 +1,6 @@
-"""Writers: an expression as text, as LaTeX, as Python. They read an expression's fields and build nothing."""
+"""Writers: an expression as text, as LaTeX, as code. They read the fields of a node and build nothing.
+
+names   what things are called where they are printed
+node    what a writer reads
+text, latex, code  the writers
+"""

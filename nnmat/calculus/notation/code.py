@@ -1,23 +1,23 @@
 """Expressions as code: what `repr` prints, and what `parse` reads back to the same expression."""
 
-from ..language.expr import Expr
+from .names import IN_CODE, options
+from .node import Node
 
 SUM, PRODUCT, MINUS, POWER, ATOM = range(5)
-CALLS = {"adj": "adjugate", "lse": "logsumexp", "norm": "frobenius"}
 
 
-def code(e: Expr) -> str:
+def code(e: Node) -> str:
     """The expression in the language of `parse`."""
     return _code(e)[0]
 
 
-def _at(e: Expr, least: int) -> str:
+def _at(e: Node, least: int) -> str:
     """The code of an operand, in parentheses if it binds less than `least`."""
     body, strength = _code(e)
     return f"({body})" if strength < least else body
 
 
-def _code(e: Expr) -> tuple[str, int]:
+def _code(e: Node) -> tuple[str, int]:
     if e.op in ("sym", "ref"):
         return e.name, ATOM
     if e.op == "num":
@@ -37,7 +37,7 @@ def _code(e: Expr) -> tuple[str, int]:
     return _call(e), ATOM
 
 
-def _sum(e: Expr) -> str:
+def _sum(e: Node) -> str:
     body = _at(e.args[0], PRODUCT)
     for a in e.args[1:]:
         term = _at(a, PRODUCT)
@@ -45,7 +45,7 @@ def _sum(e: Expr) -> str:
     return body
 
 
-def _product(e: Expr) -> tuple[str, int]:
+def _product(e: Node) -> tuple[str, int]:
     first, *rest = e.args
     if first.op == "num" and first.data == -1 and rest[0].op != "num":
         body, rest = f"-{_at(rest[0], POWER)}", rest[1:]
@@ -59,9 +59,9 @@ def _product(e: Expr) -> tuple[str, int]:
     return body, PRODUCT
 
 
-def _call(e: Expr) -> str:
+def _call(e: Node) -> str:
     args = [_code(a)[0] for a in e.args]
-    name = CALLS.get(e.op, e.op)
+    name = IN_CODE.get(e.op, e.op)
     if e.op == "fn":
         name = e.data
     elif e.op in ("softmax", "log_softmax", "lse"):
@@ -75,17 +75,8 @@ def _call(e: Expr) -> str:
     elif e.op in ("reshape", "kron_left", "kron_right"):
         args += [str(d) for d in e.data]
     elif e.op == "conv":
-        args += [
-            f"{w}={p[0] if p[0] == p[1] else p}"
-            for w, p, usual in zip(("stride", "padding", "dilation"), e.data, (1, 0, 1), strict=True)
-            if p != (usual, usual)
-        ]
+        args += options(e.data)
     elif e.op in ("conv_input", "conv_kernel"):
         setting, shape = e.data
-        args += [str(d) for d in shape]
-        args += [
-            f"{w}={p[0] if p[0] == p[1] else p}"
-            for w, p, usual in zip(("stride", "padding", "dilation"), setting, (1, 0, 1), strict=True)
-            if p != (usual, usual)
-        ]
+        args += [*(str(d) for d in shape), *options(setting)]
     return f"{name}({', '.join(args)})"

@@ -3,9 +3,8 @@
 from fractions import Fraction
 
 from ..dimensions import Floor
-from ..language.elementwise import FUNCTIONS
-from ..language.expr import Expr, lift
-from .text import GREEK, Writer, decimal
+from .names import GREEK, IN_LATEX
+from .text import Writer, decimal
 
 
 class LatexWriter(Writer):
@@ -50,7 +49,7 @@ class LatexWriter(Writer):
         return rf"{'-' if value < 0 else ''}\frac{{{abs(value.numerator)}}}{{{value.denominator}}}"
 
     def function(self, name: str) -> str:
-        return (FUNCTIONS[name].latex if name in FUNCTIONS else "") or self.word(name)
+        return IN_LATEX.get(name) or self.word(name)
 
     def call(self, name: str, *args: str) -> str:
         return rf"{name}\left({', '.join(args)}\right)"
@@ -86,8 +85,3 @@ def _power_of_ten(written: str) -> str:
     """2e-20 as 2 times a power of ten."""
     digits, sign, exponent = written.partition("e")
     return rf"{digits} \times 10^{{{int(exponent)}}}" if sign else written
-
-
-def latex(e: Expr) -> str:
-    """The expression in LaTeX, without dollar signs."""
-    return LatexWriter().write(lift(e, "latex"))

@@ -9,13 +9,11 @@ import re
 from fractions import Fraction
 
 from ..dimensions import Dim, Floor
-from ..language.elementwise import FUNCTIONS
-from ..language.expr import Expr, lift, matmul, mul, power
+from .names import GREEK, IN_FORMULAS, IN_TEXT, options
+from .node import Node
 
+Nodes = tuple[Node, ...]
 SUM, HADAMARD, PRODUCT, POSTFIX, ATOM = range(5)
-_WORDS = """alpha beta gamma delta epsilon zeta eta theta kappa lambda mu nu xi pi rho sigma tau phi chi psi omega
-Gamma Delta Theta Lambda Xi Pi Sigma Phi Psi Omega"""
-GREEK = dict(zip(_WORDS.split(), "αβγδεζηθκλμνξπρστφχψωΓΔΘΛΞΠΣΦΨΩ", strict=True))
 SUPERSCRIPT = str.maketrans("0123456789-", "⁰¹²³⁴⁵⁶⁷⁸⁹⁻")
 TIGHT = re.compile(r"(?:[^\W\d_]|1|\(.*\)|\|.*\|)(?:⁻?[ᵀ¹])?", re.DOTALL)
 
@@ -25,18 +23,17 @@ class Writer:
 
     hadamard, divide, kronecker, star, gradient = " ⊙ ", " ⊘ ", " ⊗ ", " ⋆ ", "∇"
 
-    def __init__(self, names: dict[Expr, str] | None = None):
-        self.names = names or {}
-        self.done: dict[Expr, tuple[str, int]] = {}
+    def __init__(self) -> None:
+        self.done: dict[Node, tuple[str, int]] = {}
 
-    def write(self, e: Expr) -> str:
+    def write(self, e: Node) -> str:
         return self.part(e)[0]
 
-    def at(self, e: Expr, least: int) -> str:
+    def at(self, e: Node, least: int) -> str:
         body, strength = self.part(e)
         return self.parens(body) if strength < least else body
 
-    def part(self, e: Expr) -> tuple[str, int]:
+    def part(self, e: Node) -> tuple[str, int]:
         if e not in self.done:
             self.done[e] = self.compose(e)
         return self.done[e]
@@ -73,7 +70,7 @@ class Writer:
         return f"floor(({self.dimension(atom.top)})/{atom.bottom})"
 
     def function(self, name: str) -> str:
-        return FUNCTIONS[name].text or name if name in FUNCTIONS else name
+        return IN_TEXT.get(name, name)
 
     def call(self, name: str, *args: str) -> str:
         return f"{name}({', '.join(args)})"
@@ -92,7 +89,7 @@ class Writer:
         return f"∇_{self.symbol(variable)} {self.symbol(function)}"
 
     # The grammar of the mathematics.
-    def compose(self, e: Expr) -> tuple[str, int]:
+    def compose(self, e: Node) -> tuple[str, int]:
         if e.op == "sym" or (e.op == "ref" and not e.data.startswith("∇_")):
             return self.symbol(e.name), ATOM
         if e.op == "ref":
@@ -105,9 +102,9 @@ class Writer:
         if e.op == "add":
             return self.sum(e), SUM
         if e.op == "mul":
-            return self.product(e), HADAMARD
+            return self.product(e.args), HADAMARD
         if e.op == "matmul":
-            body = self.matmul(e)
+            body = self.matmul(e.args[:1], e.args[1:])
             return body, HADAMARD if body.startswith("-") else PRODUCT
         if e.op == "T":
             return self.transposed(self.at(e.args[0], POSTFIX if e.args[0].op in ("inv", "ones") else ATOM)), POSTFIX
@@ -122,12 +119,12 @@ class Writer:
             return f"d{self.at(x, ATOM) if x.op in ('sym', 'ref') else self.parens(self.write(x))}", ATOM
         if e.op == "inner":
             return self.inner(e), ATOM
-        if e.op in ("kron", "conv") and (e.op == "kron" or e.data == ((1, 1), (0, 0), (1, 1))):
+        if e.op in ("kron", "conv") and (e.op == "kron" or not options(e.data)):
             sign = self.kronecker if e.op == "kron" else self.star
             return sign.join(self.at(a, POSTFIX) for a in e.args), HADAMARD
         return self.named(e), ATOM
 
-    def named(self, e: Expr) -> str:
+    def named(self, e: Node) -> str:
         args = [self.write(a) for a in e.args]
         if e.op == "zeros":
             return "0"
@@ -141,8 +138,7 @@ class Writer:
             return self.word("log") + self.fence("|", args[0], "|")
         if e.op == "norm":
             return self.fence("‖", args[0], "‖")
-        names = {"trace": "Tr", "lse": "logsumexp", "diagm": "diag", "diag": "diagonal"}
-        name = names.get(e.op, e.op)
+        name = IN_FORMULAS.get(e.op, e.op)
         if e.op in ("softmax", "log_softmax", "lse") and e.data == "rows":
             name += "_rows"
         if e.op == "reshape":
@@ -151,18 +147,16 @@ class Writer:
             else:
                 args += [self.dimension(d) for d in e.shape]
         if e.op in ("conv", "conv_input", "conv_kernel"):
-            setting = e.data if e.op == "conv" else e.data[0]
-            words = zip(("stride", "padding", "dilation"), setting, ((1, 1), (0, 0), (1, 1)), strict=True)
-            args += [f"{w}={p[0] if p[0] == p[1] else p}" for w, p, usual in words if p != usual]
+            args += options(e.data if e.op == "conv" else e.data[0])
         return self.call(self.word(name), *args)
 
-    def ones(self, e: Expr) -> tuple[str, int]:
+    def ones(self, e: Node) -> tuple[str, int]:
         rows, columns = (d.constant == 1 for d in e.shape)
         if columns:
             return "1", ATOM
         return (self.transposed("1"), POSTFIX) if rows else ("1 " + self.transposed("1"), PRODUCT)
 
-    def inner(self, e: Expr) -> str:
+    def inner(self, e: Node) -> str:
         a, b = e.args
         if not b.has_differential:
             return self.fence("⟨", f"{self.write(a)}, {self.write(b)}", "⟩")
@@ -172,15 +166,15 @@ class Writer:
         left = self.at(a, PRODUCT) if a.is_scalar else self.transposed(self.at(a, ATOM))
         return self.call(self.word("Tr"), f"{left} {inside}")
 
-    def sum(self, e: Expr) -> str:
+    def sum(self, e: Node) -> str:
         terms = [self.at(a, HADAMARD) for a in e.args]
         first = next((i for i, t in enumerate(terms) if not t.startswith("-")), 0)
         terms.insert(0, terms.pop(first))
         return terms[0] + "".join(f" - {t[1:]}" if t.startswith("-") else f" + {t}" for t in terms[1:])
 
-    def product(self, e: Expr) -> str:
+    def product(self, args: Nodes) -> str:
         value, rest = Fraction(1), []
-        for a in e.args:
+        for a in args:
             if a.op == "num":
                 value *= a.data
             else:
@@ -195,12 +189,12 @@ class Writer:
         parts = big or small
         core = self.factors(parts, self.hadamard if big else " ")
         if any(not a.is_scalar for a in below):
-            bottom = [self.at(self.flipped(a), ATOM) for a in below if not a.is_scalar]
+            bottom = [self.divisor(a) for a in below if not a.is_scalar]
             core, parts = self.divide.join([self.loose(core, parts), *bottom]), []
         sign = "-" if value < 0 else ""
         front = [self.at(a, POSTFIX) for a in small] if big else []
         number = [self.ratio(abs(value))] if abs(value) != 1 or not rest else []
-        under = [self.at(self.flipped(a), ATOM) for a in below if a.is_scalar]
+        under = [self.divisor(a) for a in below if a.is_scalar]
         if under:
             if abs(value).denominator != 1 and not decimal(value):
                 under.insert(0, str(abs(value).denominator))
@@ -215,12 +209,12 @@ class Writer:
             number = [self.parens(number[0])]
         return sign + " ".join([*number, *front, *([core] if core else [])])
 
-    def factors(self, parts: list[Expr], sign: str) -> str:
+    def factors(self, parts: list[Node], sign: str) -> str:
         if len(parts) == 1:
             return self.at(parts[0], PRODUCT)
         return sign.join(self.at(a, POSTFIX) for a in parts)
 
-    def loose(self, body: str, parts: list[Expr]) -> str:
+    def loose(self, body: str, parts: list[Node]) -> str:
         """The top of a fraction, in parentheses unless it is one thing."""
         if len(parts) == 1 and self.part(parts[0])[1] >= POSTFIX:
             return body
@@ -228,16 +222,22 @@ class Writer:
             body if body.startswith("(") and len(parts) == 1 and self.part(parts[0])[1] < PRODUCT else self.parens(body)
         )
 
-    def flipped(self, a: Expr) -> Expr:
-        """The divisor of a negative power."""
-        return a.args[0] if a.data == -1 else power(a.args[0], -a.data)
+    def divisor(self, a: Node) -> str:
+        """What a negative power divides by."""
+        body = self.at(a.args[0], ATOM)
+        return body if a.data == -1 else self.parens(self.raised(body, -a.data, a.is_scalar))
 
-    def matmul(self, e: Expr) -> str:
-        first = e.args[0]
-        if first.op == "mul" and first.args[0].op == "num" and first.args[0].data == -1:
-            return "-" + self.matmul(matmul(mul(*first.args[1:]), *e.args[1:]))
-        parts = [self.at(a, POSTFIX) for a in e.args]
-        cut = next((i for i in range(1, len(parts)) if e.args[i].shape[0].constant == 1), None)
+    def matmul(self, first: Nodes, others: Nodes) -> str:
+        """The matrix product of the elementwise product `first` with `others`; a minus goes to the front of all."""
+        if len(first) == 1 and first[0].op == "mul":
+            first = first[0].args
+        if len(first) == 1 and first[0].op == "matmul":
+            return self.matmul(first[0].args[:1], (*first[0].args[1:], *others))
+        if len(first) > 1 and first[0].op == "num" and first[0].data == -1:
+            return "-" + self.matmul(first[1:], others)
+        head = self.at(first[0], POSTFIX) if len(first) == 1 else self.parens(self.product(first))
+        parts = [head, *(self.at(a, POSTFIX) for a in others)]
+        cut = next((i for i, a in enumerate(others, 1) if a.shape[0].constant == 1), None)
         if cut is not None and len(parts) == 2:
             return " ".join(parts)
         if cut is not None:
@@ -250,8 +250,3 @@ def decimal(value: Fraction) -> str:
     written = repr(float(value))
     long = value.denominator > 10**6 or abs(value) >= 10**16
     return written if long and Fraction(written) == value else ""
-
-
-def text(e: Expr, names: dict[Expr, str] | None = None) -> str:
-    """The expression in Unicode text."""
-    return Writer(names).write(lift(e, "text"))

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 from ..errors import ParseError
 
-TOKEN = re.compile(
+TOKEN = (
     r"\s*(?:(?P<number>\d+\.(?!T\b)\d*(?:[eE][+-]?\d+)?|\.\d+|\d+(?:[eE][+-]?\d+)?)|(?P<name>[^\W\dᵀ⁰¹²³⁴-⁹][^\Wᵀ⁰¹²³⁴-⁹]*)"
     r"|(?P<sign>\*\*|\.T\b|[-+*/@(),=]))"
 )
@@ -42,11 +42,12 @@ def tokens(text: str) -> list[Token]:
     """The tokens of a text; ParseError at the first character that starts none."""
     if not isinstance(text, str):
         raise ParseError(f"expected text, got {type(text).__name__}. Try 'x.T @ A @ x'.")
+    pattern = re.compile(TOKEN)  # at the first use: those who only derive need none
     found: list[Token] = []
     at = 0
     end = len(text.rstrip())
     while at < end:
-        match = TOKEN.match(text, at)
+        match = pattern.match(text, at)
         if match is None:
             column = at + len(text[at:]) - len(text[at:].lstrip()) + 1
             raise ParseError(

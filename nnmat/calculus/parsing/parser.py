@@ -1,63 +1,19 @@
 """`parse`: an expression from text, without eval. Names get their shapes from `shapes`, or from their use."""
 
-import math
-import re
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from difflib import get_close_matches
 from typing import Any
 
-from ..dimensions import Dim, Shape
-from ..errors import DomainError, ParseError, ShapeError
-from ..language import operators as functions
-from ..language.convolution import _pair, conv, conv_input, conv_kernel
+from ..dimensions import Dim
+from ..errors import ParseError, ShapeError
 from ..language.elementwise import FUNCTIONS
-from ..language.expr import Expr, add, divide, eye, lift, matmul, mul, negative, number, ones, power, transpose, zeros
+from ..language.expr import Expr
+from ..language.operators import let, matrix
+from ..language.signatures import SIGNATURES
+from ..language.vocabulary import known_functions
+from .builder import build
 from .grammar import Tree, tree_of
-from .shape_inference import Inference, size_of
-
-ONE_OPERAND: dict[str, Callable[[Expr], Expr]] = {
-    f.__name__: f
-    for f in (
-        functions.inv,
-        functions.det,
-        functions.logdet,
-        functions.adjugate,
-        functions.trace,
-        functions.norm2,
-        functions.frobenius,
-        functions.diag,
-        functions.diagm,
-        functions.tril,
-        functions.vec,
-        functions.softmax,
-        functions.softmax_rows,
-        functions.log_softmax,
-        functions.log_softmax_rows,
-        functions.logsumexp,
-        functions.logsumexp_rows,
-    )
-}
-TWO_OPERANDS: dict[str, Callable[[Expr, Expr], Expr]] = {
-    f.__name__: f for f in (functions.solve, functions.inner, functions.outer, functions.kron)
-}
-OTHERS = (
-    "sum",
-    "reshape",
-    "ones",
-    "zeros",
-    "eye",
-    "dim",
-    "conv",
-    "conv_input",
-    "conv_kernel",
-    "kron_left",
-    "kron_right",
-)
-
-
-def known_functions() -> list[str]:
-    """All names that can be called in text."""
-    return sorted([*ONE_OPERAND, *TWO_OPERANDS, *OTHERS, *FUNCTIONS])
+from .shape_inference import Inference
 
 
 def parse(text: str, named: Mapping[str, Expr] | None = None, **shapes: Any) -> Expr:
@@ -99,7 +55,7 @@ def _parse_all(texts: list[tuple[str, str]], named: Mapping[str, Expr] | None, *
     for name, text, tree in trees:
         e = build(tree, text, found, {**symbols, **quantities})
         if name:
-            quantities[name] = functions.let(name, e)
+            quantities[name] = let(name, e)
         results[name] = e
     return results
 
@@ -112,30 +68,18 @@ def _declared(name: str, given: Any) -> Expr:
     if not isinstance(given, tuple | list) or len(given) > 2:
         raise ShapeError(f"parse: expected the shape of {name} as (), ('N',) or ('M', 'N'), got {given!r}.")
     rows, columns = [*given, 1, 1][:2]
-    return functions.matrix(name, rows, columns)
+    return matrix(name, rows, columns)
 
 
 def _check_calls(tree: Tree, text: str) -> None:
+    """Every function is one, with as many arguments as it takes and no other options than it has."""
     if tree.kind == "call" and tree.body != ".T":
-        many = {
-            "sum": (1, 1),
-            "reshape": (3, 3),
-            "ones": (1, 2),
-            "zeros": (1, 2),
-            "eye": (1, 1),
-            "dim": (1, 1),
-            "conv": (2, 2),
-            "conv_input": (4, 4),
-            "conv_kernel": (4, 4),
-            "kron_left": (4, 4),
-            "kron_right": (4, 4),
-            "floor": (1, 1),
-        }
-        low, high = many.get(tree.body, (2, 2) if tree.body in TWO_OPERANDS else (1, 1))
-        if tree.body not in (*ONE_OPERAND, *TWO_OPERANDS, *OTHERS, *FUNCTIONS, "floor"):
+        signature = SIGNATURES.get(tree.body)
+        if signature is None and tree.body not in (*FUNCTIONS, "floor"):
             near = get_close_matches(tree.body, known_functions(), 2, cutoff=0.55)
             hint = f"Did you mean {' or '.join(near)}?" if near else f"There are {', '.join(known_functions())}."
             raise ParseError(f"expected a function, got {tree.body!r}. {hint}", text, tree.column)
+        low, high = signature.arity if signature else (1, 1)
         if not low <= len(tree.parts) <= high:
             wanted = str(low) if low == high else f"{low} or {high}"
             raise ParseError(
@@ -144,8 +88,7 @@ def _check_calls(tree: Tree, text: str) -> None:
                 text,
                 tree.column,
             )
-        setting = ("stride", "padding", "dilation")
-        allowed = {"sum": ("axis",), **dict.fromkeys(("conv", "conv_input", "conv_kernel"), setting)}.get(tree.body, ())
+        allowed = signature.options if signature else ()
         for word, value in tree.options:
             if word not in allowed:
                 among = f"options among {', '.join(allowed)}" if allowed else "no options"
@@ -160,77 +103,3 @@ def _check_order(tree: Tree, text: str, later: set[str]) -> None:
         raise ParseError(message, text, tree.column)
     for part in tree.parts:
         _check_order(part, text, later)
-
-
-def build(tree: Tree, text: str, shapes: Mapping[str, Shape], known: Mapping[str, Expr]) -> Expr:
-    """The expression of a tree; errors of shapes point at the column."""
-    try:
-        return _build(tree, text, shapes, known)
-    except (ShapeError, DomainError) as error:
-        raise ParseError(str(error), text, tree.column) from None
-
-
-def _build(tree: Tree, text: str, shapes: Mapping[str, Shape], known: Mapping[str, Expr]) -> Expr:
-    if tree.kind == "number":
-        return _number(tree, text)
-    if tree.kind == "name":
-        if tree.body in known:
-            return known[tree.body]
-        return functions.matrix(tree.body, *shapes[tree.body])
-    if tree.kind == "call" and tree.body in OTHERS:
-        return _special(tree, text, shapes, known)
-    args = [build(p, text, shapes, known) for p in tree.parts]
-    if tree.kind == "sign":
-        return negative(args[0])
-    if tree.kind == "binary":
-        two: dict[str, Callable[..., Expr]] = {"+": add, "*": mul, "/": divide, "@": matmul, "**": power}
-        return add(args[0], negative(args[1])) if tree.body == "-" else two[tree.body](*args)
-    if tree.body == ".T":
-        return transpose(args[0])
-    if tree.body in FUNCTIONS:
-        return FUNCTIONS[tree.body](args[0])
-    if tree.body in ONE_OPERAND:
-        return ONE_OPERAND[tree.body](args[0])
-    if tree.body in TWO_OPERANDS:
-        return TWO_OPERANDS[tree.body](args[0], args[1])
-    raise ParseError(f"expected a function, got {tree.body!r}. It stands for a dimension only.", text, tree.column)
-
-
-def _number(tree: Tree, text: str) -> Expr:
-    value = float(tree.body)
-    if math.isinf(value) or (value == 0 and re.match("[0.]*[1-9]", tree.body)):
-        raise ParseError(f"expected a number from 1e-308 to 1e308, got {tree.body[:20]}.", text, tree.column)
-    return number(int(tree.body) if tree.body.isdigit() else value)
-
-
-def _special(tree: Tree, text: str, shapes: Mapping[str, Shape], known: Mapping[str, Expr]) -> Expr:
-    name = tree.body
-    if name in ("ones", "zeros", "eye", "dim"):
-        sizes = [size_of(p, text) for p in tree.parts]
-        if name == "dim":
-            return lift(sizes[0])
-        return eye(sizes[0]) if name == "eye" else (ones if name == "ones" else zeros)(*sizes)
-    options = {word: _integer(value, text) for word, value in tree.options}
-    if name == "sum":
-        return functions.total(build(tree.parts[0], text, shapes, known), **options)
-    if name == "conv":
-        X, K = (build(p, text, shapes, known) for p in tree.parts)
-        return conv(X, K, **options)
-    args = [build(p, text, shapes, known) for p in tree.parts[:-2]]
-    rows, columns = (size_of(p, text) for p in tree.parts[-2:])
-    if name == "reshape":
-        return functions.reshape(args[0], rows, columns)
-    if name.startswith("kron"):
-        adjoint = functions.kron_left if name == "kron_left" else functions.kron_right
-        return adjoint(args[0], args[1], (rows, columns))
-    setting = tuple(_pair(w, options.get(w, u), u % 2) for w, u in (("stride", 1), ("padding", 0), ("dilation", 1)))
-    back = conv_input if name == "conv_input" else conv_kernel
-    return back(args[0], args[1], (rows, columns), (setting[0], setting[1], setting[2]))
-
-
-def _integer(tree: Tree, text: str) -> Any:
-    if tree.kind == "pair":
-        return _integer(tree.parts[0], text), _integer(tree.parts[1], text)
-    if tree.kind == "number" and tree.body.isdigit():
-        return int(tree.body)
-    raise ParseError(f"expected a whole number, got {tree.body!r}.", text, tree.column)

@@ -10,14 +10,12 @@ from dataclasses import dataclass
 from ..dimensions import ONE, Dim, Shape, dim, show
 from ..errors import ParseError
 from ..language.elementwise import FUNCTIONS
-from ..notation.text import GREEK
+from ..language.signatures import FITTING, SIGNATURES, Signature
+from ..notation.names import GREEK
+from .builder import build, no_function, size_of
 from .grammar import Tree
 
 LETTERS = ("M", "N", "K", "P", "Q", "R", "S", "T", "U", "V", "W", "D", "E", "F", "H", "J")
-SAME = {"inv", "adjugate", "tril", "softmax", "log_softmax", "softmax_rows", "log_softmax_rows"}
-SQUARE = {"inv", "adjugate", "tril", "det", "logdet", "trace", "diag"}
-ADJOINTS = {"conv_input": ("conv", 0), "conv_kernel": ("conv", 1), "kron_left": ("kron", 0), "kron_right": ("kron", 1)}
-COLUMN = {"softmax", "log_softmax", "logsumexp", "norm2", "diagm", "outer"}
 
 
 @dataclass(eq=False)
@@ -71,9 +69,6 @@ class Inference:
             message = f"{tree.body}: expected {what}, got shape {self.show(pair)}. Check the operand, or its --shape."
             raise self.fail(tree, message) from None
 
-    def square(self, tree: Tree, pair: Pair) -> None:
-        self.need(tree, pair[0], pair[1], pair, "a square matrix")
-
     def show(self, pair: Pair) -> str:
         sizes = [found(s) for s in pair]
         return show((_known(sizes[0]), _known(sizes[1])))
@@ -107,51 +102,37 @@ class Inference:
 
     def call(self, tree: Tree) -> Pair:
         name = tree.body
-        if name in ("ones", "zeros", "eye", "dim"):
-            sizes = [size_of(p, self.text) for p in tree.parts]
-            return (ONE, ONE) if name == "dim" else (sizes[0], sizes[-1] if name == "eye" or len(sizes) > 1 else ONE)
-        if name == "reshape" or name in ADJOINTS:
-            first = self.shape(tree.parts[0])
-            if name in ADJOINTS:
-                self.adjoint(tree, first)
-            rows, columns = (size_of(p, self.text) for p in tree.parts[-2:])
-            return rows, columns
-        args = [self.shape(p) for p in tree.parts]
-        first = args[0] if args else (ONE, ONE)
-        if name in SQUARE or name == "solve":
-            self.square(tree, first)
-        if name in COLUMN:
-            for a in args:
-                self.need(tree, a[1], ONE, a, "a column")
         if name == ".T":
-            return first[1], first[0]
-        if name in FUNCTIONS or name in SAME:
-            return first
-        if name in ("det", "logdet", "trace", "norm2", "frobenius", "logsumexp", "inner"):
-            if name == "inner" and len(args) == 2:
-                self.equal(first[0], args[1][0], tree, first, args[1])
-                self.equal(first[1], args[1][1], tree, first, args[1])
-            return ONE, ONE
-        if name == "sum":
-            axis = next((v.body for k, v in tree.options if k == "axis"), None)
-            return {"0": (ONE, first[1]), "1": (first[0], ONE)}.get(axis or "", (ONE, ONE))
-        if name in ("diag", "logsumexp_rows"):
-            return first[0], ONE
-        if name == "diagm":
-            return first[0], first[0]
-        if name == "solve" and len(args) == 2:
-            self.equal(first[1], args[1][0], tree, first, args[1])
-            return first[0], args[1][1]
-        if name == "outer" and len(args) == 2:
-            return first[0], args[1][0]
-        if name in ("kron", "vec", "conv"):
+            rows, columns = self.shape(tree.parts[0])
+            return columns, rows
+        if name in FUNCTIONS:
+            return self.shape(tree.parts[0])
+        if name not in SIGNATURES:
+            raise no_function(tree, self.text)
+        return self.by_signature(tree, SIGNATURES[name])
+
+    def by_signature(self, tree: Tree, signature: Signature) -> Pair:
+        """The shape of a function of the language, after what it demands of its operands."""
+        if signature.adjoint_of is not None:
+            self.adjoint(tree, *signature.adjoint_of)
+            operands = []
+        else:
+            operands = [self.shape(p) for p in tree.parts[: signature.operands]]
+        if signature.sizes != (0, 0):
+            return signature.shape(*(size_of(p, self.text) for p in tree.parts[signature.operands :]))
+        for what, at, a, b in signature.demands(operands):
+            if what == FITTING:
+                self.equal(a, b, tree, operands[0], operands[1])
+            else:
+                self.need(tree, a, b, operands[at], what)
+        if signature.computed:
             self.settle(set(names_in(tree)) & set(self.shapes))  # names of dimensions stand in it, too
             return self.derived(tree)
-        return first
+        return signature.shape(*operands, **{word: value.body for word, value in tree.options})
 
-    def adjoint(self, tree: Tree, first: Pair) -> None:
+    def adjoint(self, tree: Tree, operator: str, place: int) -> None:
         """The first operand of an adjoint has the shape of what the operator itself gives."""
-        operator, place = ADJOINTS[tree.body]
+        first = self.shape(tree.parts[0])
         operands = [tree.parts[1]]
         operands.insert(place, Tree("call", "zeros", tree.column, tree.parts[2:]))
         whole = self.shape(Tree("call", operator, tree.column, tuple(operands), tree.options))
@@ -160,10 +141,7 @@ class Inference:
 
     def derived(self, tree: Tree) -> Pair:
         """Shapes that are computed: of kron, vec, conv. What is unknown in them gets letters first."""
-        from .parser import build
-
-        e = build(tree, self.text, {n: (_known(found(a)), _known(found(b))) for n, (a, b) in self.shapes.items()}, {})
-        return e.shape
+        return build(tree, self.text, self.as_dimensions(), {}).shape
 
     def settle(self, names: Iterable[str]) -> None:
         """Letters for the dimensions of these names that are still unknown."""
@@ -179,6 +157,9 @@ class Inference:
     def result(self) -> dict[str, Shape]:
         """The shape of every name."""
         self.settle(self.shapes)
+        return self.as_dimensions()
+
+    def as_dimensions(self) -> dict[str, Shape]:
         return {n: (_known(found(a)), _known(found(b))) for n, (a, b) in self.shapes.items()}
 
 
@@ -206,19 +187,3 @@ def _guess(name: str) -> Pair:
     if (stem in GREEK or stem in GREEK.values()) and stem[0].islower():
         return ONE, ONE
     return (Unknown(), Unknown()) if name[0].isupper() else (Unknown(), ONE)
-
-
-def size_of(tree: Tree, text: str) -> Dim:
-    """A dimension written as an expression: a name, a number, sums, products and floors of such."""
-    if tree.kind in ("name", "number") and (tree.kind == "name" or tree.body.isdigit()):
-        return dim(tree.body)
-    if tree.kind == "sign":
-        return dim(0) - size_of(tree.parts[0], text)
-    if tree.kind == "binary" and tree.body in "+-*":
-        a, b = (size_of(p, text) for p in tree.parts)
-        return a + b if tree.body == "+" else a - b if tree.body == "-" else a * b
-    if tree.kind == "call" and tree.body == "floor" and len(tree.parts) == 1:
-        inside = tree.parts[0]
-        if inside.kind == "binary" and inside.body == "/" and inside.parts[1].body.isdigit():
-            return size_of(inside.parts[0], text).floor_divided(int(inside.parts[1].body))
-    raise ParseError(f"expected a dimension, got {tree.body!r}. Try a name, 3, M*N or N + 1.", text, tree.column)

@@ -1,1 +1,5 @@
-"""What a derivation leaves: its steps as data, and the report of them."""
+"""What a derivation leaves, as data.
+
+record  lines, steps, gradients
+report  the record as text and as LaTeX
+"""

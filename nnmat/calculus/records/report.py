@@ -1,17 +1,17 @@
 """A derivation as text and as LaTeX: for each quantity the lines of df with their laws, then its gradient."""
 
-from ..derivation.derivation import Derivation, Stage, Step, replay
 from ..dimensions import show
 from ..language.expr import Expr, add
 from ..notation.latex import LatexWriter
 from ..notation.text import Writer
+from .record import Record, Stage, Step, replay
 
 
-def _definitions(d: Derivation) -> list[tuple[str, Expr]]:
+def _definitions(d: Record) -> list[tuple[str, Expr]]:
     return [(name, ref.args[0]) for name, ref in d.quantities.items()]
 
 
-def report(d: Derivation, full: bool = False) -> str:
+def report(d: Record, full: bool = False) -> str:
     """The derivation in Unicode text."""
     w = Writer()
     lines = [f"f = {w.write(d.root if not d.quantities else _named_root(d))}"]
@@ -24,7 +24,7 @@ def report(d: Derivation, full: bool = False) -> str:
     return "\n".join(lines)
 
 
-def _form(d: Derivation) -> str:
+def _form(d: Record) -> str:
     words = {
         "manifold": "    (on the symmetric matrices)",
         "entries": "    (by the free entries of the lower triangle)",
@@ -33,7 +33,7 @@ def _form(d: Derivation) -> str:
     return words.get(d.form, "")
 
 
-def _named_root(d: Derivation) -> Expr:
+def _named_root(d: Record) -> Expr:
     first = d.stages[0].lines[0]
     return first.terms_before[0].args[0]
 
@@ -42,7 +42,7 @@ def _symbols(e: Expr) -> list[Expr]:
     return sorted(e.free, key=lambda s: s.name)
 
 
-def _stage(d: Derivation, stage: Stage, w: Writer, full: bool) -> list[str]:
+def _stage(d: Record, stage: Stage, w: Writer, full: bool) -> list[str]:
     rows: list[tuple[str, str]] = []
     shown = [s for s in stage.lines if s.rule != "DEF-6"]
     left, sign, by = _line(stage, w, "df", "=", "→")
@@ -53,16 +53,17 @@ def _stage(d: Derivation, stage: Stage, w: Writer, full: bool) -> list[str]:
     wide = min(max((len(body) for body, _ in rows), default=0), 88)
     lines = [f"{body:<{wide}}  {rule}".rstrip() for body, rule in rows]
     closed = {link.name: link.closed for link in d.chain}
-    for name, before, after, applied in stage.readings:
-        title = w.gradient_of(f"{name} f")
+    for reading in stage.readings:
+        title = w.gradient_of(f"{reading.name} f")
         if full:
-            lines.append(f"{title} = {w.write(before)}  {by}")
-            lines += [f"    = {w.write(s.after)}  {s.rule}" for s in replay(name, before, after, applied)]
+            lines.append(f"{title} = {w.write(reading.before)}  {by}")
+            lines += [f"    = {w.write(s.after)}  {s.rule}" for s in replay(reading)]
         else:
-            rules = list(dict.fromkeys(a.rule for a in applied))
-            lines.append(f"{title} = {w.write(after)}  {', '.join([by, *rules])}")
-        if name in closed and closed[name] is not after and name != d.wrt.name:
-            lines.append(f"    = {w.write(closed[name])}")
+            rules = list(dict.fromkeys(a.rule for a in reading.applied))
+            lines.append(f"{title} = {w.write(reading.after)}  {', '.join([by, *rules])}")
+        final = closed.get(reading.name, reading.after)
+        if final is not reading.after and reading.name != d.wrt.name:
+            lines.append(f"    = {w.write(final)}")
     return lines
 
 
@@ -85,7 +86,7 @@ def _without_repeats(rows: list[tuple[str, str]]) -> list[tuple[str, str]]:
     return kept
 
 
-def latex_report(d: Derivation, full: bool = False) -> str:
+def latex_report(d: Record, full: bool = False) -> str:
     """The derivation in LaTeX."""
     w = LatexWriter()
     given = r" \\ ".join(rf"{w.symbol(name)} &= {w.write(e)}" for name, e in _definitions(d))
@@ -97,13 +98,13 @@ def latex_report(d: Derivation, full: bool = False) -> str:
         if shown:
             rows.append(rf"{left} &= {w.write(shown[0].before)}")
         rows += [_row(w, add(*s.terms_after), s, sign) for s in shown]
-        for name, before, after, applied in stage.readings:
-            title = w.gradient_of(f"{name} f")
+        for reading in stage.readings:
+            title = w.gradient_of(f"{reading.name} f")
             if full:
-                rows.append(rf"{title} &= {w.write(before)} && \text{{{by}}}")
-                rows += [_row(w, s.after, s) for s in replay(name, before, after, applied)]
+                rows.append(rf"{title} &= {w.write(reading.before)} && \text{{{by}}}")
+                rows += [_row(w, s.after, s) for s in replay(reading)]
             else:
-                rows.append(rf"{title} &= {w.write(after)} && \text{{{by}}}")
+                rows.append(rf"{title} &= {w.write(reading.after)} && \text{{{by}}}")
         rows = [
             row for i, row in enumerate(rows) if i == 0 or row.partition(" && ")[0] != rows[i - 1].partition(" && ")[0]
         ]

@@ -8,8 +8,9 @@ import sys
 import numpy as np
 import pytest
 
-from nnmat_kernels.codegen.depthwise_microkernel import HIGH, PAIRS, channel_tile, listed_places
-from nnmat_kernels.codegen.microkernel import NONE, RELU
+from nnmat_kernels.codegen.builder import NONE, RELU
+from nnmat_kernels.codegen.depthwise_microkernel import MR_DEPTHWISE, depthwise_microkernel
+from nnmat_kernels.codegen.microkernel import MR_SINGLE, listed_places
 from nnmat_kernels.runtime.config import jit
 from nnmat_kernels.runtime.target import VECTOR_BYTES
 from tests.kernels.codegen.test_microkernel import (
@@ -29,29 +30,34 @@ dtypes = pytest.mark.parametrize("dtype", DTYPES)
 
 @jit
 def listed(table, first, present, offset):
-    return listed_places(HIGH, table, first, present, offset)
+    return listed_places(MR_SINGLE, table, first, present, offset)
 
 
 def test_listed_places_end_with_the_last_one_present():
     table = np.array([7, 3, 9, 1, 1000], np.int64)
     for present in (1, 2, 3):
         places = listed(table, 1, present, 100)
-        assert list(places) == [103, 109, 101][:present] + [[103, 109, 101][present - 1]] * (HIGH - present)
+        assert list(places) == [103, 109, 101][:present] + [[103, 109, 101][present - 1]] * (MR_SINGLE - present)
 
 
 @jit
 def one(places, m, n, taps, k, A, tap_a, step_a, B, b, tap_b, step_b, C, c, keep, bias, at, f):
-    """Tiles side by side; the first HIGH places are those in A, the others those in C."""
+    """Tiles side by side; the first MR_SINGLE places are those in A, the others those in C."""
     pair = 2 * (VECTOR_BYTES // A.itemsize)
     if n % pair == 0:
         many = n // pair
-        rows_a, rows_c = listed_places(PAIRS, places, 0, m, 0), listed_places(PAIRS, places, HIGH, m, c)
-        channel_tile(
+        rows_a, rows_c = (
+            listed_places(MR_DEPTHWISE, places, 0, m, 0),
+            listed_places(MR_DEPTHWISE, places, MR_SINGLE, m, c),
+        )
+        depthwise_microkernel(
             2, 0, rows_a, rows_c, many, 0, taps, k, A, tap_a, step_a, B, b, tap_b, step_b, C, keep, bias, at, f
         )
     else:
-        all_a, all_c = listed_places(HIGH, places, 0, m, 0), listed_places(HIGH, places, HIGH, m, c)
-        channel_tile(1, 1, all_a, all_c, 1, n, taps, k, A, tap_a, step_a, B, b, tap_b, step_b, C, keep, bias, at, f)
+        all_a, all_c = listed_places(MR_SINGLE, places, 0, m, 0), listed_places(MR_SINGLE, places, MR_SINGLE, m, c)
+        depthwise_microkernel(
+            1, 1, all_a, all_c, 1, n, taps, k, A, tap_a, step_a, B, b, tap_b, step_b, C, keep, bias, at, f
+        )
 
 
 @dtypes
@@ -62,7 +68,7 @@ def test_channels(dtype, keep, with_bias, f, rng):
     """Rows of A anywhere, all round them NaN; what stands round the rows of C stays."""
     lanes = VECTOR_BYTES // np.dtype(dtype).itemsize
     for n in (*range(1, lanes + 1), 2 * lanes, 4 * lanes):
-        high, whole = (PAIRS, n) if n > lanes else (HIGH, lanes)
+        high, whole = (MR_DEPTHWISE, n) if n > lanes else (MR_SINGLE, lanes)
         for m, taps, k in ((1, 1, 1), (high - 1, 2, 3), (high, 3, 1), (2, 0, 3), (high, 2, 0)):
             left, right = (
                 integers(rng, (m, taps, max(k, 1), whole), dtype),
@@ -78,9 +84,9 @@ def test_channels(dtype, keep, with_bias, f, rng):
             inside[...] = before
             bias = np.full(n + 2 * GUARD, np.nan, dtype)
             bias[GUARD : GUARD + n] = integers(rng, n, dtype)
-            places = np.zeros(2 * HIGH, np.int64)
+            places = np.zeros(2 * MR_SINGLE, np.int64)
             size = left[0].size
-            places[:m], places[HIGH : HIGH + m] = a + order * size, order * ldc
+            places[:m], places[MR_SINGLE : MR_SINGLE + m] = a + order * size, order * ldc
             one(
                 places, m, n, taps, k, A, max(k, 1) * whole, whole, B, b, max(k, 1) * n, n, C, GUARD,
                 int(keep), bias, GUARD if with_bias else -1, f,
@@ -98,8 +104,9 @@ def test_channels(dtype, keep, with_bias, f, rng):
 CODE = """
 from nnmat_kernels.convolution import depthwise, implicit_gemm, weight_gradient
 from nnmat_kernels.convolution.depthwise import TAPS
-from nnmat_kernels.codegen.depthwise_microkernel import HIGH, PAIRS
-from nnmat_kernels.runtime.target import FEW, FUSED, ROWS, VECTOR_BYTES
+from nnmat_kernels.codegen.depthwise_microkernel import MR_DEPTHWISE
+from nnmat_kernels.codegen.microkernel import MR_SINGLE
+from nnmat_kernels.runtime.target import MR_SMALL, FUSED, MR, VECTOR_BYTES
 from numba import types
 for dtype in (types.float32, types.float64):
     array, i, g = types.Array(dtype, 1, "C"), types.int64, types.Array(types.int64, 1, "C")
@@ -112,7 +119,7 @@ for dtype in (types.float32, types.float64):
         piece.compile(signature)
         print("PIECE")
         print(piece.inspect_asm(piece.signatures[0] if dtype is types.float32 else piece.signatures[-1]))
-print("REGISTERS", VECTOR_BYTES, FUSED, ROWS, FEW, HIGH, PAIRS, TAPS)
+print("REGISTERS", VECTOR_BYTES, FUSED, MR, MR_SMALL, MR_SINGLE, MR_DEPTHWISE, TAPS)
 """
 
 

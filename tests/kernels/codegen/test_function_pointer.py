@@ -4,7 +4,7 @@ import numba
 import numpy as np
 import pytest
 
-from nnmat_kernels.codegen.function_pointer import address, call, flat_of, launcher
+from nnmat_kernels.codegen.function_pointer import address, call, entry_point, flat_of
 from nnmat_kernels.runtime.config import jit
 
 FLOATS = pytest.mark.parametrize("dtype", [np.float32, np.float64])
@@ -43,8 +43,8 @@ def test_an_error_reaches_the_caller(dtype):
 
 
 @FLOATS
-def test_a_launcher_calls_from_python(dtype):
-    start = launcher(fill, flat_of(dtype), numba.int64, numba.from_dtype(np.dtype(dtype)))
+def test_an_entry_point_is_called_from_python(dtype):
+    start = entry_point(fill, flat_of(dtype), numba.int64, numba.from_dtype(np.dtype(dtype)))
     A = np.zeros(5, dtype)
     start(A, 2, 2.5)
     np.testing.assert_array_equal(A, [0, 0, 2.5, 2.5, 2.5])

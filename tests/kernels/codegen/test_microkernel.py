@@ -10,11 +10,13 @@ import numba
 import numpy as np
 import pytest
 
-from nnmat_kernels.codegen import plain_tile
-from nnmat_kernels.codegen.dot_microkernel import dots, flat
-from nnmat_kernels.codegen.microkernel import NONE, RELU, pack, pack_transposed, row_places, tile
+from nnmat_kernels.codegen.builder import NONE, RELU
+from nnmat_kernels.codegen.copies import flat
+from nnmat_kernels.codegen.dot_microkernel import dot_microkernel
+from nnmat_kernels.codegen.microkernel import microkernel, row_places
+from nnmat_kernels.codegen.packing import pack, pack_transposed, plain_pack, plain_pack_transposed
 from nnmat_kernels.runtime.config import jit
-from nnmat_kernels.runtime.target import FEW, FUSED, ROWS, VECTOR_BYTES, _shape
+from nnmat_kernels.runtime.target import FUSED, MR, MR_SMALL, VECTOR_BYTES, _shape
 from tests.kernels.linear_algebra import DTYPES, integers, within_rounding
 
 KERNELS = Path(__file__).resolve().parents[3] / "kernels"
@@ -26,24 +28,30 @@ SIZES = (0, 1, 2, 3, 7, 8, 16, 20)  # inner sizes
 
 @jit
 def one(high, n, m, taps, k, A, a, row_a, tap_a, step_a, B, b, tap_b, step_b, C, c, ldc, keep, bias, at, f):
-    """One tile of ROWS or FEW rows, of which m are there."""
+    """One tile of MR or MR_SMALL rows, of which m are there."""
     width = 2 * (VECTOR_BYTES // A.itemsize)
     if high:
-        many_a, many_c = row_places(ROWS, a, row_a, m), row_places(ROWS, c, ldc, m)
+        many_a, many_c = row_places(MR, a, row_a, m), row_places(MR, c, ldc, m)
         if n == width:
-            tile(2, 0, many_a, many_c, n, taps, k, A, tap_a, step_a, B, b, tap_b, step_b, C, 0, keep, bias, at, f)
+            microkernel(
+                2, 0, many_a, many_c, n, taps, k, A, tap_a, step_a, B, b, tap_b, step_b, C, 0, keep, bias, at, f
+            )
         elif 2 * n > width:
-            tile(2, 1, many_a, many_c, n, taps, k, A, tap_a, step_a, B, b, tap_b, step_b, C, 0, keep, bias, at, f)
+            microkernel(
+                2, 1, many_a, many_c, n, taps, k, A, tap_a, step_a, B, b, tap_b, step_b, C, 0, keep, bias, at, f
+            )
         else:
-            tile(1, 1, many_a, many_c, n, taps, k, A, tap_a, step_a, B, b, tap_b, step_b, C, 0, keep, bias, at, f)
+            microkernel(
+                1, 1, many_a, many_c, n, taps, k, A, tap_a, step_a, B, b, tap_b, step_b, C, 0, keep, bias, at, f
+            )
     else:
-        few_a, few_c = row_places(FEW, a, row_a, m), row_places(FEW, c, ldc, m)
+        few_a, few_c = row_places(MR_SMALL, a, row_a, m), row_places(MR_SMALL, c, ldc, m)
         if n == width:
-            tile(2, 0, few_a, few_c, n, taps, k, A, tap_a, step_a, B, b, tap_b, step_b, C, 0, keep, bias, at, f)
+            microkernel(2, 0, few_a, few_c, n, taps, k, A, tap_a, step_a, B, b, tap_b, step_b, C, 0, keep, bias, at, f)
         elif 2 * n > width:
-            tile(2, 1, few_a, few_c, n, taps, k, A, tap_a, step_a, B, b, tap_b, step_b, C, 0, keep, bias, at, f)
+            microkernel(2, 1, few_a, few_c, n, taps, k, A, tap_a, step_a, B, b, tap_b, step_b, C, 0, keep, bias, at, f)
         else:
-            tile(1, 1, few_a, few_c, n, taps, k, A, tap_a, step_a, B, b, tap_b, step_b, C, 0, keep, bias, at, f)
+            microkernel(1, 1, few_a, few_c, n, taps, k, A, tap_a, step_a, B, b, tap_b, step_b, C, 0, keep, bias, at, f)
 
 
 def buried(values):
@@ -100,7 +108,7 @@ def check(rng, dtype, high, m, n, taps, k, transpose_a, keep, with_bias, f, make
 @dtypes
 @pytest.mark.parametrize("high", [True, False])
 def test_every_edge(dtype, high, rng):
-    for m in range(1, (ROWS if high else FEW) + 1):
+    for m in range(1, (MR if high else MR_SMALL) + 1):
         for n in range(1, width_of(dtype) + 1):
             for k in SIZES:
                 options = [bool(x) for x in rng.integers(0, 2, 3)]
@@ -115,8 +123,8 @@ def test_every_edge(dtype, high, rng):
 def test_every_option(dtype, transpose_a, keep, with_bias, f, rng):
     for n in (1, width_of(dtype) // 2, width_of(dtype) - 1, width_of(dtype)):
         for taps in (0, 1, 3):
-            check(rng, dtype, True, ROWS - 1, n, taps, 5, transpose_a, keep, with_bias, f)
-            check(rng, dtype, True, ROWS, n, taps, 40, transpose_a, keep, with_bias, f, normal)
+            check(rng, dtype, True, MR - 1, n, taps, 5, transpose_a, keep, with_bias, f)
+            check(rng, dtype, True, MR, n, taps, 40, transpose_a, keep, with_bias, f, normal)
 
 
 def normal(rng, shape, dtype):
@@ -126,21 +134,21 @@ def normal(rng, shape, dtype):
 @dtypes
 def test_a_continued_sum_keeps_its_bits(dtype, rng):
     width = width_of(dtype)
-    A, B = normal(rng, ROWS * 30, dtype), normal(rng, 30 * width, dtype)
-    whole, cut = np.empty(ROWS * width, dtype), np.empty(ROWS * width, dtype)
-    one(True, width, ROWS, 1, 30, A, 0, 30, 0, 1, B, 0, 0, width, whole, 0, width, 0, A, -1, NONE)
-    one(True, width, ROWS, 1, 13, A, 0, 30, 0, 1, B, 0, 0, width, cut, 0, width, 0, A, -1, NONE)
-    one(True, width, ROWS, 1, 17, A, 13, 30, 0, 1, B, 13 * width, 0, width, cut, 0, width, 1, A, -1, NONE)
+    A, B = normal(rng, MR * 30, dtype), normal(rng, 30 * width, dtype)
+    whole, cut = np.empty(MR * width, dtype), np.empty(MR * width, dtype)
+    one(True, width, MR, 1, 30, A, 0, 30, 0, 1, B, 0, 0, width, whole, 0, width, 0, A, -1, NONE)
+    one(True, width, MR, 1, 13, A, 0, 30, 0, 1, B, 0, 0, width, cut, 0, width, 0, A, -1, NONE)
+    one(True, width, MR, 1, 17, A, 13, 30, 0, 1, B, 13 * width, 0, width, cut, 0, width, 1, A, -1, NONE)
     np.testing.assert_array_equal(whole, cut)
 
 
 def test_relu_keeps_nan_and_has_no_minus_zero(rng):
     width = width_of(np.float32)
-    A, B = np.ones(ROWS, np.float32), np.full(width, -0.0, np.float32)
+    A, B = np.ones(MR, np.float32), np.full(width, -0.0, np.float32)
     A[1], A[2] = np.nan, -1
-    C = np.empty(ROWS * width, np.float32)
-    one(True, width, ROWS, 1, 1, A, 0, 1, 0, 1, B, 0, 0, width, C, 0, width, 0, A, -1, RELU)
-    C = C.reshape(ROWS, width)
+    C = np.empty(MR * width, np.float32)
+    one(True, width, MR, 1, 1, A, 0, 1, 0, 1, B, 0, 0, width, C, 0, width, 0, A, -1, RELU)
+    C = C.reshape(MR, width)
     assert np.isnan(C[1]).all()
     assert not np.signbit(C[0]).any()
 
@@ -163,8 +171,8 @@ def packed(vectors_of_a, turned, S, s, B, b, row_b, n, k):
 @pytest.mark.parametrize("turned", [False, True])
 def test_packing(dtype, of_a, turned, rng):
     lanes = VECTOR_BYTES // np.dtype(dtype).itemsize
-    width = -(-ROWS // lanes) * lanes if of_a else 2 * lanes
-    for n in range(1, (ROWS if of_a else width) + 1):
+    width = -(-MR // lanes) * lanes if of_a else 2 * lanes
+    for n in range(1, (MR if of_a else width) + 1):
         for k in range(21):
             shape = (n, k) if turned else (k, n)
             wide = np.full((shape[0], shape[1] + 1), np.nan, dtype)
@@ -174,7 +182,7 @@ def test_packing(dtype, of_a, turned, rng):
             S = np.full(room + 2 * GUARD, 7, dtype)
             twin = S.copy()
             packed(of_a, turned, S, GUARD, B, b, shape[1] + 1, n, k)
-            plain = plain_tile.pack_transposed if turned else plain_tile.pack
+            plain = plain_pack_transposed if turned else plain_pack
             plain(0 if of_a else 2, twin, GUARD, B, b, shape[1] + 1, n, k)
             end = GUARD + k * width
             np.testing.assert_array_equal(S[GUARD:end], twin[GUARD:end])
@@ -185,7 +193,7 @@ def test_packing(dtype, of_a, turned, rng):
 @jit
 def dot_tile(m, n, k, A, a, lda, B, b, ldb, C, c, ldc, keep, bias, at, f):
     a_rows, c_rows, b_rows = row_places(2, a, lda, m), row_places(2, c, ldc, m), row_places(2, b, ldb, n)
-    dots(2, a_rows, c_rows, b_rows, n, k, A, B, C, keep, bias, at, f)
+    dot_microkernel(2, a_rows, c_rows, b_rows, n, k, A, B, C, keep, bias, at, f)
 
 
 @dtypes
@@ -227,14 +235,14 @@ CODE = """
 import sys
 import numpy as np
 from nnmat_kernels.products.macrokernel import multiply_within
-from nnmat_kernels.runtime.target import VECTOR_BYTES, FUSED, ROWS, FEW
+from nnmat_kernels.runtime.target import VECTOR_BYTES, FUSED, MR, MR_SMALL
 from numba import types
 for dtype in (types.float32, types.float64):
     array, i = types.Array(dtype, 1, "C"), types.int64
     multiply_within.compile((array, array, i, i, i, array, i, i, i, array, i, i, i, i, i, i, array, i, i))
 for text in multiply_within.inspect_asm().values():
     print(text)
-print("REGISTERS", VECTOR_BYTES, FUSED, ROWS, FEW)
+print("REGISTERS", VECTOR_BYTES, FUSED, MR, MR_SMALL)
 """
 
 
@@ -298,5 +306,5 @@ def test_the_shape_of_the_tile():
     assert _shape("vfmadd231ps %zmm0, %zmm1, %zmm2") == (64, True, 12, 4)
     assert _shape("vfmadd231ps %ymm0, %ymm1, %ymm2") == (32, True, 6, 4)
     assert _shape("vmulps %ymm0, %ymm1, %ymm2") == (16, False, 4, 2)  # AVX without FMA
-    assert (VECTOR_BYTES, FUSED, ROWS, FEW) in {(64, True, 12, 4), (32, True, 6, 4), (16, False, 4, 2)}
+    assert (VECTOR_BYTES, FUSED, MR, MR_SMALL) in {(64, True, 12, 4), (32, True, 6, 4), (16, False, 4, 2)}
     assert numba.version_info.short >= (0, 67)

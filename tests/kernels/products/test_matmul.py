@@ -10,7 +10,7 @@ from nnmat_kernels.errors import DtypeError, ShapeError
 from nnmat_kernels.products.macrokernel import multiply_small, multiply_within
 from nnmat_kernels.products.matmul import _inner_chunk, _task_size, fold
 from nnmat_kernels.reference.products import matmul as naive
-from nnmat_kernels.runtime.target import ROWS, VECTOR_BYTES
+from nnmat_kernels.runtime.target import MR, VECTOR_BYTES
 from tests.kernels.guards import awkward_layouts, guarded
 from tests.kernels.linear_algebra import (
     DTYPES,
@@ -143,7 +143,7 @@ def test_blocks_cover_the_work_and_share_it_fairly(tasks):
         assert 1 <= rows <= M
         assert 1 <= columns <= N
         assert 1 <= down * across <= tasks
-        assert rows * columns <= max(2 * M * N / tasks, ROWS * width, 2 * width * M, 4 * ROWS * N)
+        assert rows * columns <= max(2 * M * N / tasks, MR * width, 2 * width * M, 4 * MR * N)
     rows, columns = _task_size(1024, 1024, 2, width)
     assert rows * columns <= 1.02 * 1024 * 1024 / 2
 

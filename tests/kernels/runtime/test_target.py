@@ -6,15 +6,15 @@ import sys
 
 import pytest
 
-from nnmat_kernels.runtime import target as registers
+from nnmat_kernels.runtime import target
 
 chosen = any(os.environ.get(name) is not None for name in ("NUMBA_CPU_NAME", "NUMBA_CPU_FEATURES"))
 
 
 @pytest.mark.skipif(chosen, reason="the target is not this machine")
 def test_the_features_of_this_machine_say_what_llvm_says():
-    found = (registers.VECTOR_BYTES, registers.FUSED, registers.ROWS, registers.FEW)
-    assert found == registers._host() == registers._shape(registers._assembly())
+    found = (target.VECTOR_BYTES, target.FUSED, target.MR, target.MR_SMALL)
+    assert found == target._host() == target._shape(target._assembly())
 
 
 @pytest.mark.parametrize(
@@ -27,13 +27,13 @@ def test_the_features_of_this_machine_say_what_llvm_says():
     ],
 )
 def test_shapes_by_features(features, shape, monkeypatch):
-    monkeypatch.setattr(registers, "get_host_cpu_features", lambda: features)
-    assert registers._host() == shape
+    monkeypatch.setattr(target, "get_host_cpu_features", lambda: features)
+    assert target._host() == shape
 
 
 @pytest.mark.parametrize(("name", "first"), [("haswell", "32 True 6 4"), ("generic", "16 False 4 2")])
 def test_another_target_is_asked_for(name, first):
-    program = "from nnmat_kernels.runtime.target import *; print(VECTOR_BYTES, FUSED, ROWS, FEW)"
+    program = "from nnmat_kernels.runtime.target import *; print(VECTOR_BYTES, FUSED, MR, MR_SMALL)"
     environment = os.environ | {"NUMBA_CPU_NAME": name, "NUMBA_CPU_FEATURES": "", "PYTHONPATH": ":".join(sys.path)}
     done = subprocess.run([sys.executable, "-c", program], env=environment, capture_output=True, text=True, check=True)
     assert done.stdout.strip() == first

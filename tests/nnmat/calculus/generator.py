@@ -10,7 +10,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from nnmat.calculus import dim
-from nnmat.calculus.language import operators as fn
+from nnmat.calculus.language import operators
 from nnmat.calculus.language.convolution import conv
 from nnmat.calculus.language.elementwise import FUNCTIONS
 from nnmat.calculus.language.expr import Expr, add, eye, matmul, mul, number, ones, power, transpose
@@ -52,18 +52,18 @@ class Generator:
         rows, columns = shape
         one = dim(1)
         if shape == (one, one):
-            return fn.scalar(self.pick(("alpha", "beta")))
+            return operators.scalar(self.pick(("alpha", "beta")))
         if columns == one:
-            return fn.vector(f"{self.pick(('x', 'y'))}_{rows}", rows)
+            return operators.vector(f"{self.pick(('x', 'y'))}_{rows}", rows)
         if rows == one:
             return transpose(self.leaf((columns, rows)))
         if self.rng.random() < 0.05:
             return ones(rows, columns) if rows != columns else eye(rows)
         if rows == columns and len(rows.terms) == 1 and self.rng.random() < 0.3:
             word = self.pick(("symmetric", "invertible", "positive_definite", "diagonal"))
-            return fn.matrix(f"{word[0].upper()}_{rows}", rows, columns, **{word: True})
+            return operators.matrix(f"{word[0].upper()}_{rows}", rows, columns, **{word: True})
         name = f"{self.pick('AB')}_{rows}_{columns}".replace(" + ", "p")
-        return fn.matrix(name, rows, columns)
+        return operators.matrix(name, rows, columns)
 
     def gen(self, shape, depth: int) -> Expr:
         if depth <= 0:
@@ -124,37 +124,39 @@ class Generator:
         if op == "T":
             return transpose(self.sub((columns, rows), depth))
         if op in ("inv", "adjugate"):
-            return fn.inv(self.regular(rows, depth)) if op == "inv" else fn.adjugate(self.invertible(rows))
+            return (
+                operators.inv(self.regular(rows, depth)) if op == "inv" else operators.adjugate(self.invertible(rows))
+            )
         if op == "solve":
-            return fn.solve(self.regular(rows, depth), a())
+            return operators.solve(self.regular(rows, depth), a())
         if op == "outer":
             return matmul(self.sub((rows, one), depth), transpose(self.sub((columns, one), depth)))
         if op in ("sum_rows", "sum_columns"):
             middle = dim(self.pick(DIMS))
             inside = (rows, middle) if op == "sum_rows" else (middle, columns)
-            return fn.total(self.sub(inside, depth), axis=1 if op == "sum_rows" else 0)
+            return operators.total(self.sub(inside, depth), axis=1 if op == "sum_rows" else 0)
         if op in ("softmax", "softmax_rows", "log_softmax", "log_softmax_rows"):
-            return getattr(fn, op)(self.tame(a()))
+            return getattr(operators, op)(self.tame(a()))
         if op == "logsumexp_rows":
-            return fn.logsumexp_rows(self.tame(self.sub((rows, dim(self.pick(DIMS))), depth)))
+            return operators.logsumexp_rows(self.tame(self.sub((rows, dim(self.pick(DIMS))), depth)))
         if op == "diag":
-            return fn.diag(self.sub((rows, rows), depth))
+            return operators.diag(self.sub((rows, rows), depth))
         if op == "diagm":
-            return fn.diagm(self.sub((rows, one), depth))
+            return operators.diagm(self.sub((rows, one), depth))
         if op == "conv":
             kernel = self.pick((1, 2))
             inside = (rows + kernel - 1, columns + kernel - 1)
             name = f"C{kernel}_" + "_".join(str(d).replace(" + ", "p") for d in inside)
-            image = fn.matrix(name, *inside) if self.rng.random() < 0.6 else self.leaf(inside)
+            image = operators.matrix(name, *inside) if self.rng.random() < 0.6 else self.leaf(inside)
             return conv(image, self.tame(self.sub((dim(kernel), dim(kernel)), min(depth, 2))))
         if op == "reshape":
-            return fn.reshape(self.sub((columns, rows), depth), rows, columns)
+            return operators.reshape(self.sub((columns, rows), depth), rows, columns)
         return self.fixed(op, shape, depth)
 
     def invertible(self, n) -> Expr:
         """A matrix known to be invertible."""
-        x = fn.matrix(f"I_{n}", n, n, invertible=True)
-        return self.pick((x, transpose(x), matmul(x, fn.matrix(f"P_{n}", n, n, positive_definite=True))))
+        x = operators.matrix(f"I_{n}", n, n, invertible=True)
+        return self.pick((x, transpose(x), matmul(x, operators.matrix(f"P_{n}", n, n, positive_definite=True))))
 
     def fixed(self, op: str, shape, depth: int) -> Expr:
         """Operators whose result has a shape of its own, and here a shape at hand."""
@@ -162,21 +164,21 @@ class Generator:
         one = dim(1)
         n = dim(self.pick(DIMS))
         if op in ("det", "logdet"):
-            return getattr(fn, op)(self.regular(n, depth))
+            return getattr(operators, op)(self.regular(n, depth))
         if op == "trace":
-            return fn.trace(self.sub((n, n), depth))
+            return operators.trace(self.sub((n, n), depth))
         if op == "inner":
             other = self.shape()
-            return fn.inner(self.sub(other, depth), self.sub(other, depth))
+            return operators.inner(self.sub(other, depth), self.sub(other, depth))
         if op in ("sum", "frobenius"):
-            return (fn.total if op == "sum" else fn.frobenius)(self.sub(self.shape(), depth))
+            return (operators.total if op == "sum" else operators.frobenius)(self.sub(self.shape(), depth))
         if op in ("norm2", "logsumexp"):
             x = self.sub((n, one), depth)
-            return fn.norm2(x) if op == "norm2" else fn.logsumexp(self.tame(x))
+            return operators.norm2(x) if op == "norm2" else operators.logsumexp(self.tame(x))
         if op == "vec":  # A (rows, 1) in two ways: a matrix in a column, made a column of this length by a product
-            return matmul(fn.matrix(f"L_{rows}", rows, n * n), fn.vec(self.sub((n, n), depth)))
+            return matmul(operators.matrix(f"L_{rows}", rows, n * n), operators.vec(self.sub((n, n), depth)))
         if op == "kron":
-            e = fn.kron(
+            e = operators.kron(
                 self.sub((one, one) if self.rng.random() < 0.2 else (n, n), min(depth, 3)), self.sub(shape, depth)
             )
             return (
@@ -185,7 +187,7 @@ class Generator:
         raise AssertionError(f"the generator does not know {op}")
 
     def leaf_of(self, rows, columns) -> Expr:
-        return fn.matrix(f"E_{rows}_{columns}".replace("*", "t"), rows, columns)
+        return operators.matrix(f"E_{rows}_{columns}".replace("*", "t"), rows, columns)
 
     def natural(self, op: str):
         """A shape that the operator can have."""
@@ -214,20 +216,20 @@ class Generator:
             one_meaning = len({s.name for s in variables}) == len(variables)
             if variables and one_meaning and 2 <= depth_of(e) <= 8 and (op, place) in places(e):
                 break
-        G = None if e.is_scalar else fn.matrix("G", *e.shape)
+        G = None if e.is_scalar else operators.matrix("G", *e.shape)
         return e, G, self.pick(variables)
 
     def direct(self, op: str, depth: int) -> Expr:
         """The operator itself, whatever shape it has."""
         x = self.sub(self.shape(), depth)
-        return fn.vec(x) if op == "vec" else fn.kron(self.sub(self.shape(), min(depth, 2)), x)
+        return operators.vec(x) if op == "vec" else operators.kron(self.sub(self.shape(), min(depth, 2)), x)
 
     def wrap(self, e: Expr) -> Expr:
         """The expression as an operand of something else."""
         rows, columns = e.shape
         way = int(self.rng.integers(5))
         if way == 0:
-            return fn.inner(self.leaf_of(rows, columns), e)
+            return operators.inner(self.leaf_of(rows, columns), e)
         if way == 1:
             return FUNCTIONS["tanh"](e)
         if way == 2:
@@ -235,7 +237,7 @@ class Generator:
             return matmul(e, self.leaf_of(columns, n))
         if way == 3:
             return mul(e, FUNCTIONS["sin"](self.leaf_of(rows, columns)))
-        return fn.total(mul(e, e))
+        return operators.total(mul(e, e))
 
 
 def depth_of(e: Expr) -> int:

@@ -100,7 +100,7 @@ TABLE = [
     ("logsumexp(x)", "x", "softmax(x)"),
     # diagonals, vec, Kronecker products
     ("trace(diagm(x) @ A)", "x", "diagonal(A)"),
-    ("a.T @ diag(X)", "X", "diag(a)"),
+    ("a.T @ diag(X)", "X", "Diag(a)"),
     ("a.T @ diagm(x) @ b", "x", "a ⊙ b"),
     ("inner(vec(X), vec(A))", "X", "A"),
     ("inner(kron(A, Z), kron(A, Z))", "Z", "2 ⟨A, A⟩ Z"),

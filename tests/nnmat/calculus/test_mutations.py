@@ -1,40 +1,39 @@
 """Wrong rules are caught: each mutation is a mistake people make, and `derive` returns nothing under it."""
 
+from dataclasses import replace
+
 import pytest
 
-from nnmat.calculus import UnverifiedError, derive, matrix, parse
-from nnmat.calculus.language.elementwise import FUNCTIONS, Function, apply, elementwise, exp, sin
-from nnmat.calculus.language.expr import add, matmul, mul, negative, number, power, transpose
+from nnmat.calculus import UnverifiedError, derive, elementwise, matrix, parse
+from nnmat.calculus.language.elementwise import FUNCTIONS, apply, exp, sin
+from nnmat.calculus.language.expr import add, matmul, mul, negative, node, number, ones, power, transpose
 from nnmat.calculus.language.operators import diag, diagm, inner, inv, trace
-from nnmat.calculus.laws import adjoints as moves
-from nnmat.calculus.laws import differentials as laws
-from nnmat.calculus.laws import simplifier
+from nnmat.calculus.laws import adjoints, differentials, simplifier
 
 N = {"A": ("N", "N"), "B": ("N", "N"), "x": ("N",), "z": ("N",), "X": ("N", "N")}
 
 
 def law(op, change):
     """A law that gives `change` of what it should give."""
-    name, right = laws.LAWS[op]
-    return laws.LAWS, op, (name, lambda e, d: change(right(e, d)))
+    name, right = differentials.LAWS[op]
+    return differentials.LAWS, op, (name, lambda e, d: change(right(e, d)))
 
 
 def own_law(op, wrong):
-    return laws.LAWS, op, (laws.LAWS[op][0], wrong)
+    return differentials.LAWS, op, (differentials.LAWS[op][0], wrong)
 
 
 def move(op, change):
-    name, right = moves.MOVES[op]
-    return moves.MOVES, op, (name, lambda G, e, at: change(right(G, e, at)))
+    name, right = adjoints.MOVES[op]
+    return adjoints.MOVES, op, (name, lambda G, e, at: change(right(G, e, at)))
 
 
 def own_move(op, wrong):
-    return moves.MOVES, op, (moves.MOVES[op][0], wrong)
+    return adjoints.MOVES, op, (adjoints.MOVES[op][0], wrong)
 
 
 def derivative(name, wrong):
-    f = FUNCTIONS[name]
-    return FUNCTIONS, name, Function(f.name, f.value, wrong, f.text, f.latex, f.inside, f.kinked)
+    return FUNCTIONS, name, replace(FUNCTIONS[name], derivative=wrong)
 
 
 def rule(op, wrong):
@@ -58,7 +57,7 @@ def only_first(e, d):
 
 def swapped(G, e, at):
     """The factors on the wrong sides."""
-    return matmul(*moves.turned(e.args[at + 1 :]), G, *moves.turned(e.args[:at]))
+    return matmul(*adjoints.turned(e.args[at + 1 :]), G, *adjoints.turned(e.args[:at]))
 
 
 def drop_transpose(e):
@@ -91,7 +90,7 @@ MUTATIONS = {
     ),
     "LAW-6 1/N": (law("det", lambda e: e / number(2)), "det(A)"),
     "LAW-6 lost transpose": (
-        own_law("det", lambda e, d: trace(matmul(laws.node("adj", e.args, None, e.args[0].shape).T, d(e.args[0])))),
+        own_law("det", lambda e, d: trace(matmul(node("adj", e.args, None, e.args[0].shape).T, d(e.args[0])))),
         "det(A)",
     ),
     "LAW-6b lost transpose": (
@@ -120,12 +119,12 @@ MUTATIONS = {
     "TR-4b swapped": (own_move("matmul", swapped), "trace(B @ A @ X)"),
     "TR-4b lost transposes": (
         own_move("matmul", lambda G, e, at: matmul(*e.args[:at], *([] if G.is_scalar else [G]), *e.args[at + 1 :])
-                 if all(a.shape[0] == a.shape[1] for a in e.args) else moves._matmul(G, e, at)),
+                 if all(a.shape[0] == a.shape[1] for a in e.args) else adjoints.MOVES["matmul"][1](G, e, at)),
         "trace(A @ B @ X) + trace(A @ X)",
     ),
     "TR-5 factor lost": (own_move("mul", lambda G, e, at: G), "sum(A * B)"),
     "MOVE-1 identity to ones": (
-        own_move("trace", lambda G, e, at: mul(G, laws.ones(*e.args[0].shape))),
+        own_move("trace", lambda G, e, at: mul(G, ones(*e.args[0].shape))),
         "trace(A @ B)",
     ),
     "MOVE-2 factor": (move("inner", twice), "inner(A, B)"),
@@ -227,20 +226,6 @@ def test_a_gradient_of_nothing_but_rounding_errors_is_no_error(text):
 
 def test_there_are_enough_of_them():
     assert len(MUTATIONS) >= 30
-
-
-def test_a_line_that_was_tampered_with_is_named():
-    f = parse("x.T @ inv(A) @ z", **N)
-    d = derive(f, "A")
-    d.check()
-    stage = d.stages[0]
-    old = stage.lines[1]
-    stage.lines[1] = type(old)(
-        old.kind, old.of, old.rule, old.on, old.terms_before, (mul(number(2), old.terms_after[0]),)
-    )
-    d = type(d)(d.function, d.wrt, d.root, d.gradient, d.chain, d.stages)
-    with pytest.raises(UnverifiedError, match=rf"step {old.rule} \(.*differ by .* at .*A = "):
-        d.check()
 
 
 def test_a_wrong_derivative_of_a_function_of_the_user_is_caught():

@@ -10,7 +10,7 @@ from tests.nnmat.calculus import worked_examples as examples
 
 TEXTBOOK = {
     "bilinear": {"x": "Ay", "y": "Aᵀx", "A": "x yᵀ"},
-    "bilinear_batch": {"X": "diag(g) Y Aᵀ", "Y": "diag(g) X A", "A": "Xᵀ diag(g) Y", "g": "((XA) ⊙ Y)1"},
+    "bilinear_batch": {"X": "Diag(g) Y Aᵀ", "Y": "Diag(g) X A", "A": "Xᵀ Diag(g) Y", "g": "((XA) ⊙ Y)1"},
     "least_squares": {"w": "2 Xᵀ(Xw - y)", "X": "2 (Xw - y) wᵀ", "y": "-2 (Xw - y)"},
     "least_squares_batch": {"W": "(2/B) RᵀX", "b": "(2/B) Rᵀ1", "X": "(2/B) RW", "Y": "-(2/B) R"},
     "gaussian": {"Sigma": "N Σ⁻¹ - Σ⁻¹SΣ⁻¹"},
@@ -24,11 +24,11 @@ TEXTBOOK = {
         "A": "x yᵀ",
     },
     "sigmoid_inverse_batch": {
-        "R": "-R⁻ᵀ((diag(g) X A) ⊙ Y ⊙ (1 - Y))ᵀZR⁻ᵀ",
-        "b": "((diag(g) X A) ⊙ Y ⊙ (1 - Y))ᵀ1",
-        "Z": "((diag(g) X A) ⊙ Y ⊙ (1 - Y))R⁻¹",
-        "X": "diag(g) Y Aᵀ",
-        "A": "Xᵀ diag(g) Y",
+        "R": "-R⁻ᵀ((Diag(g) X A) ⊙ Y ⊙ (1 - Y))ᵀZR⁻ᵀ",
+        "b": "((Diag(g) X A) ⊙ Y ⊙ (1 - Y))ᵀ1",
+        "Z": "((Diag(g) X A) ⊙ Y ⊙ (1 - Y))R⁻¹",
+        "X": "Diag(g) Y Aᵀ",
+        "A": "Xᵀ Diag(g) Y",
     },
     "softmax_regression": {"W": "(p - y) xᵀ", "b": "p - y", "x": "Wᵀ(p - y)"},
     "softmax_regression_batch": {"W": "((P - Y)ᵀX)/B", "b": "((P - Y)ᵀ1)/B", "X": "((P - Y)W)/B"},
@@ -51,9 +51,9 @@ TEXTBOOK = {
     "convolution": {"X": "conv_input(H, K)", "K": "conv_kernel(H, X)", "H": "X ⋆ K"},
     "attention": {
         "V": "PᵀG",
-        "Q": "a ((GVᵀ) ⊙ P - diag(((GVᵀ) ⊙ P)1) P)K",
-        "K": "a ((GVᵀ) ⊙ P - diag(((GVᵀ) ⊙ P)1) P)ᵀQ",
-        "M": "(GVᵀ) ⊙ P - diag(((GVᵀ) ⊙ P)1) P",
+        "Q": "a ((GVᵀ) ⊙ P - Diag(((GVᵀ) ⊙ P)1) P)K",
+        "K": "a ((GVᵀ) ⊙ P - Diag(((GVᵀ) ⊙ P)1) P)ᵀQ",
+        "M": "(GVᵀ) ⊙ P - Diag(((GVᵀ) ⊙ P)1) P",
     },
     "residual": {
         "X": "G + ((G W2) ⊙ (1 - Z ⊙ Z)) W1",
@@ -67,7 +67,7 @@ TEXTBOOK = {
     "gan_discriminator": {"w": "(Fᵀ σ(s))/C - (Rᵀ σ(-r))/B", "c": "(1ᵀ σ(s))/C - (1ᵀ σ(-r))/B", "F": "(σ(s) wᵀ)/C"},
     "gan_generator": {"U": "-(((σ(-s) wᵀ) ⊙ (1 - F ⊙ F))ᵀZ)/C", "w": "-(Fᵀ σ(-s))/C"},
     "log_sum_exp": {"x": "softmax(x)"},
-    "log_sum_exp_rows": {"X": "diag(g) softmax_rows(X)"},
+    "log_sum_exp_rows": {"X": "Diag(g) softmax_rows(X)"},
 }
 CASES = [(name, wrt, form) for name, forms in TEXTBOOK.items() for wrt, form in forms.items()]
 
@@ -95,7 +95,7 @@ def test_the_gaussian_of_a_matrix_that_is_not_symmetric():
 def test_the_gaussian_by_free_entries():
     d = derive(examples.gaussian(), "Sigma", symmetric="entries")
     G = "N Σ⁻¹ - Σ⁻¹SΣ⁻¹"
-    assert str(d.gradient) == f"tril(2 N Σ⁻¹ - 2 Σ⁻¹SΣ⁻¹ - diag(diagonal({G})))"
+    assert str(d.gradient) == f"tril(2 N Σ⁻¹ - 2 Σ⁻¹SΣ⁻¹ - Diag(diagonal({G})))"
     assert d.form == "entries"
     d.check()
 

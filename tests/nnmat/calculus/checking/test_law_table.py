@@ -7,7 +7,7 @@ from nnmat.calculus import UnverifiedError, derive, dim, evaluate, matrix, parse
 from nnmat.calculus.checking.differences import compare
 from nnmat.calculus.checking.law_table import SYMBOLS, equality_error, law_table
 from nnmat.calculus.errors import ParseError
-from nnmat.calculus.laws import differentials as laws
+from nnmat.calculus.laws import differentials
 from tests.nnmat.calculus import worked_examples as examples
 
 RNG = np.random.default_rng(0)
@@ -16,7 +16,7 @@ RNG = np.random.default_rng(0)
 def test_every_law_property_and_simplification_holds():
     rows = {row.id: row for row in law_table(trials=2)}
     named = {
-        *laws.STATEMENTS,
+        *differentials.STATEMENTS,
         "TR-1",
         "TR-2",
         "TR-3",

@@ -1,0 +1,27 @@
+"""What things are called where they are printed: Greek letters, functions, operators, the settings of a convolution."""
+
+from collections.abc import Iterable
+
+_WORDS = """alpha beta gamma delta epsilon zeta eta theta kappa lambda mu nu xi pi rho sigma tau phi chi psi omega
+Gamma Delta Theta Lambda Xi Pi Sigma Phi Psi Omega"""
+GREEK = dict(zip(_WORDS.split(), "αβγδεζηθκλμνξπρστφχψωΓΔΘΛΞΠΣΦΨΩ", strict=True))
+
+# Operators whose names are others than those of their nodes: in code, which `parse` reads, and in formulas.
+IN_CODE = {"adj": "adjugate", "lse": "logsumexp", "norm": "frobenius"}
+IN_FORMULAS = {"trace": "Tr", "lse": "logsumexp", "diagm": "Diag", "diag": "diagonal"}
+
+# Elementwise functions that formulas do not call by their names.
+IN_TEXT = {"sigmoid": "σ", "Phi": "Φ", "phi": "φ", "sqrt": "√"}
+IN_LATEX = {
+    **{name: rf"\{name}" for name in ("exp", "log", "tanh", "sin", "cos")},
+    **{"sigmoid": r"\sigma", "softplus": r"\zeta", "Phi": r"\Phi", "phi": r"\varphi"},
+}
+
+# The options of a convolution: what each is if it is not said, which is also the least that it can be.
+USUAL = {"stride": 1, "padding": 0, "dilation": 1}
+
+
+def options(setting: Iterable[tuple[int, int]]) -> list[str]:
+    """The options of a convolution that are not the usual ones, as they are written: `stride=2`, `padding=(1, 0)`."""
+    pairs = zip(USUAL.items(), setting, strict=True)
+    return [f"{word}={p[0] if p[0] == p[1] else p}" for (word, usual), p in pairs if p != (usual, usual)]

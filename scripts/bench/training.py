@@ -1,0 +1,217 @@
+"""The cases of `bench_training.py`: steps, an epoch, memory and starts, each beside the best of its peers."""
+
+import functools
+import os
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from tqdm import tqdm
+
+from bench.machine import threads_in_words
+from bench.processes import Variant, Worker, best_of, in_turn
+
+HEAD = f"{'case':<25}{'ours':<28}{'peer':<28}{'ratio':>6}  {'bar':<8}"
+CONTENDERS = "bench.networks"  # the module that a worker runs
+STEPS = {  # network, batch: how many times faster than PyTorch the step shall be
+    ("16-32-10", 32): 10.0,
+    ("784-128-10", 32): 2.2,
+    ("784-128-10", 128): 1.8,
+    ("784-128-10", 1024): 1.35,
+    ("cnn", 32): 3.5,
+    ("cnn", 128): 3.0,
+}
+MEMORY_STEPS = 200
+FIRST_STEP = """\
+import numpy, nnmat as n
+{data}
+model = n.Sequential([n.Conv2d(1, 8, 5), n.ReLU(), n.MaxPool2d(2), n.Conv2d(8, 16, 5), n.ReLU(), n.MaxPool2d(2),
+                      n.Flatten(), n.Linear(256, 10)], input_shape=(28, 28, 1))
+loss, optimizer = n.SoftmaxCrossEntropy(), n.SGD(model, lr=0.01, momentum=0.9)
+loss.forward(model.forward(X, training=True), y)
+model.backward(loss.backward(), input_gradient=False)
+optimizer.step()
+print("done", flush=True)
+"""
+RANDOM = "X, y = numpy.random.default_rng(0).random((32, 28, 28, 1), numpy.float32), numpy.arange(32) % 10"
+MNIST = "train, _ = n.datasets.mnist(); X, y = train.X[:32], train.y[:32]"
+IMPORT_TORCH = "import time; t = time.perf_counter(); import torch; print(time.perf_counter() - t, flush=True)"
+
+
+@dataclass
+class Row:
+    """One measured case: `ours` and `peer` hold a number per round."""
+
+    case: str
+    unit: str  # "us", "s" or "MB"
+    ours: list[float]
+    peer: list[float]
+    variant: str  # of the peer
+    bar: float
+    faster: bool = (
+        True  # the ratio is the peer's / ours and must reach the bar; else ours / the peer's, at most the bar
+    )
+    others: dict[str, float] = field(default_factory=dict)  # medians of the variants that are not the best
+
+    @property
+    def ratio(self) -> float:
+        """How our median stands to the peer's; with no peer, our median."""
+        ours = statistics.median(self.ours)
+        if not self.peer:
+            return ours
+        peer = statistics.median(self.peer)
+        return peer / ours if self.faster else ours / peer
+
+    @property
+    def holds(self) -> bool:
+        return self.ratio >= self.bar if self.faster else self.ratio <= self.bar
+
+    def __str__(self) -> str:
+        bar = bar_in_words(self.faster, self.bar, "" if self.peer else f" {self.unit}")
+        ratio = f"{self.ratio:.2f}" if self.peer else "-"
+        verdict = "PASS" if self.holds else "miss"
+        return (
+            f"{self.case:<25}{spread(self.ours, self.unit):<28}{spread(self.peer, self.unit):<28}{ratio:>6}  "
+            f"{bar:<8} {verdict}  {self.variant}"
+        )
+
+
+class Run:
+    """The options of a run, its progress bar, and the workers, each started when it is first needed."""
+
+    def __init__(self, rounds: int, seconds: float, threads: int, bar: tqdm):
+        self.rounds, self.seconds, self.threads, self.bar = rounds, seconds, threads, bar
+        self.workers: dict[str, Worker] = {}
+
+    def worker(self, name: str) -> Worker:
+        if name not in self.workers:
+            self.workers[name] = Worker(CONTENDERS, name)
+        return self.workers[name]
+
+    def close(self) -> None:
+        for worker in self.workers.values():
+            worker.close()
+
+
+def spread(values: list[float], unit: str) -> str:
+    """The median, and the range; three digits of each."""
+    if not values:
+        return "-"
+    middle, low, high = (f"{float(f'{v:.3g}'):g}" for v in (statistics.median(values), min(values), max(values)))
+    return f"{middle} {unit} ({low}-{high})"
+
+
+def bar_in_words(faster: bool, bar: float, unit: str) -> str:
+    """What the ratio, or the number without a peer, must reach; `unit` stands right behind the bar."""
+    return f"{'>=' if faster else '<='} {bar:g}{unit}"
+
+
+def label(name: str, variant: dict) -> str:
+    """A variant in words."""
+    words = [name, threads_in_words(variant["threads"])]
+    return ", ".join([*words, *(variant[key] for key in ("layout", "optimizer") if key in variant)])
+
+
+def turns(case: str, unit: str, scale: float, peers: list[str], goal: float, run: Run, net: str, ask) -> Row:
+    """A row from workers in turn: nnmat, and the best variant of the first of the `peers`."""
+    variants = []
+    for name in ["nnmat", *peers]:
+        worker = run.worker(name)
+        for options in worker.ask("variants", net=net, threads=run.threads):
+            variants.append(Variant(name, label(name, options), functools.partial(ask, worker, options)))
+    taken = in_turn(variants, run.rounds, run.bar.update)
+    _, ours = best_of(taken["nnmat"])
+    best, theirs = best_of(taken[peers[0]])
+    others = {
+        name: scale * statistics.median(values)
+        for peer in peers
+        for name, values in taken[peer].items()
+        if name != best
+    }
+    return Row(case, unit, [scale * v for v in ours], [scale * v for v in theirs], best, goal, others=others)
+
+
+def step_row(net: str, batch: int, run: Run) -> Row:
+    def ask(worker, variant):
+        return worker.ask("steps", seconds=run.seconds, variant=variant, net=net, batch=batch)
+
+    return turns(f"step {net} {batch}", "us", 1e6, ["torch"], STEPS[net, batch], run, net, ask)
+
+
+def epoch_row(run: Run) -> Row:
+    def ask(worker, variant):
+        return worker.ask("epoch", variant=variant)
+
+    return turns("epoch 784-128-10 128", "s", 1.0, ["sklearn", "torch"], 2.5, run, "784-128-10", ask)
+
+
+def memory_row(run: Run) -> Row:
+    """Each variant in a new process; PyTorch's smallest counts."""
+
+    def peaks(name: str, variant: dict) -> list[float]:
+        found = []
+        for _ in range(3):
+            worker = Worker(CONTENDERS, name)
+            found.append(worker.ask("memory", count=MEMORY_STEPS, variant=variant, net="cnn", batch=128) / 1e6)
+            worker.close()
+        return found
+
+    ours, theirs = peaks("nnmat", {"threads": run.threads}), {}
+    for layout in ("NCHW", "channels_last"):
+        variant = {"threads": run.threads, "layout": layout, "optimizer": "plain"}
+        theirs[label("torch", variant)] = peaks("torch", variant)
+    run.bar.update(run.rounds)
+    best, peer = best_of(theirs)
+    others = {name: statistics.median(values) for name, values in theirs.items() if name != best}
+    return Row("memory cnn 128", "MB", ours, peer, best, 0.9, faster=False, others=others)
+
+
+def start(program: str, **environment: str) -> tuple[float, str]:
+    """Seconds from the start of a process to its first line, and that line."""
+    started = time.perf_counter()
+    command = [sys.executable, "-c", program]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=os.environ | environment) as process:
+        assert process.stdout is not None
+        line = process.stdout.readline()
+        seconds = time.perf_counter() - started
+    if process.returncode:
+        raise OSError(f"bench_training: a start ended with exit code {process.returncode}")
+    return seconds, line
+
+
+def warm_row(data: str, words: str, run: Run) -> Row:
+    """Process start to the first finished CNN step with a filled kernel cache, beside `import torch` alone."""
+    ours, theirs = [], []
+    for counts in [False] + [True] * run.rounds:  # the first fills the kernel cache and the system's file cache
+        seconds, _ = start(FIRST_STEP.format(data=data))
+        _, line = start(IMPORT_TORCH)
+        if counts:
+            ours.append(seconds)
+            theirs.append(float(line))
+            run.bar.update()
+    return Row(f"start warm{words}", "s", ours, theirs, "import torch", 0.7, faster=False)
+
+
+def cold_row(run: Run) -> Row:
+    """The same with an empty kernel cache, once."""
+    with tempfile.TemporaryDirectory() as empty:
+        seconds, _ = start(FIRST_STEP.format(data=RANDOM), NUMBA_CACHE_DIR=empty)
+    run.bar.update(run.rounds)
+    return Row("start cold", "s", [seconds], [], "", 30.0, faster=False)
+
+
+def cases() -> dict[str, Callable[[Run], Row]]:
+    """Every case by name."""
+    found: dict[str, Callable[[Run], Row]] = {}
+    for net, batch in STEPS:
+        found[f"step {net} {batch}"] = functools.partial(step_row, net, batch)
+    found["epoch 784-128-10 128"] = epoch_row
+    found["memory cnn 128"] = memory_row
+    found["start warm"] = functools.partial(warm_row, RANDOM, "")
+    found["start warm with MNIST"] = functools.partial(warm_row, MNIST, " with MNIST")
+    found["start cold"] = cold_row
+    return found

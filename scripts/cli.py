@@ -1,0 +1,154 @@
+"""What all scripts share: kinds of options, threads, JSON files, and errors without tracebacks."""
+
+import argparse
+import importlib.util
+import json
+import os
+import shlex
+import sys
+from pathlib import Path
+from typing import Any
+
+import nnmat
+from nnmat.formats.atomic import atomic_write
+
+ERRORS = (
+    nnmat.BuildError,
+    nnmat.ConfigError,
+    nnmat.DataError,
+    nnmat.DtypeError,
+    nnmat.FileFormatError,
+    nnmat.LabelError,
+    nnmat.MissingExtraError,
+    nnmat.NonFiniteError,
+    nnmat.ShapeError,
+    nnmat.StateError,
+    OSError,
+)
+
+
+def script_parser(description: str | None, examples: str) -> argparse.ArgumentParser:
+    """A parser whose --help keeps the lines of both texts."""
+    return argparse.ArgumentParser(
+        description=description, epilog=examples, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+
+
+def _number(kind: type, rule: str, holds):
+    """A parser of options that are numbers for which `holds`; `rule` says so in words."""
+
+    def check(text: str):
+        try:
+            value = kind(text)
+        except ValueError:
+            value = None
+        if value is None or not holds(value):
+            raise argparse.ArgumentTypeError(f"expected {rule}, got {text!r}")
+        return value
+
+    return check
+
+
+positive_int = _number(int, "a whole number >= 1", lambda n: n >= 1)
+nonnegative_int = _number(int, "a whole number >= 0", lambda n: n >= 0)
+nonnegative_float = _number(float, "a number >= 0", lambda x: 0 <= x < float("inf"))
+positive_float = _number(float, "a number > 0", lambda x: 0 < x < float("inf"))
+rate = _number(float, "a number from 0 up to, but not including, 1", lambda x: 0 <= x < 1)
+
+
+def output_file(suffix: str):
+    """An option that names a file to write: its folder must exist, now and not after the training."""
+
+    def check(text: str) -> Path:
+        path = Path(text)
+        if path.suffix != suffix:
+            raise argparse.ArgumentTypeError(f"expected a file name that ends in {suffix}, got {text}")
+        if not path.parent.is_dir():
+            raise argparse.ArgumentTypeError(f"the folder {path.parent} does not exist")
+        return path
+
+    return check
+
+
+def input_file(text: str) -> Path:
+    """An option that names a file to read."""
+    path = Path(text)
+    if not path.is_file():
+        raise argparse.ArgumentTypeError(f"there is no file {text}")
+    return path
+
+
+def need(module: str, option: str, extra: str) -> None:
+    """A MissingExtraError, before any work is done, if `module`, which `option` uses, is not installed."""
+    if importlib.util.find_spec(module) is None:
+        raise nnmat.MissingExtraError(
+            f"{option}: expected {module} to be installed, it is not. Try: pip install -e '.[{extra}]'"
+        )
+
+
+def use_threads(parser: argparse.ArgumentParser, threads: int | None) -> int:
+    """Set the number of threads that --threads asked for, if it did; the number that is in use now."""
+    if threads is not None:
+        try:
+            nnmat.set_num_threads(threads)
+        except ValueError as error:
+            parser.error(f"argument --threads: {error}")
+    return nnmat.get_num_threads()
+
+
+def settings(args: argparse.Namespace, *left_out: str) -> dict[str, Any]:
+    """The options of a run, for its JSON file: file names as text, and without those that are `left_out`."""
+    return {k: str(v) if isinstance(v, Path) else v for k, v in vars(args).items() if k not in left_out}
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write the whole file or, if that fails, nothing."""
+    with atomic_write(path) as file:
+        file.write(text.encode())
+
+
+def write_json(path: Path, content: Any) -> None:
+    """Write what --json asks for."""
+    write_text(path, json.dumps(content, indent=1) + "\n")
+
+
+def read_report(path: Path, script: str, keys: tuple[str, ...]) -> dict:
+    """What `script` wrote with --json: a dict whose "rows" have the `keys`."""
+    try:
+        found = json.loads(path.read_text(encoding="utf-8"))
+        whole = all(key in row for row in found["rows"] for key in keys)
+    except (ValueError, LookupError, TypeError):
+        whole = False
+    if not whole:
+        raise nnmat.FileFormatError(f"{path}: expected a file that `{script} --json` wrote. Try: measure again")
+    return found
+
+
+def shown_command(*words) -> str:
+    """A line for the shell that runs `words` with this Python; a bare `python` may be another one."""
+    python = Path(sys.executable)
+    if python.is_relative_to(Path.cwd()):
+        python = python.relative_to(Path.cwd())
+    return shlex.join(map(str, [python, *words]))
+
+
+def guarded(main) -> None:
+    """Run `main()`; an error of the user's or of the machine's is one line on stderr, not a traceback."""
+    name = Path(sys.argv[0]).name
+    try:
+        main()
+        sys.stdout.flush()
+    except nnmat.TrainingInterrupted as stopped:
+        words = [w for i, w in enumerate(sys.argv) if not w.startswith("--resume") and sys.argv[i - 1] != "--resume"]
+        print(f"\n{stopped.args[0].split('; go on')[0]}.", file=sys.stderr)
+        print(f"To go on: {shown_command(*words, '--resume', stopped.checkpoint)}", file=sys.stderr)
+        sys.exit(130)
+    except KeyboardInterrupt:
+        print(f"\n{name}: stopped by Ctrl-C.", file=sys.stderr)
+        sys.exit(130)
+    except BrokenPipeError:  # the reader, such as `head`, has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(0)
+    except ERRORS as error:
+        print(f"{name}: error: {error}", file=sys.stderr)
+        sys.exit(1)

@@ -1,0 +1,131 @@
+"""What the training scripts share: their options, the run itself, and its report."""
+
+import argparse
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import nnmat
+from cli import (
+    input_file,
+    nonnegative_int,
+    output_file,
+    positive_float,
+    positive_int,
+    rate,
+    script_parser,
+    settings,
+    shown_command,
+    use_threads,
+    write_json,
+)
+from nnmat import datasets, schedules
+
+OPTIMIZERS = {"sgd": nnmat.SGD, "adam": nnmat.Adam, "adamw": nnmat.AdamW, "rmsprop": nnmat.RMSProp}
+
+
+def make_parser(description: str, examples: str, **defaults) -> argparse.ArgumentParser:
+    """A parser with the options that all training scripts have; `defaults` sets epochs, batch_size, lr, optimizer."""
+    parser = script_parser(description, examples)
+    run = parser.add_argument_group("training")
+    run.add_argument("--epochs", type=positive_int, help="passes over the training set (default: %(default)s)")
+    run.add_argument("--batch-size", type=positive_int, help="samples per step (default: %(default)s)")
+    run.add_argument("--lr", type=positive_float, help="learning rate of the first step (default: %(default)s)")
+    run.add_argument("--optimizer", choices=OPTIMIZERS, help="update rule (default: %(default)s)")
+    run.add_argument(
+        "--schedule",
+        choices=("cosine", "constant"),
+        default="cosine",
+        help="learning rate over the run: falling to 0 along a cosine, or constant (default: %(default)s)",
+    )
+    run.add_argument("--weight-decay", type=rate, default=0.0, help="of weights, not biases (default: %(default)s)")
+    run.add_argument("--label-smoothing", type=rate, default=0.0, help="of the targets (default: %(default)s)")
+    run.add_argument("--dropout", type=rate, help="rate behind the hidden linear layers (default: %(default)s)")
+    run.add_argument("--seed", type=nonnegative_int, default=0, help="of weights, order and dropout (%(default)s)")
+    machine = parser.add_argument_group("machine and files")
+    machine.add_argument("--threads", type=positive_int, help="(default: all cores); results do not depend on it")
+    machine.add_argument("--limit", type=positive_int, help="train on the first so many samples only, for a quick look")
+    machine.add_argument("--json", type=output_file(".json"), metavar="FILE", help="write the results to FILE")
+    machine.add_argument("--save", type=output_file(".npz"), metavar="FILE", help="write the trained model to FILE")
+    machine.add_argument(
+        "--resume",
+        type=input_file,
+        metavar="FILE",
+        help="go on from what Ctrl-C left in FILE; the other options must be the same",
+    )
+    machine.add_argument("--quiet", action="store_true", help="no progress bars")
+    parser.set_defaults(**defaults)
+    return parser
+
+
+def run(parser: argparse.ArgumentParser, make_model: Callable[[argparse.Namespace], nnmat.Sequential]) -> None:
+    """Train `make_model(args)` on MNIST as the command line says, and report."""
+    args = parser.parse_args()
+    print(f"nnmat {nnmat.__version__}, {args.threads or nnmat.get_num_threads()} threads")
+    use_threads(parser, args.threads)
+    train, test = datasets.mnist()
+    if args.limit is not None:
+        train = train[: args.limit]
+    if args.batch_size > len(train):
+        parser.error(f"argument --batch-size: {args.batch_size} is more than the {len(train)} training samples")
+    model = make_model(args)
+    print(model.summary())
+    started = time.perf_counter()
+    history = fit(model, train, test, args)
+    seconds = time.perf_counter() - started
+    accuracy = history["validation_accuracy"][-1]
+    print(f"Test accuracy after the last epoch: {100 * accuracy:.2f} %   ({seconds:.1f} s)")
+    if args.save:
+        nnmat.save(model, args.save)
+        look = shown_command(Path(sys.argv[0]).with_name("evaluate.py"), args.save)
+        print(f"Model written to {args.save}. Look at its mistakes: {look}")
+    if args.json:
+        result = {
+            "test_accuracy": accuracy,
+            "epochs": len(history["epoch"]),
+            "seconds": seconds,
+            "seconds_per_epoch": sum(history["seconds"]) / len(history["seconds"]),
+            "settings": settings(args, "json", "quiet"),
+            "history": history,
+        }
+        write_json(args.json, result)
+
+
+def fit(model: nnmat.Sequential, train: datasets.Dataset, test: datasets.Dataset, args: argparse.Namespace):
+    """The history of the training that the options ask for; Ctrl-C leaves a file to go on from."""
+    steps = args.epochs * -(-len(train) // args.batch_size)
+    lr = schedules.Cosine(args.lr, steps) if args.schedule == "cosine" else args.lr
+    optimizer = OPTIMIZERS[args.optimizer](model, lr=lr, weight_decay=args.weight_decay, **momentum(args))
+    loss = nnmat.SoftmaxCrossEntropy(label_smoothing=args.label_smoothing)
+    trainer = nnmat.Trainer(model, loss, optimizer, metrics=["accuracy"])
+    checkpoint = (
+        args.save.with_suffix(".interrupted.npz") if args.save else Path(f"{Path(sys.argv[0]).stem}.interrupted.npz")
+    )
+    return trainer.fit(
+        train,
+        epochs=args.epochs,
+        batch_size=args.batch_size,
+        validation=test,
+        callbacks=[PrintEpoch()],
+        seed=args.seed,
+        progress=not args.quiet,
+        checkpoint=checkpoint,
+        resume=args.resume,
+    )
+
+
+def momentum(args: argparse.Namespace) -> dict:
+    """The extra settings of the chosen optimizer."""
+    return {"momentum": 0.9, "nesterov": True} if args.optimizer == "sgd" else {}
+
+
+class PrintEpoch(nnmat.Callback):
+    """One line per epoch, so that a log file tells the story too."""
+
+    def on_epoch_end(self, trainer, epoch, figures):
+        print(
+            f"epoch {epoch:2}   loss {figures['loss']:.4f}   accuracy {100 * figures['accuracy']:6.2f} %   "
+            f"test accuracy {100 * figures['validation_accuracy']:6.2f} %   {figures['seconds']:.1f} s",
+            flush=True,
+        )

@@ -1,0 +1,128 @@
+"""Expressions as objects: one for each, with arithmetic that checks its shapes."""
+
+import copy
+import pickle
+
+import numpy as np
+import pytest
+
+from nnmat.calculus import (
+    DomainError,
+    ShapeError,
+    derive,
+    dim,
+    evaluate,
+    inv,
+    let,
+    matrix,
+    parse,
+    scalar,
+    sigmoid,
+    sum,
+    vector,
+)
+from nnmat.calculus.language.expr import bottom_up, depending, dimensions, nodes, replace
+
+A, B, x, y = matrix("A", "M", "N"), matrix("B", "N", "N"), vector("x", "M"), vector("y", "N")
+
+
+def test_one_object_for_each_expression():
+    a, b = parse("x.T @ A @ y"), parse("x.T @ A @ y")
+    assert a is b
+    assert copy.deepcopy(a) is a
+    assert pickle.loads(pickle.dumps(a)) is a
+    assert parse("A * B + C").digest == parse("C + B * A", C=("M", "N")).digest
+
+
+def test_names_stay_and_can_be_written_out():
+    B, z = matrix("B", "N", "N"), vector("z", "N")
+    h = let("h", inv(B) @ z)
+    y = let("y", sigmoid(h))
+    g = derive(sum(y), z).gradient
+    assert str(g) == "B⁻ᵀ(y ⊙ (1 - y))"
+    assert str(g.inline()) == "B⁻ᵀ(σ(B⁻¹z) ⊙ (1 - σ(B⁻¹z)))"
+    assert str(g.inline(keep=["h"])) == "B⁻ᵀ(σ(h) ⊙ (1 - σ(h)))"
+
+
+def test_numbers_that_float64_does_not_hold():
+    for make in (lambda: 10**400 * x, lambda: derive(1e-200 * (1e-200 * x.T @ x), "x")):
+        with pytest.raises(DomainError, match="number: expected numbers from 1e-308 to 1e308"):
+            make()
+    assert str(parse("2 ** 1000000000 * x")) == "2¹⁰⁰⁰⁰⁰⁰⁰⁰⁰ x"
+    with pytest.raises(DomainError, match="finite values"):
+        evaluate(parse("2.0 ** 1000000000 * x"), x=[1.0])
+
+
+def test_expressions_are_no_truth_values_and_no_sequences():
+    with pytest.raises(TypeError, match="Expr: expected a question about numbers"):
+        bool(x)
+    with pytest.raises(TypeError, match="Expr: expected an operation on the whole matrix"):
+        list(x)
+
+
+@pytest.mark.parametrize(
+    ("make", "text"),
+    [
+        (
+            lambda: A @ x,
+            r"@: expected as many columns.* got A of shape \(M, N\) and x of shape \(M\). Did you mean the transp",
+        ),
+        (lambda: A @ scalar("a"), r"A scalar multiplies with `\*`"),
+        (lambda: A + B, r"\+: expected equal shapes, got A of shape \(M, N\) and B of shape \(N, N\)"),
+        (lambda: A * y.T, r"\*: expected equal shapes.*Try ones\(m\) @ b.T"),
+        (lambda: A + A.T, "Did you mean the transpose of one"),
+        (lambda: A @ np.eye(3), "expected an expression or a finite number beside A, got ndarray"),
+        (lambda: np.eye(3) @ A, "got ndarray"),
+        (lambda: A * float("nan"), "finite number"),
+        (lambda: A**x.T, r"\*\*: expected a number as exponent"),
+        (lambda: x ** float("nan"), "expected a number as exponent, got nan"),
+    ],
+)
+def test_what_is_refused(make, text):
+    with pytest.raises(ShapeError, match=text):
+        make()
+
+
+def test_walks_meet_every_node_once():
+    e = parse("exp(A @ x).T @ (A @ x) + x.T @ x", A=("N", "N"), x=("N",))
+    found = list(nodes(e))
+    assert len(found) == len(set(found))
+    assert set(found) == everything(e)
+    x = next(s for s in e.free if s.name == "x")
+    ordered = depending(e, x)
+    assert set(ordered) == {n for n in found if x in n.free}
+    assert all(ordered.index(a) < ordered.index(n) for n in ordered for a in n.args if x in a.free)
+    assert depending(parse("a"), x) == []
+
+
+def everything(e):
+    return {e}.union(*(everything(a) for a in e.args))
+
+
+def test_bottom_up_passes_each_node_once_and_stops_where_it_is_told():
+    e = parse("exp(x + y) * (x + y)", x=("N",), y=("N",))
+    x = next(s for s in e.free if s.name == "x")
+    left = []
+
+    def leave(old, new):
+        left.append(old)
+        return new
+
+    assert bottom_up(e, leave) is e
+    assert len(left) == len(set(left)) == 5
+    named = let("h", e.args[1])
+    left.clear()
+    assert str(bottom_up(e, leave, enter=lambda n: named if n.op == "add" else None)) == "exp(h) ⊙ h"
+    assert x not in left
+    assert replace(e, x, x * x) is parse("exp(x*x + y) * (x*x + y)", x=("N",), y=("N",))
+
+
+def test_the_names_of_dimensions():
+    assert dimensions(parse("A @ x / dim(B)", A=("M", dim("N") + 1))) == {"M", "N", "B"}
+
+
+def test_a_walk_is_not_limited_by_the_stack():
+    e = A
+    for _ in range(5000):
+        e = e.T
+    assert len(list(nodes(e))) == 5001

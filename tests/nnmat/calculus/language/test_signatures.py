@@ -1,0 +1,96 @@
+"""Signatures against what they are said of: values by NumPy, constructors, the parser, shapes found from use."""
+
+import numpy as np
+import pytest
+
+from nnmat.calculus import ParseError, ShapeError, evaluate, matrix, parse
+from nnmat.calculus.dimensions import dim
+from nnmat.calculus.language.signatures import SIGNATURES, Signature
+from nnmat.calculus.language.vocabulary import CONSTRUCTORS
+
+SIZES = {"M": 2, "N": 3, "K": 4, "P": 5, "Q": 6}
+RNG = np.random.default_rng(0)
+# Arguments of a call that conforms: operands by shape, then dimensions.
+OPERANDS = {
+    "solve": [("N", "N"), ("N", "K")],
+    "inner": [("M", "N"), ("M", "N")],
+    "kron": [("M", "N"), ("K", "P")],
+    "kron_left": [("M*K", "N*P"), ("K", "P")],
+    "kron_right": [("M*K", "N*P"), ("M", "N")],
+    "conv": [("P", "Q"), ("M", "N")],
+    "conv_input": [("P - M + 1", "Q - N + 1"), ("M", "N")],
+    "conv_kernel": [("P - M + 1", "Q - N + 1"), ("P", "Q")],
+}
+GIVEN = {"kron_left": "MN", "kron_right": "KP", "conv_input": "PQ", "conv_kernel": "MN", "reshape": "NM"}
+
+
+def arguments(s: Signature):
+    """Symbols and dimensions that conform to a signature."""
+    default = [("N", "N" if s.square else 1 if s.columns else "M")] * s.operands
+    shapes = OPERANDS.get(s.name, [("M", "N")] if s.name == "reshape" else default)
+    product, minus = dim("M") * dim("K"), dim("P") - dim("M") + 1
+    sizes = {"M*K": product, "N*P": dim("N") * dim("P"), "P - M + 1": minus, "Q - N + 1": dim("Q") - dim("N") + 1}
+    operands = [matrix(f"A{i}", *(sizes.get(d, d) for d in shape)) for i, shape in enumerate(shapes)]
+    return operands, [dim(c) for c in GIVEN.get(s.name, "MN"[: s.sizes[1]])]
+
+
+@pytest.mark.parametrize("name", SIGNATURES)
+def test_the_rule_gives_the_shape_of_the_value(name):
+    s = SIGNATURES[name]
+    operands, sizes = arguments(s)
+    e = CONSTRUCTORS[name](*operands, *sizes)
+    values = {x.name: RNG.standard_normal([d.value(SIZES) for d in x.shape]) for x in operands}
+    shape = np.shape(evaluate(e, **values, **SIZES))
+    assert shape == tuple(d.value(SIZES) for d in e.shape)[: len(shape)]
+    if not s.options or s.sizes[1]:
+        assert e.shape == s.shape(*(sizes if s.sizes[1] else [x.shape for x in operands]))
+
+
+@pytest.mark.parametrize("name", SIGNATURES)
+def test_text_gives_what_the_constructor_gives(name):
+    operands, sizes = arguments(SIGNATURES[name])
+    written = ", ".join([*(x.name for x in operands), *map(str, sizes)])
+    assert parse(f"{name}({written})", **{x.name: x for x in operands}) is CONSTRUCTORS[name](*operands, *sizes)
+
+
+@pytest.mark.parametrize("name", SIGNATURES)
+def test_as_many_arguments_as_it_takes(name):
+    low, high = SIGNATURES[name].arity
+    for many in (low - 1, high + 1):
+        with pytest.raises(ParseError, match=f"expected {low}( or {high})? arguments? of {name}, got {many}"):
+            parse(f"{name}({', '.join(['A'] * many)})")
+
+
+@pytest.mark.parametrize("name", [s.name for s in SIGNATURES.values() if s.square or s.columns or s.equal])
+def test_an_operand_that_does_not_conform_is_refused_by_both(name):
+    s = SIGNATURES[name]
+    operands = [matrix("A0", "M", "N"), matrix("A1", "K", "P")][: s.operands]
+    with pytest.raises(ShapeError, match="expected (a square matrix|a column|two columns|equal shapes)"):
+        CONSTRUCTORS[name](*operands)
+    with pytest.raises(ParseError, match="expected (a square matrix|a column|shapes that fit)"):
+        parse(f"{name}({', '.join(x.name for x in operands)})", **{x.name: x for x in operands})
+
+
+@pytest.mark.parametrize("name", SIGNATURES)
+def test_options_of_another_name_are_refused(name):
+    operands, sizes = arguments(SIGNATURES[name])
+    written = ", ".join([*(x.name for x in operands), *map(str, sizes)])
+    with pytest.raises(ParseError, match=f"of {name}, got colour"):
+        parse(f"{name}({written}, colour=1)", **{x.name: x for x in operands})
+
+
+def test_options_reach_the_constructor():
+    X, K = matrix("X", 9, 8), matrix("K", 2, 3)
+    e = parse("conv(X, K, stride=(2, 1), padding=1, dilation=(1, 2))", X=X, K=K)
+    assert e is CONSTRUCTORS["conv"](X, K, stride=(2, 1), padding=1, dilation=(1, 2))
+    assert [str(d) for d in e.shape] == ["5", "6"]  # (9 + 2 - 2)/2 + 1, 8 + 2 - 4
+    assert parse("sum(X, axis=0)", X=X).shape == (dim(1), dim(8))
+    assert parse("sum(X, axis=1)", X=X).shape == (dim(9), dim(1))
+
+
+def test_an_adjoint_is_of_an_operator_that_there_is():
+    for s in SIGNATURES.values():
+        if s.adjoint_of is not None:
+            operator, place = s.adjoint_of
+            assert place < SIGNATURES[operator].operands
+            assert s.options == SIGNATURES[operator].options

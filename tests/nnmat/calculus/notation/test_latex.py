@@ -1,0 +1,51 @@
+"""LaTeX: names with their indices, numbers, fences."""
+
+import pytest
+
+from nnmat.calculus import derive, latex, matrix, parse, scalar, vector
+from nnmat.calculus.notation.latex import LatexWriter
+from nnmat.calculus.notation.names import GREEK
+
+
+@pytest.mark.parametrize(
+    ("name", "written"),
+    [
+        ("A", "A"),
+        ("W1", "W_{1}"),
+        ("N_in", "N_{in}"),
+        ("x_0_1", r"x_{0\_1}"),
+        ("Sigma2", r"\Sigma_{2}"),
+        ("λ", r"\lambda"),
+        ("rate", r"\mathit{rate}"),
+    ],
+)
+def test_a_name(name, written):
+    assert LatexWriter().symbol(name) == written
+    assert latex(scalar(name)) == written
+
+
+def test_every_greek_letter_in_either_spelling():
+    writer = LatexWriter()
+    for word, letter in GREEK.items():
+        assert writer.symbol(word) == writer.symbol(letter) == "\\" + word
+
+
+@pytest.mark.parametrize(
+    "source",
+    ["det(A @ B) * norm2(x) / 2", "(A + B) * inv(A).T", "x.T @ softmax(A @ x) / dim(floor(N/2))", "inner(A, B * B)"],
+)
+def test_delimiters_are_balanced(source):
+    written = latex(parse(source, A=("N", "N"), B=("N", "N"), x=("N",)))
+    assert written.count("{") == written.count("}")
+    assert written.count(r"\left") == written.count(r"\right")
+
+
+def test_the_bar_of_a_fraction_needs_no_parentheses():
+    assert latex(parse("1 / (alpha * beta)")) == r"\frac{1}{\alpha \beta}"
+    assert str(parse("1 / (alpha * beta)")) == "1/(α β)"
+
+
+def test_the_name_of_a_gradient():
+    d = derive(vector("x", "M").T @ matrix("A", "M", "N") @ vector("y", "N"), "A")
+    assert LatexWriter().write(d.chain[-1].local) == r"x y^{\top}"
+    assert LatexWriter().gradient_of("A1 f") == r"\nabla_{A_{1}} f"

@@ -1,0 +1,82 @@
+"""The rows of scripts/bench_training.py: ratios and bars, workers in turn, starts."""
+
+from types import SimpleNamespace
+
+import pytest
+
+from bench import training
+
+
+def test_rows_know_which_way_is_better():
+    faster = training.Row("step", "us", [90.0, 100.0, 130.0], [150.0, 200.0, 210.0], "torch", 1.9)
+    assert (faster.ratio, faster.holds) == (2.0, True)
+    assert "100 us (90-130)" in str(faster)
+    assert str(faster).endswith("2.00  >= 1.9   PASS  torch")
+    less = training.Row("memory", "MB", [200.0], [100.0], "torch", 0.9, faster=False)
+    assert (less.ratio, less.holds) == (2.0, False)
+    alone = training.Row("cold", "s", [12.0], [], "", 30.0, faster=False)
+    assert (alone.ratio, alone.holds) == (12.0, True)
+    assert "<= 30 s" in str(alone)
+
+
+def test_the_first_step_program_runs():
+    program = training.FIRST_STEP.format(data=training.RANDOM)
+    seconds, line = training.start(program)
+    assert line == "done\n"
+    assert seconds > 0
+    with pytest.raises(OSError, match="exit code 1"):
+        training.start("raise SystemExit(1)")
+
+
+def test_a_bar_says_which_way_is_better():
+    assert training.bar_in_words(True, 2.20, "") == ">= 2.2"
+    assert training.bar_in_words(False, 30.0, " s") == "<= 30 s"
+
+
+def test_a_spread_has_three_digits():
+    assert training.spread([123.456, 0.1234, 5.0], "us") == "5 us (0.123-123)"
+    assert training.spread([], "us") == "-"
+
+
+def test_a_variant_in_words():
+    variant = {"threads": 2, "layout": "NCHW", "optimizer": "fused"}
+    assert training.label("torch", variant) == "torch, 2 threads, NCHW, fused"
+    assert training.label("nnmat", {"threads": 1}) == "nnmat, 1 thread"
+
+
+class Contender:
+    """In place of a worker: a step takes as long as it is told."""
+
+    def __init__(self, seconds):
+        self.seconds = seconds
+
+    def ask(self, what, **arguments):
+        if what == "variants":
+            return [{"threads": threads} for threads in self.seconds]
+        assert what == "steps"
+        return self.seconds[arguments["variant"]["threads"]]
+
+
+def test_the_best_variant_of_the_peer_counts():
+    contenders = {"nnmat": Contender({2: 1e-4}), "torch": Contender({1: 3e-4, 2: 2.5e-4})}
+    bar = SimpleNamespace(update=lambda: None)
+    run = training.Run(rounds=3, seconds=0.1, threads=2, bar=bar)
+    run.workers.update(contenders)
+    row = training.step_row("cnn", 32, run)
+    assert (row.case, row.unit, row.variant, row.bar) == ("step cnn 32", "us", "torch, 2 threads", 3.5)
+    assert row.ours == pytest.approx([100.0] * 3)
+    assert row.peer == pytest.approx([250.0] * 3)
+    assert row.others == pytest.approx({"torch, 1 thread": 300.0})
+    assert (row.ratio, row.holds) == (pytest.approx(2.5), False)
+
+
+def test_every_case_has_a_name_of_its_own():
+    names = list(training.cases())
+    assert [name for name in names if name.startswith("step")] == [f"step {n} {b}" for n, b in training.STEPS]
+    assert names[len(training.STEPS) :] == [
+        "epoch 784-128-10 128",
+        "memory cnn 128",
+        "start warm",
+        "start warm with MNIST",
+        "start cold",
+    ]

@@ -1,0 +1,99 @@
+"""A training run: Ctrl-C and resume, threads, and data that are not there."""
+
+import gzip
+import os
+import re
+import shlex
+import shutil
+import signal
+import subprocess
+import time
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+
+import nnmat
+import training_run
+from tests.scripts.running import QUICK, ROOT, command, environment, run
+
+
+def test_the_number_of_threads_does_not_change_a_bit(tmp_path):
+    models = []
+    for threads in (1, nnmat.get_num_threads()):
+        name = f"m{threads}.npz"
+        out = run("train_cnn.py", *QUICK, "--threads", threads, "--save", name, cwd=tmp_path)
+        assert out.returncode == 0, out.stderr
+        models.append(nnmat.load(tmp_path / name).flat_parameters)
+    assert np.array_equal(*models)
+
+
+@pytest.mark.skipif(not hasattr(signal, "SIGINT") or os.name == "nt", reason="POSIX signals")
+def test_ctrl_c_and_the_printed_command_end_with_the_same_bits(tmp_path):
+    options = ["--epochs", "4", "--limit", "6000", "--quiet", "--dropout", "0.2", "--save", "my model.npz"]
+    out = run("train_fcn.py", *options, cwd=tmp_path)
+    assert out.returncode == 0, out.stderr
+    whole = nnmat.load(tmp_path / "my model.npz").flat_parameters.copy()
+    os.remove(tmp_path / "my model.npz")
+    process = subprocess.Popen(
+        command("train_fcn.py", *options),
+        cwd=tmp_path,
+        env=environment(),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    while not process.stdout.readline().startswith("epoch  1"):  # in training, past the first epoch
+        assert process.poll() is None
+    time.sleep(0.01)
+    process.send_signal(signal.SIGINT)
+    _, err = process.communicate(timeout=120)
+    assert process.returncode == 130, err
+    assert "Traceback" not in err
+    go_on = shlex.split(re.search(r"To go on: (.*)", err).group(1))  # as a shell reads it, interpreter and all
+    assert not (tmp_path / "my model.npz").exists()
+    out = subprocess.run(go_on, cwd=tmp_path, env=environment(), capture_output=True, text=True, timeout=300)
+    assert out.returncode == 0, out.stderr
+    assert np.array_equal(nnmat.load(tmp_path / "my model.npz").flat_parameters, whole)
+    assert shlex.split(re.search(r"mistakes: (.*)", out.stdout).group(1))[2:] == ["my model.npz"]
+
+
+def test_no_data_at_all(tmp_path):
+    out = run("train_fcn.py", *QUICK, cwd=tmp_path, NNMAT_DATA=str(tmp_path / "empty"))
+    assert out.returncode == 1
+    assert "NNMAT_DATA" in out.stderr
+    assert "Traceback" not in out.stderr
+
+
+def test_a_missing_label_file_is_named(tmp_path):
+    folder = tmp_path / "mnist"
+    shutil.copytree(ROOT / "data" / "mnist", folder)
+    with gzip.open(folder / "train-labels-idx1-ubyte.gz", "wb") as file:
+        file.write(b"\0\0\x08\x01\0\0\0\x02ab")
+    out = run("train_fcn.py", *QUICK, cwd=tmp_path, NNMAT_DATA=str(folder))
+    assert out.returncode == 1
+    assert "train-labels-idx1-ubyte.gz" in out.stderr
+    assert "Traceback" not in out.stderr
+
+
+def test_an_epoch_is_one_line(capsys):
+    figures = {"loss": 0.25, "accuracy": 0.5, "validation_accuracy": 0.75, "seconds": 1.25}
+    training_run.PrintEpoch().on_epoch_end(None, 3, figures)
+    line = "epoch  3   loss 0.2500   accuracy  50.00 %   test accuracy  75.00 %   1.2 s\n"
+    assert capsys.readouterr().out == line
+
+
+@pytest.mark.parametrize("name", training_run.OPTIMIZERS)
+def test_every_optimizer_can_be_made(name):
+    model = nnmat.Sequential([nnmat.Linear(3, 2)], input_shape=(3,))
+    settings = training_run.momentum(SimpleNamespace(optimizer=name))
+    made = training_run.OPTIMIZERS[name](model, lr=0.1, weight_decay=0.0, **settings)
+    assert isinstance(made, training_run.OPTIMIZERS[name])
+    assert settings == ({"momentum": 0.9, "nesterov": True} if name == "sgd" else {})
+
+
+def test_a_parser_takes_its_defaults_from_the_script():
+    parser = training_run.make_parser("what", "examples", epochs=3, batch_size=5, lr=0.5, optimizer="sgd", dropout=0.25)
+    args = parser.parse_args([])
+    assert (args.epochs, args.batch_size, args.lr, args.optimizer, args.dropout) == (3, 5, 0.5, "sgd", 0.25)
+    assert (args.schedule, args.seed, args.threads, args.resume) == ("cosine", 0, None, None)
