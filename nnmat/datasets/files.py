@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from ..errors import ConfigError, DtypeError, FileFormatError
-from ..formats.npz import read_arrays
+from ..formats.archive import read_arrays
 from .dataset import Dataset
 
 
