@@ -102,6 +102,26 @@ def test_every_truncation_is_noticed(saved):
         assert outcome(saved, whole[:length], original) == "error"
 
 
+@pytest.mark.parametrize("count", [2, 5, 9])
+def test_no_flipped_bit_of_the_directory_drops_entries(tmp_path, count):
+    """zipfile stops without a word where a damaged length leads out of the directory."""
+    path = tmp_path / "a.npz"
+    np.savez(path, **{f"array{i}": np.arange(3.0) for i in range(count)})
+    whole = path.read_bytes()
+    with zipfile.ZipFile(path) as archive:
+        names, start = [name.removesuffix(".npy") for name in archive.namelist()], archive.start_dir
+    fewer = 0
+    for at in range(start, len(whole)):
+        for bit in range(8):
+            put(path, whole[:at] + bytes([whole[at] ^ 1 << bit]) + whole[at + 1 :])
+            try:
+                found, _ = read_arrays(path, wanted=["array0"])
+                assert found == names or len(set(found) - set(names)) == 1  # a name itself was damaged
+            except nnmat.FileFormatError as error:
+                fewer += f"of {count} entries" in str(error)
+    assert fewer > 0
+
+
 def test_random_damage_of_many_bytes(saved):
     whole, original = saved.read_bytes(), small()
     rng = np.random.default_rng(0)
