@@ -266,6 +266,8 @@ def _by_rows(table: _Table, dtype: np.dtype) -> Read:
     if table.counting and not counts_from({0, 1}, [cells[0] for _, cells in table.rows()]):
         raise table.not_counting()
     try:
+        if "" in values:  # to NumPy a blank line and no row
+            raise ValueError("got an empty cell")
         X64 = np.loadtxt(values, dtype=np.float64, delimiter="|", comments=None, ndmin=2)
         if X64.shape != (len(lines), len(features)):
             raise ValueError(f"got an array of shape {X64.shape}")

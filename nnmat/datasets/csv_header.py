@@ -47,7 +47,7 @@ def _has_names(where: str, first: list[str], text: list[int], numbers: list[str]
                 above_number.add(j)
             elif j < len(row) and row[j] == first[j]:
                 unseen.discard(j)
-        if not unseen:
+        if not unseen and not (len(numbers) > 1 and counts_from({0}, numbers)):
             return False  # texts that come again are labels
         if above_number and not numbers:
             return True

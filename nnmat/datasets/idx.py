@@ -135,7 +135,11 @@ def write_idx(path: str | bytes | os.PathLike, array: np.ndarray) -> None:
     Takes uint8, int8, int16, int32, float32 and float64 (`DtypeError` otherwise) with 1 to 32 axes (`ShapeError`).
     Equal arrays give equal bytes.
     """
-    path, array = as_path("write_idx", path), np.asarray(array)
+    path = as_path("write_idx", path)
+    try:
+        array = np.asarray(array)
+    except ValueError as error:
+        raise ShapeError(f"write_idx: expected an array, got rows of unequal lengths ({error}).") from error
     code = CODES.get(array.dtype.newbyteorder("="))
     if code is None:
         allowed = ", ".join(str(dtype) for dtype in CODES)

@@ -30,6 +30,7 @@ UNDECIDED = {
     "a damaged first sample of counts": "0,1,O\n3,4,5\n",
     "numbers and a name": "7,x,3\n1,2,3\n",
     "whole numbers above, a word above words": "0,1,kind\n5.5,2,cat\n3,4,dog\n",
+    "names of pandas above labels y and n": "0,1,y\n5.5,2,n\n3,4,y\n",
     "a label that comes once": "3,1,cat\n5,2,dog\n3,4,dog\n",
     "a first name left out": ",0,1\n5,2,1\n7,3,0\n",
     "one row of counts": "0,1,2\n",
@@ -406,6 +407,8 @@ ROWS = {
     "one column": ("1\n2\n", "at least two columns"),
     "no column of numbers": (",y\n0,1\n", "a column of numbers beside label and index"),
     "a field without end": ("1.5,2\n" + "3" * 200_000 + ",4\n", "value of type|CSV text file"),
+    "one empty feature": ('"a","y"\n"","2"\n', "number in line 2, column 1 .*got ''"),
+    "an empty feature among others": ('"a","y"\n"1","2"\n"","2"\n', "number in line 3, column 1 .*got ''"),
     "a header twice": ("a,y\n1,2\na,y\n", "line 1|line 3"),
 }
 

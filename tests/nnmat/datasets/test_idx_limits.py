@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from nnmat.datasets import read_idx, write_idx
-from nnmat.errors import ConfigError, FileFormatError
+from nnmat.errors import ConfigError, FileFormatError, ShapeError
 
 MEGA = 1 << 20
 
@@ -123,6 +123,13 @@ def test_every_flipped_byte_of_a_gzip_file_is_noticed_or_harmless(tmp_path, dtyp
 def test_what_is_no_path_is_refused(path, call):
     with pytest.raises(ConfigError, match="_idx: expected a path"):
         call(path)
+
+
+@pytest.mark.parametrize("rows", [[[1], [2, 3]], [[], [1]], [np.zeros(2), np.zeros(3)]])
+def test_rows_of_unequal_lengths_are_no_array(tmp_path, rows):
+    with pytest.raises(ShapeError, match="write_idx: expected an array, got rows of unequal lengths"):
+        write_idx(tmp_path / "a", rows)
+    assert not list(tmp_path.iterdir())
 
 
 HOMELESS = """

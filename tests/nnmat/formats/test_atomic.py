@@ -3,6 +3,7 @@
 import errno
 import os
 import pathlib
+import re
 import signal
 import stat
 import subprocess
@@ -171,6 +172,27 @@ def test_a_full_disk_names_file_and_need(tmp_path, monkeypatch, code):
         write(tmp_path / "c")
     with pytest.raises(OSError, match=r"b needs 8 bytes"):
         write_idx(tmp_path / "b", np.zeros(0, np.uint8))
+
+
+LIMITED = """
+import resource, sys
+import nnmat
+model = nnmat.Sequential([nnmat.Linear(300, 300)], input_shape=(300,))
+resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, 100_000))
+try:
+    nnmat.save(model, sys.argv[1])
+except OSError as error:
+    print(error)
+"""
+
+
+def test_a_file_that_the_system_does_not_let_grow_so_far(tmp_path):
+    path = tmp_path / "a.npz"
+    write(path, b"old")
+    done = subprocess.run([sys.executable, "-c", LIMITED, path], capture_output=True, text=True, check=True)
+    assert re.search(r"File too large: .*a\.npz needs 36\d,\d+ bytes, [\d,]+ bytes are free", done.stdout)
+    assert path.read_bytes() == b"old"
+    assert [p.name for p in tmp_path.iterdir()] == ["a.npz"]
 
 
 @pytest.mark.skipif(not os.path.exists("/dev/full"), reason="the system has no /dev/full")
