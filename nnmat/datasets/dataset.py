@@ -1,5 +1,6 @@
 """A data set in memory: samples `X` and targets `y` of equal length."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -12,9 +13,16 @@ class Dataset:
 
     `data[3]` is the pair `(x, y)` of one sample; `data[:100]`, `data[[4, 2]]` and `data[mask]` are data sets (a slice
     shares memory, the other two copy). Raises `DataError` if the lengths differ or an array has no first axis.
+
+    `labels`: the names of the classes, where y holds their numbers (`data.labels[data.y[0]]`), or None. `origin`: what
+    a reader took for what in the file, shown by `print(data)`. Parts of a data set have both too.
     """
 
-    def __init__(self, X, y):
+    labels: tuple[str, ...] | None = None
+    origin: str = ""
+
+    def __init__(self, X, y, labels: Sequence[str] | None = None, origin: str = ""):
+        self.labels, self.origin = None if labels is None else tuple(labels), origin
         self.X, self.y = np.asarray(X), np.asarray(y)
         for name, A in (("X", self.X), ("y", self.y)):
             if A.ndim == 0:
@@ -36,7 +44,7 @@ class Dataset:
         if isinstance(index, (int, np.integer)) and not isinstance(index, bool):
             return self.X[index], self.y[index]
         if isinstance(index, slice):
-            return Dataset(self.X[index], self.y[index])
+            return self._part(index)
         rows = np.asarray(index)
         numbers = rows.dtype.kind in "biu" or rows.size == 0
         if isinstance(index, tuple) or rows.ndim != 1 or not numbers:
@@ -45,7 +53,10 @@ class Dataset:
                 f"got {index!r}. Index data.X and data.y for other axes."
             )
         rows = rows if rows.dtype == bool else rows.astype(np.int64)
-        return Dataset(self.X[rows], self.y[rows])
+        return self._part(rows)
+
+    def _part(self, rows) -> "Dataset":
+        return Dataset(self.X[rows], self.y[rows], self.labels, self.origin)
 
     def split(self, size: float | int, seed: int | np.random.Generator = 0) -> tuple["Dataset", "Dataset"]:
         """Two data sets without common samples, drawn at random: the first of the given size, the second the rest.
@@ -71,4 +82,6 @@ class Dataset:
         return self[order[:count]], self[order[count:]]
 
     def __repr__(self) -> str:
-        return f"Dataset(X {self.X.shape} {self.X.dtype}, y {self.y.shape} {self.y.dtype})"
+        labels = f", {len(self.labels)} labels" if self.labels is not None else ""
+        origin = f"; {self.origin}" if self.origin else ""
+        return f"Dataset(X {self.X.shape} {self.X.dtype}, y {self.y.shape} {self.y.dtype}{labels}{origin})"

@@ -1,9 +1,7 @@
 """The MNIST digits of Y. LeCun, C. Cortes and C. Burges: 60,000 training and 10,000 test images of 28 x 28 pixels."""
 
-import gzip
 import hashlib
 import os
-import zlib
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -13,7 +11,7 @@ from tqdm import tqdm
 from ..errors import DataError, FileFormatError
 from ..formats.atomic import atomic_write
 from .dataset import Dataset
-from .idx import view_idx
+from .idx import Unpacking, view_idx
 
 MIRRORS = (
     "https://ossci-datasets.s3.amazonaws.com/mnist/",
@@ -28,16 +26,18 @@ SHA256 = {
     "t10k-labels-idx1-ubyte": "ff7bcfd416de33731a308c3f266cc351222c34898ecbeaf847f06e48f7ec33f2",
 }
 
+MOST = 1 << 26  # bytes: no MNIST file is larger, packed or not
 EMBEDDED = Path(__file__).resolve().parents[2] / "data" / "mnist"
 
 
 def mnist(mirrors: Sequence[str] = MIRRORS, progress: bool = True) -> tuple[Dataset, Dataset]:
     """The training and the test set: `X (n, 28, 28, 1)` float32 in [0, 1], `y (n,)` int64 in 0..9.
 
-    The four files (packed or not) are taken from `$NNMAT_DATA/mnist` or `$NNMAT_DATA` if that variable is set, else
-    from `data/mnist` of the checkout, else from the cache `~/.cache/nnmat/data/mnist`; what is missing is downloaded
-    from the first mirror (a URL ending in `/`) that has it with the right SHA-256, into `$NNMAT_DATA/mnist` or the
-    cache. Raises `DataError` if that fails, with the places looked at, and `FileFormatError` for a damaged file.
+    The four files (packed or not, called `train-images-idx3-ubyte` or `train-images.idx3-ubyte`) are taken from
+    `$NNMAT_DATA/mnist` or `$NNMAT_DATA` if that variable is set, else from `data/mnist` of the checkout, else from the
+    cache `~/.cache/nnmat/data/mnist` (a user without a home folder has none); what is missing is downloaded from the
+    first mirror (a URL ending in `/`) that has it with the right SHA-256, into `$NNMAT_DATA/mnist` or the cache.
+    Raises `DataError` if that fails, with the places looked at, and `FileFormatError` for a damaged file.
     """
     files = _find_or_download(mirrors, progress)
     return _load(files, "train"), _load(files, "t10k")
@@ -62,12 +62,20 @@ def _load(files: dict[str, Path], part: str) -> Dataset:
     return Dataset(X, labels.astype(np.int64))
 
 
-def _places() -> tuple[list[Path], Path]:
-    """The folders to look in, best first, and the one to download to."""
+def _places() -> tuple[list[Path], Path | None]:
+    """The folders to look in, best first, and the one to download to, if there is any."""
     if chosen := os.environ.get("NNMAT_DATA"):
-        folder = Path(chosen).expanduser()
+        folder = Path(os.path.expanduser(chosen))
+        if str(folder).startswith("~"):
+            raise DataError(
+                f"mnist: expected NNMAT_DATA as a folder, got {chosen!r}, and this user has no home folder. "
+                "Give a full path."
+            )
         return [folder / "mnist", folder], folder / "mnist"
-    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "nnmat" / "data" / "mnist"
+    caches = os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache")
+    if caches.startswith("~"):  # no HOME, and the system does not know the user
+        return [EMBEDDED], None
+    cache = Path(caches) / "nnmat" / "data" / "mnist"
     return [EMBEDDED, cache], cache
 
 
@@ -82,20 +90,29 @@ def _find_or_download(mirrors: Sequence[str], progress: bool) -> dict[str, Path]
     missing = [name for name in SHA256 if name not in best]
     failures: list[str] = []
     for name in missing:
-        path = target / f"{name}.gz"
-        if not _download(name, path, mirrors, progress, failures):
+        path = None if target is None else target / f"{name}.gz"
+        if path is None or not _download(name, path, mirrors, progress, failures):
             tried = "\n".join(f"  {line}" for line in [*(f"{place}: not there" for place in places), *failures])
+            remedy = f"Put the four MNIST files into {target}, or set NNMAT_DATA to the folder that has them."
+            if target is None:
+                remedy = "This user has no home folder to download to: set NNMAT_DATA to a folder."
             raise DataError(
                 f"mnist: expected the file {name} (or {name}.gz) in one of these places, found it in none:\n{tried}\n"
-                f"Put the four MNIST files into {target}, or set NNMAT_DATA to the folder that has them."
+                f"{remedy}"
             )
         best[name] = path
     return best
 
 
 def _files_in(folder: Path) -> dict[str, Path]:
-    candidates = ((name, folder / f"{name}{suffix}") for name in SHA256 for suffix in ("", ".gz"))
-    return {name: path for name, path in candidates if path.is_file()}
+    """The files by their usual names; some archives have a dot before `idx`."""
+    found = {}
+    for name in SHA256:
+        for spelled in (name, name.replace("-idx", ".idx")):
+            for path in (folder / spelled, folder / f"{spelled}.gz"):
+                if name not in found and path.is_file():
+                    found[name] = path
+    return found
 
 
 def _download(name: str, path: Path, mirrors: Sequence[str], progress: bool, failures: list[str]) -> bool:
@@ -107,8 +124,8 @@ def _download(name: str, path: Path, mirrors: Sequence[str], progress: bool, fai
         url = f"{mirror.rstrip('/')}/{name}.gz"
         try:
             packed = _fetch(url, progress)
-            digest = hashlib.sha256(gzip.decompress(packed)).hexdigest()
-        except (urllib.error.URLError, http.client.HTTPException, OSError, EOFError, ValueError, zlib.error) as error:
+            digest = hashlib.sha256(Unpacking(packed, f"mnist: expected {url}").read(MOST)).hexdigest()
+        except (urllib.error.URLError, http.client.HTTPException, OSError, ValueError) as error:  # or a FileFormatError
             failures.append(f"{url}: {error}")
             continue
         if digest != SHA256[name]:
@@ -116,7 +133,7 @@ def _download(name: str, path: Path, mirrors: Sequence[str], progress: bool, fai
             continue
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
-            with atomic_write(path) as file:
+            with atomic_write(path, len(packed)) as file:
                 file.write(packed)
         except OSError as error:
             failures.append(f"{url}: downloaded, but {path.parent} cannot be written ({error})")
@@ -128,11 +145,14 @@ def _download(name: str, path: Path, mirrors: Sequence[str], progress: bool, fai
 def _fetch(url: str, progress: bool) -> bytes:
     import urllib.request
 
-    chunks = []
+    chunks, fetched = [], 0
     with urllib.request.urlopen(url, timeout=30) as answer:
         size = int(answer.headers.get("Content-Length") or 0) or None
         with tqdm(total=size, desc=url.rpartition("/")[2], unit="B", unit_scale=True, disable=not progress) as bar:
             while chunk := answer.read(1 << 16):
                 chunks.append(chunk)
                 bar.update(len(chunk))
+                fetched += len(chunk)
+                if fetched > MOST:
+                    raise ValueError(f"expected at most {MOST:,} bytes, got more")
     return b"".join(chunks)

@@ -2,5 +2,7 @@
 
 npz          models in NumPy's format
 torch_state  PyTorch's state dictionaries, as arrays
+archive      NumPy archives, read and verified to the last byte
 atomic       a file is replaced as a whole or not at all
+paths        paths as users give them
 """

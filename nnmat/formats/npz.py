@@ -1,49 +1,62 @@
 """Models in files: architecture, parameters and buffers in one `.npz`, atomically, without pickle, checked on load.
 
 The file is a NumPy archive: entry `header` holds JSON as bytes, `parameter/<name>` and `buffer/<name>` hold the arrays.
-A training checkpoint (`nnmat.training.checkpoint`) is the same file with more entries; `load` reads either.
+The header's `entries` lists them with shape, dtype and SHA-256 (files of earlier versions have no list and are loaded
+without). A training checkpoint (`nnmat.training.checkpoint`) is the same file with more entries, so `load` reads the
+model out of either.
 """
 
+import hashlib
 import json
 import os
 from collections.abc import Iterable
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from .. import layers
-from ..errors import BuildError, ConfigError, FileFormatError
+from ..errors import BuildError, ConfigError, DtypeError, FileFormatError
 from ..layers.base import Layer
+from ..layers.checks import Shape, check_dtype, check_shape
+from ..parameters import Parameter
+from .archive import read_arrays
 from .atomic import atomic_write
+from .paths import as_path
 
 FORMAT = "nnmat model"
 VERSION = 1
+GROWTH = 16  # times its size that a file may take in memory; nnmat itself writes files that are not compressed
 
 
-def save(model: Layer, path: str | os.PathLike) -> None:
+def save(model: Layer, path: str | bytes | os.PathLike) -> None:
     """Write a built model to `path` (`.npz`). An existing file is replaced only by a complete new one.
 
-    Raises BuildError for a model that is not built; OSError if the file cannot be written.
+    Raises BuildError for a model that is not built; OSError if the file cannot be written; ConfigError for another
+    ending than `.npz`.
     """
     write_archive(path, *model_entries(model))
 
 
-def load(path: str | os.PathLike, layers: Iterable[type[Layer]] = ()) -> Layer:
+def load(path: str | bytes | os.PathLike, layers: Iterable[type[Layer]] = ()) -> Layer:
     """The model saved in `path`, with its architecture, dtype, parameters and buffers.
 
-    `layers`: your own layer classes that the model uses. Raises FileNotFoundError; FileFormatError for a file that is
-    damaged, of another kind, or whose arrays do not fit its architecture.
+    `layers`: your own layer classes that the model uses. Every byte that is used is checked, and the shapes of the
+    arrays are compared with the architecture before memory is taken for it. Raises FileNotFoundError; FileFormatError
+    for a file that is damaged, of another kind, or whose arrays do not fit its architecture.
     """
     header, arrays = read_archive(path)
     classes = {c.__name__: c for c in layers}
     try:
         model = layer_from_config(header["architecture"], classes)
-        model.build(_as_tuple(header["input_shape"]), dtype=np.dtype(header["dtype"]))
+        input_shape, dtype = _as_tuple(header["input_shape"]), check_dtype("load", np.dtype(header["dtype"]))
+        _check_shapes(layer_from_config(header["architecture"], classes), input_shape, dtype, arrays)
+        model.build(input_shape, dtype=dtype)
     except FileFormatError as error:
-        raise FileFormatError(f"load: {path}: {error}") from None
-    except (KeyError, TypeError, ValueError, BuildError) as error:
-        raise FileFormatError(f"load: {path}: the architecture in its header cannot be built ({error}).") from None
+        raise FileFormatError(f"load: {path!s}: {error}") from None
+    except Exception as error:  # whatever a constructor makes of arguments that it never gave: it is the file's fault
+        raise FileFormatError(
+            f"load: {path!s}: the architecture in its header cannot be built ({_reason(error)})."
+        ) from error
     restore_model(path, model, header, arrays)
     return model
 
@@ -65,10 +78,9 @@ def model_entries(model: Layer) -> tuple[dict, dict[str, np.ndarray]]:
     return header, arrays
 
 
-def restore_model(path, model: Layer, header: dict, arrays: dict[str, np.ndarray]) -> None:
-    """Copy parameters, their settings and buffers from an archive into a built model; all are checked before."""
-    targets = {f"parameter/{p.name}": p.value for p in model.parameters()}
-    targets |= {f"buffer/{name}": A for name, A in model.buffers().items()}
+def check_model(path, model: Layer, header: dict, arrays: dict[str, np.ndarray]) -> None:
+    """Raise FileFormatError if the arrays and settings of an archive do not fit a built model; changes nothing."""
+    targets = _targets(model)
     stored = {name for name in arrays if name.startswith(("parameter/", "buffer/"))}
     if stored != set(targets):
         odd = sorted(stored ^ set(targets))
@@ -79,16 +91,60 @@ def restore_model(path, model: Layer, header: dict, arrays: dict[str, np.ndarray
                 f"load: {path}: entry {name!r} is {arrays[name].dtype} {arrays[name].shape}, "
                 f"the model needs {target.dtype} {target.shape}."
             )
-    try:
-        settings = [(p, header["parameters"][p.name]) for p in model.parameters()]
-        flags = [(p, bool(found["trainable"]), bool(found["decay"])) for p, found in settings]
-    except (KeyError, TypeError) as error:
-        raise FileFormatError(f"load: {path}: its header lacks settings of the parameters ({error}).") from None
-    for name, target in targets.items():
+    settings = header.get("parameters")
+    for p in model.parameters():
+        found = settings.get(p.name) if isinstance(settings, dict) else None
+        if not isinstance(found, dict) or not all(isinstance(found.get(key), bool) for key in ("trainable", "decay")):
+            raise FileFormatError(
+                f"load: {path}: its header lacks settings of the parameters: expected trainable and decay of "
+                f"{p.name!r} as true or false, got {found!r}."
+            )
+
+
+def restore_model(path, model: Layer, header: dict, arrays: dict[str, np.ndarray]) -> None:
+    """Copy parameters, their settings and buffers from an archive into a built model; all are checked before."""
+    check_model(path, model, header, arrays)
+    for name, target in _targets(model).items():
         target[...] = arrays[name]
-    for p, trainable, decay in flags:
-        if (p.trainable, p.decay) != (trainable, decay):  # setting them makes optimizers look at all settings again
-            p.trainable, p.decay = trainable, decay
+    for p in model.parameters():
+        found = header["parameters"][p.name]
+        if (p.trainable, p.decay) != (found["trainable"], found["decay"]):  # setting makes optimizers look again
+            p.trainable, p.decay = found["trainable"], found["decay"]
+
+
+def _targets(model: Layer) -> dict[str, np.ndarray]:
+    """The arrays of a model by the names of their entries."""
+    targets = {f"parameter/{p.name}": p.value for p in model.parameters()}
+    return targets | {f"buffer/{name}": A for name, A in model.buffers().items()}
+
+
+def _check_shapes(model: Layer, input_shape: Shape, dtype: np.dtype, arrays: dict[str, np.ndarray]) -> None:
+    """Compare the shapes that a model (not built, and of no use afterwards) declares with those of the arrays.
+
+    `build` takes memory for all parameters and draws them: a few bytes that name a large layer must not get so far.
+    """
+    names: dict[Parameter, str] = {}
+
+    def declare(layer: Layer, shape: Shape, path: str) -> None:
+        layer.output_shape(shape)  # raises if it does not fit
+        layer.input_shape, layer.dtype, layer.path = shape, dtype, path
+        layer.declare(shape, np.random.default_rng(0))
+        for p in layer.own_parameters():
+            names.setdefault(p, f"{path}.{p.kind}" if path else p.kind)
+        for (name, child), inner in zip(layer.named_children(), layer.child_shapes(shape), strict=True):
+            declare(child, inner, f"{path}.{name}" if path else name)
+
+    try:
+        declare(model, check_shape(model.kind, input_shape), "")
+    except Exception:  # an architecture that cannot be built: `build` says so better
+        return
+    for p, name in names.items():
+        entry = f"parameter/{name}"
+        if entry not in arrays:
+            raise FileFormatError(f"its arrays do not fit the model; differing entries: {entry}.")
+        if arrays[entry].shape != p.shape:
+            found = f"{arrays[entry].dtype} {arrays[entry].shape}"
+            raise FileFormatError(f"entry {entry!r} is {found}, the model needs {dtype} {p.shape}.")
 
 
 def layer_from_config(config: dict, classes: dict[str, type[Layer]]) -> Layer:
@@ -111,67 +167,91 @@ def layer_from_config(config: dict, classes: dict[str, type[Layer]]) -> Layer:
     return known[kind](**{name: argument(value) for name, value in config.items() if name != "type"})
 
 
-def write_archive(path: str | os.PathLike, header: dict, arrays: dict[str, np.ndarray]) -> None:
-    """Write an archive to a temporary file beside `path`, then rename it: `path` is never half-written."""
-    path = Path(path)
-    entries: Any = {"header": np.frombuffer(json.dumps(header, default=plain).encode(), np.uint8), **arrays}
+def write_archive(path: Any, header: dict, arrays: dict[str, np.ndarray]) -> None:
+    """Write an archive to a temporary file beside `path`, then rename it: `path` is never half-written.
+
+    Raises ConfigError for another ending than `.npz`, DtypeError for what neither JSON nor an array can hold.
+    """
+    path = as_path("save", path)
     if path.suffix != ".npz":
         raise ConfigError(f"save: expected a file name that ends in .npz, got {str(path)!r}. Try {path.name}.npz.")
     if path.is_dir() or not path.parent.is_dir():
         raise FileNotFoundError(f"save: the folder {str(path.parent)!r} does not exist (or {path.name!r} is a folder).")
-    with atomic_write(path) as file:
+    arrays = {name: np.asarray(A, order="C") for name, A in arrays.items()}
+    for name, A in arrays.items():
+        if A.dtype.hasobject:
+            raise DtypeError(f"save: expected {name!r} as an array of numbers or texts, got dtype {A.dtype}.")
+    text = _json(header | {"entries": {name: _listed(A) for name, A in arrays.items()}})
+    entries: Any = {"header": np.frombuffer(text, np.uint8), **arrays}
+    size = sum(A.nbytes + 400 + 2 * len(name) for name, A in entries.items())  # of zip and npy headers: some 400 bytes
+    with atomic_write(path, size) as file:
         np.savez(file, **entries)
 
 
-def read_archive(path: str | os.PathLike) -> tuple[dict, dict[str, np.ndarray]]:
-    """The header and all arrays of an archive, every byte checked (zip holds a checksum of each entry)."""
-    path = Path(path)
+def read_archive(path: Any) -> tuple[dict, dict[str, np.ndarray]]:
+    """The header and all arrays of an archive, every byte checked: by zip's checksums and by the header's list.
+
+    Takes no more memory than some times the size of the file. Raises FileNotFoundError, FileFormatError.
+    """
+    path = as_path("load", path)
     if not path.is_file():
         raise FileNotFoundError(f"load: there is no file {str(path)!r}.")
     try:
-        _, arrays = read_arrays(path)
+        _, arrays = read_arrays(path, growth=GROWTH)
         header = json.loads(arrays.pop("header").tobytes())
         kind, version = header["format"], header["version"]
+    except MemoryError:
+        raise
     except Exception as error:  # whatever a damaged header makes json raise: it is the file's fault
-        reason = error if isinstance(error, FileFormatError) else f"its header is damaged ({error!r})"
+        reason = error if isinstance(error, FileFormatError) else f"its header is damaged ({_reason(error)})"
         raise FileFormatError(
             f"load: {path} is not a complete nnmat model file: {reason}. "
             "Was the copy cut short? Files written by nnmat.save end in .npz."
         ) from None
     if kind != FORMAT or version != VERSION:
         raise FileFormatError(
-            f"load: {path} has format {kind!r} version {version}; this nnmat reads {FORMAT!r} {VERSION}."
+            f"load: {path} has format {kind!r} version {version!r}; this nnmat reads {FORMAT!r} {VERSION}."
         )
+    listed = header.pop("entries", None)
+    if listed is not None:  # files of earlier versions have no list
+        found = {name: _listed(A) for name, A in arrays.items()}
+        if listed != found:
+            keys = listed.keys() | found.keys() if isinstance(listed, dict) else found.keys()
+            odd = sorted(k for k in keys if not isinstance(listed, dict) or listed.get(k) != found.get(k))
+            raise FileFormatError(
+                f"load: {path} is not a complete nnmat model file: its entries are not those that its header lists; "
+                f"differing entries: {', '.join(odd)}. Was it changed, or the copy cut short?"
+            )
     return header, arrays
-
-
-def read_arrays(
-    path: str | os.PathLike, wanted: Iterable[str] | None = None
-) -> tuple[list[str], dict[str, np.ndarray]]:
-    """The names of all arrays in an `.npz` file, and the arrays of the `wanted` names (None: all) that it has.
-
-    Raises FileFormatError with the reason for a file that is damaged or of another kind, or holds Python objects.
-    """
-    with open(path, "rb") as file:  # np.load itself leaves a damaged file open
-        try:
-            archive = np.load(file, allow_pickle=False)
-            if not isinstance(archive, np.lib.npyio.NpzFile):
-                return [], {}
-            names = list(archive.files)
-            chosen = names if wanted is None else [name for name in wanted if name in names]
-            return names, {name: archive[name] for name in chosen}  # reading checks the CRC
-        except Exception as error:  # whatever a damaged file makes zipfile or NumPy raise: it is the file's fault
-            reason = f"damaged or of another kind ({type(error).__name__}: {error})"
-            if "pickle" in str(error):  # NumPy takes any unknown file for one
-                reason = "of Python objects, which are not loaded, or of another kind"
-            raise FileFormatError(f"it is {reason}") from error
 
 
 def plain(value):
     """A NumPy number as Python's, for json: callbacks and batch sources may well keep such numbers."""
     if isinstance(value, np.generic):
         return value.item()
-    raise TypeError(f"save: expected numbers, texts, lists and dicts in a state, got {type(value).__name__}.")
+    raise DtypeError(f"save: expected numbers, texts, lists and dicts in a state, got {type(value).__name__}.")
+
+
+def _json(header: dict) -> bytes:
+    try:
+        return json.dumps(header, default=plain).encode()
+    except DtypeError:
+        raise
+    except (TypeError, ValueError, RecursionError) as error:
+        raise ConfigError(
+            f"save: expected states and options that JSON can hold, got others ({_reason(error)}). "
+            "It takes numbers, texts, lists, and dicts with texts as keys."
+        ) from error
+
+
+def _listed(A: np.ndarray) -> dict:
+    """What the header's list says of an array; the SHA-256 is that of its elements in C order."""
+    digest = hashlib.sha256(np.ascontiguousarray(A).reshape(-1).view(np.uint8).data).hexdigest()
+    return {"shape": list(A.shape), "dtype": A.dtype.str, "sha256": digest}
+
+
+def _reason(error: Exception) -> str:
+    return f"{type(error).__name__}: {error}"
 
 
 def _as_tuple(value):

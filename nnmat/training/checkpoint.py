@@ -6,20 +6,27 @@ epoch so far, the history, and the settings; `optimizer/...`, `source/...` and `
 resumed from it ends with the same bits as one that was never stopped.
 """
 
+import contextlib
 import json
+import math
 import os
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
-from ..errors import ConfigError, FileFormatError, StateError
-from ..formats.npz import model_entries, plain, read_archive, restore_model, write_archive
+from ..errors import ConfigError, DtypeError, FileFormatError, ShapeError, StateError
+from ..formats.npz import check_model, model_entries, plain, read_archive, restore_model, write_archive
+from ..formats.paths import as_path
+from .callbacks import Checkpoint, EarlyStopping
 
 INTERRUPTED = Path("nnmat-interrupted.npz")  # where Ctrl-C leaves a run if nothing else is said
 
 # Why a setting must be the same, where that is not plain to see.
 REASONS = {"steps": "A budget of steps closes its epoch early, so the two runs would part there. Epochs may grow. "}
+
+_TYPED = (ConfigError, DtypeError, FileFormatError, ShapeError, StateError)  # what a `load_state` says itself
 
 
 @dataclass
@@ -38,11 +45,11 @@ class Progress:
     requested: list[str] = field(default_factory=list)  # checkpoints to be written when the epoch is finished
 
 
-def interrupt_path(checkpoint: str | os.PathLike | None) -> Path | None:
+def interrupt_path(checkpoint: str | bytes | os.PathLike | None) -> Path | None:
     """The file for Ctrl-C, or None; only a path that was asked for must be in a writable folder."""
     if checkpoint is None:
         return None
-    path = Path(checkpoint)
+    path = as_path("fit", checkpoint)
     if path.suffix == ".npz" and os.access(path.parent, os.W_OK):
         return path
     if checkpoint is INTERRUPTED:
@@ -65,19 +72,19 @@ def write_checkpoint(
     write_archive(path, header, arrays)
 
 
-def read_checkpoint(path: str | os.PathLike, settings: dict, model, optimizer, source, callbacks) -> Progress:
-    """Restore a run from `path`; raises before anything is changed if the file belongs to another run."""
+def read_checkpoint(path: Any, settings: dict, model, optimizer, source, callbacks) -> Progress:
+    """Restore a run from `path`; the model, the optimizer, the source and the callbacks change together or not at all.
+
+    Raises StateError for a file of another run, FileFormatError for one that is damaged or whose values cannot be
+    those of a run, and what the parts' `load_state` has to say in a typed error of its own.
+    """
     header, arrays = read_archive(path)
+    path = as_path("resume", path)
     if "training" not in header:
         raise FileFormatError(
             f"resume: {path} holds a model but no state of a training run. nnmat.load reads it; train on from there."
         )
-    training = header["training"]
-    try:
-        stored, states = training["settings"], training["states"]
-        progress = Progress(**training["progress"])
-    except (KeyError, TypeError) as error:
-        raise FileFormatError(f"resume: {path}: its training state is damaged ({error}).") from None
+    found, stored, states = (_part(path, header["training"], name) for name in ("progress", "settings", "states"))
     settings = json.loads(json.dumps(settings, default=plain))  # tuples become lists, as in the file
     for key in sorted(settings.keys() | stored.keys()):
         if settings.get(key) != stored.get(key):
@@ -86,10 +93,136 @@ def read_checkpoint(path: str | os.PathLike, settings: dict, model, optimizer, s
                 f"{REASONS.get(key, '')}Resume with the same settings, or start a new run from nnmat.load(path)."
             )
     owners = {"optimizer": optimizer, "source": source} | {f"callback/{i}": c for i, c in enumerate(callbacks)}
-    if set(states) != set(owners):
+    if set(states) != set(owners) or not all(isinstance(state, dict) for state in states.values()):
         raise FileFormatError(f"resume: {path}: its training state is damaged (it has {', '.join(states)}).")
-    restore_model(path, model, header, arrays)
-    for name, owner in owners.items():
+    for name, state in states.items():
         mine = {key.removeprefix(f"{name}/"): A for key, A in arrays.items() if key.startswith(f"{name}/")}
-        owner.load_state(states[name] | mine)
+        states[name] = state | mine
+    progress = _progress(path, found, len(source))
+    for i, callback in enumerate(callbacks):
+        _check_callback(f"resume: {path}: callback {i}", callback, states[f"callback/{i}"], model)
+    check_model(path, model, header, arrays)
+    _load_states(path, owners, states)
+    restore_model(path, model, header, arrays)
     return progress
+
+
+def _part(path: Path, training: Any, name: str) -> dict:
+    part = training.get(name) if isinstance(training, dict) else None
+    if not isinstance(part, dict):
+        raise FileFormatError(
+            f"resume: {path}: its training state is damaged: expected {name} as a dict, got {part!r}."
+        )
+    return part
+
+
+def _load_states(path: Path, owners: dict[str, Any], states: dict[str, dict]) -> None:
+    """Give all owners their states; if one cannot take its state, the others get back those that they had."""
+    before = {name: owner.state() for name, owner in owners.items()}
+    done = []
+    try:
+        for name, owner in owners.items():
+            done.append(name)
+            owner.load_state(states[name])
+    except BaseException as error:
+        for given in done:
+            with contextlib.suppress(Exception):
+                owners[given].load_state(before[given])
+        if not isinstance(error, Exception) or isinstance(error, _TYPED):
+            raise
+        who = f"{done[-1]} ({type(owners[done[-1]]).__name__})"
+        raise FileFormatError(
+            f"resume: {path}: the state of {who} cannot be taken back ({type(error).__name__}: {error}). "
+            "Is it from another version of that class?"
+        ) from error
+
+
+def _progress(path: Path, found: dict, batches: int) -> Progress:
+    """The position in the file, each field of its type and in its range; an epoch has so many `batches`."""
+    try:
+        progress = Progress(**found)
+    except TypeError as error:
+        raise FileFormatError(f"resume: {path}: its training state is damaged ({error}).") from None
+    columns = list(progress.history.values()) if isinstance(progress.history, dict) else []
+    sums = list(progress.sums.values()) if isinstance(progress.sums, dict) else [None]
+    rules = {
+        "epoch": (_count(progress.epoch), "an integer >= 0"),
+        "batches": (
+            _count(progress.batches) and progress.batches <= batches,
+            f"an integer from 0 to {batches}, the batches of an epoch",
+        ),
+        "step": (_count(progress.step), "an integer >= 0"),
+        "rng_state": (_is_rng_state(progress.rng_state), "the state of a generator of NumPy's PCG64"),
+        "sums": (
+            all(isinstance(s, list) and len(s) == 2 and all(map(_number, s)) for s in sums),
+            "a sum and a weight for each figure",
+        ),
+        "history": (
+            isinstance(progress.history, dict)
+            and bool(columns) == bool(progress.epoch)
+            and all(isinstance(c, list) and len(c) == progress.epoch and all(map(_number, c)) for c in columns),
+            "lists of one number for each finished epoch",
+        ),
+        "seconds": (_number(progress.seconds) and 0 <= progress.seconds < math.inf, "a finite number >= 0"),
+        "stopped": (isinstance(progress.stopped, bool), "true or false"),
+        "learning_rate": (
+            _number(progress.learning_rate) and 0 <= progress.learning_rate < math.inf,
+            "a finite number >= 0",
+        ),
+        "requested": (
+            isinstance(progress.requested, list) and all(isinstance(p, str) for p in progress.requested),
+            "a list of paths",
+        ),
+    }
+    for name, (holds, rule) in rules.items():
+        if not holds:
+            value = repr(getattr(progress, name))
+            raise FileFormatError(
+                f"resume: {path}: its training state is damaged: expected {name} as {rule}, got {value[:80]}."
+            )
+    return progress
+
+
+def _check_callback(who: str, callback, state: dict, model) -> None:
+    """Raise FileFormatError if the state is none of those that nnmat's own callbacks have; of others nothing is known.
+
+    They are told by their very class: a subclass may keep something else.
+    """
+    if type(callback) not in (EarlyStopping, Checkpoint):
+        return
+    rules = {"best": (_number(state.get("best")) and not math.isnan(state["best"]), "a number")}
+    if type(callback) is EarlyStopping:
+        epoch = state.get("best_epoch", 0)
+        rules["waited"] = (_count(state.get("waited")), "an integer >= 0")
+        rules["best_epoch"] = (epoch is None or (_count(epoch) and epoch >= 1), "an integer >= 1 or null")
+        best = {key.removeprefix("best/"): A for key, A in state.items() if key.startswith("best/")}
+        like = {"parameters": model.flat_parameters, **{f"buffer/{k}": A for k, A in model.buffers().items()}}
+        fits = best.keys() == like.keys() and all(
+            isinstance(A, np.ndarray) and A.shape == like[key].shape and A.dtype == like[key].dtype
+            for key, A in best.items()
+        )
+        needed = callback.restore_best and epoch is not None
+        rules["best/..."] = (fits if needed else not best, "the arrays of the best epoch" if needed else "no arrays")
+    for name, (holds, rule) in rules.items():
+        if not holds:
+            value = sorted(k for k in state if k.startswith("best/")) if name == "best/..." else state.get(name)
+            raise FileFormatError(
+                f"{who} ({type(callback).__name__}): its state is damaged: expected {name} as {rule}, got {value!r}."
+            )
+
+
+def _is_rng_state(state) -> bool:
+    try:
+        np.random.default_rng(0).bit_generator.state = state
+    except Exception:  # whatever NumPy makes of it
+        return False
+    return True
+
+
+def _count(value) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and 0 <= value < 2**63
+
+
+def _number(value) -> bool:
+    whole = isinstance(value, int) and not isinstance(value, bool) and -(2**63) <= value < 2**63
+    return whole or isinstance(value, float)

@@ -133,6 +133,6 @@ def test_binary_and_missing_csv_files(tmp_path):
         load_csv(path)
     with pytest.raises(FileFormatError, match="got a folder"):
         load_csv(tmp_path)
-    path.write_bytes(b"\xff\xfe\x00\x01")
+    path.write_bytes(b"\x89PNG\r\n\x1a\n")
     with pytest.raises(FileFormatError, match="CSV text file in UTF-8"):
         load_csv(path)

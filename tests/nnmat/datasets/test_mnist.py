@@ -199,3 +199,24 @@ def test_a_truncated_file_is_named(home):
     path.write_bytes(path.read_bytes()[:500])
     with pytest.raises(FileFormatError, match=r"t10k-images-idx3-ubyte.gz to be a whole gzip file"):
         mnist(mirrors=())
+
+
+@pytest.mark.parametrize("suffix", ["", ".gz"])
+def test_files_with_a_dot_before_idx_are_found(home, monkeypatch, suffix):
+    folder = home / "data"
+    small_files(folder, train=4, suffix=suffix)
+    for path in list(folder.iterdir()):
+        path.rename(path.with_name(path.name.replace("-idx", ".idx")))
+    monkeypatch.setenv("NNMAT_DATA", str(folder))
+    train, test = mnist(mirrors=())
+    assert (len(train), len(test)) == (4, 3)
+
+
+def test_a_mirror_that_sends_too_much_is_passed_over(home, mirror, monkeypatch):
+    bad = home / "bad"
+    small_files(bad)
+    monkeypatch.setattr(MODULE, "MOST", 8_000)  # bytes: the true files here have fewer
+    (bad / "train-images-idx3-ubyte.gz").write_bytes(bytes(9_000))
+    (bad / "train-labels-idx1-ubyte.gz").write_bytes(gzip.compress(bytes(100_000)))
+    train, _ = mnist(mirrors=(bad.as_uri(), mirror), progress=False)
+    assert len(train) == 5

@@ -102,9 +102,7 @@ def test_arrays_that_do_not_fit_are_refused(saved):
     with pytest.raises(nnmat.FileFormatError, match="differing entries: parameter/3.bias"):
         nnmat.load(saved)
     np.savez(saved, **arrays | {"parameter/3.bias": np.zeros(4, np.float32)})
-    with pytest.raises(
-        nnmat.FileFormatError, match=r"'parameter/3.bias' is float32 \(4,\), the model needs float32 \(3,\)"
-    ):
+    with pytest.raises(nnmat.FileFormatError, match="differing entries: parameter/3.bias"):
         nnmat.load(saved)
 
 
