@@ -13,8 +13,6 @@ is folded in order. So the bits of a result do not depend on the number of threa
 it, for no cut of C changes a bit there.)
 """
 
-import threading
-import warnings
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +21,7 @@ import numpy as np
 from numba import types
 
 from .cache import PACKAGE, KernelCache
+from .launch import ParallelKernel
 
 settings: Any = numba.config  # Numba makes its attributes at import, unseen by type checkers
 
@@ -50,7 +49,6 @@ ZERO, ONE, NOWHERE = np.int64(0), np.int64(1), np.int64(-1)
 threads_inside: Any = (
     numba.get_num_threads if settings.DISABLE_JIT else types.ExternalFunction("get_num_threads", types.intp())
 )
-_launch_lock = threading.RLock()
 
 
 def jit(function):
@@ -104,32 +102,6 @@ def _cache_on_disk(dispatcher, function) -> None:
     # Only functions of this package: the keys of the cache are made of its files.
     if not settings.DISABLE_JIT and Path(function.__code__.co_filename).resolve().is_relative_to(PACKAGE):
         dispatcher._cache = KernelCache(function)
-
-
-class ParallelKernel:
-    """Calls a parallel kernel, one at a time where Numba's threading layer is not safe for concurrent launches."""
-
-    _lock_needed: bool | None = None  # shared by all kernels; known after the first launch
-
-    def __init__(self, dispatcher):
-        self.dispatcher = dispatcher
-
-    def __call__(self, *arguments):
-        if ParallelKernel._lock_needed is False:
-            return self.dispatcher(*arguments)
-        with _launch_lock:
-            result = self.dispatcher(*arguments)
-            if ParallelKernel._lock_needed is None:
-                ParallelKernel._lock_needed = numba.threading_layer() == "workqueue"
-                if ParallelKernel._lock_needed and settings.NUMBA_NUM_THREADS > 1:
-                    warnings.warn(
-                        "nnmat: Numba runs on its 'workqueue' threading layer, where starting a parallel kernel costs "
-                        "about 100 us instead of 2. Install libgomp (Debian: apt-get install libgomp1) or the PyPI "
-                        "package 'tbb' for a faster one.",
-                        RuntimeWarning,
-                        stacklevel=2,
-                    )
-            return result
 
 
 def set_num_threads(n: int) -> None:
