@@ -27,6 +27,7 @@ ROWS: dict[str, Callable[[], Row | list[Row]]] = {
     **speed.ROWS,
     "calculus": truth.calculus,
     "random": truth.calculus_random,
+    "texts": truth.texts_without_shapes,
 }
 
 

@@ -94,7 +94,9 @@ LARGE_FOLDERS: dict[str, str] = {}
 TESTED_BY = {
     "kernels/nnmat_kernels/errors.py": "tests/kernels/test_contracts.py",
     "kernels/nnmat_kernels/unchecked.py": "tests/kernels/test_contracts.py",
+    "nnmat/datasets/csv_header.py": "tests/nnmat/datasets/test_csv_file.py",
     "nnmat/errors.py": "tests/test_bad_input.py",
+    "nnmat/formats/paths.py": "tests/nnmat/formats/test_atomic.py",
     "scripts/bench/torch_peer.py": "tests/judge/test_bench_torch.py",
 }
 

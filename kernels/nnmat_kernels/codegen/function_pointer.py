@@ -14,6 +14,7 @@ import numba
 from numba import types
 
 from ..runtime.config import settings
+from ..runtime.launch import ParallelKernel
 from .builder import generated
 
 
@@ -30,13 +31,16 @@ def address(function, *kinds) -> Any:
 
 
 def entry_point(function, *kinds) -> Any:
-    """A jit function for arguments of these Numba types alone, to be called from Python.
+    """A jit function, serial or parallel, for arguments of these Numba types alone, to be called from Python.
 
     Neither the dimensions nor the strides of arrays are checked. The function itself where Numba compiles nothing.
     Finding it takes some microseconds: callers remember it.
     """
     if settings.DISABLE_JIT:
         return function
+    if isinstance(function, ParallelKernel):
+        function.open_door()
+        return ParallelKernel(entry_point(function.dispatcher, *kinds))
     function.compile(kinds)
     return function.overloads[kinds].entry_point
 

@@ -10,15 +10,13 @@ from typing import Any
 from numba import int64
 
 from ..codegen.function_pointer import address, entry_point, flat_of
-from ..runtime.config import ParallelKernel, settings
 from . import depthwise, implicit_gemm, weight_gradient
 from .plan import PHASE, PLAN, WEIGHT_PLAN
 
 
 def _parallel(kernel, piece, *kinds) -> Any:
     """A parallel kernel for arguments of these Numba types after its first, the place of its piece."""
-    entry = kernel if settings.DISABLE_JIT else ParallelKernel(entry_point(kernel.dispatcher, int64, *kinds))
-    return functools.partial(entry, piece)
+    return functools.partial(entry_point(kernel, int64, *kinds), piece)
 
 
 @functools.cache

@@ -74,14 +74,20 @@ class ParallelKernel:
     def __init__(self, dispatcher):
         self.dispatcher = dispatcher
 
-    def __call__(self, *arguments):
-        if ParallelKernel._lock_needed is False:
-            return self.dispatcher(*arguments)
+    @staticmethod
+    def open_door() -> None:
+        """Make the door, before the code of any parallel kernel is compiled or loaded."""
         with _launch_lock:
             if ParallelKernel._door is None:
                 ParallelKernel._door = _Door()
                 if ParallelKernel._forked:
                     ParallelKernel._door.close()
+
+    def __call__(self, *arguments):
+        if ParallelKernel._lock_needed is False:
+            return self.dispatcher(*arguments)
+        with _launch_lock:
+            self.open_door()
             result = self.dispatcher(*arguments)
             if ParallelKernel._lock_needed is None:
                 ParallelKernel._lock_needed = numba.threading_layer() == "workqueue"

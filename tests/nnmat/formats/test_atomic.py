@@ -1,4 +1,4 @@
-"""Files that are replaced: whole or not at all, mode, links, leftovers of killed saves, a full disk, paths of every kind."""
+"""Files replaced as a whole or not at all: mode, links, leftovers of killed saves, a full disk, paths of every kind."""
 
 import errno
 import os
