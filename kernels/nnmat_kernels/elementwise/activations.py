@@ -9,10 +9,11 @@ the threads nor on its place.
 import math
 
 import numpy as np
+from numba import prange
 
 from ..runtime.arrays import elementwise_arrays, same_layout
-from ..runtime.config import exact_jit, inlined_jit, named_after
-from ..runtime.parallel import PARALLEL_SIZE, in_chunks
+from ..runtime.config import exact_jit, inlined_jit, named_after, parallel_jit
+from ..runtime.parallel import CHUNK_SIZE, PARALLEL_SIZE, in_chunks, in_chunks_of_two
 from .vector_math import sigmoid as sigmoid_of
 from .vector_math import tanh as tanh_of
 
@@ -271,7 +272,20 @@ def _leaky_relu_backward(g, x, slope, gx):
         gx[i] = g[i] if x[i] > zero else slope * g[i]
 
 
-_sigmoid_parallel, _sigmoid_backward_parallel = in_chunks(sigmoid_serial), in_chunks(_sigmoid_backward)
-_tanh_parallel, _tanh_backward_parallel = in_chunks(tanh_serial), in_chunks(_tanh_backward)
-_relu_parallel, _relu_backward_parallel = in_chunks(relu_serial), in_chunks(_relu_backward)
-_leaky_relu_parallel, _leaky_relu_backward_parallel = in_chunks(_leaky_relu), in_chunks(_leaky_relu_backward)
+@parallel_jit
+def _leaky_relu_parallel(x, slope, y):
+    for c in prange((y.size + CHUNK_SIZE - 1) // CHUNK_SIZE):
+        a = np.int64(c) * CHUNK_SIZE
+        _leaky_relu(x[a : a + CHUNK_SIZE], slope, y[a : a + CHUNK_SIZE])
+
+
+@parallel_jit
+def _leaky_relu_backward_parallel(g, x, slope, gx):
+    for c in prange((gx.size + CHUNK_SIZE - 1) // CHUNK_SIZE):
+        a = np.int64(c) * CHUNK_SIZE
+        _leaky_relu_backward(g[a : a + CHUNK_SIZE], x[a : a + CHUNK_SIZE], slope, gx[a : a + CHUNK_SIZE])
+
+
+_sigmoid_parallel, _sigmoid_backward_parallel = in_chunks(sigmoid_serial), in_chunks_of_two(_sigmoid_backward)
+_tanh_parallel, _tanh_backward_parallel = in_chunks(tanh_serial), in_chunks_of_two(_tanh_backward)
+_relu_parallel, _relu_backward_parallel = in_chunks(relu_serial), in_chunks_of_two(_relu_backward)

@@ -4,7 +4,7 @@ import numpy as np
 
 from ..runtime.arrays import elementwise_arrays, same_layout
 from ..runtime.config import exact_jit
-from ..runtime.parallel import PARALLEL_SIZE, in_chunks
+from ..runtime.parallel import PARALLEL_SIZE, in_chunks, in_chunks_of_two
 from .normal_distribution import gelu_of, gelu_slope
 
 
@@ -60,4 +60,4 @@ def _gelu_backward(g, x, gx):
         gx[i] = g[i] * gelu_slope(x[i])
 
 
-_gelu_parallel, _gelu_backward_parallel = in_chunks(_gelu), in_chunks(_gelu_backward)
+_gelu_parallel, _gelu_backward_parallel = in_chunks(_gelu), in_chunks_of_two(_gelu_backward)

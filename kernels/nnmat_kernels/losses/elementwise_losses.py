@@ -8,12 +8,13 @@ Both are means over the M entries of a row, and then weighted means over the row
 import numbers
 
 import numpy as np
+from numba import prange
 
 from ..elementwise.vector_math import exp, log1p
 from ..reductions.row_tiles import SUM_RUN
 from ..runtime.arrays import checked_out
-from ..runtime.config import jit
-from ..runtime.parallel import CHUNK_SIZE, PARALLEL_SIZE, in_slots
+from ..runtime.config import jit, parallel_jit
+from ..runtime.parallel import CHUNK_SIZE, PARALLEL_SIZE
 from .targets import as_array_of_targets, as_row_weights, as_rows, as_targets
 from .weighted_rows import sum_over_rows
 
@@ -85,7 +86,20 @@ def _squared_rows(H, Y, s, divisor, G, sums, chunk, start, stop):
     sums[chunk] = value
 
 
-_binary_rows_parallel, _squared_rows_parallel = in_slots(_binary_rows), in_slots(_squared_rows)
+@parallel_jit
+def _binary_rows_parallel(H, Y, s, positive_weight, divisor, G, sums):
+    rows, chunks = H.shape[0], sums.size
+    for i in prange(chunks):
+        k = np.int64(i)
+        _binary_rows(H, Y, s, positive_weight, divisor, G, sums, k, k * rows // chunks, (k + 1) * rows // chunks)
+
+
+@parallel_jit
+def _squared_rows_parallel(H, Y, s, divisor, G, sums):
+    rows, chunks = H.shape[0], sums.size
+    for i in prange(chunks):
+        k = np.int64(i)
+        _squared_rows(H, Y, s, divisor, G, sums, k, k * rows // chunks, (k + 1) * rows // chunks)
 
 
 def sigmoid_binary_cross_entropy(

@@ -18,11 +18,11 @@ so a confident right row still has its true, tiny loss and gradient (logits (0, 
 import numbers
 
 import numpy as np
+from numba import prange
 
 from ..elementwise.vector_math import exp, log1p
 from ..runtime.arrays import checked_out, same_layout
-from ..runtime.config import jit
-from ..runtime.parallel import in_slots
+from ..runtime.config import jit, parallel_jit
 from .label_cross_entropy import rows_entry_point, rows_parallel
 from .targets import as_array_of_targets, as_class_weights, as_labels, as_row_weights, as_rows, as_targets
 from .weighted_rows import sum_over_rows, total
@@ -137,10 +137,20 @@ def weighted_target_rows(H, Y, s, w, smoothing, divisor, G, sums, chunk, start, 
     sums[chunk] = value
 
 
-weighted_label_rows_parallel, weighted_target_rows_parallel = (
-    in_slots(weighted_label_rows),
-    in_slots(weighted_target_rows),
-)
+@parallel_jit
+def weighted_label_rows_parallel(H, y, s, w, smoothing, divisor, G, sums):
+    rows, chunks = H.shape[0], sums.size
+    for i in prange(chunks):
+        k = np.int64(i)
+        weighted_label_rows(H, y, s, w, smoothing, divisor, G, sums, k, k * rows // chunks, (k + 1) * rows // chunks)
+
+
+@parallel_jit
+def weighted_target_rows_parallel(H, Y, s, w, smoothing, divisor, G, sums):
+    rows, chunks = H.shape[0], sums.size
+    for i in prange(chunks):
+        k = np.int64(i)
+        weighted_target_rows(H, Y, s, w, smoothing, divisor, G, sums, k, k * rows // chunks, (k + 1) * rows // chunks)
 
 
 def softmax_cross_entropy(

@@ -10,14 +10,14 @@ import math
 import numbers
 
 import numpy as np
-from numba import float64
+from numba import float64, prange
 
 from ..codegen.function_pointer import entry_point, flat_of
 from ..elementwise.vector_math import fma
 from ..errors import DtypeError, ShapeError
 from ..runtime.arrays import as_array, canonical, is_plain
-from ..runtime.config import exact_jit
-from ..runtime.parallel import PARALLEL_SIZE, in_chunks
+from ..runtime.config import exact_jit, parallel_jit
+from ..runtime.parallel import PARALLEL_SIZE
 
 UPDATE_CHUNK = 8_192  # elements
 
@@ -79,9 +79,48 @@ def _rmsprop_momentum(theta, g, v, a, b, lr, alpha, gain, eps, momentum, centre,
         theta[i] = fma(-lr, b[i], theta[i])
 
 
-_sgd_parallel, _momentum_parallel = in_chunks(_sgd, UPDATE_CHUNK), in_chunks(_momentum, UPDATE_CHUNK)
-_adam_parallel, _rmsprop_parallel = in_chunks(_adam, UPDATE_CHUNK), in_chunks(_rmsprop, UPDATE_CHUNK)
-_rmsprop_momentum_parallel = in_chunks(_rmsprop_momentum, UPDATE_CHUNK)
+@exact_jit
+def _part(i, n):
+    """Chunk i of n elements."""
+    chunks = n // UPDATE_CHUNK
+    return slice(i * n // chunks, (i + 1) * n // chunks)
+
+
+@parallel_jit
+def _sgd_parallel(theta, g, lr, decay, scale):
+    for i in prange(theta.size // UPDATE_CHUNK):
+        part = _part(np.int64(i), theta.size)
+        _sgd(theta[part], g[part], lr, decay, scale)
+
+
+@parallel_jit
+def _momentum_parallel(theta, g, v, lr, carry, gain, hold, push, decay, scale):
+    for i in prange(theta.size // UPDATE_CHUNK):
+        part = _part(np.int64(i), theta.size)
+        _momentum(theta[part], g[part], v[part], lr, carry, gain, hold, push, decay, scale)
+
+
+@parallel_jit
+def _adam_parallel(theta, g, m, v, rate, root, beta1, gain1, beta2, gain2, eps, decay, shrink, scale):
+    for i in prange(theta.size // UPDATE_CHUNK):
+        part = _part(np.int64(i), theta.size)
+        _adam(theta[part], g[part], m[part], v[part], rate, root, beta1, gain1, beta2, gain2, eps, decay, shrink, scale)
+
+
+@parallel_jit
+def _rmsprop_parallel(theta, g, v, lr, alpha, gain, eps, decay, scale):
+    for i in prange(theta.size // UPDATE_CHUNK):
+        part = _part(np.int64(i), theta.size)
+        _rmsprop(theta[part], g[part], v[part], lr, alpha, gain, eps, decay, scale)
+
+
+@parallel_jit
+def _rmsprop_momentum_parallel(theta, g, v, a, b, lr, alpha, gain, eps, momentum, centre, decay, scale):
+    for i in prange(theta.size // UPDATE_CHUNK):
+        part = _part(np.int64(i), theta.size)
+        _rmsprop_momentum(
+            theta[part], g[part], v[part], a[part], b[part], lr, alpha, gain, eps, momentum, centre, decay, scale
+        )
 
 
 def sgd_update(

@@ -10,7 +10,7 @@ from ..elementwise.vector_math import exp, log1p
 from ..errors import ShapeError
 from ..runtime.arrays import elementwise_arrays, same_layout
 from ..runtime.config import exact_jit, jit
-from ..runtime.parallel import in_row_chunks
+from ..runtime.parallel import in_row_chunks, in_row_chunks_of_two
 from .row_tiles import NARROW_COLUMNS, SUM_RUN, TILE_ROWS, fill_tile, row_maximum, tile_maximum
 
 SOFTMAX_PARALLEL_SIZE = 32_768  # elements, about 2 ns each
@@ -81,7 +81,7 @@ def _by_rows(body, parallel, *arrays):
         if size < SOFTMAX_PARALLEL_SIZE:
             body(*rows, 0, size // M)
         else:
-            parallel(max(1, SOFTMAX_CHUNK // M), *rows)
+            parallel(*rows, max(1, SOFTMAX_CHUNK // M))
 
 
 def _arrays(who, out, **inputs):
@@ -214,4 +214,4 @@ def _log_softmax(X, Y, first, last):
 
 
 _softmax_parallel, _log_softmax_parallel = in_row_chunks(_softmax), in_row_chunks(_log_softmax)
-_softmax_backward_parallel = in_row_chunks(_softmax_backward)
+_softmax_backward_parallel = in_row_chunks_of_two(_softmax_backward)

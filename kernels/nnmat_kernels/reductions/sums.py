@@ -13,7 +13,7 @@ from numba import prange
 
 from ..runtime.arrays import as_array, checked_out
 from ..runtime.config import ONE, jit, parallel_jit
-from ..runtime.parallel import CHUNK_SIZE, PARALLEL_SIZE, in_row_chunks
+from ..runtime.parallel import CHUNK_SIZE, PARALLEL_SIZE, in_row_chunks_of_two
 
 FULL_WIDTH = 64  # columns that fill the vector registers: a narrower matrix is read as one about so wide
 COLUMN_BLOCK = 1_024  # columns in one block of a wide matrix
@@ -71,7 +71,7 @@ def row_sums_unchecked(A, out, accumulate=False):
     if A.size < PARALLEL_SIZE:
         row_sums_serial(A, accumulate, out, 0, len(A))
     else:
-        _row_sums_parallel(max(1, CHUNK_SIZE // A.shape[1]), A, accumulate, out)
+        _row_sums_parallel(A, accumulate, out, max(1, CHUNK_SIZE // A.shape[1]))
 
 
 def sum_of_squares(A: np.ndarray) -> float:
@@ -207,7 +207,7 @@ def row_sums_serial(A, accumulate, out, first, last):
         out[i] = out[i] + total if accumulate else total
 
 
-_row_sums_parallel = in_row_chunks(row_sums_serial)
+_row_sums_parallel = in_row_chunks_of_two(row_sums_serial)
 
 
 @jit

@@ -1,6 +1,5 @@
 """Parallel kernels made of serial ones: every element once, in pieces as promised, under names of their own."""
 
-import itertools
 import os
 import subprocess
 import sys
@@ -10,76 +9,84 @@ import numpy as np
 import pytest
 
 from nnmat_kernels.runtime.config import jit
-from nnmat_kernels.runtime.parallel import CHUNK_SIZE, PARALLEL_SIZE, in_chunks, in_row_chunks, in_slots
+from nnmat_kernels.runtime.parallel import (
+    CHUNK_SIZE,
+    PARALLEL_SIZE,
+    in_chunks,
+    in_chunks_of_two,
+    in_row_chunks,
+    in_row_chunks_of_two,
+)
 from tests.kernels.guards import guarded, same_bits_for_any_threads
 
 KERNELS = Path(__file__).resolve().parents[3] / "kernels"
 
 
 @jit
-def scale(x, factor, y):
+def double(x, y):
     for i in range(y.size):
-        y[i] = factor * x[i] + y.size
+        y[i] = 2 * x[i] + y.size
 
 
 @jit
-def rows_plus(X, term, Y, first, last):
+def add(g, x, y):
+    for i in range(y.size):
+        y[i] = g[i] + x[i] + y.size
+
+
+@jit
+def copy_rows(X, Y, first, last):
     for i in range(first, last):
         for j in range(X.shape[1]):
-            Y[i, j] = X[i, j] + term + (last - first)
+            Y[i, j] = X[i, j] + (last - first)
 
 
 @jit
-def slot_sums(X, factor, sums, slot, first, last):
-    total = 0.0
+def add_rows(G, term, Y, first, last):
     for i in range(first, last):
-        total += X[i]
-    sums[slot] = factor * total
+        for j in range(G.shape[1]):
+            Y[i, j] = G[i, j] + term + (last - first)
 
 
-scale_parallel, rows_plus_parallel, slot_sums_parallel = (
-    in_chunks(scale, 100),
-    in_row_chunks(rows_plus),
-    in_slots(slot_sums),
-)
+double_parallel, add_parallel = in_chunks(double), in_chunks_of_two(add)
+copy_rows_parallel, add_rows_parallel = in_row_chunks(copy_rows), in_row_chunks_of_two(add_rows)
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
-@pytest.mark.parametrize("size", [0, 1, 99, 100, 101, 730])
+@pytest.mark.parametrize("size", [0, 1, CHUNK_SIZE - 1, CHUNK_SIZE, CHUNK_SIZE + 1, 3 * CHUNK_SIZE + 9])
 def test_chunks(size, dtype, rng):
-    x = rng.integers(-9, 9, size).astype(dtype)
-    y, intact = guarded((size,), dtype)
-    scale_parallel(x, dtype(2), y)
-    chunk = np.minimum(100, size - np.arange(size) // 100 * 100)  # the size of the piece that each element is in
+    g, x = rng.integers(-9, 9, (2, size)).astype(dtype)
+    (y, intact), (z, also_intact) = guarded((size,), dtype), guarded((size,), dtype)
+    double_parallel(x, y)
+    add_parallel(g, x, z)
+    chunk = np.minimum(CHUNK_SIZE, size - np.arange(size) // CHUNK_SIZE * CHUNK_SIZE)  # the piece of each element
     np.testing.assert_array_equal(y, 2 * x + chunk)
+    np.testing.assert_array_equal(z, g + x + chunk)
     intact()
+    also_intact()
 
 
 @pytest.mark.parametrize("rows", [1, 3, 7, 50])
 def test_row_chunks(rows, rng):
     X = rng.integers(-9, 9, (20, 3)).astype(np.float64)
-    Y, intact = guarded(X.shape, X.dtype)
-    rows_plus_parallel(rows, X, 4, Y)
-    np.testing.assert_array_equal(Y, X + 4 + np.minimum(rows, 20 - np.arange(20) // rows * rows)[:, None])
+    (Y, intact), (Z, also_intact) = guarded(X.shape, X.dtype), guarded(X.shape, X.dtype)
+    copy_rows_parallel(X, Y, rows)
+    add_rows_parallel(X, 4, Z, rows)
+    chunk = np.minimum(rows, 20 - np.arange(20) // rows * rows)[:, None]
+    np.testing.assert_array_equal(Y, X + chunk)
+    np.testing.assert_array_equal(Z, X + 4 + chunk)
     intact()
-
-
-@pytest.mark.parametrize("slots", [1, 3, 8])
-def test_slots(slots, rng):
-    X, sums = rng.integers(-9, 9, 8).astype(np.float64), np.full(slots, np.nan)
-    slot_sums_parallel(X, 2.0, sums)
-    cuts = [k * 8 // slots for k in range(slots + 1)]
-    np.testing.assert_array_equal(sums, [2 * X[a:b].sum() for a, b in itertools.pairwise(cuts)])
+    also_intact()
 
 
 def test_sizes_and_threads(rng):
     assert PARALLEL_SIZE >= 2 * CHUNK_SIZE  # or a second thread would have nothing to do
-    x = rng.standard_normal(1000)
+    x, y = rng.standard_normal((2, 5 * CHUNK_SIZE + 3))
 
     def compute():
-        y = np.empty_like(x)
-        scale_parallel(x, 0.3, y)
-        return y
+        z = np.empty_like(x)
+        add_parallel(x, y, z)
+        return z
 
     same_bits_for_any_threads(compute)
 
