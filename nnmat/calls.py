@@ -126,11 +126,21 @@ class LossCall:
     """One pass through one loss, given its `sample_weight`. Forward sets the gradient G and the divisor D."""
 
     def __init__(self):
-        self.sample_weight: np.ndarray | None = None
+        self.begin(None)
+
+    def begin(self, sample_weight: np.ndarray | None) -> None:
+        """Start a forward: what the one before has kept is gone."""
+        self.__dict__.clear()
+        self.sample_weight = sample_weight
         self.G: Any = None
         self.divisor: float | None = None
         self.done = False  # whether a forward came to its end, so that backward may follow
 
     def keep(self, **kept) -> None:
         """Keep what a backward of the loss's own needs, which reads it as attributes of its call."""
+        if not kept.keys().isdisjoint(_OWN_OF_LOSSES):
+            raise ConfigError(f"call.keep: {', '.join(sorted(kept.keys() & _OWN_OF_LOSSES))} is the call's own.")
         self.__dict__.update(kept)
+
+
+_OWN_OF_LOSSES = frozenset({*dir(LossCall), *vars(LossCall())})

@@ -92,13 +92,22 @@ def renamed_methods(cls: type, renamed: dict[str, str]) -> None:
             )
 
 
-def takes(cls: type, name: str, *arguments: str) -> Callable | None:
-    """The method that a class itself defines under this name, checked to take these arguments; None without one."""
-    method = cls.__dict__.get(name)
-    if method is None or getattr(method, "__isabstractmethod__", False):
+_CALLERS = {"training", "record", "accumulate", "sample_weight"}  # arguments of those who call, not of equations
+
+
+def takes(cls: type, base: type, name: str, *arguments: str) -> Callable | None:
+    """The equations that a class brings under this name, itself or by a class from elsewhere, checked to take these
+    arguments; None if they are those of another class under `base`, or abstract."""
+    owner = next((c for c in cls.__mro__ if name in c.__dict__), base)
+    method = owner.__dict__.get(name)
+    inherited = owner is not cls and issubclass(owner, base)
+    if method is None or inherited or getattr(method, "__isabstractmethod__", False):
         return None
     try:
-        inspect.signature(method).bind(cls, *arguments)
+        signature = inspect.signature(method)
+        signature.bind(cls, *arguments)
+        if not _CALLERS.isdisjoint(signature.parameters):
+            raise TypeError
     except (TypeError, ValueError):
         given = inspect.signature(method) if callable(method) else f" = {method!r}"
         raise ConfigError(

@@ -1,4 +1,4 @@
-"""Two models that are no chain, written with the public contract of a layer only."""
+"""Models that are no chain, written with the public contract of a layer only."""
 
 import nnmat_kernels as k
 from nnmat import Layer, Linear, Parameter, Tanh
@@ -88,3 +88,42 @@ class TiedAutoencoder(Layer):
         G = self.decode.backward(G, call)
         G = self.activation.backward(G, call)
         return self.encode.backward(G, call, input_gradient=call.wants_input)
+
+
+class Sandwich(Layer):
+    """Y = F(X Wᵀ) W with a W of its own, which a layer inside it uses too."""
+
+    def __init__(self, width):
+        super().__init__()
+        self.weight, self.width = Parameter("weight"), width
+        self.inner, self.decode = Linear(width, width), Transposed(self.weight)
+
+    def config(self):
+        return {"width": self.width}
+
+    def output_shape(self, input_shape):
+        return input_shape
+
+    def own_parameters(self):
+        return [self.weight]
+
+    def declare(self, input_shape, rng):
+        self.weight.declare((self.width, *input_shape), lambda rng, shape: rng.standard_normal(shape))
+
+    def named_children(self):
+        return [("inner", self.inner), ("decode", self.decode)]
+
+    def child_shapes(self, input_shape):
+        return [(self.width,), (self.width,)]
+
+    def forward(self, X, call):
+        call.keep(X=X)
+        H = k.matmul(X, self.weight.value, transpose_b=True)
+        return self.decode.forward(self.inner.forward(H, call), call)
+
+    def backward(self, G, call):
+        gZ = self.decode.backward(G, call)
+        gH = self.inner.backward(gZ, call)
+        if gW := call.into(self.weight):
+            k.matmul(gH, call.X, transpose_a=True, out=gW.out, accumulate=gW.accumulate)
+        return k.matmul(gH, self.weight.value)

@@ -12,6 +12,7 @@ import io
 import math
 import os
 import re
+import warnings
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from operator import itemgetter
@@ -208,15 +209,18 @@ def _fast(table: _Table, dtype: np.dtype, label_dtype: np.dtype, words: bool) ->
         elif j == 0 and table.counting:
             fields.append((f"i{j}", np.float64))
         elif fields and fields[-1][0][0] == "X":
-            fields.append((fields[-1][0], number, (fields.pop()[2][0] + 1,)))
+            name, _, (width,) = fields.pop()
+            fields.append((name, number, (width + 1,)))
         else:
             fields.append((f"X{j}", number, (1,)))
     lines = io.TextIOWrapper(io.BytesIO(table.content), "utf-8", newline=None)
     for _ in range(table.start):
         lines.readline()
     try:
-        found = np.loadtxt(lines, dtype=fields, delimiter=table.delimiter, comments=None, ndmin=1)
-    except ValueError:
+        with warnings.catch_warnings():  # NumPy 2.0 warns where it takes a decimal fraction for an integer
+            warnings.simplefilter("error", DeprecationWarning)
+            found = np.loadtxt(lines, dtype=fields, delimiter=table.delimiter, comments=None, ndmin=1)
+    except (ValueError, DeprecationWarning):
         return None
     y = found[f"y{table.label}"]
     if table.counting and not (

@@ -130,7 +130,8 @@ def _check_shapes(model: Layer, input_shape: Shape, dtype: np.dtype, arrays: dic
         layer.input_shape, layer.dtype, layer.path = shape, dtype, path
         layer.declare(shape, np.random.default_rng(0))
         for p in layer.own_parameters():
-            names.setdefault(p, f"{path}.{p.kind}" if path else p.kind)
+            if names.get(p, p.kind) == p.kind:  # as `build` names it: by the first part that uses it
+                names[p] = f"{path}.{p.kind}" if path else p.kind
         for (name, child), inner in zip(layer.named_children(), layer.child_shapes(shape), strict=True):
             declare(child, inner, f"{path}.{name}" if path else name)
 

@@ -48,7 +48,8 @@ class Dropout(Layer):
         if call.training:
             call.keep(key=key, counter=counter)
             k.dropout(X, self.rate, key, counter, Y)  # Y = D ⊙ X / (1 - p)
-            self._stream[1] += np.uint64(call.record)
+            if call.record:  # else nothing is written to the model
+                self._stream[1] += np.uint64(1)
         else:
             Y[...] = X
         return Y

@@ -52,11 +52,11 @@ class Passes(abc.ABC):
         cls._evaluation, cls._training = _UNRECORDED[not cls._foreign]
         for name in ("run_forward", "run_forward_with", "run_backward", "run_backward_with"):
             setattr(cls, name, _with_code_of_its_own(getattr(cls, name)))
-        if written := takes(cls, "forward", "X", "call"):
-            cls._equations, cls.forward = written, _checked_forward(written, super(cls, cls).forward)  # type: ignore[misc]
-        if written := takes(cls, "backward", "G", "call"):
+        if written := takes(cls, Passes, "forward", "X", "call"):
+            cls._equations, cls.forward = written, _checked_forward(written, _inherited(cls, "forward"))
+        if written := takes(cls, Passes, "backward", "G", "call"):
             cls._backward_equations = written
-            cls.backward = _checked_backward(written, super(cls, cls).backward)  # type: ignore[misc]
+            cls.backward = _checked_backward(written, _inherited(cls, "backward"))
 
     @property
     @abc.abstractmethod
@@ -170,6 +170,11 @@ def _memory(A) -> list:
     if type(A) is tuple:
         return [root for B in A for root in _memory(B)]
     return [] if A is None else [A if A.base is None else A.base]
+
+
+def _inherited(cls: type, name: str) -> Callable:
+    """The method as callers know it, from the next layer class above."""
+    return next(c.__dict__[name] for c in cls.__mro__[1:] if issubclass(c, Passes) and name in c.__dict__)
 
 
 def _checked_forward(written: Callable, method: Callable) -> Callable:

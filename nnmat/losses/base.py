@@ -30,9 +30,9 @@ class Loss(abc.ABC):
     def __init_subclass__(cls, **arguments):
         super().__init_subclass__(**arguments)
         renamed_methods(cls, _RENAMED)
-        if written := takes(cls, "forward", "H", "y", "call"):
+        if written := takes(cls, Loss, "forward", "H", "y", "call"):
             cls.forward = _whole_forward(written)  # type: ignore[method-assign]
-        if written := takes(cls, "backward", "call"):
+        if written := takes(cls, Loss, "backward", "call"):
             cls.backward = _whole_backward(written)  # type: ignore[method-assign]
 
     @abc.abstractmethod
@@ -100,7 +100,7 @@ def _whole_forward(written: Callable) -> Callable:
             if sample_weight is call:  # or from a derived class: super().forward(H, y, call)
                 return written(self, H, y, call)
             sample_weight = sample_weight.sample_weight
-        call.sample_weight, call.G, call.divisor, call.done = sample_weight, None, None, False
+        call.begin(sample_weight)
         value = written(self, H, y, call)
         if call.divisor is None:
             raise ConfigError(

@@ -13,13 +13,13 @@ A callback is a class with any of these methods; `trainer.stop = True` ends trai
 import csv
 import math
 import os
-from pathlib import Path
 
 import numpy as np
 
 from ..checks import count, flag, number
 from ..errors import ConfigError
 from ..formats.npz import save
+from ..formats.paths import as_path
 from .history import check_folder, json_text
 
 
@@ -163,9 +163,9 @@ class Checkpoint(Callback):
     ):
         if keep not in ("best", "last"):
             raise ConfigError(f"Checkpoint: expected keep 'best' or 'last', got {keep!r}.")
-        if Path(path).suffix != ".npz":
-            raise ConfigError(f"Checkpoint: expected a file name that ends in .npz, got {str(path)!r}.")
-        self.path, self.keep = Path(path), keep
+        self.path, self.keep = as_path("Checkpoint", path), keep
+        if self.path.suffix != ".npz":
+            raise ConfigError(f"Checkpoint: expected a file name that ends in .npz, got {str(self.path)!r}.")
         check_folder("Checkpoint", self.path)
         self.monitor = Monitor("Checkpoint", monitor, mode)
 
@@ -196,9 +196,9 @@ class Log(Callback):
     """
 
     def __init__(self, path: str | os.PathLike):
-        self.path = Path(path)
+        self.path = as_path("Log", path)
         if self.path.suffix not in (".jsonl", ".csv"):
-            raise ConfigError(f"Log: expected a file name that ends in .jsonl or .csv, got {str(path)!r}.")
+            raise ConfigError(f"Log: expected a file name that ends in .jsonl or .csv, got {str(self.path)!r}.")
         check_folder("Log", self.path)
 
     def on_epoch_end(self, trainer, epoch, figures):

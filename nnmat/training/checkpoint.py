@@ -7,6 +7,7 @@ resumed from it ends with the same bits as one that was never stopped.
 """
 
 import contextlib
+import copy
 import json
 import math
 import os
@@ -118,7 +119,7 @@ def _part(path: Path, training: Any, name: str) -> dict:
 
 def _load_states(path: Path, owners: dict[str, Any], states: dict[str, dict]) -> None:
     """Give all owners their states; if one cannot take its state, the others get back those that they had."""
-    before = {name: owner.state() for name, owner in owners.items()}
+    before = {name: copy.deepcopy(owner.state()) for name, owner in owners.items()}
     done = []
     try:
         for name, owner in owners.items():

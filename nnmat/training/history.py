@@ -12,6 +12,7 @@ import numpy as np
 
 from ..errors import ConfigError
 from ..formats.atomic import atomic_write
+from ..formats.paths import as_path
 
 
 def save_history(history: dict[str, list], path: str | os.PathLike) -> None:
@@ -20,7 +21,7 @@ def save_history(history: dict[str, list], path: str | os.PathLike) -> None:
     JSON has no NaN and no infinity: they become null. Raises ConfigError for another ending, FileNotFoundError for a
     missing folder.
     """
-    path = Path(path)
+    path = as_path("save_history", path)
     if path.suffix not in (".json", ".csv"):
         raise ConfigError(f"save_history: expected a file name that ends in .json or .csv, got {str(path)!r}.")
     check_folder("save_history", path)

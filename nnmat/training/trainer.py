@@ -17,6 +17,7 @@ from .. import metrics as _metrics
 from ..checks import count
 from ..datasets import BatchSource, SampleSource
 from ..errors import ConfigError, DataError, ShapeError
+from ..formats.paths import as_path
 from ..layers.base import Layer
 from ..losses import Loss
 from ..optimizers import Optimizer
@@ -152,7 +153,7 @@ class Trainer:
 
         To be called from `on_step_end` or `on_epoch_end`: one from `on_train_end` comes too late and is not served.
         """
-        self._requested.append(Path(path))
+        self._requested.append(as_path("request_checkpoint", path))
 
     def _epoch(self, run: "_Run", interrupt: "_Interrupt", progress: bool) -> None:
         """Train on the batches of one epoch, from the present position on."""

@@ -90,12 +90,12 @@ def test_the_arguments_of_a_method():
     class Value:
         run = 3
 
-    assert checks.takes(Good, "run", "X", "call") is Good.run
-    assert checks.takes(Good, "walk", "X") is None
+    assert checks.takes(Good, Good, "run", "X", "call") is Good.run
+    assert checks.takes(Good, Good, "walk", "X") is None
     with pytest.raises(ConfigError, match=r"^Short: expected run\(self, X, call\), got run\(self, X\)\."):
-        checks.takes(Short, "run", "X", "call")
+        checks.takes(Short, Short, "run", "X", "call")
     with pytest.raises(ConfigError, match=r"^Value: expected run\(self, X, call\), got"):
-        checks.takes(Value, "run", "X", "call")
+        checks.takes(Value, Value, "run", "X", "call")
 
 
 def test_a_function_that_looks_like_a_method_to_callers():
@@ -113,3 +113,30 @@ def test_a_function_that_looks_like_a_method_to_callers():
     assert inspect.signature(run) == inspect.signature(method)
     assert run.__doc__ == "What callers read."
     assert "return X + 1" in inspect.getsource(run)
+
+
+@pytest.mark.parametrize("callers", ["training=False", "record=None", "accumulate=False", "sample_weight=None"])
+def test_arguments_of_callers_are_not_those_of_equations(callers):
+    namespace = {}
+    exec(f"class Old:\n    def run(self, X, call, {callers}):\n        pass", namespace)
+    with pytest.raises(ConfigError, match=r"^Old: expected run\(self, X, call\), got run\(self, X, call, "):
+        checks.takes(namespace["Old"], namespace["Old"], "run", "X", "call")
+
+
+def test_equations_may_come_from_a_class_from_elsewhere():
+    class Base:
+        def run(self, X, call):
+            pass
+
+    class Mixed:
+        def run(self, X, call):
+            pass
+
+    class Own(Mixed, Base):
+        pass
+
+    class Derived(Base):
+        pass
+
+    assert checks.takes(Own, Base, "run", "X", "call") is Mixed.run
+    assert checks.takes(Derived, Base, "run", "X", "call") is None

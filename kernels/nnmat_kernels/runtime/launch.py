@@ -3,7 +3,7 @@
 A pool of threads does not live on in a forked child: what waits for it there hangs, or ends the process (libgomp). So
 compiled kernels do not call the pool themselves but a door in front of it, a few instructions of machine code:
 
-    alone, or one thread      the caller runs all pieces, in order; the pool is neither started nor asked
+    alone, or one thread      the caller runs all pieces, in order; the pool is not asked
     else                      the pool of Numba's threading layer runs them
 
 `alone` is set in a forked child, for good. The pieces are the same either way, and so are the bits of the results.
@@ -105,14 +105,17 @@ class ParallelKernel:
 _launch_lock = threading.RLock()
 
 
+_llvm_lock = ffi.lib._lock  # an AttributeError here, at import, is better than locks that are never given back
+
+
 def _before_fork() -> None:
     _launch_lock.acquire()
     global_compiler_lock.acquire()
-    ffi.lib._lock.__enter__()
+    _llvm_lock.__enter__()
 
 
 def _after_fork() -> None:
-    ffi.lib._lock.__exit__(None, None, None)
+    _llvm_lock.__exit__(None, None, None)
     global_compiler_lock.release()
     _launch_lock.release()
 

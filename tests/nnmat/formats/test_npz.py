@@ -9,7 +9,7 @@ import pytest
 
 import nnmat
 from nnmat import Conv2d, Dropout, Flatten, Linear, ReLU, Sequential
-from tests.composites import TiedAutoencoder
+from tests.composites import Sandwich, TiedAutoencoder, Transposed
 
 
 def model():
@@ -143,3 +143,14 @@ def test_where_to_save_is_checked(tmp_path):
         nnmat.save(model(), tmp_path / "none" / "model.npz")
     with pytest.raises(nnmat.BuildError, match="not built yet"):
         nnmat.save(Sequential([ReLU()]), tmp_path / "model.npz")
+
+
+def test_a_root_whose_own_parameter_a_part_uses_too(tmp_path, rng):
+    """The parameter has the name that its first user with a path gives it."""
+    model = Sandwich(3).build((5,))
+    names = [p.name for p in model.parameters()]
+    nnmat.save(model, tmp_path / "model.npz")
+    with np.load(tmp_path / "model.npz") as file:
+        assert {f"parameter/{name}" for name in names} <= set(file.files)
+    loaded = nnmat.load(tmp_path / "model.npz", layers=[Sandwich, Transposed])
+    np.testing.assert_array_equal(loaded.flat_parameters, model.flat_parameters)

@@ -121,3 +121,11 @@ def test_refuses(rate):
         ConfigError, match=r"^Dropout: expected rate as a finite number >= 0 and <= 1, got .*\. Try 0\.5"
     ):
         Dropout(rate)
+
+
+def test_an_unrecorded_forward_writes_nothing_to_the_model():
+    """So that another thread may draw masks while one trains."""
+    layer = Dropout(0.5).build((4,))
+    layer.own_buffers()["stream"].setflags(write=False)
+    X = np.ones((3, 4), np.float32)
+    assert np.array_equal(layer.forward(X, training=True, record=False), layer.forward(X, training=True, record=False))

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import nnmat
-from nnmat import GELU, AvgPool2d, Conv2d, Dropout, Layer, Linear, MaxPool2d, Parameter, Sequential, Sigmoid
+from nnmat import GELU, AvgPool2d, Conv2d, Dropout, Layer, Linear, MaxPool2d, Parameter, Sequential, ShapeError, Sigmoid
 from tests.composites import Added, TiedAutoencoder
 
 
@@ -412,3 +412,28 @@ def test_a_class_without_equations_is_abstract():
 
     with pytest.raises(TypeError, match=r"abstract.*backward"):
         Half()
+
+
+@pytest.mark.parametrize("below", [Layer, Linear])
+def test_the_equations_of_a_mixin_are_wrapped_like_any_other(below, rng):
+    class Doubling:
+        def forward(self, X, call):
+            call.keep(X=X)
+            return 2 * X
+
+        def backward(self, G, call):
+            return 2 * G
+
+        def output_shape(self, input_shape):
+            return input_shape
+
+    Mixed = type("Mixed", (Doubling, below), {})
+    arguments = (3, 3) if below is Linear else ()
+    X = rng.standard_normal((4, 3)).astype(np.float32)
+    alone = Mixed(*arguments).build((3,))
+    inside = Sequential([Mixed(*arguments)], input_shape=(3,))
+    for model in (alone, inside):
+        np.testing.assert_array_equal(model.forward(X, training=True), 2 * X)
+        np.testing.assert_array_equal(model.backward(X), 2 * X)
+        with pytest.raises(ShapeError):
+            model.forward(X[:, :2])

@@ -6,9 +6,8 @@ import pickle
 import numpy as np
 import pytest
 
-import nnmat_kernels as k
-from nnmat import Layer, Linear, Parameter, Sequential, Tanh
-from tests.composites import TiedAutoencoder, Transposed
+from nnmat import Layer, Linear, Sequential, Tanh
+from tests.composites import Sandwich, TiedAutoencoder
 
 
 def chain():
@@ -120,42 +119,6 @@ def test_another_model_inside_has_a_call_of_its_own(rng):
     model.backward(G, accumulate=True)
     assert same(grads(other), grads(alone))
     np.testing.assert_allclose(model.flat_gradients, 2 * np.concatenate([g.ravel() for g in seen[0]]), rtol=1e-12)
-
-
-class Sandwich(Layer):
-    """Y = F(X Wᵀ) W with a W of its own, which a layer inside it uses too."""
-
-    def __init__(self, width):
-        super().__init__()
-        self.weight, self.width = Parameter("weight"), width
-        self.inner, self.decode = Linear(width, width), Transposed(self.weight)
-
-    def output_shape(self, input_shape):
-        return input_shape
-
-    def own_parameters(self):
-        return [self.weight]
-
-    def declare(self, input_shape, rng):
-        self.weight.declare((self.width, *input_shape), lambda rng, shape: rng.standard_normal(shape))
-
-    def named_children(self):
-        return [("inner", self.inner), ("decode", self.decode)]
-
-    def child_shapes(self, input_shape):
-        return [(self.width,), (self.width,)]
-
-    def forward(self, X, call):
-        call.keep(X=X)
-        H = k.matmul(X, self.weight.value, transpose_b=True)
-        return self.decode.forward(self.inner.forward(H, call), call)
-
-    def backward(self, G, call):
-        gZ = self.decode.backward(G, call)
-        gH = self.inner.backward(gZ, call)
-        if gW := call.into(self.weight):
-            k.matmul(gH, call.X, transpose_a=True, out=gW.out, accumulate=gW.accumulate)
-        return k.matmul(gH, self.weight.value)
 
 
 def test_a_tied_layer_with_layers_inside(rng):

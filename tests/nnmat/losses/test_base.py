@@ -258,3 +258,31 @@ def test_a_loss_with_an_old_method_is_refused_when_it_is_made():
         type("Mine", (Loss,), {"_evaluate": lambda self: None})
     with pytest.raises(ConfigError, match=r"^Mine: expected forward\(self, H, y, call\), got forward\(self, H, y\)"):
         type("Mine", (Loss,), {"forward": lambda self, H, y: 0.0})
+
+
+def test_what_a_loss_keeps_belongs_to_one_forward(rng):
+    class Sometimes(Loss):
+        def forward(self, H, y, call):
+            if y.any():
+                call.keep(extra=1.0)
+            call.G, call.divisor = H - y, float(len(H))
+            return 0.0
+
+        def backward(self, call):
+            return call.G * getattr(call, "extra", 0.0)
+
+    loss, H = Sometimes(), rng.standard_normal((2, 3))
+    loss.forward(H, np.ones((2, 3)))
+    assert loss.backward().any()
+    loss.forward(H, np.zeros((2, 3)))
+    assert not loss.backward().any()
+
+
+def test_a_loss_cannot_keep_what_is_the_calls_own(rng):
+    class Keeps(Loss):
+        def forward(self, H, y, call):
+            call.keep(divisor=3.0)
+            return 0.0
+
+    with pytest.raises(ConfigError, match=r"^call\.keep: divisor is the call's own\."):
+        Keeps().forward(rng.standard_normal((2, 3)), np.zeros((2, 3)))

@@ -2,6 +2,7 @@
 
 import json
 import math
+import os
 
 import numpy as np
 import pytest
@@ -176,3 +177,11 @@ def test_checkpoint_files(tmp_path):
         nnmat.Checkpoint(tmp_path / "none" / "model.npz")
     with pytest.raises(nnmat.ConfigError, match="keep 'best' or 'last'"):
         nnmat.Checkpoint("model.npz", keep="all")
+
+
+def test_paths_may_be_bytes(tmp_path):
+    folder = os.fsencode(tmp_path)
+    assert nnmat.Checkpoint(folder + b"/best.npz").path == tmp_path / "best.npz"
+    assert nnmat.Log(folder + b"/log.csv").path == tmp_path / "log.csv"
+    nnmat.save_history({"loss": [1.0]}, folder + b"/history.json")
+    assert json.loads((tmp_path / "history.json").read_text()) == {"loss": [1.0]}
