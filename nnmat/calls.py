@@ -126,11 +126,14 @@ class LossCall:
     """One pass through one loss, given its `sample_weight`. Forward sets the gradient G and the divisor D."""
 
     def __init__(self):
+        self.kept = False  # whether there is more than these attributes
         self.begin(None)
 
     def begin(self, sample_weight: np.ndarray | None) -> None:
         """Start a forward: what the one before has kept is gone."""
-        self.__dict__.clear()
+        if self.kept:  # else the dict is not looked at: once it is, its attributes are slower
+            self.__dict__.clear()
+            self.kept = False
         self.sample_weight = sample_weight
         self.G: Any = None
         self.divisor: float | None = None
@@ -140,6 +143,7 @@ class LossCall:
         """Keep what a backward of the loss's own needs, which reads it as attributes of its call."""
         if not kept.keys().isdisjoint(_OWN_OF_LOSSES):
             raise ConfigError(f"call.keep: {', '.join(sorted(kept.keys() & _OWN_OF_LOSSES))} is the call's own.")
+        self.kept = True
         self.__dict__.update(kept)
 
 
