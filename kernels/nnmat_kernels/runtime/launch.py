@@ -1,21 +1,20 @@
-"""How the pieces of a parallel kernel are handed to threads: by Numba's pool, or one after the other by the caller.
+"""How parallel kernels reach their threads: through a door in front of them, a few instructions of machine code.
 
-A pool of threads does not live on in a forked child: what waits for it there hangs, or ends the process (libgomp). So
-compiled kernels do not call the pool themselves but a door in front of it, a few instructions of machine code:
+Compiled kernels call, by name, the function of Numba's threading layer that runs their pieces. That name is bound to
+the door of the `team`, or where none can run, of Numba's own pool:
 
-    alone, or one thread      the caller runs all pieces, in order; the pool is not asked
-    else                      the pool of Numba's threading layer runs them
+    alone, or one thread      the caller runs all pieces, in order; no other thread is asked
+    else                      the team, or the pool, runs them
 
-`alone` is set in a forked child, for good. The pieces are the same either way, and so are the bits of the results.
+`alone` is set in a forked child, for good: threads do not live on there, and what waits for them hangs, or ends the
+process (libgomp). The pieces are the same either way, and so are the bits of the results.
 
 A fork also waits until no other thread compiles or starts a kernel: a lock that is held at that moment by a thread that
 the child does not have would never be given back there.
 """
 
-import ctypes
 import os
 import threading
-import warnings
 from typing import Any
 
 import numba
@@ -23,52 +22,17 @@ from llvmlite import binding
 from llvmlite.binding import ffi
 from numba.core.compiler_lock import global_compiler_lock
 
+from .pool import Pool
+from .team import Team
+
 settings: Any = numba.config
-
-_CODE = """
-@alone = global i32 0
-
-define void @door(ptr %piece, ptr %arrays, ptr %sizes, ptr %steps, ptr %data, i64 %inner, i64 %count, i32 %threads) {
-  %set = load i32, ptr @alone
-  %forked = icmp ne i32 %set, 0
-  %one = icmp sle i32 %threads, 1
-  %here = or i1 %forked, %one
-  br i1 %here, label %caller, label %pool
-caller:
-  call void %piece(ptr %arrays, ptr %sizes, ptr %steps, ptr %data)
-  ret void
-pool:
-  %start = inttoptr i64 {pool} to ptr
-  call void %start(ptr %piece, ptr %arrays, ptr %sizes, ptr %steps, ptr %data, i64 %inner, i64 %count, i32 %threads)
-  ret void
-}
-"""
-
-
-class _Door:
-    """The function that parallel kernels call in place of the pool's, and its switch."""
-
-    def __init__(self):
-        numba.get_num_threads()  # Numba loads its threading layer and names the pool's function
-        pool = binding.address_of_symbol("numba_parallel_for")
-        machine = binding.Target.from_default_triple().create_target_machine()
-        self._engine = binding.create_mcjit_compiler(
-            binding.parse_assembly(_CODE.replace("{pool}", str(pool))), machine
-        )
-        self._engine.finalize_object()
-        self._alone = ctypes.c_int32.from_address(self._engine.get_global_value_address("alone"))
-        binding.add_symbol("numba_parallel_for", self._engine.get_function_address("door"))
-
-    def close(self) -> None:
-        """From now on the caller runs every piece itself."""
-        self._alone.value = 1
 
 
 class ParallelKernel:
-    """Calls a parallel kernel, one at a time where Numba's threading layer is not safe for concurrent launches."""
+    """Calls a parallel kernel, one at a time where no other thread may."""
 
-    _lock_needed: bool | None = None  # shared by all kernels; known after the first launch
-    _door: _Door | None = None  # likewise; there before any kernel's code is linked, which looks for it by name
+    _at_once = False  # whether kernels may be called without a look at anything: threads run, and need no turns
+    _door: Team | Pool | None = None  # there before any kernel's code is linked, which looks for it by name
     _forked = False  # whether this process is a forked child
 
     def __init__(self, dispatcher):
@@ -79,27 +43,20 @@ class ParallelKernel:
         """Make the door, before the code of any parallel kernel is compiled or loaded."""
         with _launch_lock:
             if ParallelKernel._door is None:
-                ParallelKernel._door = _Door()
+                numba.get_num_threads()  # Numba loads its threading layer and names the pool's function
+                ParallelKernel._door = Team(settings.NUMBA_NUM_THREADS) if Team.can_run() else Pool()
+                binding.add_symbol("numba_parallel_for", ParallelKernel._door.address)
                 if ParallelKernel._forked:
                     ParallelKernel._door.close()
 
     def __call__(self, *arguments):
-        if ParallelKernel._lock_needed is False:
+        if ParallelKernel._at_once:
             return self.dispatcher(*arguments)
         with _launch_lock:
             self.open_door()
-            result = self.dispatcher(*arguments)
-            if ParallelKernel._lock_needed is None:
-                ParallelKernel._lock_needed = numba.threading_layer() == "workqueue"
-                if ParallelKernel._lock_needed and settings.NUMBA_NUM_THREADS > 1:
-                    warnings.warn(
-                        "nnmat: Numba runs on its 'workqueue' threading layer, where starting a parallel kernel costs "
-                        "about 100 us instead of 2. Install libgomp (Debian: apt-get install libgomp1) or the PyPI "
-                        "package 'tbb' for a faster one.",
-                        RuntimeWarning,
-                        stacklevel=2,
-                    )
-            return result
+            if numba.get_num_threads() > 1 and not ParallelKernel._forked:
+                ParallelKernel._at_once = ParallelKernel._door.begin()
+            return self.dispatcher(*arguments)
 
 
 _launch_lock = threading.RLock()

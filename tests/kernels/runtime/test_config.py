@@ -85,13 +85,3 @@ def test_python_threads_may_launch_at_the_same_time(layer):
     name, wrong = done.stdout.split()
     assert wrong == "0"
     assert layer in ("default", name)
-
-
-@pytest.mark.skipif(os.environ.get("NUMBA_DISABLE_JIT") == "1", reason="nothing is launched")
-@pytest.mark.skipif(k.max_num_threads() == 1, reason="one thread")
-def test_the_slow_layer_is_named_once():
-    environment = os.environ | {"PYTHONPATH": str(KERNELS), "NUMBA_THREADING_LAYER": "workqueue"}
-    code = "import numpy as np, nnmat_kernels as k; A = np.ones((256, 256)); k.matmul(A, A); k.matmul(A, A)"
-    done = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True)
-    assert done.returncode == 0, done.stderr
-    assert done.stderr.count("Install libgomp") == 1
