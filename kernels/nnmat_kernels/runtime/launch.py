@@ -39,7 +39,7 @@ class ParallelKernel:
         self.dispatcher = dispatcher
 
     @staticmethod
-    def open_door() -> None:
+    def open_door() -> Team | Pool:
         """Make the door, before the code of any parallel kernel is compiled or loaded."""
         with _launch_lock:
             if ParallelKernel._door is None:
@@ -48,14 +48,15 @@ class ParallelKernel:
                 binding.add_symbol("numba_parallel_for", ParallelKernel._door.address)
                 if ParallelKernel._forked:
                     ParallelKernel._door.close()
+            return ParallelKernel._door
 
     def __call__(self, *arguments):
         if ParallelKernel._at_once:
             return self.dispatcher(*arguments)
         with _launch_lock:
-            self.open_door()
+            door = self.open_door()
             if numba.get_num_threads() > 1 and not ParallelKernel._forked:
-                ParallelKernel._at_once = ParallelKernel._door.begin()
+                ParallelKernel._at_once = door.begin()
             return self.dispatcher(*arguments)
 
 
