@@ -23,6 +23,7 @@ from .elementwise.gelu import gelu_backward_unchecked as gelu_backward
 from .elementwise.gelu import gelu_unchecked as gelu
 from .losses.softmax_cross_entropy import softmax_cross_entropy_unchecked as softmax_cross_entropy
 from .optimizers.updates import adam_update_unchecked as adam_update
+from .optimizers.updates import clip_scale_unchecked as clip_scale
 from .optimizers.updates import rmsprop_update_unchecked as rmsprop_update
 from .optimizers.updates import sgd_update_unchecked as sgd_update
 from .pooling.avg_pool2d import avg_pool2d_backward_unchecked as avg_pool2d_backward
@@ -37,4 +38,5 @@ from .reductions.softmax import log_softmax_unchecked as log_softmax
 from .reductions.softmax import softmax_backward_unchecked as softmax_backward
 from .reductions.softmax import softmax_unchecked as softmax
 from .reductions.sums import column_sums_unchecked as column_sums
+from .reductions.sums import norm_unchecked as norm
 from .reductions.sums import sum_of_squares_unchecked as sum_of_squares

@@ -128,6 +128,9 @@ class Passes(abc.ABC):
         call.wants_input = True
         return self._backward_equations(G, call, activation.fusion)
 
+    def forward_lent(self, X):
+        return self.run_forward(check_batch(self, X, self.input_shape, "X"), True, True)
+
     def _refuse_backward(self) -> None:
         raise StateError(
             f"{self.who}: backward needs a recorded forward. Call forward(X, training=True), or record=True, first."

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from nnmat_kernels.unchecked import sum_of_squares
+from nnmat_kernels import unchecked as k
 
 from ..checks import number, renamed_methods
 from ..errors import ConfigError, DtypeError, ShapeError
@@ -90,17 +90,19 @@ class Optimizer(abc.ABC):
         """The norm of the gradient over all trainable parameters, summed in float64 in a fixed order."""
         self.segments()
         g = self._store.gradients
-        return math.sqrt(sum(sum_of_squares(g[part]) for part in self._trainable))
+        return k.norm([g[part] for part in self._trainable])
 
     def step(self, gradient_norm: float | None = None) -> None:
         """One update from the present gradients; pass `gradient_norm` if it is known, to save a pass over them."""
-        lr = self.lr
+        self.apply(self.lr, gradient_norm)
+
+    def apply(self, lr: float, gradient_norm: float | None = None) -> None:
+        """`step` with the learning rate `lr`, whatever the schedule says."""
         scale = 1.0
         if self.clip_norm is not None:
             norm = self.gradient_norm() if gradient_norm is None else gradient_norm
-            ratio = self.clip_norm / (norm + 1e-6)
-            scale = 1.0 if ratio >= 1.0 else ratio  # a NaN norm stays NaN
-        self.steps += 1
+            scale = k.clip_scale(norm, self.clip_norm)
+        self.steps = self.steps + 1
         for segment in self._segments if self._version == self._store.version else self.segments():
             self.update(segment, lr, scale)
 

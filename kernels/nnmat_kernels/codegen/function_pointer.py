@@ -8,6 +8,7 @@ A call from Python first finds out the types of all arguments, which takes 0.2 u
 Where they are known, the code for them can be called at once.
 """
 
+import functools
 from typing import Any
 
 import numba
@@ -42,7 +43,27 @@ def entry_point(function, *kinds) -> Any:
         function.open_door()
         return ParallelKernel(entry_point(function.dispatcher, *kinds))
     function.compile(kinds)
-    return function.overloads[kinds].entry_point
+    compiled = function.overloads[kinds]
+    _compiled[id(compiled.entry_point)] = compiled
+    return compiled.entry_point
+
+
+_compiled: dict[int, Any] = {}  # of every entry point, by its id: what Numba knows of the code
+
+
+def compiled_launch(kernel, arguments: tuple) -> tuple[Any, tuple]:
+    """What Numba knows of the code that a launch with these arguments runs, and all arguments that it takes."""
+    while True:
+        if isinstance(kernel, functools.partial):
+            kernel, arguments = kernel.func, kernel.args + arguments
+        elif isinstance(kernel, ParallelKernel):
+            kernel = kernel.dispatcher
+        elif id(kernel) in _compiled:
+            return _compiled[id(kernel)], arguments
+        else:
+            kinds = tuple(numba.typeof(argument) for argument in arguments)
+            kernel.compile(kinds)
+            return kernel.overloads[kinds], arguments
 
 
 def flat_of(dtype) -> Any:

@@ -13,6 +13,7 @@ from numba import prange
 
 from ..runtime.arrays import elementwise_arrays, same_layout
 from ..runtime.config import exact_jit, inlined_jit, named_after, parallel_jit
+from ..runtime.launch import launch
 from ..runtime.parallel import CHUNK_SIZE, PARALLEL_SIZE, in_chunks, in_chunks_of_two
 from .vector_math import sigmoid as sigmoid_of
 from .vector_math import tanh as tanh_of
@@ -142,40 +143,40 @@ def leaky_relu_backward(G: np.ndarray, X: np.ndarray, slope: float, out: np.ndar
 
 
 def sigmoid_unchecked(X, out):
-    (sigmoid_serial if out.size < PARALLEL_SIZE else _sigmoid_parallel)(X.ravel(), out.ravel())
+    launch(sigmoid_serial if out.size < PARALLEL_SIZE else _sigmoid_parallel, X.ravel(), out.ravel())
 
 
 def sigmoid_backward_unchecked(G, Y, out):
     body = _sigmoid_backward if out.size < PARALLEL_SIZE else _sigmoid_backward_parallel
-    body(G.ravel(), Y.ravel(), out.ravel())
+    launch(body, G.ravel(), Y.ravel(), out.ravel())
 
 
 def tanh_unchecked(X, out):
-    (tanh_serial if out.size < PARALLEL_SIZE else _tanh_parallel)(X.ravel(), out.ravel())
+    launch(tanh_serial if out.size < PARALLEL_SIZE else _tanh_parallel, X.ravel(), out.ravel())
 
 
 def tanh_backward_unchecked(G, Y, out):
     body = _tanh_backward if out.size < PARALLEL_SIZE else _tanh_backward_parallel
-    body(G.ravel(), Y.ravel(), out.ravel())
+    launch(body, G.ravel(), Y.ravel(), out.ravel())
 
 
 def relu_unchecked(X, out):
-    (relu_serial if out.size < PARALLEL_SIZE else _relu_parallel)(X.ravel(), out.ravel())
+    launch(relu_serial if out.size < PARALLEL_SIZE else _relu_parallel, X.ravel(), out.ravel())
 
 
 def relu_backward_unchecked(G, Y, out):
     body = _relu_backward if out.size < PARALLEL_SIZE else _relu_backward_parallel
-    body(G.ravel(), Y.ravel(), out.ravel())
+    launch(body, G.ravel(), Y.ravel(), out.ravel())
 
 
 def leaky_relu_unchecked(X, slope, out):
     body = _leaky_relu if out.size < PARALLEL_SIZE else _leaky_relu_parallel
-    body(X.ravel(), out.dtype.type(slope), out.ravel())
+    launch(body, X.ravel(), out.dtype.type(slope), out.ravel())
 
 
 def leaky_relu_backward_unchecked(G, X, slope, out):
     body = _leaky_relu_backward if out.size < PARALLEL_SIZE else _leaky_relu_backward_parallel
-    body(G.ravel(), X.ravel(), out.dtype.type(slope), out.ravel())
+    launch(body, G.ravel(), X.ravel(), out.dtype.type(slope), out.ravel())
 
 
 def _finite(who: str, slope) -> float:

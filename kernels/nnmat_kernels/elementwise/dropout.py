@@ -12,6 +12,7 @@ from numba import prange
 
 from ..runtime.arrays import elementwise_arrays, same_layout
 from ..runtime.config import jit, parallel_jit
+from ..runtime.launch import launch
 
 DROPOUT_PARALLEL_SIZE = 32_768  # elements, about 1.5 ns each
 DROPOUT_CHUNK = 8_192
@@ -47,9 +48,9 @@ def dropout_unchecked(X, rate, key, counter, out):
     seed = np.uint64(stream_seed(key, counter))
     below, scale = threshold(rate), out.dtype.type(1 / (1 - rate) if rate < 1 else 0)
     if out.size < DROPOUT_PARALLEL_SIZE:
-        _dropout(X.ravel(), 0, seed, below, scale, out.ravel())
+        launch(_dropout, X.ravel(), 0, seed, below, scale, out.ravel())
     else:
-        _dropout_parallel(X.ravel(), seed, below, scale, out.ravel())
+        launch(_dropout_parallel, X.ravel(), seed, below, scale, out.ravel())
 
 
 def threshold(rate: float) -> int:

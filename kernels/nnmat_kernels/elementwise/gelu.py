@@ -4,6 +4,7 @@ import numpy as np
 
 from ..runtime.arrays import elementwise_arrays, same_layout
 from ..runtime.config import exact_jit
+from ..runtime.launch import launch
 from ..runtime.parallel import PARALLEL_SIZE, in_chunks, in_chunks_of_two
 from .normal_distribution import gelu_of, gelu_slope
 
@@ -25,7 +26,7 @@ def gelu(X: np.ndarray, out: np.ndarray | None = None) -> np.ndarray:
 
 
 def gelu_unchecked(X, out):
-    (_gelu if out.size < PARALLEL_SIZE else _gelu_parallel)(X.ravel(), out.ravel())
+    launch(_gelu if out.size < PARALLEL_SIZE else _gelu_parallel, X.ravel(), out.ravel())
 
 
 def gelu_backward(G: np.ndarray, X: np.ndarray, out: np.ndarray | None = None) -> np.ndarray:
@@ -45,7 +46,7 @@ def gelu_backward(G: np.ndarray, X: np.ndarray, out: np.ndarray | None = None) -
 
 
 def gelu_backward_unchecked(G, X, out):
-    (_gelu_backward if out.size < PARALLEL_SIZE else _gelu_backward_parallel)(G.ravel(), X.ravel(), out.ravel())
+    launch(_gelu_backward if out.size < PARALLEL_SIZE else _gelu_backward_parallel, G.ravel(), X.ravel(), out.ravel())
 
 
 @exact_jit

@@ -5,6 +5,7 @@ from numba import prange
 
 from ..runtime.arrays import FLOATS
 from ..runtime.config import jit, parallel_jit
+from ..runtime.launch import launch
 from ..runtime.parallel import PARALLEL_SIZE
 
 TAKE_ROWS_PIECES = 8  # whatever the number of threads
@@ -31,5 +32,5 @@ def take_rows(A: np.ndarray, rows: np.ndarray) -> np.ndarray:
     if size < PARALLEL_SIZE or A.dtype not in FLOATS or not (A.flags.carray and rows.flags.carray):
         return A.take(rows, axis=0)
     out = np.empty((rows.size, *A.shape[1:]), A.dtype)
-    take_rows_parallel(A.reshape(len(A), -1), rows, out.reshape(rows.size, -1))
+    launch(take_rows_parallel, A.reshape(len(A), -1), rows, out.reshape(rows.size, -1))
     return out

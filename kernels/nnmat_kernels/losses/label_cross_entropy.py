@@ -118,20 +118,29 @@ def _wide_rows(H, y, G, share, first, last):
 
 @jit
 def rows(H, y, G):
-    """(the sum of all losses, -1), or (0, a row whose label is out of range), and then nothing is written."""
+    """(the mean of all losses, -1), or (0, a row whose label is out of range), and then nothing is written."""
     wrong = wrong_label(y, H.shape[1])
     if wrong >= ZERO:
         return 0.0, wrong
     n = H.shape[0]
     if H.shape[1] <= NARROW_COLUMNS:
-        return _narrow_rows(H, y, G, 1.0 / np.float64(n), ZERO, n), wrong
-    return _wide_rows(H, y, G, 1.0 / np.float64(n), ZERO, n), wrong
+        return _narrow_rows(H, y, G, 1.0 / np.float64(n), ZERO, n) / np.float64(n), wrong
+    return _wide_rows(H, y, G, 1.0 / np.float64(n), ZERO, n) / np.float64(n), wrong
 
 
 @functools.cache
 def rows_entry_point(dtype):
     """`rows` for logits of this dtype."""
     return entry_point(rows, matrix_of(dtype), int64[::1], matrix_of(dtype))
+
+
+@jit
+def mean_of_sums(sums, rows):
+    """The sum of all chunks, in order, over the number of rows."""
+    value = 0.0
+    for i in range(sums.size):
+        value += sums[i]
+    return value / np.float64(rows)
 
 
 @parallel_jit

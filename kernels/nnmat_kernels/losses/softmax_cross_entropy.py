@@ -23,9 +23,10 @@ from numba import prange
 from ..elementwise.vector_math import exp, log1p
 from ..runtime.arrays import checked_out, same_layout
 from ..runtime.config import jit, parallel_jit
-from .label_cross_entropy import rows_entry_point, rows_parallel
+from ..runtime.launch import launch
+from .label_cross_entropy import mean_of_sums, rows_entry_point, rows_parallel
 from .targets import as_array_of_targets, as_class_weights, as_labels, as_row_weights, as_rows, as_targets
-from .weighted_rows import sum_over_rows, total
+from .weighted_rows import sum_over_rows
 
 CROSS_ENTROPY_PARALLEL_SIZE = 16_384  # logits; about 3 ns each, so 50 us of work
 CROSS_ENTROPY_CHUNK = 4_096  # logits per chunk, rounded to whole rows
@@ -253,14 +254,14 @@ def softmax_cross_entropy_unchecked(H, y, G, who: str = "softmax_cross_entropy")
     if rows == 0:
         return 0.0
     if H.size < CROSS_ENTROPY_PARALLEL_SIZE or rows == 1:
-        value, wrong = rows_entry_point(H.dtype)(H, y, G)
+        value, wrong = launch(rows_entry_point(H.dtype), H, y, G)
     else:
         sums = np.empty(min(rows, H.size // CROSS_ENTROPY_CHUNK))
-        wrong = rows_parallel(H, y, G, sums)
-        value = total(sums)
+        wrong = launch(rows_parallel, H, y, G, sums)
+        value = launch(mean_of_sums, sums, rows)
     if wrong >= 0:
         as_labels(who, y, H.shape, None)  # raises
-    return value / rows
+    return value
 
 
 def _mean_weight(Y: np.ndarray, w: np.ndarray) -> np.ndarray:

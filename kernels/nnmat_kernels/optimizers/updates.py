@@ -17,6 +17,7 @@ from ..elementwise.vector_math import fma
 from ..errors import DtypeError, ShapeError
 from ..runtime.arrays import as_array, canonical, is_plain
 from ..runtime.config import exact_jit, parallel_jit
+from ..runtime.launch import launch
 from ..runtime.parallel import PARALLEL_SIZE
 
 UPDATE_CHUNK = 8_192  # elements
@@ -43,10 +44,14 @@ def _momentum(theta, g, v, lr, carry, gain, hold, push, decay, scale):
 
 
 @exact_jit
-def _adam(theta, g, m, v, rate, root, beta1, gain1, beta2, gain2, eps, decay, shrink, scale):
+def _adam(theta, g, m, v, lr, step, beta1, beta2, eps, decay, decoupled, scale):
     kind = theta.dtype.type
-    beta1, gain1, beta2, gain2 = kind(beta1), kind(gain1), kind(beta2), kind(gain2)
-    rate, root, eps, decay, shrink, scale = kind(rate), kind(root), kind(eps), kind(decay), kind(shrink), kind(scale)
+    rate = kind(lr / (1.0 - beta1 ** np.float64(step)))
+    root = kind(1.0 / math.sqrt(1.0 - beta2 ** np.float64(step)))
+    shrink = kind(lr * decay if decoupled else 0.0)
+    decay = kind(0.0 if decoupled else decay)
+    gain1, gain2 = kind(1.0 - beta1), kind(1.0 - beta2)
+    beta1, beta2, eps, scale = kind(beta1), kind(beta2), kind(eps), kind(scale)
     for i in range(theta.size):
         d = fma(scale, g[i], decay * theta[i])
         m[i] = fma(beta1, m[i], gain1 * d)
@@ -101,10 +106,10 @@ def _momentum_parallel(theta, g, v, lr, carry, gain, hold, push, decay, scale):
 
 
 @parallel_jit
-def _adam_parallel(theta, g, m, v, rate, root, beta1, gain1, beta2, gain2, eps, decay, shrink, scale):
+def _adam_parallel(theta, g, m, v, lr, step, beta1, beta2, eps, decay, decoupled, scale):
     for i in prange(theta.size // UPDATE_CHUNK):
         part = _part(np.int64(i), theta.size)
-        _adam(theta[part], g[part], m[part], v[part], rate, root, beta1, gain1, beta2, gain2, eps, decay, shrink, scale)
+        _adam(theta[part], g[part], m[part], v[part], lr, step, beta1, beta2, eps, decay, decoupled, scale)
 
 
 @parallel_jit
@@ -121,6 +126,17 @@ def _rmsprop_momentum_parallel(theta, g, v, a, b, lr, alpha, gain, eps, momentum
         _rmsprop_momentum(
             theta[part], g[part], v[part], a[part], b[part], lr, alpha, gain, eps, momentum, centre, decay, scale
         )
+
+
+@exact_jit
+def _clip_scale(norm, limit):
+    ratio = limit / (norm + 1e-6)
+    return 1.0 if ratio >= 1.0 else ratio  # a NaN norm stays NaN
+
+
+def clip_scale_unchecked(norm: float, limit: float) -> float:
+    """min(1, limit/(norm + 1e-6)): what the gradient is multiplied with so that its norm is `limit` at the most."""
+    return launch(_clip_scale, norm, limit)
 
 
 def sgd_update(
@@ -161,14 +177,14 @@ def sgd_update_unchecked(
 ):
     parallel = theta.size >= PARALLEL_SIZE
     if v is None:
-        (_sgd_parallel if parallel else _sgd)(theta, g, lr, weight_decay, scale)
+        launch(_sgd_parallel if parallel else _sgd, theta, g, lr, weight_decay, scale)
         return
     if first:
         v.fill(0)  # whatever it held: 0 times NaN would be NaN
     carry, gain = (0.0, 1.0) if first else (momentum, 1.0 - dampening)
     hold, push = (1.0, momentum) if nesterov else (0.0, 1.0)
     body = _momentum_parallel if parallel else _with_momentum(theta.dtype)
-    body(theta, g, v, lr, carry, gain, hold, push, weight_decay, scale)
+    launch(body, theta, g, v, lr, carry, gain, hold, push, weight_decay, scale)
 
 
 @functools.cache
@@ -210,11 +226,8 @@ def adam_update(
 
 
 def adam_update_unchecked(theta, g, m, v, lr, beta1, beta2, eps, step, weight_decay=0.0, decoupled=False, scale=1.0):
-    rate = lr / (1.0 - beta1**step)
-    root = 1.0 / math.sqrt(1.0 - beta2**step)
-    decay, shrink = (0.0, lr * weight_decay) if decoupled else (weight_decay, 0.0)
-    scalars = (rate, root, beta1, 1.0 - beta1, beta2, 1.0 - beta2, eps, decay, shrink, scale)
-    (_adam_parallel if theta.size >= PARALLEL_SIZE else _adam)(theta, g, m, v, *scalars)
+    body = _adam_parallel if theta.size >= PARALLEL_SIZE else _adam
+    launch(body, theta, g, m, v, lr, step, beta1, beta2, eps, weight_decay, decoupled, scale)
 
 
 def rmsprop_update(
@@ -258,11 +271,11 @@ def rmsprop_update_unchecked(
     parallel = theta.size >= PARALLEL_SIZE
     if a is None or b is None:
         body = _rmsprop_parallel if parallel else _rmsprop
-        body(theta, g, v, lr, alpha, 1.0 - alpha, eps, weight_decay, scale)
+        launch(body, theta, g, v, lr, alpha, 1.0 - alpha, eps, weight_decay, scale)
         return
     body = _rmsprop_momentum_parallel if parallel else _rmsprop_momentum
     centre = 1.0 if centered else 0.0
-    body(theta, g, v, a, b, lr, alpha, 1.0 - alpha, eps, momentum, centre, weight_decay, scale)
+    launch(body, theta, g, v, a, b, lr, alpha, 1.0 - alpha, eps, momentum, centre, weight_decay, scale)
 
 
 def _floats(who: str, **scalars: float) -> list[float]:

@@ -8,6 +8,7 @@ from ..codegen.packing import pack_transposed
 from ..errors import ShapeError
 from ..runtime.arrays import are_canonical, as_array, checked_out, disjoint, same_dtype
 from ..runtime.config import NOWHERE, ONE, ZERO, inlined_jit, jit, parallel_jit, threads_inside
+from ..runtime.launch import launch
 from ..runtime.parallel import PARALLEL_FLOPS
 from ..runtime.scratch import scratch
 from ..runtime.target import MR, MR_SMALL, NR, NR_BYTES, VECTOR_BYTES
@@ -144,7 +145,7 @@ def batched_matmul_unchecked(A, B, transpose_a, transpose_b, out) -> None:
             matmul_unchecked(As[a], Bs[b], transpose_a, transpose_b, Cs[s])
         return
     body = _multiply_stack if 2 * size * K < PARALLEL_FLOPS else _multiply_stack_parallel
-    body(A.reshape(-1), at_a, B.reshape(-1), at_b, out.reshape(-1), M, N, K, transpose_a, transpose_b, count)
+    launch(body, A.reshape(-1), at_a, B.reshape(-1), at_b, out.reshape(-1), M, N, K, transpose_a, transpose_b, count)
 
 
 def batched_matmul(

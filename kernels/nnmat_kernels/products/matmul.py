@@ -28,6 +28,7 @@ from ..elementwise.activations import relu_serial, sigmoid_serial, tanh_serial
 from ..errors import ShapeError
 from ..runtime.arrays import are_canonical, as_array, checked_out, same_dtype
 from ..runtime.config import NOWHERE, ONE, ZERO, inlined_jit, jit, parallel_jit, threads_inside
+from ..runtime.launch import launch
 from ..runtime.parallel import PARALLEL_FLOPS
 from ..runtime.target import MR, MR_SMALL, NR_BYTES, VECTOR_BYTES
 from .macrokernel import gemm, gemm_one_block, is_one_block, scratch_for
@@ -211,7 +212,7 @@ def choose_kernel(work, dtype, bias, activation) -> tuple:
 def matmul_unchecked(A, B, transpose_a, transpose_b, out, accumulate=False, bias=None, activation=None) -> None:
     """`matmul` without its checks: C-contiguous arrays of fitting shapes and one dtype, bools, `out` given."""
     body, bias, f, activate = choose_kernel(A.size * out.shape[1], out.dtype, bias, activation)
-    body(A, B, out, transpose_a, transpose_b, accumulate, bias, f, activate)
+    launch(body, A, B, out, transpose_a, transpose_b, accumulate, bias, f, activate)
 
 
 @functools.cache
@@ -252,7 +253,7 @@ def matmul(
         # What `choose_kernel` gives, 0.2 us faster: a tenth of a small product.
         body = _by_one_thread(out.dtype) if A.size * out.shape[1] < PARALLEL_FLOPS // 2 else _multiply_parallel
         none = _NO_BIAS_4 if out.itemsize == 4 else _NO_BIAS_8
-        if body(A, B, out, transpose_a, transpose_b, accumulate, none, NONE, 0):
+        if launch(body, A, B, out, transpose_a, transpose_b, accumulate, none, NONE, 0):
             return out
     A0, B0, bias0 = A, B, bias
     A, B = as_array("matmul", "A", A, 2), as_array("matmul", "B", B, 2)

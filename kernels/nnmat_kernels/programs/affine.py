@@ -23,6 +23,7 @@ from ..elementwise.activations import (
 from ..products.matmul import choose_kernel, matmul_unchecked, multiply
 from ..reductions.sums import add_few_rows, column_sums_unchecked
 from ..runtime.config import ZERO, exact_jit, jit
+from ..runtime.launch import launch
 
 ONE_CALL_WORK = 65_536  # multiply-adds of a product; beyond, the work takes longer than the launches
 _YES, _NO, _NO_ACTIVATION = np.bool_(True), np.bool_(False), np.int64(NONE)
@@ -77,7 +78,7 @@ def linear_forward_unchecked(W, b, H, activation=None):
     body, bias, f, activate = choose_kernel(H.size * W.shape[1], H.dtype, b, activation)
 
     def forward(X):
-        body(X, W, H, False, True, False, bias, f, activate)
+        launch(body, X, W, H, False, True, False, bias, f, activate)
 
     return forward
 
@@ -99,7 +100,7 @@ def linear_backward_unchecked(rows, W, gW, gb, gX, activation=None):
         body, f = _in_one_call(W.dtype), ACTIVATIONS[activation]
 
         def backward(G, X, accumulate):
-            body(G, X, W, to_gW, to_gb, to_gX, accumulate, f)
+            launch(body, G, X, W, to_gW, to_gb, to_gX, accumulate, f)
 
     else:
 

@@ -8,11 +8,14 @@ cache. A slot sums many rows; so that rounding does not grow with their number, 
 and the partial sums added. A narrow matrix is read as a wider one, with several of its rows in each row.
 """
 
+import math
+
 import numpy as np
 from numba import prange
 
 from ..runtime.arrays import as_array, checked_out
-from ..runtime.config import ONE, jit, parallel_jit
+from ..runtime.config import ONE, exact_jit, jit, parallel_jit
+from ..runtime.launch import launch
 from ..runtime.parallel import CHUNK_SIZE, PARALLEL_SIZE, in_row_chunks_of_two
 
 FULL_WIDTH = 64  # columns that fill the vector registers: a narrower matrix is read as one about so wide
@@ -43,14 +46,14 @@ def column_sums_unchecked(A, out, accumulate=False):
     width = max(1, FULL_WIDTH // N) * N
     blocks = -(-width // COLUMN_BLOCK)
     if A.size < PARALLEL_SIZE:
-        column_sums_serial(A.reshape(-1), width, blocks, accumulate, out)
+        launch(column_sums_serial, A.reshape(-1), width, blocks, accumulate, out)
         return
     slots = max(1, min(ROW_SLOTS, COLUMN_SUM_PIECES // blocks, A.size // (CHUNK_SIZE * blocks)))
     direct = slots == 1 and width == N
     sums = np.empty((0 if direct else slots, width), A.dtype)
-    _column_sums_parallel(A.reshape(-1), width, -(-A.size // width), blocks, slots, sums, accumulate, out)
+    launch(_column_sums_parallel, A.reshape(-1), width, -(-A.size // width), blocks, slots, sums, accumulate, out)
     if not direct:
-        fold_columns(sums, accumulate, out)
+        launch(fold_columns, sums, accumulate, out)
 
 
 def row_sums(A: np.ndarray, out: np.ndarray | None = None, accumulate: bool = False) -> np.ndarray:
@@ -89,13 +92,10 @@ def sum_of_squares(A: np.ndarray) -> float:
 def sum_of_squares_unchecked(A) -> float:
     a = A.ravel()
     if a.size < PARALLEL_SIZE:
-        return float(_total_of_squares(a))  # without the JIT a NumPy number
+        return launch(_total_of_squares, a)
     slots = np.empty(-(-a.size // CHUNK_SIZE), np.float64)
-    _square_slots(a, slots)
-    total = 0.0
-    for slot in slots.tolist():
-        total += slot
-    return total
+    launch(_square_slots, a, slots)
+    return launch(_sum_in_order, slots)
 
 
 def _checked(who, axis, A0, out, accumulate):
@@ -224,6 +224,33 @@ def _total_of_squares(a):
     total = 0.0
     for first in range(0, a.size, CHUNK_SIZE):
         total += _sum_of_squares(a[first : first + CHUNK_SIZE])
+    return total
+
+
+def norm_unchecked(parts) -> float:
+    """The norm of some vectors together, the squares of each summed first."""
+    squares = [sum_of_squares_unchecked(part) for part in parts]
+    total = squares[0] if squares else 0.0
+    for square in squares[1:]:
+        total = launch(_plus, total, square)
+    return launch(_root, total)
+
+
+@exact_jit
+def _plus(x, y):
+    return x + y
+
+
+@exact_jit
+def _root(x):
+    return math.sqrt(x)
+
+
+@exact_jit
+def _sum_in_order(slots):
+    total = 0.0
+    for i in range(slots.size):
+        total += slots[i]
     return total
 
 

@@ -60,6 +60,33 @@ class ParallelKernel:
             return self.dispatcher(*arguments)
 
 
+class Tape:
+    """Notes the kernels that one Python thread starts, beside running them."""
+
+    def __init__(self):
+        self.launches: list[tuple[Any, tuple, Any]] = []  # kernel, arguments, result
+
+    def __enter__(self):
+        _tapes.append((threading.get_ident(), self))
+        return self
+
+    def __exit__(self, *exception):
+        _tapes.remove((threading.get_ident(), self))
+
+
+_tapes: list[tuple[int, Tape]] = []  # of all threads
+
+
+def launch(kernel, *arguments):
+    """Start a compiled kernel: every driver does it here, so that a tape sees all of them."""
+    result = kernel(*arguments)
+    if _tapes:
+        for thread, tape in _tapes:
+            if thread == threading.get_ident():
+                tape.launches.append((kernel, arguments, result))
+    return result
+
+
 _launch_lock = threading.RLock()
 
 
