@@ -45,6 +45,7 @@ class Call:
         "_arrays",
         "accumulate",
         "batch",
+        "keeps",
         "others",
         "record",
         "training",
@@ -60,6 +61,7 @@ class Call:
         self.batch: int | None = None  # the samples of the recorded forward; None without one
         self.accumulate = False
         self.wants_input = self.wants_parameters = True
+        self.keeps = False  # whether the record stays for another backward
         self.X: Any = None
         self.Y: Any = None
         self.others = False  # whether anything else is kept

@@ -293,7 +293,17 @@ def test_numba_stays_in_the_kernels(path):
 def test_numba_options_stand_in_one_file(path):
     if path == PACKAGE / "runtime" / "config.py":
         return
-    options = {"fastmath", "parallel", "cache", "nogil", "error_model", "boundscheck", "inline", "looplift"}
+    options = {
+        "fastmath",
+        "parallel",
+        "cache",
+        "nogil",
+        "error_model",
+        "boundscheck",
+        "inline",
+        "forceinline",
+        "looplift",
+    }
     for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
         if isinstance(node, ast.Call):
             used = options & {keyword.arg for keyword in node.keywords}

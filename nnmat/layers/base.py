@@ -6,7 +6,8 @@ in `own_parameters` and declares their shapes in `declare`. A layer made of laye
 calls their `forward(X, call)` and `backward(G, call)` with its own call.
 
 When a class is made, checks are put round its equations. They act on calls from outside, which have other arguments:
-`forward(X, training=False, record=None)` and `backward(G, accumulate=False, parameters=True, input_gradient=True)`.
+`forward(X, training=False, record=None)` and `backward(G, accumulate=False, parameters=True, input_gradient=True,
+keep=False)`.
 """
 
 import abc
@@ -37,9 +38,11 @@ class Layer(Passes):
     """A differentiable map with parameters, from a batch X (B, ...) to a batch Y (B, ...).
 
     Life: construct; `build(input_shape)` (a model builds its layers), after which shapes and dtype are fixed; then
-    `forward` and `backward` as often as wanted. A layer holds one recorded forward, the last one. Arrays that a
-    recorded forward or a backward returns belong to the layer and are valid until its next recorded forward or
-    backward; arrays that the caller passes in are never written to.
+    `forward` and `backward` as often as wanted. A layer holds one recorded forward, the last one: that is what
+    `backward` differentiates, and it uses it up (unless `keep`), so that a second backward without a new forward is an
+    error and never the gradient of something else. Arrays that a call from outside returns are the caller's and stay
+    what they are; inside a pass, between layers, arrays are lent until the next pass. Arrays that the caller passes in
+    are never written to; a recorded X is read again by backward, so leave it as it is until then.
     """
 
     fusion: str | None = None  # of an element-wise activation: its name to kernels that can apply it themselves
@@ -68,8 +71,8 @@ class Layer(Passes):
         """Y for a batch X (B, *input_shape) of the layer's dtype.
 
         `training` picks the mathematics (dropout, batch statistics). `record` (default: same as `training`) keeps what
-        `backward` needs; with `record=False` nothing is written to the model and the arrays are fresh, so several
-        threads may call it. Raises ShapeError, DtypeError, BuildError.
+        `backward` needs; with `record=False` nothing is written to the model, so several threads may call it. Y is the
+        caller's in any case. Raises ShapeError, DtypeError, BuildError.
 
         A class defines it as `forward(self, X, call)`: Y for checked X, with `call.training`, and `call.keep(X=X)` for
         what backward reads as `call.X`. Containers call their parts' `forward(X, call)`, in the same pass.
@@ -77,11 +80,19 @@ class Layer(Passes):
 
     @abc.abstractmethod
     @equations
-    def backward(self, G, accumulate: bool | Call = False, parameters: bool = True, input_gradient: bool = True):
+    def backward(
+        self,
+        G,
+        accumulate: bool | Call = False,
+        parameters: bool = True,
+        input_gradient: bool = True,
+        keep: bool = False,
+    ):
         """gX = the derivative of the recorded forward applied to the upstream gradient G (of the shape of Y).
 
         Overwrites the parameters' gradients, or adds to them if `accumulate`; leaves them alone if not `parameters`.
-        `input_gradient=False` skips gX and returns None. Raises StateError without a recorded forward.
+        `input_gradient=False` skips gX and returns None. The record of the forward is used up, that of all parts
+        included; `keep=True` leaves it for another backward. Raises StateError without a recorded forward.
 
         A class defines it as `backward(self, G, call)`: gX for checked G, with the parameters' gradients written to
         `call.into(parameter)` where that is not None. gX may be None if not `call.wants_input`. Containers call their
@@ -148,6 +159,7 @@ class Layer(Passes):
         for layer in {part for user in users for part in user.modules()}:
             layer._accumulates = True
         for layer in self.modules():
+            layer._any_foreign = any(part._foreign for part in layer.modules())
             tied = [part for part in layer.modules() if part._accumulates]
             layer._tied = list(dict.fromkeys(p for part in tied for p in part.own_parameters()))
         return self

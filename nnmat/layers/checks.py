@@ -1,6 +1,5 @@
 """Checks of shapes, dtypes and batches, which all layers share, and how shapes are written in their messages."""
 
-from collections.abc import Collection
 from typing import Any, Protocol
 
 import numpy as np
@@ -52,22 +51,19 @@ def check_dtype(who: str, dtype) -> np.dtype:
     return found
 
 
-def check_batch(layer: Checked, A, shape: Shape, name: str, batch: int | None = None, lent: Collection[int] = ()):
-    """`A` in canonical form if it is a batch of `shape` (of `batch` samples, if given) for `layer`; else raises.
-
-    It is copied if its memory is that of an array with one of the ids `lent`: what a pass records must not change.
-    """
+def check_batch(layer: Checked, A, shape: Shape, name: str, batch: int | None = None):
+    """`A` in canonical form if it is a batch of `shape` (of `batch` samples, if given) for `layer`; else raises."""
     if type(A) is np.ndarray and A.dtype is layer.dtype and A.flags.carray:
         given = A.shape
         if given[1:] == shape and given and (batch is None or given[0] == batch):
-            return A if id(A if A.base is None else A.base) not in lent else A.copy()  # the usual case, quickly
+            return A  # the usual case, quickly
     if shape is None:
         raise BuildError(f"{layer.kind}: it is not built yet. Call build(input_shape) first.")
     if shape and type(shape[0]) is tuple:  # several arrays
         if type(A) is not tuple or len(A) != len(shape):
             raise ShapeError(f"{layer.who}: expected {name} to be a tuple of {len(shape)} arrays.")
         parts = tuple(
-            check_batch(layer, a, s, f"{name}[{i}]", batch, lent) for i, (a, s) in enumerate(zip(A, shape, strict=True))
+            check_batch(layer, a, s, f"{name}[{i}]", batch) for i, (a, s) in enumerate(zip(A, shape, strict=True))
         )
         if len({len(a) for a in parts}) > 1:
             raise ShapeError(f"{layer.who}: expected all inputs of one batch size, got {[len(a) for a in parts]}.")
@@ -88,8 +84,7 @@ def check_batch(layer: Checked, A, shape: Shape, name: str, batch: int | None = 
             f"{layer.who}: expected {name} of dtype {layer.dtype}, got {A.dtype}. "
             f"Try {name}.astype(np.{layer.dtype}){build}."
         )
-    A = canonical(A)
-    return A if id(A if A.base is None else A.base) not in lent else A.copy()
+    return canonical(A)
 
 
 def batch_shape(shape: Shape, batch: int | str = "B") -> str:

@@ -24,7 +24,10 @@ def observed() -> bool:
 
 @contextlib.contextmanager
 def observe(forward=None, backward=None):
-    """While open, call `forward(layer, Y)` and `backward(layer, gX)` after every layer's pass in this Python thread."""
+    """While open, call `forward(layer, Y)` and `backward(layer, gX)` after every layer's pass in this Python thread.
+
+    The arrays are lent: the next pass writes to them again, so copy what is to be kept, and change nothing.
+    """
     before = observers.forward, observers.backward
     _count(1)
     observers.forward, observers.backward = forward, backward

@@ -1,9 +1,10 @@
 """The passes of a layer: its equations, and round them what every call from outside needs.
 
 A class writes `forward(self, X, call)` and `backward(self, G, call)`. When it is made, both are kept as its equations,
-and in their places stand the methods that users call. Those check what they are given, keep apart what is lent to the
-caller, and run the equations with a call of the layer's own; a container's call of a part goes to the equations at
-once. A container from outside of nnmat is not taken at its word: what it passes on and what it returns is checked.
+and in their places stand the methods that users call. Those check what they are given, run the equations with a call
+of the layer's own, and give the caller an array of its own. Inside a pass arrays are lent: the next pass writes to
+them again. A call of a part by a container of nnmat's goes to the equations at once. A container from outside is
+treated like any caller: what it passes on is checked, what it gets is its own; and what it returns is checked, too.
 """
 
 import abc
@@ -34,6 +35,7 @@ class Passes(abc.ABC):
     backward: Any
 
     _foreign = False  # a class from outside of nnmat: what its passes return, or pass on to its parts, is checked
+    _any_foreign = True  # whether the layer or one inside it is such a class; known once it is built
     _evaluation, _training = _UNRECORDED[True]  # the calls of passes that are not recorded
     _equations: Any = None  # `forward` and `backward` as the class has written them
     _backward_equations: Any = None
@@ -42,9 +44,6 @@ class Passes(abc.ABC):
         self._accumulates = False  # of a tied layer: one that uses a parameter used elsewhere too, or is inside such
         self._tied: list[Parameter] = []  # those of the tied layers from here down: backward clears, they add
         self._call = Call(trusted=not self._foreign)  # of the recorded pass
-        self._lent_Y: Any = None  # what the last recorded forward and the last backward returned to a caller, into
-        self._lent_gX: Any = None  # which the next ones write
-        self._lent: set[int] = set()  # the ids of the arrays that hold their memory
 
     def __init_subclass__(cls, **arguments):
         super().__init_subclass__(**arguments)
@@ -103,62 +102,73 @@ class Passes(abc.ABC):
         call.batch = other.batch = len(X)
         return Y
 
-    def run_backward(self, G, accumulate: bool, parameters: bool, input_gradient: bool):
-        """gX for checked G, in a pass of nnmat's own."""
+    def run_backward(self, G, accumulate: bool, parameters: bool, input_gradient: bool, keep: bool):
+        """gX for checked G, in a pass of nnmat's own; the record is gone then unless `keep`."""
         call = self._call
         if call.batch is None:
             self._refuse_backward()
         call.accumulate, call.wants_parameters = accumulate or self._accumulates, parameters
-        call.wants_input = input_gradient
+        call.wants_input, call.keeps = input_gradient, keep
         gX = self._backward_equations(G, call)
         if not input_gradient:
             gX = None
         elif self._foreign:
             gX = check_batch(self, gX, self.input_shape, "the result of backward", call.batch)
+        if not keep:
+            call.batch = None
         if observing.blocks and observing.observers.backward is not None:
             observing.observers.backward(self, gX)
         return gX
 
-    def run_backward_with(self, activation: "Passes", G, accumulate: bool, parameters: bool):
+    def run_backward_with(self, activation: "Passes", G, accumulate: bool, parameters: bool, keep: bool):
         """What `backward` and then that of the activation before the layer give, to the bit, in one pass."""
-        call = self._call
+        call, other = self._call, activation._call
         if call.batch is None:
             self._refuse_backward()
+        if other.batch is None:
+            activation._refuse_backward()
         call.accumulate, call.wants_parameters = accumulate or self._accumulates, parameters
-        call.wants_input = True
-        return self._backward_equations(G, call, activation.fusion)
+        call.wants_input, call.keeps = True, keep
+        gX = self._backward_equations(G, call, activation.fusion)
+        if not keep:
+            call.batch = other.batch = None
+        return gX
+
+    def forward_lent(self, X):
+        """`forward(X, training=True)` for a loop that is done with Y before the next one, which may write to it.
+
+        Saves the copy that `forward` makes for its caller. Raises as `forward` does.
+        """
+        return self.run_forward(check_batch(self, X, self.input_shape, "X"), True, True)
 
     def forward_lent(self, X):
         return self.run_forward(check_batch(self, X, self.input_shape, "X"), True, True)
 
     def _refuse_backward(self) -> None:
         raise StateError(
-            f"{self.who}: backward needs a recorded forward. Call forward(X, training=True), or record=True, first."
+            f"{self.who}: backward needs a recorded forward, and each one serves one backward. Call "
+            "forward(X, training=True), or record=True, first; for two backwards of one forward, pass keep=True to the "
+            "first: backward(G, keep=True)."
         )
 
-    def _lend(self, Y, gX) -> None:
-        self._lent_Y, self._lent_gX = Y, gX
-        self._lent = {id(A) for A in _memory(Y) + _memory(gX)}
-
-    def _run_tied_backward(self, G, accumulate: bool, input_gradient: bool):
+    def _run_tied_backward(self, G, accumulate: bool, input_gradient: bool, keep: bool):
         """Tied layers add to their gradients; the outermost call on a model, and no call inside it, clears these."""
         running = _running.__dict__.setdefault("stores", set())
         store = self._tied[0].store
         if store in running:
-            return self.run_backward(G, accumulate, True, input_gradient)
+            return self.run_backward(G, accumulate, True, input_gradient, keep)
         running.add(store)
         try:
             if not accumulate:
                 for p in self._tied:
                     p.grad[...] = 0
-            return self.run_backward(G, accumulate, True, input_gradient)
+            return self.run_backward(G, accumulate, True, input_gradient, keep)
         finally:
             running.remove(store)
 
     def __getstate__(self):
         # A copy or a pickle holds the parameters and buffers, not what was recorded for a backward.
-        lent: dict = {"_lent_Y": None, "_lent_gX": None, "_lent": set()}
-        return {**self.__dict__, "_call": Call(trusted=not self._foreign), **lent}
+        return {**self.__dict__, "_call": Call(trusted=not self._foreign)}
 
 
 def _with_code_of_its_own(function: Any) -> Callable:
@@ -168,11 +178,9 @@ def _with_code_of_its_own(function: Any) -> Callable:
     return types.FunctionType(code, function.__globals__, name, function.__defaults__, function.__closure__)
 
 
-def _memory(A) -> list:
-    """The arrays that hold the memory of an array, of a tuple of arrays, or of None."""
-    if type(A) is tuple:
-        return [root for B in A for root in _memory(B)]
-    return [] if A is None else [A if A.base is None else A.base]
+def _given(A):
+    """What a caller gets of an array, or of a tuple of arrays, that belongs to the layers: one of its own."""
+    return tuple(map(_given, A)) if type(A) is tuple else A.copy()
 
 
 def _inherited(cls: type, name: str) -> Callable:
@@ -191,12 +199,10 @@ def _checked_forward(written: Callable, method: Callable) -> Callable:
             training, record, trusted = training.training, training.record, training.trusted
             if trusted:
                 return self.run_forward(X, training, record)
-        if not (training if record is None else record):
-            return self.run_forward(check_batch(self, X, self.input_shape, "X"), training, False)
-        Y = self.run_forward(check_batch(self, X, self.input_shape, "X", None, self._lent), training, True)
-        if Y is not self._lent_Y:
-            self._lend(Y, self._lent_gX)
-        return Y
+        record = training if record is None else record
+        Y = self.run_forward(check_batch(self, X, self.input_shape, "X"), training, record)
+        # nnmat's own layers make fresh arrays in a pass that is not recorded; what others do, nobody knows.
+        return _given(Y) if record or self._any_foreign else Y
 
     return forward
 
@@ -205,23 +211,22 @@ def _checked_backward(written: Callable, method: Callable) -> Callable:
     """The same for backward."""
 
     @as_method(method, written)
-    def backward(self, G, accumulate=False, parameters=True, input_gradient=True):
+    def backward(self, G, accumulate=False, parameters=True, input_gradient=True, keep=False):
         if accumulate is not False and isinstance(accumulate, Call):  # as in forward
             if type(self).backward is not backward:
                 return written(self, G, accumulate)
             call = accumulate
             accumulate, parameters = call.accumulate, parameters and call.wants_parameters
+            keep = keep or call.keeps
             if call.trusted:
-                return self.run_backward(G, accumulate, parameters, input_gradient)
+                return self.run_backward(G, accumulate, parameters, input_gradient, keep)
         if self._call.batch is None:
             self._refuse_backward()
-        G = check_batch(self, G, self._output_shape, "G", self._call.batch, self._lent)
+        G = check_batch(self, G, self._output_shape, "G", self._call.batch)
         if self._tied and parameters:
-            gX = self._run_tied_backward(G, accumulate, input_gradient)
+            gX = self._run_tied_backward(G, accumulate, input_gradient, keep)
         else:
-            gX = self.run_backward(G, accumulate, parameters, input_gradient)
-        if input_gradient and gX is not self._lent_gX:
-            self._lend(self._lent_Y, gX)
-        return gX
+            gX = self.run_backward(G, accumulate, parameters, input_gradient, keep)
+        return None if gX is None else _given(gX)
 
     return backward

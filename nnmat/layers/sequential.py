@@ -100,15 +100,16 @@ class Sequential(Layer):
     @equations
     def backward(self, G, call):
         accumulate, parameters, input_gradient = call.accumulate, call.wants_parameters, call.wants_input
+        keep = call.keeps
         first = 0 if input_gradient else self._first if parameters else len(self.layers)
         chain = self._backward_chains[first]
         if observing.blocks and observing.observed():
             chain = self._backward_chain(first, fused=False)
         for layer, activation, inner in chain:
             if activation is None:
-                G = layer.run_backward(G, accumulate, parameters, inner or input_gradient)
+                G = layer.run_backward(G, accumulate, parameters, inner or input_gradient, keep)
             else:
-                G = layer.run_backward_with(activation, G, accumulate, parameters)
+                G = layer.run_backward_with(activation, G, accumulate, parameters, keep)
         return G
 
     def __len__(self) -> int:

@@ -185,7 +185,7 @@ class Trainer:
         model, loss, optimizer = self.model, self.loss, self.optimizer
         X, y, weight = cast_batch("fit", model.dtype, X, y, weight)
         before = [A.copy() for A in self._buffers]  # to repeat the batch with the same dropout masks if it goes wrong
-        H = model.forward(X, training=True)
+        H = model.forward_lent(X)  # H is done with before the next step
         value = loss.forward(H, y, weight)
         if not math.isfinite(value):
             self._restore_buffers(before)

@@ -19,6 +19,7 @@ from ..runtime.config import NOWHERE, ONE, ZERO, inlined_jit, jit, parallel_jit
 from ..runtime.scratch import scratch
 from ..runtime.target import VECTOR_BYTES
 from .source_block import fill_block
+from .weight_gradient import add_sums, room_for_total
 
 WEIGHT_TILE_TAPS = 5  # 5 x 2 sums in registers, and with 2 such tiles little waste for 9 taps, none for 25
 WEIGHT_TILE_PIXELS = 64  # at a time there: their part of the source and of G stays in level 1 for all channels
@@ -156,7 +157,12 @@ def channel_piece(X, G, D, d, plan, tables, first, last, bias):
     sums[:] = 0
     if first == last:
         D[d : d + p.partial_size] = 0
+    all_sums, total = D[d : d + p.partial_size], room_for_total(p, first, last, X)
     for block in range(first, last):
+        in_sum = (block - first) % p.blocks_per_sum
+        if block > first and in_sum == 0:
+            add_sums(all_sums, total)
+            sums[:] = 0
         image, row = block // p.blocks_per_image, block % p.blocks_per_image * p.rows_per_block
         rows = min(p.rows_per_block, p.output_height - row)
         upstream = (image * p.output_height + row) * p.output_width * own
@@ -166,7 +172,8 @@ def channel_piece(X, G, D, d, plan, tables, first, last, bias):
                 values = G[q : q + own]
                 for c in range(own):
                     sums[c] += values[c]
-        sum_taps(S, G, upstream, D, d, p, tables, rows, np.int64(block > first))
+        sum_taps(S, G, upstream, D, d, p, tables, rows, np.int64(in_sum > 0))
+    add_sums(total, all_sums)
 
 
 @jit

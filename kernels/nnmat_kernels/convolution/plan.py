@@ -208,12 +208,14 @@ def _lay_out_weights(p, phases, dtype, depthwise: bool) -> None:
     p.narrow_scratch = p.images_per_block * p.rows_per_block * max(f.width for f in phases) * panel if narrow else 0
 
 
+PIXELS_PER_SUM = 8_192  # of G, about, whose products are one sum: rounding must not grow with the images
 PARTIAL_GRADIENTS = 16  # the most pieces with a weight gradient of their own
 SUMMED_PIXELS = 128  # summed up at a time, if each has cache lines of its own: so they stay in the level-1 cache
 PIXELS_PER_PARTIAL = 1024  # of G, at least: adding up the pieces costs little besides
 
 WEIGHT_PLAN = record(
     "rows_per_block", "blocks_per_image", "blocks", "chunks",  # a block is so many rows of an image
+    "blocks_per_sum",  # of a chunk, that are one sum
     "source_height", "source_width", "source_channels", "groups", "channels_per_group",
     "row_stride", "first_row", "first_column",  # source rows from output row to output row; where the scratch begins
     "scratch_rows", "scratch_columns", "scratch_pixel", "scratch_size",
@@ -282,9 +284,11 @@ def _lay_out_bands(p, w: Window, dtype, depthwise: bool) -> None:
     _, rows = _cut(w.B, 1 << 30, w.Ho, SCRATCH_BYTES, scratch_rows(w.Ho) * line, w.sh * line)
     if p.channels_per_group * itemsize >= 128 and not depthwise:
         rows = min(rows, max(1, SUMMED_PIXELS // w.Wo))
+    rows = min(rows, max(1, PIXELS_PER_SUM // w.Wo))
     bands = -(-w.Ho // rows)
     p.rows_per_block = -(-w.Ho // bands)
     p.blocks_per_image = -(-w.Ho // p.rows_per_block)
     p.blocks = w.B * p.blocks_per_image
+    p.blocks_per_sum = max(1, PIXELS_PER_SUM // (p.rows_per_block * w.Wo))
     p.chunks = max(1, min(PARTIAL_GRADIENTS, p.blocks, w.B * w.Ho * w.Wo // PIXELS_PER_PARTIAL))
     p.scratch_rows = scratch_rows(p.rows_per_block)

@@ -21,6 +21,19 @@ from .source_block import fill_block
 
 
 @inlined_jit
+def room_for_total(p, first, last, X):
+    """Zeros, to which the sums of blocks first..last-1 are added; nothing where the blocks are one sum."""
+    return np.zeros(p.partial_size if last - first > p.blocks_per_sum else ZERO, X.dtype)
+
+
+@jit
+def add_sums(source, target):
+    """target += source, if the source has elements."""
+    for t in range(source.size):
+        target[t] += source[t]
+
+
+@inlined_jit
 def multiply_windows(S, B, b, step_b, D, d, p, tables, wide, count, rows, keep):
     """All rows of a panel of the sums D from d on: `count` numbers of a window, over `rows` rows of the output.
 
@@ -86,13 +99,18 @@ def weights_piece(X, G, D, d, plan, tables, first, last, bias):
     if first == last:
         D[d : d + p.partial_size] = 0
     T = scratch(0 if p.direct else p.rows_per_block * p.output_width * 2 * (VECTOR_BYTES // X.itemsize), X)
+    sums, total = D[d : d + p.partial_size], room_for_total(p, first, last, X)
     for block in range(first, last):
+        in_sum = (block - first) % p.blocks_per_sum
+        if block > first and in_sum == 0:
+            add_sums(sums, total)
         image, row = block // p.blocks_per_image, block % p.blocks_per_image * p.rows_per_block
         rows = min(p.rows_per_block, p.output_height - row)
-        pixel, keep = (image * p.output_height + row) * p.output_width, np.int64(block > first)
+        pixel, keep = (image * p.output_height + row) * p.output_width, np.int64(in_sum > 0)
         for group in range(p.groups):
             fill_block(S, p.scratch_pixel, X, p.source_channels, p.channels_per_group, p, image, ONE, row, group)
             sum_group(S, G, T, D, d, p, tables, pixel, rows, group, keep, bias)
+    add_sums(total, sums)
 
 
 @inlined_jit

@@ -13,13 +13,13 @@ from numba import prange
 from ..elementwise.vector_math import exp, log1p
 from ..reductions.row_tiles import SUM_RUN
 from ..runtime.arrays import checked_out
-from ..runtime.config import jit, parallel_jit
+from ..runtime.config import jit, parallel_jit, part_jit
 from ..runtime.parallel import CHUNK_SIZE, PARALLEL_SIZE
 from .targets import as_array_of_targets, as_row_weights, as_rows, as_targets
 from .weighted_rows import sum_over_rows
 
 
-@jit
+@part_jit
 def _binary_run(h, y, positive_weight, factor, g, terms):
     """Gradient entries in g, losses in `terms`, which a second loop sums (one loop would vectorise badly)."""
     zero, one = h.dtype.type(0), h.dtype.type(1)
@@ -44,7 +44,7 @@ def _binary_run(h, y, positive_weight, factor, g, terms):
     return loss
 
 
-@jit
+@part_jit
 def _binary_rows(H, Y, s, positive_weight, divisor, G, sums, chunk, start, stop):
     """Rows start..stop. Entries in the dtype of H (in float32 gradient entries are right to 2e-7), sums in float64."""
     M = H.shape[1]
@@ -66,7 +66,7 @@ def _binary_rows(H, Y, s, positive_weight, divisor, G, sums, chunk, start, stop)
     sums[chunk] = value
 
 
-@jit
+@part_jit
 def _squared_rows(H, Y, s, divisor, G, sums, chunk, start, stop):
     M = H.shape[1]
     value = 0.0

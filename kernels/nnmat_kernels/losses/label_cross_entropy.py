@@ -16,7 +16,7 @@ from numba import int64, prange
 from ..codegen.function_pointer import entry_point, matrix_of
 from ..elementwise.vector_math import exp, log1p
 from ..reductions.row_tiles import NARROW_COLUMNS, SUM_RUN, TILE_ROWS, fill_tile, row_maximum, tile_maximum
-from ..runtime.config import ONE, ZERO, exact_jit, jit, parallel_jit
+from ..runtime.config import ONE, ZERO, exact_jit, jit, parallel_jit, part_jit
 from .labels import wrong_label
 
 
@@ -79,7 +79,7 @@ def _narrow_rows(H, y, G, share, first, last):
     return value
 
 
-@jit
+@part_jit
 def _run_of_exponentials(h, g, m, a, b):
     """g = exp(h - m) from a to b; the sum without the places of the maximum, and the number of these."""
     zero, one = m - m, g.dtype.type(1)
@@ -94,7 +94,7 @@ def _run_of_exponentials(h, g, m, a, b):
     return rest, extra
 
 
-@jit
+@part_jit
 def _wide_rows(H, y, G, share, first, last):
     M = H.shape[1]
     value = 0.0

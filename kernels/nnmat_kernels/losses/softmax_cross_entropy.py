@@ -22,7 +22,7 @@ from numba import prange
 
 from ..elementwise.vector_math import exp, log1p
 from ..runtime.arrays import checked_out, same_layout
-from ..runtime.config import jit, parallel_jit
+from ..runtime.config import jit, parallel_jit, part_jit
 from ..runtime.launch import launch
 from .label_cross_entropy import mean_of_sums, rows_entry_point, rows_parallel
 from .targets import as_array_of_targets, as_class_weights, as_labels, as_row_weights, as_rows, as_targets
@@ -33,7 +33,7 @@ CROSS_ENTROPY_CHUNK = 4_096  # logits per chunk, rounded to whole rows
 _INT64 = np.dtype(np.int64)  # labels are asked for this object itself, which is faster than to compare kinds of numbers
 
 
-@jit
+@part_jit
 def _exponentials(h, g):
     """g = exp(h - max h); returns the place of the maximum, and the sum of g over all other places."""
     top = 0
@@ -52,7 +52,7 @@ def _exponentials(h, g):
     return top, rest
 
 
-@jit
+@part_jit
 def _smoothing_mass(h, w, smoothing):
     """eps/M', and Σ w_c, over the M' classes whose logit is not -inf (excluded classes get no mass)."""
     count, weight = 0, 0.0
@@ -63,7 +63,7 @@ def _smoothing_mass(h, w, smoothing):
     return (smoothing / count if count else 0.0), weight
 
 
-@jit
+@part_jit
 def weighted_label_rows(H, y, s, w, smoothing, divisor, G, sums, chunk, start, stop):
     """Rows start..stop with integer labels: G, and sums[chunk] = Σ s_b loss_b."""
     M = H.shape[1]
@@ -107,7 +107,7 @@ def weighted_label_rows(H, y, s, w, smoothing, divisor, G, sums, chunk, start, s
     sums[chunk] = value
 
 
-@jit
+@part_jit
 def weighted_target_rows(H, Y, s, w, smoothing, divisor, G, sums, chunk, start, stop):
     """Rows start..stop with float targets: G, and sums[chunk] = Σ s_b loss_b."""
     M = H.shape[1]

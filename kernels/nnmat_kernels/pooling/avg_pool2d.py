@@ -2,6 +2,10 @@
 
 Forward, one unit of work is a row of windows, and backward an image, because windows that overlap add to the same
 elements. The innermost loop runs over the channels, which lie side by side in memory.
+
+A mean of many numbers is made of partial sums, so that rounding does not grow with the window: beyond POOLING_TAPS terms
+POOLING_RUN numbers at a time are summed in their dtype, and these sums in float64. Gradients are added in float64 where
+as many windows overlap.
 """
 
 import numpy as np
@@ -11,7 +15,9 @@ from ..errors import ShapeError
 from ..geometry import image_shape, window_geometry
 from ..runtime.arrays import as_array, checked_out
 from ..runtime.config import jit, parallel_jit
-from .max_pool2d import POOLING_PARALLEL_FROM
+from .max_pool2d import POOLING_PARALLEL_FROM, POOLING_TAPS, overlapping
+
+POOLING_RUN = 128  # numbers of one dtype in a partial sum
 
 
 def avg_pool2d(
@@ -42,10 +48,13 @@ def avg_pool2d(
 
 def avg_pool2d_unchecked(X, kernel_size, stride, padding, count_padding, out):
     """Options are pairs."""
+    serial, parallel = _avg_rows, _avg_parallel
+    if kernel_size[0] * kernel_size[1] > POOLING_TAPS:
+        serial, parallel = _large_rows, _large_parallel
     if X.size < POOLING_PARALLEL_FROM:
-        _avg_rows(X, *kernel_size, *stride, *padding, count_padding, out, 0, out.shape[0] * out.shape[1])
+        serial(X, *kernel_size, *stride, *padding, count_padding, out, 0, out.shape[0] * out.shape[1])
     else:
-        _avg_parallel(X, *kernel_size, *stride, *padding, count_padding, out)
+        parallel(X, *kernel_size, *stride, *padding, count_padding, out)
 
 
 def avg_pool2d_backward(
@@ -78,7 +87,11 @@ def avg_pool2d_backward(
 
 def avg_pool2d_backward_unchecked(G, kernel_size, stride, padding, count_padding, out):
     """Options are pairs."""
-    if out.size < POOLING_PARALLEL_FROM:
+    if overlapping(kernel_size, stride) > POOLING_TAPS and out.dtype != np.float64:
+        sums = np.empty(out.shape)
+        avg_pool2d_backward_unchecked(G.astype(np.float64), kernel_size, stride, padding, count_padding, sums)
+        out[...] = sums
+    elif out.size < POOLING_PARALLEL_FROM:
         _avg_backward(G, *kernel_size, *stride, *padding, count_padding, out, 0, out.shape[0])
     else:
         _avg_backward_parallel(G, *kernel_size, *stride, *padding, count_padding, out)
@@ -114,6 +127,41 @@ def _avg_parallel(X, kh, kw, sh, sw, ph, pw, count_padding, Y):
     for row in prange(Y.shape[0] * Y.shape[1]):
         r = np.int64(row)
         _avg_rows(X, kh, kw, sh, sw, ph, pw, count_padding, Y, r, r + 1)
+
+
+@jit
+def _large_rows(X, kh, kw, sh, sw, ph, pw, count_padding, Y, first, last):
+    """`_avg_rows` for large windows, by partial sums of POOLING_RUN numbers."""
+    H, W, C = X.shape[1], X.shape[2], X.shape[3]
+    Ho, Wo = Y.shape[1], Y.shape[2]
+    part, total = np.zeros(C, Y.dtype), np.empty(C)
+    for row in range(first, last):
+        b, i = row // Ho, row % Ho
+        top, bottom = max(i * sh - ph, 0), min(i * sh - ph + kh, H)
+        for j in range(Wo):
+            left, right = max(j * sw - pw, 0), min(j * sw - pw + kw, W)
+            size = (bottom - top) * (right - left)
+            total[:] = 0
+            n = 0
+            for h in range(top, bottom):
+                for w in range(left, right):
+                    x = X[b, h, w]
+                    for c in range(C):
+                        part[c] += x[c]
+                    n += 1
+                    if n % POOLING_RUN == 0 or n == size:
+                        for c in range(C):
+                            total[c] += np.float64(part[c])
+                            part[c] = 0
+            for c in range(C):
+                Y[b, i, j, c] = total[c] / (kh * kw if count_padding else size)
+
+
+@parallel_jit
+def _large_parallel(X, kh, kw, sh, sw, ph, pw, count_padding, Y):
+    for row in prange(Y.shape[0] * Y.shape[1]):
+        r = np.int64(row)
+        _large_rows(X, kh, kw, sh, sw, ph, pw, count_padding, Y, r, r + 1)
 
 
 @jit

@@ -20,6 +20,7 @@ from ..runtime.config import ONE, ZERO, inlined_jit, jit, parallel_jit
 from ..runtime.target import VECTOR_BYTES
 
 POOLING_PARALLEL_FROM = 65_536  # elements read
+POOLING_TAPS = 256  # numbers that are summed in their dtype without partial sums
 PLACES_TYPE = int32[::1]
 _FLOORS = {  # where a maximum starts, by dtype and whether ReLU follows
     (dtype.char, relu): dtype.type(0 if relu else -np.inf)
@@ -109,11 +110,21 @@ def max_pool2d_backward_unchecked(G, indices, kernel_size, stride, padding, out,
         if Y is not None:
             own = np.empty_like(G)
             relu_backward_unchecked(G, Y, own)
-        _add_gradients(own, indices, out)
+        if overlapping(kernel_size, stride) > POOLING_TAPS and out.dtype != np.float64:
+            sums = np.empty(out.shape)
+            _add_gradients(own.astype(np.float64), indices, sums)
+            out[...] = sums
+        else:
+            _add_gradients(own, indices, out)
     else:
         body = _max_spread if out.size < POOLING_PARALLEL_FROM else _max_spread_parallel
         images = _images(out.dtype, Y is not None)
         body(G, G if Y is None else Y, indices, *kernel_size, *stride, *padding, out, images)
+
+
+def overlapping(kernel_size, stride) -> int:
+    """The most windows that hold one element, whose gradients add up there."""
+    return -(-kernel_size[0] // stride[0]) * -(-kernel_size[1] // stride[1])
 
 
 def _add_gradients(G, indices, gX):

@@ -9,9 +9,9 @@ import numpy as np
 from ..elementwise.vector_math import exp, log1p
 from ..errors import ShapeError
 from ..runtime.arrays import elementwise_arrays, same_layout
-from ..runtime.config import exact_jit, jit
+from ..runtime.config import exact_jit, jit, part_jit
 from ..runtime.parallel import in_row_chunks, in_row_chunks_of_two
-from .row_tiles import NARROW_COLUMNS, SUM_RUN, TILE_ROWS, fill_tile, row_maximum, tile_maximum
+from .row_tiles import LONG_RUN, NARROW_COLUMNS, SUM_RUN, TILE_ROWS, fill_tile, row_maximum, tile_maximum
 
 SOFTMAX_PARALLEL_SIZE = 32_768  # elements, about 2 ns each
 SOFTMAX_CHUNK = 8_192  # elements, rounded to whole rows
@@ -67,7 +67,10 @@ def softmax_unchecked(X, out):
 
 
 def softmax_backward_unchecked(G, P, out):
-    _by_rows(_softmax_backward, _softmax_backward_parallel, G, P, out)
+    if out.shape[-1] <= LONG_RUN:
+        _by_rows(_softmax_backward, _softmax_backward_parallel, G, P, out)
+    else:
+        _by_rows(_long_softmax_backward, _long_softmax_backward_parallel, G, P, out)
 
 
 def log_softmax_unchecked(X, out):
@@ -91,7 +94,7 @@ def _arrays(who, out, **inputs):
     return arrays, out
 
 
-@jit
+@part_jit
 def _exponentials(x, p, m):
     """p = exp(x - m); their sum, of at most SUM_RUN numbers."""
     total = p.dtype.type(0)
@@ -126,7 +129,7 @@ def _narrow_softmax(X, P, first, last):
                 p[c] = tile[c, r] * total[r]
 
 
-@jit
+@part_jit
 def _softmax(X, P, first, last):
     M = X.shape[1]
     if M <= NARROW_COLUMNS:
@@ -143,7 +146,7 @@ def _softmax(X, P, first, last):
             p[j] *= scale
 
 
-@jit
+@part_jit
 def _softmax_backward(G, P, gX, first, last):
     for i in range(first, last):
         g, p, gx = G[i], P[i], gX[i]
@@ -154,7 +157,23 @@ def _softmax_backward(G, P, gX, first, last):
             gx[j] = p[j] * (g[j] - inner)
 
 
-@jit
+@part_jit
+def _long_softmax_backward(G, P, gX, first, last):
+    """The same for rows whose inner product is made of partial sums."""
+    for i in range(first, last):
+        g, p, gx = G[i], P[i], gX[i]
+        total = 0.0
+        for a in range(0, g.size, LONG_RUN):
+            part = gX.dtype.type(0)
+            for j in range(a, min(a + LONG_RUN, g.size)):
+                part += g[j] * p[j]
+            total += np.float64(part)
+        inner = gX.dtype.type(total)
+        for j in range(g.size):
+            gx[j] = p[j] * (g[j] - inner)
+
+
+@part_jit
 def _rest(y):
     """Of a run of differences from a row's maximum: the sum of exp over those that are not 0, and how many are 0."""
     zero, one = y.dtype.type(0), y.dtype.type(1)
@@ -192,7 +211,7 @@ def _narrow_log_softmax(X, Y, first, last):
                 y[c] = tile[c, r] - shift[r]
 
 
-@jit
+@part_jit
 def _log_softmax(X, Y, first, last):
     if X.shape[1] <= NARROW_COLUMNS:
         _narrow_log_softmax(X, Y, first, last)
@@ -215,3 +234,4 @@ def _log_softmax(X, Y, first, last):
 
 _softmax_parallel, _log_softmax_parallel = in_row_chunks(_softmax), in_row_chunks(_log_softmax)
 _softmax_backward_parallel = in_row_chunks_of_two(_softmax_backward)
+_long_softmax_backward_parallel = in_row_chunks_of_two(_long_softmax_backward)

@@ -5,7 +5,8 @@ slots are added in order. So one thread and many give the same bits.
 
 For column sums A is cut along both axes, so that the slots together stay small beside A, and each fits in the level-1
 cache. A slot sums many rows; so that rounding does not grow with their number, they are summed PARTIAL_ROWS at a time,
-and the partial sums added. A narrow matrix is read as a wider one, with several of its rows in each row.
+and the partial sums added. Rows of more than LONG_RUN numbers are summed so many at a time, and these sums in float64.
+A narrow matrix is read as a wider one, with several of its rows in each row.
 """
 
 import math
@@ -14,9 +15,10 @@ import numpy as np
 from numba import prange
 
 from ..runtime.arrays import as_array, checked_out
-from ..runtime.config import ONE, exact_jit, jit, parallel_jit
+from ..runtime.config import ONE, exact_jit, jit, parallel_jit, part_jit
 from ..runtime.launch import launch
 from ..runtime.parallel import CHUNK_SIZE, PARALLEL_SIZE, in_row_chunks_of_two
+from .row_tiles import LONG_RUN
 
 FULL_WIDTH = 64  # columns that fill the vector registers: a narrower matrix is read as one about so wide
 COLUMN_BLOCK = 1_024  # columns in one block of a wide matrix
@@ -71,7 +73,12 @@ def row_sums(A: np.ndarray, out: np.ndarray | None = None, accumulate: bool = Fa
 
 
 def row_sums_unchecked(A, out, accumulate=False):
-    if A.size < PARALLEL_SIZE:
+    if A.shape[1] > LONG_RUN:
+        if A.size < PARALLEL_SIZE:
+            _long_row_sums(A, accumulate, out, 0, len(A))
+        else:
+            _long_row_sums_parallel(A, accumulate, out, max(1, CHUNK_SIZE // A.shape[1]))
+    elif A.size < PARALLEL_SIZE:
         row_sums_serial(A, accumulate, out, 0, len(A))
     else:
         _row_sums_parallel(A, accumulate, out, max(1, CHUNK_SIZE // A.shape[1]))
@@ -106,7 +113,7 @@ def _checked(who, axis, A0, out, accumulate):
     return A, checked_out(who, out, (A.shape[axis],), A.dtype, A0)
 
 
-@jit
+@part_jit
 def _column_slot(a, width, first, last, left, right):
     """Sums of columns left..right over rows first..last of `width` numbers in the flat `a`; the last may be short."""
     n = right - left
@@ -197,7 +204,7 @@ def add_few_rows(A, s, keep):
             s[j] += part[j]
 
 
-@jit
+@part_jit
 def row_sums_serial(A, accumulate, out, first, last):
     for i in range(first, last):
         a = A[i]
@@ -207,10 +214,22 @@ def row_sums_serial(A, accumulate, out, first, last):
         out[i] = out[i] + total if accumulate else total
 
 
-_row_sums_parallel = in_row_chunks_of_two(row_sums_serial)
+@part_jit
+def _long_row_sums(A, accumulate, out, first, last):
+    for i in range(first, last):
+        a, total = A[i], 0.0
+        for left in range(0, a.size, LONG_RUN):
+            part = out.dtype.type(0)
+            for j in range(left, min(left + LONG_RUN, a.size)):
+                part += a[j]
+            total += np.float64(part)
+        out[i] = out[i] + out.dtype.type(total) if accumulate else out.dtype.type(total)
 
 
-@jit
+_row_sums_parallel, _long_row_sums_parallel = map(in_row_chunks_of_two, (row_sums_serial, _long_row_sums))
+
+
+@part_jit
 def _sum_of_squares(a):
     total = 0.0
     for i in range(a.size):

@@ -74,6 +74,18 @@ def inlined_jit(function):
     return numba.njit(fastmath=FASTMATH, error_model="numpy", nogil=True, inline="always")(function)
 
 
+def part_jit(function):
+    """What adds up numbers and is called by kernels: a serial body of a parallel one, or a part of it.
+
+    LLVM copies it into each caller. As a function it would have two versions: one compiled alone, and one in the object
+    of its caller, which was optimised once more. Which of them runs depends on what the process has compiled itself and
+    what it has loaded from the disk cache; and since sums may be reordered, so would their bits.
+    """
+    dispatcher: Any = numba.njit(fastmath=FASTMATH, error_model="numpy", nogil=True, forceinline=True)(function)
+    _cache_on_disk(dispatcher, function)
+    return dispatcher
+
+
 def parallel_jit(function):
     """Compile a kernel body that uses `prange`; it is called from Python only, never from another kernel."""
     dispatcher: Any = numba.njit(fastmath=FASTMATH, error_model="numpy", nogil=True, parallel=PARALLEL)(function)

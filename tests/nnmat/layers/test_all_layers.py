@@ -204,6 +204,36 @@ def test_backward_needs_a_recorded_forward(case, rng):
         layer.backward(Y)
     layer.forward(X, training=False, record=True)
     layer.backward(Y)
+    for again in ({}, {"accumulate": True}, {"parameters": False}, {"input_gradient": False}):
+        with pytest.raises(nnmat.StateError, match=rf"^{layer.kind}.*each one serves one backward.*keep=True"):
+            layer.backward(Y, **again)
+
+
+def test_what_a_call_returns_stays_what_it_is(case, rng):
+    """It is the caller's: later passes do not write to it, and writing to it changes no pass."""
+    layer, twin = build(case), build(case)
+    X, other = draw(layer.input_shape, 3, rng), draw(layer.input_shape, 3, rng)
+    Y = layer.forward(X, training=True)
+    G = rng.standard_normal(Y.shape)
+    kept = Y.copy()
+    gX = layer.backward(G)
+    kept_gX = copy.deepcopy(gX)
+    layer.backward(-layer.forward(other, training=True))
+    assert np.array_equal(Y, kept)
+    assert all(np.array_equal(a, b) for a, b in zip(arrays(gX), arrays(kept_gX), strict=True))
+    for A in (Y, *arrays(gX)):
+        assert not any(np.shares_memory(A, B) for B in (*arrays(X), *arrays(other), G))
+        A[...] = np.nan
+    twin.forward(X, training=True)
+    twin.backward(G)
+    again = [layer.forward(other, training=True), twin.forward(other, training=True)]
+    if not layer.buffers():  # else the two have drawn different masks
+        assert np.array_equal(*again)
+    again[0][...] = np.nan
+    gradients = [layer.backward(G), twin.backward(G)]
+    if not layer.buffers():
+        assert all(np.array_equal(a, b) for a, b in zip(*map(arrays, gradients), strict=True))
+        assert np.array_equal(layer.flat_gradients, twin.flat_gradients)
 
 
 def test_nothing_of_the_callers_is_written_to(case, rng):
@@ -213,7 +243,7 @@ def test_nothing_of_the_callers_is_written_to(case, rng):
     Y = layer.forward(X, training=True)
     G = rng.standard_normal(Y.shape)
     G_before = G.copy()
-    layer.backward(G)
+    layer.backward(G, keep=True)
     layer.backward(G, accumulate=True)
     assert all(np.array_equal(a, b) for a, b in zip(arrays(X), arrays(X_before), strict=True))
     assert np.array_equal(G, G_before)
@@ -261,14 +291,14 @@ def test_accumulate_parameters_and_input_gradient(case, rng):
     layer = build(case)
     Y = layer.forward(draw(layer.input_shape, 3, rng), training=True)
     G = rng.standard_normal(Y.shape)
-    gX = copy.deepcopy(layer.backward(G))
+    gX = copy.deepcopy(layer.backward(G, keep=True))
     grads = layer.flat_gradients.copy()
-    layer.backward(G)
+    layer.backward(G, keep=True)
     assert np.array_equal(layer.flat_gradients, grads)  # overwritten, not added to
-    layer.backward(G, accumulate=True)
+    layer.backward(G, accumulate=True, keep=True)
     np.testing.assert_allclose(layer.flat_gradients, 2 * grads, rtol=1e-12)
     layer.flat_gradients[...] = 7
-    again = layer.backward(G, parameters=False)
+    again = layer.backward(G, parameters=False, keep=True)
     assert (layer.flat_gradients == 7).all()
     assert all(np.array_equal(a, b) for a, b in zip(arrays(again), arrays(gX), strict=True))
     assert layer.backward(G, input_gradient=False) is None

@@ -30,7 +30,7 @@ def test_backward_uses_the_mask_of_its_forward(rng):
     layer, X, G = dropout(0.5), np.ones((6, 50)), rng.standard_normal((6, 50))
     D = layer.forward(X, training=True).copy()
     layer.forward(X, training=True, record=False)  # nor does a forward in between that is not recorded change it
-    np.testing.assert_array_equal(layer.backward(G), D * G)
+    np.testing.assert_array_equal(layer.backward(G, keep=True), D * G)
     np.testing.assert_array_equal(layer.backward(G), D * G)
 
 

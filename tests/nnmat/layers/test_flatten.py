@@ -13,10 +13,11 @@ def test_rows_are_in_the_order_row_column_channel(rng):
     np.testing.assert_array_equal(layer.backward(G), G.reshape(5, 2, 3, 4))
 
 
-def test_a_recorded_forward_moves_no_data_and_another_one_is_fresh(rng):
+def test_a_recorded_pass_moves_no_data_and_its_caller_gets_a_fresh_array(rng):
     layer = Flatten().build((2, 3), dtype=np.float64)
     X = rng.standard_normal((5, 2, 3))
-    assert np.shares_memory(layer.forward(X, training=True), X)
+    assert np.shares_memory(layer.run_forward(X, True, True), X)
+    assert not np.shares_memory(layer.forward(X, training=True), X)
     assert not np.shares_memory(layer.forward(X), X)
 
 

@@ -84,9 +84,24 @@ def test_a_single_layer_still_runs_backward_on_its_own(rng):
     model = Sequential([Linear(6, 5), Sigmoid()], input_shape=(6,))
     X, G = rng.standard_normal((4, 6)).astype(np.float32), rng.standard_normal((4, 5)).astype(np.float32)
     Y = model.forward(X, training=True)
-    np.testing.assert_allclose(model[1].backward(G), G * Y * (1 - Y), rtol=1e-6)
     with pytest.raises(nnmat.ShapeError, match=r"expected G of shape \(4, 5\)"):
         model[1].backward(G[:3])
+    np.testing.assert_allclose(model[1].backward(G), G * Y * (1 - Y), rtol=1e-6)
+    for backward in (model[1].backward, model.backward):
+        with pytest.raises(nnmat.StateError, match="^Sigmoid '1': backward needs a recorded forward"):
+            backward(G)
+
+
+@pytest.mark.parametrize("activation", [ReLU, Sigmoid])
+def test_a_pair_uses_up_both_records(activation, rng):
+    model = Sequential([Linear(6, 5), activation(), Linear(5, 2)], input_shape=(6,))
+    X, G = rng.standard_normal((4, 6)).astype(np.float32), rng.standard_normal((4, 2)).astype(np.float32)
+    model.forward(X, training=True)
+    kept = model.backward(G, keep=True)
+    np.testing.assert_array_equal(model.backward(G), kept)
+    for layer in (model, *model.layers):
+        with pytest.raises(nnmat.StateError, match=f"^{layer.kind}.*backward needs a recorded forward"):
+            layer.backward(np.zeros((4, *layer.output_shape(layer.input_shape)), np.float32))
 
 
 def test_changing_batches_and_a_copy(rng):

@@ -26,7 +26,7 @@ from tests.composites import Added, TiedAutoencoder
 )
 @pytest.mark.parametrize("part", [lambda A: A, lambda A: A[1:]])
 def test_a_result_may_be_the_next_input(make, part, rng):
-    """A pass returns the arrays that the next pass of that layer writes to: it must not read its input from there."""
+    """Inside, a pass writes to the arrays of the pass before: it must not read its input from there."""
     X, G = rng.standard_normal((2, 3, 4, 5, 6))
 
     def passes(given):
@@ -34,9 +34,10 @@ def test_a_result_may_be_the_next_input(make, part, rng):
         layer, found = make().build((4, 5, 6), rng=1, dtype=np.float64), []
         Y = layer.forward(X, training=True)
         found.append(layer.forward(given(part(Y)), training=True).copy())
-        gX = layer.backward(given(part(G)))
-        found += [gX.copy(), *(p.grad.copy() for p in layer.parameters()), layer.backward(given(gX)).copy()]
-        gX = layer.backward(given(part(G)))
+        gX = layer.backward(given(part(G)), keep=True)
+        found += [gX.copy(), *(p.grad.copy() for p in layer.parameters())]
+        found.append(layer.backward(given(gX), keep=True).copy())
+        gX = layer.backward(given(part(G)), keep=True)
         found.append(layer.forward(given(gX), training=True).copy())
         found.append(layer.backward(given(part(G))).copy())
         return [*found, *(p.grad for p in layer.parameters())]
@@ -51,7 +52,7 @@ def test_a_result_for_several_inputs_may_be_the_next_input(rng):
     for layer, given in ((one, lambda A: A), (other, np.copy)):
         layer.forward(X, training=True)
         layer.forward(tuple(map(given, layer.backward(G))), training=True)
-        layer.backward(-G)
+        layer.backward(-G, keep=True)
         layer.backward(-G)  # the first one wrote the input gradient
     np.testing.assert_array_equal(one.flat_gradients, other.flat_gradients)
 
@@ -109,11 +110,11 @@ def test_a_layer_of_ones_own_is_called_as_every_layer(rng):
     w, (X, G) = layer.weight.value, rng.standard_normal((2, 3, 4))
     np.testing.assert_array_equal(layer.forward(X), X * w)
     np.testing.assert_array_equal(layer(X, training=True), X * w)
-    np.testing.assert_array_equal(layer.backward(G), G * w)
+    np.testing.assert_array_equal(layer.backward(G, keep=True), G * w)
     np.testing.assert_array_equal(layer.weight.grad, (G * X).sum(axis=0))
-    layer.backward(G, accumulate=True)
+    layer.backward(G, accumulate=True, keep=True)
     np.testing.assert_array_equal(layer.weight.grad, 2 * (G * X).sum(axis=0))
-    layer.backward(G, parameters=False)
+    layer.backward(G, parameters=False, keep=True)
     np.testing.assert_array_equal(layer.weight.grad, 2 * (G * X).sum(axis=0))
     assert layer.backward(G, input_gradient=False) is None
 
@@ -253,6 +254,90 @@ def test_a_layer_called_twice_in_a_pass_has_the_second_record(rng):
     np.testing.assert_array_equal(model.flat_gradients, twin.flat_gradients)
 
 
+def test_a_layer_called_twice_in_a_pass_cannot_go_back_twice(rng):
+    class Twice(Residual):
+        """F(F(X)), rightly differentiated, if a part held two records."""
+
+        def forward(self, X, call):
+            return self.inner.forward(self.inner.forward(X, call), call)
+
+        def backward(self, G, call):
+            return self.inner.backward(self.inner.backward(G, call), call)
+
+    for inner in (Linear(4, 4), Sequential([Linear(4, 4), Sigmoid()]), Scale()):
+        model, X = Twice(inner).build((4,), dtype=np.float64), rng.standard_normal((3, 4))
+        model.forward(X, training=True)
+        with pytest.raises(nnmat.StateError, match=rf"^{inner.kind} 'inner': .* each one serves one backward"):
+            model.backward(X)
+
+
+def test_keep_reaches_the_parts(rng):
+    model = Sequential([Residual(Sequential([Scale(), Linear(4, 4)])), Linear(4, 2)], (4,), dtype=np.float64)
+    X, G = rng.standard_normal((3, 4)), rng.standard_normal((3, 2))
+    model.forward(X, training=True)
+    first = model.backward(G, keep=True)
+    np.testing.assert_array_equal(model.backward(G), first)
+    with pytest.raises(nnmat.StateError, match="^Sequential: backward needs a recorded forward"):
+        model.backward(G)
+    with pytest.raises(nnmat.StateError, match="^Scale '0.inner.0': backward needs a recorded forward"):
+        model[0].inner[0].backward(X)
+
+
+def test_a_part_that_changes_what_it_got_changes_no_record(rng):
+    """What a container from outside gets of its parts is its own, as for any caller."""
+
+    class Scribbling(Residual):
+        def forward(self, X, call):
+            Y = self.inner.forward(X, call)
+            Y += X
+            return Y
+
+        def backward(self, G, call):
+            gX = self.inner.backward(G, call)
+            gX += G
+            return gX
+
+    X = rng.standard_normal((3, 4))
+    model = Scribbling(Sequential([Linear(4, 4), Sigmoid()])).build((4,), dtype=np.float64)
+    assert nnmat.gradcheck(model, X).passed
+
+
+@pytest.mark.parametrize("record", [False, True])
+def test_a_layer_of_ones_own_that_returns_an_array_of_its_own(record, rng):
+    class Constant(Layer):
+        def __init__(self):
+            super().__init__()
+            self.result = np.arange(12.0).reshape(3, 4)
+
+        def output_shape(self, input_shape):
+            return input_shape
+
+        def forward(self, X, call):
+            return self.result
+
+        def backward(self, G, call):
+            return self.result
+
+    layer = Constant()
+    model = Sequential([Linear(4, 4), layer], (4,), dtype=np.float64)
+    X = rng.standard_normal((3, 4))
+    for A in (model.forward(X, record=record), layer.forward(X, record=record)):
+        assert not np.shares_memory(A, layer.result)
+    if record:
+        assert not np.shares_memory(layer.backward(X), layer.result)
+
+
+def test_a_lent_forward_is_that_of_training(rng):
+    model, twin = (Sequential([Linear(4, 4), Dropout(0.5), Linear(4, 2)], (4,)) for _ in range(2))
+    X = rng.standard_normal((3, 4)).astype(np.float32)
+    Y = model.forward_lent(X)
+    np.testing.assert_array_equal(Y, twin.forward(X, training=True))
+    np.testing.assert_array_equal(model.backward(np.ones_like(Y)), twin.backward(np.ones_like(Y)))
+    assert model.forward_lent(X) is Y
+    with pytest.raises(nnmat.ShapeError, match=r"^Sequential: expected X of shape \(B, 4\)"):
+        model.forward_lent(X[:, :2])
+
+
 def test_a_derived_class_reaches_the_equations_that_it_overrides(rng):
     class Doubled(Scale):
         def forward(self, X, call):
@@ -357,7 +442,7 @@ def test_threads_may_share_a_model_whose_passes_are_not_recorded(training, rng):
 def test_callers_see_their_own_signature_and_readers_the_equations(cls):
     forward, backward = inspect.signature(cls.forward), inspect.signature(cls.backward)
     assert list(forward.parameters) == ["self", "X", "training", "record"]
-    assert list(backward.parameters) == ["self", "G", "accumulate", "parameters", "input_gradient"]
+    assert list(backward.parameters) == ["self", "G", "accumulate", "parameters", "input_gradient", "keep"]
     assert forward == inspect.signature(Layer.forward)
     assert cls.forward.__doc__ == Layer.forward.__doc__
     assert cls.backward.__doc__.startswith("gX = the derivative of the recorded forward")

@@ -29,15 +29,15 @@ def test_backward_on_a_part_overwrites(how, rng):
     part = model[1]
     part.forward(X, training=True)
     model.flat_gradients[...] = 7
-    part.backward(G)
+    part.backward(G, keep=True)
     W, b = part.encode.weight.value, part.encode.bias.value
     Z = np.tanh(X @ W.T + b)
     gH = (G @ W.T) * (1 - Z**2)
     once = grads(part)
     np.testing.assert_allclose(once[0], Z.T @ G + gH.T @ X, rtol=1e-12)
-    part.backward(G)
+    part.backward(G, keep=True)
     assert same(grads(part), once)
-    part.backward(G, accumulate=True)
+    part.backward(G, accumulate=True, keep=True)
     assert all(np.allclose(a, 2 * b, rtol=1e-12) for a, b in zip(grads(part), once, strict=True))
     part.backward(G, parameters=False)
     assert all(np.allclose(a, 2 * b, rtol=1e-12) for a, b in zip(grads(part), once, strict=True))
@@ -51,7 +51,7 @@ def test_backward_on_one_tied_layer_overwrites(rng):
     encode = model[1].encode
     encode.forward(X, training=True)
     for _ in range(2):
-        encode.backward(G)
+        encode.backward(G, keep=True)
         np.testing.assert_allclose(encode.weight.grad, G.T @ X, rtol=1e-12)
         np.testing.assert_allclose(encode.bias.grad, G.sum(axis=0), rtol=1e-12)
 
@@ -61,7 +61,7 @@ def test_parts_and_whole_in_turn(rng):
     X, G = rng.standard_normal((5, 4)), rng.standard_normal((5, 2))
     for m in (model, fresh):
         m.forward(X, training=True)
-    model[1].backward(rng.standard_normal((5, 4)))
+    model[1].backward(rng.standard_normal((5, 4)), keep=True)
     model.backward(G)
     fresh.backward(G)
     assert same(grads(model), grads(fresh))
@@ -71,12 +71,12 @@ def test_a_backward_that_fails_leaves_no_trace(rng, monkeypatch):
     model = chain()
     X, G = rng.standard_normal((5, 4)), rng.standard_normal((5, 2))
     model.forward(X, training=True)
-    model.backward(G)
+    model.backward(G, keep=True)
     once = grads(model)
     with monkeypatch.context() as patch:
         patch.setattr(model[1].activation._call, "batch", None)
         with pytest.raises(Exception, match="needs a recorded forward"):
-            model.backward(G)
+            model.backward(G, keep=True)
     model.backward(G)
     assert same(grads(model), once)
 
@@ -99,7 +99,7 @@ class Guided(Layer):
         return self.inner.forward(X, call)
 
     def backward(self, G, call):
-        self.other.backward(G)
+        self.other.backward(G, keep=call.keeps)
         return self.inner.backward(G, call, input_gradient=call.wants_input)
 
 
@@ -112,7 +112,7 @@ def test_another_model_inside_has_a_call_of_its_own(rng):
     model.forward(X, training=True)
     seen = []
     for _ in range(2):
-        model.backward(G)
+        model.backward(G, keep=True)
         assert same(grads(other), grads(alone))
         seen.append(grads(model))
     assert same(*seen)
@@ -131,7 +131,7 @@ def test_a_tied_layer_with_layers_inside(rng):
     H = X @ W.T
     gZ = G @ W.T
     for _ in range(2):
-        part.backward(G)
+        part.backward(G, keep=True)
         np.testing.assert_allclose(part.weight.grad, (H @ V.T + c).T @ G + (gZ @ V).T @ X, rtol=1e-12)
         np.testing.assert_allclose(part.inner.weight.grad, gZ.T @ H, rtol=1e-12)
         np.testing.assert_allclose(part.inner.bias.grad, gZ.sum(axis=0), rtol=1e-12)
