@@ -76,7 +76,7 @@ class SoftmaxCrossEntropy(Loss):
         y = as_array_of_targets(who, y)
         H_shape = output_rows(who, y, output_shape)
         if y.dtype.kind == "f":
-            as_targets(who, y, H_shape, y.dtype, low=None if self.class_weight is None else 0.0)
+            as_targets(who, y, H_shape, y.dtype, low=None if self.class_weight is None else 0.0, labels=True)
         else:
             as_labels(who, y, H_shape, self.ignore_index)
 

@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from nnmat_kernels.runtime.door import array
 from nnmat_kernels.unchecked import sum_of_squares
 
 from ..checks import number, renamed_methods
@@ -169,11 +170,11 @@ class Optimizer(abc.ABC):
                 f"{who}: expected a state with {sorted(expected)}, got {sorted(state)}. "
                 "Was it saved by an optimizer of another kind or with other settings?"
             )
-        steps = np.asarray(state["steps"])
+        steps = array(who, "steps in the state", state["steps"])
         if steps.shape != () or steps.dtype.kind not in "iu" or steps < 0:
             raise ConfigError(f"{who}: expected steps in the state as an integer >= 0, got {state['steps']!r}.")
         for name, vector in self._vectors.items():
-            loaded = np.asarray(state[name])
+            loaded = array(who, f"{name} in the state", state[name])
             if loaded.shape != vector.shape:
                 raise ShapeError(
                     f"{who}: expected {name} in the state of shape {vector.shape}, got {loaded.shape}. "
@@ -193,7 +194,7 @@ class Optimizer(abc.ABC):
                 f"has, got {state['schedule']!r}. Set lr to that function before."
             )
         for name, vector in self._vectors.items():
-            vector[...] = state[name]
+            vector[...] = array(who, name, state[name])
         self.steps, self.schedule = int(steps), schedule
 
     def __repr__(self) -> str:

@@ -211,7 +211,7 @@ def weighted_softmax_cross_entropy(
     w = np.ones(M) if class_weight is None else as_class_weights(who, class_weight, M)
     s = as_row_weights(who, sample_weight, H.shape[:-1], rows)
     if y.dtype.kind == "f":
-        y = as_targets(who, y, H.shape, H2.dtype, low=None if class_weight is None else 0.0)
+        y = as_targets(who, y, H.shape, H2.dtype, low=None if class_weight is None else 0.0, labels=True)
         row_weight = s if class_weight is None else s * _mean_weight(y, w)
         serial, parallel = weighted_target_rows, weighted_target_rows_parallel
     else:

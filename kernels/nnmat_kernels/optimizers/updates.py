@@ -15,7 +15,7 @@ from numba import float64, prange
 from ..codegen.function_pointer import entry_point, flat_of
 from ..elementwise.vector_math import fma
 from ..errors import DtypeError, ShapeError
-from ..runtime.arrays import as_array, canonical, is_plain
+from ..runtime.arrays import as_array, canonical, is_plain, plain
 from ..runtime.config import exact_jit, parallel_jit
 from ..runtime.parallel import PARALLEL_SIZE
 
@@ -279,8 +279,12 @@ def _check(who: str, **vectors: np.ndarray | None) -> None:
     for name, x in vectors.items():
         if x is None:
             continue
+        plain(who, name, x)  # raises for what is no array
         if not is_plain(x):
-            raise DtypeError(f"{who}: expected {name} to be a NumPy array, got {type(x).__name__}.")
+            raise DtypeError(
+                f"{who}: expected {name} to be a NumPy array without a mask, because the update is made in place, got "
+                f"{type(x).__name__}. Pass its numbers: {name}.data."
+            )
         if x.shape != theta.shape:
             raise ShapeError(f"{who}: expected {name} of shape {theta.shape}, as theta, got {x.shape}.")
         if x.dtype != theta.dtype:
