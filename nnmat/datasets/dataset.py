@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from nnmat_kernels.runtime.door import array
+from nnmat_kernels.runtime.door import array, plain
 
 from ..errors import ConfigError, DataError
 
@@ -47,7 +47,7 @@ class Dataset:
             return self.X[index], self.y[index]
         if isinstance(index, slice):
             return self._part(index)
-        rows = np.asarray(index)
+        rows = np.asarray(plain("Dataset", "index", index) if isinstance(index, np.ma.MaskedArray) else index)
         numbers = rows.dtype.kind in "biu" or rows.size == 0
         if isinstance(index, tuple) or rows.ndim != 1 or not numbers:
             raise IndexError(

@@ -47,6 +47,10 @@ class Loss(abc.ABC):
         `call.divisor`, and returns the value. A loss made of losses calls theirs with its call.
         """
 
+    def __call__(self, H: np.ndarray, y: np.ndarray, sample_weight: np.ndarray | None = None) -> float:
+        """The same as `forward`."""
+        return self.forward(H, y, sample_weight)
+
     @equations
     def backward(self, call: LossCall | None = None) -> np.ndarray:
         """G, the gradient of the last forward's value with respect to H, of H's shape and dtype.

@@ -170,7 +170,7 @@ class Optimizer(abc.ABC):
                 f"{who}: expected a state with {sorted(expected)}, got {sorted(state)}. "
                 "Was it saved by an optimizer of another kind or with other settings?"
             )
-        steps = array(who, "steps in the state", state["steps"])
+        steps = np.asarray(state["steps"])
         if steps.shape != () or steps.dtype.kind not in "iu" or steps < 0:
             raise ConfigError(f"{who}: expected steps in the state as an integer >= 0, got {state['steps']!r}.")
         for name, vector in self._vectors.items():

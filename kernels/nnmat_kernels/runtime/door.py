@@ -33,7 +33,7 @@ def array(who: str, name: str, A) -> np.ndarray:
             found = plain(who, name, np.asarray(A))
         except Exception as error:  # of its own conversion: a tensor of PyTorch that has a gradient, say
             raise no_array(who, name, A) from error
-        if found.ndim == 0 and found.dtype.hasobject:
+        if found.ndim == 0 and found.dtype.hasobject and not isinstance(A, Number):
             raise no_array(who, name, A)
     if found.dtype.hasobject:
         raise _objects(who, name, found)
@@ -130,7 +130,7 @@ def _objects(who: str, name: str, A: np.ndarray) -> DtypeError:
     kind = "U" if isinstance(given, str) else "O"
     remedy = dtype_remedy(name, np.dtype(kind))
     if isinstance(given, Number):
-        odd, remedy = "", f"Try {name}.astype(np.float64)."
+        odd, remedy = "", f"Try np.asarray({name}, np.float64)."
     else:
         sized = isinstance(given, Sized) and not isinstance(given, str)
         odd = f" with {type(given).__name__ if sized else repr(given)[:40]} at index {place}"
@@ -151,7 +151,7 @@ def _stacked(who: str, name: str, rows: list | tuple) -> np.ndarray:
         lengths = sorted({len(row) for row in rows if isinstance(row, Sized)})
         some = f", such as {lengths[0]} and {lengths[-1]}" if len(lengths) > 1 else ""
         raise ShapeError(
-            f"{who}: expected {name} as an array, got rows of unequal lengths{some}. Fill the short ones "
+            f"{who}: expected {name} to be an array, got rows of unequal lengths{some}. Fill the short ones "
             "up, with zeros for instance, or cut the long ones."
         ) from error
 

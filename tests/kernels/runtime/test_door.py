@@ -115,8 +115,8 @@ REFUSED = {
         r"got dtype object with None at index \(1,\)\. Leave such rows out",
     ),
     "texts as objects": (np.array([[1, "x"]], object), DtypeError, r"with 'x' at index \(0, 1\)\. .*np\.unique\(X"),
-    "fractions": ([fractions.Fraction(1, 3)], DtypeError, r"got dtype object\. Try X\.astype\(np\.float64\)\."),
-    "large integers": ([10**40], DtypeError, r"got dtype object\. Try X\.astype\(np\.float64\)\."),
+    "fractions": ([fractions.Fraction(1, 3)], DtypeError, r"got dtype object\. Try np\.asarray\(X, np\.float64\)\."),
+    "large integers": (10**40, DtypeError, r"got dtype object\. Try np\.asarray\(X, np\.float64\)\."),
     "arrays as objects": (np.array([A, None, A[0]], object)[[0, 2]], DtypeError, r"rows of equal length\? .*np\.stack"),
     "a frame with text": (Frame(np.array([["x"]], object)), DtypeError, r"with 'x' at index \(0, 0\)"),
     "texts": (
