@@ -61,7 +61,10 @@ def pair(who: str, name: str, value, least: int = 1) -> tuple[int, int]:
     try:
         return geometry.pair(who, name, value, least)
     except ValueError as error:
-        raise ConfigError(str(error)) from None
+        hint = ""
+        if isinstance(value, str) and name == "padding":
+            hint = " 'valid' is 0 here, 'same' (for stride 1) dilation * (kernel_size - 1) // 2."
+        raise ConfigError(f"{error}{hint}") from None
 
 
 def generator(who: str, name: str, value) -> np.random.Generator:

@@ -55,7 +55,7 @@ class Triplets(NamedTuple):
         v = real_array("Triplets", "the vector", v)
         if v.shape != (self.shape[axis],):
             raise ShapeError(f"Triplets: expected a vector of shape ({self.shape[axis]},), got {v.shape}.")
-        return v
+        return v.astype(np.float64, copy=False)
 
 
 class Geometry(NamedTuple):

@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 
-from nnmat_kernels.runtime.door import array
+from nnmat_kernels.runtime.door import array, dtype_remedy
 
 from .errors import BuildError, ConfigError, DtypeError, ShapeError
 
@@ -64,7 +64,9 @@ class Parameter:
         if values.shape != self.shape:
             raise ShapeError(f"{rule} shape {self.shape}, got {values.shape}. {remedy}")
         if values.dtype.kind not in "fiu":
-            raise DtypeError(f"{rule} real numbers, got {values.dtype}. {remedy}")
+            raise DtypeError(
+                f"{rule} real numbers, got {values.dtype}. {remedy} {dtype_remedy('values', values.dtype)}"
+            )
         return values
 
     def bind(self, store: Store, offset: int) -> None:
@@ -121,7 +123,10 @@ class Parameter:
         if A.shape != view.shape:
             raise ShapeError(f"Parameter {self.name!r}: expected a {what} of shape {view.shape}, got {A.shape}.")
         if A.dtype.kind not in "fiu":
-            raise DtypeError(f"Parameter {self.name!r}: expected a {what} of real numbers, got dtype {A.dtype}.")
+            raise DtypeError(
+                f"Parameter {self.name!r}: expected a {what} of real numbers, got dtype {A.dtype}. "
+                f"{dtype_remedy(what, A.dtype, str(view.dtype))}"
+            )
         view[...] = A
 
     @property

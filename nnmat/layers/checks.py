@@ -5,7 +5,8 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from nnmat_kernels.runtime.arrays import canonical, dtype_remedy, plain
+from nnmat_kernels.runtime.arrays import canonical
+from nnmat_kernels.runtime.door import dtype_remedy, plain
 
 from ..errors import BuildError, DtypeError, ShapeError
 

@@ -8,6 +8,7 @@ import numpy as np
 from ..calls import LossCall
 from ..checks import as_method, equations, renamed_methods, takes
 from ..errors import ConfigError, ShapeError, StateError
+from ..habits import arguments_checked, check_arguments
 
 _RENAMED = {"_evaluate": "forward(self, H, y, call) and backward(self, call)"}
 
@@ -23,6 +24,7 @@ class Loss(abc.ABC):
     arguments, those below.
     """
 
+    @arguments_checked
     def __init__(self):
         self.divisor = 0.0
         self._call = LossCall()
@@ -30,6 +32,7 @@ class Loss(abc.ABC):
     def __init_subclass__(cls, **arguments):
         super().__init_subclass__(**arguments)
         renamed_methods(cls, _RENAMED)
+        check_arguments(cls)
         if written := takes(cls, Loss, "forward", "H", "y", "call"):
             cls.forward = _whole_forward(written)  # type: ignore[method-assign]
         if written := takes(cls, Loss, "backward", "call"):

@@ -117,7 +117,7 @@ def _warn_of_probabilities(H: np.ndarray) -> None:
             "SoftmaxCrossEntropy: expected logits H, got rows that add up to 1, which look like probabilities. The "
             "softmax is a part of the loss: leave out the Softmax before it.",
             UserWarning,
-            stacklevel=4,
+            stacklevel=5,
         )
 
 

@@ -5,7 +5,8 @@ import numbers
 import numpy as np
 
 from ..errors import DtypeError, LabelError, ShapeError
-from ..runtime.arrays import FLOATS, as_array, canonical, dtype_remedy, plain
+from ..runtime.arrays import FLOATS, as_array, canonical
+from ..runtime.door import dtype_remedy, plain
 from .labels import wrong_label
 
 

@@ -15,8 +15,9 @@ from numba import float64, prange
 from ..codegen.function_pointer import entry_point, flat_of
 from ..elementwise.vector_math import fma
 from ..errors import DtypeError, ShapeError
-from ..runtime.arrays import as_array, canonical, is_plain, plain
+from ..runtime.arrays import as_array, canonical, is_plain
 from ..runtime.config import exact_jit, parallel_jit
+from ..runtime.door import dtype_remedy, plain
 from ..runtime.parallel import PARALLEL_SIZE
 
 UPDATE_CHUNK = 8_192  # elements
@@ -146,7 +147,7 @@ def sgd_update(
     Errors: ShapeError, DtypeError, ValueError (momentum without v, scalars, overlap).
     Reference: docs/equations.md, section 5.1.
     """
-    _check("sgd_update", theta=theta, g=g, v=v)
+    _check("sgd_update", ["v"], theta=theta, g=g, v=v)
     scalars = _floats(
         "sgd_update", lr=lr, momentum=momentum, dampening=dampening, weight_decay=weight_decay, scale=scale
     )
@@ -201,7 +202,7 @@ def adam_update(
     Errors: ShapeError, DtypeError, ValueError (step, scalars, overlap).
     Reference: docs/equations.md, section 5.2 and 5.3.
     """
-    _check("adam_update", theta=theta, g=g, m=m, v=v)
+    _check("adam_update", [], theta=theta, g=g, m=m, v=v)
     scalars = _floats("adam_update", lr=lr, beta1=beta1, beta2=beta2, eps=eps, weight_decay=weight_decay, scale=scale)
     if not isinstance(step, numbers.Integral) or step < 1:
         raise ValueError(f"adam_update: expected step to be an integer >= 1, got {step!r}. The first update is step 1.")
@@ -244,7 +245,7 @@ def rmsprop_update(
     Reference: docs/equations.md, section 5.4.
     """
     who = "rmsprop_update"
-    _check(who, theta=theta, g=g, v=v, a=a, b=b)
+    _check(who, ["a", "b"], theta=theta, g=g, v=v, a=a, b=b)
     scalars = _floats(who, lr=lr, alpha=alpha, eps=eps, momentum=momentum, weight_decay=weight_decay, scale=scale)
     lr, alpha, eps, momentum, weight_decay, scale = scalars
     if (a is None or b is None) and (centered or momentum != 0.0):
@@ -273,11 +274,11 @@ def _floats(who: str, **scalars: float) -> list[float]:
     return [float(x) for x in scalars.values()]
 
 
-def _check(who: str, **vectors: np.ndarray | None) -> None:
-    """Raises if the vectors differ in length or dtype, or cannot be changed in place."""
+def _check(who: str, optional: list[str], **vectors: np.ndarray | None) -> None:
+    """Raises if the vectors differ in length or dtype, or cannot be changed in place; the `optional` may be None."""
     theta = as_array(who, "theta", vectors["theta"], ndim=1)
     for name, x in vectors.items():
-        if x is None:
+        if x is None and name in optional:
             continue
         plain(who, name, x)  # raises for what is no array
         if not is_plain(x):
@@ -288,7 +289,8 @@ def _check(who: str, **vectors: np.ndarray | None) -> None:
         if x.shape != theta.shape:
             raise ShapeError(f"{who}: expected {name} of shape {theta.shape}, as theta, got {x.shape}.")
         if x.dtype != theta.dtype:
-            raise DtypeError(f"{who}: expected {name} of dtype {theta.dtype}, as theta, got {x.dtype}.")
+            remedy = dtype_remedy(name, x.dtype, str(theta.dtype))
+            raise DtypeError(f"{who}: expected {name} of dtype {theta.dtype}, as theta, got {x.dtype}. {remedy}")
         if canonical(x) is not x:
             raise ShapeError(
                 f"{who}: expected {name} to be aligned, writable and contiguous, because the update is made in place. "

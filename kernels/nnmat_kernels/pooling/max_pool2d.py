@@ -15,8 +15,9 @@ from ..codegen.max_window import MASKED, SQUARE, max_window, spread_window
 from ..elementwise.activations import relu_backward_unchecked
 from ..errors import DtypeError, ShapeError
 from ..geometry import image_shape, window_geometry
-from ..runtime.arrays import as_array, canonical, checked_out, is_plain, plain
+from ..runtime.arrays import as_array, canonical, checked_out, is_plain
 from ..runtime.config import ONE, ZERO, inlined_jit, jit, parallel_jit
+from ..runtime.door import plain
 from ..runtime.target import VECTOR_BYTES
 
 POOLING_PARALLEL_FROM = 65_536  # elements read
