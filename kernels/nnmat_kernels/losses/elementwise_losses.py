@@ -117,7 +117,7 @@ def sigmoid_binary_cross_entropy(
 
     Shapes: H (..., M), float32 or float64; y as H (or without the last axis if M = 1), from 0 to 1, floats, integers or
         booleans; sample_weight (...) or its first axes; the gradient as H, written to `out` if given.
-    Errors: ShapeError, DtypeError, LabelError, ValueError (weights); `who` is the name in their texts.
+    Errors: ShapeError, DtypeError, LabelError, DataError (weights); `who` is the name in their texts.
     Reference: docs/equations.md, section 4.2.
     """
     return weighted_sigmoid_binary_cross_entropy(H, y, positive_weight, sample_weight, out, who)[:2]
@@ -157,7 +157,7 @@ def mean_squared_error(
 
     Shapes: H (..., M), float32 or float64; y as H (or without the last axis if M = 1), finite; sample_weight (...) or
         its first axes; the gradient as H, written to `out` if given.
-    Errors: ShapeError, DtypeError, LabelError, ValueError (weights); `who` is the name in their texts.
+    Errors: ShapeError, DtypeError, LabelError, DataError (weights); `who` is the name in their texts.
     Reference: docs/equations.md, section 4.3.
     """
     return weighted_mean_squared_error(H, y, sample_weight, out, who)[:2]

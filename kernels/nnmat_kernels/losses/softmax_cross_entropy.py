@@ -168,7 +168,8 @@ def softmax_cross_entropy(
     Forward and backward: the equations at the head of this file.
     Shapes: H (..., M), float32 or float64; y integer labels (...) or float targets (..., M) with any row sums;
         class_weight (M,); sample_weight (...) or its first axes; the gradient as H, written to `out` if given.
-    Errors: ShapeError, DtypeError, LabelError, ValueError (options, weights); `who` is the name in their texts.
+    Errors: ShapeError, DtypeError, LabelError, DataError (weights), ValueError (options); `who` is the name in
+        their texts.
     Reference: docs/equations.md, section 4.1.
     """
     value, gradient, _ = weighted_softmax_cross_entropy(

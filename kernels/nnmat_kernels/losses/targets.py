@@ -4,7 +4,7 @@ import numbers
 
 import numpy as np
 
-from ..errors import DtypeError, LabelError, ShapeError
+from ..errors import DataError, DtypeError, LabelError, ShapeError
 from ..runtime.arrays import FLOATS, as_array, canonical
 from ..runtime.door import dtype_remedy, plain
 from .labels import wrong_label
@@ -141,7 +141,7 @@ def _as_weights(who: str, name: str, w) -> np.ndarray:
         )
     if w.size and not (w.min() >= 0 and w.max() < np.inf):
         i = int(np.argmax(~((w >= 0) & (w < np.inf)).reshape(-1)))
-        raise ValueError(
+        raise DataError(
             f"{who}: expected {name} finite and not negative, got {w.reshape(-1)[i]} at position {i}. "
             "A weight of 0 leaves a row or class out."
         )

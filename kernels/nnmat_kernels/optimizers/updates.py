@@ -8,6 +8,7 @@ first (clipping by the global norm). All vectors are changed in place, except g.
 import functools
 import math
 import numbers
+from typing import Any
 
 import numpy as np
 from numba import float64, prange
@@ -274,7 +275,7 @@ def _floats(who: str, **scalars: float) -> list[float]:
     return [float(x) for x in scalars.values()]
 
 
-def _check(who: str, optional: list[str], **vectors: np.ndarray | None) -> None:
+def _check(who: str, optional: list[str], **vectors: Any) -> None:
     """Raises if the vectors differ in length or dtype, or cannot be changed in place; the `optional` may be None."""
     theta = as_array(who, "theta", vectors["theta"], ndim=1)
     for name, x in vectors.items():
