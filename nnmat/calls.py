@@ -4,6 +4,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from nnmat_kernels.runtime.door import array
+
 from .errors import ConfigError, DtypeError, ShapeError
 from .parameters import Parameter
 
@@ -16,13 +18,14 @@ class Destination(NamedTuple):
 
     def write(self, value) -> None:
         """Write a gradient computed with NumPy, or add it where gradients accumulate. Raises ShapeError, DtypeError."""
-        value, who = np.asarray(value), "call.into(parameter).write"
+        who = "call.into(parameter).write"
+        value = array(who, "the gradient", value)
         if value.shape != self.out.shape:
             raise ShapeError(
                 f"{who}: expected a gradient of shape {self.out.shape}, that of the parameter, got {value.shape}."
             )
         if value.dtype.kind not in "fiu":
-            raise DtypeError(f"{who}: expected a gradient of real numbers, got dtype {value.dtype}.")
+            raise DtypeError(f"{who}: expected a gradient of real numbers, got dtype {value.dtype}. Try a float dtype.")
         if self.accumulate:
             self.out[...] += value
         else:

@@ -10,6 +10,7 @@ import numpy as np
 
 from nnmat_kernels import geometry
 from nnmat_kernels.runtime.arrays import FLOATS
+from nnmat_kernels.runtime.door import real_array as real_array  # for the calculus, which knows no kernels
 
 from .errors import ConfigError
 
@@ -60,7 +61,10 @@ def pair(who: str, name: str, value, least: int = 1) -> tuple[int, int]:
     try:
         return geometry.pair(who, name, value, least)
     except ValueError as error:
-        raise ConfigError(str(error)) from None
+        hint = ""
+        if isinstance(value, str) and name == "padding":
+            hint = " 'valid' is 0 here, 'same' (for stride 1) dilation * (kernel_size - 1) // 2."
+        raise ConfigError(f"{error}{hint}") from None
 
 
 def generator(who: str, name: str, value) -> np.random.Generator:
@@ -77,9 +81,11 @@ def generator(who: str, name: str, value) -> np.random.Generator:
 
 
 def are_logits_and_labels(H, y) -> bool:
-    """Whether H (B, M) and y (B,), B > 0, are what kernels take as it is, floats and int64: nearly always so."""
+    """Whether H (B, M), M > 1, and y (B,), B > 0, are what kernels take, floats and int64: nearly always so."""
     arrays = type(H) is type(y) is np.ndarray and H.flags.carray and y.flags.carray
-    return arrays and H.ndim == 2 and H.dtype in FLOATS and y.dtype is LABELS and y.ndim == 1 and len(y) == len(H) > 0
+    return (
+        arrays and H.ndim == 2 and H.dtype in FLOATS and y.dtype is LABELS and y.ndim == 1 and H.size > len(y) == len(H)
+    )
 
 
 def renamed_methods(cls: type, renamed: dict[str, str]) -> None:

@@ -1,6 +1,6 @@
 """The typed errors of the framework. Each message says who, which rule, what was given and what to try."""
 
-from nnmat_kernels.errors import DtypeError, LabelError, ShapeError
+from nnmat_kernels.errors import DataError, DtypeError, LabelError, ShapeError
 
 __all__ = [
     "BuildError",
@@ -26,10 +26,6 @@ class StateError(RuntimeError):
 
 class ConfigError(ValueError):
     """An option outside its range or of the wrong kind."""
-
-
-class DataError(ValueError):
-    """Data that cannot be trained on: empty, of unequal lengths, not finite."""
 
 
 class FileFormatError(ValueError):

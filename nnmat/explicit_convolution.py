@@ -18,8 +18,10 @@ from typing import NamedTuple
 import numpy as np
 
 from nnmat_kernels.geometry import output_plane
+from nnmat_kernels.runtime.arrays import as_array
+from nnmat_kernels.runtime.door import real_array
 
-from .errors import ConfigError, DtypeError, ShapeError
+from .errors import ConfigError, ShapeError
 
 MEMORY_LIMIT = 2**31  # bytes; a bigger dense matrix or list of triplets is refused
 
@@ -50,9 +52,10 @@ class Triplets(NamedTuple):
         return np.bincount(self.columns, self.values * self._vector(v, 0)[self.rows], minlength=self.shape[1])
 
     def _vector(self, v: np.ndarray, axis: int) -> np.ndarray:
-        if np.shape(v) != (self.shape[axis],):
-            raise ShapeError(f"Triplets: expected a vector of shape ({self.shape[axis]},), got {np.shape(v)}.")
-        return np.asarray(v)
+        v = real_array("Triplets", "the vector", v)
+        if v.shape != (self.shape[axis],):
+            raise ShapeError(f"Triplets: expected a vector of shape ({self.shape[axis]},), got {v.shape}.")
+        return v.astype(np.float64, copy=False)
 
 
 class Geometry(NamedTuple):
@@ -99,7 +102,7 @@ class KhatOperator:
 
     def matvec(self, x: np.ndarray) -> np.ndarray:
         """The product with a vector, or with every column of a matrix."""
-        x = np.asarray(x)
+        x = real_array("KhatOperator", "the operand of @", x)
         if x.ndim not in (1, 2) or x.shape[0] != self.shape[1]:
             raise ShapeError(
                 f"KhatOperator: expected {self.shape[1]} rows in the right operand of @, got shape {x.shape}. "
@@ -111,7 +114,7 @@ class KhatOperator:
         return self.matvec(x)
 
     def __rmatmul__(self, X: np.ndarray) -> np.ndarray:
-        return self.T.matvec(np.asarray(X).T).T
+        return self.T.matvec(real_array("KhatOperator", "the operand of @", X).T).T
 
     def _apply(self, x: np.ndarray) -> np.ndarray:
         g = self.geometry
@@ -163,9 +166,7 @@ def khat(
     an object for products only. For a batch: Y = X K̂ᵀ with one flattened image per row.
     Raises ShapeError, DtypeError, and ConfigError for wrong options and for a form that would not fit into memory.
     """
-    if not isinstance(K, np.ndarray) or K.dtype not in (np.float32, np.float64):
-        given = K.dtype if isinstance(K, np.ndarray) else type(K).__name__
-        raise DtypeError(f"khat: expected K as an array of float32 or float64, got {given}. Try np.asarray(K, float).")
+    K = as_array("khat", "K", K)
     geometry = _geometry("khat", K.shape, input_shape, stride, padding, dilation, groups)
     if form == "operator":
         return KhatOperator(K, geometry)

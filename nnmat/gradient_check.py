@@ -6,6 +6,8 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from nnmat_kernels.runtime.door import dtype_remedy, plain
+
 from .errors import ConfigError, DtypeError, StateError
 from .layers.base import Layer
 from .losses.base import Loss
@@ -101,14 +103,18 @@ def gradcheck(
     _check_options(directions, elementwise, h, tolerance)
     rng = np.random.default_rng(seed)
     inputs = list(X) if type(X) is tuple else [X]
+    inputs = [plain("gradcheck", _input_name(X, i), A, "float64") for i, A in enumerate(inputs)]
     for i, A in enumerate(inputs):
-        if not isinstance(A, np.ndarray) or (A.dtype != np.float64 and A.dtype.kind not in "iu"):
-            given = A.dtype if isinstance(A, np.ndarray) else type(A).__name__
-            raise DtypeError(
-                f"gradcheck: expected {_input_name(X, i)} as an array of float64, got {given}. Differences of float32 "
-                "values are too coarse: try X.astype(np.float64) and build with dtype=np.float64."
-            )
-    inputs = [A.copy() for A in inputs]
+        if A.dtype.newbyteorder("=") != np.float64 and A.dtype.kind not in "iu":
+            name = _input_name(X, i)
+            remedy = dtype_remedy(name, A.dtype, "float64")
+            if A.dtype.kind == "f":
+                remedy = (
+                    f"Differences of float32 values are too coarse: try {name}.astype(np.float64) and build with "
+                    "dtype=np.float64."
+                )
+            raise DtypeError(f"gradcheck: expected {name} as an array of float64, got {A.dtype}. {remedy}")
+    inputs = [np.array(A, A.dtype.newbyteorder("=")) for A in inputs]
     what, loss = copy.deepcopy(what), copy.deepcopy(loss)
     weights = {} if sample_weight is None else {"sample_weight": sample_weight}
     subject: _Model | _Loss

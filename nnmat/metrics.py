@@ -11,6 +11,8 @@ from collections.abc import Callable
 import numpy as np
 
 from nnmat_kernels.losses.count_correct import count_correct
+from nnmat_kernels.losses.targets import label_remedy
+from nnmat_kernels.runtime.door import dtype_remedy, plain
 
 from .checks import are_logits_and_labels, count
 from .errors import ConfigError, DataError, DtypeError, LabelError, ShapeError
@@ -66,12 +68,12 @@ def binary_accuracy(H: np.ndarray, y: np.ndarray) -> float:
 
     y: of H's shape, or without the last axis if that has length 1.
     """
-    if not isinstance(H, np.ndarray) or not isinstance(y, np.ndarray):
-        raise DtypeError("binary_accuracy: expected H and y to be NumPy arrays. Try np.asarray.")
+    H, y = _numbers("binary_accuracy", "H", H), _numbers("binary_accuracy", "y", y)
     if y.shape != H.shape and not (H.ndim > 0 and H.shape[-1] == 1 and y.shape == H.shape[:-1]):
-        raise ShapeError(
-            f"binary_accuracy: expected y of the shape of H, {H.shape}, got {y.shape}. For class labels use accuracy."
-        )
+        remedy = "For class labels use accuracy."
+        if y.shape == (*H.shape, 1):
+            remedy = "Try np.ravel(y)." if H.ndim == 1 else "Try y[..., 0]."
+        raise ShapeError(f"binary_accuracy: expected y of the shape of H, {H.shape}, got {y.shape}. {remedy}")
     right = ((H > 0) == (y.reshape(H.shape) > 0.5)) & ~np.isnan(H)
     return float(right.mean()) if right.size else 0.0
 
@@ -153,19 +155,33 @@ def _accuracy(H: np.ndarray, y: np.ndarray, ignore_index: int | None) -> tuple[f
     return np.count_nonzero(right) / len(H), len(H)
 
 
+def _numbers(who: str, name: str, A) -> np.ndarray:
+    """An array of real numbers, booleans included."""
+    A = plain(who, name, A)
+    if A.dtype.kind not in "fiub":
+        raise DtypeError(
+            f"{who}: expected {name} to hold real numbers, got dtype {A.dtype}. {dtype_remedy(name, A.dtype)}"
+        )
+    return A
+
+
 def _rows(who: str, H, y, ignore_index: int | None) -> tuple[np.ndarray, np.ndarray, np.ndarray | range]:
     """H as rows, one label for each, and their numbers, without the ignored ones."""
-    if not isinstance(H, np.ndarray) or not isinstance(y, np.ndarray):
-        raise DtypeError(f"{who}: expected H and y to be NumPy arrays. Try np.asarray.")
+    H, y = _numbers(who, "H", H), _numbers(who, "y", y)
     if H.ndim < 2 or H.shape[-1] == 0:
         raise ShapeError(f"{who}: expected H of shape (..., M) with M >= 1, got {H.shape}. A single row is H[None, :].")
     M = H.shape[-1]
+    if M == 1:
+        raise ShapeError(
+            f"{who}: expected H with a column for each class, got shape {H.shape}, where the largest output is always "
+            "the first. For one logit per row use binary_accuracy."
+        )
     if y.dtype.kind == "f" and y.shape == H.shape:
         y = y.argmax(axis=-1)
     elif y.shape != H.shape[:-1]:
         raise ShapeError(
-            f"{who}: expected labels y of shape {H.shape[:-1]}, or float targets of shape {H.shape}, got {y.shape}."
-            " One label per row of H."
+            f"{who}: expected labels y of shape {H.shape[:-1]}, or float targets of shape {H.shape}, got {y.shape} of "
+            f"{y.dtype}. {label_remedy(y, H.shape)}"
         )
     if y.dtype.kind not in "iu":
         raise DtypeError(f"{who}: expected labels y of an integer dtype, got {y.dtype}. Try y.astype(np.int64).")

@@ -4,6 +4,8 @@ from typing import Any
 
 import numpy as np
 
+from nnmat_kernels.runtime.door import array, dtype_remedy
+
 from .errors import BuildError, ConfigError, DtypeError, ShapeError
 
 
@@ -58,14 +60,13 @@ class Parameter:
         A = self._initialize(rng, self.shape)
         rule = f"Parameter {self.name!r}: expected its initializer to return an array of"
         remedy = "It is called as initializer(rng, shape, fan_in, fan_out)."
-        try:
-            values = np.asarray(A)
-        except ValueError:  # lists of unequal lengths
-            raise ShapeError(f"{rule} shape {self.shape}, got {type(A).__name__}. {remedy}") from None
+        values = array(f"Parameter {self.name!r}", "what its initializer returns", A)
         if values.shape != self.shape:
             raise ShapeError(f"{rule} shape {self.shape}, got {values.shape}. {remedy}")
         if values.dtype.kind not in "fiu":
-            raise DtypeError(f"{rule} real numbers, got {values.dtype}. {remedy}")
+            raise DtypeError(
+                f"{rule} real numbers, got {values.dtype}. {remedy} {dtype_remedy('values', values.dtype)}"
+            )
         return values
 
     def bind(self, store: Store, offset: int) -> None:
@@ -118,11 +119,14 @@ class Parameter:
         self._copy(self.grad, A, "grad")
 
     def _copy(self, view: np.ndarray, A, what: str) -> None:
-        A = np.asarray(A)
+        A = array(f"Parameter {self.name!r}", f"its {what}", A)
         if A.shape != view.shape:
             raise ShapeError(f"Parameter {self.name!r}: expected a {what} of shape {view.shape}, got {A.shape}.")
         if A.dtype.kind not in "fiu":
-            raise DtypeError(f"Parameter {self.name!r}: expected a {what} of real numbers, got dtype {A.dtype}.")
+            raise DtypeError(
+                f"Parameter {self.name!r}: expected a {what} of real numbers, got dtype {A.dtype}. "
+                f"{dtype_remedy(what, A.dtype, str(view.dtype))}"
+            )
         view[...] = A
 
     @property

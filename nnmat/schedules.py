@@ -12,10 +12,15 @@ import numpy as np
 
 from .checks import count, number
 from .errors import ConfigError
+from .habits import check_arguments
 
 
 class Schedule(abc.ABC):
     """η_k as a function of the step number k, counted from 0."""
+
+    def __init_subclass__(cls, **arguments):
+        super().__init_subclass__(**arguments)
+        check_arguments(cls)
 
     @abc.abstractmethod
     def __call__(self, step: int) -> float:
@@ -97,6 +102,11 @@ class WarmUp(Schedule):
 
 def as_schedule(who: str, lr, name: str = "lr") -> Callable[[int], float]:
     """A schedule for a number (constant), or the schedule or function itself."""
+    if isinstance(lr, type):
+        raise ConfigError(
+            f"{who}: expected {name} as a number or a schedule, got the class {lr.__name__}. Give its arguments: "
+            f"{lr.__name__}(...)."
+        )
     if callable(lr):
         return lr
     if not isinstance(lr, int | float | np.integer | np.floating):

@@ -28,6 +28,7 @@ THIRD_PARTY = {
 FRAMEWORK_LEVELS = {
     "errors": 0,
     "checks": 1,
+    "habits": 1,
     "parameters": 1,
     "initializers": 1,
     "explicit_convolution": 1,

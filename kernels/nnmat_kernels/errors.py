@@ -11,3 +11,7 @@ class DtypeError(TypeError):
 
 class LabelError(ValueError):
     """A class label outside the range of the classes."""
+
+
+class DataError(ValueError):
+    """Data that cannot be trained on: empty, of unequal lengths, not finite; weights below 0."""

@@ -3,7 +3,7 @@
 from .derivation.derivation import Derivation
 from .derivation.derive import derive, gradient, hessian_product
 from .dimensions import dim
-from .errors import DomainError, NotDerivable, ParseError, ShapeError, UnverifiedError
+from .errors import DomainError, DtypeError, NotDerivable, ParseError, ShapeError, UnverifiedError
 from .evaluation.evaluator import evaluate
 from .language.convolution import conv
 from .language.elementwise import absolute, cos, exp, gelu, log, relu, sigmoid, sin, softplus, sqrt, tanh
@@ -45,6 +45,7 @@ from .records.record import Step
 __all__ = [
     "Derivation",
     "DomainError",
+    "DtypeError",
     "Expr",
     "NotDerivable",
     "ParseError",

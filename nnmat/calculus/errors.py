@@ -2,9 +2,9 @@
 
 import re
 
-from ..errors import ShapeError
+from ..errors import DtypeError, ShapeError
 
-__all__ = ["DomainError", "NotDerivable", "ParseError", "ShapeError", "UnverifiedError"]
+__all__ = ["DomainError", "DtypeError", "NotDerivable", "ParseError", "ShapeError", "UnverifiedError"]
 
 
 class NotDerivable(ValueError):

@@ -7,6 +7,7 @@ from typing import Protocol, runtime_checkable
 import numpy as np
 
 from nnmat_kernels.indexing.take_rows import take_rows
+from nnmat_kernels.runtime.door import array
 
 from ..checks import count
 from ..errors import ConfigError, DataError
@@ -60,7 +61,7 @@ class ArrayBatches:
         self.batch_size = count("ArrayBatches", "batch_size", batch_size)
         self.arrays: Batch = (data.X, data.y)
         if sample_weight is not None:
-            sample_weight = np.asarray(sample_weight)
+            sample_weight = array("ArrayBatches", "sample_weight", sample_weight)
             if sample_weight.shape != (len(data),):
                 raise DataError(
                     f"ArrayBatches: expected sample_weight of shape ({len(data)},), one weight for each sample, "

@@ -5,6 +5,8 @@ from typing import Any
 
 import numpy as np
 
+from nnmat_kernels.runtime.door import array, plain
+
 from ..errors import ConfigError, DataError
 
 
@@ -12,7 +14,9 @@ class Dataset:
     """Samples `X (n, ...)` and targets `y (n, ...)`; row i of both belongs to sample i.
 
     `data[3]` is the pair `(x, y)` of one sample; `data[:100]`, `data[[4, 2]]` and `data[mask]` are data sets (a slice
-    shares memory, the other two copy). Raises `DataError` if the lengths differ or an array has no first axis.
+    shares memory, the other two copy). X and y are arrays, or lists, data frames and the like. Raises `DataError` if
+    the lengths differ or an array has no first axis, `DtypeError` for what is no array, is masked or sparse or holds
+    Python objects, `ShapeError` for rows of unequal lengths.
 
     `labels`: the names of the classes, where y holds their numbers (`data.labels[data.y[0]]`), or None. `origin`: what
     a reader took for what in the file, shown by `print(data)`. Parts of a data set have both too.
@@ -23,14 +27,12 @@ class Dataset:
 
     def __init__(self, X, y, labels: Sequence[str] | None = None, origin: str = ""):
         self.labels, self.origin = None if labels is None else tuple(labels), origin
-        self.X, self.y = np.asarray(X), np.asarray(y)
+        self.X, self.y = array("Dataset", "X", X), array("Dataset", "y", y)
         for name, A in (("X", self.X), ("y", self.y)):
             if A.ndim == 0:
-                raise DataError(f"Dataset: expected {name} with a first axis that counts the samples, got a scalar.")
-            if A.dtype == object:
                 raise DataError(
-                    f"Dataset: expected {name} to be an array of numbers, got dtype object. "
-                    "Are its rows of equal length? Try np.stack or np.array(..., dtype=np.float32)."
+                    f"Dataset: expected {name} with a first axis that counts the samples, got a scalar. "
+                    f"One sample is {name}[np.newaxis]."
                 )
         if len(self.X) != len(self.y):
             raise DataError(
@@ -45,7 +47,7 @@ class Dataset:
             return self.X[index], self.y[index]
         if isinstance(index, slice):
             return self._part(index)
-        rows = np.asarray(index)
+        rows = np.asarray(plain("Dataset", "index", index) if isinstance(index, np.ma.MaskedArray) else index)
         numbers = rows.dtype.kind in "biu" or rows.size == 0
         if isinstance(index, tuple) or rows.ndim != 1 or not numbers:
             raise IndexError(

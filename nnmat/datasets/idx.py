@@ -18,6 +18,9 @@ from pathlib import Path
 
 import numpy as np
 
+from nnmat_kernels.runtime.door import array as as_plain
+from nnmat_kernels.runtime.door import dtype_remedy
+
 from ..errors import DtypeError, FileFormatError, ShapeError
 from ..formats.atomic import atomic_write
 from ..formats.paths import as_path, existing_file
@@ -136,16 +139,13 @@ def write_idx(path: str | bytes | os.PathLike, array: np.ndarray) -> None:
     Equal arrays give equal bytes.
     """
     path = as_path("write_idx", path)
-    try:
-        array = np.asarray(array)
-    except ValueError as error:
-        raise ShapeError(f"write_idx: expected an array, got rows of unequal lengths ({error}).") from error
+    array = as_plain("write_idx", "array", array)
     code = CODES.get(array.dtype.newbyteorder("="))
     if code is None:
         allowed = ", ".join(str(dtype) for dtype in CODES)
         raise DtypeError(
             f"write_idx: expected an array of {allowed}, got {array.dtype}. "
-            "The format has no such type: try .astype(np.int32)."
+            f"The format has no such type. {dtype_remedy('array', array.dtype, 'int32')}"
         )
     if not 1 <= array.ndim <= MAX_AXES or any(size >= 2**32 for size in array.shape):
         raise ShapeError(

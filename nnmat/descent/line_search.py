@@ -11,7 +11,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from ..checks import positive
+from ..checks import count, number, positive
 from ..errors import ConfigError
 
 Vector = np.ndarray
@@ -69,9 +69,13 @@ class Armijo:
 
     def __init__(self, initial: float = 1.0, c1: float = 1e-4, shrink: float = 0.5, max_shrinks: int = 60):
         self.initial = positive("Armijo", "initial", initial)
-        if not 0 < c1 < 1 or not 0 < shrink < 1:
-            raise ConfigError(f"Armijo: expected 0 < c1 < 1 and 0 < shrink < 1, got c1={c1!r}, shrink={shrink!r}.")
-        self.c1, self.shrink, self.max_shrinks = c1, shrink, max_shrinks
+        self.c1, self.shrink = number("Armijo", "c1", c1), number("Armijo", "shrink", shrink)
+        if not 0 < self.c1 < 1 or not 0 < self.shrink < 1:
+            raise ConfigError(
+                f"Armijo: expected 0 < c1 < 1 and 0 < shrink < 1, got c1={c1!r}, shrink={shrink!r}. "
+                "The usual values are 1e-4 and 0.5."
+            )
+        self.max_shrinks = count("Armijo", "max_shrinks", max_shrinks, least=0)
 
     def __call__(
         self, f: Function, gradient: Gradient, x: Vector, d: Vector, value: float, g: Vector, guess: float | None
@@ -106,9 +110,12 @@ class StrongWolfe:
     ):
         self.initial = positive("StrongWolfe", "initial", initial)
         self.max_step = positive("StrongWolfe", "max_step", max_step)
-        if not 0 < c1 < c2 < 1:
-            raise ConfigError(f"StrongWolfe: expected 0 < c1 < c2 < 1, got c1={c1!r}, c2={c2!r}.")
-        self.c1, self.c2, self.max_evaluations = c1, c2, max_evaluations
+        self.c1, self.c2 = number("StrongWolfe", "c1", c1), number("StrongWolfe", "c2", c2)
+        if not 0 < self.c1 < self.c2 < 1:
+            raise ConfigError(
+                f"StrongWolfe: expected 0 < c1 < c2 < 1, got c1={c1!r}, c2={c2!r}. The usual values are 1e-4 and 0.1."
+            )
+        self.max_evaluations = count("StrongWolfe", "max_evaluations", max_evaluations)
 
     def __call__(
         self, f: Function, gradient: Gradient, x: Vector, d: Vector, value: float, g: Vector, guess: float | None

@@ -7,7 +7,9 @@ from typing import Any
 
 import numpy as np
 
-from ..checks import count, number
+from nnmat_kernels.runtime.door import dtype_remedy, plain
+
+from ..checks import count, number, real_array
 from ..errors import ConfigError, DtypeError, NonFiniteError, ShapeError
 from .line_search import Armijo, LineSearchError
 
@@ -53,15 +55,11 @@ def steepest_descent(
     number("steepest_descent", "tol", tol, 0.0)
     count("steepest_descent", "max_iterations", max_iterations, least=0)
     search = Armijo() if line_search is None else line_search
-    if not callable(search):
-        raise ConfigError(
-            f"steepest_descent: expected line_search as an Armijo(), StrongWolfe(), ExactQuadratic(...) or "
-            f"FixedStep(...), got {search!r}."
-        )
+    _check_functions(f, gradient, search, callback)
     pack, unpack = _packing(x0)
 
     def value_at(x: np.ndarray) -> float:
-        return float(f(unpack(x)))
+        return _as_float(f(unpack(x)))
 
     def gradient_at(x: np.ndarray) -> np.ndarray:
         return pack(gradient(unpack(x)), "the gradient")
@@ -123,22 +121,33 @@ def _reason_to_stop(value: float, n: float, iterations: int, tol: float, limit: 
 
 def _packing(x0: Any) -> tuple[Callable, Callable]:
     """Two functions: from one array or a tuple of arrays to one vector, and back."""
-    arrays = x0 if isinstance(x0, tuple) else (x0,)
-    shapes = [np.shape(A) for A in arrays]
-    for A in arrays:
-        if not isinstance(A, np.ndarray) or A.dtype != np.float64:
-            given = A.dtype if isinstance(A, np.ndarray) else type(A).__name__
+    who = "steepest_descent"
+    names = [f"x0[{i}]" for i in range(len(x0))] if isinstance(x0, tuple) else ["x0"]
+    arrays = [
+        plain(who, name, A, "float64") for name, A in zip(names, x0 if isinstance(x0, tuple) else (x0,), strict=True)
+    ]
+    shapes = [A.shape for A in arrays]
+    for name, A in zip(names, arrays, strict=True):
+        if A.dtype.newbyteorder("=") != np.float64:
             raise DtypeError(
-                f"steepest_descent: expected x0 as an array of float64 or a tuple of them, got {given}. "
-                "Try np.asarray(x0, dtype=np.float64)."
+                f"{who}: expected x0 as an array of float64 or a tuple of them, got {A.dtype}. "
+                f"{dtype_remedy(name, A.dtype, 'float64')}"
             )
 
     def pack(parts: Any, name: str) -> np.ndarray:
-        parts = parts if isinstance(x0, tuple) else (parts,)
-        found = [np.shape(A) for A in parts]
-        if found != shapes:
-            raise ShapeError(f"steepest_descent: expected {name} of the shape of x0, {shapes}, got {found}.")
-        return np.concatenate([np.ravel(A) for A in parts]).astype(np.float64)
+        if not isinstance(x0, tuple):
+            parts = (parts,)
+        elif not isinstance(parts, list | tuple):
+            raise ShapeError(
+                f"{who}: expected {name} as a tuple of {len(shapes)} arrays, like x0, got {type(parts).__name__}."
+            )
+        found = [real_array(who, name, A) for A in parts]
+        if [A.shape for A in found] != shapes:
+            raise ShapeError(
+                f"{who}: expected {name} of the shape of x0, {shapes}, got {[A.shape for A in found]}. "
+                "Each entry of x0 has one of the gradient."
+            )
+        return np.concatenate([np.ravel(A) for A in found]).astype(np.float64)
 
     def unpack(vector: np.ndarray) -> Any:
         ends = np.cumsum([math.prod(shape) for shape in shapes])
@@ -146,3 +155,33 @@ def _packing(x0: Any) -> tuple[Callable, Callable]:
         return parts if isinstance(x0, tuple) else parts[0]
 
     return pack, unpack
+
+
+def _check_functions(f, gradient, search, callback) -> None:
+    """Raise ConfigError for what is no function."""
+    who = "steepest_descent"
+    for name, function, example in (("f", f, "lambda x: x @ x"), ("gradient", gradient, "lambda x: 2 * x")):
+        if not callable(function):
+            raise ConfigError(f"{who}: expected {name} as a function of x, got {function!r:.60}. Try {example}.")
+    if not callable(search) or isinstance(search, type):
+        remedy = f"Did you forget the parentheses: {search.__name__}()?" if isinstance(search, type) else ""
+        raise ConfigError(
+            f"{who}: expected line_search as an Armijo(), StrongWolfe(), ExactQuadratic(...) or FixedStep(...), "
+            f"got {search!r}. {remedy}".rstrip()
+        )
+    if callback is not None and not callable(callback):
+        raise ConfigError(
+            f"{who}: expected callback as a function (iteration, x, f, gradient_norm) or None, got {callback!r:.60}."
+        )
+
+
+def _as_float(value) -> float:
+    """The value of f."""
+    if type(value) is float:  # the usual case
+        return value
+    A = real_array("steepest_descent", "the value of f", value)
+    if A.size != 1:
+        raise ShapeError(
+            f"steepest_descent: expected f to return one number, got shape {A.shape}. Did you forget a sum?"
+        )
+    return float(A.item())

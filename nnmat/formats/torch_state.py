@@ -5,27 +5,36 @@ order channel, row, column. nnmat has them channels-last: (B, H, W, C), (Co, kh,
 order row, column, channel. So kernels are transposed, and the columns of the first Linear after a Flatten of images
 are renumbered. `Linear` weights are (out, in) in both.
 
-    state = {name: tensor.numpy() for name, tensor in torch_model.state_dict().items()}
-    from_torch(model, state)                                       # into a Sequential with the layers in the same order
+    from_torch(model, torch_model.state_dict())                    # into a Sequential with the layers in the same order
     torch_model.load_state_dict({k: torch.from_numpy(v) for k, v in to_torch(model).items()})
 """
 
 from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
+
+from nnmat_kernels.runtime.door import array, dtype_remedy, plain
 
 from ..errors import ConfigError, DtypeError, ShapeError
 from ..layers import Conv2d, Flatten, Layer, Linear, Sequential
 
 
-def from_torch(model: Sequential, state: Mapping[str, np.ndarray]) -> None:
-    """Copy a PyTorch state dict into a built chain of layers.
+def from_torch(model: Sequential, state: Mapping[str, Any]) -> None:
+    """Copy a PyTorch state dict, of tensors or arrays, into a built chain of layers; a module stands for its own one.
 
     The model's parameters and the entries of `state` are matched in order, each layer by its own kind (`weight`,
     `bias`), so the prefixes of the names may differ. Everything is checked before anything is copied. Raises
     ConfigError (missing or extra entries), ShapeError, DtypeError.
     """
     parameters = _parameters(model)
+    if callable(module := getattr(state, "state_dict", None)):
+        state = module()
+    if not isinstance(state, Mapping):
+        raise ConfigError(
+            f"from_torch: expected a state dict, got {type(state).__name__}. Try "
+            "from_torch(model, module.state_dict())."
+        )
     names = list(state)
     theirs = [name.rpartition(".")[2] for name in names]
     ours = [p.kind for p, _ in parameters]
@@ -37,10 +46,10 @@ def from_torch(model: Sequential, state: Mapping[str, np.ndarray]) -> None:
     arrays = []
     for name, (p, order) in zip(names, parameters, strict=True):
         A = state[name]
-        if not isinstance(A, np.ndarray) or A.dtype.kind != "f":
-            raise DtypeError(
-                f"from_torch: expected {name!r} as a NumPy array of floats, got {type(A).__name__}. Try tensor.numpy()."
-            )
+        A = (array if hasattr(A, "__array__") else plain)("from_torch", f"state[{name!r}]", A)
+        if A.dtype.kind != "f":
+            remedy = dtype_remedy(f"state[{name!r}]", A.dtype)
+            raise DtypeError(f"from_torch: expected {name!r} as an array of floats, got {A.dtype}. {remedy}")
         expected = order.torch_shape(p.shape)
         if A.shape != expected:
             raise ShapeError(f"from_torch: expected {name!r} of shape {expected} for {p.name!r}, got {A.shape}.")

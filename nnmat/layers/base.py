@@ -11,13 +11,14 @@ keep=False)`.
 """
 
 import abc
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from ..calls import Call
 from ..checks import equations, generator, renamed_methods
 from ..errors import BuildError
+from ..habits import arguments_checked, check_arguments, missing_attribute
 from ..parameters import Parameter, ParameterSlice, Store, allocate
 from .checks import Shape, check_dtype, check_shape
 from .passes import Passes
@@ -47,6 +48,7 @@ class Layer(Passes):
 
     fusion: str | None = None  # of an element-wise activation: its name to kernels that can apply it themselves
 
+    @arguments_checked
     def __init__(self):
         super().__init__()
         self.path = ""
@@ -58,6 +60,10 @@ class Layer(Passes):
     def __init_subclass__(cls, **arguments):
         renamed_methods(cls, _RENAMED)
         super().__init_subclass__(**arguments)
+        check_arguments(cls)
+
+    if not TYPE_CHECKING:  # where it would hide every wrong name
+        __getattr__ = missing_attribute
 
     # ---- what a concrete layer implements -----------------------------------------------------------------------
 

@@ -5,6 +5,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from nnmat_kernels.runtime.arrays import canonical
+from nnmat_kernels.runtime.door import dtype_remedy, plain
 
 from ..errors import BuildError, DtypeError, ShapeError
 
@@ -61,29 +62,28 @@ def check_batch(layer: Checked, A, shape: Shape, name: str, batch: int | None = 
         raise BuildError(f"{layer.kind}: it is not built yet. Call build(input_shape) first.")
     if shape and type(shape[0]) is tuple:  # several arrays
         if type(A) is not tuple or len(A) != len(shape):
-            raise ShapeError(f"{layer.who}: expected {name} to be a tuple of {len(shape)} arrays.")
+            given = f"{len(A)} in a {type(A).__name__}" if isinstance(A, list | tuple) else type(A).__name__
+            raise ShapeError(
+                f"{layer.who}: expected {name} to be a tuple of {len(shape)} arrays, got {given}. "
+                f"Pass them as ({', '.join(f'{name}{i}' for i in range(len(shape)))})."
+            )
         parts = tuple(
             check_batch(layer, a, s, f"{name}[{i}]", batch) for i, (a, s) in enumerate(zip(A, shape, strict=True))
         )
         if len({len(a) for a in parts}) > 1:
             raise ShapeError(f"{layer.who}: expected all inputs of one batch size, got {[len(a) for a in parts]}.")
         return parts
-    if not isinstance(A, np.ndarray):
-        raise DtypeError(
-            f"{layer.who}: expected {name} to be a NumPy array, got {type(A).__name__}. "
-            f"Try np.asarray({name}, dtype=np.{layer.dtype})."
-        )
+    A = plain(layer.who, name, A, str(layer.dtype))
     if A.shape[1:] != shape or A.ndim == 0 or (batch is not None and len(A) != batch):
         expected = batch_shape(shape, "B" if batch is None else batch)
         raise ShapeError(
             f"{layer.who}: expected {name} of shape {expected}, got {A.shape}.{_shape_hint(name, A.shape, shape)}"
         )
-    if A.dtype != layer.dtype:
-        build = f", or build the model with dtype=np.{A.dtype}" if A.dtype in (np.float32, np.float64) else ""
-        raise DtypeError(
-            f"{layer.who}: expected {name} of dtype {layer.dtype}, got {A.dtype}. "
-            f"Try {name}.astype(np.{layer.dtype}){build}."
-        )
+    if A.dtype.newbyteorder("=") != layer.dtype:
+        remedy = dtype_remedy(name, A.dtype, str(layer.dtype))
+        if A.dtype in (np.float32, np.float64):
+            remedy = f"{remedy.rstrip('.')}, or build the model with dtype=np.{A.dtype}."
+        raise DtypeError(f"{layer.who}: expected {name} of dtype {layer.dtype}, got {A.dtype}. {remedy}")
     return canonical(A)
 
 

@@ -25,6 +25,8 @@ class Sequential(Layer):
 
     def __init__(self, layers: list[Layer], input_shape=None, seed: int = 0, dtype=np.float32):
         super().__init__()
+        if isinstance(layers, Layer):
+            raise ConfigError("Sequential: expected a list of layers, got a layer. Write Sequential([layer, ...]).")
         layers = list(layers)
         if not layers:
             raise ConfigError("Sequential: expected at least one layer, got none.")

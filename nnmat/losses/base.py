@@ -8,6 +8,7 @@ import numpy as np
 from ..calls import LossCall
 from ..checks import as_method, equations, renamed_methods, takes
 from ..errors import ConfigError, ShapeError, StateError
+from ..habits import arguments_checked, check_arguments
 
 _RENAMED = {"_evaluate": "forward(self, H, y, call) and backward(self, call)"}
 
@@ -23,6 +24,7 @@ class Loss(abc.ABC):
     arguments, those below.
     """
 
+    @arguments_checked
     def __init__(self):
         self.divisor = 0.0
         self._call = LossCall()
@@ -30,6 +32,7 @@ class Loss(abc.ABC):
     def __init_subclass__(cls, **arguments):
         super().__init_subclass__(**arguments)
         renamed_methods(cls, _RENAMED)
+        check_arguments(cls)
         if written := takes(cls, Loss, "forward", "H", "y", "call"):
             cls.forward = _whole_forward(written)  # type: ignore[method-assign]
         if written := takes(cls, Loss, "backward", "call"):
@@ -46,6 +49,10 @@ class Loss(abc.ABC):
         A class defines it as `forward(self, H, y, call)`: it checks H, y and `call.sample_weight`, sets `call.G` and
         `call.divisor`, and returns the value. A loss made of losses calls theirs with its call.
         """
+
+    def __call__(self, H: np.ndarray, y: np.ndarray, sample_weight: np.ndarray | None = None) -> float:
+        """The same as `forward`."""
+        return self.forward(H, y, sample_weight)
 
     @equations
     def backward(self, call: LossCall | None = None) -> np.ndarray:

@@ -31,5 +31,5 @@ class MeanSquaredError(Loss):
 
     def check_targets(self, y, output_shape):
         who = "MeanSquaredError"
-        y = as_array_of_targets(who, y)
+        y = as_array_of_targets(who, y, booleans=True)
         as_targets(who, y, output_rows(who, y, output_shape), np.dtype(np.float64))

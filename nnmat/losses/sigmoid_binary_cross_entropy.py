@@ -45,7 +45,7 @@ class SigmoidBinaryCrossEntropy(Loss):
 
     def check_targets(self, y, output_shape):
         who = "SigmoidBinaryCrossEntropy"
-        y = as_array_of_targets(who, y)
+        y = as_array_of_targets(who, y, booleans=True)
         as_targets(who, y, output_rows(who, y, output_shape), np.dtype(np.float64), low=0.0, high=1.0)
 
     def config(self):

@@ -1,5 +1,6 @@
 """Cross-entropy of the softmax, from logits."""
 
+import warnings
 from collections.abc import Sequence
 
 import numpy as np
@@ -8,8 +9,8 @@ from nnmat_kernels import unchecked
 from nnmat_kernels.losses.softmax_cross_entropy import weighted_softmax_cross_entropy
 from nnmat_kernels.losses.targets import as_array_of_targets, as_labels, as_targets
 
-from ..checks import are_logits_and_labels, equations, number
-from ..errors import ConfigError
+from ..checks import are_logits_and_labels, equations, number, real_array
+from ..errors import ConfigError, ShapeError
 from .base import Loss, output_rows
 
 
@@ -34,7 +35,7 @@ class SoftmaxCrossEntropy(Loss):
     eps = `label_smoothing` from 0 to 1; `ignore_index`: rows with this label are left out (they may hold NaN);
     w = `class_weight`, one number >= 0 per class. A class whose logit is -inf is excluded: it gets no smoothing mass,
     which is spread over the other classes, so the loss stays finite unless the label itself is excluded. NaN logits
-    give a NaN loss.
+    give a NaN loss. A first batch that looks like probabilities is warned of.
     """
 
     def __init__(
@@ -52,7 +53,8 @@ class SoftmaxCrossEntropy(Loss):
             raise ConfigError(f"{who}: expected ignore_index as an integer or None, got {ignore_index!r}. Try -100.")
         self.ignore_index = None if ignore_index is None else int(ignore_index)
         self.class_weight = None if class_weight is None else _class_weights(who, class_weight)
-        self._plain = self.label_smoothing == 0.0 and ignore_index is None and class_weight is None
+        self._looked = False  # whether a first batch was looked at
+        self._plain = False  # whether there are no options, known from then on
 
     @equations
     def forward(self, H, y, call):
@@ -60,6 +62,7 @@ class SoftmaxCrossEntropy(Loss):
             call.G, call.divisor = np.empty(H.shape, H.dtype), float(len(y))
             value = unchecked.softmax_cross_entropy(H, y, call.G, "SoftmaxCrossEntropy")
         else:
+            self._look(H)
             value, call.G, call.divisor = weighted_softmax_cross_entropy(
                 H,
                 y,
@@ -71,12 +74,23 @@ class SoftmaxCrossEntropy(Loss):
             )
         return value
 
+    def _look(self, H) -> None:
+        """At the shape of logits that are not of the usual kind, and at the numbers of the first ones."""
+        if not isinstance(H, np.ndarray):
+            return  # the kernel says so
+        _refuse_one_column(H.shape)
+        if not self._looked and H.dtype.kind == "f" and H.ndim > 1:
+            _warn_of_probabilities(H)
+            self._plain = self.label_smoothing == 0.0 and self.ignore_index is None and self.class_weight is None
+            self._looked = True
+
     def check_targets(self, y, output_shape):
         who = "SoftmaxCrossEntropy"
         y = as_array_of_targets(who, y)
         H_shape = output_rows(who, y, output_shape)
+        _refuse_one_column(H_shape)
         if y.dtype.kind == "f":
-            as_targets(who, y, H_shape, y.dtype, low=None if self.class_weight is None else 0.0)
+            as_targets(who, y, H_shape, y.dtype, low=None if self.class_weight is None else 0.0, labels=True)
         else:
             as_labels(who, y, H_shape, self.ignore_index)
 
@@ -88,14 +102,37 @@ class SoftmaxCrossEntropy(Loss):
         }
 
 
-def _class_weights(who: str, class_weight) -> np.ndarray:
-    try:
-        w = np.array(class_weight, np.float64)
-    except (TypeError, ValueError):
-        w = np.empty((0, 0))
-    if w.ndim != 1 or not (np.isfinite(w) & (w >= 0)).all():
-        raise ConfigError(
-            f"{who}: expected class_weight as one finite number >= 0 per class, got {class_weight!r}. "
-            "Try n / (M * np.bincount(y)) for balanced classes."
+def _refuse_one_column(H_shape: tuple) -> None:
+    if len(H_shape) > 1 and H_shape[-1] == 1:
+        raise ShapeError(
+            f"SoftmaxCrossEntropy: expected H with a column for each class, got shape {H_shape}: of one class the loss "
+            "is always 0. For two classes and one logit use SigmoidBinaryCrossEntropy, or give the model two outputs."
         )
+
+
+def _warn_of_probabilities(H: np.ndarray) -> None:
+    """Logits whose rows all add up to 1, none of them below 0 and not all of them 0 or 1, are none."""
+    if H.size and H.min() >= 0 and ((H > 0) & (H < 1)).any() and np.allclose(H.sum(axis=-1), 1, rtol=0, atol=1e-4):
+        warnings.warn(
+            "SoftmaxCrossEntropy: expected logits H, got rows that add up to 1, which look like probabilities. The "
+            "softmax is a part of the loss: leave out the Softmax before it.",
+            UserWarning,
+            stacklevel=5,
+        )
+
+
+def _class_weights(who: str, class_weight) -> np.ndarray:
+    rule = f"{who}: expected class_weight as one finite number >= 0 per class"
+    remedy = "Try n / (M * np.bincount(y)) for balanced classes."
+    if isinstance(class_weight, dict):
+        raise ConfigError(f"{rule}, got a dict. Give a list: [class_weight.get(c, 1.0) for c in range(M)].")
+    if isinstance(class_weight, str):
+        raise ConfigError(f"{rule}, got {class_weight!r}. {remedy}")
+    w = real_array(who, "class_weight", class_weight).astype(np.float64)
+    if w.ndim == 1 and np.isinf(w).any():
+        remedy = "For classes without a sample: n / (M * np.maximum(np.bincount(y, minlength=M), 1))."
+    elif w.ndim == 1 and not w.any():
+        remedy = "With all of them 0 there is nothing to learn."
+    if w.ndim != 1 or not (np.isfinite(w) & (w >= 0)).all() or not w.any():
+        raise ConfigError(f"{rule}, got {class_weight!r:.200}. {remedy}")
     return w

@@ -3,14 +3,16 @@
 import abc
 import math
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
 from nnmat_kernels import unchecked as k
+from nnmat_kernels.runtime.door import array, dtype_remedy
 
 from ..checks import number, renamed_methods
 from ..errors import ConfigError, DtypeError, ShapeError
+from ..habits import check_arguments, missing_attribute
 from ..layers.base import Layer
 from ..parameters import ParameterSlice
 from ..schedules import as_schedule, schedule_config, schedule_from_config
@@ -62,6 +64,10 @@ class Optimizer(abc.ABC):
     def __init_subclass__(cls, **arguments):
         super().__init_subclass__(**arguments)
         renamed_methods(cls, _RENAMED)
+        check_arguments(cls)
+
+    if not TYPE_CHECKING:  # where it would hide every wrong name
+        __getattr__ = missing_attribute
 
     @abc.abstractmethod
     def update(self, segment: Segment, lr: float, scale: float) -> None:
@@ -74,7 +80,14 @@ class Optimizer(abc.ABC):
     @property
     def lr(self) -> float:
         """The learning rate of the coming step; assigning a number or a schedule replaces the schedule."""
-        value = float(self.schedule(self.steps))
+        found = self.schedule(self.steps)
+        try:
+            value = float(found)
+        except (TypeError, ValueError):
+            raise ConfigError(
+                f"{type(self).__name__}: expected the schedule to return a number, got {found!r:.60} for step "
+                f"{self.steps}. It is called with the number of the step, from 0 on."
+            ) from None
         if not 0.0 <= value < math.inf:
             raise ConfigError(
                 f"{type(self).__name__}: expected a finite learning rate >= 0, the schedule gave {value} "
@@ -175,16 +188,17 @@ class Optimizer(abc.ABC):
         if steps.shape != () or steps.dtype.kind not in "iu" or steps < 0:
             raise ConfigError(f"{who}: expected steps in the state as an integer >= 0, got {state['steps']!r}.")
         for name, vector in self._vectors.items():
-            loaded = np.asarray(state[name])
+            loaded = array(who, f"{name} in the state", state[name])
             if loaded.shape != vector.shape:
                 raise ShapeError(
                     f"{who}: expected {name} in the state of shape {vector.shape}, got {loaded.shape}. "
                     "Was it saved for another model?"
                 )
-            if loaded.dtype != vector.dtype:
+            if loaded.dtype.newbyteorder("=") != vector.dtype:
                 raise DtypeError(
                     f"{who}: expected {name} in the state of dtype {vector.dtype}, got {loaded.dtype}. "
-                    "Build the model with the dtype that it was saved with."
+                    "Build the model with the dtype that it was saved with. "
+                    f"{dtype_remedy(f'state[{name!r}]', loaded.dtype, str(vector.dtype))}"
                 )
         schedule: Callable[[int], float] | None = self.schedule
         if state["schedule"] != schedule_config(self.schedule):  # it was replaced during the run
@@ -195,7 +209,7 @@ class Optimizer(abc.ABC):
                 f"has, got {state['schedule']!r}. Set lr to that function before."
             )
         for name, vector in self._vectors.items():
-            vector[...] = state[name]
+            vector[...] = array(who, name, state[name])
         self.steps, self.schedule = int(steps), schedule
 
     def __repr__(self) -> str:

@@ -6,6 +6,7 @@ import zlib
 import numpy as np
 
 from nnmat_kernels.runtime.arrays import FLOATS
+from nnmat_kernels.runtime.door import array, dtype_remedy
 from nnmat_kernels.unchecked import sum_of_squares
 
 from ..checks import count
@@ -56,7 +57,7 @@ def check_inputs(who: str, model) -> None:
 
 def cast_batch(who: str, dtype, X, y, weight=None) -> tuple:
     """X, float targets and weights of a batch in the model's dtype; other targets as they are."""
-    y = np.asarray(y)
+    y = array(who, "y", y)
     return (
         cast(who, "X", X, dtype),
         cast(who, "y", y, dtype) if y.dtype.kind == "f" else y,
@@ -66,7 +67,7 @@ def cast_batch(who: str, dtype, X, y, weight=None) -> tuple:
 
 def cast(who: str, name: str, A, dtype) -> np.ndarray:
     """`A` in `dtype`; raises DataError for a finite number that would become infinite."""
-    A = np.asarray(A)
+    A = array(who, name, A)
     if A.dtype == dtype:
         return A
     _check_kind(who, name, A)
@@ -117,7 +118,8 @@ def _check_arrays(who: str, model, loss, X, y, *weight) -> None:
 
 def _check_kind(who: str, name: str, A: np.ndarray) -> None:
     if A.dtype.kind not in "fiub":
-        raise DtypeError(f"{who}: expected {name} to hold real numbers, got dtype {A.dtype}.")
+        remedy = dtype_remedy(name, A.dtype)
+        raise DtypeError(f"{who}: expected {name} to hold real numbers, got dtype {A.dtype}. {remedy}")
 
 
 def _all_finite(A: np.ndarray) -> bool:

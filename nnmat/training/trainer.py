@@ -13,6 +13,8 @@ from pathlib import Path
 import numpy as np
 from tqdm import tqdm
 
+from nnmat_kernels.runtime.door import array
+
 from .. import metrics as _metrics
 from ..checks import count
 from ..datasets import BatchSource, SampleSource
@@ -242,7 +244,7 @@ class Trainer:
     def predict(self, X: np.ndarray, batch_size: int = 256) -> np.ndarray:
         """The model's outputs in evaluation mode, (n, ...), computed in batches."""
         check_inputs("predict", self.model)
-        batch_size, X = count("predict", "batch_size", batch_size), np.asarray(X)
+        batch_size, X = count("predict", "batch_size", batch_size), array("predict", "X", X)
         if X.ndim == 0:
             raise ShapeError(f"predict: expected X of shape (n, ...), got {X.shape}.")
         parts = (X[i : i + batch_size] for i in range(0, max(len(X), 1), batch_size))

@@ -191,7 +191,7 @@ K = np.zeros((4, 3, 3, 2))
 @pytest.mark.parametrize(
     ("arguments", "options", "error", "text"),
     [
-        ((K.tolist(), (5, 5, 2)), {}, DtypeError, "K as an array of float32 or float64, got list"),
+        ((K.tolist(), (5, 5, 2)), {}, DtypeError, "K to be a NumPy array, got list"),
         ((K.astype(int), (5, 5, 2)), {}, DtypeError, "got int64"),
         ((K[0], (5, 5, 2)), {}, ShapeError, r"K's shape .* of 4 whole numbers >= 1, got \(3, 3, 2\)"),
         ((K, (5, 5)), {}, ShapeError, r"input_shape \(H, W, Ci\) of 3 whole numbers"),

@@ -277,7 +277,9 @@ def test_float32_is_refused_with_the_remedy():
     X = batch(3, 4)
     with pytest.raises(DtypeError, match=r"expected X as an array of float64, got float32.*X\.astype\(np\.float64\)"):
         gradcheck(Scale(), X.astype(np.float32))
-    with pytest.raises(DtypeError, match="expected X as an array of float64, got list"):
+    with pytest.raises(
+        DtypeError, match=r"expected X to be a NumPy array, got list\. Try np\.asarray\(X, dtype=np\.float64\)"
+    ):
         gradcheck(Scale(), X.tolist())
     model = Sequential([Linear(4, 2)], input_shape=(4,))
     with pytest.raises(DtypeError, match=r"in float64, got float32. Build it with dtype=np.float64"):

@@ -96,7 +96,7 @@ def test_resolve():
 
 def test_errors():
     for call, kind, text in [
-        (lambda: metrics.accuracy(H.tolist(), Y), DtypeError, r"^accuracy: expected H and y to be NumPy arrays"),
+        (lambda: metrics.accuracy(H.tolist(), Y), DtypeError, r"^accuracy: expected H to be a NumPy array, got list"),
         (lambda: metrics.accuracy(H[0], Y), ShapeError, r"^accuracy: expected H of shape \(..., M\)"),
         (lambda: metrics.accuracy(H, Y[:3]), ShapeError, r"labels y of shape \(4,\).*got \(3,\)"),
         (lambda: metrics.accuracy(H, Y.astype(float)), DtypeError, r"labels y of an integer dtype, got float64"),

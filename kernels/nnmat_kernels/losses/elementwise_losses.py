@@ -115,9 +115,9 @@ def sigmoid_binary_cross_entropy(
         l(h, y) = w y ζ(-h) + (1 - y) ζ(h)         ζ(h) = log(1 + exp(h)), w = positive_weight
         ∂l/∂h   = (1 - y) σ(h) - w y σ(-h)
 
-    Shapes: H (..., M), float32 or float64; y as H (or without the last axis if M = 1), from 0 to 1, floats or integers;
-        sample_weight (...) or its first axes; the gradient as H, written to `out` if given.
-    Errors: ShapeError, DtypeError, LabelError, ValueError (weights); `who` is the name in their texts.
+    Shapes: H (..., M), float32 or float64; y as H (or without the last axis if M = 1), from 0 to 1, floats, integers or
+        booleans; sample_weight (...) or its first axes; the gradient as H, written to `out` if given.
+    Errors: ShapeError, DtypeError, LabelError, DataError (weights); `who` is the name in their texts.
     Reference: docs/equations.md, section 4.2.
     """
     return weighted_sigmoid_binary_cross_entropy(H, y, positive_weight, sample_weight, out, who)[:2]
@@ -133,7 +133,7 @@ def weighted_sigmoid_binary_cross_entropy(
 ) -> tuple[float, np.ndarray, float]:
     """As `sigmoid_binary_cross_entropy`, with the divisor D as a third result (D = 0: value 0.0, zero gradient)."""
     H2 = as_rows(who, H)
-    y = as_array_of_targets(who, y)
+    y = as_array_of_targets(who, y, booleans=True)
     if not isinstance(positive_weight, numbers.Real) or not 0.0 <= positive_weight <= float(np.finfo(H2.dtype).max):
         raise ValueError(
             f"{who}: expected positive_weight finite in {H2.dtype} and not negative, got {positive_weight!r}. "
@@ -157,7 +157,7 @@ def mean_squared_error(
 
     Shapes: H (..., M), float32 or float64; y as H (or without the last axis if M = 1), finite; sample_weight (...) or
         its first axes; the gradient as H, written to `out` if given.
-    Errors: ShapeError, DtypeError, LabelError, ValueError (weights); `who` is the name in their texts.
+    Errors: ShapeError, DtypeError, LabelError, DataError (weights); `who` is the name in their texts.
     Reference: docs/equations.md, section 4.3.
     """
     return weighted_mean_squared_error(H, y, sample_weight, out, who)[:2]
@@ -172,7 +172,7 @@ def weighted_mean_squared_error(
 ) -> tuple[float, np.ndarray, float]:
     """As `mean_squared_error`, with the divisor D as a third result (D = 0: value 0.0, zero gradient)."""
     H2 = as_rows(who, H)
-    Y = as_targets(who, as_array_of_targets(who, y), H.shape, H2.dtype)
+    Y = as_targets(who, as_array_of_targets(who, y, booleans=True), H.shape, H2.dtype)
     return _run(who, H, y, H2, Y, sample_weight, out, _squared_rows, _squared_rows_parallel)
 
 

@@ -169,7 +169,8 @@ def softmax_cross_entropy(
     Forward and backward: the equations at the head of this file.
     Shapes: H (..., M), float32 or float64; y integer labels (...) or float targets (..., M) with any row sums;
         class_weight (M,); sample_weight (...) or its first axes; the gradient as H, written to `out` if given.
-    Errors: ShapeError, DtypeError, LabelError, ValueError (options, weights); `who` is the name in their texts.
+    Errors: ShapeError, DtypeError, LabelError, DataError (weights), ValueError (options); `who` is the name in
+        their texts.
     Reference: docs/equations.md, section 4.1.
     """
     value, gradient, _ = weighted_softmax_cross_entropy(
@@ -212,7 +213,7 @@ def weighted_softmax_cross_entropy(
     w = np.ones(M) if class_weight is None else as_class_weights(who, class_weight, M)
     s = as_row_weights(who, sample_weight, H.shape[:-1], rows)
     if y.dtype.kind == "f":
-        y = as_targets(who, y, H.shape, H2.dtype, low=None if class_weight is None else 0.0)
+        y = as_targets(who, y, H.shape, H2.dtype, low=None if class_weight is None else 0.0, labels=True)
         row_weight = s if class_weight is None else s * _mean_weight(y, w)
         serial, parallel = weighted_target_rows, weighted_target_rows_parallel
     else:

@@ -4,8 +4,9 @@ import numbers
 
 import numpy as np
 
-from ..errors import DtypeError, LabelError, ShapeError
-from ..runtime.arrays import FLOATS, as_array, canonical, is_plain
+from ..errors import DataError, DtypeError, LabelError, ShapeError
+from ..runtime.arrays import FLOATS, as_array, canonical
+from ..runtime.door import dtype_remedy, plain
 from .labels import wrong_label
 
 
@@ -25,8 +26,9 @@ def as_labels(
 ) -> tuple[np.ndarray, np.ndarray | None]:
     """Labels as int64 (rows,), and which rows count (None: all of them)."""
     if y.shape != H_shape[:-1]:
-        hint = "One-hot targets are floats: y.astype(np.float32)." if y.shape == H_shape else "One label per row of H."
-        raise ShapeError(f"{who}: expected integer labels y of shape {H_shape[:-1]}, got {y.shape}. {hint}")
+        raise ShapeError(
+            f"{who}: expected integer labels y of shape {H_shape[:-1]}, got {y.shape}. {label_remedy(y, H_shape)}"
+        )
     if ignore_index is not None and (isinstance(ignore_index, bool) or not isinstance(ignore_index, numbers.Integral)):
         raise ValueError(
             f"{who}: expected ignore_index to be an integer or None, got {ignore_index!r}. A common value is -100."
@@ -42,19 +44,43 @@ def as_labels(
         ignored = "" if ignore_index is None else f" (or ignore_index={ignore_index})"
         raise LabelError(
             f"{who}: expected labels from 0 to {M - 1}{ignored}, got {y[row]} in row {row}. "
-            "Labels count from 0; rows to be left out are marked by ignore_index."
+            f"Labels count from 0{': try y - 1' if _count_from_one(y, valid, M) else ''}; "
+            "rows to be left out are marked by ignore_index."
         )
     return y.astype(np.int64, copy=False), valid
 
 
-def as_targets(who: str, y: np.ndarray, H_shape: tuple, dtype: np.dtype, low=None, high=None) -> np.ndarray:
-    """Targets of H's shape, cast to `dtype`, as rows; all finite, and from `low` to `high` where given."""
+def label_remedy(y: np.ndarray, H_shape: tuple, own: str = "One label per row of H.") -> str:
+    """What to write where labels, given as integers or not, have another shape than H without its last axis."""
+    if y.shape == H_shape and H_shape[-1] > 1:
+        return "One-hot targets are floats: y.astype(np.float32). Their labels are y.argmax(axis=-1)."
+    cast = "" if y.dtype.kind in "iu" else ".astype(np.int64)"
+    if y.shape == H_shape[:-1]:
+        return f"Class labels are integers: y{cast}."
+    if y.shape == (*H_shape[:-1], 1):
+        return f"Take the labels out of their axis of length 1: {'np.ravel(y)' if y.ndim == 2 else 'y[..., 0]'}{cast}."
+    return own
+
+
+def _count_from_one(y: np.ndarray, valid: np.ndarray | None, M: int) -> bool:
+    counted = y if valid is None else y[valid]
+    return M > 1 and bool(counted.min() == 1 and counted.max() == M)
+
+
+def as_targets(
+    who: str, y: np.ndarray, H_shape: tuple, dtype: np.dtype, low=None, high=None, labels: bool = False
+) -> np.ndarray:
+    """Targets of H's shape, cast to `dtype`, as rows; all finite, and from `low` to `high` where given.
+
+    `labels`: whether the loss takes integer labels as well, which its remedies then name.
+    """
     if y.shape != H_shape and not (H_shape[-1] == 1 and y.shape == H_shape[:-1]):
-        hint = (
-            "Class labels are integers: y.astype(np.int64)."
-            if y.shape == H_shape[:-1]
-            else "One target per entry of H."
-        )
+        hint = "One target per entry of H."
+        if labels:
+            hint = label_remedy(y, H_shape, hint)
+        elif y.shape in (H_shape[:-1], (*H_shape[:-1], 1)):
+            hint += f" For one number per row, H has one column; for labels of {H_shape[-1]} classes use softmax"
+            hint += " cross-entropy."
         raise ShapeError(f"{who}: expected targets y of the shape of H, {H_shape}, got {y.shape}. {hint}")
     y = canonical(y.reshape(-1, H_shape[-1]))
     limit = np.finfo(dtype).max
@@ -62,23 +88,26 @@ def as_targets(who: str, y: np.ndarray, H_shape: tuple, dtype: np.dtype, low=Non
     if y.size and not (least <= y.min() and y.max() <= most):  # NaN fails both comparisons
         row, column = (int(i) for i in np.argwhere(~((y >= least) & (y <= most)))[0])
         rule = ("" if low is None else f" from {low:g}") + ("" if high is None else f" to {high:g}")
+        hint = "Clean or rescale the data first."
+        if (low, high) == (0.0, 1.0) and y.min() == -1 and y.max() == 1:
+            hint = "For targets -1 and 1: (y + 1) / 2."
+        elif (low, high) == (0.0, 1.0) and y.shape[1] == 1 and y.min() >= 0 and np.isfinite(y.max()):
+            hint = "Labels of more than two classes need a column of H for each, and softmax cross-entropy."
         raise LabelError(
-            f"{who}: expected finite targets{rule}, got {y[row, column]} in row {row}, column {column}. "
-            "Clean or rescale the data first."
+            f"{who}: expected finite targets{rule}, got {y[row, column]} in row {row}, column {column}. {hint}"
         )
     return y.astype(dtype, copy=False)
 
 
-def as_array_of_targets(who: str, y) -> np.ndarray:
-    """y itself if it is an array of integers, float32 or float64; raises otherwise."""
-    if not is_plain(y):
-        raise DtypeError(f"{who}: expected y to be a NumPy array, got {type(y).__name__}. Try np.asarray(y).")
-    if y.dtype.kind not in "iu" and y.dtype not in FLOATS:
-        raise DtypeError(
-            f"{who}: expected y of an integer dtype, float32 or float64, got {y.dtype}. "
-            "Try y.astype(np.int64) for labels, y.astype(np.float32) for targets."
-        )
-    return y
+def as_array_of_targets(who: str, y, booleans: bool = False) -> np.ndarray:
+    """y as a plain array if it is one of integers, float32 or float64 (or `booleans`); raises otherwise."""
+    y = plain(who, "y", y)
+    if y.dtype.kind in "iu" or y.dtype.newbyteorder("=") in FLOATS or (booleans and y.dtype == bool):
+        return y
+    remedy = "Try y.astype(np.int64) for labels, y.astype(np.float32) for targets, one-hot rows among them."
+    if y.dtype.kind not in "bf":
+        remedy = dtype_remedy("y", y.dtype)
+    raise DtypeError(f"{who}: expected y of an integer dtype, float32 or float64, got {y.dtype}. {remedy}")
 
 
 def as_row_weights(who: str, sample_weight, leading: tuple, rows: int) -> np.ndarray:
@@ -104,14 +133,15 @@ def as_class_weights(who: str, class_weight, M: int) -> np.ndarray:
 
 
 def _as_weights(who: str, name: str, w) -> np.ndarray:
-    if not is_plain(w) or w.dtype.kind not in "iuf":
-        given = f"dtype {w.dtype}" if is_plain(w) else type(w).__name__
+    w = plain(who, name, w, "float64")
+    if w.dtype.kind not in "iuf":
         raise DtypeError(
-            f"{who}: expected {name} to be an array of numbers, got {given}. Try np.asarray({name}, float)."
+            f"{who}: expected {name} to be an array of numbers, got dtype {w.dtype}. "
+            f"{dtype_remedy(name, w.dtype, 'float64')}"
         )
     if w.size and not (w.min() >= 0 and w.max() < np.inf):
         i = int(np.argmax(~((w >= 0) & (w < np.inf)).reshape(-1)))
-        raise ValueError(
+        raise DataError(
             f"{who}: expected {name} finite and not negative, got {w.reshape(-1)[i]} at position {i}. "
             "A weight of 0 leaves a row or class out."
         )

@@ -8,6 +8,7 @@ first (clipping by the global norm). All vectors are changed in place, except g.
 import functools
 import math
 import numbers
+from typing import Any
 
 import numpy as np
 from numba import float64, prange
@@ -17,6 +18,7 @@ from ..elementwise.vector_math import fma
 from ..errors import DtypeError, ShapeError
 from ..runtime.arrays import as_array, canonical, is_plain
 from ..runtime.config import exact_jit, parallel_jit
+from ..runtime.door import dtype_remedy, plain
 from ..runtime.launch import launch
 from ..runtime.parallel import PARALLEL_SIZE
 
@@ -162,7 +164,7 @@ def sgd_update(
     Errors: ShapeError, DtypeError, ValueError (momentum without v, scalars, overlap).
     Reference: docs/equations.md, section 5.1.
     """
-    _check("sgd_update", theta=theta, g=g, v=v)
+    _check("sgd_update", ["v"], theta=theta, g=g, v=v)
     scalars = _floats(
         "sgd_update", lr=lr, momentum=momentum, dampening=dampening, weight_decay=weight_decay, scale=scale
     )
@@ -217,7 +219,7 @@ def adam_update(
     Errors: ShapeError, DtypeError, ValueError (step, scalars, overlap).
     Reference: docs/equations.md, section 5.2 and 5.3.
     """
-    _check("adam_update", theta=theta, g=g, m=m, v=v)
+    _check("adam_update", [], theta=theta, g=g, m=m, v=v)
     scalars = _floats("adam_update", lr=lr, beta1=beta1, beta2=beta2, eps=eps, weight_decay=weight_decay, scale=scale)
     if not isinstance(step, numbers.Integral) or step < 1:
         raise ValueError(f"adam_update: expected step to be an integer >= 1, got {step!r}. The first update is step 1.")
@@ -257,7 +259,7 @@ def rmsprop_update(
     Reference: docs/equations.md, section 5.4.
     """
     who = "rmsprop_update"
-    _check(who, theta=theta, g=g, v=v, a=a, b=b)
+    _check(who, ["a", "b"], theta=theta, g=g, v=v, a=a, b=b)
     scalars = _floats(who, lr=lr, alpha=alpha, eps=eps, momentum=momentum, weight_decay=weight_decay, scale=scale)
     lr, alpha, eps, momentum, weight_decay, scale = scalars
     if (a is None or b is None) and (centered or momentum != 0.0):
@@ -286,18 +288,23 @@ def _floats(who: str, **scalars: float) -> list[float]:
     return [float(x) for x in scalars.values()]
 
 
-def _check(who: str, **vectors: np.ndarray | None) -> None:
-    """Raises if the vectors differ in length or dtype, or cannot be changed in place."""
+def _check(who: str, optional: list[str], **vectors: Any) -> None:
+    """Raises if the vectors differ in length or dtype, or cannot be changed in place; the `optional` may be None."""
     theta = as_array(who, "theta", vectors["theta"], ndim=1)
     for name, x in vectors.items():
-        if x is None:
+        if x is None and name in optional:
             continue
+        plain(who, name, x)  # raises for what is no array
         if not is_plain(x):
-            raise DtypeError(f"{who}: expected {name} to be a NumPy array, got {type(x).__name__}.")
+            raise DtypeError(
+                f"{who}: expected {name} to be a NumPy array without a mask, because the update is made in place, got "
+                f"{type(x).__name__}. Pass its numbers: {name}.data."
+            )
         if x.shape != theta.shape:
             raise ShapeError(f"{who}: expected {name} of shape {theta.shape}, as theta, got {x.shape}.")
         if x.dtype != theta.dtype:
-            raise DtypeError(f"{who}: expected {name} of dtype {theta.dtype}, as theta, got {x.dtype}.")
+            remedy = dtype_remedy(name, x.dtype, str(theta.dtype))
+            raise DtypeError(f"{who}: expected {name} of dtype {theta.dtype}, as theta, got {x.dtype}. {remedy}")
         if canonical(x) is not x:
             raise ShapeError(
                 f"{who}: expected {name} to be aligned, writable and contiguous, because the update is made in place. "

@@ -17,6 +17,7 @@ from ..errors import DtypeError, ShapeError
 from ..geometry import image_shape, window_geometry
 from ..runtime.arrays import as_array, canonical, checked_out, is_plain
 from ..runtime.config import ONE, ZERO, inlined_jit, jit, parallel_jit
+from ..runtime.door import plain
 from ..runtime.target import VECTOR_BYTES
 
 POOLING_PARALLEL_FROM = 65_536  # elements read
@@ -53,7 +54,7 @@ def max_pool2d(
     shape = (X.shape[0], *plane, X.shape[3])
     if indices is not None:
         _check_indices(who, indices, shape)
-        if canonical(indices) is not indices or np.may_share_memory(indices, X0):
+        if not is_plain(indices) or canonical(indices) is not indices or np.may_share_memory(indices, X0):
             raise ValueError(
                 f"{who}: expected indices to be a writable, C-contiguous array of its own. "
                 f"Try np.empty({shape}, np.int32)."
@@ -88,7 +89,7 @@ def max_pool2d_backward(
     given = G, indices
     G = as_array(who, "G", G, ndim=4)
     _check_indices(who, indices, G.shape)
-    indices = canonical(indices)
+    indices = canonical(plain(who, "indices", indices))
     B, H, W, C = input_shape = image_shape(who, "input_shape", input_shape)
     if (G.shape[0], G.shape[3]) != (B, C):
         raise ShapeError(f"{who}: expected G of shape ({B}, Ho, Wo, {C}) for input_shape {input_shape}, got {G.shape}.")
@@ -134,9 +135,10 @@ def _add_gradients(G, indices, gX):
 
 
 def _check_indices(who, indices, shape):
-    if not is_plain(indices) or indices.dtype != np.int32:
-        given = indices.dtype if is_plain(indices) else type(indices).__name__
-        raise DtypeError(f"{who}: expected indices as an array of int32, got {given}.")
+    if plain(who, "indices", indices).dtype.newbyteorder("=") != np.int32:
+        raise DtypeError(
+            f"{who}: expected indices as an array of int32, got {indices.dtype}. Pass those that max_pool2d returned."
+        )
     if indices.shape != shape:
         raise ShapeError(f"{who}: expected indices of shape {shape}, got {indices.shape}.")
 

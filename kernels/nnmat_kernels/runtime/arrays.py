@@ -10,12 +10,13 @@ import numpy as np
 from numpy import ndarray
 
 from ..errors import DtypeError, ShapeError
+from .door import dtype_remedy, plain
 
 FLOATS = (np.dtype(np.float32), np.dtype(np.float64))
 
 
 def is_plain(A) -> bool:
-    """Whether kernels can take `A`: an array, but no matrix (always 2-D), no masked array (it would lose its mask)."""
+    """Whether kernels can write to `A`: an array, but no matrix (always 2-D), no masked array (it has a mask too)."""
     return type(A) is np.ndarray or (
         isinstance(A, np.ndarray) and not isinstance(A, np.matrix | np.ma.MaskedArray)  # such as np.memmap
     )
@@ -57,11 +58,10 @@ def as_array(who: str, name: str, A, ndim: int | None = None) -> np.ndarray:
     """`A` as an aligned, writable, C-contiguous float array (copied only if it is not); raises if it cannot be."""
     if type(A) is np.ndarray and A.dtype in FLOATS and A.flags.carray and A.ndim == (A.ndim if ndim is None else ndim):
         return A  # the usual case: 0.3 us
-    if not is_plain(A):
-        raise DtypeError(f"{who}: expected {name} to be a NumPy array, got {type(A).__name__}. Try np.asarray({name}).")
-    if A.dtype not in FLOATS:
+    A = plain(who, name, A)
+    if A.dtype.newbyteorder("=") not in FLOATS:
         raise DtypeError(
-            f"{who}: expected {name} of dtype float32 or float64, got {A.dtype}. Try {name}.astype(np.float32)."
+            f"{who}: expected {name} of dtype float32 or float64, got {A.dtype}. {dtype_remedy(name, A.dtype)}"
         )
     if ndim is not None and A.ndim != ndim:
         raise ShapeError(f"{who}: expected {name} with {ndim} dimensions, got shape {A.shape}.")
@@ -94,7 +94,9 @@ def checked_out(
     if out is None:
         return np.empty(shape, dtype)
     if not is_plain(out):
-        raise DtypeError(f"{who}: expected out to be a NumPy array, got {type(out).__name__}.")
+        raise DtypeError(
+            f"{who}: expected out to be a NumPy array, got {type(out).__name__}. Try np.empty({shape}, np.{dtype})."
+        )
     if out.shape != shape:
         raise ShapeError(f"{who}: expected out of shape {shape}, got {out.shape}.")
     if out.dtype != dtype:

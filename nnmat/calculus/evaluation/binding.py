@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from ...checks import count
+from ...checks import count, real_array
 from ..dimensions import ONE, show
 from ..errors import DomainError, ShapeError
 from ..language.assumptions import attributes
@@ -68,10 +68,7 @@ def bind(expression: Expr, values: Mapping[str, Any]) -> tuple[dict[Expr, np.nda
 
 
 def _array(symbol: Expr, value: Any) -> np.ndarray:
-    try:
-        array = np.asarray(value, dtype=np.float64)
-    except (TypeError, ValueError, OverflowError):
-        raise ShapeError(f"evaluate: expected real numbers for {symbol.name}, got {value!r:.60}.") from None
+    array = real_array("evaluate", symbol.name, value).astype(np.float64, copy=False)
     if not np.isfinite(array).all():
         raise DomainError(f"evaluate: expected finite values for {symbol.name}, got NaN or infinity.")
     return array

@@ -28,7 +28,12 @@ def test_canonical_arrays_are_taken_as_they_are_and_others_copied():
     ("X", "ndim", "error", "text"),
     [
         (A.tolist(), None, DtypeError, r"expected X to be a NumPy array, got list\. Try np\.asarray\(X\)"),
-        (np.ma.masked_array(A), None, DtypeError, r"expected X to be a NumPy array, got MaskedArray"),
+        (
+            np.ma.masked_less(A, 3),
+            None,
+            DtypeError,
+            r"expected X .* without a mask, got MaskedArray with 3 of 12 entries",
+        ),
         (A.astype(int), None, DtypeError, r"expected X of dtype float32 or float64, got int64\. Try X\.astype"),
         (A, 1, ShapeError, r"expected X with 1 dimensions, got shape \(3, 4\)"),
     ],

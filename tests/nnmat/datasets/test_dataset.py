@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from nnmat.datasets import Dataset
-from nnmat.errors import ConfigError, DataError
+from nnmat.errors import ConfigError, DataError, DtypeError, ShapeError
 
 
 def numbered(n: int) -> Dataset:
@@ -58,12 +58,37 @@ def test_iteration_ends():
         (np.zeros((3, 2)), np.zeros(4), "as many targets as samples, got 3 rows in X and 4 in y"),
         (np.float64(1), np.zeros(1), "X with a first axis"),
         (np.zeros(1), 3, "y with a first axis"),
-        (np.array([[1, 2], [3]], dtype=object), np.zeros(2), "X to be an array of numbers, got dtype object"),
     ],
 )
 def test_arrays_that_are_no_data_set_are_refused(X, y, text):
     with pytest.raises(DataError, match=text):
         Dataset(X, y)
+
+
+@pytest.mark.parametrize(
+    ("X", "error", "text"),
+    [
+        (
+            np.array([[1, 2], [3]], dtype=object),
+            DtypeError,
+            "X to hold real numbers, got dtype object with list at index",
+        ),
+        ([[1, 2], [3]], ShapeError, "X to be an array, got rows of unequal lengths, such as 1 and 2"),
+        (np.ma.masked_equal([1, 2], 2), DtypeError, "X .* without a mask, got MaskedArray with 1 of 2 entries masked"),
+        ([1, None], DtypeError, "X to hold real numbers, got dtype object with None at index"),
+    ],
+)
+def test_what_would_lie_in_an_array_is_refused(X, error, text):
+    with pytest.raises(error, match=f"^Dataset: expected {text}"):
+        Dataset(X, np.zeros(2))
+    with pytest.raises(error, match=f"^Dataset: expected {text.replace('X', 'y', 1)}"):
+        Dataset(np.zeros(2), X)
+
+
+def test_an_index_that_is_masked_is_refused():
+    with pytest.raises(DtypeError, match="Dataset: expected index .* without a mask"):
+        numbered(3)[np.ma.masked_equal([0, 1, 2], 2)]
+    assert len(numbered(3)[np.ma.masked_array([0, 2])]) == 2
 
 
 @pytest.mark.parametrize(("size", "count"), [(0.25, 5), (0.5, 10), (3, 3), (np.int64(19), 19), (0.99, 20 - 1)])

@@ -127,7 +127,7 @@ def test_what_is_no_path_is_refused(path, call):
 
 @pytest.mark.parametrize("rows", [[[1], [2, 3]], [[], [1]], [np.zeros(2), np.zeros(3)]])
 def test_rows_of_unequal_lengths_are_no_array(tmp_path, rows):
-    with pytest.raises(ShapeError, match="write_idx: expected an array, got rows of unequal lengths"):
+    with pytest.raises(ShapeError, match="write_idx: expected array to be an array, got rows of unequal lengths"):
         write_idx(tmp_path / "a", rows)
     assert not list(tmp_path.iterdir())
 

@@ -171,7 +171,7 @@ def test_a_start_out_of_the_domain_is_refused(value):
 @pytest.mark.parametrize(
     ("call", "error", "text"),
     [
-        (lambda f: steepest_descent(f, f, [1.0]), DtypeError, "float64 or a tuple of them, got list"),
+        (lambda f: steepest_descent(f, f, [1.0]), DtypeError, "x0 to be a NumPy array, got list"),
         (lambda f: steepest_descent(f, f, np.ones(2, np.float32)), DtypeError, "got float32"),
         (lambda f: steepest_descent(f, lambda x: x[:1], np.ones(2)), ShapeError, "the gradient of the shape of x0"),
         (lambda f: steepest_descent(f, f, np.ones(2), tol=-1), ConfigError, "tol as a finite number >= 0, got -1"),

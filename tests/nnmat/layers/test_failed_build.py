@@ -78,7 +78,7 @@ class Once:
         ),
         (np.zeros(()), nnmat.ShapeError, r"'2.weight': .* of shape \(3, 4\), got \(\)\."),
         (np.zeros((1, 4)), nnmat.ShapeError, r"'2.weight': .* of shape \(3, 4\), got \(1, 4\)\."),
-        ([[1, 2], [3]], nnmat.ShapeError, r"'2.weight': .* of shape \(3, 4\), got list\."),
+        ([[1, 2], [3]], nnmat.ShapeError, r"'2.weight': .* rows of unequal lengths, such as 1 and 2\."),
         (np.full((3, 4), 1j), nnmat.DtypeError, r"'2.weight': expected its initializer .* real numbers, got complex"),
     ],
 )

@@ -3,7 +3,19 @@
 import numpy as np
 import pytest
 
-from nnmat.calculus import DomainError, ShapeError, dim, evaluate, matrix, ones, simplify, sum, trace, vector
+from nnmat.calculus import (
+    DomainError,
+    DtypeError,
+    ShapeError,
+    dim,
+    evaluate,
+    matrix,
+    ones,
+    simplify,
+    sum,
+    trace,
+    vector,
+)
 from nnmat.calculus.checking.sampling import draw
 from nnmat.calculus.evaluation.binding import bind, lacking
 from nnmat.errors import ConfigError
@@ -47,14 +59,14 @@ def test_the_rows_of_a_matrix_sum_to_one_even_if_they_have_one_entry():
         (lambda: evaluate(trace(A @ ones("N", "M")), A=np.ones(3)), "evaluate: expected A of shape"),
         (lambda: evaluate(ones("N").T @ ones("N")), "evaluate: expected the size of N, got none. Pass N=3"),
         (lambda: evaluate(ones("N").T @ ones("N"), N=-2), "evaluate: expected N as an integer >= 1, got -2"),
-        (lambda: evaluate(x.T @ x, x="abc"), "evaluate: expected real numbers for x, got 'abc'"),
-        (lambda: evaluate(x.T @ x, x=[1j]), "evaluate: expected real numbers for x"),
+        (lambda: evaluate(x.T @ x, x="abc"), "evaluate: expected x to hold real numbers, got dtype <U3"),
+        (lambda: evaluate(x.T @ x, x=[1j]), "evaluate: expected x to hold real numbers, got dtype complex128. Try"),
         (lambda: evaluate(x.T @ x, x=[]), "evaluate: expected x of shape"),
         (lambda: evaluate("x", x=1.0), "evaluate: expected an expression or a finite number, got str"),
     ],
 )
 def test_what_is_refused(make, text):
-    with pytest.raises((ShapeError, ConfigError), match=text):
+    with pytest.raises((ShapeError, DtypeError, ConfigError), match=text):
         make()
 
 

@@ -1,0 +1,168 @@
+"""What users of other libraries write out of habit, and what to write here instead.
+
+The constructors of layers, losses, optimizers, schedules and callbacks are asked by other names elsewhere, and have
+methods that have no meaning here. Both end in an error that says what to write; nothing is accepted under two names.
+"""
+
+import difflib
+import functools
+import inspect
+from collections.abc import Callable, Collection
+from typing import Any
+
+from .errors import ConfigError
+
+NAMES = {  # arguments of other libraries, and what they may be called here
+    "learning_rate": "lr",
+    "eta": "lr",
+    "base_lr": "lr",
+    "initial_learning_rate": "lr",
+    "params": "model",
+    "parameters": "model",
+    "beta_1": "betas",
+    "beta_2": "betas",
+    "beta1": "betas",
+    "beta2": "betas",
+    "epsilon": "eps",
+    "rho": "alpha",
+    "l2": "weight_decay",
+    "decay": "weight_decay",
+    "clipnorm": "clip_norm",
+    "global_clipnorm": "clip_norm",
+    "max_norm": "clip_norm",
+    "units": "out_features",
+    "output_dim": "out_features",
+    "input_dim": "in_features",
+    "filters": "out_channels",
+    "pool_size": "kernel_size",
+    "strides": "stride",
+    "dilation_rate": "dilation",
+    "use_bias": "bias",
+    "kernel_initializer": "weight_initializer",
+    "initializer": "weight_initializer",
+    "p": "rate",
+    "drop_prob": "rate",
+    "count_include_pad": "count_padding",
+    "weight": "class_weight",
+    "weights": "class_weight",
+    "class_weights": "class_weight",
+    "pos_weight": "positive_weight",
+    "restore_best_weights": "restore_best",
+    "filepath": "path",
+    "filename": "path",
+    "T_max": "steps",
+    "decay_steps": "steps",
+    "warmup_steps": "steps",
+    "total_iters": "steps",
+    "eta_min": "final",
+    "gamma": "factor",
+    "step_size": "every",
+}
+MORE_NAMES = {"alpha": "negative_slope", "step_size": "lr", "weights": "weight_initializer", "random_state": "seed"}
+ADVICE = {  # arguments that nothing here corresponds to
+    "activation": "An activation is a layer of its own: Linear(784, 128), ReLU().",
+    "amsgrad": "Adam is here as it was published: leave it out.",
+    "batch_first": "The batch is always the first axis: leave it out.",
+    "bias_constraint": "There are no constraints: leave it out.",
+    "data_format": "Images are always channels-last, (B, H, W, C): leave it out.",
+    "device": "All is computed by the processor: leave it out.",
+    "dim": "The classes are always the last axis: leave it out.",
+    "axis": "The classes are always the last axis: leave it out.",
+    "dtype": "It is that of the whole model: Sequential(..., dtype=np.float32), or build(..., dtype=np.float32).",
+    "from_logits": "Losses always take logits: leave it out, and the Softmax or Sigmoid before the loss too.",
+    "inplace": "No layer writes into its input: leave it out.",
+    "input_shape": "It belongs to the model: Sequential(layers, input_shape=...).",
+    "last_epoch": "A schedule is a function of the step: leave it out.",
+    "maximize": "Turn the sign of the loss round.",
+    "name": "Parameters are named by their place in the model, such as 0.weight: leave it out.",
+    "optimizer": "A schedule stands in the optimizer: SGD(model, lr=Cosine(...)).",
+    "padding_mode": "Padding is always with zeros: leave it out.",
+    "reduction": "A loss is the mean over the rows: leave it out; weigh rows by forward(H, y, sample_weight).",
+    "verbose": "Progress is shown by fit(..., progress=True).",
+}
+METHODS = {  # methods of other libraries
+    "add": "Give all layers at once: Sequential([...]).",
+    "append": "Give all layers at once: Sequential([...]).",
+    "apply_gradients": "Write optimizer.step().",
+    "compile": "Write Trainer(model, loss, optimizer, metrics=[...]).",
+    "cpu": "All is computed by the processor: leave it out.",
+    "cuda": "All is computed by the processor: leave it out.",
+    "double": "Write build(..., dtype=np.float64), or Sequential(..., dtype=np.float64).",
+    "eval": "A forward is one for evaluation unless you write forward(X, training=True).",
+    "evaluate": "Write Trainer(model, loss, optimizer).evaluate(data).",
+    "fit": "Write Trainer(model, loss, optimizer).fit(data, epochs=10).",
+    "get_weights": "Write [p.value for p in model.parameters()].",
+    "half": "There is float32 and float64.",
+    "load_state_dict": "Write nnmat.convert.from_torch(model, state) or, of an optimizer, load_state(state).",
+    "minimize": "Write model.backward(loss.backward()), then optimizer.step().",
+    "named_parameters": "Write for p in model.parameters(), and p.name.",
+    "param_groups": "Write optimizer.lr = 0.01; weight_decay={'weight': 1e-4, 'bias': 0} takes a number for each kind.",
+    "predict": "Write model.forward(X), or Trainer(model, loss, optimizer).predict(X) for many samples.",
+    "requires_grad_": "Write p.trainable = False for p in model.parameters().",
+    "set_weights": "Write p.value = A for p in model.parameters().",
+    "state_dict": "Write nnmat.save(model, path) or nnmat.convert.to_torch(model); of an optimizer, state().",
+    "to": "All is computed by the processor; the dtype is given to build or Sequential.",
+    "train": "Write forward(X, training=True), or Trainer(model, loss, optimizer).fit(data, epochs=10).",
+    "train_on_batch": "Write forward(X, training=True), backward(loss.backward()) and optimizer.step().",
+    "weights": "Write model.parameters().",
+    "zero_grad": "backward overwrites the gradients unless you write accumulate=True: leave it out.",
+}
+
+
+def check_arguments(cls: type) -> None:
+    """Put a check round the constructor that a class has itself: a ConfigError says which arguments it takes."""
+    written: Any = cls.__dict__.get("__init__")
+    if inspect.isfunction(written):
+        setattr(cls, "__init__", arguments_checked(written))  # noqa: B010 (mypy will have no assignment to __init__)
+
+
+def arguments_checked(written: Callable) -> Callable:
+    """A constructor with that check round it."""
+    signature = inspect.signature(written)
+
+    @functools.wraps(written)
+    def checked(self, *arguments, **options):
+        try:
+            signature.bind(self, *arguments, **options)
+        except TypeError as error:
+            raise _refusal(type(self).__name__, signature, options, error) from None
+        return written(self, *arguments, **options)
+
+    return checked
+
+
+def _refusal(who: str, signature: inspect.Signature, options: dict, error: TypeError) -> ConfigError:
+    mine = list(signature.parameters.values())[1:]
+    known = [p.name for p in mine]
+    odd = [name for name in options if name not in known]
+    called = f"It is called as {who}({', '.join(map(_shown, mine))})."
+    if odd:
+        return ConfigError(
+            f"{who}: expected arguments among those it has, got {odd[0]}. {remedy(odd[0], known)}{called}"
+        )
+    return ConfigError(f"{who}: expected other arguments ({error}). {called}")
+
+
+def _shown(parameter: inspect.Parameter) -> str:
+    default = parameter.default
+    if default is inspect.Parameter.empty:
+        return parameter.name
+    return f"{parameter.name}={f'np.{default.__name__}' if isinstance(default, type) else repr(default)}"
+
+
+def remedy(name: str, known: Collection[str]) -> str:
+    """What to write for an argument `name` that is not among those `known`; ends in a space if there is anything."""
+    for names in (NAMES, MORE_NAMES):
+        if names.get(name) in known:
+            return f"Write {names[name]}. "
+    if name in ADVICE:
+        return f"{ADVICE[name]} "
+    close = difflib.get_close_matches(name, known, 1)
+    return f"Write {close[0]}. " if close else ""
+
+
+def missing_attribute(self, name: str) -> Any:
+    """`__getattr__` of a class: an AttributeError that says what to write for a method of another library."""
+    if name in METHODS:
+        raise AttributeError(f"{type(self).__name__}: expected an attribute it has, got {name}. {METHODS[name]}")
+    return object.__getattribute__(self, name)  # raises what it has raised before
