@@ -141,8 +141,9 @@ def guarded(main) -> None:
     except nnmat.TrainingInterrupted as stopped:
         words = [w for i, w in enumerate(sys.argv) if not w.startswith("--resume") and sys.argv[i - 1] != "--resume"]
         print(f"\n{stopped.args[0].split('; go on')[0]}.", file=sys.stderr)
-        print(f"To go on: {shown_command(*words, '--resume', stopped.checkpoint)}", file=sys.stderr)
-        sys.exit(130)
+        if stopped.checkpoint is not None:
+            print(f"To go on: {shown_command(*words, '--resume', stopped.checkpoint)}", file=sys.stderr)
+        sys.exit(128 + stopped.signal)  # as the shell has it: 130 for Ctrl-C, 143 for SIGTERM
     except KeyboardInterrupt:
         print(f"\n{name}: stopped by Ctrl-C.", file=sys.stderr)
         sys.exit(130)

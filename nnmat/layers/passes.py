@@ -128,6 +128,10 @@ class Passes(abc.ABC):
         call.wants_input = True
         return self._backward_equations(G, call, activation.fusion)
 
+    def recorded(self) -> tuple[Any, Any]:
+        """X and Y as the last recorded forward has kept them for backward; None for what it has not kept."""
+        return self._call.X, self._call.Y
+
     def _refuse_backward(self) -> None:
         raise StateError(
             f"{self.who}: backward needs a recorded forward. Call forward(X, training=True), or record=True, first."
