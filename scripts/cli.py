@@ -11,6 +11,7 @@ from typing import Any
 
 import nnmat
 from nnmat.formats.atomic import atomic_write
+from nnmat.training.history import check_writable
 
 ERRORS = (
     nnmat.BuildError,
@@ -65,6 +66,10 @@ def output_file(suffix: str):
             raise argparse.ArgumentTypeError(f"expected a file name that ends in {suffix}, got {text}")
         if not path.parent.is_dir():
             raise argparse.ArgumentTypeError(f"the folder {path.parent} does not exist")
+        try:
+            check_writable(path.name, path)
+        except OSError as error:
+            raise argparse.ArgumentTypeError(error.strerror or str(error)) from None
         return path
 
     return check

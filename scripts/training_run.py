@@ -67,6 +67,8 @@ def run(parser: argparse.ArgumentParser, make_model: Callable[[argparse.Namespac
     train, test = datasets.mnist()
     if args.limit is not None:
         train = train[: args.limit]
+    if args.batch_size == parser.get_default("batch_size"):  # ours, not the user's
+        args.batch_size = min(args.batch_size, len(train))
     if args.batch_size > len(train):
         parser.error(f"argument --batch-size: {args.batch_size} is more than the {len(train)} training samples")
     model = make_model(args)

@@ -121,7 +121,7 @@ def checksum(source) -> str | None:
     crc = 0
     for A in source.arrays:
         crc = zlib.crc32(f"{A.dtype.str} {A.shape}".encode(), crc)
-        for _, block in _blocks(A):
+        for _, block in blocks(A):
             crc = zlib.crc32(np.ascontiguousarray(block).data, crc)
     return f"{crc:08x}"
 
@@ -133,7 +133,7 @@ def all_finite(A: np.ndarray) -> bool:
     return bool(np.isfinite(A).all())
 
 
-def _blocks(A: np.ndarray) -> Iterator[tuple[int, np.ndarray]]:
+def blocks(A: np.ndarray) -> Iterator[tuple[int, np.ndarray]]:
     """An array's rows in blocks, each with the number of its first row: all, or evenly spread ones of a large array."""
     rows = max(1, BLOCK * len(A) // max(A.nbytes, 1))
     blocks = -(-len(A) // rows)
@@ -158,7 +158,7 @@ def _check_arrays(who: str, model, loss, source: ArrayBatches, progress: bool) -
             _check_kind(who, name, A)
             if A.dtype.kind != "f":
                 continue
-            for first, block in _blocks(A):
+            for first, block in blocks(A):
                 _check_finite(who, name, block, first)
                 if A.itemsize > model.dtype.itemsize:
                     _check_range(who, name, block, model.dtype, first)
@@ -172,7 +172,7 @@ def _check_targets(loss, y: np.ndarray, output_shape: tuple) -> None:
     """What the loss has to say about targets, block by block, for it may need a copy."""
     if y.nbytes <= BLOCK:
         return _check_block_of_targets(loss, y, output_shape)
-    for first, block in _blocks(y):
+    for first, block in blocks(y):
         try:
             _check_block_of_targets(loss, block, output_shape)
         except (ValueError, TypeError) as error:  # ShapeError, LabelError, DtypeError are such
