@@ -60,9 +60,9 @@ class Callback:
         """Take back what `state` gave."""
 
 
-# Beginnings that figures have elsewhere, and ours.
-_OTHER_NAMES = {"val_": "validation_", "test_": "validation_", "eval_": "validation_", "train_": "", "training_": ""}
-_OTHER_NAMES |= {"acc": "accuracy", "validation_acc": "validation_accuracy", "lr": "learning_rate"}
+# How figures begin elsewhere, and what some are called, and our words for it.
+_BEGINNINGS = {"val_": "validation_", "test_": "validation_", "eval_": "validation_", "train_": "", "training_": ""}
+_NAMES = {"acc": "accuracy", "lr": "learning_rate"}
 
 
 class Monitor:
@@ -93,8 +93,11 @@ class Monitor:
     def _unknown(self, figures: Iterable[str]) -> str:
         """What is wrong with a quantity that is none of the figures, and what to write."""
         names, meant = list(figures), self.quantity
-        for other, ours in _OTHER_NAMES.items():
-            meant = meant.replace(other, ours) if meant.startswith(other) else meant
+        for other, ours in _BEGINNINGS.items():
+            if self.quantity.startswith(other):
+                meant = ours + self.quantity.removeprefix(other)
+        beginning, _, last = meant.rpartition("_")
+        meant = f"{beginning}_{_NAMES.get(last, last)}" if beginning else _NAMES.get(last, last)
         near = difflib.get_close_matches(meant, names, 1)
         if near:
             hint = f"Write monitor={near[0]!r}."
