@@ -40,9 +40,11 @@ from .layers import (
 from .losses import Loss, MeanSquaredError, SigmoidBinaryCrossEntropy, SoftmaxCrossEntropy
 from .optimizers import SGD, Adam, AdamW, Optimizer, RMSProp
 from .parameters import Parameter
-from .training.callbacks import Callback, Checkpoint, EarlyStopping, Log
+from .training.callbacks import Callback, Checkpoint, EarlyStopping
 from .training.history import save_history
-from .training.trainer import Trainer, TrainingInterrupted
+from .training.interruption import TrainingInterrupted
+from .training.log import Log
+from .training.trainer import Trainer
 from .warmup import warmup
 
 __version__ = "0.1.0"

@@ -5,7 +5,7 @@ fourth run both ways, and every parameter, gradient, buffer and result must have
 program runs. What Python computes beside the kernels would be a constant of the program, and is found by that.
 """
 
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
@@ -55,7 +55,7 @@ class CompiledStep:
         situation = self._situation(X, y, weight)
         if situation.program is not None and situation.steps >= _CHECKED:
             return self._by_program(situation, X, y, weight)
-        if self.optimizer.steps == 0 or situation.steps == 0 and situation.program is None and not situation.batch:
+        if self.optimizer.steps == 0 or (situation.steps == 0 and situation.program is None and not situation.batch):
             situation.batch = (X, y, weight)
             return self._by_hand(X, y, weight)
         if situation.program is None:

@@ -11,6 +11,7 @@ from typing import Any
 
 import nnmat
 from nnmat.formats.atomic import atomic_write
+from nnmat.training.history import check_writable
 
 ERRORS = (
     nnmat.BuildError,
@@ -65,6 +66,10 @@ def output_file(suffix: str):
             raise argparse.ArgumentTypeError(f"expected a file name that ends in {suffix}, got {text}")
         if not path.parent.is_dir():
             raise argparse.ArgumentTypeError(f"the folder {path.parent} does not exist")
+        try:
+            check_writable(path.name, path)
+        except OSError as error:
+            raise argparse.ArgumentTypeError(error.strerror or str(error)) from None
         return path
 
     return check
@@ -141,8 +146,9 @@ def guarded(main) -> None:
     except nnmat.TrainingInterrupted as stopped:
         words = [w for i, w in enumerate(sys.argv) if not w.startswith("--resume") and sys.argv[i - 1] != "--resume"]
         print(f"\n{stopped.args[0].split('; go on')[0]}.", file=sys.stderr)
-        print(f"To go on: {shown_command(*words, '--resume', stopped.checkpoint)}", file=sys.stderr)
-        sys.exit(130)
+        if stopped.checkpoint is not None:
+            print(f"To go on: {shown_command(*words, '--resume', stopped.checkpoint)}", file=sys.stderr)
+        sys.exit(128 + stopped.signal)  # as the shell has it: 130 for Ctrl-C, 143 for SIGTERM
     except KeyboardInterrupt:
         print(f"\n{name}: stopped by Ctrl-C.", file=sys.stderr)
         sys.exit(130)

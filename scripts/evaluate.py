@@ -6,7 +6,6 @@ import nnmat
 from cli import guarded, input_file, need, output_file, positive_int, script_parser, write_json
 from nnmat import datasets, metrics
 from nnmat.formats.atomic import atomic_write
-from nnmat_kernels import softmax
 
 EXAMPLES = """\
 examples:
@@ -87,7 +86,7 @@ def main() -> None:
         )
     trainer = nnmat.Trainer(model, nnmat.SoftmaxCrossEntropy(), nnmat.SGD(model, lr=0.0), metrics=["accuracy", "top_2"])
     figures = trainer.evaluate(test, batch_size=args.batch_size)
-    P = softmax(trainer.predict(test.X, batch_size=args.batch_size))
+    P = trainer.predict_proba(test.X, batch_size=args.batch_size)
     confusion = metrics.confusion_matrix(P, test.y)
     mistakes = worst_mistakes(P, test.y, args.worst)
 

@@ -5,7 +5,7 @@ import sys
 from collections.abc import Callable
 
 from cli import guarded, output_file, script_parser, write_json
-from promises import speed, training, truth
+from promises import speed, survival, training, truth
 from promises.row import Row
 
 EXAMPLES = """\
@@ -28,6 +28,7 @@ ROWS: dict[str, Callable[[], Row | list[Row]]] = {
     "calculus": truth.calculus,
     "random": truth.calculus_random,
     "texts": truth.texts_without_shapes,
+    **survival.ROWS,
 }
 
 

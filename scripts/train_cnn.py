@@ -13,7 +13,7 @@ examples:
   python scripts/train_cnn.py --channels 6 16 --save my.npz   LeNet-5's channels; keep the model
   python scripts/train_cnn.py --method im2col                 the same numbers through explicit patch matrices
 
-Ctrl-C stops after the present step and prints how to go on."""
+Ctrl-C, or SIGTERM, stops after the present step, keeps a checkpoint and prints how to go on (exit code 130, or 143)."""
 
 
 def lenet(args) -> Sequential:

@@ -14,7 +14,7 @@ examples:
   python scripts/train_fcn.py --hidden 256 128 --activation relu
   python scripts/train_fcn.py --optimizer sgd --lr 0.1 --schedule constant
 
-Ctrl-C stops after the present step and prints how to go on."""
+Ctrl-C, or SIGTERM, stops after the present step, keeps a checkpoint and prints how to go on (exit code 130, or 143)."""
 
 ACTIVATIONS: dict[str, Any] = {"sigmoid": Sigmoid, "tanh": Tanh, "relu": ReLU, "leaky_relu": LeakyReLU}
 

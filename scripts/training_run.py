@@ -67,6 +67,8 @@ def run(parser: argparse.ArgumentParser, make_model: Callable[[argparse.Namespac
     train, test = datasets.mnist()
     if args.limit is not None:
         train = train[: args.limit]
+    if args.batch_size == parser.get_default("batch_size"):  # ours, not the user's
+        args.batch_size = min(args.batch_size, len(train))
     if args.batch_size > len(train):
         parser.error(f"argument --batch-size: {args.batch_size} is more than the {len(train)} training samples")
     model = make_model(args)
@@ -93,15 +95,16 @@ def run(parser: argparse.ArgumentParser, make_model: Callable[[argparse.Namespac
 
 
 def fit(model: nnmat.Sequential, train: datasets.Dataset, test: datasets.Dataset, args: argparse.Namespace):
-    """The history of the training that the options ask for; Ctrl-C leaves a file to go on from."""
+    """The history of the training that the options ask for; Ctrl-C or SIGTERM leaves a file to go on from.
+
+    The file is named after --save, or is the one that `fit` finds a free name for: two runs in a folder have two.
+    """
     steps = args.epochs * -(-len(train) // args.batch_size)
     lr = schedules.Cosine(args.lr, steps) if args.schedule == "cosine" else args.lr
     optimizer = OPTIMIZERS[args.optimizer](model, lr=lr, weight_decay=args.weight_decay, **momentum(args))
     loss = nnmat.SoftmaxCrossEntropy(label_smoothing=args.label_smoothing)
     trainer = nnmat.Trainer(model, loss, optimizer, metrics=["accuracy"])
-    checkpoint = (
-        args.save.with_suffix(".interrupted.npz") if args.save else Path(f"{Path(sys.argv[0]).stem}.interrupted.npz")
-    )
+    kept = {"checkpoint": args.save.with_suffix(".interrupted.npz")} if args.save else {}
     return trainer.fit(
         train,
         epochs=args.epochs,
@@ -109,9 +112,9 @@ def fit(model: nnmat.Sequential, train: datasets.Dataset, test: datasets.Dataset
         validation=test,
         callbacks=[PrintEpoch()],
         seed=args.seed,
-        progress=not args.quiet,
-        checkpoint=checkpoint,
+        progress=False if args.quiet else "bar",  # the lines are PrintEpoch's, on stdout
         resume=args.resume,
+        **kept,
     )
 
 

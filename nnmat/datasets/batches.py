@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Iterator
-from typing import Protocol, runtime_checkable
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 
@@ -13,7 +13,8 @@ from ..checks import count
 from ..errors import ConfigError, DataError
 from .dataset import Dataset
 
-Batch = tuple[np.ndarray, ...]
+Inputs = np.ndarray | tuple  # one array, or, for a model of several inputs, a tuple of them
+Batch = tuple[Any, ...]  # inputs, targets and perhaps weights
 
 
 @runtime_checkable
@@ -30,7 +31,10 @@ class BatchSource(Protocol):
         """The number of batches in an epoch."""
 
     def batches(self, rng: np.random.Generator, start: int = 0) -> Iterator[Batch]:
-        """The batches `(X, y)` or `(X, y, sample_weight)` of one epoch, from number `start` on."""
+        """The batches `(X, y)` or `(X, y, sample_weight)` of one epoch, from number `start` on.
+
+        X is a tuple of arrays for a model of several inputs.
+        """
 
     def state(self) -> dict:
         """What must be saved besides the generator."""
@@ -48,18 +52,22 @@ class SampleSource(BatchSource, Protocol):
 
 
 class ArrayBatches:
-    """The batch source for arrays in memory.
+    """The batch source for arrays in memory, or mapped from files (np.memmap).
 
-    Args: `X (n, ...)`, `y (n, ...)`, `sample_weight (n,)` or None; `batch_size >= 1`. The last batch of an epoch
-    holds the rows that are left. Raises `DataError` for no rows or unequal lengths, `ConfigError` for the batch size.
+    Args: `X (n, ...)`, or a tuple of such arrays for a model of several inputs; `y (n, ...)`, `sample_weight (n,)` or
+    None; `batch_size >= 1`. The last batch of an epoch holds the rows that are left. Raises `DataError` for no rows or
+    unequal lengths, `ConfigError` for the batch size.
     """
 
     def __init__(self, X, y, batch_size: int, shuffle: bool = True, sample_weight=None):
-        data = Dataset(X, y)
+        parts = X if isinstance(X, tuple) and X and all(isinstance(part, np.ndarray) for part in X) else None
+        sets = [Dataset(part, y) for part in ((X,) if parts is None else parts)]
+        data = sets[0]
         if len(data) == 0:
             raise DataError("ArrayBatches: expected at least one sample, got an empty data set.")
         self.batch_size = count("ArrayBatches", "batch_size", batch_size)
-        self.arrays: Batch = (data.X, data.y)
+        self.inputs: Inputs = data.X if parts is None else tuple(part.X for part in sets)
+        self.arrays: Batch = (*(part.X for part in sets), data.y)  # each row of all of them is of one sample
         if sample_weight is not None:
             sample_weight = array("ArrayBatches", "sample_weight", sample_weight)
             if sample_weight.shape != (len(data),):
@@ -69,6 +77,7 @@ class ArrayBatches:
                 )
             self.arrays += (sample_weight,)
         self.samples, self.shuffle = len(data), bool(shuffle)
+        self.rows: slice | np.ndarray = slice(0, 0)  # of the batch given last: the samples' numbers
 
     def __len__(self) -> int:
         return math.ceil(self.samples / self.batch_size)
@@ -89,9 +98,16 @@ class ArrayBatches:
         for first in range(start * self.batch_size, self.samples, self.batch_size):
             rows = slice(first, first + self.batch_size)
             if order is None:
-                yield tuple(A[rows] for A in self.arrays)
+                self.rows = rows
+                batch = tuple(A[rows] for A in self.arrays)
             else:
-                yield tuple(take_rows(A, order[rows]) for A in self.arrays)
+                self.rows = order[rows]
+                batch = tuple(take_rows(A, self.rows) for A in self.arrays)
+            yield batch if self.inputs is self.arrays[0] else self._grouped(batch)
+
+    def _grouped(self, batch: Batch) -> Batch:
+        """The inputs of a batch as one tuple."""
+        return batch[: len(self.inputs)], *batch[len(self.inputs) :]
 
     def state(self) -> dict:
         """What must be saved besides the generator: nothing, for arrays."""

@@ -1,4 +1,4 @@
-"""What happens beside the training loop: early stopping, checkpoints, logs; and the form of your own.
+"""What happens beside the training loop: early stopping, checkpoints; and the form of your own. `log` has one more.
 
 A callback is a class with any of these methods; `trainer.stop = True` ends training after the present step:
 
@@ -10,17 +10,19 @@ A callback is a class with any of these methods; `trainer.stop = True` ends trai
 `config` names the options that the resumed run must have too.
 """
 
-import csv
+import difflib
 import math
 import os
+import time
+from collections.abc import Iterable
 
 import numpy as np
 
-from ..checks import count, flag, number
+from ..checks import count, flag, number, positive
 from ..errors import ConfigError
 from ..formats.npz import save
 from ..formats.paths import as_path
-from .history import check_folder, json_text
+from .history import check_folder, check_writable, warn_unwritten
 
 
 class Callback:
@@ -36,7 +38,15 @@ class Callback:
         """After each epoch (counted from 1), with its figures: loss, metrics, validation_..., seconds."""
 
     def on_train_end(self, trainer, history: dict[str, list]) -> None:
-        """After the last epoch, also when stopped early; not after an interruption."""
+        """After the last epoch, also when stopped early; not after an interruption or an error."""
+
+    def on_train_error(self, trainer, error: BaseException) -> None:
+        """After an error or an interruption has ended the run, whose checkpoint, if any, is written by then."""
+
+    @property
+    def stopped(self) -> bool:
+        """Whether the run is over for this callback: then it is for one resumed from its checkpoint, too."""
+        return False
 
     def config(self) -> dict:
         """The options on which a run depends, as JSON-able values: a run with others may not be resumed."""
@@ -48,6 +58,11 @@ class Callback:
 
     def load_state(self, state: dict) -> None:
         """Take back what `state` gave."""
+
+
+# How figures begin elsewhere, and what some are called, and our words for it.
+_BEGINNINGS = {"val_": "validation_", "test_": "validation_", "eval_": "validation_", "train_": "", "training_": ""}
+_NAMES = {"acc": "accuracy", "lr": "learning_rate"}
 
 
 class Monitor:
@@ -71,7 +86,26 @@ class Monitor:
                 f"{self.who}: expected fit(..., validation=...) to monitor {self.quantity!r}, got no validation data. "
                 f"Pass some, or try monitor={self.quantity.removeprefix('validation_')!r}."
             )
+        if trainer.figures and self.quantity not in trainer.figures:
+            raise ConfigError(self._unknown(trainer.figures))
         self.reset()
+
+    def _unknown(self, figures: Iterable[str]) -> str:
+        """What is wrong with a quantity that is none of the figures, and what to write."""
+        names, meant = list(figures), self.quantity
+        for other, ours in _BEGINNINGS.items():
+            if self.quantity.startswith(other):
+                meant = ours + self.quantity.removeprefix(other)
+        beginning, _, last = meant.rpartition("_")
+        meant = f"{beginning}_{_NAMES.get(last, last)}" if beginning else _NAMES.get(last, last)
+        near = difflib.get_close_matches(meant, names, 1)
+        if near:
+            hint = f"Write monitor={near[0]!r}."
+        elif meant.startswith("validation_"):
+            hint = f"Pass fit(..., validation=...) for {meant!r}."
+        else:
+            hint = f"Figures beside the loss are metrics: Trainer(..., metrics=[{meant!r}])."
+        return f"{self.who}: there is no figure {self.quantity!r} to monitor. This run has: {', '.join(names)}. {hint}"
 
     def reset(self) -> None:
         """Forget what was seen."""
@@ -80,9 +114,7 @@ class Monitor:
     def improved(self, figures: dict[str, float]) -> bool:
         """Compare the epoch's figure with the best so far, and remember the better."""
         if self.quantity not in figures:
-            raise ConfigError(
-                f"{self.who}: there is no figure {self.quantity!r} to monitor. This run has: {', '.join(figures)}."
-            )
+            raise ConfigError(self._unknown(figures))
         value = self.sign * figures[self.quantity]
         if value > self.best + (self.min_delta if math.isfinite(self.best) else 0.0):
             self.best = value
@@ -98,7 +130,8 @@ class EarlyStopping(Callback):
     """Stop when a quantity has not improved by `min_delta` for `patience` epochs in a row.
 
     `monitor`: any figure of the history. `mode`: "min", "max", or "auto" (accuracies rise, all else falls).
-    `restore_best`: end with the parameters and buffers of the best epoch instead of the last.
+    `restore_best`: end with the parameters and buffers of the best epoch instead of the last, however the run ends:
+    after its last epoch, by an error, or by an interruption (whose checkpoint goes on from where it stopped).
     """
 
     def __init__(
@@ -134,9 +167,19 @@ class EarlyStopping(Callback):
                 trainer.stop = True
 
     def on_train_end(self, trainer, history):
+        self._restore(trainer)
+
+    def on_train_error(self, trainer, error):
+        self._restore(trainer)
+
+    def _restore(self, trainer) -> None:
         if self.restore_best:
             for name, A in _model_arrays(trainer.model).items():
                 A[...] = self._best.get(name, A)
+
+    @property
+    def stopped(self):
+        return self.waited >= self.patience
 
     def config(self):
         more = {"patience": self.patience, "min_delta": self.monitor.min_delta, "restore_best": self.restore_best}
@@ -155,69 +198,72 @@ class Checkpoint(Callback):
     """Write a file after epochs: with `keep="last"` after every one, with "best" only when `monitor` improves.
 
     "last" writes a training checkpoint (`fit(..., resume=path)` goes on from it), "best" a model. `nnmat.load` reads
-    the model out of either.
+    the model out of either. `every_steps=k` writes after every k-th step too, `every_seconds=s` after the first step
+    that ends s seconds or more after the file was last written: a process that is killed loses no more than that. They
+    are of `keep="last"`, which is then the default.
+
+    That the folder can be written to is checked before the first step. If a file cannot be written later (a full
+    disk), a RuntimeWarning says what it needs, the old file stays, and the run goes on.
     """
 
     def __init__(
-        self, path: str | os.PathLike, keep: str = "best", monitor: str = "validation_loss", mode: str = "auto"
+        self,
+        path: str | os.PathLike,
+        keep: str | None = None,
+        monitor: str = "validation_loss",
+        mode: str = "auto",
+        *,
+        every_steps: int | None = None,
+        every_seconds: float | None = None,
     ):
+        often = every_steps is not None or every_seconds is not None
+        keep = ("last" if often else "best") if keep is None else keep
         if keep not in ("best", "last"):
             raise ConfigError(f"Checkpoint: expected keep 'best' or 'last', got {keep!r}.")
+        if often and keep == "best":
+            raise ConfigError(
+                "Checkpoint: expected every_steps or every_seconds with keep='last', got keep='best': the monitored "
+                "figure is known after epochs only. Use two Checkpoints."
+            )
         self.path, self.keep = as_path("Checkpoint", path), keep
         if self.path.suffix != ".npz":
             raise ConfigError(f"Checkpoint: expected a file name that ends in .npz, got {str(self.path)!r}.")
         check_folder("Checkpoint", self.path)
+        self.every_steps = None if every_steps is None else count("Checkpoint", "every_steps", every_steps)
+        self.every_seconds = None if every_seconds is None else positive("Checkpoint", "every_seconds", every_seconds)
         self.monitor = Monitor("Checkpoint", monitor, mode)
+        self._written = 0.0  # when
 
     def on_train_begin(self, trainer):
+        check_writable("Checkpoint", self.path)
+        self._written = time.monotonic()
         if self.keep == "best":
             self.monitor.begin(trainer)
 
+    def on_step_end(self, trainer, step, loss):
+        due = self.every_steps is not None and step % self.every_steps == 0
+        if due or (self.every_seconds is not None and time.monotonic() - self._written >= self.every_seconds):
+            trainer.request_checkpoint(self.path, now=True)
+            self._written = time.monotonic()
+
     def on_epoch_end(self, trainer, epoch, figures):
-        if self.keep == "best" and self.monitor.improved(figures):
-            save(trainer.model, self.path)
-        elif self.keep == "last":
+        if self.keep == "last":
             trainer.request_checkpoint(self.path)
+            self._written = time.monotonic()
+        elif self.monitor.improved(figures):
+            try:
+                save(trainer.model, self.path)
+            except OSError as error:
+                warn_unwritten("Checkpoint", f"the model of epoch {epoch}", error)
 
     def config(self):
-        return {"keep": self.keep, **self.monitor.config()}  # the file may lie elsewhere
+        return {"keep": self.keep, **self.monitor.config()}  # the file may lie elsewhere, and be written more often
 
     def state(self):
         return {"best": self.monitor.best}
 
     def load_state(self, state):
         self.monitor.best = state["best"]
-
-
-class Log(Callback):
-    """Append each epoch's figures to a file: one JSON object a line (`.jsonl`), or a table (`.csv`).
-
-    JSON has no NaN and no infinity: they become null. A table that has other columns is not written to.
-    """
-
-    def __init__(self, path: str | os.PathLike):
-        self.path = as_path("Log", path)
-        if self.path.suffix not in (".jsonl", ".csv"):
-            raise ConfigError(f"Log: expected a file name that ends in .jsonl or .csv, got {str(self.path)!r}.")
-        check_folder("Log", self.path)
-
-    def on_epoch_end(self, trainer, epoch, figures):
-        row = {"epoch": epoch, **figures}
-        with open(self.path, "a+", newline="", encoding="utf-8") as file:
-            if self.path.suffix == ".jsonl":
-                file.write(json_text(row) + "\n")
-                return
-            file.seek(0)
-            header = next(csv.reader(file), None)  # writing goes to the end of the file all the same
-            if header is not None and header != list(row):
-                raise ConfigError(
-                    f"Log: {self.path} has the columns {', '.join(header)}, this run {', '.join(row)}. "
-                    "Log to another file."
-                )
-            writer = csv.DictWriter(file, list(row))
-            if header is None:
-                writer.writeheader()
-            writer.writerow(row)
 
 
 def _model_arrays(model) -> dict[str, np.ndarray]:

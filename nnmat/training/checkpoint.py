@@ -11,6 +11,7 @@ import copy
 import json
 import math
 import os
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -21,6 +22,8 @@ from ..errors import ConfigError, DtypeError, FileFormatError, ShapeError, State
 from ..formats.npz import check_model, model_entries, plain, read_archive, restore_model, write_archive
 from ..formats.paths import as_path
 from .callbacks import Checkpoint, EarlyStopping
+from .history import check_writable
+from .log import Log
 
 INTERRUPTED = Path("nnmat-interrupted.npz")  # where Ctrl-C leaves a run if nothing else is said
 
@@ -41,7 +44,7 @@ class Progress:
     sums: dict[str, list[float]] = field(default_factory=dict)  # per figure of the present epoch: [sum, weight]
     history: dict[str, list] = field(default_factory=dict)
     seconds: float = 0.0  # spent in the present epoch
-    stopped: bool = False  # by a callback: the run is over
+    stopped: bool = False  # the run is over for a callback (`Callback.stopped`), whatever resumes it
     learning_rate: float = 0.0  # of the last step
     requested: list[str] = field(default_factory=list)  # checkpoints to be written when the epoch is finished
 
@@ -52,10 +55,42 @@ def interrupt_path(checkpoint: str | bytes | os.PathLike | None) -> Path | None:
         return None
     path = as_path("fit", checkpoint)
     if path.suffix == ".npz" and os.access(path.parent, os.W_OK):
-        return path
+        try:
+            check_writable("fit", path)
+            return path
+        except OSError:
+            pass
     if checkpoint is INTERRUPTED:
         return None
     raise ConfigError(f"fit: expected checkpoint as a .npz file in a writable folder, got {str(checkpoint)!r}.")
+
+
+@contextlib.contextmanager
+def free_name(path: Path, own: Iterable[Path]) -> Iterator[Path]:
+    """`path`, or the first of path-2, path-3, ... that no file has, except a file of this run's `own`.
+
+    The name is taken at once, by an empty file, so that two runs that are interrupted together have two files; it goes
+    if the block raises.
+    """
+    mine = {os.path.realpath(known) for known in own}
+    number = 1
+    while True:
+        name = path if number == 1 else path.with_stem(f"{path.stem}-{number}")
+        if os.path.realpath(name) in mine:
+            yield name
+            return
+        try:
+            os.close(os.open(name, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666))
+        except FileExistsError:
+            number += 1
+            continue
+        try:
+            yield name
+        except BaseException:
+            with contextlib.suppress(OSError):
+                name.unlink()
+            raise
+        return
 
 
 def write_checkpoint(
@@ -189,6 +224,10 @@ def _check_callback(who: str, callback, state: dict, model) -> None:
 
     They are told by their very class: a subclass may keep something else.
     """
+    if type(callback) is Log:
+        position = _count(state.get("size")) and _number(state.get("checksum"))
+        if state and not position:  # earlier versions kept nothing
+            raise FileFormatError(f"{who} (Log): its state is damaged: expected size and checksum, got {state!r}.")
     if type(callback) not in (EarlyStopping, Checkpoint):
         return
     rules = {"best": (_number(state.get("best")) and not math.isnan(state["best"]), "a number")}

@@ -1,7 +1,14 @@
-"""The data of a training run: from what `fit` is given to checked batches of the model's dtype."""
+"""The data of a training run: from what `fit` is given to checked batches of the model's dtype.
+
+Arrays are checked once, block by block, before the first step; of those larger than `WHOLE`, which may be files mapped
+into memory, a sample of blocks is, and the rest batch by batch as it comes. Batches of a source of one's own are
+checked as they come.
+"""
 
 import math
 import zlib
+from collections.abc import Iterable, Iterator
+from typing import Any
 
 import numpy as np
 
@@ -12,31 +19,38 @@ from nnmat_kernels.unchecked import sum_of_squares
 from ..checks import count
 from ..datasets import ArrayBatches, BatchSource
 from ..errors import ConfigError, DataError, DtypeError, ShapeError
+from .display import LateBar
 
-CHUNK = 1 << 22  # bytes of an array that pass through the checksum at a time
+BLOCK = 1 << 24  # bytes of an array that are looked at together
+WHOLE = 1 << 30  # bytes of an array up to which all of it is read before the first step
+SAMPLED = 64  # blocks of a larger one that are read then
+DEFAULT_BATCH_SIZE = 32
 
 
-def batch_source(who: str, model, loss, data, batch_size: int | None, shuffle: bool) -> BatchSource:
-    """A batch source for the data; arrays are checked once, here, and batches of a source of one's own as they come."""
-    check_inputs(who, model)
+def batch_source(
+    who: str, model, loss, data, batch_size: int | None, shuffle: bool, progress: bool = True
+) -> BatchSource:
+    """A batch source for the data; arrays are checked here, and batches of a source of one's own as they come."""
     if isinstance(data, BatchSource):
         if batch_size is not None and who == "train":
             raise ConfigError("fit: a batch source has batches of its own size. Leave out batch_size.")
         if len(data) == 0:
             raise DataError(f"{who}: the batch source has no batches.")
         if type(data) is ArrayBatches:
-            _check_arrays(who, model, loss, *data.arrays)
+            _check_arrays(who, model, loss, data, progress)
         return data
     arrays = (data.X, data.y) if hasattr(data, "X") and hasattr(data, "y") else data
     if not isinstance(arrays, list | tuple) or len(arrays) not in (2, 3):
         raise DataError(
-            f"{who}: expected a Dataset, arrays (X, y) or (X, y, sample_weight), or a batch source, "
-            f"got {type(data).__name__}."
+            f"{who}: expected a Dataset, arrays (X, y) or (X, y, sample_weight), or a batch source, got {_shown(data)}."
         )
-    batch_size = count(who, "batch_size", 32 if batch_size is None else batch_size)
-    source = ArrayBatches(arrays[0], arrays[1], batch_size, shuffle, *arrays[2:])
-    _check_arrays(who, model, loss, *source.arrays)
-    if who == "train" and batch_size > source.samples:
+    X = model_inputs(who, model, arrays[0])
+    size = count(who, "batch_size", DEFAULT_BATCH_SIZE if batch_size is None else batch_size)
+    source = ArrayBatches(X, arrays[1], size, shuffle, *arrays[2:])
+    if batch_size is None:
+        source.batch_size = min(size, source.samples)
+    _check_arrays(who, model, loss, source, progress)
+    if who == "train" and source.batch_size > source.samples:
         raise DataError(
             f"fit: batch_size = {batch_size} is larger than the {source.samples} samples. "
             f"Use batch_size <= {source.samples}."
@@ -44,15 +58,24 @@ def batch_source(who: str, model, loss, data, batch_size: int | None, shuffle: b
     return source
 
 
-def check_inputs(who: str, model) -> None:
-    """Raise ConfigError for a model of several inputs."""
+def several_inputs(model) -> bool:
+    """Whether the model takes a tuple of arrays."""
+    return len(model.input_shape) > 0 and isinstance(model.input_shape[0], tuple)
+
+
+def model_inputs(who: str, model, X) -> Any:
+    """X as it is, or, for a model of several inputs, as a tuple of arrays, one for each."""
+    if not several_inputs(model):
+        return X
     shape = model.input_shape
-    if shape and type(shape[0]) is tuple:
-        raise ConfigError(
-            f"{who}: the Trainer takes one input array, the model has {len(shape)} inputs. Write the loop by hand: "
-            "H = model.forward(inputs, training=True); loss.forward(H, y); model.backward(loss.backward()); "
-            "optimizer.step()."
+    if not isinstance(X, list | tuple) or len(X) != len(shape):
+        names = ", ".join(f"X{i}" for i in range(1, len(shape) + 1))
+        data = f"({names})" if who == "predict" else f"(({names}), y)"
+        raise ShapeError(
+            f"{who}: the model has {len(shape)} inputs of shapes {', '.join(map(_rows_of, shape))}. "
+            f"Give them as a tuple: {data}. Got {_shown(X)} for X."
         )
+    return tuple(array(who, f"X[{i}]", part) for i, part in enumerate(X))
 
 
 def cast_batch(who: str, dtype, X, y, weight=None) -> tuple:
@@ -65,8 +88,10 @@ def cast_batch(who: str, dtype, X, y, weight=None) -> tuple:
     )
 
 
-def cast(who: str, name: str, A, dtype) -> np.ndarray:
-    """`A` in `dtype`; raises DataError for a finite number that would become infinite."""
+def cast(who: str, name: str, A, dtype) -> Any:
+    """`A`, an array or a tuple of arrays, in `dtype`; raises DataError for a finite number that becomes infinite."""
+    if type(A) is tuple:
+        return tuple(cast(who, f"{name}[{i}]", part, dtype) for i, part in enumerate(A))
     A = array(who, name, A)
     if A.dtype == dtype:
         return A
@@ -79,41 +104,142 @@ def cast(who: str, name: str, A, dtype) -> np.ndarray:
         raise
 
 
+def batches(who: str, source: BatchSource, rng: np.random.Generator, start: int = 0) -> Iterable[tuple]:
+    """The batches of an epoch, checked as they come if they have not been before."""
+    found = source.batches(rng, start=start)
+    if type(source) is not ArrayBatches:
+        return _checked(who, found, start)
+    return _finite(who, source, found) if any(A.nbytes > WHOLE for A in source.arrays) else found
+
+
 def checksum(source) -> str | None:
-    """A CRC of the arrays of a source, their shapes and dtypes; None for a batch source of one's own, or none."""
+    """A CRC of the arrays of a source (large ones: of blocks of them), their shapes and dtypes.
+
+    None for a batch source of one's own, or none.
+    """
     if type(source) is not ArrayBatches:
         return None
     crc = 0
     for A in source.arrays:
         crc = zlib.crc32(f"{A.dtype.str} {A.shape}".encode(), crc)
-        rows = max(1, CHUNK * len(A) // max(A.nbytes, 1))
-        for first in range(0, len(A), rows):
-            crc = zlib.crc32(np.ascontiguousarray(A[first : first + rows]).data, crc)
+        for _, block in blocks(A):
+            crc = zlib.crc32(np.ascontiguousarray(block).data, crc)
     return f"{crc:08x}"
 
 
-def _check_arrays(who: str, model, loss, X, y, *weight) -> None:
-    if X.shape[1:] != model.input_shape:
-        expected = ", ".join(["n", *map(str, model.input_shape)])
-        raise ShapeError(f"{who}: the model takes X of shape ({expected}), got {X.shape}.")
-    for name, A in (("X", X), ("y", y), *(("sample_weight", w) for w in weight)):
-        _check_kind(who, name, A)
-        if A.dtype.kind == "f" and not _all_finite(A):
-            where = _first(~np.isfinite(A))
+def all_finite(A: np.ndarray) -> bool:
+    """Whether there is no NaN and no infinity, in one pass of all threads and without a mask for the usual arrays."""
+    if A.dtype in FLOATS and A.flags.carray and math.isfinite(sum_of_squares(A)):
+        return True  # a sum that overflows says nothing
+    return bool(np.isfinite(A).all())
+
+
+def blocks(A: np.ndarray) -> Iterator[tuple[int, np.ndarray]]:
+    """An array's rows in blocks, each with the number of its first row: all, or evenly spread ones of a large array."""
+    rows = max(1, BLOCK * len(A) // max(A.nbytes, 1))
+    blocks = -(-len(A) // rows)
+    chosen: Iterable[int] = range(blocks)
+    if A.nbytes > WHOLE and blocks > SAMPLED:
+        chosen = np.linspace(0, blocks - 1, SAMPLED).astype(int).tolist()
+    for block in chosen:
+        yield block * rows, A[block * rows : (block + 1) * rows]
+
+
+def _check_arrays(who: str, model, loss, source: ArrayBatches, progress: bool) -> None:
+    single = source.inputs is source.arrays[0]
+    inputs: tuple[np.ndarray, ...] = source.arrays[:1] if single else tuple(source.inputs)
+    shapes = model.input_shape if several_inputs(model) else (model.input_shape,)
+    if len(inputs) != len(shapes) or any(A.shape[1:] != shape for A, shape in zip(inputs, shapes, strict=True)):
+        takes, given = ", ".join(map(_rows_of, shapes)), ", ".join(str(A.shape) for A in inputs)
+        raise ShapeError(f"{who}: the model takes X of shape {takes}, got {given}.{_shape_hint(inputs, shapes)}")
+    names = ["X"] if single else [f"X[{i}]" for i in range(len(inputs))]
+    total = sum(min(A.nbytes, WHOLE) for A in source.arrays)
+    with LateBar(f"{who}: checking the data", total, "B", progress) as bar:
+        for name, A in zip([*names, "y", "sample_weight"], source.arrays, strict=False):
+            _check_kind(who, name, A)
+            if A.dtype.kind != "f":
+                continue
+            for first, block in blocks(A):
+                _check_finite(who, name, block, first)
+                if A.itemsize > model.dtype.itemsize:
+                    _check_range(who, name, block, model.dtype, first)
+                if name == "sample_weight":
+                    _check_weights(who, block, first)
+                bar.update(block.nbytes)
+    _check_targets(loss, source.arrays[len(inputs)], model.output_shape(model.input_shape))
+
+
+def _check_targets(loss, y: np.ndarray, output_shape: tuple) -> None:
+    """What the loss has to say about targets, block by block, for it may need a copy."""
+    if y.nbytes <= BLOCK:
+        return _check_block_of_targets(loss, y, output_shape)
+    for first, block in blocks(y):
+        try:
+            _check_block_of_targets(loss, block, output_shape)
+        except (ValueError, TypeError) as error:  # ShapeError, LabelError, DtypeError are such
+            raise type(error)(f"{error} Rows are counted from row {first} of y.") from None
+
+
+def _check_block_of_targets(loss, y: np.ndarray, output_shape: tuple) -> None:
+    try:
+        loss.check_targets(y, output_shape)
+    except ShapeError as error:
+        for remedy, change in (("y[:, 0]", y.dtype), ("y[:, 0].astype(np.int64)", np.int64)):
+            if y.shape[1:] == (1,) and "[:, 0]" not in str(error) and _accepts(loss, y[:, 0], change, output_shape):
+                raise ShapeError(f"{error} Or leave out y's axis of length 1: {remedy}.") from None
+        raise
+
+
+def _accepts(loss, y: np.ndarray, dtype, output_shape: tuple) -> bool:
+    try:
+        if not np.array_equal(y.astype(dtype), y):
+            return False
+        loss.check_targets(y.astype(dtype), output_shape)
+    except (ValueError, TypeError):
+        return False
+    return True
+
+
+def _checked(who: str, found: Any, start: int) -> Iterator[tuple]:
+    """The batches of a source of one's own, each a tuple of arrays of equal lengths."""
+    if not isinstance(found, Iterable):
+        raise DataError(f"{who}: expected batches(rng, start) of the source to give an iterator, got {_shown(found)}.")
+    for number, batch in enumerate(found, start):
+        if not isinstance(batch, tuple | list) or len(batch) not in (2, 3):
             raise DataError(
-                f"{who}: {name} holds {A[where]} at index {where}. Repair or remove such samples: "
-                "one NaN makes every parameter NaN."
+                f"{who}: expected batch {number} of the source as (X, y) or (X, y, sample_weight), "
+                f"got {_shown(batch)}. Let its batches() `yield X, y`."
             )
-        if A.dtype.kind == "f" and A.itemsize > model.dtype.itemsize:
-            _check_range(who, name, A, model.dtype)
-    for w in weight:
-        if (w < 0).any():
-            where = _first(w < 0)
+        X, y, *weight = batch
+        X = tuple(array(who, "X", part) for part in X) if isinstance(X, tuple) else array(who, "X", X)
+        y, weight = array(who, "y", y), [array(who, "sample_weight", w) for w in weight]
+        arrays = [*(X if isinstance(X, tuple) else (X,)), y, *weight]
+        lengths = {len(A) if A.ndim else 0 for A in arrays}
+        if len(lengths) != 1 or 0 in lengths:
             raise DataError(
-                f"{who}: sample_weight holds {w[where]} at index {where}, expected numbers >= 0. "
-                "A weight of 0 leaves a sample out."
+                f"{who}: expected the arrays of batch {number} of the source to have as many rows each, and at least "
+                f"one, got the shapes {', '.join(str(A.shape) for A in arrays)}."
             )
-    loss.check_targets(y, model.output_shape(model.input_shape))
+        for w in weight:
+            _check_kind(who, "sample_weight", w)
+            _check_finite(f"{who}: batch {number} of the source", "sample_weight", w)
+            _check_weights(f"{who}: batch {number} of the source", w)
+        yield (X, y, *weight)
+
+
+def _finite(who: str, source: ArrayBatches, found: Iterable[tuple]) -> Iterator[tuple]:
+    """The batches of large arrays, none of them with a NaN; the error counts rows in the whole arrays."""
+    for batch in found:
+        X, *others = batch
+        arrays = [*(X if type(X) is tuple else (X,)), *others]
+        for i, A in enumerate(arrays):
+            if A.dtype.kind == "f" and not all_finite(A):
+                row, *rest = _first(~np.isfinite(A))
+                rows = source.rows
+                number = rows.start + row if isinstance(rows, slice) else int(rows[row])
+                names = ["X"] if type(X) is not tuple else [f"X[{j}]" for j in range(len(X))]
+                _refuse(who, [*names, "y", "sample_weight"][i], A[(row, *rest)], (number, *rest))
+        yield batch
 
 
 def _check_kind(who: str, name: str, A: np.ndarray) -> None:
@@ -122,14 +248,30 @@ def _check_kind(who: str, name: str, A: np.ndarray) -> None:
         raise DtypeError(f"{who}: expected {name} to hold real numbers, got dtype {A.dtype}. {remedy}")
 
 
-def _all_finite(A: np.ndarray) -> bool:
-    """In one pass of all threads and without a mask; a sum that overflows says nothing."""
-    if A.dtype in FLOATS and A.flags.carray and math.isfinite(sum_of_squares(A)):
-        return True
-    return bool(np.isfinite(A).all())
+def _check_finite(who: str, name: str, A: np.ndarray, first: int = 0) -> None:
+    """Raise DataError for a NaN or an infinity; the array's first row is number `first` of the whole."""
+    if not all_finite(A):
+        where = _first(~np.isfinite(A))
+        _refuse(who, name, A[where], (where[0] + first, *where[1:]))
 
 
-def _check_range(who: str, name: str, A: np.ndarray, dtype) -> None:
+def _refuse(who: str, name: str, value, where: tuple[int, ...]) -> None:
+    raise DataError(
+        f"{who}: {name} holds {value} at index {where}. Repair or remove such samples: one NaN makes every "
+        "parameter NaN."
+    )
+
+
+def _check_weights(who: str, w: np.ndarray, first: int = 0) -> None:
+    if (w < 0).any():
+        where = _first(w < 0)
+        raise DataError(
+            f"{who}: sample_weight holds {w[where]} at index {(where[0] + first, *where[1:])}, expected numbers >= 0. "
+            "A weight of 0 leaves a sample out."
+        )
+
+
+def _check_range(who: str, name: str, A: np.ndarray, dtype, first: int = 0) -> None:
     """Raise DataError if a finite number of A becomes infinite in `dtype`."""
     with np.errstate(all="ignore"):
         if A.size == 0 or np.isfinite([A.min().astype(dtype), A.max().astype(dtype)]).all():
@@ -138,9 +280,37 @@ def _check_range(who: str, name: str, A: np.ndarray, dtype) -> None:
     if lost.any():
         where = _first(lost)
         raise DataError(
-            f"{who}: {name} holds {A[where]} at index {where}, beyond the range of {dtype}. Scale the data, "
-            "or build the model with dtype=np.float64."
+            f"{who}: {name} holds {A[where]} at index {(where[0] + first, *where[1:])}, beyond the range of {dtype}. "
+            "Scale the data, or build the model with dtype=np.float64."
         )
+
+
+def _shape_hint(inputs: tuple, shapes: tuple) -> str:
+    (X, *_), (shape, *_) = inputs, shapes
+    if X.ndim == len(shape) and len(shape) == 3 and (*X.shape[1:], 1) == shape:
+        return " Add the channel axis: X[..., np.newaxis]."
+    if X.shape == shape:
+        return " Is it one sample? Add the batch axis: X[np.newaxis]."
+    if X.ndim == 1 and shape == (1,):
+        return " One number for each sample is a column: X[:, np.newaxis]."
+    if X.ndim == 4 and len(shape) == 3 and (X.shape[2], X.shape[3], X.shape[1]) == shape:
+        return " Images are channels-last: X.transpose(0, 2, 3, 1)."
+    if X.ndim == 2 and len(shape) == 1 and X.shape[:1] == shape:
+        return " Did you pass X.T?"
+    return ""
+
+
+def _rows_of(shape: tuple) -> str:
+    return f"({', '.join(['n', *map(str, shape)])})"
+
+
+def _shown(value) -> str:
+    """A value in an error message: arrays by their shapes."""
+    if isinstance(value, np.ndarray):
+        return f"one array of shape {value.shape}"
+    if isinstance(value, list | tuple):
+        return f"a {type(value).__name__} of {len(value)}"
+    return type(value).__name__
 
 
 def _first(mask: np.ndarray) -> tuple[int, ...]:

@@ -1,10 +1,13 @@
 """The history of a run in a file."""
 
 import csv
+import errno
 import io
 import json
 import math
 import os
+import tempfile
+import warnings
 from pathlib import Path
 from typing import Any
 
@@ -46,6 +49,29 @@ def check_folder(who: str, path: Path) -> None:
     """Raise FileNotFoundError, naming the folder, if the one that `path` lies in does not exist."""
     if not path.parent.is_dir():
         raise FileNotFoundError(f"{who}: the folder {str(path.parent)!r} does not exist.")
+
+
+def check_writable(who: str, path: Path) -> None:
+    """Raise an OSError that names the folder, or the file, if `path` cannot be written, as far as that can be seen."""
+    check_folder(who, path)
+    if path.is_dir():
+        raise IsADirectoryError(f"{who}: expected the name of a file, {str(path)!r} is a folder.")
+    try:
+        with tempfile.TemporaryFile(dir=path.parent):
+            pass
+        if path.exists() and not os.access(path, os.W_OK):
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+    except OSError as error:
+        raise OSError(
+            error.errno or errno.EACCES,
+            f"{who}: {path} cannot be written ({error.strerror or error}). Choose another folder, or make this one "
+            "writable",
+        ) from None
+
+
+def warn_unwritten(who: str, what: str, error: OSError) -> None:
+    """Warn of something that was not written in the course of a run, which goes on."""
+    warnings.warn(f"{who}: {what} was not written, the run goes on. {error}", RuntimeWarning, stacklevel=2)
 
 
 def _standard(value: Any) -> Any:

@@ -29,7 +29,8 @@ def test_the_number_of_threads_does_not_change_a_bit(tmp_path):
 
 
 @pytest.mark.skipif(not hasattr(signal, "SIGINT") or os.name == "nt", reason="POSIX signals")
-def test_ctrl_c_and_the_printed_command_end_with_the_same_bits(tmp_path):
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_ctrl_c_and_the_printed_command_end_with_the_same_bits(number, code, tmp_path):
     options = ["--epochs", "4", "--limit", "6000", "--quiet", "--dropout", "0.2", "--save", "my model.npz"]
     out = run("train_fcn.py", *options, cwd=tmp_path)
     assert out.returncode == 0, out.stderr
@@ -46,9 +47,9 @@ def test_ctrl_c_and_the_printed_command_end_with_the_same_bits(tmp_path):
     while not process.stdout.readline().startswith("epoch  1"):  # in training, past the first epoch
         assert process.poll() is None
     time.sleep(0.01)
-    process.send_signal(signal.SIGINT)
+    process.send_signal(number)
     _, err = process.communicate(timeout=120)
-    assert process.returncode == 130, err
+    assert process.returncode == code, err
     assert "Traceback" not in err
     go_on = shlex.split(re.search(r"To go on: (.*)", err).group(1))  # as a shell reads it, interpreter and all
     assert not (tmp_path / "my model.npz").exists()

@@ -22,7 +22,7 @@ from numba import prange
 
 from ..elementwise.vector_math import exp, log1p
 from ..runtime.arrays import checked_out, same_layout
-from ..runtime.config import jit, parallel_jit, part_jit
+from ..runtime.config import parallel_jit, part_jit
 from ..runtime.launch import launch
 from .label_cross_entropy import mean_of_sums, rows_entry_point, rows_parallel
 from .targets import as_array_of_targets, as_class_weights, as_labels, as_row_weights, as_rows, as_targets

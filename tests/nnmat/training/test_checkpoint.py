@@ -319,7 +319,7 @@ def test_checksums_are_computed_for_checkpoints_only_and_once(tmp_path, monkeypa
         calls.append(source)
         return "0"
 
-    monkeypatch.setattr("nnmat.training.trainer.checksum", counted)
+    monkeypatch.setattr("nnmat.training.run.checksum", counted)
     simple(tmp_path / "state.npz", validation=data())
     assert not calls
     last = nnmat.Checkpoint(tmp_path / "last.npz", keep="last")

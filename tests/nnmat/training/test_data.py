@@ -118,17 +118,59 @@ def test_predict_passes_nan_on_and_refuses_what_is_no_number():
             trainer.predict(X, batch_size=batch_size)
 
 
-def test_a_model_of_several_inputs_is_trained_by_hand():
-    model = Added(3).build(((2,), (2,)))
-    trainer = Trainer(model, SoftmaxCrossEntropy(), SGD(model, lr=0.1))
-    for call in (
-        lambda: trainer.fit(((X, X), Y), epochs=1, progress=False),
-        lambda: trainer.fit(OneBatch((X, X), Y), epochs=1, progress=False),
-        lambda: trainer.evaluate(((X, X), Y)),
-        lambda: trainer.predict((X, X)),
-    ):
-        with pytest.raises(nnmat.ConfigError, match="takes one input array, the model has 2.*by hand: .*forward.*step"):
+def two_inputs(dtype=np.float32):
+    model = Added(3).build(((2,), (1,)), dtype=dtype)
+    return Trainer(model, SoftmaxCrossEntropy(), SGD(model, lr=0.1, momentum=0.9), metrics=["accuracy"])
+
+
+X2 = RNG.standard_normal((40, 1)).astype(np.float32)
+
+
+def test_a_model_of_several_inputs_takes_a_tuple():
+    """The same bits as by hand, in all ways to give the data."""
+    trainer, hand = two_inputs(), two_inputs()
+    history = trainer.fit(((X, X2), Y), epochs=2, batch_size=16, seed=3, validation=([X, X2], Y), progress=False)
+    rng = np.random.default_rng(3)
+    for _ in range(2):
+        order = rng.permutation(40)
+        for first in range(0, 40, 16):
+            rows = order[first : first + 16]
+            hand.loss.forward(hand.model.forward((X[rows], X2[rows]), training=True), Y[rows])
+            hand.model.backward(hand.loss.backward())
+            hand.optimizer.step()
+    assert np.array_equal(trainer.model.flat_parameters, hand.model.flat_parameters)
+    assert history["validation_loss"][-1] == pytest.approx(trainer.evaluate(((X, X2), Y))["loss"])
+    assert np.allclose(trainer.predict((X.astype(float), X2), batch_size=7), trainer.model.forward((X, X2)))
+    assert trainer.predict_proba([X, X2]).sum(axis=1) == pytest.approx(np.ones(40), rel=1e-6)
+    for data in (OneBatch((X, X2), Y), datasets.ArrayBatches((X, X2), Y, 8), ((X, X2), Y, np.ones(40))):
+        assert len(two_inputs().fit(data, epochs=1, progress=False)["loss"]) == 1
+
+
+@pytest.mark.parametrize(
+    ("data", "error", "text"),
+    [
+        ((X, X2, Y), nnmat.ShapeError, r"the model has 2 inputs of shapes \(n, 2\), \(n, 1\). .*\(\(X1, X2\), y\)"),
+        ((X, Y), nnmat.ShapeError, r"Give them as a tuple: \(\(X1, X2\), y\). Got one array of shape \(40, 2\)"),
+        (((X,), Y), nnmat.ShapeError, "Got a tuple of 1"),
+        (((X2, X), Y), nnmat.ShapeError, r"takes X of shape \(n, 2\), \(n, 1\), got \(40, 1\), \(40, 2\)"),
+        (((X, X2[:7]), Y), nnmat.DataError, "as many targets as samples"),
+        (((X, replaced(X2, (3, 0), np.nan)), Y), nnmat.DataError, r"X\[1\] holds nan at index \(3, 0\)"),
+        (OneBatch((X, X2[:7]), Y), nnmat.DataError, r"as many rows each.*\(40, 2\), \(7, 1\), \(40,\)"),
+    ],
+)
+def test_several_inputs_that_do_not_fit(data, error, text):
+    trainer = two_inputs()
+    for call in (lambda: trainer.fit(data, epochs=1, progress=False), lambda: trainer.evaluate(data)):
+        with pytest.raises(error, match=text):
             call()
+    assert trainer.optimizer.steps == 0
+
+
+def test_predictions_of_several_inputs_that_do_not_fit():
+    with pytest.raises(nnmat.ShapeError, match=r"predict: the model has 2 inputs .* as a tuple: \(X1, X2\). Got one"):
+        two_inputs().predict(X)
+    with pytest.raises(nnmat.ShapeError, match="predict: expected inputs of as many rows each"):
+        two_inputs().predict((X, X2[:7]))
 
 
 def test_checksums_tell_data_apart():

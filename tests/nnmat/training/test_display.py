@@ -1,0 +1,70 @@
+"""What a run shows: the line of an epoch, and a bar that comes late."""
+
+import math
+
+import numpy as np
+import pytest
+
+import nnmat
+from nnmat.training import display
+from nnmat.training.display import Display, LateBar, epoch_line
+
+
+@pytest.mark.parametrize(
+    ("arguments", "text"),
+    [
+        (
+            (3, 10, 60000, {"loss": 0.25123, "accuracy": 0.9, "learning_rate": 0.1, "seconds": 2.0}),
+            "epoch  3/10: loss 0.2512, accuracy 0.9000 (2.0 s, 30,000 samples/s)",
+        ),
+        ((1, 5, None, {"loss": 1e-7, "seconds": 0.04}), "epoch 1/5: loss 1.000e-07 (0.0 s)"),
+        ((12, math.inf, 10, {"loss": math.nan, "seconds": 0.0}), "epoch 12: loss nan (0.0 s)"),
+    ],
+)
+def test_an_epoch_is_one_line(arguments, text):
+    assert epoch_line(*arguments) == text
+
+
+@pytest.mark.parametrize(
+    ("progress", "bars", "lines"),
+    [
+        (True, True, True),
+        (np.True_, True, True),
+        (False, False, False),
+        ("bar", True, False),
+        ("lines", False, True),
+    ],
+)
+def test_what_is_asked_for_is_shown(progress, bars, lines, capsys):
+    shown = Display("fit", progress)
+    assert (shown.bars, shown.lines) == (bars, lines)
+    shown.epoch(1, 2, 10, {"loss": 0.5, "seconds": 1.0})
+    with shown.bar(10, " samples") as bar:
+        bar.update(10)
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert ("loss 0.5000" in err) == lines
+    assert ("/10.0 [" in err) == bars
+
+
+@pytest.mark.parametrize("progress", [1, 0, None, "yes", [], 2.0])
+def test_anything_else_is_refused(progress):
+    with pytest.raises(nnmat.ConfigError, match="fit: expected progress as True .*'bar', 'lines' or False, got"):
+        Display("fit", progress)
+
+
+def test_a_late_bar_appears_after_a_while_with_what_was_done_before(capsys, monkeypatch):
+    now = [0.0]
+    monkeypatch.setattr(display.time, "perf_counter", lambda: now[0])
+    with LateBar("looking", 100, " samples") as bar:
+        bar.update(40)
+        assert capsys.readouterr().err == ""
+        now[0] = 1.5
+        bar.update(20)
+        assert "looking:  60%" in capsys.readouterr().err
+        bar.update(40)
+    assert bar.done == 100
+    with LateBar("looking", 100, " samples", shown=False) as bar:
+        now[0] = 99.0
+        bar.update(100)
+    assert "looking" not in capsys.readouterr().err
