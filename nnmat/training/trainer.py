@@ -13,6 +13,8 @@ from pathlib import Path
 import numpy as np
 from tqdm import tqdm
 
+from nnmat_kernels.runtime.compiling import working_time
+
 from .. import metrics as _metrics
 from ..checks import count
 from ..datasets import BatchSource, SampleSource
@@ -21,6 +23,7 @@ from ..formats.paths import as_path
 from ..layers.base import Layer
 from ..losses import Loss
 from ..optimizers import Optimizer
+from ..warmup import first_use
 from .callbacks import Callback
 from .checkpoint import INTERRUPTED, Progress, interrupt_path, read_checkpoint, write_checkpoint
 from .data import batch_source, cast, cast_batch, check_inputs, checksum
@@ -74,6 +77,7 @@ class Trainer:
         self._requested: list[Path] = []
         self._buffers = list(model.buffers().values())
 
+    @first_use
     def fit(
         self,
         train,
@@ -158,7 +162,7 @@ class Trainer:
     def _epoch(self, run: "_Run", interrupt: "_Interrupt", progress: bool) -> None:
         """Train on the batches of one epoch, from the present position on."""
         source, state = run.source, run.state
-        started = time.perf_counter() - state.seconds
+        started = working_time() - state.seconds
         samples, size = _samples(source)
         unit, total = (" samples", samples) if samples else (" batches", len(source))
         with tqdm(total=total, unit=unit, unit_scale=True, disable=not progress, mininterval=0.2, leave=True) as bar:
@@ -178,7 +182,7 @@ class Trainer:
                 if self.stop:
                     break
             bar.set_postfix_str(self._postfix(state), refresh=True)
-        state.seconds = time.perf_counter() - started
+        state.seconds = working_time() - started
 
     def _step(self, X, y, weight, state: Progress) -> float:
         """One minibatch: forward, loss, backward, update."""
@@ -224,6 +228,7 @@ class Trainer:
             callback.on_epoch_end(self, state.epoch, figures)
         state.stopped = self.stop
 
+    @first_use
     def evaluate(self, data, batch_size: int = 256) -> dict[str, float]:
         """The loss and the metrics of the model, in evaluation mode, over a whole data set."""
         return self._evaluate(self._source("evaluate", data, batch_size, shuffle=False))

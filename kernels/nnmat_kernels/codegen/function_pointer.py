@@ -41,8 +41,7 @@ def entry_point(function, *kinds) -> Any:
     if isinstance(function, ParallelKernel):
         function.open_door()
         return ParallelKernel(entry_point(function.dispatcher, *kinds))
-    function.compile(kinds)
-    return function.overloads[kinds].entry_point
+    return function.compile(kinds)
 
 
 def flat_of(dtype) -> Any:

@@ -83,6 +83,16 @@ class ParallelKernel:
                 if ParallelKernel._forked:
                     ParallelKernel._door.close()
 
+    @staticmethod
+    def ready() -> bool:
+        """Whether the door is there."""
+        return ParallelKernel._door is not None
+
+    @staticmethod
+    def forked() -> bool:
+        """Whether this process is a forked child of one that had imported this module."""
+        return ParallelKernel._forked
+
     def __call__(self, *arguments):
         if ParallelKernel._lock_needed is False:
             return self.dispatcher(*arguments)
