@@ -4,7 +4,7 @@ Numba tells when it begins and ends to compile a function. From that come
 
     seconds()         what the calling thread has spent so, for those who measure time
     working_time()    a clock that stands still meanwhile
-    a line on stderr  after a second without a word: "Compiling kernels, once on this machine: 7 of 23, 4 s"
+    a line on stderr  after most of a second without a word: "Compiling kernels, once on this machine: 7 of 23, 4 s"
 
 The line is rewritten on a terminal, gone when the kernels are there, and elsewhere written anew every ten seconds. No
 word comes while `quiet` is entered, and none at all if the environment variable NNMAT_QUIET is set.
@@ -19,13 +19,14 @@ from collections.abc import Callable, Iterator
 
 from numba.core import event
 
-PATIENCE = 1.0  # seconds without a word
-REDRAWN = 0.25  # seconds between two looks at the line
+PATIENCE = 0.7  # seconds without a word
+REDRAWN = 0.2  # seconds between two looks at the line
 REPEATED = 10.0  # seconds between two lines where a line cannot be rewritten
 PACKAGE_NAME = __name__.partition(".")[0]
 
 
-def _nobody_knows() -> tuple[int, int]:
+def nobody_knows() -> tuple[int, int]:
+    """How many of how many: no number is shown."""
     return 0, 0
 
 
@@ -33,7 +34,7 @@ class Line:
     """The line on stderr; a thread of its own writes it while kernels are compiled."""
 
     def __init__(self) -> None:
-        self.count: Callable[[], tuple[int, int]] = _nobody_knows  # the kernels done, and those wanted
+        self.count: Callable[[], tuple[int, int]] = nobody_knows  # the kernels done, and those wanted
         self.kept = True  # whether what is compiled can be kept
         self.muted = 0  # how many want no word
         self.lock = threading.Lock()  # held while something is written
@@ -61,7 +62,7 @@ class Line:
     def forget(self) -> None:
         """In a forked child: nothing is compiled there, and the thread that wrote is not there."""
         self._busy, self._ended, self._shown, self._thread = threading.Event(), 0.0, "", None
-        self.count, self.muted = _nobody_knows, 0
+        self.count, self.muted = nobody_knows, 0
 
     def text(self) -> str:
         """What the line says now."""

@@ -10,11 +10,13 @@ same function, nor two kernels that contain the same one.
     a helper       to the program: the missing kernels; then each name when it is compiled
 
 A helper that fails or is killed costs time only: the program compiles what it has not got. Helpers are not started in
-forked children, nor in children of `multiprocessing`, on one core, or without a cache that can be written to.
+forked children, nor in children of `multiprocessing`, on one core, or without a cache that can be written to; the
+environment variable NNMAT_COMPILE_PROCESSES says how many processes may compile, this one included (1: no helpers).
 """
 
 import base64
 import contextlib
+import functools
 import multiprocessing
 import os
 import pickle
@@ -26,7 +28,7 @@ from pathlib import Path
 from typing import Any
 
 from .cache import KernelCache, writable
-from .compiling import clock, line
+from .compiling import clock, line, nobody_knows
 from .config import kernels, settings
 from .launch import ParallelKernel
 from .rehearsal import Task, rehearse
@@ -44,6 +46,7 @@ class Helpers:
         self._describe = describe
         self._started = False
         self._processes: list[subprocess.Popen] = []
+        self._threads: list[threading.Thread] = []
         self._changed = threading.Condition()
         self._left: dict[str, Task] = {}  # kernels that nobody has begun
         self._away: dict[str, Task] = {}  # those with helpers
@@ -55,7 +58,7 @@ class Helpers:
 
     def provide(self, cache: KernelCache, entry: str) -> bool:
         """Called for a kernel that the cache lacks: whether it does not any more, thanks to a helper."""
-        if self._closed or clock.depth:  # a part of a kernel that this process compiles
+        if clock.depth:  # a part of a kernel that this process compiles
             return False
         self._start()
         clock.begin()
@@ -95,28 +98,21 @@ class Helpers:
             self._closed = True
             self._changed.notify_all()
         for process in self._processes:
-            with contextlib.suppress(OSError):
-                process.kill()
-        for process in self._processes:
-            process.wait()
-            for stream in (process.stdin, process.stdout):
-                with contextlib.suppress(OSError):
-                    stream.close()  # type: ignore[union-attr]
+            process.kill()
+        for thread in self._threads:  # each ends with its helper, and closes its pipes
+            thread.join()
 
     def _start(self) -> None:
         """The first helper, once, if it can be of use."""
         if self._started:
             return
         self._started = True
-        if processes() < 2 or not can_start() or not writable():
-            self._closed = True
-            return
-        described = self._describe()
-        if described is None:
-            self._closed = True
-            return
-        line.count = self._count
-        self._add(described)
+        if processes() > 1 and can_start() and writable():
+            with contextlib.suppress(Exception):  # of arguments that are wrong: the caller will say so, and better
+                described = self._describe()
+                if described is not None:
+                    line.count = self._count
+                    self._add(described)
 
     def _add(self, described: Any) -> None:
         """One more helper; only the first one gets a description, and looks for what is missing."""
@@ -136,28 +132,35 @@ class Helpers:
         except OSError:
             return
         self._processes.append(process)
-        threading.Thread(target=self._serve, args=(process, described), name="nnmat helper", daemon=True).start()
+        thread = threading.Thread(target=self._serve, args=(process, described), name="nnmat helper", daemon=True)
+        self._threads.append(thread)
+        thread.start()
 
     def _serve(self, process: Any, described: Any) -> None:
-        """Speak with one helper, in a thread."""
+        """Speak with one helper, in a thread, until there is nothing left for it."""
         task = None
-        try:
+        with contextlib.suppress(OSError, ValueError, EOFError, pickle.UnpicklingError):  # the helper is gone
             _send(process.stdin, described)
             self._take(_received(process.stdout))
             while (task := self._next()) is not None:
                 _send(process.stdin, task)
                 _received(process.stdout)
-                with self._changed:
-                    self._present |= contained(_kernel(task))
-                    self._done.add(task.entry)
-                    del self._away[task.entry]
-                    self._changed.notify_all()
-                task = None
-        except (OSError, ValueError, EOFError, pickle.UnpicklingError):  # the helper is gone
-            with self._changed:
-                if task is not None:
-                    self._away.pop(task.entry, None)
-                self._changed.notify_all()
+                self._finished(task)
+        with self._changed:
+            if task is not None:
+                self._away.pop(task.entry, None)
+            self._changed.notify_all()
+        for stream in (process.stdin, process.stdout):  # which ends it
+            with contextlib.suppress(OSError):
+                stream.close()
+        process.wait()
+
+    def _finished(self, task: Task) -> None:
+        with self._changed:
+            self._present |= contained(_kernel(task))
+            self._done.add(task.entry)
+            del self._away[task.entry]
+            self._changed.notify_all()
 
     def _take(self, found: list[Task]) -> None:
         """What the first helper has found out; others may be worth their start now."""
@@ -222,9 +225,10 @@ def expected(describe: Description) -> Iterator[None]:
     try:
         yield
     finally:
-        KernelCache.helpers = None
-        line.count = lambda: (0, 0)
-        helpers.close()
+        if KernelCache.helpers is helpers:  # not so in a forked child
+            KernelCache.helpers = None
+            line.count = nobody_knows
+            helpers.close()
 
 
 def serve(work: Callable[[Any], list[list[Callable[[], Any]]]]) -> None:
@@ -245,6 +249,9 @@ def serve(work: Callable[[Any], list[list[Callable[[], Any]]]]) -> None:
 
 def processes() -> int:
     """How many processes may compile at a time: one for each core that this process may use."""
+    chosen = os.environ.get("NNMAT_COMPILE_PROCESSES", "")
+    if chosen.isascii() and chosen.isdigit():
+        return int(chosen)
     affinity = getattr(os, "sched_getaffinity", None)
     cores = len(affinity(0)) if affinity else os.cpu_count() or 1
     return min(cores, settings.NUMBA_NUM_THREADS, MOST_PROCESSES)
@@ -257,11 +264,13 @@ def can_start() -> bool:
     return alone and python.startswith(("python", "pypy")) and not getattr(sys, "frozen", False)
 
 
+@functools.cache
 def contained(kernel) -> set[tuple[str, str]]:
     """The functions, by module and name, that the code of a kernel contains: itself, and what it calls by name."""
     return {key for key in _reached(kernel) if key in kernels}
 
 
+@functools.cache
 def weight(kernel) -> int:
     """How much there is to compile, roughly: the length of the kernel and of all that it contains."""
     return sum(len(function.__code__.co_code) for function in _reached(kernel).values())
@@ -299,3 +308,11 @@ def _received(stream) -> Any:
     if not found.endswith(b"\n"):
         raise EOFError
     return pickle.loads(base64.b64decode(found))
+
+
+def _in_child() -> None:
+    KernelCache.helpers = None
+
+
+if hasattr(os, "register_at_fork"):  # not on Windows, where nothing is forked
+    os.register_at_fork(after_in_child=_in_child)
