@@ -37,8 +37,8 @@ class _Situation:
 class CompiledStep:
     """A training step of a model, a loss and an optimizer, as a function of the batch: value = step(X, y).
 
-    Forward, loss, backward and update, as by hand and with the same bits. X (B, ...) of the model's dtype, y as the loss
-    takes it, and `sample_weight` or None. Raises StateError if a program turns out to give other bits than the
+    Forward, loss, backward and update, as by hand and with the same bits. X (B, ...) of the model's dtype, y as the
+    loss takes it, and `sample_weight` or None. Raises StateError if a program turns out to give other bits than the
     equations; the errors of the model and the loss as by hand.
     """
 

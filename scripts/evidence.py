@@ -5,7 +5,7 @@ import sys
 from collections.abc import Callable
 
 from cli import guarded, output_file, script_parser, write_json
-from promises import speed, survival, training, truth
+from promises import first_use, speed, survival, training, truth
 from promises.row import Row
 
 EXAMPLES = """\
@@ -24,6 +24,7 @@ ROWS: dict[str, Callable[[], Row | list[Row]]] = {
     "clone": training.fresh_clone,
     "start": training.second_start,
     "bad": truth.bad_input,
+    **first_use.ROWS,
     **speed.ROWS,
     "calculus": truth.calculus,
     "random": truth.calculus_random,

@@ -32,7 +32,11 @@ EPILOG = """examples:
 
 def main(arguments: list[str] | None = None) -> int:
     """Run one command; the exit code."""
-    options = _parser().parse_args(arguments)
+    return run(commands()[0].parse_args(arguments))
+
+
+def run(options: argparse.Namespace) -> int:
+    """Run the command that was parsed; the exit code."""
     try:
         text = _derive(options) if options.command == "derive" else _laws(options)
         if options.output is not None:
@@ -63,10 +67,11 @@ def main(arguments: list[str] | None = None) -> int:
     return 0
 
 
-def _parser() -> argparse.ArgumentParser:
+def commands() -> tuple[argparse.ArgumentParser, Any]:
+    """A parser of `nnmat derive` and `nnmat laws`, and the place where other commands can be added."""
     parser = argparse.ArgumentParser(prog="nnmat", description="Matrix calculus from the command line.")
-    commands = parser.add_subparsers(dest="command", required=True)
-    d = commands.add_parser(
+    added = parser.add_subparsers(dest="command", required=True)
+    d = added.add_parser(
         "derive",
         help="derive a gradient, step by step",
         epilog=EPILOG,
@@ -90,10 +95,10 @@ def _parser() -> argparse.ArgumentParser:
     d.add_argument("--full", action="store_true", help="every simplification on a line of its own")
     d.add_argument("--check", action="store_true", help="check every line at random points, too")
     d.add_argument("-o", "--output", metavar="FILE", help="write to a file")
-    laws = commands.add_parser("laws", help="the laws and properties, each checked now")
+    laws = added.add_parser("laws", help="the laws and properties, each checked now")
     laws.add_argument("--seed", type=int, default=0)
     laws.add_argument("-o", "--output", metavar="FILE", help="write to a file")
-    return parser
+    return parser, added
 
 
 def _pairs(option: str, given: list[str]) -> dict[str, str]:

@@ -141,9 +141,6 @@ class Passes(abc.ABC):
         """
         return self.run_forward(check_batch(self, X, self.input_shape, "X"), True, True)
 
-    def forward_lent(self, X):
-        return self.run_forward(check_batch(self, X, self.input_shape, "X"), True, True)
-
     def recorded(self) -> tuple[Any, Any]:
         """X and Y as the last recorded forward has kept them for backward; None for what it has not kept."""
         return self._call.X, self._call.Y

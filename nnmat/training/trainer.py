@@ -8,6 +8,8 @@ from pathlib import Path
 
 import numpy as np
 
+from nnmat_kernels.runtime.compiling import working_time
+
 from .. import metrics as _metrics
 from ..checks import count
 from ..datasets import BatchSource
@@ -16,6 +18,7 @@ from ..formats.paths import as_path
 from ..layers.base import Layer
 from ..losses import Loss
 from ..optimizers import Optimizer
+from ..warmup import first_use
 from .callbacks import Callback
 from .checkpoint import INTERRUPTED, Progress, free_name, interrupt_path
 from .data import batch_source, batches, cast_batch
@@ -73,6 +76,7 @@ class Trainer:
         self._buffers = list(model.buffers().values())
 
     @explained
+    @first_use
     def fit(
         self,
         train,
@@ -195,7 +199,7 @@ class Trainer:
     def _epoch(self, run: Run, interruption: Interruption, display: Display) -> None:
         """Train on the batches of one epoch, from the present position on."""
         source, state, samples = run.source, run.state, run.samples
-        started = time.perf_counter() - state.seconds
+        started = working_time() - state.seconds
         unit, total, done = " batches", len(source), state.batches
         if samples and run.batch_size:
             unit, total, done = " samples", samples, state.batches * run.batch_size
@@ -215,11 +219,11 @@ class Trainer:
                 if self.stop:
                     break
                 if self._due and state.batches < len(source):  # at the epoch's end, once its figures are there
-                    state.seconds = time.perf_counter() - started
+                    state.seconds = working_time() - started
                     paths, self._due = self._due, []
                     run.write_all(paths, self._requested)
             bar.set_postfix_str(self._postfix(state), refresh=True)
-        state.seconds = time.perf_counter() - started
+        state.seconds = working_time() - started
 
     def _step(self, X, y, weight, state: Progress) -> float:
         """One minibatch: forward, loss, backward, update."""
@@ -272,6 +276,7 @@ class Trainer:
         return True
 
     @explained
+    @first_use
     def evaluate(self, data, batch_size: int = 256, *, progress: bool = True) -> dict[str, float]:
         """The loss and the metrics of the model, in evaluation mode, over a whole data set.
 

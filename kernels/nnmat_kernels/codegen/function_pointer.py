@@ -42,10 +42,9 @@ def entry_point(function, *kinds) -> Any:
     if isinstance(function, ParallelKernel):
         function.open_door()
         return ParallelKernel(entry_point(function.dispatcher, *kinds))
-    function.compile(kinds)
-    compiled = function.overloads[kinds]
-    _compiled[id(compiled.entry_point)] = compiled
-    return compiled.entry_point
+    entry = function.compile(kinds)
+    _compiled[id(entry)] = function.overloads.get(kinds)
+    return entry
 
 
 _compiled: dict[int, Any] = {}  # of every entry point, by its id: what Numba knows of the code

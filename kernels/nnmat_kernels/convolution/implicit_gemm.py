@@ -54,7 +54,8 @@ def pack_merged(K, bias, P, plan, phases):
         pack_merged_pixel(K, P, p, f, e)
         if bias.size > 0:
             s = p.bias_place + e * n
-            P[s : s + n] = bias
+            for o in range(n):  # an assignment of a slice would compile the text of an error, 1.5 s
+                P[s + o] = bias[o]
 
 
 @inlined_jit

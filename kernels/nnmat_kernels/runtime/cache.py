@@ -5,7 +5,8 @@ cache at the same time can exchange each other's code (its index and its data ar
 the name of an entry is a hash of the kernel's module, of every kernel module that it imports, of the versions and
 options that steer the compiler, and of the signature; the entry is written to a temporary file and renamed. So an
 entry is either absent or right, an edit recompiles only what it can change, and a missing or read-only folder costs
-time but never fails. Entries that nobody has used for `DAYS` days are deleted when another one is written.
+time but never fails; that it costs time is said once. Entries that nobody has used for `DAYS` days are deleted when
+another one is written.
 """
 
 import contextlib
@@ -17,7 +18,9 @@ import re
 import sys
 import tempfile
 import time
+import warnings
 from pathlib import Path
+from typing import Any
 
 import llvmlite
 import numba
@@ -26,6 +29,8 @@ from numba.core import serialize
 from numba.core.caching import NullCache
 from numba.core.compiler import CompileResult
 from numba.core.runtime import rtsys
+
+from .compiling import line
 
 PACKAGE = Path(__file__).resolve().parents[1]
 DAYS = 30
@@ -99,6 +104,17 @@ def options() -> list[tuple[str, str]]:
     return given + [(name, repr(getattr(numba.config, name, None))) for name in OPTIONS]
 
 
+def writable() -> bool:
+    """Whether entries can be written now."""
+    try:
+        place = folder()
+        place.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=place):
+            return True
+    except (OSError, RuntimeError):
+        return False
+
+
 def prune(place: Path) -> None:
     """Delete the entries of `place` that were neither read nor written for `DAYS` days."""
     oldest = time.time() - DAYS * 86_400
@@ -118,6 +134,8 @@ class KernelCache(NullCache):
     """The cache of one kernel, in the form that a Numba dispatcher expects."""
 
     compiled = 0  # kernels that this process has compiled, all together
+    helpers: Any = None  # the `sharing.Helpers` at work
+    _warned = False
 
     def __init__(self, function):
         self._package, _, self.module = function.__module__.partition(".")  # entries name its types by both
@@ -138,22 +156,19 @@ class KernelCache(NullCache):
         rtsys.initialize(target_context)
         try:
             path = self.entry_path(sig, target_context.codegen())
-            stored = path.read_bytes()
         except (OSError, RuntimeError):  # RuntimeError: this user has no home folder
             return None
-        with contextlib.suppress(OSError):  # a sign for `prune`; many file systems do not note when a file is read
-            os.utime(path, ns=(time.time_ns(), path.stat().st_mtime_ns))
-        digest, payload = stored[:32], stored[32:]
-        if _digest(path, payload) != digest:  # cut short by a full disk or a crash, or under another entry's name
-            return None
-        return CompileResult._rebuild(target_context, *pickle.loads(payload))
+        payload = _payload(path)
+        if payload is None and KernelCache.helpers is not None and KernelCache.helpers.provide(self, path.name):
+            payload = _payload(path)
+        return None if payload is None else CompileResult._rebuild(target_context, *pickle.loads(payload))
 
     def save_overload(self, sig, data):
         if any(not lifted.can_cache for lifted in data.lifted) or data.library.has_dynamic_globals:
             return
         KernelCache.compiled += 1
         payload = serialize.dumps(data._reduce())
-        temporary = None
+        path = temporary = None
         try:
             path = self.entry_path(sig, data.codegen)
             path.parent.mkdir(parents=True, exist_ok=True)
@@ -163,6 +178,42 @@ class KernelCache(NullCache):
             os.replace(temporary, path)
             temporary = None
             prune(path.parent)
-        except (OSError, RuntimeError):  # a read-only or full disk, no home: the kernel was compiled all the same
+        except (OSError, RuntimeError) as error:  # the kernel was compiled all the same
             if temporary is not None:
                 Path(temporary).unlink(missing_ok=True)
+            self._warn(error)
+        if KernelCache.helpers is not None and path is not None:
+            KernelCache.helpers.compiled(self, path.name)
+
+    @staticmethod
+    def _warn(error: OSError | RuntimeError) -> None:
+        """Say once that what is compiled is lost, and what to do about it."""
+        line.kept = False
+        if KernelCache._warned:
+            return
+        KernelCache._warned = True
+        remedy = "Set the environment variable NUMBA_CACHE_DIR to a folder that can be written to."
+        if isinstance(error, RuntimeError):
+            reason = "this user has no home folder"
+        elif error.strerror is None:  # from `module_key`
+            reason, remedy = str(error).removeprefix("cache: "), "Install nnmat with its source files."
+        else:
+            reason = f"{folder()} cannot be written to ({error.strerror})"
+        warnings.warn(
+            f"nnmat: compiled kernels cannot be kept: {reason}. So every program compiles them again. {remedy}",
+            RuntimeWarning,
+            stacklevel=2,
+        )
+
+
+def _payload(path: Path) -> bytes | None:
+    """What an entry holds behind its digest; None if there is no such entry, or a damaged one."""
+    try:
+        stored = path.read_bytes()
+    except OSError:
+        return None
+    with contextlib.suppress(OSError):  # a sign for `prune`; many file systems do not note when a file is read
+        os.utime(path, ns=(time.time_ns(), path.stat().st_mtime_ns))
+    digest, payload = stored[:32], stored[32:]
+    # Another one: cut short by a full disk or a crash, or under another entry's name.
+    return payload if _digest(path, payload) == digest else None

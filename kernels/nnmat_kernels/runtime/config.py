@@ -23,6 +23,7 @@ from numba import types
 from .cache import PACKAGE, KernelCache
 from .launch import ParallelKernel
 
+kernels: dict[tuple[str, str], Any] = {}  # what the disk cache knows, by module and name: Numba's dispatchers
 settings: Any = numba.config  # Numba makes its attributes at import, unseen by type checkers
 
 FASTMATH = {"reassoc", "contract", "nsz", "arcp"}
@@ -114,6 +115,7 @@ def _cache_on_disk(dispatcher, function) -> None:
     # Only functions of this package: the keys of the cache are made of its files.
     if not settings.DISABLE_JIT and Path(function.__code__.co_filename).resolve().is_relative_to(PACKAGE):
         dispatcher._cache = KernelCache(function)
+        kernels[dispatcher._cache.module, dispatcher._cache.name] = dispatcher
 
 
 def set_num_threads(n: int) -> None:

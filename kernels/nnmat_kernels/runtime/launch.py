@@ -50,6 +50,16 @@ class ParallelKernel:
                     ParallelKernel._door.close()
             return ParallelKernel._door
 
+    @staticmethod
+    def ready() -> bool:
+        """Whether the door is there."""
+        return ParallelKernel._door is not None
+
+    @staticmethod
+    def forked() -> bool:
+        """Whether this process is a forked child of one that had imported this module."""
+        return ParallelKernel._forked
+
     def __call__(self, *arguments):
         if ParallelKernel._at_once:
             return self.dispatcher(*arguments)
