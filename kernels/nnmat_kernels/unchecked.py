@@ -19,6 +19,8 @@ from .elementwise.activations import sigmoid_unchecked as sigmoid
 from .elementwise.activations import tanh_backward_unchecked as tanh_backward
 from .elementwise.activations import tanh_unchecked as tanh
 from .elementwise.dropout import dropout_unchecked as dropout
+from .elementwise.dropout import next_mask_unchecked as next_mask
+from .elementwise.fill import fill_unchecked as fill
 from .elementwise.gelu import gelu_backward_unchecked as gelu_backward
 from .elementwise.gelu import gelu_unchecked as gelu
 from .losses.softmax_cross_entropy import softmax_cross_entropy_unchecked as softmax_cross_entropy

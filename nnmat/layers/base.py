@@ -46,6 +46,7 @@ class Layer(Passes):
     are never written to; a recorded X is read again by backward, so leave it as it is until then.
     """
 
+    recordable = False  # whether the passes consist of kernels alone, so that a program can do without Python
     fusion: str | None = None  # of an element-wise activation: its name to kernels that can apply it themselves
 
     @arguments_checked

@@ -76,6 +76,11 @@ class Conv2d(Layer):
         self.bias = Parameter("bias", decay=False) if flag("Conv2d", "bias", bias) else None
         self._geometry = (self.stride, self.padding, self.dilation)
 
+    @property
+    def recordable(self):  # type: ignore[override]
+        """The other methods compute with NumPy too."""
+        return self.method == "auto"
+
     def output_shape(self, input_shape):
         if len(input_shape) != 3:
             raise ShapeError(

@@ -26,6 +26,8 @@ class Dropout(Layer):
     that an uninterrupted one would have drawn. A forward that is not recorded uses the counter and leaves it.
     """
 
+    recordable = True
+
     def __init__(self, rate: float = 0.5):
         super().__init__()
         self.rate = number("Dropout", "rate", rate, 0.0, 1.0, hint="Try 0.5.")
@@ -44,12 +46,14 @@ class Dropout(Layer):
     @equations
     def forward(self, X, call):
         Y = call.array("Y", X.shape, X.dtype)
-        key, counter = self._stream.tolist()
         if call.training:
-            call.keep(key=key, counter=counter)
-            k.dropout(X, self.rate, key, counter, Y)  # Y = D ⊙ X / (1 - p)
-            if call.record:  # else nothing is written to the model
-                self._stream[1] += np.uint64(1)
+            stream = call.array("stream", (2,), np.uint64)
+            if call.record:
+                k.next_mask(self._stream, stream)
+            else:  # nothing is written to the model
+                stream[...] = self._stream
+            k.dropout(X, self.rate, stream, Y)  # Y = D ⊙ X / (1 - p)
+            call.keep(stream=stream)
         else:
             Y[...] = X
         return Y
@@ -58,7 +62,7 @@ class Dropout(Layer):
     def backward(self, G, call):
         gX = call.array("gX", G.shape, G.dtype)
         if call.training:
-            k.dropout(G, self.rate, call.key, call.counter, gX)  # gX = D ⊙ G / (1 - p)
+            k.dropout(G, self.rate, call.stream, gX)  # gX = D ⊙ G / (1 - p)
         else:
             gX[...] = G
         return gX

@@ -30,6 +30,8 @@ class Linear(Layer):
     function (rng, shape, fan_in, fan_out) -> array.
     """
 
+    recordable = True
+
     def __init__(
         self,
         in_features: int | None,

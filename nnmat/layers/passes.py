@@ -13,6 +13,8 @@ import types
 from collections.abc import Callable
 from typing import Any
 
+from nnmat_kernels import unchecked as k
+
 from ..calls import Call, UnrecordedCall
 from ..checks import as_method, takes
 from ..errors import StateError
@@ -162,7 +164,7 @@ class Passes(abc.ABC):
         try:
             if not accumulate:
                 for p in self._tied:
-                    p.grad[...] = 0
+                    k.fill(p.grad, 0.0)
             return self.run_backward(G, accumulate, True, input_gradient, keep)
         finally:
             running.remove(store)

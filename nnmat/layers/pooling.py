@@ -4,6 +4,7 @@ import numpy as np
 
 from nnmat_kernels import unchecked as k
 from nnmat_kernels.geometry import window_geometry
+from nnmat_kernels.pooling.avg_pool2d import averages_in_float64
 
 from ..checks import equations, flag, pair
 from ..errors import ConfigError, ShapeError
@@ -23,6 +24,8 @@ class MaxPool2d(Layer):
     Errors: ConfigError (options), ShapeError (no image, a window larger than the padded image), DtypeError.
     Reference: docs/equations.md, section 3.3.
     """
+
+    recordable = True
 
     def __init__(self, kernel_size, stride=None, padding=0):
         super().__init__()
@@ -75,6 +78,11 @@ class AvgPool2d(Layer):
         self.kernel_size, self.stride, self.padding = _options("AvgPool2d", kernel_size, stride, padding)
         self.count_padding = flag("AvgPool2d", "count_padding", count_padding)
         self._window = (self.kernel_size, self.stride, self.padding, self.count_padding)
+
+    @property
+    def recordable(self):  # type: ignore[override]
+        """Where many windows overlap, gradients are added up in float64 by way of NumPy."""
+        return not averages_in_float64(self.kernel_size, self.stride, self.dtype)
 
     def output_shape(self, input_shape):
         return _pooled_shape(self, input_shape)

@@ -23,6 +23,8 @@ class Sequential(Layer):
     Reference: docs/equations.md, section 3.8: MOT-1.
     """
 
+    recordable = True
+
     def __init__(self, layers: list[Layer], input_shape=None, seed: int = 0, dtype=np.float32):
         super().__init__()
         if isinstance(layers, Layer):

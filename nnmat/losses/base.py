@@ -24,6 +24,8 @@ class Loss(abc.ABC):
     arguments, those below.
     """
 
+    recordable = False  # whether its passes consist of kernels alone, so that a program can do without Python
+
     @arguments_checked
     def __init__(self):
         self.divisor = 0.0

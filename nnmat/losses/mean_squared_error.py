@@ -22,6 +22,8 @@ class MeanSquaredError(Loss):
     Reference: docs/equations.md, sections 4.3 and 2.2 (the source's example EX-2-2: there a sum, without 1/(B M)).
     """
 
+    recordable = True
+
     @equations
     def forward(self, H, y, call):
         value, call.G, call.divisor = weighted_mean_squared_error(

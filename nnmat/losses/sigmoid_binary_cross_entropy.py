@@ -26,6 +26,8 @@ class SigmoidBinaryCrossEntropy(Loss):
     that is why it takes logits and no Sigmoid layer stands before it.
     """
 
+    recordable = True
+
     def __init__(self, positive_weight: float = 1.0):
         super().__init__()
         self.positive_weight = number(

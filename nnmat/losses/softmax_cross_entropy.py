@@ -56,6 +56,11 @@ class SoftmaxCrossEntropy(Loss):
         self._looked = False  # whether a first batch was looked at
         self._plain = False  # whether there are no options, known from then on
 
+    @property
+    def recordable(self):  # type: ignore[override]
+        """With options the weights of rows are added up with NumPy."""
+        return self._plain
+
     @equations
     def forward(self, H, y, call):
         if self._plain and call.sample_weight is None and are_logits_and_labels(H, y):  # the usual case

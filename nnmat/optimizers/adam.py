@@ -19,6 +19,8 @@ class Adam(Optimizer):
     Errors: ConfigError. Reference: docs/equations.md, section 5.2; Kingma and Ba 2015.
     """
 
+    recordable = True
+
     def __init__(
         self,
         model,
@@ -46,6 +48,8 @@ class AdamW(Optimizer):
 
     Symbols and errors as in Adam. Reference: docs/equations.md, section 5.3; Loshchilov and Hutter 2019.
     """
+
+    recordable = True
 
     def __init__(
         self,

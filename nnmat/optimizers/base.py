@@ -42,6 +42,8 @@ class Optimizer(abc.ABC):
     `update` and `settings`.
     """
 
+    recordable = False  # whether `update` consists of kernels alone, so that a program can do without Python
+
     def __init__(self, model, lr, weight_decay: float | dict[str, float], clip_norm: float | None, vectors: list[str]):
         who = type(self).__name__
         if not isinstance(model, Layer):
@@ -170,6 +172,10 @@ class Optimizer(abc.ABC):
             "weight_decay": self.weight_decay,
             "clip_norm": self.clip_norm,
         }
+
+    def state_vectors(self) -> dict[str, np.ndarray]:
+        """The optimizer's own vectors by name, as they are."""
+        return dict(self._vectors)
 
     def state(self) -> dict[str, Any]:
         """What a checkpoint keeps: the steps done, the schedule's config, and copies of the optimizer's vectors."""

@@ -19,6 +19,8 @@ class RMSProp(Optimizer):
     Errors: ConfigError. Reference: docs/equations.md, section 5.4; Tieleman and Hinton 2012, Graves 2013 (centred).
     """
 
+    recordable = True
+
     def __init__(
         self,
         model,

@@ -19,6 +19,8 @@ class SGD(Optimizer):
     Reference: docs/equations.md, section 5.1; Polyak 1964, Sutskever et al. 2013 (in the form that PyTorch has).
     """
 
+    recordable = True
+
     def __init__(
         self,
         model,

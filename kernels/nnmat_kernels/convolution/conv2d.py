@@ -22,7 +22,8 @@ from ..geometry import Window, image_shape, window
 from ..products.matmul import PARALLEL_FLOPS, matmul_unchecked
 from ..reductions.sums import column_sums_unchecked
 from ..runtime.arrays import as_array, checked_out, same_dtype
-from . import launch
+from ..runtime.launch import launch
+from .launch import product, weights
 from .plan import Plan, WeightPlan, is_depthwise, plan, weight_plan
 
 CONV_ACTIVATIONS = (None, "relu", "sigmoid", "tanh")
@@ -65,11 +66,11 @@ class Convolution:
 
     @functools.cached_property
     def _product(self):
-        return launch.product(self.dtype, self._by_channels, self._parallel)
+        return product(self.dtype, self._by_channels, self._parallel)
 
     @functools.cached_property
     def _weights(self):
-        return launch.weights(self.dtype, self._by_channels, self._parallel)
+        return weights(self.dtype, self._by_channels, self._parallel)
 
     def plan(self, gradient: bool, merge: bool) -> Plan:
         """The plan of the forward pass or of the input gradient, made when it is first asked for."""
@@ -84,7 +85,7 @@ class Convolution:
 
     def _run(self, X, K, bias, out, gradient, activation):
         for merge in (True, False):  # the second does what the first cannot
-            if self._product(X, K, bias, out, *self.plan(gradient, merge), activation):
+            if launch(self._product, X, K, bias, out, *self.plan(gradient, merge), activation):
                 return
 
     def _matrix(self, images):
@@ -124,7 +125,7 @@ class Convolution:
             if bias_gradient is not None:
                 column_sums_unchecked(self._matrix(G), bias_gradient, also)
             return
-        self._weights(X, G, out, gbias, *self.weight_plan, int(accumulate), int(also))
+        launch(self._weights, X, G, out, gbias, *self.weight_plan, int(accumulate), int(also))
 
 
 @functools.lru_cache(maxsize=64)

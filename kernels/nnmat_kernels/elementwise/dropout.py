@@ -40,34 +40,25 @@ def dropout(X: np.ndarray, rate: float, key: int, counter: int, out: np.ndarray 
     key, counter = _word(who, "key", key), _word(who, "counter", counter)
     if not same_layout(out, X):
         (X,), out = elementwise_arrays(who, out, X=X)
-    dropout_unchecked(X, rate, key, counter, out)
+    dropout_unchecked(X, rate, np.array([key, counter], np.uint64), out)
     return out
 
 
-def dropout_unchecked(X, rate, key, counter, out):
-    seed = np.uint64(stream_seed(key, counter))
+def dropout_unchecked(X, rate, stream, out):
+    """`dropout` with (key, counter) = `stream`, an array (2,) of uint64 that is read when the kernel runs."""
     below, scale = threshold(rate), out.dtype.type(1 / (1 - rate) if rate < 1 else 0)
-    if out.size < DROPOUT_PARALLEL_SIZE:
-        launch(_dropout, X.ravel(), 0, seed, below, scale, out.ravel())
-    else:
-        launch(_dropout_parallel, X.ravel(), seed, below, scale, out.ravel())
+    body = _dropout_serial if out.size < DROPOUT_PARALLEL_SIZE else _dropout_parallel
+    launch(body, X.ravel(), stream, below, scale, out.ravel())
+
+
+def next_mask_unchecked(stream, used):
+    """`used` = (key, counter) of `stream`, whose counter goes on by one."""
+    launch(_next_mask, stream, used)
 
 
 def threshold(rate: float) -> int:
     """How many of the 2⁵³ values of a hash mean "keep"."""
     return round((1 - float(rate)) * 2**53)
-
-
-def stream_seed(key: int, counter: int) -> int:
-    """Where the stream of a key and counter starts: different counters of one key never start at the same place."""
-    return _mix(_mix(key) ^ counter)
-
-
-def _mix(z: int) -> int:
-    z = (z + int(_GOLDEN)) & _MASK
-    z = ((z ^ (z >> 30)) * int(_M1)) & _MASK
-    z = ((z ^ (z >> 27)) * int(_M2)) & _MASK
-    return z ^ (z >> 31)
 
 
 def _word(who, name, value) -> int:
@@ -92,8 +83,34 @@ def _dropout(x, first, seed, below, scale, y):
         y[i] = x[i] * (scale if np.int64(z >> _S11) < below else zero)
 
 
+@jit
+def _seed_of(stream):
+    """Where the stream of a key and counter starts: different counters of one key never start at the same place."""
+    return _mix(_mix(stream[0]) ^ stream[1])
+
+
+@jit
+def _mix(z):
+    z = z + _GOLDEN
+    z = (z ^ (z >> _S30)) * _M1
+    z = (z ^ (z >> _S27)) * _M2
+    return z ^ (z >> _S31)
+
+
+@jit
+def _next_mask(stream, used):
+    used[0], used[1] = stream[0], stream[1]
+    stream[1] += np.uint64(1)
+
+
+@jit
+def _dropout_serial(x, stream, below, scale, y):
+    _dropout(x, 0, _seed_of(stream), below, scale, y)
+
+
 @parallel_jit
-def _dropout_parallel(x, seed, below, scale, y):
+def _dropout_parallel(x, stream, below, scale, y):
+    seed = _seed_of(stream)
     for c in prange((y.size + DROPOUT_CHUNK - 1) // DROPOUT_CHUNK):
         a = np.int64(c) * DROPOUT_CHUNK
         _dropout(x[a : a + DROPOUT_CHUNK], a, seed, below, scale, y[a : a + DROPOUT_CHUNK])

@@ -16,7 +16,7 @@ from ..runtime.arrays import checked_out
 from ..runtime.config import parallel_jit, part_jit
 from ..runtime.parallel import CHUNK_SIZE, PARALLEL_SIZE
 from .targets import as_array_of_targets, as_row_weights, as_rows, as_targets
-from .weighted_rows import sum_over_rows
+from .weighted_rows import mean_over_rows
 
 
 @part_jit
@@ -184,5 +184,5 @@ def _run(who, H, y, H2, Y, sample_weight, out, serial, parallel, *options) -> tu
     if divisor == 0.0:
         G[...] = 0
         return 0.0, G, 0.0
-    value = sum_over_rows(serial, parallel, PARALLEL_SIZE, CHUNK_SIZE, H2, Y, s, *options, divisor, G.reshape(rows, M))
-    return value / (divisor * M), G, divisor
+    sizes = PARALLEL_SIZE, CHUNK_SIZE, divisor * M
+    return mean_over_rows(serial, parallel, *sizes, H2, Y, s, *options, divisor, G.reshape(rows, M)), G, divisor

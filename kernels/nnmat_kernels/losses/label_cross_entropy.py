@@ -134,15 +134,6 @@ def rows_entry_point(dtype):
     return entry_point(rows, matrix_of(dtype), int64[::1], matrix_of(dtype))
 
 
-@jit
-def mean_of_sums(sums, rows):
-    """The sum of all chunks, in order, over the number of rows."""
-    value = 0.0
-    for i in range(sums.size):
-        value += sums[i]
-    return value / np.float64(rows)
-
-
 @parallel_jit
 def rows_parallel(H, y, G, sums):
     """As `rows`, with the sums of as many chunks of rows as `sums` has places."""

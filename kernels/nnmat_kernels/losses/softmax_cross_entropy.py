@@ -24,9 +24,9 @@ from ..elementwise.vector_math import exp, log1p
 from ..runtime.arrays import checked_out, same_layout
 from ..runtime.config import parallel_jit, part_jit
 from ..runtime.launch import launch
-from .label_cross_entropy import mean_of_sums, rows_entry_point, rows_parallel
+from .label_cross_entropy import rows_entry_point, rows_parallel
 from .targets import as_array_of_targets, as_class_weights, as_labels, as_row_weights, as_rows, as_targets
-from .weighted_rows import sum_over_rows
+from .weighted_rows import mean_of_sums, mean_over_rows
 
 CROSS_ENTROPY_PARALLEL_SIZE = 16_384  # logits; about 3 ns each, so 50 us of work
 CROSS_ENTROPY_CHUNK = 4_096  # logits per chunk, rounded to whole rows
@@ -229,8 +229,8 @@ def weighted_softmax_cross_entropy(
         G[...] = 0
         return 0.0, G, 0.0
     arguments = H2, y, s, w, float(label_smoothing), divisor, G.reshape(rows, M)
-    value = sum_over_rows(serial, parallel, CROSS_ENTROPY_PARALLEL_SIZE, CROSS_ENTROPY_CHUNK, *arguments)
-    return value / divisor, G, divisor
+    sizes = CROSS_ENTROPY_PARALLEL_SIZE, CROSS_ENTROPY_CHUNK, divisor
+    return mean_over_rows(serial, parallel, *sizes, *arguments), G, divisor
 
 
 def _usual_labels(y, H_shape: tuple) -> bool:
@@ -259,7 +259,7 @@ def softmax_cross_entropy_unchecked(H, y, G, who: str = "softmax_cross_entropy")
     else:
         sums = np.empty(min(rows, H.size // CROSS_ENTROPY_CHUNK))
         wrong = launch(rows_parallel, H, y, G, sums)
-        value = launch(mean_of_sums, sums, rows)
+        value = launch(mean_of_sums, sums, float(rows))
     if wrong >= 0:
         as_labels(who, y, H.shape, None)  # raises
     return value

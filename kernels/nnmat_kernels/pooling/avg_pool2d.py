@@ -15,6 +15,7 @@ from ..errors import ShapeError
 from ..geometry import image_shape, window_geometry
 from ..runtime.arrays import as_array, checked_out
 from ..runtime.config import jit, parallel_jit
+from ..runtime.launch import launch
 from .max_pool2d import POOLING_PARALLEL_FROM, POOLING_TAPS, overlapping
 
 POOLING_RUN = 128  # numbers of one dtype in a partial sum
@@ -52,9 +53,9 @@ def avg_pool2d_unchecked(X, kernel_size, stride, padding, count_padding, out):
     if kernel_size[0] * kernel_size[1] > POOLING_TAPS:
         serial, parallel = _large_rows, _large_parallel
     if X.size < POOLING_PARALLEL_FROM:
-        serial(X, *kernel_size, *stride, *padding, count_padding, out, 0, out.shape[0] * out.shape[1])
+        launch(serial, X, *kernel_size, *stride, *padding, count_padding, out, 0, out.shape[0] * out.shape[1])
     else:
-        parallel(X, *kernel_size, *stride, *padding, count_padding, out)
+        launch(parallel, X, *kernel_size, *stride, *padding, count_padding, out)
 
 
 def avg_pool2d_backward(
@@ -85,16 +86,21 @@ def avg_pool2d_backward(
     return gX
 
 
+def averages_in_float64(kernel_size, stride, dtype) -> bool:
+    """Whether gradients are added up in float64: where many windows overlap, and theirs is another dtype."""
+    return overlapping(kernel_size, stride) > POOLING_TAPS and dtype != np.float64
+
+
 def avg_pool2d_backward_unchecked(G, kernel_size, stride, padding, count_padding, out):
     """Options are pairs."""
-    if overlapping(kernel_size, stride) > POOLING_TAPS and out.dtype != np.float64:
+    if averages_in_float64(kernel_size, stride, out.dtype):
         sums = np.empty(out.shape)
         avg_pool2d_backward_unchecked(G.astype(np.float64), kernel_size, stride, padding, count_padding, sums)
         out[...] = sums
     elif out.size < POOLING_PARALLEL_FROM:
-        _avg_backward(G, *kernel_size, *stride, *padding, count_padding, out, 0, out.shape[0])
+        launch(_avg_backward, G, *kernel_size, *stride, *padding, count_padding, out, 0, out.shape[0])
     else:
-        _avg_backward_parallel(G, *kernel_size, *stride, *padding, count_padding, out)
+        launch(_avg_backward_parallel, G, *kernel_size, *stride, *padding, count_padding, out)
 
 
 @jit

@@ -18,6 +18,7 @@ from ..geometry import image_shape, window_geometry
 from ..runtime.arrays import as_array, canonical, checked_out, is_plain
 from ..runtime.config import ONE, ZERO, inlined_jit, jit, parallel_jit
 from ..runtime.door import plain
+from ..runtime.launch import launch
 from ..runtime.target import VECTOR_BYTES
 
 POOLING_PARALLEL_FROM = 65_536  # elements read
@@ -69,9 +70,9 @@ def max_pool2d_unchecked(X, kernel_size, stride, padding, out, indices, relu=Fal
     """Options are pairs. With `relu` the maximum of 0 and the window: `relu` before or after it, at no cost."""
     floor = _FLOORS[out.dtype.char, relu]
     if X.size < POOLING_PARALLEL_FROM:
-        _max_pool(X, *kernel_size, *stride, *padding, floor, out, indices, _rows(out.dtype))
+        launch(_max_pool, X, *kernel_size, *stride, *padding, floor, out, indices, _rows(out.dtype))
     elif X.size:
-        _max_pool_parallel(X, *kernel_size, *stride, *padding, floor, out, indices, _rows(out.dtype))
+        launch(_max_pool_parallel, X, *kernel_size, *stride, *padding, floor, out, indices, _rows(out.dtype))
 
 
 def max_pool2d_backward(
@@ -120,7 +121,7 @@ def max_pool2d_backward_unchecked(G, indices, kernel_size, stride, padding, out,
     else:
         body = _max_spread if out.size < POOLING_PARALLEL_FROM else _max_spread_parallel
         images = _images(out.dtype, Y is not None)
-        body(G, G if Y is None else Y, indices, *kernel_size, *stride, *padding, out, images)
+        launch(body, G, G if Y is None else Y, indices, *kernel_size, *stride, *padding, out, images)
 
 
 def overlapping(kernel_size, stride) -> int:
@@ -131,7 +132,7 @@ def overlapping(kernel_size, stride) -> int:
 def _add_gradients(G, indices, gX):
     """For any windows, from their indices alone."""
     body = _max_backward if gX.size < POOLING_PARALLEL_FROM else _max_backward_parallel
-    body(G, indices, gX, 0, gX.shape[0])
+    launch(body, G, indices, gX, 0, gX.shape[0])
 
 
 def _check_indices(who, indices, shape):

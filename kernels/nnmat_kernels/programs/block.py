@@ -41,12 +41,18 @@ class Block:
             words += _words(kind, argument)
         self.result = FIRST_ARGUMENT + len(words)
         self.result_kind = compiled.fndesc.restype
-        # A kernel that can refuse gives a pair: its result and the row that it refuses, or a negative number.
-        self.refuses = isinstance(self.result_kind, types.BaseTuple)
         function = cpu_target.target_context.call_conv.get_function_type(self.result_kind, kinds)
         code = _adapter(tuple("ptr" if t.is_pointer else str(t) for t in function.args[2:]), self.result)
         place = compiled.library.get_pointer_to_function(compiled.fndesc.llvm_func_name)
         self.words = np.array([code, place, *words, *[0] * _RESULT_WORDS], np.int64)
+
+    def place(self, word: int) -> int:
+        """The address of a word."""
+        return self.words.ctypes.data + 8 * word
+
+    def result_place(self, part: int) -> int:
+        """The address of the result, or of a part of it."""
+        return self.place(self.result + part)
 
 
 def word_of(number) -> int:

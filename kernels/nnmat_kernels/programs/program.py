@@ -9,12 +9,14 @@ The arrays of all other arguments stay where they are, and are kept alive. A num
 later one takes is passed on: it is known by being the same object.
 """
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
+from numba import types
 
 from .block import Block, word_of
-from .runner import FINITE, NEGATIVE, run
+from .runner import FAILED, FINISHED, FINITE, NEGATIVE, TRUE, run
 
 
 class Slot:
@@ -24,7 +26,7 @@ class Slot:
 
 
 class FloatSlot(Slot, float):
-    """A float of this kind, such as a learning rate."""
+    """A float of this kind, such as a learning rate. It cannot be computed with."""
 
     def __new__(cls, name: str, value: float):
         slot = super().__new__(cls, value)
@@ -32,12 +34,10 @@ class FloatSlot(Slot, float):
         return slot
 
     def _refuse(self, *others):
-        raise TypeError(
-            f"the slot {self.name!r} of a program cannot be computed with in Python: pass it to a kernel as it is."
-        )
+        raise TypeError(f"the slot {self.name!r} of a program cannot be computed with in Python: give it to a kernel")
 
-    __add__ = __radd__ = __sub__ = __rsub__ = __mul__ = __rmul__ = __truediv__ = __rtruediv__ = _refuse  # type: ignore
-    __pow__ = __rpow__ = __neg__ = __abs__ = _refuse  # type: ignore
+    __add__ = __radd__ = __sub__ = __rsub__ = __mul__ = __rmul__ = _refuse  # type: ignore[assignment]
+    __truediv__ = __rtruediv__ = __pow__ = __rpow__ = __neg__ = __abs__ = _refuse  # type: ignore[assignment]
 
 
 class CountSlot(Slot, int):
@@ -56,68 +56,69 @@ class Program:
     """Launches that run without Python.
 
     `launches`: (kernel, arguments, result) of a tape. `inputs`: arrays by name, whose place changes from step to step.
-    `results`: numbers that launches gave, by name, wanted after each step. `finite`: those of them without which a step
-    does not go on. `refusals`: results that must be negative, such as the row of a wrong label.
+    `results`: numbers that launches gave, by name, wanted after each step; those named in `finite` must be so for a
+    step to go on. `counts`: launches whose integer results are wanted besides. `saved`: arrays that are copied before
+    each step, and stand in `before` if one is stopped. A launch that gives (a number, a row) refuses that row unless it
+    is negative, one that gives False cannot do its work; either stops the step.
+    Raises ValueError (a result that no launch gave), TypeError (an argument of a kind that has no words).
     """
 
     def __init__(
         self,
-        launches: list[tuple[Any, tuple, Any]],
+        launches: Sequence[tuple[Any, tuple, Any]],
         inputs: dict[str, np.ndarray],
         results: dict[str, float],
-        finite: tuple[str, ...] = (),
+        finite: Sequence[str] = (),
+        counts: Sequence[int] = (),
+        saved: Sequence[np.ndarray] = (),
     ):
         self.blocks = [Block(kernel, arguments) for kernel, arguments, _ in launches]
-        self._columns: list[tuple[str, int]] = []  # of a step's inputs: an array and an offset, or a slot and 0
-        self._given: list[Any] = [result for _, _, result in launches]  # known by their identity: kept alive
-        self._results = list(results)
-        place_of = {name: self._place_of_result(name, value) for name, value in results.items()}
+        self._given = [result for _, _, result in launches]  # known by their identity: kept alive
+        self._columns: list[tuple[str, int]] = []  # of a step's inputs: an array and an offset in it, or a slot and 0
+        self.saved, self.before = list(saved), [A.copy() for A in saved]
+        places = {name: self._place_of(name, value) for name, value in results.items()}
         links: list[tuple[int, int]] = []
         first_link = [0]
         for e, block in enumerate(self.blocks):
             links += self._links(e, block, inputs)
             first_link.append(len(links))
-        columns = len(self._columns)
-        # A source is a column of the inputs, or an address; addresses are larger than any number of columns.
-        self._links_array = np.array(links, np.int64).reshape(-1, 2)
-        self._first_link = np.array(first_link, np.int64)
-        self._block_places = np.array([block.words.ctypes.data for block in self.blocks], np.int64)
-        checks = [(e, FINITE, place) for name, (e, place) in place_of.items() if name in finite]
-        checks += [
-            (e, NEGATIVE, block.words.ctypes.data + 8 * (block.result + 1))
-            for e, block in enumerate(self.blocks)
-            if block.refuses
-        ]
-        checks.sort()
-        self._checks = np.array(checks, np.int64).reshape(-1, 3)
-        self._wanted = np.array([place for _, place in place_of.values()], np.int64)
-        self._width = columns
+        checks = [(e, FINITE, place) for name, (e, place) in places.items() if name in finite]
+        checks += [check for e, block in enumerate(self.blocks) for check in _refusals(e, block)]
+        wanted = [place for _, place in places.values()] + [self.blocks[e].result_place(0) for e in counts]
+        saved_words = [(A.ctypes.data, B.ctypes.data, A.nbytes) for A, B in zip(self.saved, self.before, strict=True)]
+        self._checks = _table(sorted(checks), 3)
+        self._wanted = np.array(wanted, np.int64)
+        self._arguments = (
+            np.array([block.words.ctypes.data for block in self.blocks], np.int64),
+            _table(links, 2),
+            np.array(first_link, np.int64),
+            self._checks,
+            _table(saved_words, 3),
+        )
 
-    def _place_of_result(self, name: str, value) -> tuple[int, int]:
+    def _place_of(self, name: str, value) -> tuple[int, int]:
+        """The launch that gave a number, and the address where the program finds it."""
         for e, given in enumerate(self._given):
             for i, part in enumerate(given if isinstance(given, tuple) else (given,)):
                 if part is value:
-                    block = self.blocks[e]
-                    return e, block.words.ctypes.data + 8 * (block.result + i)
-        raise ValueError(f"the result {name!r} comes from no kernel: what Python computes is not part of a program.")
+                    return e, self.blocks[e].result_place(i)
+        raise ValueError(f"the result {name!r} comes from no kernel, but from Python")
 
     def _links(self, e: int, block: Block, inputs: dict[str, np.ndarray]) -> list[tuple[int, int]]:
+        """What is copied into the words of a block before it runs."""
         links = []
-        base = block.words.ctypes.data
         for place, argument in block.places:
             if isinstance(argument, Slot):
-                links.append((self._column(argument.name, 0), base + 8 * place))
+                links.append((self._column(argument.name, 0), block.place(place)))
             elif isinstance(argument, np.ndarray):
                 for name, A in inputs.items():
                     offset = argument.ctypes.data - A.ctypes.data
-                    if argument.size and 0 <= offset < max(A.nbytes, 1):
-                        links.append((self._column(name, offset), base + 8 * (place + block.DATA)))
-            elif type(argument) is float:
+                    if argument.size and 0 <= offset < A.nbytes:
+                        links.append((self._column(name, offset), block.place(place + Block.DATA)))
+            elif isinstance(argument, float):
                 for earlier in range(e):
-                    given = self._given[earlier]
-                    if argument is given:
-                        source = self.blocks[earlier]
-                        links.append((source.words.ctypes.data + 8 * source.result, base + 8 * place))
+                    if argument is self._given[earlier]:
+                        links.append((self.blocks[earlier].result_place(0), block.place(place)))
         return links
 
     def _column(self, name: str, offset: int) -> int:
@@ -127,21 +128,34 @@ class Program:
 
     def row(self, values: dict[str, Any]) -> list[int]:
         """The words of one step's inputs: arrays and slots by name."""
-        words = []
-        for name, offset in self._columns:
-            value = values[name]
-            words.append(value.ctypes.data + offset if isinstance(value, np.ndarray) else word_of(value))
-        return words
+        return [
+            value.ctypes.data + offset if isinstance(value := values[name], np.ndarray) else word_of(value)
+            for name, offset in self._columns
+        ]
 
-    def run(self, rows: np.ndarray) -> tuple[int, int, np.ndarray]:
-        """Run a step for each row of words: how many were done, the block that stopped the next (or -1), the results.
+    def run(self, rows: Sequence[Sequence[int]]) -> tuple[int, np.ndarray]:
+        """Run a step for each row: how many were done, and their results (steps, R) as words of 64 bits.
 
-        The results (steps, R) are float64, in the order in which they were asked for, of a stopped step too.
+        Results that are floats are the bits of float64. Fewer steps than rows: a check stopped the next one.
         """
+        table = _table(rows, len(self._columns))
         results = np.zeros((len(rows), len(self._wanted)), np.int64)
-        done, check = run(
-            self._block_places, self._links_array, self._first_link, self._checks, rows, self._wanted, results
-        )
-        if check == -2:
-            raise RuntimeError("a kernel of a compiled program has failed.")
-        return done, -1 if check < 0 else int(self._checks[check, 0]), results.view(np.float64)
+        done, check = run(*self._arguments, table, self._wanted, results)
+        if check == FAILED:
+            raise RuntimeError("a kernel of a compiled program has raised an exception.")
+        if check != FINISHED:
+            for A, was in zip(self.saved, self.before, strict=True):
+                A[...] = was
+        return done, results
+
+
+def _refusals(e: int, block: Block) -> list[tuple[int, int, int]]:
+    if isinstance(block.result_kind, types.Boolean):
+        return [(e, TRUE, block.result_place(0))]
+    if isinstance(block.result_kind, types.BaseTuple):
+        return [(e, NEGATIVE, block.result_place(1))]
+    return []
+
+
+def _table(rows, width: int) -> np.ndarray:
+    return np.array(rows, np.int64).reshape(len(rows), width)

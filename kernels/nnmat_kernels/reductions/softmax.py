@@ -10,6 +10,7 @@ from ..elementwise.vector_math import exp, log1p
 from ..errors import ShapeError
 from ..runtime.arrays import elementwise_arrays, same_layout
 from ..runtime.config import exact_jit, part_jit
+from ..runtime.launch import launch
 from ..runtime.parallel import in_row_chunks, in_row_chunks_of_two
 from .row_tiles import LONG_RUN, NARROW_COLUMNS, SUM_RUN, TILE_ROWS, fill_tile, row_maximum, tile_maximum
 
@@ -82,9 +83,9 @@ def _by_rows(body, parallel, *arrays):
     if size:
         rows = arrays if arrays[0].ndim == 2 else [A.reshape(-1, M) for A in arrays]  # (..., M) -> (rows, M)
         if size < SOFTMAX_PARALLEL_SIZE:
-            body(*rows, 0, size // M)
+            launch(body, *rows, 0, size // M)
         else:
-            parallel(*rows, max(1, SOFTMAX_CHUNK // M))
+            launch(parallel, *rows, max(1, SOFTMAX_CHUNK // M))
 
 
 def _arrays(who, out, **inputs):

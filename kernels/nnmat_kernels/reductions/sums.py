@@ -79,9 +79,9 @@ def row_sums_unchecked(A, out, accumulate=False):
         else:
             _long_row_sums_parallel(A, accumulate, out, max(1, CHUNK_SIZE // A.shape[1]))
     elif A.size < PARALLEL_SIZE:
-        row_sums_serial(A, accumulate, out, 0, len(A))
+        launch(row_sums_serial, A, accumulate, out, 0, len(A))
     else:
-        _row_sums_parallel(A, accumulate, out, max(1, CHUNK_SIZE // A.shape[1]))
+        launch(_row_sums_parallel, A, accumulate, out, max(1, CHUNK_SIZE // A.shape[1]))
 
 
 def sum_of_squares(A: np.ndarray) -> float:

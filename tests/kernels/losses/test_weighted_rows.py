@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from nnmat_kernels.losses.weighted_rows import sum_over_rows, total
+from nnmat_kernels.losses.weighted_rows import mean_of_sums, mean_over_rows
 
 
 def serial(H, factor, sums, slot, first, last):
@@ -23,11 +23,11 @@ def test_the_number_of_pieces_follows_the_shape(rows, slots, rng):
         seen.append(sums.size)
         parallel(H, factor, sums)
 
-    assert sum_over_rows(serial, counted, 40, 10, H, 2.0) == 2 * H.sum()
+    assert mean_over_rows(serial, counted, 40, 10, 4.0, H, 2.0) == 2 * H.sum() / 4
     assert seen == ([] if slots == 1 else [slots])
 
 
 def test_sums_are_added_in_order():
-    assert total(np.array([1e16, 1.0, -1e16])) == 0.0
-    assert total(np.array([1e16, -1e16, 1.0])) == 1.0
-    assert total(np.empty(0)) == 0.0
+    assert mean_of_sums(np.array([1e16, 1.0, -1e16]), 1.0) == 0.0
+    assert mean_of_sums(np.array([1e16, -1e16, 1.0]), 2.0) == 0.5
+    assert mean_of_sums(np.empty(0), 3.0) == 0.0

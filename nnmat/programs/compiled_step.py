@@ -1,0 +1,84 @@
+"""A training step for loops of one's own, run without Python between the kernels."""
+
+import math
+
+import numpy as np
+
+from nnmat_kernels.runtime.arrays import canonical
+from nnmat_kernels.runtime.door import array
+
+from ..errors import ConfigError, NonFiniteError
+from ..layers.base import Layer
+from ..losses import Loss
+from ..optimizers import Optimizer
+from .step_programs import Batch, StepPrograms, StepResult
+
+
+class CompiledStep:
+    """A training step of a model, a loss and an optimizer: `value = step(X, y)`. See `compile_step`."""
+
+    def __init__(self, model: Layer, loss: Loss, optimizer: Optimizer):
+        for name, value, kind in (("model", model, Layer), ("loss", loss, Loss), ("optimizer", optimizer, Optimizer)):
+            if not isinstance(value, kind):
+                raise ConfigError(f"compile_step: expected {name} to be a {kind.__name__}, got {value!r}.")
+        if optimizer.model is not model:
+            raise ConfigError(
+                "compile_step: the optimizer updates another model. Make it from this one: SGD(model, ...)."
+            )
+        self.model, self.loss, self.optimizer = model, loss, optimizer
+        self._programs = StepPrograms(model, loss, optimizer, self._equations)
+
+    def __call__(self, X, y, sample_weight=None) -> float:
+        """The loss on a batch, before the update that it makes."""
+        batch = self._batch(X, y, sample_weight)
+        if self._programs.ready(batch) and (found := self._programs.run([batch])):
+            return found[0].value
+        return self._programs.step(batch).value
+
+    def why_not(self, X, y, sample_weight=None) -> str:
+        """Why a step on such a batch runs by hand, or an empty text."""
+        return self._programs.why_not(self._batch(X, y, sample_weight))
+
+    def _batch(self, X, y, weight) -> Batch:
+        X, y, dtype = array("step", "X", X), array("step", "y", y), self.model.dtype
+        if y.dtype.kind in "iu":
+            y = y.astype(np.int64, copy=False)
+        elif y.dtype.kind == "f":
+            y = y.astype(dtype, copy=False)
+        if weight is not None:
+            weight = canonical(array("step", "sample_weight", weight).astype(dtype, copy=False))
+        return Batch(canonical(X), canonical(y), weight)
+
+    def _equations(self, batch: Batch, lr: float) -> StepResult:
+        model, loss, optimizer = self.model, self.loss, self.optimizer
+        H = model.forward_lent(batch.X)
+        value = loss.forward(H, batch.y, batch.weight)
+        if not math.isfinite(value):
+            raise NonFiniteError(f"step: the loss is {value} at step {optimizer.steps + 1}. {_REMEDY}")
+        model.backward(loss.backward(), input_gradient=False)
+        norm = optimizer.gradient_norm()
+        if not math.isfinite(norm):
+            raise NonFiniteError(f"step: the gradient's norm is {norm} at step {optimizer.steps + 1}. {_REMEDY}")
+        optimizer.apply(lr, norm)
+        return StepResult(value, loss.divisor, norm, lr, H)
+
+
+_REMEDY = "Nothing was updated. Try a smaller learning rate, or clip_norm=1.0 in the optimizer."
+
+
+def compile_step(model: Layer, loss: Loss, optimizer: Optimizer) -> CompiledStep:
+    """A training step as one call, `value = step(X, y, sample_weight=None)`, for loops of one's own.
+
+    It does what these lines do, with the same bits:
+
+        value = loss.forward(model.forward(X, training=True), y, sample_weight)
+        model.backward(loss.backward(), input_gradient=False)
+        optimizer.step()
+
+    The first steps on batches of a shape run by hand, are recorded and checked; later ones run as a program, without
+    Python between the kernels. What cannot be recorded runs by hand: `step.why_not(X, y)` tells.
+    Shapes: X (B, ...) of the model's dtype; y and sample_weight as the loss takes them.
+    Errors: those of the model and the loss; NonFiniteError, before the update, if the loss or the gradient is not
+        finite; ConfigError; StateError if a class that says `recordable = True` computes in Python.
+    """
+    return CompiledStep(model, loss, optimizer)
