@@ -53,8 +53,8 @@ class SoftmaxCrossEntropy(Loss):
             raise ConfigError(f"{who}: expected ignore_index as an integer or None, got {ignore_index!r}. Try -100.")
         self.ignore_index = None if ignore_index is None else int(ignore_index)
         self.class_weight = None if class_weight is None else _class_weights(who, class_weight)
+        self._plain = self.label_smoothing == 0.0 and ignore_index is None and class_weight is None
         self._looked = False  # whether a first batch was looked at
-        self._plain = False  # whether there are no options, known from then on
 
     @property
     def recordable(self):  # type: ignore[override]
@@ -63,11 +63,12 @@ class SoftmaxCrossEntropy(Loss):
 
     @equations
     def forward(self, H, y, call):
+        if not self._looked:
+            self._look(H)
         if self._plain and call.sample_weight is None and are_logits_and_labels(H, y):  # the usual case
             call.G, call.divisor = np.empty(H.shape, H.dtype), float(len(y))
             value = unchecked.softmax_cross_entropy(H, y, call.G, "SoftmaxCrossEntropy")
         else:
-            self._look(H)
             value, call.G, call.divisor = weighted_softmax_cross_entropy(
                 H,
                 y,
@@ -80,13 +81,12 @@ class SoftmaxCrossEntropy(Loss):
         return value
 
     def _look(self, H) -> None:
-        """At the shape of logits that are not of the usual kind, and at the numbers of the first ones."""
+        """At the shape and the numbers of the first logits."""
         if not isinstance(H, np.ndarray):
             return  # the kernel says so
         _refuse_one_column(H.shape)
-        if not self._looked and H.dtype.kind == "f" and H.ndim > 1:
+        if H.dtype.kind == "f" and H.ndim > 1:
             _warn_of_probabilities(H)
-            self._plain = self.label_smoothing == 0.0 and self.ignore_index is None and self.class_weight is None
             self._looked = True
 
     def check_targets(self, y, output_shape):
