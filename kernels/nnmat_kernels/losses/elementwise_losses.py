@@ -13,7 +13,7 @@ from numba import prange
 from ..elementwise.vector_math import exp, log1p
 from ..reductions.row_tiles import SUM_RUN
 from ..runtime.arrays import checked_out
-from ..runtime.config import jit, parallel_jit, part_jit
+from ..runtime.config import parallel_jit, part_jit
 from ..runtime.parallel import CHUNK_SIZE, PARALLEL_SIZE
 from .targets import as_array_of_targets, as_row_weights, as_rows, as_targets
 from .weighted_rows import sum_over_rows

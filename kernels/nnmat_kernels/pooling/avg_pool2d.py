@@ -3,9 +3,9 @@
 Forward, one unit of work is a row of windows, and backward an image, because windows that overlap add to the same
 elements. The innermost loop runs over the channels, which lie side by side in memory.
 
-A mean of many numbers is made of partial sums, so that rounding does not grow with the window: beyond POOLING_TAPS terms
-POOLING_RUN numbers at a time are summed in their dtype, and these sums in float64. Gradients are added in float64 where
-as many windows overlap.
+A mean of many numbers is made of partial sums, so that rounding does not grow with the window: beyond POOLING_TAPS
+terms POOLING_RUN numbers at a time are summed in their dtype, and these sums in float64. Gradients are added in float64
+where as many windows overlap.
 """
 
 import numpy as np

@@ -9,7 +9,7 @@ import numpy as np
 from ..elementwise.vector_math import exp, log1p
 from ..errors import ShapeError
 from ..runtime.arrays import elementwise_arrays, same_layout
-from ..runtime.config import exact_jit, jit, part_jit
+from ..runtime.config import exact_jit, part_jit
 from ..runtime.parallel import in_row_chunks, in_row_chunks_of_two
 from .row_tiles import LONG_RUN, NARROW_COLUMNS, SUM_RUN, TILE_ROWS, fill_tile, row_maximum, tile_maximum
 

@@ -5,7 +5,8 @@ slots are added in order. So one thread and many give the same bits.
 
 For column sums A is cut along both axes, so that the slots together stay small beside A, and each fits in the level-1
 cache. A slot sums many rows; so that rounding does not grow with their number, they are summed PARTIAL_ROWS at a time,
-and the partial sums added. Rows of more than LONG_RUN numbers are summed so many at a time, and these sums in float64. A narrow matrix is read as a wider one, with several of its rows in each row.
+and the partial sums added. Rows of more than LONG_RUN numbers are summed so many at a time, and these sums in float64.
+A narrow matrix is read as a wider one, with several of its rows in each row.
 """
 
 import numpy as np
