@@ -1,5 +1,6 @@
 """nnmat: neural networks whose every gradient is a matrix equation that you can read, check and run fast."""
 
+from nnmat_kernels import softmax
 from nnmat_kernels.runtime.config import get_num_threads, set_num_threads
 
 from . import datasets, initializers, metrics, schedules
@@ -18,11 +19,13 @@ from .errors import (
 )
 from .explicit_convolution import khat, khat_pattern
 from .formats import torch_state as convert
-from .formats.npz import load, save
+from .formats.npz import load, load_state, save
 from .gradient_check import gradcheck
 from .layers import (
     GELU,
+    Add,
     AvgPool2d,
+    Concatenate,
     Conv2d,
     Dropout,
     Flatten,
@@ -35,6 +38,7 @@ from .layers import (
     Sigmoid,
     Softmax,
     Tanh,
+    Tied,
     observe,
 )
 from .losses import Loss, MeanSquaredError, SigmoidBinaryCrossEntropy, SoftmaxCrossEntropy
@@ -54,11 +58,13 @@ __all__ = [
     "SGD",
     "Adam",
     "AdamW",
+    "Add",
     "Armijo",
     "AvgPool2d",
     "BuildError",
     "Callback",
     "Checkpoint",
+    "Concatenate",
     "ConfigError",
     "Conv2d",
     "DataError",
@@ -92,6 +98,7 @@ __all__ = [
     "StateError",
     "StrongWolfe",
     "Tanh",
+    "Tied",
     "Trainer",
     "TrainingInterrupted",
     "convert",
@@ -102,12 +109,14 @@ __all__ = [
     "khat",
     "khat_pattern",
     "load",
+    "load_state",
     "metrics",
     "observe",
     "save",
     "save_history",
     "schedules",
     "set_num_threads",
+    "softmax",
     "steepest_descent",
     "warmup",
 ]

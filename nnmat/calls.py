@@ -1,6 +1,7 @@
 """The second argument of every pass: its mode, what forward keeps for backward, and which gradients are wanted."""
 
-from typing import Any, NamedTuple
+from collections.abc import Callable
+from typing import Any, NamedTuple, Protocol, cast
 
 import numpy as np
 
@@ -8,6 +9,8 @@ from nnmat_kernels.runtime.door import array
 
 from .errors import ConfigError, DtypeError, ShapeError
 from .parameters import Parameter
+
+Inputs = np.ndarray | tuple[np.ndarray, ...]  # the input of a layer; of several inputs a tuple
 
 
 class Destination(NamedTuple):
@@ -125,6 +128,40 @@ class UnrecordedCall(Call):
     def array(self, key: str, shape: tuple, dtype) -> np.ndarray:
         """A fresh array."""
         return np.empty(shape, dtype)
+
+
+class ForwardMethod(Protocol):
+    """A layer's `forward` as callers have it."""
+
+    def __call__(self, X: Inputs, training: bool | Call = False, record: bool | None = None) -> np.ndarray:
+        """Y for a batch X."""
+
+
+class BackwardMethod(Protocol):
+    """A layer's `backward` as callers have it."""
+
+    def __call__(
+        self,
+        G: np.ndarray,
+        accumulate: bool | Call = False,
+        parameters: bool = True,
+        input_gradient: bool = True,
+        keep: bool = False,
+    ) -> Any:
+        """gX for the upstream gradient G: an array, a tuple for several inputs, None if it is not wanted."""
+
+
+def forward_equations(method: Callable[..., Any]) -> ForwardMethod:
+    """Mark a `forward(self, X, call)` as equations, whose callers have other arguments: for type checkers only.
+
+    The base class puts its checks round the equations of every class, marked or not.
+    """
+    return cast(ForwardMethod, method)
+
+
+def backward_equations(method: Callable[..., Any]) -> BackwardMethod:
+    """The same for `backward(self, G, call)`."""
+    return cast(BackwardMethod, method)
 
 
 class LossCall:

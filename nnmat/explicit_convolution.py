@@ -25,7 +25,7 @@ from .errors import ConfigError, ShapeError
 
 MEMORY_LIMIT = 2**31  # bytes; a bigger dense matrix or list of triplets is refused
 
-Pair = int | tuple[int, int]
+Pair = int | tuple[int, int] | list[int]
 
 
 class Triplets(NamedTuple):
@@ -45,11 +45,15 @@ class Triplets(NamedTuple):
 
     def product(self, v: np.ndarray) -> np.ndarray:
         """A v, in float64."""
-        return np.bincount(self.rows, self.values * self._vector(v, 1)[self.columns], minlength=self.shape[0])
+        return self._sums(self.rows, self.values * self._vector(v, 1)[self.columns], self.shape[0])
 
     def transpose_product(self, v: np.ndarray) -> np.ndarray:
         """Aᵀ v, in float64."""
-        return np.bincount(self.columns, self.values * self._vector(v, 0)[self.rows], minlength=self.shape[1])
+        return self._sums(self.columns, self.values * self._vector(v, 0)[self.rows], self.shape[1])
+
+    def _sums(self, places: np.ndarray, terms: np.ndarray, size: int) -> np.ndarray:
+        # Of no terms at all bincount makes integers.
+        return np.bincount(places, terms, minlength=size).astype(np.float64, copy=False)
 
     def _vector(self, v: np.ndarray, axis: int) -> np.ndarray:
         v = real_array("Triplets", "the vector", v)
@@ -152,7 +156,7 @@ def shift_matrix(size: int, tap: int, kernel_size: int, stride: int = 1, padding
 
 def khat(
     K: np.ndarray,
-    input_shape: tuple[int, int, int],
+    input_shape: tuple[int, ...],
     stride: Pair = 1,
     padding: Pair = 0,
     dilation: Pair = 1,
@@ -163,11 +167,13 @@ def khat(
 
     `K (Co, kh, kw, Ci / groups)` float32 or float64, `input_shape` = (H, W, Ci); stride, padding and dilation are
     ints or pairs (rows, columns). `form`: "dense" an array, "triplets" the entries that can be non-zero, "operator"
-    an object for products only. For a batch: Y = X K̂ᵀ with one flattened image per row.
+    an object for products only. For a batch: Y = X K̂ᵀ with one flattened image per row. A kernel (kh, kw) and images
+    (H, W), as the source has them, are those of one channel: K[None, :, :, None] and (H, W, 1).
     Raises ShapeError, DtypeError, and ConfigError for wrong options and for a form that would not fit into memory.
     """
     K = as_array("khat", "K", K)
     geometry = _geometry("khat", K.shape, input_shape, stride, padding, dilation, groups)
+    K = K.reshape(geometry.kernel_shape)
     if form == "operator":
         return KhatOperator(K, geometry)
     _check_form("khat", form, ("dense", "triplets", "operator"))
@@ -180,8 +186,8 @@ def khat(
 
 
 def khat_pattern(
-    kernel_shape: tuple[int, int, int, int],
-    input_shape: tuple[int, int, int],
+    kernel_shape: tuple[int, ...],
+    input_shape: tuple[int, ...],
     stride: Pair = 1,
     padding: Pair = 0,
     dilation: Pair = 1,
@@ -247,8 +253,20 @@ def _ones(size: int, out: int, tap: int, stride: int, padding: int, dilation: in
 
 
 def _geometry(who: str, kernel_shape, input_shape, stride, padding, dilation, groups) -> Geometry:
-    kernel_shape = _integers(who, "K's shape (Co, kh, kw, Ci / groups)", kernel_shape, 4)
-    input_shape = _integers(who, "input_shape (H, W, Ci)", input_shape, 3)
+    if isinstance(kernel_shape, tuple | list) and len(kernel_shape) == 2:  # one channel, as in the source
+        kernel_shape = (1, *kernel_shape, 1)
+        if isinstance(input_shape, tuple | list) and len(input_shape) == 2:
+            input_shape = (*input_shape, 1)
+    kernel_shape = _integers(
+        who, "K's shape (Co, kh, kw, Ci / groups), or (kh, kw) for one channel,", kernel_shape, 4,
+        "One filter is K[None], one input channel K[..., None].",
+    )  # fmt: skip
+    given = (
+        f"({', '.join(map(str, input_shape))}, {kernel_shape[3]})"
+        if isinstance(input_shape, tuple | list)
+        else "(H, W, Ci)"
+    )
+    input_shape = _integers(who, "input_shape (H, W, Ci)", input_shape, 3, f"Images have a channel axis: try {given}.")
     stride, dilation = _pair(who, "stride", stride, 1), _pair(who, "dilation", dilation, 1)
     padding = _pair(who, "padding", padding, 0)
     (Co, kh, kw, Cg), (H, W, Ci) = kernel_shape, input_shape
@@ -268,10 +286,11 @@ def _geometry(who: str, kernel_shape, input_shape, stride, padding, dilation, gr
     return Geometry(kernel_shape, input_shape, (size[0], size[1], Co), stride, padding, dilation, int(groups))
 
 
-def _integers(who: str, what: str, shape, length: int) -> tuple:
+def _integers(who: str, what: str, shape, length: int, hint: str) -> tuple:
     found = tuple(shape) if isinstance(shape, (tuple, list)) else ()
     if len(found) != length or any(isinstance(n, bool) or not isinstance(n, (int, np.integer)) or n < 1 for n in found):
-        raise ShapeError(f"{who}: expected {what} of {length} whole numbers >= 1, got {shape!r}.")
+        missing = f" {hint}" if len(found) == length - 1 else ""
+        raise ShapeError(f"{who}: expected {what} of {length} whole numbers >= 1, got {shape!r}.{missing}")
     return tuple(int(n) for n in found)
 
 

@@ -26,6 +26,7 @@ class TensorCheck:
     probes: int  # how many derivatives were compared
     unsettled: int  # how many of them did not settle for any step: a kink or a jump at that very point
     worst: tuple[tuple[int, ...], float, float] | None  # index, backward's value, the difference quotient
+    faults: tuple[str, ...] = ()  # what backward's other arguments should do to a parameter's gradient and do not
 
     @property
     def error(self) -> float:
@@ -48,8 +49,8 @@ class GradientReport:
 
     @property
     def passed(self) -> bool:
-        """Whether every error is within the tolerance (a NaN is not)."""
-        return self.error <= self.tolerance
+        """Whether every error is within the tolerance (a NaN is not), and backward does what its arguments say."""
+        return self.error <= self.tolerance and not any(tensor.faults for tensor in self.tensors)
 
     def __bool__(self) -> bool:
         return self.passed
@@ -65,7 +66,7 @@ class GradientReport:
                 line += f"  worst at {list(index)}: backward {backward:.9g}, difference {difference:.9g}"
             if t.unsettled:
                 line += f"  ({t.unsettled} of {t.probes} differences did not settle: is there a kink?)"
-            lines.append(line)
+            lines += [line, *(f"  {'':<{width}}  {fault}" for fault in t.faults)]
         return "\n".join(lines)
 
 
@@ -95,6 +96,9 @@ def gradcheck(
     two successive differences agree, so that a kink nearby does no harm, and this never looks at `backward`. The
     error of a tensor is `‖backward - difference‖ / max(‖backward‖, ‖difference‖)` over its probes; below the norm
     that rounding lets a difference resolve to the tolerance, that norm is the divisor.
+
+    A second and a third backward of the same forward show whether `accumulate=True` adds to the parameters' gradients
+    and `parameters=False` leaves them alone; a layer that ignores one of them fails, with a line that says so.
 
     Works on a copy: parameters, running statistics and dropout counters of `what` are left as they are, and every
     forward of the copy starts from the same ones. Raises `DtypeError` unless all is float64, `ConfigError` for the
@@ -149,6 +153,7 @@ class _Model:
         names = [f"X[{i}]" for i in range(len(inputs))] if several else ["X"]
         self.tensors = {name: A for name, A in zip(names, inputs, strict=True) if A.dtype.kind == "f"}
         self.tensors |= {p.name: p.value for p in model.parameters()}
+        self.faults: dict[str, list[str]] = {}
 
     def _forward(self, record: bool) -> np.ndarray:
         for name, A in self.model.buffers().items():
@@ -165,10 +170,29 @@ class _Model:
         if self.loss is not None:
             self.loss.forward(Y, self.y, **self.weights)
             C = C * self.loss.backward()
-        gX = self.model.backward(C)
+        gX = self.model.backward(C, keep=True)
         gX = gX if self.several else (gX,)
         gX = [g for g, A in zip(gX, self.inputs, strict=True) if A.dtype.kind == "f"]
-        return [g.copy() for g in (*gX, *(p.grad for p in self.model.parameters()))]
+        gradients = [p.grad.copy() for p in self.model.parameters()]
+        self._look_at_arguments(C, gradients)
+        return [*gX, *gradients]
+
+    def _look_at_arguments(self, C: np.ndarray, gradients: list[np.ndarray]) -> None:
+        """Find out whether `accumulate` and `parameters` are heeded: `faults`, by the name of the parameter."""
+        parameters = self.model.parameters()
+        self.faults = {}
+        before = [max(1.0, float(np.abs(g).max(initial=0.0))) * np.ones_like(g) for g in gradients]
+        nothing = [np.zeros_like(g) for g in gradients]
+        for fault, options, added in (
+            ("accumulate=True does not add to its gradient", {"accumulate": True}, gradients),
+            ("parameters=False does not leave its gradient alone", {"parameters": False}, nothing),
+        ):
+            for p, A in zip(parameters, before, strict=True):
+                p.grad = A
+            self.model.backward(C, keep=True, **options)
+            for p, A, g in zip(parameters, before, added, strict=True):
+                if not np.allclose(p.grad, A + g, rtol=0, atol=1e-9 * A.max(initial=0.0), equal_nan=True):
+                    self.faults.setdefault(p.name, []).append(f"{fault}: does backward use call.into(parameter)?")
 
 
 class _Loss:
@@ -177,6 +201,7 @@ class _Loss:
     def __init__(self, loss, H: np.ndarray, y, weights: dict):
         self.name, self.loss, self.y, self.weights = type(loss).__name__, loss, y, weights
         self.tensors = {"H": H}
+        self.faults: dict[str, list[str]] = {}
 
     def output(self) -> np.ndarray:
         return np.array(self.loss.forward(self.tensors["H"], self.y, **self.weights))
@@ -235,7 +260,8 @@ def _check(subject, rng, directions: int, elementwise: int | bool, h: float, tol
         several = table[: len(table) - len(indices)]
         errors = _norm_wise(several, floor), _norm_wise(single, floor)
         unsettled = int(np.sum(table[:, 2] == 0))
-        report.tensors.append(TensorCheck(name, A.shape, *errors, len(table), unsettled, worst))
+        faults = tuple(subject.faults.get(name, ()))
+        report.tensors.append(TensorCheck(name, A.shape, *errors, len(table), unsettled, worst, faults))
     return report
 
 

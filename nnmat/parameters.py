@@ -42,14 +42,23 @@ class Parameter:
         self._grad: Any = None
 
     def declare(self, shape: tuple[int, ...], initialize) -> None:
-        """Set the shape, and `initialize(rng, shape) -> array`, with which the root model fills the value."""
+        """Set the shape, and `initialize(rng, shape) -> array`, with which the root model fills the value.
+
+        A shared parameter is declared at each of its places: the first initializer counts. Raises ConfigError;
+        ShapeError if another place has declared another shape.
+        """
         if not callable(initialize):
             raise ConfigError(
                 f"Parameter {self.name!r}: expected initialize as a function (rng, shape), got {initialize!r}. "
                 "nnmat.initializers.with_fans makes one from a name."
             )
-        self.shape = tuple(shape)
-        self._initialize = initialize
+        if self.shape not in (None, tuple(shape)):
+            raise ShapeError(
+                f"Parameter {self.name!r}: it is shared, and expected to have one shape at all its places, got "
+                f"{self.shape} at the first and {tuple(shape)} at another one. Give both layers inputs of one width."
+            )
+        if self.shape is None:  # of a shared one the first layer decides
+            self.shape, self._initialize = tuple(shape), initialize
 
     def forget(self) -> None:
         """Undo `declare`, and the name that a layer gave."""

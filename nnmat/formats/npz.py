@@ -9,15 +9,16 @@ model out of either.
 import hashlib
 import json
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import numpy as np
 
 from .. import layers
-from ..errors import BuildError, ConfigError, DtypeError, FileFormatError
+from ..errors import BuildError, ConfigError, DtypeError, FileFormatError, ShapeError
 from ..layers.base import Layer
 from ..layers.checks import Shape, check_dtype, check_shape
+from ..layers.containers.tied import link
 from ..parameters import Parameter
 from .archive import read_arrays
 from .atomic import atomic_write
@@ -59,6 +60,54 @@ def load(path: str | bytes | os.PathLike, layers: Iterable[type[Layer]] = ()) ->
         ) from error
     restore_model(path, model, header, arrays)
     return model
+
+
+def load_state(
+    model: Layer, source: str | bytes | os.PathLike | Mapping[str, np.ndarray], *, partial: bool = False
+) -> None:
+    """Copy parameters and buffers into a built model by their names; its architecture need not be that of the source.
+
+    `source`: a file of `save` or a checkpoint, or arrays by name, such as
+    `{p.name: p.value for p in other.parameters()}`. Floats are cast to the model's dtype. With `partial` what the
+    source lacks stays as it is; a name that the model does not have is refused in any case. All is checked before
+    anything is changed: raises BuildError, FileNotFoundError, FileFormatError, ConfigError (names), ShapeError,
+    DtypeError.
+    """
+    who = "load_state"
+    if not isinstance(model, Layer) or not model.built:
+        raise BuildError(f"{who}: expected a built model, got {model!r}. Give Sequential(..., input_shape=...).")
+    targets = {name.partition("/")[2]: A for name, A in _targets(model).items()}
+    if isinstance(source, Mapping):
+        given = {name: np.asarray(A) for name, A in source.items()}
+    else:
+        _, arrays = read_archive(source)
+        given = {key.partition("/")[2]: A for key, A in arrays.items() if key.startswith(("parameter/", "buffer/"))}
+    unknown, missing = sorted(map(str, given.keys() - targets.keys())), sorted(targets.keys() - given.keys())
+    if unknown or (missing and not partial):
+        faults = [f"the model has no {', '.join(map(repr, unknown))}"] * bool(unknown)
+        faults += [f"the source has no {', '.join(map(repr, missing))}"] * bool(missing and not partial)
+        remedy = "Leave them out." if unknown else "Pass partial=True to keep what is missing as it is."
+        raise ConfigError(f"{who}: expected the names of the model, but {'; '.join(faults)}. {remedy}")
+    fitting = {name: _fitting(who, name, A, targets[name]) for name, A in given.items()}
+    for name, A in fitting.items():
+        targets[name][...] = A
+
+
+def _fitting(who: str, name: str, A: np.ndarray, target: np.ndarray) -> np.ndarray:
+    """A as an array of the target's shape and dtype, or an error that names it."""
+    if A.shape != target.shape:
+        raise ShapeError(f"{who}: expected {name!r} of shape {target.shape}, got {A.shape}. Is it another layer's?")
+    floats = target.dtype.kind == "f"
+    if A.dtype.kind not in "fiu" if floats else A.dtype != target.dtype:
+        raise DtypeError(f"{who}: expected {name!r} of dtype {target.dtype}, got {A.dtype}.")
+    with np.errstate(over="ignore"):
+        cast = A.astype(target.dtype)
+    if floats and (np.isinf(cast) & np.isfinite(A)).any():
+        raise DtypeError(
+            f"{who}: expected numbers of {name!r} within the range of {target.dtype}, got some beyond it. "
+            "Build the model with dtype=np.float64."
+        )
+    return cast
 
 
 def model_entries(model: Layer) -> tuple[dict, dict[str, np.ndarray]]:
@@ -150,6 +199,12 @@ def _check_shapes(model: Layer, input_shape: Shape, dtype: np.dtype, arrays: dic
 
 def layer_from_config(config: dict, classes: dict[str, type[Layer]]) -> Layer:
     """The layer that `spec` described, with the layers (or lists of layers) among its arguments."""
+    layer = _layer_from_config(config, classes)
+    link(layer)
+    return layer
+
+
+def _layer_from_config(config: dict, classes: dict[str, type[Layer]]) -> Layer:
     kind = config["type"]
     public = {name: getattr(layers, name) for name in layers.__all__}
     known = {name: c for name, c in public.items() if isinstance(c, type) and c is not Layer} | classes
@@ -160,9 +215,9 @@ def layer_from_config(config: dict, classes: dict[str, type[Layer]]) -> Layer:
 
     def argument(value):
         if isinstance(value, dict) and "type" in value:
-            return layer_from_config(value, classes)
-        if isinstance(value, list) and value and all(isinstance(v, dict) and "type" in v for v in value):
-            return [layer_from_config(v, classes) for v in value]
+            return _layer_from_config(value, classes)
+        if isinstance(value, list) and value and all(v is None or (isinstance(v, dict) and "type" in v) for v in value):
+            return [None if v is None else _layer_from_config(v, classes) for v in value]
         return tuple(value) if isinstance(value, list) else value
 
     return known[kind](**{name: argument(value) for name, value in config.items() if name != "type"})

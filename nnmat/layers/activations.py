@@ -2,7 +2,8 @@
 
 from nnmat_kernels import unchecked as k
 
-from ..checks import equations, number
+from ..calls import backward_equations, forward_equations
+from ..checks import number
 from .base import Layer
 
 
@@ -29,14 +30,14 @@ class Sigmoid(Elementwise):
 
     fusion = "sigmoid"
 
-    @equations
+    @forward_equations
     def forward(self, X, call):
         Y = call.array("Y", X.shape, X.dtype)
         k.sigmoid(X, Y)  # Y = σ(X)
         call.keep(Y=Y)
         return Y
 
-    @equations
+    @backward_equations
     def backward(self, G, call):
         gX = call.array("gX", G.shape, G.dtype)
         k.sigmoid_backward(G, call.Y, gX)  # gX = G ⊙ Y ⊙ (1 - Y)
@@ -57,14 +58,14 @@ class Tanh(Elementwise):
 
     fusion = "tanh"
 
-    @equations
+    @forward_equations
     def forward(self, X, call):
         Y = call.array("Y", X.shape, X.dtype)
         k.tanh(X, Y)  # Y = tanh(X)
         call.keep(Y=Y)
         return Y
 
-    @equations
+    @backward_equations
     def backward(self, G, call):
         gX = call.array("gX", G.shape, G.dtype)
         k.tanh_backward(G, call.Y, gX)  # gX = G ⊙ (1 - Y ⊙ Y)
@@ -85,14 +86,14 @@ class ReLU(Elementwise):
 
     fusion = "relu"
 
-    @equations
+    @forward_equations
     def forward(self, X, call):
         Y = call.array("Y", X.shape, X.dtype)
         k.relu(X, Y)  # Y = max(X, 0)
         call.keep(Y=Y)
         return Y
 
-    @equations
+    @backward_equations
     def backward(self, G, call):
         gX = call.array("gX", G.shape, G.dtype)
         k.relu_backward(G, call.Y, gX)  # gX = G ⊙ 1[Y > 0]
@@ -116,14 +117,14 @@ class LeakyReLU(Elementwise):
         super().__init__()
         self.negative_slope = number("LeakyReLU", "negative_slope", negative_slope, hint="Try 0.01.")
 
-    @equations
+    @forward_equations
     def forward(self, X, call):
         call.keep(X=X)
         Y = call.array("Y", X.shape, X.dtype)
         k.leaky_relu(X, self.negative_slope, Y)
         return Y
 
-    @equations
+    @backward_equations
     def backward(self, G, call):
         gX = call.array("gX", G.shape, G.dtype)
         k.leaky_relu_backward(G, call.X, self.negative_slope, gX)
@@ -146,14 +147,14 @@ class GELU(Elementwise):
         form, not its approximation by tanh).
     """
 
-    @equations
+    @forward_equations
     def forward(self, X, call):
         call.keep(X=X)
         Y = call.array("Y", X.shape, X.dtype)
         k.gelu(X, Y)  # Y = X ⊙ Φ(X)
         return Y
 
-    @equations
+    @backward_equations
     def backward(self, G, call):
         gX = call.array("gX", G.shape, G.dtype)
         k.gelu_backward(G, call.X, gX)  # gX = G ⊙ (Φ(X) + X ⊙ φ(X))

@@ -11,17 +11,19 @@ keep=False)`.
 """
 
 import abc
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
+import numpy.typing as npt
 
-from ..calls import Call
+from ..calls import Call, Inputs
 from ..checks import equations, generator, renamed_methods
 from ..errors import BuildError
 from ..habits import arguments_checked, check_arguments, missing_attribute
 from ..parameters import Parameter, ParameterSlice, Store, allocate
 from .checks import Shape, check_dtype, check_shape
 from .passes import Passes
+from .summary import table
 
 _RENAMED = {  # what classes defined in earlier versions, and what stands for it
     "_forward": "forward(self, X, call)",
@@ -50,7 +52,7 @@ class Layer(Passes):
     fusion: str | None = None  # of an element-wise activation: its name to kernels that can apply it themselves
 
     @arguments_checked
-    def __init__(self):
+    def __init__(self) -> None:
         super().__init__()
         self.path = ""
         self.input_shape: Any = None  # a Shape once built
@@ -143,7 +145,13 @@ class Layer(Passes):
 
     # ---- build ---------------------------------------------------------------------------------------------------
 
-    def build(self, input_shape: Shape, *, rng: np.random.Generator | int | None = None, dtype=np.float32) -> "Layer":
+    def build(
+        self,
+        input_shape: int | Shape | list,
+        *,
+        rng: np.random.Generator | int | None = None,
+        dtype: npt.DTypeLike = np.float32,
+    ) -> Self:
         """Check all shapes, allocate the flat parameter and gradient vectors, draw the initial values; returns self.
 
         `input_shape`: of one sample, without the batch axis. `rng`: a Generator or a seed (None: seed 0). `dtype`:
@@ -196,8 +204,8 @@ class Layer(Passes):
             )
         if id(self) in seen:
             raise BuildError(
-                f"{self.kind}: one layer object stands at two places of the model. Make two layers, or share a "
-                "parameter explicitly by passing it to a second layer."
+                f"{self.kind}: one layer object stands at two places of the model. Make two layers, or put "
+                "nnmat.Tied(layer) at the second place: it computes the same with the same parameters."
             )
         seen[id(self)] = self
         for child in self.children():
@@ -224,7 +232,7 @@ class Layer(Passes):
 
     # ---- run -----------------------------------------------------------------------------------------------------
 
-    def __call__(self, X, training: bool = False, record: bool | None = None):
+    def __call__(self, X: Inputs, training: bool = False, record: bool | None = None) -> np.ndarray:
         """The same as `forward`."""
         return self.forward(X, training, record)
 
@@ -297,6 +305,16 @@ class Layer(Passes):
                 raise BuildError(f"{self.who}: the flat vectors belong to the model that this layer is a part of.")
             raise BuildError(f"{self.kind}: it is not built yet. Call build(input_shape) first.")
         return self._store
+
+    def summary(self) -> str:
+        """A table of the layers inside: name, output shape, number of parameters, floating-point operations forward.
+
+        Parts are indented below the layer that they are in, and counted there too; a shared parameter is counted where
+        it stands first. Raises BuildError for a layer that is not built.
+        """
+        if not self.built:
+            raise BuildError(f"{self.kind}: it is not built yet, so it has no shapes. Give input_shape.")
+        return table(self)
 
     def __repr__(self) -> str:
         return f"{self.kind}({', '.join(f'{k}={v!r}' for k, v in self.config().items())})"

@@ -7,9 +7,10 @@ from nnmat_kernels import unchecked
 from nnmat_kernels.geometry import output_plane
 
 from .. import initializers
-from ..checks import count, equations, flag, pair
+from ..calls import backward_equations, forward_equations
+from ..checks import count, flag, pair
 from ..errors import ConfigError, ShapeError
-from ..explicit_convolution import khat, khat_pattern
+from ..explicit_convolution import Pair, khat, khat_pattern
 from ..parameters import Parameter
 from .base import Layer
 from .checks import batch_shape
@@ -43,10 +44,10 @@ class Conv2d(Layer):
         self,
         in_channels: int | None,
         out_channels: int,
-        kernel_size,
-        stride=1,
-        padding=0,
-        dilation=1,
+        kernel_size: Pair,
+        stride: Pair = 1,
+        padding: Pair = 0,
+        dilation: Pair = 1,
         groups: int = 1,
         bias: bool = True,
         *,
@@ -107,7 +108,7 @@ class Conv2d(Layer):
         if self.bias is not None:
             self.bias.declare((Co,), initializers.with_fans(self.bias_initializer, *fans))
 
-    @equations
+    @forward_equations
     def forward(self, X, call, activation=None):
         K, b = self.weight.value, None if self.bias is None else self.bias.value
         Y = call.array("Y", (len(X), *self._output_shape), X.dtype)
@@ -130,7 +131,7 @@ class Conv2d(Layer):
     def can_apply(self, activation):
         return self.fusion_with(activation) is not None and self.method == "auto"
 
-    @equations
+    @backward_equations
     def backward(self, G, call):
         methods = {"auto": self._backward_auto, "im2col": self._backward_im2col, "khat": self._backward_khat}
         return methods[self.method](G, call)

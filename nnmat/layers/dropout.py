@@ -4,7 +4,8 @@ import numpy as np
 
 from nnmat_kernels import unchecked as k
 
-from ..checks import equations, number
+from ..calls import backward_equations, forward_equations
+from ..checks import number
 from .base import Layer
 
 
@@ -43,7 +44,7 @@ class Dropout(Layer):
     def own_buffers(self):
         return {"stream": self._stream}
 
-    @equations
+    @forward_equations
     def forward(self, X, call):
         Y = call.array("Y", X.shape, X.dtype)
         if call.training:
@@ -58,7 +59,7 @@ class Dropout(Layer):
             Y[...] = X
         return Y
 
-    @equations
+    @backward_equations
     def backward(self, G, call):
         gX = call.array("gX", G.shape, G.dtype)
         if call.training:

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from ..checks import equations
+from ..calls import backward_equations, forward_equations
 from .base import Layer
 
 
@@ -24,12 +24,12 @@ class Flatten(Layer):
     def output_shape(self, input_shape):
         return (int(np.prod(input_shape, dtype=np.int64)),)
 
-    @equations
+    @forward_equations
     def forward(self, X, call):
         call.keep(shape=X.shape)
         Y = X.reshape(len(X), *self._output_shape)  # vec, sample by sample
         return Y if call.record else Y.copy()
 
-    @equations
+    @backward_equations
     def backward(self, G, call):
         return G.reshape(call.shape)

@@ -5,7 +5,8 @@ import numpy as np
 from nnmat_kernels import unchecked as k
 
 from .. import initializers
-from ..checks import count, equations, flag
+from ..calls import backward_equations, forward_equations
+from ..checks import count, flag
 from ..errors import ShapeError
 from ..parameters import Parameter
 from .base import Layer
@@ -74,7 +75,7 @@ class Linear(Layer):
         if self.bias is not None:
             self.bias.declare((M,), initializers.with_fans(self.bias_initializer, N, M))
 
-    @equations
+    @forward_equations
     def forward(self, X, call, activation=None):
         key, plan = (X.shape, activation, self.weight, self.bias), self._forward_plan
         if not call.record or plan[0] != key:
@@ -91,7 +92,7 @@ class Linear(Layer):
     def can_apply(self, activation):
         return self.fusion_with(activation) is not None  # Y = f(X Wᵀ + 1 bᵀ)
 
-    @equations
+    @backward_equations
     def backward(self, G, call, activation=None):
         X = call.X
         key = X.shape, call.wants_parameters, call.wants_input, activation, self.weight, self.bias

@@ -42,7 +42,7 @@ class Passes(abc.ABC):
     _equations: Any = None  # `forward` and `backward` as the class has written them
     _backward_equations: Any = None
 
-    def __init__(self):
+    def __init__(self) -> None:
         self._accumulates = False  # of a tied layer: one that uses a parameter used elsewhere too, or is inside such
         self._tied: list[Parameter] = []  # those of the tied layers from here down: backward clears, they add
         self._call = Call(trusted=not self._foreign)  # of the recorded pass

@@ -6,8 +6,10 @@ from nnmat_kernels import unchecked as k
 from nnmat_kernels.geometry import window_geometry
 from nnmat_kernels.pooling.avg_pool2d import averages_in_float64
 
-from ..checks import equations, flag, pair
+from ..calls import backward_equations, forward_equations
+from ..checks import flag, pair
 from ..errors import ConfigError, ShapeError
+from ..explicit_convolution import Pair
 from .base import Layer
 from .checks import batch_shape
 
@@ -27,14 +29,14 @@ class MaxPool2d(Layer):
 
     recordable = True
 
-    def __init__(self, kernel_size, stride=None, padding=0):
+    def __init__(self, kernel_size: Pair, stride: Pair | None = None, padding: Pair = 0):
         super().__init__()
         self.kernel_size, self.stride, self.padding = _options("MaxPool2d", kernel_size, stride, padding)
 
     def output_shape(self, input_shape):
         return _pooled_shape(self, input_shape)
 
-    @equations
+    @forward_equations
     def forward(self, X, call):
         shape = (len(X), *self._output_shape)
         Y, indices = call.array("Y", shape, X.dtype), call.array("indices", shape, np.int32)
@@ -42,7 +44,7 @@ class MaxPool2d(Layer):
         call.keep(indices=indices, shape=X.shape, Y=Y)
         return Y
 
-    @equations
+    @backward_equations
     def backward(self, G, call, activation=None):
         gX = call.array("gX", call.shape, G.dtype)
         # The element that was chosen is the output: where that is 0, a ReLU before it lets no gradient through.
@@ -73,7 +75,7 @@ class AvgPool2d(Layer):
     Reference: docs/equations.md, section 3.3.
     """
 
-    def __init__(self, kernel_size, stride=None, padding=0, count_padding: bool = True):
+    def __init__(self, kernel_size: Pair, stride: Pair | None = None, padding: Pair = 0, count_padding: bool = True):
         super().__init__()
         self.kernel_size, self.stride, self.padding = _options("AvgPool2d", kernel_size, stride, padding)
         self.count_padding = flag("AvgPool2d", "count_padding", count_padding)
@@ -87,14 +89,14 @@ class AvgPool2d(Layer):
     def output_shape(self, input_shape):
         return _pooled_shape(self, input_shape)
 
-    @equations
+    @forward_equations
     def forward(self, X, call):
         call.keep(shape=X.shape)
         Y = call.array("Y", (len(X), *self._output_shape), X.dtype)
         k.avg_pool2d(X, *self._window, Y)  # y = P x
         return Y
 
-    @equations
+    @backward_equations
     def backward(self, G, call):
         gX = call.array("gX", call.shape, G.dtype)
         k.avg_pool2d_backward(G, *self._window, gX)  # gx = Pᵀ g

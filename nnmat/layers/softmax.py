@@ -2,7 +2,7 @@
 
 from nnmat_kernels import unchecked as k
 
-from ..checks import equations
+from ..calls import backward_equations, forward_equations
 from ..errors import ShapeError
 from .base import Layer
 
@@ -29,14 +29,14 @@ class Softmax(Layer):
             raise ShapeError(f"{self.who}: expected input of shape (B, ..., M), got (B,). It has no row to normalise.")
         return input_shape
 
-    @equations
+    @forward_equations
     def forward(self, X, call):
         P = call.array("P", X.shape, X.dtype)
         k.softmax(X, P)  # P = softmax(X), row by row
         call.keep(P=P)
         return P
 
-    @equations
+    @backward_equations
     def backward(self, G, call):
         gX = call.array("gX", G.shape, G.dtype)
         k.softmax_backward(G, call.P, gX)  # gX = P ⊙ (G - ((G ⊙ P) 1) 1ᵀ)

@@ -7,7 +7,7 @@ import numpy as np
 
 from nnmat_kernels import unchecked
 from nnmat_kernels.losses.softmax_cross_entropy import weighted_softmax_cross_entropy
-from nnmat_kernels.losses.targets import as_array_of_targets, as_labels, as_targets
+from nnmat_kernels.losses.targets import as_array_of_targets, as_labels, as_targets, labels_only
 
 from ..checks import are_logits_and_labels, equations, number, real_array
 from ..errors import ConfigError, ShapeError
@@ -28,7 +28,8 @@ class SoftmaxCrossEntropy(Loss):
         class weights is the number of rows, whatever their sums. All rows ignored: value 0.0, zero gradient, D = 0.
     Shapes: H (..., M) float32 or float64; y integer labels of shape (...) or float targets (..., M) with any row
         sums; s = `sample_weight` of shape (...); G as H.
-    Errors: LabelError (label out of range, NaN among the targets), ShapeError, DtypeError, ConfigError (options),
+    Errors: LabelError (label out of range, NaN among the targets), ShapeError, DtypeError (`ignore_index` with float
+        targets, which have no labels), ConfigError (options),
         StateError (backward before forward).
     Reference: docs/equations.md, sections 4.1 and 2.5 (the source's example EX-4-1).
 
@@ -95,6 +96,7 @@ class SoftmaxCrossEntropy(Loss):
         H_shape = output_rows(who, y, output_shape)
         _refuse_one_column(H_shape)
         if y.dtype.kind == "f":
+            labels_only(who, self.ignore_index)
             as_targets(who, y, H_shape, y.dtype, low=None if self.class_weight is None else 0.0, labels=True)
         else:
             as_labels(who, y, H_shape, self.ignore_index)

@@ -25,7 +25,7 @@ from ..runtime.arrays import checked_out, same_layout
 from ..runtime.config import parallel_jit, part_jit
 from ..runtime.launch import launch
 from .label_cross_entropy import rows_entry_point, rows_parallel
-from .targets import as_array_of_targets, as_class_weights, as_labels, as_row_weights, as_rows, as_targets
+from .targets import as_array_of_targets, as_class_weights, as_labels, as_row_weights, as_rows, as_targets, labels_only
 from .weighted_rows import mean_of_sums, mean_over_rows
 
 CROSS_ENTROPY_PARALLEL_SIZE = 16_384  # logits; about 3 ns each, so 50 us of work
@@ -213,6 +213,7 @@ def weighted_softmax_cross_entropy(
     w = np.ones(M) if class_weight is None else as_class_weights(who, class_weight, M)
     s = as_row_weights(who, sample_weight, H.shape[:-1], rows)
     if y.dtype.kind == "f":
+        labels_only(who, ignore_index)
         y = as_targets(who, y, H.shape, H2.dtype, low=None if class_weight is None else 0.0, labels=True)
         row_weight = s if class_weight is None else s * _mean_weight(y, w)
         serial, parallel = weighted_target_rows, weighted_target_rows_parallel

@@ -99,6 +99,15 @@ def as_targets(
     return y.astype(dtype, copy=False)
 
 
+def labels_only(who: str, ignore_index: int | None) -> None:
+    """Raise DtypeError for an `ignore_index` beside float targets, among which no label can be told."""
+    if ignore_index is not None:
+        raise DtypeError(
+            f"{who}: expected integer labels with ignore_index={ignore_index!r}, got float targets, which are no "
+            "labels. Leave rows out by sample_weight=0, or pass integer labels."
+        )
+
+
 def as_array_of_targets(who: str, y, booleans: bool = False) -> np.ndarray:
     """y as a plain array if it is one of integers, float32 or float64 (or `booleans`); raises otherwise."""
     y = plain(who, "y", y)

@@ -3,9 +3,8 @@
 Forward, one unit of work is a row of windows, and backward an image, because windows that overlap add to the same
 elements. The innermost loop runs over the channels, which lie side by side in memory.
 
-A mean of many numbers is made of partial sums, so that rounding does not grow with the window: beyond POOLING_TAPS
-terms POOLING_RUN numbers at a time are summed in their dtype, and these sums in float64. Gradients are added in float64 where
-as many windows overlap.
+Beyond POOLING_TAPS terms a mean is summed in float64, so that rounding does not grow with the window; so are gradients
+where as many windows overlap.
 """
 
 import numpy as np
@@ -17,8 +16,6 @@ from ..runtime.arrays import as_array, checked_out
 from ..runtime.config import jit, parallel_jit
 from ..runtime.launch import launch
 from .max_pool2d import POOLING_PARALLEL_FROM, POOLING_TAPS, overlapping
-
-POOLING_RUN = 128  # numbers of one dtype in a partial sum
 
 
 def avg_pool2d(
@@ -137,30 +134,25 @@ def _avg_parallel(X, kh, kw, sh, sw, ph, pw, count_padding, Y):
 
 @jit
 def _large_rows(X, kh, kw, sh, sw, ph, pw, count_padding, Y, first, last):
-    """`_avg_rows` for large windows, by partial sums of POOLING_RUN numbers."""
+    """`_avg_rows` for large windows, whose sums are float64."""
     H, W, C = X.shape[1], X.shape[2], X.shape[3]
     Ho, Wo = Y.shape[1], Y.shape[2]
-    part, total = np.zeros(C, Y.dtype), np.empty(C)
+    total = np.empty(C)
     for row in range(first, last):
         b, i = row // Ho, row % Ho
         top, bottom = max(i * sh - ph, 0), min(i * sh - ph + kh, H)
         for j in range(Wo):
             left, right = max(j * sw - pw, 0), min(j * sw - pw + kw, W)
-            size = (bottom - top) * (right - left)
+            n = kh * kw if count_padding else (bottom - top) * (right - left)
             total[:] = 0
-            n = 0
             for h in range(top, bottom):
                 for w in range(left, right):
                     x = X[b, h, w]
                     for c in range(C):
-                        part[c] += x[c]
-                    n += 1
-                    if n % POOLING_RUN == 0 or n == size:
-                        for c in range(C):
-                            total[c] += np.float64(part[c])
-                            part[c] = 0
+                        total[c] += np.float64(x[c])
+            y = Y[b, i, j]
             for c in range(C):
-                Y[b, i, j, c] = total[c] / (kh * kw if count_padding else size)
+                y[c] = total[c] / n
 
 
 @parallel_jit

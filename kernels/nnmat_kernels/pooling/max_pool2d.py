@@ -22,7 +22,7 @@ from ..runtime.launch import launch
 from ..runtime.target import VECTOR_BYTES
 
 POOLING_PARALLEL_FROM = 65_536  # elements read
-POOLING_TAPS = 256  # numbers that are summed in their dtype without partial sums
+POOLING_TAPS = 256  # numbers that are summed in their dtype, not in float64
 PLACES_TYPE = int32[::1]
 _FLOORS = {  # where a maximum starts, by dtype and whether ReLU follows
     (dtype.char, relu): dtype.type(0 if relu else -np.inf)

@@ -20,7 +20,7 @@ from ..elementwise.activations import (
     tanh_backward_unchecked,
     tanh_gradient,
 )
-from ..products.matmul import SPLIT_K_FROM, choose_kernel, matmul_unchecked, multiply
+from ..products.matmul import choose_kernel, matmul_unchecked, multiply
 from ..reductions.sums import add_few_rows, column_sums_unchecked
 from ..runtime.config import ZERO, exact_jit, jit
 from ..runtime.launch import launch
@@ -93,7 +93,7 @@ def linear_backward_unchecked(rows, W, gW, gb, gX, activation=None):
     Errors:    none: nothing is checked
     Reference: docs/equations.md, section 3.1
     """
-    if rows * W.size < ONE_CALL_WORK and rows < SPLIT_K_FROM:  # a longer sum over rows is made of partial sums
+    if rows * W.size < ONE_CALL_WORK:
         matrix, vector = _NOTHING[W.dtype]
         to_gW, to_gb = matrix if gW is None else gW, vector if gb is None else gb
         to_gX = matrix if gX is None else gX

@@ -9,7 +9,9 @@ import pytest
 import nnmat
 from nnmat import (
     GELU,
+    Add,
     AvgPool2d,
+    Concatenate,
     Conv2d,
     Dropout,
     Flatten,
@@ -21,6 +23,7 @@ from nnmat import (
     Sigmoid,
     Softmax,
     Tanh,
+    Tied,
 )
 from tests.composites import Added, TiedAutoencoder
 
@@ -56,7 +59,19 @@ CASES = {
     ),
     "two inputs": (lambda: Added(3), ((5,), (4,))),
     "tied": (lambda: TiedAutoencoder(3), (4,)),
+    "add": (lambda: Add([Linear(None, 3), Sequential([Linear(None, 3), Tanh()])]), (5,)),
+    "residual": (lambda: Add([None, Sequential([Conv2d(4, 4, 3, padding=1), ReLU()])]), IMAGE),
+    "add two inputs": (lambda: Add([Linear(None, 3), Linear(None, 3)]), ((5,), (4,))),
+    "sum of inputs": (lambda: Add(), ((3,), (3,), (3,))),
+    "concatenate": (lambda: Concatenate([None, Linear(None, 2), Sequential([Linear(None, 3), Sigmoid()])]), (5,)),
+    "concatenate two inputs": (lambda: Concatenate(), ((2, 3, 4), (2, 3, 1))),
+    "autoencoder of one weight": (lambda: tied(Linear(4, 3), True), (4,)),
+    "one layer twice": (lambda: tied(Sequential([Linear(4, 4), Dropout(0.3)])), (4,)),
 }
+
+
+def tied(layer, transpose=False):
+    return Sequential([layer, Tanh(), Tied(layer, transpose)])
 
 
 @pytest.fixture(params=CASES)

@@ -1,12 +1,15 @@
 """The chain of layers."""
 
-import numpy as np
+from collections.abc import Iterable, Iterator
 
-from ..checks import equations, generator
-from ..errors import BuildError, ConfigError, ShapeError
-from . import observing
-from .base import Layer
-from .checks import batch_shape
+import numpy as np
+import numpy.typing as npt
+
+from ...calls import backward_equations, forward_equations
+from ...checks import generator
+from ...errors import ConfigError, ShapeError
+from .. import observing
+from ..base import Layer
 
 
 class Sequential(Layer):
@@ -25,7 +28,13 @@ class Sequential(Layer):
 
     recordable = True
 
-    def __init__(self, layers: list[Layer], input_shape=None, seed: int = 0, dtype=np.float32):
+    def __init__(
+        self,
+        layers: Iterable[Layer],
+        input_shape: int | tuple | list | None = None,
+        seed: int | np.random.Generator = 0,
+        dtype: npt.DTypeLike = np.float32,
+    ):
         super().__init__()
         if isinstance(layers, Layer):
             raise ConfigError("Sequential: expected a list of layers, got a layer. Write Sequential([layer, ...]).")
@@ -91,7 +100,7 @@ class Sequential(Layer):
             i -= 2 if pair else 1
         return chain
 
-    @equations
+    @forward_equations
     def forward(self, X, call):
         Z, training, record = X, call.training, call.record
         for layer, activation in self._single if observing.blocks and observing.observed() else self._chain:
@@ -101,7 +110,7 @@ class Sequential(Layer):
                 Z = layer.run_forward_with(activation, Z, training, record)
         return Z
 
-    @equations
+    @backward_equations
     def backward(self, G, call):
         accumulate, parameters, input_gradient = call.accumulate, call.wants_parameters, call.wants_input
         keep = call.keeps
@@ -119,30 +128,11 @@ class Sequential(Layer):
     def __len__(self) -> int:
         return len(self.layers)
 
-    def __iter__(self):
+    def __iter__(self) -> Iterator[Layer]:
         return iter(self.layers)
 
-    def __getitem__(self, i) -> Layer:
+    def __getitem__(self, i: int) -> Layer:
         return self.layers[i]
-
-    def summary(self) -> str:
-        """A table of the layers: name, output shape, number of parameters, floating-point operations forward."""
-        if not self.built:
-            raise BuildError("Sequential: it is not built yet, so it has no shapes. Give input_shape.")
-        rows = [("layer", "output shape", "parameters", "flops forward")]
-        rows.append(("input", batch_shape(self.input_shape), "", ""))
-        shapes = self._shapes(self.input_shape)[1:]
-        for i, (layer, shape) in enumerate(zip(self.layers, shapes, strict=True)):
-            size = sum(p.size for p in layer.parameters())
-            rows.append((f"{i} {layer.kind}", batch_shape(shape), f"{size:,}", f"{layer.flops():,}"))
-        total = sum(p.size for p in self.parameters())
-        rows.append(("total", batch_shape(self._output_shape), f"{total:,}", f"{self.flops():,}"))
-        widths = [max(len(row[c]) for row in rows) for c in range(4)]
-        lines = [
-            f"{r[0]:<{widths[0]}}  {r[1]:<{widths[1]}}  {r[2]:>{widths[2]}}  {r[3]:>{widths[3]}}".rstrip() for r in rows
-        ]
-        rule = "-" * max(map(len, lines))
-        return "\n".join([lines[0], rule, *lines[1:-1], rule, lines[-1]])
 
     def config(self):
         return {"layers": [layer.spec() for layer in self.layers]}

@@ -1,0 +1,93 @@
+"""Layers side by side: what `Add` and `Concatenate` share."""
+
+from collections.abc import Iterable
+
+import numpy as np
+
+from ...errors import ConfigError, ShapeError
+from ..base import Layer
+from ..checks import Shape
+
+
+class Branches(Layer):
+    """Layers F_1 ... F_n whose outputs are put together; None among them stands for the identity.
+
+    With one input all branches get it, and their input gradients add up; with several, a tuple, each gets its own.
+    `layers=None`: the identity of each of several inputs.
+    """
+
+    def __init__(self, layers: Iterable[Layer | None] | None = None):
+        super().__init__()
+        self.layers = None if layers is None else list(layers)
+        if self.layers is not None and len(self.layers) < 1:
+            raise ConfigError(
+                f"{self.kind}: expected at least one layer, got none. {self.kind}() takes several inputs."
+            )
+        for i, layer in enumerate(self.layers or ()):
+            if layer is not None and not isinstance(layer, Layer):
+                raise ConfigError(
+                    f"{self.kind}: expected layers, or None for the input itself, got {layer!r} at place {i}."
+                    f"{f' Did you forget the parentheses: {layer.__name__}()?' if isinstance(layer, type) else ''}"
+                )
+
+    def named_children(self):
+        return [(str(i), layer) for i, layer in enumerate(self.layers or ()) if layer is not None]
+
+    def child_shapes(self, input_shape):
+        return [shape for layer, shape in self.branches(input_shape) if layer is not None]
+
+    def branches(self, input_shape: Shape) -> list[tuple[Layer | None, Shape]]:
+        """Each branch with the shape of its input; raises ShapeError if there are not as many inputs as branches."""
+        several = len(input_shape) > 0 and isinstance(input_shape[0], tuple)
+        layers = [None] * len(input_shape) if self.layers is None and several else self.layers
+        if layers is None:
+            raise ShapeError(
+                f"{self.who}: expected several inputs, got one of shape {input_shape}. Give the layers that it goes "
+                f"through, such as {self.kind}([None, Linear(...)]), where None is the input itself."
+            )
+        if several and len(layers) != len(input_shape):
+            raise ShapeError(
+                f"{self.who}: expected {len(layers)} inputs, one for each layer, got {len(input_shape)}. "
+                "None among the layers passes its input on as it is."
+            )
+        return list(zip(layers, input_shape if several else [input_shape] * len(layers), strict=True))
+
+    def branch_shapes(self, input_shape: Shape) -> list[Shape]:
+        """The shape of what each branch gives."""
+        return [shape if layer is None else layer.output_shape(shape) for layer, shape in self.branches(input_shape)]
+
+    def declare(self, input_shape, rng):
+        self._several = isinstance(input_shape[0], tuple) if input_shape else False
+        self._branches = [layer for layer, _ in self.branches(input_shape)]
+
+    def run_branches(self, X, call) -> list[np.ndarray]:
+        """F_i(X_i) for each branch."""
+        inputs = X if self._several else [X] * len(self._branches)
+        return [
+            Z if layer is None else layer.run_forward(Z, call.training, call.record)
+            for layer, Z in zip(self._branches, inputs, strict=True)
+        ]
+
+    def run_branches_backward(self, parts: list[np.ndarray], call):
+        """gX from the gradients of what the branches gave: a tuple, or the sum where they have one input."""
+        asked = call.accumulate, call.wants_parameters, call.wants_input, call.keeps
+        found = [
+            G if layer is None else layer.run_backward(G, *asked)
+            for layer, G in zip(self._branches, parts, strict=True)
+        ]
+        if not call.wants_input:
+            return None
+        if self._several:
+            return tuple(found)
+        gX = call.array("gX", found[0].shape, self.dtype)
+        gX[...] = found[0]
+        for other in found[1:]:
+            gX += other  # gX = Σ_i gX_i
+        return gX
+
+    def config(self):
+        layers = self.layers
+        return {"layers": None if layers is None else [None if layer is None else layer.spec() for layer in layers]}
+
+    def __repr__(self) -> str:
+        return f"{self.kind}({'' if self.layers is None else self.layers})"

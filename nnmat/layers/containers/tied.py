@@ -1,0 +1,149 @@
+"""One layer's parameters at a second place of a model."""
+
+import copy
+
+from nnmat_kernels import unchecked as k
+
+from ...calls import backward_equations, forward_equations
+from ...checks import flag
+from ...errors import BuildError, ConfigError, ShapeError
+from ...parameters import Parameter
+from ..base import Layer
+from ..checks import batch_shape
+from ..linear import Linear
+
+
+class Tied(Layer):
+    """The equations of a layer once more, with the same parameters θ: a shared weight.
+
+    Forward
+        Y = F(X; θ)        `transpose`, of a Linear with the weight W: Y = X W
+    Backward, for the upstream gradient G = ∇_Y L
+        gX = F.backward(G), and the gradient of θ is the sum of the terms of all its places
+        `transpose`: gX = G Wᵀ, and Xᵀ G is this place's term of gW
+    Shapes: those of the layer; `transpose`: X (B, M), W (M, N), Y and G (B, N).
+    Errors: ConfigError (no layer; `transpose` of another layer than Linear), BuildError (a layer that is built already,
+        or does not stand before this one in the model), ShapeError (the parameters do not fit), DtypeError.
+    Reference: docs/equations.md, section 3.8: LAW-1, TR-3.
+
+    `layer` stands in the model itself, before this one: `Sequential([encode, Tanh(), Tied(encode, transpose=True)])` is
+    an autoencoder of one weight. What a pass records, and buffers, each place has of its own. (A text is the path of
+    the layer in the model, as a saved model has it.)
+    """
+
+    def __init__(self, layer: Layer | str, transpose: bool = False):
+        super().__init__()
+        if not isinstance(layer, Layer | str):
+            raise ConfigError(f"Tied: expected a layer of the same model, got {layer!r}.")
+        self.layer, self.transpose = layer, flag("Tied", "transpose", transpose)
+        self.twin: Layer | None = None
+        if isinstance(layer, Layer):
+            self.tie(layer)
+
+    def tie(self, layer: Layer) -> None:
+        """Share the parameters of this layer, which is not built yet."""
+        if layer.built:
+            raise BuildError(
+                f"Tied: expected a layer that is not built yet, got {layer.who}. Make all layers first, then the model."
+            )
+        if self.transpose:
+            if not isinstance(layer, Linear) or layer.in_features is None:
+                raise ConfigError(
+                    f"Tied: expected a Linear with in_features given, such as Linear(784, 64), for transpose=True, got "
+                    f"{layer!r}."
+                )
+            self.twin = TransposedLinear(layer.weight, layer.in_features, layer.out_features)
+        else:
+            shared: dict = {id(p): p for p in layer.parameters()}
+            self.twin = copy.deepcopy(layer, shared)  # all of it but the parameters
+        self.layer = layer
+
+    def named_children(self):
+        return [] if self.twin is None else [("twin", self.twin)]
+
+    def output_shape(self, input_shape):
+        if self.twin is None:
+            raise BuildError(f"Tied: the layer at the path {self.layer!r} is not known yet. Pass the layer itself.")
+        return self.twin.output_shape(input_shape)
+
+    def declare(self, input_shape, rng):
+        if isinstance(self.layer, Layer) and not self.layer.built:
+            raise BuildError(
+                f"Tied: expected the layer that it repeats, {self.layer!r}, to stand before it in the same model."
+            )
+
+    @forward_equations
+    def forward(self, X, call):
+        assert self.twin is not None
+        return self.twin.run_forward(X, call.training, call.record)  # Y = F(X; θ)
+
+    @backward_equations
+    def backward(self, G, call):
+        assert self.twin is not None
+        wanted = call.wants_parameters, call.wants_input
+        return self.twin.run_backward(G, call.accumulate, *wanted, call.keeps)
+
+    def config(self):
+        layer = self.layer
+        return {"layer": layer if isinstance(layer, str) else layer.path, "transpose": self.transpose}
+
+
+class TransposedLinear(Layer):
+    """Y = X W with the weight W (M, N) of a Linear: gW = Xᵀ G, gX = G Wᵀ. X (B, ..., M), Y and G (B, ..., N)."""
+
+    def __init__(self, weight: Parameter, in_features: int, out_features: int):
+        super().__init__()
+        self.weight, self.in_features, self.out_features = weight, in_features, out_features
+
+    def output_shape(self, input_shape):
+        if not input_shape or input_shape[-1] != self.out_features:
+            raise ShapeError(
+                f"{self.who}: expected inputs of width {self.out_features}, that of the outputs of the Linear whose "
+                f"weight it uses, got {batch_shape(input_shape)}."
+            )
+        return (*input_shape[:-1], self.in_features)
+
+    def own_parameters(self):
+        return [self.weight]
+
+    @forward_equations
+    def forward(self, X, call):
+        call.keep(X=X)
+        M, N = self.weight.value.shape
+        Y = call.array("Y", (*X.shape[:-1], N), X.dtype)
+        k.matmul(X.reshape(-1, M), self.weight.value, False, False, Y.reshape(-1, N))  # Y = X W
+        return Y
+
+    @backward_equations
+    def backward(self, G, call):
+        X, (M, N) = call.X, self.weight.value.shape
+        if gW := call.into(self.weight):
+            k.matmul(X.reshape(-1, M), G.reshape(-1, N), True, False, *gW)  # gW = Xᵀ G
+        if not call.wants_input:
+            return None
+        gX = call.array("gX", X.shape, X.dtype)
+        k.matmul(G.reshape(-1, N), self.weight.value, False, True, gX.reshape(-1, M))  # gX = G Wᵀ
+        return gX
+
+    def flops(self):
+        return 2 * self.weight.size
+
+
+def link(model: Layer) -> None:
+    """Tie every `Tied` of a model that is not built to the layer at its path, as a saved model has them.
+
+    Raises ConfigError for a path where there is no layer before it.
+    """
+    places: dict[str, Layer] = {}
+
+    def walk(layer: Layer, path: str) -> None:
+        places[path] = layer
+        if isinstance(layer, Tied) and isinstance(layer.layer, str):
+            if layer.layer not in places:
+                known = ", ".join(map(repr, places))
+                raise ConfigError(f"Tied: there is no layer {layer.layer!r} before it in the model. Known: {known}.")
+            layer.tie(places[layer.layer])
+        for name, child in layer.named_children():
+            walk(child, f"{path}.{name}" if path else name)
+
+    walk(model, "")
