@@ -57,7 +57,7 @@ def check_inputs(who: str, model) -> None:
 
 def cast_batch(who: str, dtype, X, y, weight=None) -> tuple:
     """X, float targets and weights of a batch in the model's dtype; other targets as they are."""
-    y = array(who, "y", y)
+    y = y if type(y) is np.ndarray else array(who, "y", y)
     return (
         cast(who, "X", X, dtype),
         cast(who, "y", y, dtype) if y.dtype.kind == "f" else y,
@@ -67,7 +67,7 @@ def cast_batch(who: str, dtype, X, y, weight=None) -> tuple:
 
 def cast(who: str, name: str, A, dtype) -> np.ndarray:
     """`A` in `dtype`; raises DataError for a finite number that would become infinite."""
-    A = array(who, name, A)
+    A = A if type(A) is np.ndarray else array(who, name, A)
     if A.dtype == dtype:
         return A
     _check_kind(who, name, A)
