@@ -45,6 +45,8 @@ def fraction(who: str, name: str, value, hint: str = "") -> float:
 def count(who: str, name: str, value, least: int = 1, hint: str = "") -> int:
     """`value` as an int >= `least`, else a ConfigError."""
     if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < least:
+        if isinstance(value, float) and value >= least and value.is_integer():
+            hint = f"Try {name}={int(value)}. {hint}"
         raise ConfigError(f"{who}: expected {name} as an integer >= {least}, got {value!r}. {hint}".rstrip())
     return int(value)
 

@@ -80,32 +80,32 @@ ADVICE = {  # arguments that nothing here corresponds to
     "reduction": "A loss is the mean over the rows: leave it out; weigh rows by forward(H, y, sample_weight).",
     "verbose": "Progress is shown by fit(..., progress=True).",
 }
-METHODS = {  # methods of other libraries
+OF_MODELS = {  # methods of models of other libraries
     "add": "Give all layers at once: Sequential([...]).",
     "append": "Give all layers at once: Sequential([...]).",
-    "apply_gradients": "Write optimizer.step().",
     "compile": "Write Trainer(model, loss, optimizer, metrics=[...]).",
-    "cpu": "All is computed by the processor: leave it out.",
     "cuda": "All is computed by the processor: leave it out.",
-    "double": "Write build(..., dtype=np.float64), or Sequential(..., dtype=np.float64).",
     "eval": "A forward is one for evaluation unless you write forward(X, training=True).",
     "evaluate": "Write Trainer(model, loss, optimizer).evaluate(data).",
     "fit": "Write Trainer(model, loss, optimizer).fit(data, epochs=10).",
     "get_weights": "Write [p.value for p in model.parameters()].",
-    "half": "There is float32 and float64.",
-    "load_state_dict": "Write nnmat.convert.from_torch(model, state) or, of an optimizer, load_state(state).",
-    "minimize": "Write model.backward(loss.backward()), then optimizer.step().",
+    "load_state_dict": "Write nnmat.convert.from_torch(model, state), or nnmat.load(path).",
     "named_parameters": "Write for p in model.parameters(), and p.name.",
-    "param_groups": "Write optimizer.lr = 0.01; weight_decay={'weight': 1e-4, 'bias': 0} takes a number for each kind.",
     "predict": "Write model.forward(X), or Trainer(model, loss, optimizer).predict(X) for many samples.",
     "requires_grad_": "Write p.trainable = False for p in model.parameters().",
     "set_weights": "Write p.value = A for p in model.parameters().",
-    "state_dict": "Write nnmat.save(model, path) or nnmat.convert.to_torch(model); of an optimizer, state().",
+    "state_dict": "Write nnmat.save(model, path), or nnmat.convert.to_torch(model).",
     "to": "All is computed by the processor; the dtype is given to build or Sequential.",
     "train": "Write forward(X, training=True), or Trainer(model, loss, optimizer).fit(data, epochs=10).",
-    "train_on_batch": "Write forward(X, training=True), backward(loss.backward()) and optimizer.step().",
-    "weights": "Write model.parameters().",
     "zero_grad": "backward overwrites the gradients unless you write accumulate=True: leave it out.",
+}
+OF_OPTIMIZERS = {
+    "apply_gradients": "Write optimizer.step().",
+    "load_state_dict": "Write optimizer.load_state(state).",
+    "minimize": "Write model.backward(loss.backward()), then optimizer.step().",
+    "param_groups": "Write optimizer.lr = 0.01; weight_decay={'weight': 1e-4, 'bias': 0} takes a number for each kind.",
+    "state_dict": "Write optimizer.state().",
+    "zero_grad": OF_MODELS["zero_grad"],
 }
 
 
@@ -161,8 +161,20 @@ def remedy(name: str, known: Collection[str]) -> str:
     return f"Write {close[0]}. " if close else ""
 
 
-def missing_attribute(self, name: str) -> Any:
-    """`__getattr__` of a class: an AttributeError that says what to write for a method of another library."""
-    if name in METHODS:
-        raise AttributeError(f"{type(self).__name__}: expected an attribute it has, got {name}. {METHODS[name]}")
-    return object.__getattribute__(self, name)  # raises what it has raised before
+class Elsewhere:
+    """An attribute that a class has in other libraries: here it has none, and the error says what to write.
+
+    It is found on the class and not by `__getattr__`, which would slow down every other attribute.
+    """
+
+    def __init__(self, name: str, advice: str):
+        self.name, self.advice = name, advice
+
+    def __get__(self, instance, owner: type):
+        raise AttributeError(f"{owner.__name__}: expected an attribute it has, got {self.name}. {self.advice}")
+
+
+def refuse_attributes(cls: type, advice: dict[str, str]) -> None:
+    """Answer the names of this table, on a class and on those derived from it that do not have them, with advice."""
+    for name, text in advice.items():
+        setattr(cls, name, Elsewhere(name, text))

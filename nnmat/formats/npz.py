@@ -14,6 +14,8 @@ from typing import Any
 
 import numpy as np
 
+from nnmat_kernels.runtime.door import plain as plain_array
+
 from .. import layers
 from ..errors import BuildError, ConfigError, DtypeError, FileFormatError, ShapeError
 from ..layers.base import Layer
@@ -233,7 +235,7 @@ def write_archive(path: Any, header: dict, arrays: dict[str, np.ndarray]) -> Non
         raise ConfigError(f"save: expected a file name that ends in .npz, got {str(path)!r}. Try {path.name}.npz.")
     if path.is_dir() or not path.parent.is_dir():
         raise FileNotFoundError(f"save: the folder {str(path.parent)!r} does not exist (or {path.name!r} is a folder).")
-    arrays = {name: np.asarray(A, order="C") for name, A in arrays.items()}
+    arrays = {name: np.asarray(plain_array("save", repr(name), A), order="C") for name, A in arrays.items()}
     for name, A in arrays.items():
         if A.dtype.hasobject:
             raise DtypeError(f"save: expected {name!r} as an array of numbers or texts, got dtype {A.dtype}.")

@@ -11,7 +11,7 @@ keep=False)`.
 """
 
 import abc
-from typing import TYPE_CHECKING, Any, Self
+from typing import Any, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -19,7 +19,7 @@ import numpy.typing as npt
 from ..calls import Call, Inputs
 from ..checks import equations, generator, renamed_methods
 from ..errors import BuildError
-from ..habits import arguments_checked, check_arguments, missing_attribute
+from ..habits import OF_MODELS, arguments_checked, check_arguments, refuse_attributes
 from ..parameters import Parameter, ParameterSlice, Store, allocate
 from .checks import Shape, check_dtype, check_shape
 from .passes import Passes
@@ -64,9 +64,6 @@ class Layer(Passes):
         renamed_methods(cls, _RENAMED)
         super().__init_subclass__(**arguments)
         check_arguments(cls)
-
-    if not TYPE_CHECKING:  # where it would hide every wrong name
-        __getattr__ = missing_attribute
 
     # ---- what a concrete layer implements -----------------------------------------------------------------------
 
@@ -318,3 +315,6 @@ class Layer(Passes):
 
     def __repr__(self) -> str:
         return f"{self.kind}({', '.join(f'{k}={v!r}' for k, v in self.config().items())})"
+
+
+refuse_attributes(Layer, OF_MODELS)

@@ -3,7 +3,7 @@
 import abc
 import math
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -12,7 +12,7 @@ from nnmat_kernels.runtime.door import array, dtype_remedy
 
 from ..checks import number, renamed_methods
 from ..errors import ConfigError, DtypeError, ShapeError
-from ..habits import check_arguments, missing_attribute
+from ..habits import OF_OPTIMIZERS, check_arguments, refuse_attributes
 from ..layers.base import Layer
 from ..parameters import ParameterSlice
 from ..schedules import as_schedule, schedule_config, schedule_from_config
@@ -67,9 +67,6 @@ class Optimizer(abc.ABC):
         super().__init_subclass__(**arguments)
         renamed_methods(cls, _RENAMED)
         check_arguments(cls)
-
-    if not TYPE_CHECKING:  # where it would hide every wrong name
-        __getattr__ = missing_attribute
 
     @abc.abstractmethod
     def update(self, segment: Segment, lr: float, scale: float) -> None:
@@ -222,6 +219,9 @@ class Optimizer(abc.ABC):
         settings = {"lr": self.schedule, **self.settings(), "weight_decay": self.weight_decay}
         settings["clip_norm"] = self.clip_norm
         return f"{type(self).__name__}({', '.join(f'{name}={value!r}' for name, value in settings.items())})"
+
+
+refuse_attributes(Optimizer, OF_OPTIMIZERS)
 
 
 def _merged(parts: list[slice]) -> list[slice]:

@@ -80,7 +80,7 @@ def model_inputs(who: str, model, X) -> Any:
 
 def cast_batch(who: str, dtype, X, y, weight=None) -> tuple:
     """X, float targets and weights of a batch in the model's dtype; other targets as they are."""
-    y = array(who, "y", y)
+    y = y if type(y) is np.ndarray else array(who, "y", y)
     return (
         cast(who, "X", X, dtype),
         cast(who, "y", y, dtype) if y.dtype.kind == "f" else y,
@@ -92,7 +92,7 @@ def cast(who: str, name: str, A, dtype) -> Any:
     """`A`, an array or a tuple of arrays, in `dtype`; raises DataError for a finite number that becomes infinite."""
     if type(A) is tuple:
         return tuple(cast(who, f"{name}[{i}]", part, dtype) for i, part in enumerate(A))
-    A = array(who, name, A)
+    A = A if type(A) is np.ndarray else array(who, name, A)
     if A.dtype == dtype:
         return A
     _check_kind(who, name, A)

@@ -41,6 +41,8 @@ def test_counts_and_flags():
     for value in (0, 2.0, True, "3"):
         with pytest.raises(ConfigError, match=r"^Who: expected n as an integer >= 1, got"):
             checks.count("Who", "n", value)
+    with pytest.raises(ConfigError, match=r"^Who: expected n as an integer >= 1, got 8\.0\. Try n=8\.$"):
+        checks.count("Who", "n", 8.0)
     for value in (1, None, "yes"):
         with pytest.raises(ConfigError, match=r"^Who: expected on as True or False, got"):
             checks.flag("Who", "on", value)

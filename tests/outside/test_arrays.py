@@ -1,13 +1,16 @@
 """Every place that takes an array, with everything that may come in its place: one door, one answer."""
 
+import copy
 import re
 
 import numpy as np
 import pytest
 
+import nnmat
 from nnmat.errors import ConfigError, DataError, DtypeError, LabelError, ShapeError
-from tests.outside.doors import doors
-from tests.outside.odd_arrays import LISTS, OTHER_DTYPES, RAGGED, SAME, WRONG
+from nnmat.formats.npz import write_archive
+from tests.outside.doors import WEIGHTS, X, Y, doors, trainer
+from tests.outside.odd_arrays import LISTS, OTHER_DTYPES, RAGGED, SAME, WRONG, Units, with_mask
 
 # Doors that take any dtype: what they hold is looked at when it is used.
 HOLDS_ANYTHING = {"Dataset X", "Dataset y", "ArrayBatches weights"}
@@ -104,3 +107,55 @@ def test_entries_are_left_as_they_are(every_door):
         before = door.A.copy()
         door.call(door.A)
         np.testing.assert_array_equal(door.A, before)
+
+
+class Source:
+    """A batch source of one's own."""
+
+    def __init__(self, *batch):
+        self.batch = batch
+
+    def __len__(self):
+        return 1
+
+    def batches(self, rng, start=0):
+        yield self.batch
+
+    def state(self):
+        return {}
+
+    def load_state(self, state):
+        pass
+
+
+@pytest.mark.parametrize("place", [0, 1, 2])
+@pytest.mark.parametrize("kind", ["masked", "sparse", "None among numbers"])
+def test_batches_of_a_source_of_ones_own(place, kind):
+    make, text = WRONG[kind]
+    batch = [X, Y, WEIGHTS]
+    batch[place] = make(batch[place])
+    run = trainer()
+    before = run.model.flat_parameters.copy()
+    with pytest.raises((DtypeError, ShapeError), match=rf"expected .*({text})"):
+        run.fit(Source(*batch), epochs=1, progress=False, checkpoint=None)
+    assert np.array_equal(run.model.flat_parameters, before)
+
+
+def test_what_is_lent_is_kept_apart_in_any_class():
+    """An array of a derived class may be the memory that the next forward writes into."""
+    model = nnmat.Sequential([nnmat.Linear(3, 3), nnmat.Tanh()], input_shape=(3,), dtype=np.float64)
+    once = model.forward(X, training=True)
+    expected = model.forward(once.copy(), record=False)
+    assert np.array_equal(model.forward(once.view(Units), training=True), expected)
+    again = copy.deepcopy(model)
+    plain = model.backward(np.ones((4, 3)), input_gradient=True).copy()
+    again.forward(model.forward(X, record=False), training=True)
+    assert np.array_equal(again.backward(np.ones((4, 3))), plain)
+
+
+def test_states_that_are_saved(tmp_path):
+    net = nnmat.Sequential([nnmat.Linear(3, 3)], input_shape=(3,))
+    with pytest.raises(DtypeError, match="^save: expected 'mine' to be a NumPy array without a mask"):
+        write_archive(tmp_path / "a.npz", {}, {"mine": with_mask(X)})
+    nnmat.save(net, tmp_path / "a.npz")
+    assert not list(tmp_path.glob("*.tmp"))
