@@ -55,11 +55,11 @@ def interrupt_path(checkpoint: str | bytes | os.PathLike | None) -> Path | None:
         return None
     path = as_path("fit", checkpoint)
     if path.suffix == ".npz" and os.access(path.parent, os.W_OK):
-        try:
+        if checkpoint is INTERRUPTED:
+            return path
+        with contextlib.suppress(OSError):
             check_writable("fit", path)
             return path
-        except OSError:
-            pass
     if checkpoint is INTERRUPTED:
         return None
     raise ConfigError(f"fit: expected checkpoint as a .npz file in a writable folder, got {str(checkpoint)!r}.")
@@ -102,6 +102,8 @@ def write_checkpoint(
     found |= {f"callback/{i}": callback.state() for i, callback in enumerate(callbacks)}
     states = {}
     for name, state in found.items():
+        if not isinstance(state, dict):
+            raise ConfigError(f"checkpoint: expected state() of {name} as a dict, got {state!r}. Return {{}} for none.")
         states[name] = {key: value for key, value in state.items() if not isinstance(value, np.ndarray)}
         arrays |= {f"{name}/{key}": value for key, value in state.items() if isinstance(value, np.ndarray)}
     header["training"] = {"progress": vars(progress), "settings": settings, "states": states}

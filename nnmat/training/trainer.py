@@ -321,8 +321,9 @@ _UNWRITABLE_NOW = "Checkpoint(path, every_steps=...) keeps files in the course o
 
 
 def _adds_figures(callback: Callback) -> bool:
-    """Whether it might: none of nnmat's own does."""
-    return not type(callback).__module__.startswith("nnmat.")
+    """Whether it might: one of the user's own that looks at them."""
+    kind = type(callback)
+    return not kind.__module__.startswith("nnmat.") and kind.on_epoch_end is not Callback.on_epoch_end
 
 
 def _budget(epochs: int | None, steps: int | None) -> tuple[float, float]:
