@@ -11,6 +11,7 @@ import copy
 import json
 import math
 import os
+import time
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -70,13 +71,13 @@ def free_name(path: Path, own: Iterable[Path]) -> Iterator[Path]:
     """`path`, or the first of path-2, path-3, ... that no file has, except a file of this run's `own`.
 
     The name is taken at once, by an empty file, so that two runs that are interrupted together have two files; it goes
-    if the block raises.
+    if the block raises. An empty file of a minute ago was left by a process that was killed then, and is free.
     """
     mine = {os.path.realpath(known) for known in own}
     number = 1
     while True:
         name = path if number == 1 else path.with_stem(f"{path.stem}-{number}")
-        if os.path.realpath(name) in mine:
+        if os.path.realpath(name) in mine or _left(name):
             yield name
             return
         try:
@@ -91,6 +92,14 @@ def free_name(path: Path, own: Iterable[Path]) -> Iterator[Path]:
                 name.unlink()
             raise
         return
+
+
+def _left(path: Path) -> bool:
+    try:
+        found = path.stat()
+    except OSError:
+        return False
+    return found.st_size == 0 and time.time() - found.st_mtime > 60
 
 
 def write_checkpoint(
