@@ -251,7 +251,7 @@ class Trainer:
         figures = _metrics.means(state.sums)
         figures = {"loss": figures.pop("loss"), **figures}
         if check is not None:
-            size = samples_of(check)[1]
+            size = run.check_batch_size
             found = evaluate(
                 "validation", self, check, size, display.bars, lambda: interruption.pressed and run.goes_on
             )
