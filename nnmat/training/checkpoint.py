@@ -11,6 +11,7 @@ import copy
 import json
 import math
 import os
+import time
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -55,11 +56,11 @@ def interrupt_path(checkpoint: str | bytes | os.PathLike | None) -> Path | None:
         return None
     path = as_path("fit", checkpoint)
     if path.suffix == ".npz" and os.access(path.parent, os.W_OK):
-        try:
+        if checkpoint is INTERRUPTED:
+            return path
+        with contextlib.suppress(OSError):
             check_writable("fit", path)
             return path
-        except OSError:
-            pass
     if checkpoint is INTERRUPTED:
         return None
     raise ConfigError(f"fit: expected checkpoint as a .npz file in a writable folder, got {str(checkpoint)!r}.")
@@ -70,13 +71,13 @@ def free_name(path: Path, own: Iterable[Path]) -> Iterator[Path]:
     """`path`, or the first of path-2, path-3, ... that no file has, except a file of this run's `own`.
 
     The name is taken at once, by an empty file, so that two runs that are interrupted together have two files; it goes
-    if the block raises.
+    if the block raises. An empty file of a minute ago was left by a process that was killed then, and is free.
     """
     mine = {os.path.realpath(known) for known in own}
     number = 1
     while True:
         name = path if number == 1 else path.with_stem(f"{path.stem}-{number}")
-        if os.path.realpath(name) in mine:
+        if os.path.realpath(name) in mine or _left(name):
             yield name
             return
         try:
@@ -93,6 +94,14 @@ def free_name(path: Path, own: Iterable[Path]) -> Iterator[Path]:
         return
 
 
+def _left(path: Path) -> bool:
+    try:
+        found = path.stat()
+    except OSError:
+        return False
+    return found.st_size == 0 and time.time() - found.st_mtime > 60
+
+
 def write_checkpoint(
     path: str | os.PathLike, progress: Progress, settings: dict, model, optimizer, source_state: dict, callbacks
 ) -> None:
@@ -102,6 +111,8 @@ def write_checkpoint(
     found |= {f"callback/{i}": callback.state() for i, callback in enumerate(callbacks)}
     states = {}
     for name, state in found.items():
+        if not isinstance(state, dict):
+            raise ConfigError(f"checkpoint: expected state() of {name} as a dict, got {state!r}. Return {{}} for none.")
         states[name] = {key: value for key, value in state.items() if not isinstance(value, np.ndarray)}
         arrays |= {f"{name}/{key}": value for key, value in state.items() if isinstance(value, np.ndarray)}
     header["training"] = {"progress": vars(progress), "settings": settings, "states": states}

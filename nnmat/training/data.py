@@ -36,6 +36,10 @@ def batch_source(
             raise ConfigError("fit: a batch source has batches of its own size. Leave out batch_size.")
         if len(data) == 0:
             raise DataError(f"{who}: the batch source has no batches.")
+        if not isinstance(state := data.state(), dict):
+            raise DataError(
+                f"{who}: expected state() of the batch source as a dict, got {state!r}. Return {{}} for none."
+            )
         if type(data) is ArrayBatches:
             _check_arrays(who, model, loss, data, progress)
         return data

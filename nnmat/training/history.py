@@ -51,16 +51,20 @@ def check_folder(who: str, path: Path) -> None:
         raise FileNotFoundError(f"{who}: the folder {str(path.parent)!r} does not exist.")
 
 
-def check_writable(who: str, path: Path) -> None:
-    """Raise an OSError that names the folder, or the file, if `path` cannot be written, as far as that can be seen."""
+def check_writable(who: str, path: Path, appended: bool = False) -> None:
+    """Raise an OSError that names the file if `path` cannot be written, as far as that can be seen before.
+
+    It is replaced by a new file of its folder (that of its target, if it is a symbolic link), or `appended` to.
+    """
     check_folder(who, path)
     if path.is_dir():
         raise IsADirectoryError(f"{who}: expected the name of a file, {str(path)!r} is a folder.")
     try:
-        with tempfile.TemporaryFile(dir=path.parent):
+        if appended and path.exists():
+            with open(path, "ab"):
+                return
+        with tempfile.TemporaryFile(dir=os.path.dirname(os.path.realpath(path))):
             pass
-        if path.exists() and not os.access(path, os.W_OK):
-            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
     except OSError as error:
         raise OSError(
             error.errno or errno.EACCES,

@@ -1,5 +1,6 @@
 """Signals that end a run: it stops after the present step, keeps its state, and says how to go on."""
 
+import os
 import signal
 import threading
 from pathlib import Path
@@ -30,6 +31,7 @@ class Interruption:
         self.pressed = False  # whether such a signal came
         self.signal: signal.Signals | None = None
         self._before: dict[signal.Signals, Any] = {}
+        self._process = os.getpid()
 
     def __enter__(self):
         if threading.current_thread() is threading.main_thread():
@@ -41,8 +43,11 @@ class Interruption:
         return self
 
     def _press(self, number, frame):
-        self.pressed, self.signal = True, signal.Signals(number)
-        signal.signal(number, self._before[self.signal])
+        signal.signal(number, self._before[signal.Signals(number)])
+        if os.getpid() == self._process:
+            self.pressed, self.signal = True, signal.Signals(number)
+        else:  # a child that was forked within the run, such as a worker of a pool, has no steps to finish
+            os.kill(os.getpid(), number)
 
     def __exit__(self, *exception):
         for number, before in self._before.items():

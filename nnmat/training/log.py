@@ -31,7 +31,7 @@ class Log(Callback):
         self._position: dict | None = None  # of the resumed run, until the lines written since are taken back
 
     def on_train_begin(self, trainer):
-        check_writable("Log", self.path)
+        check_writable("Log", self.path, appended=True)
         self._waiting, self._position = [], None
         if trainer.figures and self.path.suffix == ".csv" and self.path.exists():
             self._check_header(self.path.read_bytes(), ["epoch", *trainer.figures])

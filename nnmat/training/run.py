@@ -36,6 +36,7 @@ class Run:
         counted = samples_of(source)
         self.samples: int | None = counted[0]
         self.batch_size: int | None = counted[1]
+        self.check_batch_size = samples_of(check)[1] if check is not None else None  # looked up once: it takes 20 us
         self.state = Progress()
         self.source_state: dict = copy.deepcopy(source.state())  # like state.rng_state: at the start of the epoch
         self.settings = self._settings()

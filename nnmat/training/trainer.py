@@ -112,11 +112,7 @@ class Trainer:
             check = self._source("validation", validation, batch_size, False, display.bars)
         budget, checkpoint_path = _budget(epochs, steps), interrupt_path(checkpoint)
         seed = count("fit", "seed", seed, least=0)
-        if not isinstance(callbacks, Sequence) or not all(isinstance(c, Callback) for c in callbacks):
-            raise ConfigError(
-                f"fit: expected callbacks as a list of Callback objects, got {callbacks!r}. "
-                "Such as callbacks=[nnmat.EarlyStopping()], with brackets and parentheses."
-            )
+        _check_callbacks(callbacks)
         run = Run(self, source, check, callbacks, budget, seed)
         self.stop, self._requested, self._due, self.validating = False, [], [], check is not None
         self.figures = [] if any(_adds_figures(c) for c in callbacks) else self._figure_names()
@@ -171,10 +167,10 @@ class Trainer:
             try:
                 if checkpoint is INTERRUPTED:
                     with free_name(path, run.files) as name:
-                        run.write(name, self._requested)
+                        run.write(name, self._requested + self._due)
                         kept = name
                 else:
-                    run.write(path, self._requested)
+                    run.write(path, self._requested + self._due)
                     kept = path
             except OSError as error:
                 reason = f"{error}. {_UNWRITABLE_NOW}"
@@ -259,8 +255,10 @@ class Trainer:
         figures = _metrics.means(state.sums)
         figures = {"loss": figures.pop("loss"), **figures}
         if check is not None:
-            size = samples_of(check)[1]
-            found = evaluate("validation", self, check, size, display.bars, lambda: interruption.pressed)
+            size = run.check_batch_size
+            found = evaluate(
+                "validation", self, check, size, display.bars, lambda: interruption.pressed and run.goes_on
+            )
             if found is None:
                 return False
             figures |= {f"validation_{name}": value for name, value in found.items()}
@@ -325,9 +323,18 @@ _UNWRITABLE = "the working folder cannot be written to. Try fit(..., checkpoint=
 _UNWRITABLE_NOW = "Checkpoint(path, every_steps=...) keeps files in the course of a run"
 
 
+def _check_callbacks(callbacks) -> None:
+    if not isinstance(callbacks, Sequence) or not all(isinstance(c, Callback) for c in callbacks):
+        raise ConfigError(
+            f"fit: expected callbacks as a list of Callback objects, got {callbacks!r}. "
+            "Such as callbacks=[nnmat.EarlyStopping()], with brackets and parentheses."
+        )
+
+
 def _adds_figures(callback: Callback) -> bool:
-    """Whether it might: none of nnmat's own does."""
-    return not type(callback).__module__.startswith("nnmat.")
+    """Whether it might: one of the user's own that looks at them."""
+    kind = type(callback)
+    return not kind.__module__.startswith("nnmat.") and kind.on_epoch_end is not Callback.on_epoch_end
 
 
 def _budget(epochs: int | None, steps: int | None) -> tuple[float, float]:

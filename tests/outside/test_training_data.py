@@ -172,6 +172,17 @@ def test_a_batch_that_can_be_is_taken(batch):
     assert np.allclose(trainer.model.flat_parameters, expected.model.flat_parameters, atol=1e-6)
 
 
+def test_a_source_without_a_state_is_told_before_the_first_step():
+    class Stateless(Source):
+        def state(self):
+            pass
+
+    with pytest.raises(
+        nnmat.DataError, match=r"state\(\) of the batch source as a dict, got None. Return \{\} for none"
+    ):
+        fit(make(), Stateless((X, Y)))
+
+
 def test_a_source_that_gives_nothing_is_told():
     class Nothing(Source):
         def batches(self, rng, start=0):

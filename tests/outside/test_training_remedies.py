@@ -142,6 +142,24 @@ def test_a_figure_of_another_name_is_named_before_the_first_step(name, kind, tmp
     assert trainer.optimizer.steps == 0
 
 
+class Looks(nnmat.Callback):
+    """Adds no figure: it looks at steps only."""
+
+    def on_step_end(self, trainer, step, loss):
+        raise AssertionError("a step was done")
+
+
+class Adds(nnmat.Callback):
+    def on_epoch_end(self, trainer, epoch, figures):
+        figures["val_loss"] = 1.0
+
+
+def test_figures_that_callbacks_of_ones_own_add_may_be_monitored():
+    with pytest.raises(nnmat.ConfigError, match="Write monitor='validation_loss'"):
+        make().fit((X, Y), callbacks=[Looks(), EarlyStopping("val_loss")], validation=(X, Y), **QUIET)
+    make().fit((X, Y), callbacks=[Adds(), EarlyStopping("val_loss")], **QUIET)
+
+
 def test_a_figure_that_is_not_there_yet_is_explained():
     with pytest.raises(nnmat.ConfigError, match=r"Trainer\(..., metrics=\['accuracy'\]\)"):
         make().fit((X, Y), callbacks=[EarlyStopping("accuracy")], **QUIET)

@@ -8,6 +8,7 @@ import errno
 import json
 import os
 import signal
+import time
 import warnings
 from pathlib import Path
 
@@ -17,6 +18,7 @@ import pytest
 import nnmat
 from nnmat import SGD, Callback, Checkpoint, EarlyStopping, Linear, Log, Sequential, SoftmaxCrossEntropy, Tanh, Trainer
 from nnmat.formats.npz import read_archive
+from nnmat.training import evaluation
 
 RNG = np.random.default_rng(0)
 Y = RNG.integers(0, 3, 60)
@@ -108,6 +110,38 @@ def test_a_handler_of_the_programs_own_for_sigterm_stays_its(whole):
     signal.signal(signal.SIGTERM, lambda number, frame: seen.append(number))
     assert same(go([At(step_3=press(signal.SIGTERM))]), whole)
     assert seen == [signal.SIGTERM]
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="this system has no fork")
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=lambda n: n.name)
+def test_a_child_that_is_forked_within_a_run_is_ended_by_a_signal(number, whole):
+    """As the workers of a pool that a batch source has started: they would never finish a step."""
+    ended = []
+
+    def fork(trainer):
+        parent = os.getpid()
+        try:
+            child = os.fork()
+            if child == 0:
+                time.sleep(60)
+                os._exit(0)
+        except KeyboardInterrupt:
+            assert os.getpid() != parent
+            os._exit(130)
+        time.sleep(0.02)
+        os.kill(child, number)
+        ended.append(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
+
+    assert same(go([At(step_3=fork)]), whole)
+    assert ended == [130 if number == signal.SIGINT else -signal.SIGTERM]
+
+
+@pytest.mark.parametrize("step", [5, 9])
+def test_the_last_validation_of_a_budget_of_steps_is_finished(step, monkeypatch):
+    monkeypatch.setattr(evaluation, "GRACE", -1.0)
+    options = {"epochs": None, "steps": step, "validation": (X, Y)}
+    _, history = go([At(**{f"step_{step}": press(signal.SIGTERM)})], **options)
+    assert history["validation_loss"] == go(**options)[1]["validation_loss"]
 
 
 def test_both_handlers_are_back_afterwards(tmp_path):
@@ -298,6 +332,18 @@ def test_a_run_does_not_overwrite_the_file_of_another(before, after, tmp_path, m
     assert stopped.value.checkpoint == Path(after)
     assert sorted(path.name for path in tmp_path.iterdir()) == sorted([*before, after])
     assert same(go([At()], resume=after), whole)
+
+
+@pytest.mark.parametrize(("age", "after"), [(3600, "nnmat-interrupted.npz"), (1, "nnmat-interrupted-2.npz")])
+def test_a_name_that_a_killed_process_has_taken_is_free_again(age, after, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    Path("nnmat-interrupted.npz").touch()
+    Path(".nnmat-interrupted.npz.0123456789ab.tmp").write_bytes(b"half a file")
+    os.utime("nnmat-interrupted.npz", (time.time() - age,) * 2)
+    with pytest.raises(nnmat.TrainingInterrupted) as stopped:
+        make().fit((X, Y), EPOCHS, callbacks=[At(step_1=press(signal.SIGTERM))], progress=False)
+    assert stopped.value.checkpoint == Path(after)
+    assert Path(".nnmat-interrupted.npz.0123456789ab.tmp").exists() == (age == 1)
 
 
 @pytest.mark.parametrize(

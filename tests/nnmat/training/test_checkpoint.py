@@ -7,6 +7,7 @@ import pytest
 
 import nnmat
 from nnmat import SGD, Adam, Dropout, Linear, ReLU, Sequential, SoftmaxCrossEntropy, Trainer, schedules
+from nnmat.formats.npz import read_archive, write_archive
 
 EPOCHS, BATCHES = 6, 5
 
@@ -397,3 +398,20 @@ def test_a_folder_that_cannot_be_written_refuses_only_an_explicit_checkpoint(tmp
         trainer.fit(data(), epochs=1, progress=False, callbacks=[PressCtrlC([1])])
     with pytest.raises(nnmat.ConfigError, match="checkpoint as a .npz file in a writable folder"):
         trainer.fit(data(), epochs=1, progress=False, checkpoint="nnmat-interrupted.npz")
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("size", "x"), ("size", -1), ("size", None), ("checksum", "x"), ("checksum", [1]), ("size", 10**400)],
+)
+def test_a_damaged_position_of_a_log_is_refused(name, value, tmp_path):
+    path, log = tmp_path / "state.npz", tmp_path / "log.csv"
+    with pytest.raises(nnmat.TrainingInterrupted):
+        simple(path, press=[7], callbacks=[nnmat.Log(log)])
+    before = log.read_bytes()
+    header, arrays = read_archive(path)
+    header["training"]["states"]["callback/0"][name] = value
+    write_archive(path, header, arrays)
+    with pytest.raises(nnmat.FileFormatError, match=r"callback 0 \(Log\): its state is damaged|is damaged"):
+        simple(path, resume=path, callbacks=[nnmat.Log(log)])
+    assert log.read_bytes() == before
