@@ -6,7 +6,8 @@ and result must have the same bits. From then on the program runs. What Python c
 constant of the program: so it is found.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -33,13 +34,14 @@ class StepResult(NamedTuple):
     norm: float  # of the gradient
     learning_rate: float
     H: np.ndarray  # the model's outputs, until the next step
+    measured: Mapping[str, tuple[float, float]] = MappingProxyType({})  # metrics: each mean and its weight
     right: int = -1  # rows that a kernel counted as right, if accuracy was asked for
 
 
 class Batch(NamedTuple):
     """Arrays as the kernels take them: contiguous, X and floats of the model's dtype."""
 
-    X: np.ndarray
+    X: Any  # an array, or a tuple of them
     y: np.ndarray
     weight: np.ndarray | None = None
 
@@ -50,7 +52,8 @@ Equations = Callable[[Batch, float], StepResult]
 class _Situation:
     """Steps with batches of one shape under the same settings."""
 
-    def __init__(self) -> None:
+    def __init__(self, key: tuple) -> None:
+        self.key = key
         self.by_hand = 0  # steps so far
         self.checked = 0
         self.program: Program | None = None
@@ -64,7 +67,8 @@ class StepPrograms:
 
     def __init__(self, model: Layer, loss: Loss, optimizer: Optimizer, equations: Equations):
         self.model, self.loss, self.optimizer, self.equations = model, loss, optimizer, equations
-        self._situations: dict[tuple, _Situation] = {}
+        self._situations: list[_Situation] = []  # that of the last batch at the end
+        self._last_batch: Batch | None = None
         self._buffers = list(model.buffers().values())
         self.refused = self._refusal()
 
@@ -72,6 +76,8 @@ class StepPrograms:
         """Why steps cannot be compiled, or nothing."""
         if settings.DISABLE_JIT:
             return "NUMBA_DISABLE_JIT is set"
+        if self.model.input_shape and isinstance(self.model.input_shape[0], tuple):
+            return "the model has several inputs"
         for part in (*self.model.modules(), self.loss, self.optimizer):
             if not _records(part):
                 name = part.who if isinstance(part, Layer) else type(part).__name__
@@ -85,6 +91,10 @@ class StepPrograms:
     def ready(self, batch: Batch) -> bool:
         """Whether a program that was checked runs steps on such batches."""
         return not self.refused and self._situation(batch).checked >= CHECKED
+
+    def counts(self, batch: Batch) -> bool:
+        """Whether the program counts the rows that are right."""
+        return self._situation(batch).counts
 
     def step(self, batch: Batch) -> StepResult:
         """One step by hand, as the equations say; on the way the program is recorded or checked."""
@@ -107,8 +117,7 @@ class StepPrograms:
         """
         situation, optimizer = self._situation(batches[0]), self.optimizer
         program, recorded = situation.program, situation.recorded
-        assert program is not None
-        assert recorded is not None
+        assert program is not None and recorded is not None  # noqa: PT018
         first = optimizer.steps
         rates = []
         for i in range(len(batches)):
@@ -171,7 +180,7 @@ class StepPrograms:
                 "optimizer computes something in Python: set its class's recordable = False, or compiled=False."
             )
         situation.checked += 1
-        return by_hand._replace(H=by_program.H)
+        return by_hand._replace(H=situation.recorded.H)  # type: ignore[union-attr]
 
     def _state(self) -> list[np.ndarray]:
         store = self.model.store
@@ -185,17 +194,23 @@ class StepPrograms:
             A[...] = was
 
     def _situation(self, batch: Batch) -> _Situation:
+        if batch is self._last_batch:
+            return self._situations[-1]
         o, (X, y, w) = self.optimizer, batch
         key = (
             X.shape, y.shape, y.dtype, None if w is None else w.shape, self.model.parameters_version,
-            repr(o.settings()), o.clip_norm, repr(o.weight_decay), repr(self.loss.config()),
+            o.clip_norm, o.weight_decay, o.settings(), self.loss.config(),
         )  # fmt: skip
-        found = self._situations.get(key)
+        found = next((s for s in reversed(self._situations) if s.key == key), None)
         if found is None:
-            if len(self._situations) >= PROGRAMS:
-                del self._situations[next(iter(self._situations))]
-            found = self._situations[key] = _Situation()
+            found = _Situation(key)
             found.refused = "" if w is None else "sample weights are added up with NumPy"
+            self._situations = self._situations[1 - PROGRAMS :]
+        elif found is not self._situations[-1]:
+            self._situations.remove(found)
+        if not self._situations or found is not self._situations[-1]:
+            self._situations.append(found)
+        self._last_batch = batch
         return found
 
 

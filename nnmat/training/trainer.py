@@ -11,23 +11,25 @@ import numpy as np
 from nnmat_kernels.runtime.compiling import working_time
 
 from .. import metrics as _metrics
-from ..checks import count
+from ..checks import count, flag
 from ..datasets import BatchSource
 from ..errors import ConfigError, DataError
 from ..formats.paths import as_path
 from ..layers.base import Layer
 from ..losses import Loss
 from ..optimizers import Optimizer
+from ..programs.step_programs import Batch, StepResult
 from ..warmup import first_use
 from .callbacks import Callback
 from .checkpoint import INTERRUPTED, Progress, free_name, interrupt_path
-from .data import batch_source, batches, cast_batch
+from .data import batch_source
 from .display import Display
 from .evaluation import evaluate, predict, probabilities
 from .habits import check_kind, check_one_argument, check_outputs, explained
 from .interruption import SIGNALS, Interruption, TrainingInterrupted
-from .nonfinite import check_parameters, raise_for_gradient, raise_for_loss
+from .nonfinite import check_parameters
 from .run import Run, samples_of
+from .steps import TrainingSteps
 
 
 class Trainer:
@@ -43,12 +45,23 @@ class Trainer:
     the methods of `datasets.BatchSource`. X is cast to the model's dtype batch by batch; for a model of several inputs
     it is a tuple of arrays, `((X1, X2), y)`.
 
+    `compiled`: steps run as programs, without Python between their kernels, with the same bits as by hand; False runs
+    them by hand, as do models with parts that compute in Python (`fit` says so in a line).
+
     Raises ConfigError for parts that do not belong together. A model that ends in Softmax or Sigmoid before a loss
     that applies it itself is warned of, once (UserWarning).
     """
 
     @explained
-    def __init__(self, model: Layer, loss: Loss, optimizer: Optimizer, metrics: Iterable[str | Callable] = ()):
+    def __init__(
+        self,
+        model: Layer,
+        loss: Loss,
+        optimizer: Optimizer,
+        metrics: Iterable[str | Callable] = (),
+        *,
+        compiled: bool = True,
+    ):
         for name, value, kind in (("model", model, Layer), ("loss", loss, Loss), ("optimizer", optimizer, Optimizer)):
             check_kind(name, value, kind)
         if not model.built:
@@ -74,6 +87,8 @@ class Trainer:
         self._requested: list[Path] = []  # checkpoints to be written when the epoch is finished
         self._due: list[Path] = []  # checkpoints to be written after the present step
         self._buffers = list(model.buffers().values())
+        self.compiled = flag("Trainer", "compiled", compiled)
+        self._steps = TrainingSteps(self)
 
     @explained
     @first_use
@@ -202,16 +217,14 @@ class Trainer:
         with display.bar(total, unit, done) as bar:
             bar.set_description(f"epoch {state.epoch + 1}")
             shown = 0.0
-            for X, y, *weight in batches("fit", source, run.rng, start=state.batches):
-                if interruption.pressed or state.step >= run.last_step:
-                    break
-                value = self._step(X, y, weight[0] if weight else None, state)
-                bar.update(len(y) if samples else 1)
+            for batch, result in self._steps.of_epoch(run, interruption):
+                self._count(batch, result, state)
+                bar.update(len(batch.y) if samples else 1)
                 if display.bars and (now := time.perf_counter()) - shown > 0.2:
                     bar.set_postfix_str(self._postfix(state), refresh=False)
                     shown = now
                 for callback in run.callbacks:
-                    callback.on_step_end(self, state.step, value)
+                    callback.on_step_end(self, state.step, result.value)
                 if self.stop:
                     break
                 if self._due and state.batches < len(source):  # at the epoch's end, once its figures are there
@@ -221,33 +234,14 @@ class Trainer:
             bar.set_postfix_str(self._postfix(state), refresh=True)
         state.seconds = working_time() - started
 
-    def _step(self, X, y, weight, state: Progress) -> float:
-        """One minibatch: forward, loss, backward, update."""
-        model, loss, optimizer = self.model, self.loss, self.optimizer
-        X, y, weight = cast_batch("fit", model.dtype, X, y, weight)
-        before = [A.copy() for A in self._buffers]  # to repeat the batch with the same dropout masks if it goes wrong
-        H = model.forward_lent(X)  # H is done with before the next step
-        value = loss.forward(H, y, weight)
-        if not math.isfinite(value):
-            self._restore_buffers(before)
-            raise_for_loss(self, X, y, weight, H, value, state)
-        for name, metric in self.metrics.items():
-            _metrics.add(state.sums, name, *_metrics.measure(name, metric, H, y))
-        _metrics.add(state.sums, "loss", value, loss.divisor)
-        model.backward(loss.backward(), input_gradient=False)
-        norm = optimizer.gradient_norm()
-        if not math.isfinite(norm):
-            self._restore_buffers(before)
-            raise_for_gradient(self, X, y, weight, state)
-        state.learning_rate = optimizer.lr
-        optimizer.step(gradient_norm=norm)
+    def _count(self, batch: Batch, result: StepResult, state: Progress) -> None:
+        """Count a finished step and its figures."""
+        for name, (mean, weight) in result.measured.items():
+            _metrics.add(state.sums, name, mean, weight)
+        _metrics.add(state.sums, "loss", result.value, result.divisor)
+        state.learning_rate = result.learning_rate
         state.batches += 1
         state.step += 1
-        return value
-
-    def _restore_buffers(self, before: list[np.ndarray]) -> None:
-        for A, was in zip(self._buffers, before, strict=True):
-            A[...] = was
 
     def _finish_epoch(self, run: Run, interruption: Interruption, display: Display) -> bool:
         """Put the epoch's figures into the history and start the next epoch; False if the run stops before."""

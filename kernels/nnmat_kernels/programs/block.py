@@ -69,10 +69,10 @@ def _words(kind, argument) -> list[int]:
     if isinstance(kind, types.Boolean):
         return [int(argument)]
     if isinstance(kind, types.Integer):
-        return [int(np.asarray(argument, f"{'i' if kind.signed else 'u'}{kind.bitwidth // 8}").astype(np.int64))]
+        return [int(np.asarray(argument, str(kind)).astype(np.int64))]
     if isinstance(kind, types.Float):
         word = np.zeros(1, np.int64)
-        word.view(f"f{kind.bitwidth // 8}")[0] = argument
+        word.view(str(kind))[0] = argument
         return [int(word[0])]
     raise TypeError(f"a kernel's argument of the Numba type {kind}")
 

@@ -9,12 +9,14 @@ The arrays of all other arguments stay where they are, and are kept alive. A num
 later one takes is passed on: it is known by being the same object.
 """
 
+import functools
 from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 from numba import types
 
+from ..codegen.function_pointer import entry_point
 from .block import Block, word_of
 from .runner import FAILED, FINISHED, FINITE, NEGATIVE, TRUE, run
 
@@ -127,7 +129,7 @@ class Program:
         return self._columns.index((name, offset))
 
     def row(self, values: dict[str, Any]) -> list[int]:
-        """The words of one step's inputs: arrays and slots by name."""
+        """The words of one step's inputs: arrays, which the caller keeps alive, and slots by name."""
         return [
             value.ctypes.data + offset if isinstance(value := values[name], np.ndarray) else word_of(value)
             for name, offset in self._columns
@@ -140,7 +142,7 @@ class Program:
         """
         table = _table(rows, len(self._columns))
         results = np.zeros((len(rows), len(self._wanted)), np.int64)
-        done, check = run(*self._arguments, table, self._wanted, results)
+        done, check = _runner()(*self._arguments, table, self._wanted, results)
         if check == FAILED:
             raise RuntimeError("a kernel of a compiled program has raised an exception.")
         if check != FINISHED:
@@ -155,6 +157,12 @@ def _refusals(e: int, block: Block) -> list[tuple[int, int, int]]:
     if isinstance(block.result_kind, types.BaseTuple):
         return [(e, NEGATIVE, block.result_place(1))]
     return []
+
+
+@functools.cache
+def _runner() -> Any:
+    words, table = types.int64[::1], types.int64[:, ::1]
+    return entry_point(run, words, table, words, table, table, table, words, table)
 
 
 def _table(rows, width: int) -> np.ndarray:

@@ -13,6 +13,7 @@ A fork also waits until no other thread compiles or starts a kernel: a lock that
 the child does not have would never be given back there.
 """
 
+import contextlib
 import os
 import threading
 from typing import Any
@@ -85,6 +86,18 @@ class Tape:
 
 
 _tapes: list[tuple[int, Tape]] = []  # of all threads
+
+
+@contextlib.contextmanager
+def unrecorded():
+    """The calling thread's tapes see nothing meanwhile."""
+    own = [entry for entry in _tapes if entry[0] == threading.get_ident()]
+    for entry in own:
+        _tapes.remove(entry)
+    try:
+        yield
+    finally:
+        _tapes.extend(own)
 
 
 def launch(kernel, *arguments):

@@ -31,6 +31,8 @@ class Tied(Layer):
     the layer in the model, as a saved model has it.)
     """
 
+    recordable = True
+
     def __init__(self, layer: Layer | str, transpose: bool = False):
         super().__init__()
         if not isinstance(layer, Layer | str):
@@ -90,6 +92,8 @@ class Tied(Layer):
 
 class TransposedLinear(Layer):
     """Y = X W with the weight W (M, N) of a Linear: gW = Xᵀ G, gX = G Wᵀ. X (B, ..., M), Y and G (B, ..., N)."""
+
+    recordable = True
 
     def __init__(self, weight: Parameter, in_features: int, out_features: int):
         super().__init__()
