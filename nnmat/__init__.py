@@ -44,6 +44,7 @@ from .layers import (
 from .losses import Loss, MeanSquaredError, SigmoidBinaryCrossEntropy, SoftmaxCrossEntropy
 from .optimizers import SGD, Adam, AdamW, Optimizer, RMSProp
 from .parameters import Parameter
+from .programs.compiled_step import compile_step
 from .training.callbacks import Callback, Checkpoint, EarlyStopping
 from .training.history import save_history
 from .training.interruption import TrainingInterrupted
@@ -101,6 +102,7 @@ __all__ = [
     "Tied",
     "Trainer",
     "TrainingInterrupted",
+    "compile_step",
     "convert",
     "datasets",
     "get_num_threads",

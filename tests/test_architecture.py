@@ -43,6 +43,7 @@ FRAMEWORK_LEVELS = {
     "formats": 4,
     "gradient_check": 4,
     "datasets": 5,
+    "programs": 5,
     "training": 6,
     "warmup": 7,
     "__init__": 8,

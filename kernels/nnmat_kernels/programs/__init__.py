@@ -1,1 +1,1 @@
-"""Several kernels as one compiled function."""
+"""Several kernels without Python between them: programs of blocks, and the affine map with its gradients."""
