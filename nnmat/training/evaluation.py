@@ -54,6 +54,8 @@ def evaluate(
 def predict(who: str, model, X: Any, batch_size: int, progress: bool) -> np.ndarray:
     """The outputs (n, ...) for X, an array or a tuple of arrays."""
     batch_size, X = count(who, "batch_size", batch_size), model_inputs(who, model, X)
+    if hasattr(X, "X") and hasattr(X, "y"):
+        raise ShapeError(f"{who}: expected X of shape (n, ...), got a {type(X).__name__}. Write {who}(data.X).")
     several = several_inputs(model)
     parts = X if several else (np.asarray(X),)
     if any(A.ndim == 0 for A in parts):

@@ -45,18 +45,18 @@ class Trainer:
     """
 
     @explained
-    def __init__(self, model: Layer, loss: Loss, optimizer: Optimizer, metrics: Iterable[str | Callable] = ()):
+    def __init__(self, model: Layer, loss: Loss, optimizer: Optimizer, metrics: Iterable[str | Callable] | None = ()):
         for name, value, kind in (("model", model, Layer), ("loss", loss, Loss), ("optimizer", optimizer, Optimizer)):
             check_kind(name, value, kind)
         if not model.built:
             raise ConfigError("Trainer: the model is not built yet. Give Sequential(..., input_shape=...).")
         if optimizer.model is not model:
             raise ConfigError("Trainer: the optimizer updates another model. Make it from this one: SGD(model, ...).")
-        if isinstance(metrics, str):
+        if isinstance(metrics, str) or callable(metrics):
             metrics = [metrics]
         self.model, self.loss, self.optimizer = model, loss, optimizer
         self.metrics: dict[str, Callable] = {}
-        for name, metric in map(_metrics.resolve, metrics):
+        for name, metric in map(_metrics.resolve, metrics or ()):
             if name in self.metrics:
                 raise ConfigError(
                     f"Trainer: two metrics are called {name!r}. Set a function's __name__ to tell them apart."
