@@ -46,9 +46,9 @@ from .optimizers import SGD, Adam, AdamW, Optimizer, RMSProp
 from .parameters import Parameter
 from .programs.compiled_step import compile_step
 from .training.callbacks import Callback, Checkpoint, EarlyStopping
-from .training.history import save_history
 from .training.interruption import TrainingInterrupted
-from .training.log import Log
+from .training.reporting.history import save_history
+from .training.reporting.log import Log
 from .training.trainer import Trainer
 from .warmup import warmup
 

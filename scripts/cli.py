@@ -11,7 +11,7 @@ from typing import Any
 
 import nnmat
 from nnmat.formats.atomic import atomic_write
-from nnmat.training.history import check_writable
+from nnmat.training.reporting.history import check_writable
 
 ERRORS = (
     nnmat.BuildError,

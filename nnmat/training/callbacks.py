@@ -22,7 +22,7 @@ from ..checks import count, flag, number, positive
 from ..errors import ConfigError
 from ..formats.npz import save
 from ..formats.paths import as_path
-from .history import check_folder, check_writable, warn_unwritten
+from .reporting.history import check_folder, check_writable, warn_unwritten
 
 
 class Callback:

@@ -23,8 +23,8 @@ from ..errors import ConfigError, DtypeError, FileFormatError, ShapeError, State
 from ..formats.npz import check_model, model_entries, plain, read_archive, restore_model, write_archive
 from ..formats.paths import as_path
 from .callbacks import Checkpoint, EarlyStopping
-from .history import check_writable
-from .log import Log
+from .reporting.history import check_writable
+from .reporting.log import Log
 
 INTERRUPTED = Path("nnmat-interrupted.npz")  # where Ctrl-C leaves a run if nothing else is said
 

@@ -19,7 +19,7 @@ from nnmat_kernels.unchecked import sum_of_squares
 from ..checks import count
 from ..datasets import ArrayBatches, BatchSource
 from ..errors import ConfigError, DataError, DtypeError, ShapeError
-from .display import LateBar
+from .reporting.display import LateBar
 
 BLOCK = 1 << 24  # bytes of an array that are looked at together
 WHOLE = 1 << 30  # bytes of an array up to which all of it is read before the first step
@@ -46,7 +46,8 @@ def batch_source(
     arrays = (data.X, data.y) if hasattr(data, "X") and hasattr(data, "y") else data
     if not isinstance(arrays, list | tuple) or len(arrays) not in (2, 3):
         raise DataError(
-            f"{who}: expected a Dataset, arrays (X, y) or (X, y, sample_weight), or a batch source, got {_shown(data)}."
+            f"{who}: expected a Dataset, arrays (X, y) or (X, y, sample_weight), or a batch source, "
+            f"got {_shown(data)}.{_data_hint(who, data)}"
         )
     X = model_inputs(who, model, arrays[0])
     size = count(who, "batch_size", DEFAULT_BATCH_SIZE if batch_size is None else batch_size)
@@ -287,6 +288,16 @@ def _check_range(who: str, name: str, A: np.ndarray, dtype, first: int = 0) -> N
             f"{who}: {name} holds {A[where]} at index {(where[0] + first, *where[1:])}, beyond the range of {dtype}. "
             "Scale the data, or build the model with dtype=np.float64."
         )
+
+
+def _data_hint(who: str, data) -> str:
+    if who == "validation" and isinstance(data, int | float):
+        return " Split the data first: train, rest = Dataset(X, y).split(0.8); validation=rest."
+    if hasattr(data, "__iter__") and not hasattr(data, "shape"):
+        return " Batches come from an object with the methods of datasets.BatchSource; see docs/training.md."
+    if who == "validation":
+        return " Write validation=(X, y)."
+    return f" Write {'fit' if who == 'train' else who}((X, y), ...)."
 
 
 def _shape_hint(inputs: tuple, shapes: tuple) -> str:

@@ -14,7 +14,7 @@ from ..checks import count
 from ..errors import ConfigError, ShapeError
 from ..losses import Loss, SigmoidBinaryCrossEntropy, SoftmaxCrossEntropy
 from .data import batches, cast, cast_batch, model_inputs, several_inputs
-from .display import LateBar
+from .reporting.display import LateBar
 
 GRACE = 2.0  # seconds that an evaluation between epochs may take longer once the run is to be stopped
 
@@ -55,6 +55,8 @@ def evaluate(
 def predict(who: str, model, X: Any, batch_size: int, progress: bool) -> np.ndarray:
     """The outputs (n, ...) for X, an array or a tuple of arrays."""
     batch_size, X = count(who, "batch_size", batch_size), model_inputs(who, model, X)
+    if hasattr(X, "X") and hasattr(X, "y"):
+        raise ShapeError(f"{who}: expected X of shape (n, ...), got a {type(X).__name__}. Write {who}(data.X).")
     several = several_inputs(model)
     parts = X if several else (array(who, "X", X),)
     if any(A.ndim == 0 for A in parts):

@@ -14,8 +14,8 @@ from ..formats.paths import as_path
 from .callbacks import Callback
 from .checkpoint import Progress, read_checkpoint, write_checkpoint
 from .data import checksum
-from .history import warn_unwritten
 from .nonfinite import check_parameters
+from .reporting.history import warn_unwritten
 
 
 class Run:

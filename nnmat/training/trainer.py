@@ -23,11 +23,11 @@ from ..warmup import first_use
 from .callbacks import Callback
 from .checkpoint import INTERRUPTED, Progress, free_name, interrupt_path
 from .data import batch_source
-from .display import Display
 from .evaluation import evaluate, predict, probabilities
 from .habits import check_kind, check_one_argument, check_outputs, explained
 from .interruption import SIGNALS, Interruption, TrainingInterrupted
 from .nonfinite import check_parameters
+from .reporting.display import Display
 from .run import Run, samples_of
 from .steps import TrainingSteps
 
@@ -58,7 +58,7 @@ class Trainer:
         model: Layer,
         loss: Loss,
         optimizer: Optimizer,
-        metrics: Iterable[str | Callable] = (),
+        metrics: Iterable[str | Callable] | None = (),
         *,
         compiled: bool = True,
     ):
@@ -68,11 +68,11 @@ class Trainer:
             raise ConfigError("Trainer: the model is not built yet. Give Sequential(..., input_shape=...).")
         if optimizer.model is not model:
             raise ConfigError("Trainer: the optimizer updates another model. Make it from this one: SGD(model, ...).")
-        if isinstance(metrics, str):
+        if isinstance(metrics, str) or callable(metrics):
             metrics = [metrics]
         self.model, self.loss, self.optimizer = model, loss, optimizer
         self.metrics: dict[str, Callable] = {}
-        for name, metric in map(_metrics.resolve, metrics):
+        for name, metric in map(_metrics.resolve, metrics or ()):
             if name in self.metrics:
                 raise ConfigError(
                     f"Trainer: two metrics are called {name!r}. Set a function's __name__ to tell them apart."

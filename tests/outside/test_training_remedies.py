@@ -96,6 +96,14 @@ WRONG = {
         r"X\[..., np.newaxis\]",
     ),
     "one sample": (lambda t: t.fit((X[0], Y[:2]), **QUIET), r"X\[np.newaxis\]"),
+    # data that is none
+    "validation=0.2": (lambda t: t.fit((X, Y), validation=0.2, **QUIET), r"Dataset\(X, y\).split\(0.8\)"),
+    "validation=X": (lambda t: t.fit((X, Y), validation=X, **QUIET), r"Write validation=\(X, y\)"),
+    "a generator": (lambda t: t.fit(((X, Y) for _ in range(3)), **QUIET), "methods of datasets.BatchSource"),
+    "a list of batches": (lambda t: t.fit([(X, Y)] * 5, **QUIET), "methods of datasets.BatchSource"),
+    "a dict": (lambda t: t.fit({"X": X, "y": Y}, **QUIET), r"got dict"),
+    "evaluate(X)": (lambda t: t.evaluate(X), r"Write evaluate\(\(X, y\), ...\)"),
+    "predict(data)": (lambda t: t.predict(nnmat.datasets.Dataset(X, Y)), r"got a Dataset. Write predict\(data.X\)"),
     # probabilities
     "proba of a distance": (lambda t: make(3, MSE).predict_proba(X), "expected a loss that defines probabilities"),
 }
@@ -228,6 +236,11 @@ def test_probabilities_are_those_of_the_loss(dtype, batch_size):
         assert P.dtype == dtype
         assert np.allclose(P, expected, rtol=tolerance, atol=tolerance)
     assert make().predict_proba(X[:0]).shape == (0, 3)
+
+
+@pytest.mark.parametrize("metrics", [None, (), "accuracy", nnmat.metrics.accuracy, iter(["accuracy"])])
+def test_metrics_may_be_one_or_none(metrics):
+    assert list(make(metrics=metrics).metrics) == ([] if not metrics else ["accuracy"])
 
 
 def test_a_loss_made_from_one_with_probabilities_has_them():

@@ -7,7 +7,7 @@ import pytest
 
 import nnmat
 from nnmat.training import display
-from nnmat.training.display import Display, LateBar, epoch_line
+from nnmat.training.reporting.display import Display, LateBar, epoch_line
 
 
 @pytest.mark.parametrize(

@@ -13,9 +13,9 @@ from typing import Any
 
 import numpy as np
 
-from ..errors import ConfigError
-from ..formats.atomic import atomic_write
-from ..formats.paths import as_path
+from ...errors import ConfigError
+from ...formats.atomic import atomic_write
+from ...formats.paths import as_path
 
 
 def save_history(history: dict[str, list], path: str | os.PathLike) -> None:

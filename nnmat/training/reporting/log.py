@@ -5,9 +5,9 @@ import io
 import os
 import zlib
 
-from ..errors import ConfigError
-from ..formats.paths import as_path
-from .callbacks import Callback
+from ...errors import ConfigError
+from ...formats.paths import as_path
+from ..callbacks import Callback
 from .history import check_folder, check_writable, json_text, warn_unwritten
 
 

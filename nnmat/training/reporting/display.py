@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from ..errors import ConfigError
+from ...errors import ConfigError
 
 PATIENCE = 1.0  # seconds after which work that is usually short shows a bar
 WAYS = (True, False, "bar", "lines")
