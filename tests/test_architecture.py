@@ -96,9 +96,12 @@ LARGE_FOLDERS: dict[str, str] = {}
 TESTED_BY = {
     "kernels/nnmat_kernels/errors.py": "tests/kernels/test_contracts.py",
     "kernels/nnmat_kernels/unchecked.py": "tests/kernels/test_contracts.py",
+    "kernels/nnmat_kernels/programs/runner.py": "tests/kernels/programs/test_program.py",
+    "kernels/nnmat_kernels/programs/words.py": "tests/kernels/programs/test_block.py",
     "nnmat/datasets/csv_header.py": "tests/nnmat/datasets/test_csv_file.py",
     "nnmat/errors.py": "tests/test_bad_input.py",
     "nnmat/formats/paths.py": "tests/nnmat/formats/test_atomic.py",
+    "nnmat/programs/step_programs.py": "tests/nnmat/programs/test_compiled_step.py",
     "scripts/bench/torch_peer.py": "tests/judge/test_bench_torch.py",
 }
 

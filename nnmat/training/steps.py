@@ -31,6 +31,13 @@ class TrainingSteps:
         self._state: Any = None  # of the run, which errors name
         self._buffers = list(trainer.model.buffers().values())
         self._together = 1
+        self._said = False  # whether a run was told why its steps run by hand
+
+    def said_once(self) -> str:
+        """Why steps run by hand although they should not, the first time that one asks; else nothing."""
+        reason = self.programs.refused if self.trainer.compiled and not self._said else ""
+        self._said = True
+        return reason
 
     def of_epoch(self, run, interruption) -> Iterator[tuple[Batch, StepResult]]:
         """The batches of an epoch from the present position on, each with what its step gave.

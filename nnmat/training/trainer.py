@@ -129,6 +129,8 @@ class Trainer:
         seed = count("fit", "seed", seed, least=0)
         _check_callbacks(callbacks)
         run = Run(self, source, check, callbacks, budget, seed)
+        if reason := self._steps.said_once():
+            display.note(f"fit: steps run by hand, not as programs: {reason}.")
         self.stop, self._requested, self._due, self.validating = False, [], [], check is not None
         self.figures = [] if any(_adds_figures(c) for c in callbacks) else self._figure_names()
         for callback in callbacks:

@@ -23,8 +23,8 @@ from llvmlite import binding
 from llvmlite.binding import ffi
 from numba.core.compiler_lock import global_compiler_lock
 
-from .pool import Pool
-from .team import Team
+from .threads.pool import Pool
+from .threads.team import Team
 
 settings: Any = numba.config
 

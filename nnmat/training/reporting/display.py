@@ -31,6 +31,11 @@ class Display:
             total=total, initial=done, unit=unit, unit_scale=True, disable=not self.bars, mininterval=0.2, leave=False
         )
 
+    def note(self, text: str) -> None:
+        """A line, if anything is shown."""
+        if self.bars or self.lines:
+            line(text)
+
     def epoch(self, epoch: int, last_epoch: float, samples: int | None, figures: dict[str, float]) -> None:
         """One line with the epoch's figures."""
         if self.lines:

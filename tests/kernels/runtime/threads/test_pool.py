@@ -9,7 +9,7 @@ import pytest
 
 import nnmat_kernels as k
 
-KERNELS = Path(__file__).resolve().parents[3] / "kernels"
+KERNELS = Path(__file__).resolve().parents[4] / "kernels"
 pytestmark = [
     pytest.mark.once,
     pytest.mark.skipif(os.environ.get("NUMBA_DISABLE_JIT") == "1", reason="nothing is launched"),
@@ -19,9 +19,9 @@ PROGRAM = """
 import os
 import numpy as np
 import nnmat_kernels as k
-from nnmat_kernels.runtime.pool import Pool
+from nnmat_kernels.runtime.threads.pool import Pool
 from nnmat_kernels.runtime.launch import ParallelKernel
-from nnmat_kernels.runtime.team import Team
+from nnmat_kernels.runtime.threads.team import Team
 
 A = np.random.default_rng(0).standard_normal((256, 256))
 with_team = os.environ["WITH_TEAM"] == "1"

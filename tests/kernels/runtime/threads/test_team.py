@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from nnmat_kernels.runtime.team import Team
+from nnmat_kernels.runtime.threads.team import Team
 
-KERNELS = Path(__file__).resolve().parents[3] / "kernels"
+KERNELS = Path(__file__).resolve().parents[4] / "kernels"
 pytestmark = [
     pytest.mark.once,
     pytest.mark.skipif(not Team.can_run(), reason="no team can run on this system"),

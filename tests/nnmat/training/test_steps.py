@@ -1,0 +1,222 @@
+"""Runs as programs have the bits of runs by hand, however they are cut, watched, stopped and resumed."""
+
+import copy
+import signal
+
+import numpy as np
+import pytest
+
+import nnmat as nm
+from nnmat.training import steps
+from nnmat_kernels.runtime.config import settings
+
+N, B = 203, 16  # a last batch of 11
+only_compiled = pytest.mark.skipif(bool(settings.DISABLE_JIT), reason="nothing is compiled")
+
+
+def data(dtype=np.float32):
+    rng = np.random.default_rng(5)
+    return rng.standard_normal((N, 12)).astype(dtype), rng.integers(0, 4, N)
+
+
+def trainer(compiled, metrics=("accuracy",), loss=nm.SoftmaxCrossEntropy, last=()):
+    layers = [nm.Linear(12, 20), nm.Tanh(), nm.Dropout(0.2), nm.Linear(20, 4), *copy.deepcopy(last)]
+    model = nm.Sequential(layers, input_shape=(12,), seed=3)
+    optimizer = nm.Adam(model, lr=nm.schedules.Cosine(0.01, 60), clip_norm=1.0)
+    return nm.Trainer(model, loss(), optimizer, metrics=metrics, compiled=compiled)
+
+
+def run(compiled, make=trainer, train=None, **options):
+    own = make(compiled)
+    options = {"epochs": 4, "batch_size": B, "progress": False, "checkpoint": None, **options}
+    history = own.fit(data() if train is None else train, **options)
+    return own, {name: values for name, values in history.items() if name != "seconds"}
+
+
+def assert_same(one, other):
+    (a, history_a), (b, history_b) = one, other
+    assert history_a == history_b
+    assert a.model.flat_parameters.tobytes() == b.model.flat_parameters.tobytes()
+    assert a.model.flat_gradients.tobytes() == b.model.flat_gradients.tobytes()
+    assert all(A.tobytes() == b.model.buffers()[name].tobytes() for name, A in a.model.buffers().items())
+    assert a.optimizer.steps == b.optimizer.steps
+
+
+class Programs:
+    """How many steps each call of a program made."""
+
+    def __init__(self, monkeypatch):
+        self.calls = []
+        run = steps.StepPrograms.run
+        monkeypatch.setattr(
+            steps.StepPrograms, "run", lambda own, batches: (self.calls.append(len(batches)), run(own, batches))[1]
+        )
+
+
+@only_compiled
+@pytest.mark.parametrize("options", [{}, {"steps": 21, "epochs": None}, {"validation": data()}, {"batch_size": N}])
+def test_a_run_has_the_bits_of_one_by_hand(options, monkeypatch):
+    programs = Programs(monkeypatch)
+    assert_same(run(True, **options), run(False, **options))
+    assert sum(programs.calls) > 0
+
+
+@only_compiled
+def test_steps_go_together_where_nobody_looks(monkeypatch):
+    programs = Programs(monkeypatch)
+    run(True, epochs=10)
+    assert max(programs.calls) == N // B  # all of an epoch, but the last smaller batch
+
+
+class Watching(nm.Callback):
+    def __init__(self):
+        self.seen = []
+
+    def on_step_end(self, trainer, step, value):
+        self.seen.append((step, value, trainer.model.flat_parameters.tobytes()))
+        if step == 40:
+            trainer.stop = True
+
+
+@only_compiled
+def test_a_callback_sees_every_step_and_may_stop(monkeypatch):
+    programs = Programs(monkeypatch)
+    one, other = Watching(), Watching()
+    assert_same(run(True, callbacks=[one]), run(False, callbacks=[other]))
+    assert one.seen == other.seen
+    assert len(one.seen) == 40
+    assert set(programs.calls) == {1}
+
+
+@only_compiled
+@pytest.mark.parametrize("metrics", [["top_2"], ["accuracy", "top_2"], [lambda H, y: float(H.mean())]])
+def test_other_metrics_are_measured_step_by_step(metrics, monkeypatch):
+    programs = Programs(monkeypatch)
+    assert_same(run(True, lambda c: trainer(c, metrics)), run(False, lambda c: trainer(c, metrics)))
+    assert set(programs.calls) == {1}
+
+
+@only_compiled
+@pytest.mark.parametrize("dtype", [np.float32, np.float64, np.uint8])
+def test_data_of_other_dtypes(dtype):
+    X, y = data()
+    X = (40 * abs(X)).astype(dtype)
+    for labels in (y.astype(np.int32), y.astype(np.uint8), np.eye(4)[y]):
+        assert_same(run(True, train=(X, labels)), run(False, train=(X, labels)))
+
+
+@only_compiled
+def test_sample_weights_and_losses_with_options_run_by_hand(monkeypatch, capsys):
+    programs = Programs(monkeypatch)
+    X, y = data()
+    w = np.linspace(0, 1, N).astype(np.float32)
+    assert_same(run(True, train=(X, y, w)), run(False, train=(X, y, w)))
+
+    def smooth(compiled):
+        return trainer(compiled, loss=lambda: nm.SoftmaxCrossEntropy(label_smoothing=0.1))
+
+    assert_same(run(True, smooth), run(False, smooth))
+    assert programs.calls == []
+
+
+@only_compiled
+def test_a_resumed_run_has_the_same_bits(tmp_path):
+    class Stop(nm.Callback):
+        def on_step_end(self, trainer, step, value):
+            if step == 30:  # within the third epoch
+                trainer.request_checkpoint(tmp_path / "here.npz", now=True)
+                trainer.stop = True
+
+    whole = run(True)
+    run(True, callbacks=[Stop()])
+
+    class Idle(Stop):
+        def on_step_end(self, trainer, step, value):
+            """Nothing more."""
+
+    Idle.__name__ = "Stop"
+    own = trainer(True)
+    history = own.fit(
+        data(),
+        epochs=4,
+        batch_size=B,
+        progress=False,
+        checkpoint=None,
+        callbacks=[Idle()],
+        resume=tmp_path / "here.npz",
+    )
+    assert_same(whole, (own, {name: values for name, values in history.items() if name != "seconds"}))
+
+
+@only_compiled
+def test_ctrl_c_between_programs_leaves_a_state_that_goes_on(tmp_path, monkeypatch):
+    whole, runs = run(True, epochs=6), []
+    run_programs = steps.StepPrograms.run
+
+    def interrupted(own, batches):
+        runs.append(len(batches))
+        if len(runs) == 4:
+            signal.raise_signal(signal.SIGINT)
+        return run_programs(own, batches)
+
+    monkeypatch.setattr(steps.StepPrograms, "run", interrupted)
+    path = tmp_path / "stopped.npz"
+    with pytest.raises(nm.TrainingInterrupted):
+        run(True, epochs=6, checkpoint=path)
+    monkeypatch.undo()
+    assert_same(whole, run(True, epochs=6, resume=path))
+
+
+@only_compiled
+@pytest.mark.parametrize("place", ["input", "rate"])
+def test_a_step_that_is_not_finite_is_named_as_by_hand(place):
+    def wild(compiled):
+        own = trainer(compiled, loss=nm.MeanSquaredError if place == "input" else nm.SoftmaxCrossEntropy)
+        own.optimizer.clip_norm = None
+        own.optimizer.lr = lambda step: 1e-3 if step < 20 or place == "input" else 3e38
+        return own
+
+    X, y = data()
+    if place == "input":
+        X[77, 3] = 3e38
+    target = np.eye(4, dtype=np.float32)[y] if place == "input" else y
+    if place == "input":
+        target[77] = 3e38
+    told, states = [], []
+    for compiled in (True, False):
+        own = wild(compiled)
+        with pytest.raises(nm.NonFiniteError) as caught:
+            own.fit((X, target * (1 if place == "rate" else 1)), epochs=9, batch_size=B, progress=False)
+        told.append(str(caught.value))
+        states.append(
+            (own.model.flat_parameters.tobytes(), own.optimizer.steps, own.model.buffers()["2.stream"].tolist())
+        )
+    assert told[0] == told[1]
+    assert states[0] == states[1]
+
+
+def test_why_steps_run_by_hand_is_said_once(capsys):
+    class Doubled(nm.Layer):
+        def output_shape(self, input_shape):
+            return input_shape
+
+        def forward(self, X, call):
+            return 2 * X
+
+        def backward(self, G, call):
+            return 2 * G
+
+    own = trainer(True, last=[Doubled()])
+    own.fit(data(), epochs=1, batch_size=B, checkpoint=None)
+    own.fit(data(), epochs=1, batch_size=B, checkpoint=None)
+    told = capsys.readouterr().err
+    reason = "NUMBA_DISABLE_JIT" if settings.DISABLE_JIT else "Doubled '4' computes in Python"
+    assert told.count("fit: steps run by hand, not as programs") == 1
+    assert reason in told
+    trainer(False, last=[Doubled()]).fit(data(), epochs=1, batch_size=B, checkpoint=None)
+    assert "by hand" not in capsys.readouterr().err
+
+
+def test_compiled_is_a_flag():
+    with pytest.raises(nm.ConfigError, match="compiled"):
+        trainer("yes")
