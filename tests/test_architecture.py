@@ -42,8 +42,8 @@ FRAMEWORK_LEVELS = {
     "formats": 4,
     "gradient_check": 4,
     "datasets": 5,
+    "warmup": 5,
     "training": 6,
-    "warmup": 7,
     "__init__": 8,
     "__main__": 8,
 }
