@@ -167,7 +167,8 @@ def work(described: dict[str, Any]) -> list[list[Job]]:
     models = [layer_from_config(spec, {}).build(shape, dtype=dtype) for spec, shape in described["parts"]]
     stages = [_step(described, models, B) for B in described["batches"]]
     if stages:
-        stages[0][:0] = [functools.partial(_choose, *A, described["batches"][0]) for A in described.get("arrays", [])]
+        first, arrays = described["batches"][0], described.get("arrays", [])
+        stages[0][:0] = [functools.partial(_choose, shape, kind, first) for shape, kind in arrays]
     stages.append([])
     for B in described.get("evaluated", described["batches"]):
         stages[-1] += [functools.partial(_predict, model, B) for model in models]

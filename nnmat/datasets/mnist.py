@@ -146,13 +146,15 @@ def _fetch(url: str, progress: bool) -> bytes:
     import urllib.request
 
     chunks, fetched, name = [], 0, url.rpartition("/")[2]
-    with tqdm(desc=f"downloading {name}", unit="B", unit_scale=True, disable=not progress) as bar:  # says so at once
-        with urllib.request.urlopen(url, timeout=30) as answer:
-            bar.total = int(answer.headers.get("Content-Length") or 0) or None
-            while chunk := answer.read(1 << 16):
-                chunks.append(chunk)
-                bar.update(len(chunk))
-                fetched += len(chunk)
-                if fetched > MOST:
-                    raise ValueError(f"expected at most {MOST:,} bytes, got more")
+    with (
+        tqdm(desc=f"downloading {name}", unit="B", unit_scale=True, disable=not progress) as bar,  # says so at once
+        urllib.request.urlopen(url, timeout=30) as answer,
+    ):
+        bar.total = int(answer.headers.get("Content-Length") or 0) or None
+        while chunk := answer.read(1 << 16):
+            chunks.append(chunk)
+            bar.update(len(chunk))
+            fetched += len(chunk)
+            if fetched > MOST:
+                raise ValueError(f"expected at most {MOST:,} bytes, got more")
     return b"".join(chunks)

@@ -95,7 +95,8 @@ def stopwatch() -> Row:
 
 def cold_start() -> Row:
     """Process start to the end of the first CNN step, empty cache: with helpers beside alone, in turn."""
-    alone, shared = [], []
+    alone: list[float] = []
+    shared: list[float] = []
     for _ in range(3):
         for times, processes in ((alone, "1"), (shared, "")):
             with tempfile.TemporaryDirectory() as cache:

@@ -64,7 +64,7 @@ def test_wrong_usage(words, said, capsys):
 
 def test_the_commands_of_the_calculus(capsys):
     assert main(["derive", "x.T @ A @ y", "--wrt", "A"]) == 0
-    assert "∇_A f = xyᵀ" in capsys.readouterr().out
+    assert "∇_A f = x yᵀ" in capsys.readouterr().out
     with pytest.raises(SystemExit):
         main(["--help"])
     text = capsys.readouterr().out

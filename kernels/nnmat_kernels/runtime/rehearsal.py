@@ -32,7 +32,7 @@ def rehearse(stages: list[list[Callable[[], Any]]]) -> list[Task]:
     """
     found: dict[str, Task] = {}
     hollow = []
-    usual = Dispatcher.compile
+    usual, stage = Dispatcher.compile, 0
 
     def noted(dispatcher, signature):
         own = dispatcher._cache
@@ -45,13 +45,15 @@ def rehearse(stages: list[list[Callable[[], Any]]]) -> list[Task]:
         hollow.append((dispatcher, signature))
         return _nothing
 
-    Dispatcher.compile = noted
+    Dispatcher.compile = noted  # type: ignore[method-assign]
     try:
-        for stage, run in ((n, run) for n, functions in enumerate(stages) for run in functions):
-            with contextlib.suppress(Exception):  # of numbers that were not computed
-                run()
+        for number, functions in enumerate(stages):
+            stage = number
+            for run in functions:
+                with contextlib.suppress(Exception):  # of numbers that were not computed
+                    run()
     finally:
-        Dispatcher.compile = usual
+        Dispatcher.compile = usual  # type: ignore[method-assign]
         for dispatcher, signature in hollow:
             dispatcher.overloads.pop(signature, None)
     return list(found.values())

@@ -131,7 +131,7 @@ def test_a_folder_that_cannot_be_written_is_said_once_with_the_remedy(tmp_path, 
     entry = cache.KernelCache(SimpleNamespace(__module__="nnmat_kernels.elementwise.activations", __qualname__="_relu"))
     with pytest.warns(RuntimeWarning) as said:
         entry.save_overload((), compiled())
-        entry.save_overload((), compiled())
+    entry.save_overload((), compiled())  # a second warning would be an error here
     (warning,) = said
     assert f"{blocked / 'nnmat'} cannot be written to (Not a directory)" in str(warning.message)
     assert str(warning.message).endswith(

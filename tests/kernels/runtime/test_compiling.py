@@ -151,8 +151,7 @@ def test_working_time_leaves_out_what_was_compiled(monkeypatch):
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="nothing is forked here")
 def test_a_forked_child_has_a_line_of_its_own(screen):
-    shown, line = screen
-    shown(terminal=False)
+    screen[0](terminal=False)
     compile_for(compiling.line, 0.1)
     child = os.fork()
     if child == 0:
