@@ -44,7 +44,7 @@ FRAMEWORK_LEVELS = {
     "datasets": 5,
     "warmup": 5,
     "training": 6,
-    "__init__": 8,
+    "__init__": 7,
     "__main__": 8,
 }
 KERNEL_LEVELS = {

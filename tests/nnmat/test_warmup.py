@@ -204,6 +204,8 @@ def test_what_a_run_needs():
     assert found["optimizer"] is None
     for run in (run for stage in work(found) for run in stage):
         run()
+    found = describe_run(trainer, "fit", {"train": ((X, X[:, 0]), y), "batch_size": None, "validation": None})
+    assert [shape for shape, _ in found["arrays"]] == [X.shape, X[:, 0].shape, y.shape]
     assert describe_run(trainer, "fit", {"train": object(), "batch_size": None, "validation": None}) is None
 
 

@@ -84,7 +84,8 @@ def test_helpers_compile_a_part_and_nothing_twice(tmp_path):
 @compiled
 @pytest.mark.parametrize("how", ["killed", "no python", "no answer", "not described"])
 def test_without_a_helper_the_program_compiles_alone(tmp_path, how):
-    here, away, both, _ = run(tmp_path, how)
+    here, away, both, said = run(tmp_path, how)
+    assert "Traceback" not in said
     assert here >= 5
     assert (away, both) == (0, 0)
 
