@@ -105,14 +105,15 @@ def describe_run(trainer, method: str, given: dict[str, Any]) -> dict | None:
     size = given["batch_size"] or 32
     if not isinstance(arrays, list | tuple) or len(arrays) not in (2, 3) or not isinstance(size, int):
         return None
-    X, y, n = np.asarray(arrays[0]), np.asarray(arrays[1]), len(arrays[0])
+    inputs = [np.asarray(X) for X in (arrays[0] if isinstance(arrays[0], tuple) else arrays[:1])]  # of several inputs
+    y, n = np.asarray(arrays[1]), len(inputs[0])
     batches = [B for B in (min(size, n), n % size if size < n else 0) if B]
     found = describe(trainer.model, trainer.loss, trainer.optimizer if trains else None)
     return found | {
         "y": (y.shape[1:], (trainer.model.dtype if y.dtype.kind == "f" else y.dtype).str),
         "weighted": len(arrays) == 3,
         "metrics": [name for name, metric in trainer.metrics.items() if is_own(metric)],
-        "arrays": [(A.shape, A.dtype.str) for A in (X, y)],
+        "arrays": [(A.shape, A.dtype.str) for A in (*inputs, y)],
         "batches": batches if trains else [],
         "evaluated": batches if not trains else [EVALUATED] if given["validation"] is not None else [],
     }
@@ -167,7 +168,8 @@ def work(described: dict[str, Any]) -> list[list[Job]]:
     models = [layer_from_config(spec, {}).build(shape, dtype=dtype) for spec, shape in described["parts"]]
     stages = [_step(described, models, B) for B in described["batches"]]
     if stages:
-        stages[0][:0] = [functools.partial(_choose, *A, described["batches"][0]) for A in described.get("arrays", [])]
+        first, arrays = described["batches"][0], described.get("arrays", [])
+        stages[0][:0] = [functools.partial(_choose, shape, kind, first) for shape, kind in arrays]
     stages.append([])
     for B in described.get("evaluated", described["batches"]):
         stages[-1] += [functools.partial(_predict, model, B) for model in models]

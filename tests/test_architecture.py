@@ -44,9 +44,9 @@ FRAMEWORK_LEVELS = {
     "gradient_check": 4,
     "datasets": 5,
     "programs": 5,
+    "warmup": 5,
     "training": 6,
-    "warmup": 7,
-    "__init__": 8,
+    "__init__": 7,
     "__main__": 8,
 }
 KERNEL_LEVELS = {

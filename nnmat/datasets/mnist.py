@@ -145,14 +145,16 @@ def _download(name: str, path: Path, mirrors: Sequence[str], progress: bool, fai
 def _fetch(url: str, progress: bool) -> bytes:
     import urllib.request
 
-    chunks, fetched = [], 0
-    with urllib.request.urlopen(url, timeout=30) as answer:
-        size = int(answer.headers.get("Content-Length") or 0) or None
-        with tqdm(total=size, desc=url.rpartition("/")[2], unit="B", unit_scale=True, disable=not progress) as bar:
-            while chunk := answer.read(1 << 16):
-                chunks.append(chunk)
-                bar.update(len(chunk))
-                fetched += len(chunk)
-                if fetched > MOST:
-                    raise ValueError(f"expected at most {MOST:,} bytes, got more")
+    chunks, fetched, name = [], 0, url.rpartition("/")[2]
+    with (
+        tqdm(desc=f"downloading {name}", unit="B", unit_scale=True, disable=not progress) as bar,  # says so at once
+        urllib.request.urlopen(url, timeout=30) as answer,
+    ):
+        bar.total = int(answer.headers.get("Content-Length") or 0) or None
+        while chunk := answer.read(1 << 16):
+            chunks.append(chunk)
+            bar.update(len(chunk))
+            fetched += len(chunk)
+            if fetched > MOST:
+                raise ValueError(f"expected at most {MOST:,} bytes, got more")
     return b"".join(chunks)

@@ -6,6 +6,7 @@ import shlex
 import subprocess
 import sys
 import tempfile
+import termios
 import time
 from collections.abc import Callable
 
@@ -57,6 +58,7 @@ def words(command: str, model: str) -> list[str]:
 def longest_silence(command: list[str], **extra: str) -> float:
     """The longest time in which a command on a terminal writes nothing, from its start to its end, in seconds."""
     terminal, inside = os.openpty()
+    termios.tcsetwinsize(inside, (24, 100))
     last, longest = time.perf_counter(), 0.0
     with subprocess.Popen(command, cwd=ROOT, env=os.environ | extra, stdout=inside, stderr=inside) as process:
         os.close(inside)
@@ -93,7 +95,8 @@ def stopwatch() -> Row:
 
 def cold_start() -> Row:
     """Process start to the end of the first CNN step, empty cache: with helpers beside alone, in turn."""
-    alone, shared = [], []
+    alone: list[float] = []
+    shared: list[float] = []
     for _ in range(3):
         for times, processes in ((alone, "1"), (shared, "")):
             with tempfile.TemporaryDirectory() as cache:

@@ -140,7 +140,7 @@ def test_a_reader_that_stops_ends_the_script_quietly(tmp_path):
     assert script.returncode == 0
 
 
-COMMANDS = ["train_fcn.py", "train_cnn.py", "evaluate.py", "descend.py", "warmup.py", "evidence.py"]
+COMMANDS = ["train_fcn.py", "train_cnn.py", "evaluate.py", "descend.py", "evidence.py"]
 
 
 @pytest.mark.parametrize("script", [*COMMANDS, "bench_kernels.py", "bench_training.py", "bench_markdown.py"])

@@ -4,7 +4,7 @@ Numba tells when it begins and ends to compile a function. From that come
 
     seconds()         what the calling thread has spent so, for those who measure time
     working_time()    a clock that stands still meanwhile
-    a line on stderr  after most of a second without a word: "Compiling kernels, once on this machine: 7 of 23, 4 s"
+    a line on stderr  after half a second without a word: "Compiling kernels, once on this machine: 7 of 23, 4 s"
 
 The line is rewritten on a terminal, gone when the kernels are there, and elsewhere written anew every ten seconds. No
 word comes while `quiet` is entered, and none at all if the environment variable NNMAT_QUIET is set.
@@ -19,7 +19,7 @@ from collections.abc import Callable, Iterator
 
 from numba.core import event
 
-PATIENCE = 0.7  # seconds without a word
+PATIENCE = 0.5  # seconds without a word
 REDRAWN = 0.2  # seconds between two looks at the line
 REPEATED = 10.0  # seconds between two lines where a line cannot be rewritten
 PACKAGE_NAME = __name__.partition(".")[0]
@@ -173,6 +173,14 @@ def quiet(silent: bool = True) -> Iterator[None]:
         line.muted -= silent
 
 
+def _before_fork() -> None:
+    line.lock.acquire()  # a fork waits until nothing is being written: stderr's own lock would stay taken in the child
+
+
+def _in_parent() -> None:
+    line.lock.release()
+
+
 def _in_child() -> None:
     clock.depth = 0
     line.forget()
@@ -180,5 +188,4 @@ def _in_child() -> None:
 
 
 if hasattr(os, "register_at_fork"):  # not on Windows, where nothing is forked
-    # A fork waits until nothing is being written: the lock of stderr would stay taken in the child for ever.
-    os.register_at_fork(before=line.lock.acquire, after_in_parent=line.lock.release, after_in_child=_in_child)
+    os.register_at_fork(before=_before_fork, after_in_parent=_in_parent, after_in_child=_in_child)

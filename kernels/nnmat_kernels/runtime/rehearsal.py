@@ -9,6 +9,7 @@ from collections.abc import Callable
 from types import SimpleNamespace
 from typing import Any, NamedTuple
 
+from numba import types
 from numba.core.dispatcher import Dispatcher
 
 from .cache import KernelCache
@@ -32,12 +33,14 @@ def rehearse(stages: list[list[Callable[[], Any]]]) -> list[Task]:
     """
     found: dict[str, Task] = {}
     hollow = []
-    usual = Dispatcher.compile
+    usual, stage = Dispatcher.compile, 0
 
     def noted(dispatcher, signature):
         own = dispatcher._cache
         if not isinstance(own, KernelCache):  # not of this package
             return usual(dispatcher, signature)
+        if types.none in signature:
+            raise TypeError("what a kernel returns is not known in a rehearsal")
         path = own.entry_path(signature, dispatcher.targetctx.codegen())
         if not path.exists():
             found.setdefault(path.name, Task(path.name, own.module, own.name, signature, stage))
@@ -45,13 +48,15 @@ def rehearse(stages: list[list[Callable[[], Any]]]) -> list[Task]:
         hollow.append((dispatcher, signature))
         return _nothing
 
-    Dispatcher.compile = noted
+    Dispatcher.compile = noted  # type: ignore[method-assign]
     try:
-        for stage, run in ((n, run) for n, functions in enumerate(stages) for run in functions):
-            with contextlib.suppress(Exception):  # of numbers that were not computed
-                run()
+        for number, functions in enumerate(stages):
+            stage = number
+            for run in functions:
+                with contextlib.suppress(Exception):  # of numbers that were not computed
+                    run()
     finally:
-        Dispatcher.compile = usual
+        Dispatcher.compile = usual  # type: ignore[method-assign]
         for dispatcher, signature in hollow:
             dispatcher.overloads.pop(signature, None)
     return list(found.values())

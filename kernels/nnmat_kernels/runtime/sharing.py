@@ -164,6 +164,9 @@ class Helpers:
 
     def _take(self, found: list[Task]) -> None:
         """What the first helper has found out; others may be worth their start now."""
+        if not all(isinstance(task, Task) for task in found):
+            raise ValueError("this is no helper")
+        found = [task for task in found if (task.module, task.name) in kernels]
         with self._changed:
             for task in found:
                 if task.entry not in self._here and task.entry not in self._done:

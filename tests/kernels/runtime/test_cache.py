@@ -116,6 +116,32 @@ def test_a_folder_that_cannot_be_written_is_no_obstacle(tmp_path):
     finish(start(blocked))
 
 
+@pytest.fixture(autouse=True)
+def unsaid(monkeypatch):
+    """As at the start of a process: nobody has been told that nothing is kept."""
+    monkeypatch.setattr(cache.KernelCache, "_warned", False)
+    monkeypatch.setattr(cache.line, "kept", True)
+
+
+def test_a_folder_that_cannot_be_written_is_said_once_with_the_remedy(tmp_path, monkeypatch):
+    blocked = tmp_path / "file"
+    blocked.write_text("a file where the folder should be")
+    monkeypatch.setenv("NUMBA_CACHE_DIR", str(blocked))
+    assert not cache.writable()
+    entry = cache.KernelCache(SimpleNamespace(__module__="nnmat_kernels.elementwise.activations", __qualname__="_relu"))
+    with pytest.warns(RuntimeWarning) as said:
+        entry.save_overload((), compiled())
+    entry.save_overload((), compiled())  # a second warning would be an error here
+    (warning,) = said
+    assert f"{blocked / 'nnmat'} cannot be written to (Not a directory)" in str(warning.message)
+    assert str(warning.message).endswith(
+        "Set the environment variable NUMBA_CACHE_DIR to a folder that can be written to."
+    )
+    assert not cache.line.kept
+    monkeypatch.setenv("NUMBA_CACHE_DIR", str(tmp_path / "new"))
+    assert cache.writable()
+
+
 def test_eight_processes_with_an_empty_cache(tmp_path):
     processes = [start(tmp_path, dtype) for dtype in ("float32", "float64") * 4]
     for process in processes:
@@ -268,7 +294,8 @@ def test_without_its_source_a_kernel_is_not_cached(tmp_path, monkeypatch):
     with pytest.raises(FileNotFoundError, match="no source of the kernel module elementwise.activations"):
         cache.module_key("elementwise.activations")
     entry = cache.KernelCache(SimpleNamespace(__module__="nnmat_kernels.elementwise.activations", __qualname__="_relu"))
-    entry.save_overload((), compiled())
+    with pytest.warns(RuntimeWarning, match=r"cannot be kept: no source of the kernel module .* source files\.$"):
+        entry.save_overload((), compiled())
     assert not entries(tmp_path)
     assert entry.load_overload((), cpu_target.target_context) is None
 
@@ -389,5 +416,7 @@ def test_no_home_folder_is_no_obstacle(monkeypatch):
     monkeypatch.delenv("XDG_CACHE_HOME", raising=False)
     monkeypatch.setattr(cache.Path, "home", no_home)
     entry = cache.KernelCache(SimpleNamespace(__module__="nnmat_kernels.elementwise.activations", __qualname__="_relu"))
-    entry.save_overload((), compiled())
+    with pytest.warns(RuntimeWarning, match=r"cannot be kept: this user has no home folder\. .*NUMBA_CACHE_DIR"):
+        entry.save_overload((), compiled())
+    assert not cache.writable()
     assert entry.load_overload((), cpu_target.target_context) is None
