@@ -168,29 +168,18 @@ def test_ctrl_c_between_programs_leaves_a_state_that_goes_on(tmp_path, monkeypat
 
 
 @only_compiled
-@pytest.mark.parametrize("place", ["input", "rate"])
-def test_a_step_that_is_not_finite_is_named_as_by_hand(place):
-    def wild(compiled):
-        own = trainer(compiled, loss=nm.MeanSquaredError if place == "input" else nm.SoftmaxCrossEntropy)
-        own.optimizer.clip_norm = None
-        own.optimizer.lr = lambda step: 1e-3 if step < 20 or place == "input" else 3e38
-        return own
-
-    X, y = data()
-    if place == "input":
-        X[77, 3] = 3e38
-    target = np.eye(4, dtype=np.float32)[y] if place == "input" else y
-    if place == "input":
-        target[77] = 3e38
+@pytest.mark.parametrize("clipped", [True, False])
+def test_a_step_that_is_not_finite_is_named_as_by_hand(clipped):
     told, states = [], []
     for compiled in (True, False):
-        own = wild(compiled)
+        own = trainer(compiled)
+        own.optimizer.clip_norm = 1.0 if clipped else None
+        own.optimizer.lr = lambda step: 1e-3 if step < 20 else 1e38
         with pytest.raises(nm.NonFiniteError) as caught:
-            own.fit((X, target * (1 if place == "rate" else 1)), epochs=9, batch_size=B, progress=False)
+            own.fit(data(), epochs=9, batch_size=B, progress=False)
         told.append(str(caught.value))
-        states.append(
-            (own.model.flat_parameters.tobytes(), own.optimizer.steps, own.model.buffers()["2.stream"].tolist())
-        )
+        stream = own.model.buffers()["2.stream"].tolist()
+        states.append((own.model.flat_parameters.tobytes(), own.optimizer.steps, stream))
     assert told[0] == told[1]
     assert states[0] == states[1]
 
