@@ -6,6 +6,7 @@ mask would be lost; matrices, whose rows and products are others; sparse matrice
 arrays of objects.
 """
 
+import inspect
 from collections.abc import Iterator, Mapping, Sized
 from numbers import Number
 
@@ -80,7 +81,7 @@ def no_array(who: str, name: str, A, dtype: str = "") -> DtypeError:
     elif isinstance(A, Mapping):
         keys = f" The keys are {', '.join(map(repr, [*A][:5]))}." if A else ""
         remedy = f"Give one of its arrays, {name}[key].{keys}"
-    elif callable(A):
+    elif inspect.isroutine(A):
         remedy = f"It is a function: try {name}()."
     elif A is None:
         remedy = "Give an array."
