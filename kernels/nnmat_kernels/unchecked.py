@@ -23,6 +23,7 @@ from .elementwise.dropout import next_mask_unchecked as next_mask
 from .elementwise.fill import fill_unchecked as fill
 from .elementwise.gelu import gelu_backward_unchecked as gelu_backward
 from .elementwise.gelu import gelu_unchecked as gelu
+from .indexing.take_rows import gather_unchecked as gather
 from .losses.softmax_cross_entropy import softmax_cross_entropy_unchecked as softmax_cross_entropy
 from .optimizers.updates import adam_update_unchecked as adam_update
 from .optimizers.updates import clip_scale_unchecked as clip_scale

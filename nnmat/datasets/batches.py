@@ -91,8 +91,12 @@ class ArrayBatches:
                 f"ArrayBatches.batches: expected rng to be a numpy.random.Generator, got {type(rng).__name__}. "
                 "Try np.random.default_rng(0)."
             )
-        order = rng.permutation(self.samples) if self.shuffle else None  # now, not at the first batch
+        order = self.order(rng) if self.shuffle else None  # now, not at the first batch
         return self._cut(order, start)
+
+    def order(self, rng: np.random.Generator) -> np.ndarray:
+        """The numbers of the samples in the order of one epoch, drawn from `rng` as `batches` draws it."""
+        return rng.permutation(self.samples)
 
     def _cut(self, order: np.ndarray | None, start: int) -> Iterator[Batch]:
         for first in range(start * self.batch_size, self.samples, self.batch_size):

@@ -15,7 +15,7 @@ from ..errors import ConfigError, DtypeError, ShapeError
 from ..habits import OF_OPTIMIZERS, check_arguments, refuse_attributes
 from ..layers.base import Layer
 from ..parameters import ParameterSlice
-from ..schedules import as_schedule, schedule_config, schedule_from_config
+from ..schedules import Constant, as_schedule, schedule_config, schedule_from_config
 
 _RENAMED = {"_update": "update(self, segment, lr, scale)", "_settings": "settings(self)", "stretches": "segments(self)"}
 
@@ -93,6 +93,19 @@ class Optimizer(abc.ABC):
                 f"for step {self.steps}."
             )
         return value
+
+    def rates(self, count: int) -> list[float]:
+        """The learning rates of the coming steps."""
+        if isinstance(self.schedule, Constant):
+            return [self.lr] * count
+        steps, found = self.steps, []
+        try:
+            for _ in range(count):
+                found.append(self.lr)
+                self.steps += 1
+        finally:
+            self.steps = steps
+        return found
 
     @lr.setter
     def lr(self, value) -> None:

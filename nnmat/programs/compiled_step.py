@@ -11,7 +11,7 @@ from ..errors import ConfigError, NonFiniteError
 from ..layers.base import Layer
 from ..losses import Loss
 from ..optimizers import Optimizer
-from .step_programs import Batch, StepPrograms, StepResult
+from .step_programs import Batch, StepPrograms, Steps
 
 
 class CompiledStep:
@@ -31,9 +31,11 @@ class CompiledStep:
     def __call__(self, X, y, sample_weight=None) -> float:
         """The loss on a batch, before the update that it makes."""
         batch = self._batch(X, y, sample_weight)
-        if self._programs.ready(batch) and (found := self._programs.run([batch])):
-            return found[0].value
-        return self._programs.step(batch).value
+        if self._programs.ready(batch):
+            places = {name: [A.ctypes.data] for name, A in batch.inputs().items()}
+            if found := self._programs.run(batch, places).values:
+                return found[0]
+        return self._programs.step(batch).values[0]
 
     def why_not(self, X, y, sample_weight=None) -> str:
         """Why a step on such a batch runs by hand, or an empty text."""
@@ -49,7 +51,7 @@ class CompiledStep:
             weight = canonical(array("step", "sample_weight", weight).astype(dtype, copy=False))
         return Batch(canonical(X), canonical(y), weight)
 
-    def _equations(self, batch: Batch, lr: float) -> StepResult:
+    def _equations(self, batch: Batch, lr: float) -> Steps:
         model, loss, optimizer = self.model, self.loss, self.optimizer
         H = model.forward_lent(batch.X)
         value = loss.forward(H, batch.y, batch.weight)
@@ -60,7 +62,7 @@ class CompiledStep:
         if not math.isfinite(norm):
             raise NonFiniteError(f"step: the gradient's norm is {norm} at step {optimizer.steps + 1}. {_REMEDY}")
         optimizer.apply(lr, norm)
-        return StepResult(value, loss.divisor, norm, lr, H)
+        return Steps([value], [norm], loss.divisor, lr, H, [], [])
 
 
 _REMEDY = "Nothing was updated. Try a smaller learning rate, or clip_norm=1.0 in the optimizer."

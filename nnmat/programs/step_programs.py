@@ -6,12 +6,12 @@ and result must have the same bits. From then on the program runs. What Python c
 constant of the program: so it is found.
 """
 
-from collections.abc import Callable, Mapping, Sequence
-from types import MappingProxyType
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
 
+from nnmat_kernels import unchecked as k
 from nnmat_kernels.losses.count_correct import count_correct
 from nnmat_kernels.programs.program import CountSlot, FloatSlot, Program
 from nnmat_kernels.runtime.config import settings
@@ -24,29 +24,54 @@ from ..optimizers import Optimizer
 
 PROGRAMS = 16  # situations that a step keeps a program for; the oldest makes room
 CHECKED = 2  # steps that run both ways before a program is trusted
+Measured = dict[str, tuple[float, float]]  # metrics: each mean and its weight
 
 
-class StepResult(NamedTuple):
-    """What a step tells of itself."""
+class Gather(NamedTuple):
+    """Where the rows of a batch come from: X[rows] and y[rows]."""
 
-    value: float  # the loss
-    divisor: float  # D of the loss
-    norm: float  # of the gradient
-    learning_rate: float
-    H: np.ndarray  # the model's outputs, until the next step
-    measured: Mapping[str, tuple[float, float]] = MappingProxyType({})  # metrics: each mean and its weight
-    right: int = -1  # rows that a kernel counted as right, if accuracy was asked for
+    X: np.ndarray
+    y: np.ndarray
 
 
 class Batch(NamedTuple):
-    """Arrays as the kernels take them: contiguous, X and floats of the model's dtype."""
+    """Arrays as the kernels take them: contiguous, X and floats of the model's dtype.
+
+    With `source` X and y are filled from there by the step itself, with `rows`.
+    """
 
     X: Any  # an array, or a tuple of them
     y: np.ndarray
     weight: np.ndarray | None = None
+    source: Gather | None = None
+    rows: np.ndarray | None = None
+
+    def fill(self) -> None:
+        """X and y from the source."""
+        if self.source is not None:
+            k.gather(self.source.X, self.rows, self.X)
+            k.gather(self.source.y, self.rows, self.y)
+
+    def inputs(self) -> dict[str, np.ndarray]:
+        """What is another array at each step."""
+        if self.rows is not None:
+            return {"rows": self.rows}
+        return {"X": self.X, "y": self.y} | ({} if self.weight is None else {"weight": self.weight})
 
 
-Equations = Callable[[Batch, float], StepResult]
+class Steps(NamedTuple):
+    """What some steps tell of themselves."""
+
+    values: list[float]  # the losses
+    norms: list[float]  # of the gradients
+    divisor: float  # D of the loss
+    learning_rate: float  # of the last step
+    H: np.ndarray  # the model's outputs in the last step, until the next
+    measured: list[Measured]  # by hand
+    right: list[int]  # rows that a kernel counted as right, if accuracy was asked for
+
+
+Equations = Callable[[Batch, float], Steps]
 
 
 class _Situation:
@@ -58,7 +83,7 @@ class _Situation:
         self.checked = 0
         self.program: Program | None = None
         self.refused = ""  # why there will be no program
-        self.recorded: StepResult | None = None
+        self.recorded: Steps | None = None
         self.counts = False  # whether the program counts right rows
 
 
@@ -96,7 +121,7 @@ class StepPrograms:
         """Whether the program counts the rows that are right."""
         return self._situation(batch).counts
 
-    def step(self, batch: Batch) -> StepResult:
+    def step(self, batch: Batch) -> Steps:
         """One step by hand, as the equations say; on the way the program is recorded or checked."""
         if self.refused:
             return self.equations(batch, self.optimizer.lr)
@@ -109,35 +134,25 @@ class StepPrograms:
             return self._record(situation, batch)
         return self._compare(situation, batch)
 
-    def run(self, batches: Sequence[Batch]) -> list[StepResult]:
-        """Steps on batches that a program is `ready` for, all of one situation; fewer results if one was stopped.
+    def run(self, batch: Batch, places: dict[str, Sequence[int]]) -> Steps:
+        """Steps on batches like this one, for which a program is `ready`; fewer than asked for if one was stopped.
 
-        The step after those is to be done by hand, and then raises the error: nothing of it has been done but what
-        moves buffers, and they are as they were before it.
+        `places`: for each of the batch's inputs its address at each step. The step after the last one that was done is
+        to be done by hand, and then raises the error: nothing of it has been done, and buffers are as before it.
         """
-        situation, optimizer = self._situation(batches[0]), self.optimizer
+        situation, optimizer = self._situation(batch), self.optimizer
         program, recorded = situation.program, situation.recorded
         assert program is not None and recorded is not None  # noqa: PT018
-        first = optimizer.steps
-        rates = []
-        for i in range(len(batches)):
-            optimizer.steps = first + i
-            rates.append(optimizer.lr)
-        optimizer.steps = first
-        rows = [
-            program.row({"X": b.X, "y": b.y, "weight": b.weight, "lr": lr, "steps": first + i + 1})
-            for i, (b, lr) in enumerate(zip(batches, rates, strict=True))
-        ]
-        done, results = program.run(rows)
+        first, count = optimizer.steps, len(next(iter(places.values())))
+        rates = optimizer.rates(count)
+        done, results = program.run(count, {**places, "lr": rates, "steps": np.arange(first + 1, first + count + 1)})
         optimizer.steps = first + done
-        found = []
-        for words, lr in zip(results[:done], rates, strict=False):
-            value, norm = words[:2].view(np.float64).tolist()
-            right = int(words[2]) if situation.counts else -1
-            found.append(recorded._replace(value=value, norm=norm, learning_rate=lr, right=right))
-        return found
+        values, norms = results[:done, :2].T.copy().view(np.float64).tolist()
+        right = results[:done, 2].tolist() if situation.counts else []
+        rate = rates[done - 1] if done else recorded.learning_rate
+        return Steps(values, norms, recorded.divisor, rate, recorded.H, [], right)
 
-    def _record(self, situation: _Situation, batch: Batch) -> StepResult:
+    def _record(self, situation: _Situation, batch: Batch) -> Steps:
         optimizer = self.optimizer
         steps, lr = optimizer.steps, optimizer.lr
         optimizer.steps = CountSlot("steps", steps)
@@ -146,31 +161,30 @@ class StepPrograms:
                 result = self.equations(batch, FloatSlot("lr", lr))
         finally:
             optimizer.steps = int(optimizer.steps)
-        inputs = {"X": batch.X, "y": batch.y} | ({} if batch.weight is None else {"weight": batch.weight})
-        results: dict[str, Any] = {"value": result.value, "norm": result.norm}
+        results = {"value": result.values[0], "norm": result.norms[0]}
         counts = [e for e, (kernel, _, _) in enumerate(tape.launches) if kernel is count_correct]
         try:
-            program = Program(tape.launches, inputs, results, tuple(results), counts[:1], self._buffers)
+            program = Program(tape.launches, batch.inputs(), results, tuple(results), counts[:1], self._buffers)
         except (TypeError, ValueError) as error:
             situation.refused = str(error)
         else:
             situation.program, situation.counts = program, bool(counts)
             situation.recorded = result._replace(learning_rate=lr)
-        return result
+        return result._replace(learning_rate=lr)
 
-    def _compare(self, situation: _Situation, batch: Batch) -> StepResult:
+    def _compare(self, situation: _Situation, batch: Batch) -> Steps:
         """The step by hand, and again from the same state by the program."""
         before, steps = self._copies(), self.optimizer.steps
         by_hand = self.equations(batch, self.optimizer.lr)
         outputs, after = by_hand.H.copy(), self._copies()
         self._restore(before)
         self.optimizer.steps = steps
-        (by_program,) = self.run([batch]) or (None,)
+        by_program = self.run(batch, {name: [A.ctypes.data] for name, A in batch.inputs().items()})
         names = ["parameters", "gradients", *self.optimizer.state_vectors(), *self.model.buffers()]
         wrong = [n for n, A, B in zip(names, self._state(), after, strict=True) if A.tobytes() != B.tobytes()]
-        if by_program is None or by_program[:4] != by_hand[:4]:
+        if by_program[:4] != by_hand[:4]:
             wrong.append("results")
-        elif by_program.H.tobytes() != outputs.tobytes():
+        if by_program.H.tobytes() != outputs.tobytes():
             wrong.append("outputs")
         if wrong:
             self._restore(after)
@@ -180,7 +194,7 @@ class StepPrograms:
                 "optimizer computes something in Python: set its class's recordable = False, or compiled=False."
             )
         situation.checked += 1
-        return by_hand._replace(H=situation.recorded.H)  # type: ignore[union-attr]
+        return by_hand._replace(H=by_program.H)
 
     def _state(self) -> list[np.ndarray]:
         store = self.model.store
@@ -196,10 +210,11 @@ class StepPrograms:
     def _situation(self, batch: Batch) -> _Situation:
         if batch is self._last_batch:
             return self._situations[-1]
-        o, (X, y, w) = self.optimizer, batch
+        o, X, y, w = self.optimizer, batch.X, batch.y, batch.weight
+        # Programs know arrays by their places: the data that batches are gathered from is one of them.
         key = (
             X.shape, y.shape, y.dtype, None if w is None else w.shape, self.model.parameters_version,
-            o.clip_norm, o.weight_decay, o.settings(), self.loss.config(),
+            o.clip_norm, o.weight_decay, o.settings(), self.loss.config(), id(batch.source),
         )  # fmt: skip
         found = next((s for s in reversed(self._situations) if s.key == key), None)
         if found is None:
@@ -212,6 +227,15 @@ class StepPrograms:
             self._situations.append(found)
         self._last_batch = batch
         return found
+
+    def __getstate__(self):
+        # A copy or a pickle records anew: programs point to the arrays of this one.
+        return {
+            **self.__dict__,
+            "_situations": [],
+            "_last_batch": None,
+            "_buffers": list(self.model.buffers().values()),
+        }
 
 
 def _records(part) -> bool:

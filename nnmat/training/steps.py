@@ -12,14 +12,13 @@ from nnmat_kernels.runtime.launch import unrecorded
 
 from .. import metrics as _metrics
 from ..datasets import ArrayBatches
-from ..programs.step_programs import Batch, StepPrograms, StepResult
+from ..programs.step_programs import Batch, Gather, Measured, StepPrograms, Steps
 from .callbacks import Callback
-from .data import batches, cast_batch
+from .data import WHOLE, batches, cast_batch
 from .nonfinite import raise_for_gradient, raise_for_loss
 
 TOGETHER = 0.1  # seconds of steps in one call: so long a signal waits, and progress stands still
-MOST = 512  # steps in one call
-MOST_BYTES = 32 << 20  # of their batches
+MOST = 4096  # steps in one call
 
 
 class TrainingSteps:
@@ -30,7 +29,7 @@ class TrainingSteps:
         self.programs = StepPrograms(trainer.model, trainer.loss, trainer.optimizer, self.equations)
         self._state: Any = None  # of the run, which errors name
         self._buffers = list(trainer.model.buffers().values())
-        self._together = 1
+        self._together = 1  # steps that take TOGETHER seconds
         self._said = False  # whether a run was told why its steps run by hand
 
     def said_once(self) -> str:
@@ -39,35 +38,80 @@ class TrainingSteps:
         self._said = True
         return reason
 
-    def of_epoch(self, run, interruption) -> Iterator[tuple[Batch, StepResult]]:
-        """The batches of an epoch from the present position on, each with what its step gave.
+    def of_epoch(self, run, interruption) -> Iterator[tuple[int, Steps]]:
+        """The steps of an epoch from the present position on, some at a time: the rows of a batch, and what they gave.
 
-        The caller counts each step before it asks for the next one.
+        The caller counts them before it asks for the next ones.
         """
-        state = self._state = run.state
-        waiting: list[Batch] = []
-        may_wait = self._may_wait(run)
-        for X, y, *weight in batches("fit", run.source, run.rng, start=state.batches):
-            if interruption.pressed or state.step + len(waiting) >= run.last_step:
-                break
+        self._state = run.state
+        source = self._gather_from(run.source) if self.trainer.compiled and not self.programs.refused else None
+        if source is not None:
+            yield from self._gathered(run, interruption, source)
+            return
+        for X, y, *weight in batches("fit", run.source, run.rng, start=run.state.batches):
+            if interruption.pressed or run.state.step >= run.last_step:
+                return
             batch = self._batch(X, y, weight[0] if weight else None)
-            if waiting and batch.X.shape != waiting[0].X.shape:
-                yield from self._by_program(waiting)
-                waiting = []
-            if not (self.trainer.compiled and self.programs.ready(batch)):
-                yield batch, self._step(batch)
-                continue
-            waiting.append(batch)
-            if len(waiting) >= (self._together if may_wait and self._counted(batch) else 1):
-                yield from self._by_program(waiting)
-                waiting = []
-        if not interruption.pressed:
-            yield from self._by_program(waiting)
+            yield len(batch.y), self._step(batch)
 
-    def _may_wait(self, run) -> bool:
-        """Whether nobody wants to look at every step."""
-        watched = any(type(c).on_step_end is not Callback.on_step_end for c in run.callbacks)
-        return isinstance(run.source, ArrayBatches) and not watched
+    def _gathered(self, run, interruption, source: Gather) -> Iterator[tuple[int, Steps]]:
+        """The steps of an epoch whose batches the program itself takes from the data."""
+        state, B, n = run.state, run.source.batch_size, len(source.y)
+        order, first = run.source.order(run.rng), state.batches * run.source.batch_size
+        place, most = order.ctypes.data, MOST if self._unwatched(run) else 1
+        while first < n and not interruption.pressed and state.step < run.last_step:
+            size = min(B, n - first)
+            batch = self._filled(source, size)._replace(rows=order[first : first + size])
+            found = None
+            if self.programs.ready(batch):
+                left = (n - first) // B if size == B else 1
+                count = int(min(left, most, run.last_step - state.step))
+                if not self._counted(batch):
+                    count = 1
+                count = min(count, self._together)
+                started = time.perf_counter()
+                found = self.programs.run(
+                    batch, {"rows": range(place + 8 * first, place + 8 * (first + count * B), 8 * B)}
+                )
+                if done := len(found.values):
+                    self._together = max(1, int(TOGETHER * done / (time.perf_counter() - started)))
+                    first += done * B
+                    yield size, self._measured(batch, found)
+                if done == count:
+                    continue
+                batch = batch._replace(rows=order[first : first + size])
+            yield size, self._step(batch)  # raises what stopped the program, if one did
+            first += size
+
+    def _gather_from(self, source) -> Gather | None:
+        """The arrays of a source, if they are as the kernels take them, and every row of them was looked at."""
+        if type(source) is not ArrayBatches or not source.shuffle or len(source.arrays) != 2:
+            return None
+        X, y = source.arrays
+        if y.dtype.kind in "iu":
+            y = y.astype(np.int64, copy=False)
+        dtype = self.trainer.model.dtype
+        for A, kinds in ((X, (dtype,)), (y, (dtype, np.dtype(np.int64)))):
+            if A.dtype not in kinds or not A.flags.carray or A.nbytes > WHOLE:
+                return None
+        if self._source is None or self._source.X is not X or not np.shares_memory(self._source.y, y):
+            self._source, self._arrays = Gather(X, y), {}
+        return self._source
+
+    def _filled(self, source: Gather, size: int) -> Batch:
+        """A batch of some rows, in arrays that stay."""
+        if size not in self._arrays:
+            shapes = (size, *source.X.shape[1:]), (size, *source.y.shape[1:])
+            arrays = np.empty(shapes[0], source.X.dtype), np.empty(shapes[1], source.y.dtype)
+            self._arrays[size] = Batch(*arrays, source=source)
+        return self._arrays[size]
+
+    _source: Gather | None = None
+    _arrays: dict[int, Batch]  # of each number of rows
+
+    def _unwatched(self, run) -> bool:
+        """Whether nobody looks at every step."""
+        return all(type(c).on_step_end is Callback.on_step_end for c in run.callbacks)
 
     def _counted(self, batch: Batch) -> bool:
         """Whether all metrics are measured within the program."""
@@ -80,42 +124,33 @@ class TrainingSteps:
             y = y.astype(np.int64, copy=False)
         return Batch(X if type(X) is tuple else canonical(X), canonical(y), weight)
 
-    def _by_program(self, waiting: list[Batch]) -> Iterator[tuple[Batch, StepResult]]:
-        while waiting:
-            started = time.perf_counter()
-            results = self.programs.run(waiting)
-            if results:
-                size = sum(A.nbytes for A in waiting[0] if A is not None)
-                wanted = TOGETHER * len(results) / (time.perf_counter() - started)
-                self._together = max(1, min(MOST, int(wanted), MOST_BYTES // max(size, 1)))
-            for batch, result in zip(waiting, results, strict=False):
-                yield batch, self._measured(batch, result)
-            if len(results) == len(waiting):
-                return
-            batch, waiting = waiting[len(results)], waiting[len(results) + 1 :]
-            yield batch, self._step(batch)  # raises what stopped the program
+    def _step(self, batch: Batch) -> Steps:
+        if not self.trainer.compiled:
+            return self.equations(batch, self.trainer.optimizer.lr)
+        if batch.source is None and self.programs.ready(batch):
+            found = self.programs.run(batch, {name: [A.ctypes.data] for name, A in batch.inputs().items()})
+            if found.values:
+                return self._measured(batch, found)
+        return self.programs.step(batch)
 
-    def _measured(self, batch: Batch, result: StepResult) -> StepResult:
-        """The figures of a step that a program made; the outputs are those of the last one."""
+    def _measured(self, batch: Batch, steps: Steps) -> Steps:
+        """Steps of a program with their figures; other metrics than the accuracy are those of the last one."""
         rows = len(batch.y)
-        measured = {}
+        measured: list[Measured] = [{} for _ in steps.values]
         for name, metric in self.trainer.metrics.items():
-            if metric is _metrics.accuracy and result.right >= 0:
-                measured[name] = (result.right / rows, float(rows))
+            if metric is _metrics.accuracy and steps.right:
+                for own, right in zip(measured, steps.right, strict=True):
+                    own[name] = (right / rows, float(rows))
             else:
-                measured[name] = _metrics.measure(name, metric, result.H, batch.y)
-        return result._replace(measured=measured)
+                measured[-1][name] = _metrics.measure(name, metric, steps.H, batch.y)
+        return steps._replace(measured=measured)
 
-    def _step(self, batch: Batch) -> StepResult:
-        if self.trainer.compiled:
-            return self.programs.step(batch)
-        return self.equations(batch, self.trainer.optimizer.lr)
-
-    def equations(self, batch: Batch, lr: float) -> StepResult:
+    def equations(self, batch: Batch, lr: float) -> Steps:
         """One minibatch by hand: forward, loss, backward, update."""
         trainer = self.trainer
         model, loss, optimizer = trainer.model, trainer.loss, trainer.optimizer
-        X, y, weight = batch
+        batch.fill()
+        X, y, weight = batch.X, batch.y, batch.weight
         before = [A.copy() for A in self._buffers]  # to repeat the batch with the same dropout masks if it goes wrong
         H = model.forward_lent(X)  # H is done with before the next step
         value = loss.forward(H, y, weight)
@@ -135,8 +170,16 @@ class TrainingSteps:
             self._restore_buffers(before)
             raise_for_gradient(trainer, X, y, weight, self._state)
         optimizer.apply(lr, norm)
-        return StepResult(value, loss.divisor, norm, lr, H, measured)
+        return Steps([value], [norm], loss.divisor, lr, H, [measured], [])
 
     def _restore_buffers(self, before: list[np.ndarray]) -> None:
         for A, was in zip(self._buffers, before, strict=True):
             A[...] = was
+
+    def __getstate__(self):
+        return {
+            **self.__dict__,
+            "_source": None,
+            "_arrays": {},
+            "_buffers": list(self.trainer.model.buffers().values()),
+        }

@@ -18,7 +18,7 @@ from ..formats.paths import as_path
 from ..layers.base import Layer
 from ..losses import Loss
 from ..optimizers import Optimizer
-from ..programs.step_programs import Batch, StepResult
+from ..programs.step_programs import Steps
 from ..warmup import first_use
 from .callbacks import Callback
 from .checkpoint import INTERRUPTED, Progress, free_name, interrupt_path
@@ -219,14 +219,16 @@ class Trainer:
         with display.bar(total, unit, done) as bar:
             bar.set_description(f"epoch {state.epoch + 1}")
             shown = 0.0
-            for batch, result in self._steps.of_epoch(run, interruption):
-                self._count(batch, result, state)
-                bar.update(len(batch.y) if samples else 1)
+            for rows, found in self._steps.of_epoch(run, interruption):
+                self._count(found, state)
+                count = len(found.values)
+                bar.update(rows * count if samples else count)
                 if display.bars and (now := time.perf_counter()) - shown > 0.2:
                     bar.set_postfix_str(self._postfix(state), refresh=False)
                     shown = now
-                for callback in run.callbacks:
-                    callback.on_step_end(self, state.step, result.value)
+                if count == 1:  # where a callback looks at every step it is
+                    for callback in run.callbacks:
+                        callback.on_step_end(self, state.step, found.values[0])
                 if self.stop:
                     break
                 if self._due and state.batches < len(source):  # at the epoch's end, once its figures are there
@@ -236,14 +238,15 @@ class Trainer:
             bar.set_postfix_str(self._postfix(state), refresh=True)
         state.seconds = working_time() - started
 
-    def _count(self, batch: Batch, result: StepResult, state: Progress) -> None:
-        """Count a finished step and its figures."""
-        for name, (mean, weight) in result.measured.items():
-            _metrics.add(state.sums, name, mean, weight)
-        _metrics.add(state.sums, "loss", result.value, result.divisor)
-        state.learning_rate = result.learning_rate
-        state.batches += 1
-        state.step += 1
+    def _count(self, found: Steps, state: Progress) -> None:
+        """Count finished steps and their figures."""
+        for value, measured in zip(found.values, found.measured, strict=True):
+            for name, (mean, weight) in measured.items():
+                _metrics.add(state.sums, name, mean, weight)
+            _metrics.add(state.sums, "loss", value, found.divisor)
+        state.learning_rate = found.learning_rate
+        state.batches += len(found.values)
+        state.step += len(found.values)
 
     def _finish_epoch(self, run: Run, interruption: Interruption, display: Display) -> bool:
         """Put the epoch's figures into the history and start the next epoch; False if the run stops before."""

@@ -34,3 +34,12 @@ def take_rows(A: np.ndarray, rows: np.ndarray) -> np.ndarray:
     out = np.empty((rows.size, *A.shape[1:]), A.dtype)
     launch(take_rows_parallel, A.reshape(len(A), -1), rows, out.reshape(rows.size, -1))
     return out
+
+
+def gather_unchecked(A: np.ndarray, rows: np.ndarray, out: np.ndarray) -> None:
+    """`out` = A[rows], by a kernel; C-contiguous arrays of one dtype, int64 `rows` in range."""
+    A, target = A.reshape(len(A), -1), out.reshape(len(out), -1)
+    if out.size < PARALLEL_SIZE:
+        launch(_copy_rows, A, rows, target, 0, rows.size)
+    else:
+        launch(take_rows_parallel, A, rows, target)

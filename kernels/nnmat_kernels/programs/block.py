@@ -9,7 +9,6 @@ same types, loads the arguments and calls the kernel.
 """
 
 import functools
-import struct
 from typing import Any
 
 import numpy as np
@@ -53,13 +52,6 @@ class Block:
     def result_place(self, part: int) -> int:
         """The address of the result, or of a part of it."""
         return self.place(self.result + part)
-
-
-def word_of(number) -> int:
-    """A float64 or an integer as the word that a kernel takes."""
-    if isinstance(number, float):
-        return struct.unpack("q", struct.pack("d", number))[0]
-    return int(number)
 
 
 def _words(kind, argument) -> list[int]:

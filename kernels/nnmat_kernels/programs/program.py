@@ -17,7 +17,7 @@ import numpy as np
 from numba import types
 
 from ..codegen.function_pointer import entry_point
-from .block import Block, word_of
+from .block import Block
 from .runner import FAILED, FINISHED, FINITE, NEGATIVE, TRUE, run
 
 
@@ -128,20 +128,19 @@ class Program:
             self._columns.append((name, offset))
         return self._columns.index((name, offset))
 
-    def row(self, values: dict[str, Any]) -> list[int]:
-        """The words of one step's inputs: arrays, which the caller keeps alive, and slots by name."""
-        return [
-            value.ctypes.data + offset if isinstance(value := values[name], np.ndarray) else word_of(value)
-            for name, offset in self._columns
-        ]
+    def run(self, steps: int, values: dict[str, Any]) -> tuple[int, np.ndarray]:
+        """Run some steps: how many were done, and their results (steps, R) as words of 64 bits.
 
-    def run(self, rows: Sequence[Sequence[int]]) -> tuple[int, np.ndarray]:
-        """Run a step for each row: how many were done, and their results (steps, R) as words of 64 bits.
-
-        Results that are floats are the bits of float64. Fewer steps than rows: a check stopped the next one.
+        `values`: for each input the addresses of its arrays, which the caller keeps alive, one for each step; for each
+        slot its numbers. Results that are floats are the bits of float64. Fewer steps: a check stopped the next one.
         """
-        table = _table(rows, len(self._columns))
-        results = np.zeros((len(rows), len(self._wanted)), np.int64)
+        table = np.empty((steps, len(self._columns)), np.int64)
+        for c, (name, offset) in enumerate(self._columns):
+            column = np.array(values[name])
+            table[:, c] = column.view(np.int64) if column.dtype.kind == "f" else column
+            if offset:
+                table[:, c] += offset
+        results = np.zeros((steps, len(self._wanted)), np.int64)
         done, check = _runner()(*self._arguments, table, self._wanted, results)
         if check == FAILED:
             raise RuntimeError("a kernel of a compiled program has raised an exception.")

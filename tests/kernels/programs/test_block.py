@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from nnmat_kernels.codegen.function_pointer import entry_point
-from nnmat_kernels.programs.block import Block, word_of
+from nnmat_kernels.programs.block import Block
 from nnmat_kernels.programs.words import call_block
 from nnmat_kernels.runtime.config import jit
 
@@ -91,9 +91,3 @@ def test_an_argument_without_words_is_refused():
 
     with pytest.raises(TypeError, match="argument"):
         Block(sized, (np.zeros(3), (1, 2)))
-
-
-@pytest.mark.parametrize("number", [0, -1, 2**40, 0.1, -0.0, float("inf")])
-def test_words_of_numbers(number):
-    word = np.array([word_of(number)], np.int64)
-    assert (word.view(np.float64) if isinstance(number, float) else word)[0] == number

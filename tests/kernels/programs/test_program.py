@@ -60,6 +60,10 @@ def recorded(**options):
     return Program(tape.launches, {"x": x}, {"s": s}, **options), y, z
 
 
+def addresses(arrays):
+    return [A.ctypes.data for A in arrays]
+
+
 def floats(results):
     return results.view(np.float64)
 
@@ -68,8 +72,7 @@ def test_inputs_slots_and_numbers_that_are_passed_on():
     program, y, z = recorded()
     assert z[0] == 5.0
     inputs = [np.full(4, 2.0), np.full(4, 3.0)]
-    rows = [program.row({"x": x, "lr": lr, "steps": n}) for x, lr, n in zip(inputs, (1.0, 2.0), (2, 3), strict=True)]
-    done, results = program.run(rows)
+    done, results = program.run(2, {"x": addresses(inputs), "lr": [1.0, 2.0], "steps": [2, 3]})
     assert done == 2
     assert floats(results).ravel().tolist() == [8.0, 24.0]
     assert y.tolist() == [6.0] * 4
@@ -82,7 +85,7 @@ def test_a_part_of_an_input_moves_with_it():
         launch(scaled, X[1], 1.0, y)
     program = Program(tape.launches, {"X": X}, {})
     Y = X + 10
-    program.run([program.row({"X": Y})])
+    program.run(1, {"X": addresses([Y])})
     assert y.tolist() == [14, 15, 16, 17]
 
 
@@ -90,8 +93,8 @@ def test_a_part_of_an_input_moves_with_it():
 def test_a_result_that_is_not_finite_stops_the_step_before_what_follows(bad):
     program, _, z = recorded(finite=["s"])
     good, wrong = np.ones(4), np.array([1.0, bad, 1.0, 1.0])
-    rows = [program.row({"x": x, "lr": 1.0, "steps": 1}) for x in (good, good, wrong, good)]
-    done, results = program.run(rows)
+    xs = addresses([good, good, wrong, good])
+    done, results = program.run(4, {"x": xs, "lr": [1.0] * 4, "steps": [1] * 4})
     assert done == 2
     assert floats(results)[:2].ravel().tolist() == [4.0, 4.0]
     assert z[0] == 5.0 + 8.0
@@ -104,11 +107,11 @@ def test_refused_rows_and_work_that_cannot_be_done_stop_the_step():
         value, _ = launch(checked_total, y, 5.0)
         launch(allowed, y)
     program = Program(tape.launches, {"y": y}, {"value": value}, saved=[counter])
-    inputs = [np.full(3, 2.0), np.full(3, 9.0), -np.ones(3)]  # a row holds their addresses only
-    done, results = program.run([program.row({"y": y}) for y in inputs[:2]])
+    inputs = [np.full(3, 2.0), np.full(3, 9.0), -np.ones(3)]
+    done, results = program.run(2, {"y": addresses(inputs[:2])})
     assert (done, floats(results)[0, 0]) == (1, 6.0)
     assert counter[0] == 2  # as before the step that was stopped
-    done, _ = program.run([program.row({"y": inputs[2]})])
+    done, _ = program.run(1, {"y": addresses(inputs[2:])})
     assert done == 0
     assert counter[0] == 2
 
@@ -126,7 +129,7 @@ def test_counts_are_integers():
         launch(positive, x)
     program = Program(tape.launches, {"x": x}, {}, counts=[0])
     x = np.array([1.0, -1, 1, 0, 2])
-    _, results = program.run([program.row({"x": x})])
+    _, results = program.run(1, {"x": addresses([x])})
     assert results.tolist() == [[3]]
 
 
@@ -177,6 +180,6 @@ def test_arrays_of_a_program_stay():
     gc.collect()
     others = [np.full(3, 7.0) for _ in range(100)]
     x = np.full(3, 3.0)
-    program.run([program.row({"x": x})])
+    program.run(1, {"x": addresses([x])})
     assert y.tolist() == [12.0] * 3
     assert all((other == 7.0).all() for other in others)

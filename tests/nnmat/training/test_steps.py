@@ -49,7 +49,11 @@ class Programs:
         self.calls = []
         run = steps.StepPrograms.run
         monkeypatch.setattr(
-            steps.StepPrograms, "run", lambda own, batches: (self.calls.append(len(batches)), run(own, batches))[1]
+            steps.StepPrograms,
+            "run",
+            lambda own, batch, places: (self.calls.append(len(next(iter(places.values())))), run(own, batch, places))[
+                1
+            ],
         )
 
 
@@ -153,11 +157,11 @@ def test_ctrl_c_between_programs_leaves_a_state_that_goes_on(tmp_path, monkeypat
     whole, runs = run(True, epochs=6), []
     run_programs = steps.StepPrograms.run
 
-    def interrupted(own, batches):
-        runs.append(len(batches))
+    def interrupted(own, batch, places):
+        runs.append(places)
         if len(runs) == 4:
             signal.raise_signal(signal.SIGINT)
-        return run_programs(own, batches)
+        return run_programs(own, batch, places)
 
     monkeypatch.setattr(steps.StepPrograms, "run", interrupted)
     path = tmp_path / "stopped.npz"
