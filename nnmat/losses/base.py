@@ -2,6 +2,7 @@
 
 import abc
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 
@@ -23,11 +24,11 @@ class Loss(abc.ABC):
     arguments, those below.
     """
 
-    def __init__(self):
+    def __init__(self) -> None:
         self.divisor = 0.0
         self._call = LossCall()
 
-    def __init_subclass__(cls, **arguments):
+    def __init_subclass__(cls, **arguments: Any) -> None:
         super().__init_subclass__(**arguments)
         renamed_methods(cls, _RENAMED)
         if written := takes(cls, Loss, "forward", "H", "y", "call"):

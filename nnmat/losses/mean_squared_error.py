@@ -5,7 +5,7 @@ import numpy as np
 from nnmat_kernels.losses.elementwise_losses import weighted_mean_squared_error
 from nnmat_kernels.losses.targets import as_array_of_targets, as_targets
 
-from ..checks import equations
+from ..calls import loss_equations
 from .base import Loss, output_rows
 
 
@@ -22,7 +22,7 @@ class MeanSquaredError(Loss):
     Reference: docs/equations.md, sections 4.3 and 2.2 (the source's example EX-2-2: there a sum, without 1/(B M)).
     """
 
-    @equations
+    @loss_equations
     def forward(self, H, y, call):
         value, call.G, call.divisor = weighted_mean_squared_error(
             H, y, sample_weight=call.sample_weight, who="MeanSquaredError"

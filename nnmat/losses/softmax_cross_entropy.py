@@ -8,7 +8,8 @@ from nnmat_kernels import unchecked
 from nnmat_kernels.losses.softmax_cross_entropy import weighted_softmax_cross_entropy
 from nnmat_kernels.losses.targets import as_array_of_targets, as_labels, as_targets, labels_only
 
-from ..checks import are_logits_and_labels, equations, number
+from ..calls import loss_equations
+from ..checks import are_logits_and_labels, number
 from ..errors import ConfigError
 from .base import Loss, output_rows
 
@@ -55,7 +56,7 @@ class SoftmaxCrossEntropy(Loss):
         self.class_weight = None if class_weight is None else _class_weights(who, class_weight)
         self._plain = self.label_smoothing == 0.0 and ignore_index is None and class_weight is None
 
-    @equations
+    @loss_equations
     def forward(self, H, y, call):
         if self._plain and call.sample_weight is None and are_logits_and_labels(H, y):  # the usual case
             call.G, call.divisor = np.empty(H.shape, H.dtype), float(len(y))

@@ -95,3 +95,10 @@ def test_the_slow_layer_is_named_once():
     done = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     assert done.stderr.count("Install libgomp") == 1
+
+
+def test_a_part_that_sums_is_copied_into_its_callers():
+    """As a function it would have two versions with other bits: test_softmax.py runs both."""
+    from nnmat_kernels.reductions.sums import row_sums_serial
+
+    assert k.runtime.config.settings.DISABLE_JIT or row_sums_serial.targetoptions["forceinline"]
