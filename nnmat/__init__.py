@@ -4,6 +4,7 @@ from nnmat_kernels import softmax
 from nnmat_kernels.runtime.config import get_num_threads, set_num_threads
 
 from . import datasets, initializers, metrics, schedules
+from .calls import Call
 from .descent import Armijo, ExactQuadratic, FixedStep, StrongWolfe, steepest_descent
 from .errors import (
     BuildError,
@@ -63,6 +64,7 @@ __all__ = [
     "Armijo",
     "AvgPool2d",
     "BuildError",
+    "Call",
     "Callback",
     "Checkpoint",
     "Concatenate",

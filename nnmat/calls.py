@@ -189,4 +189,16 @@ class LossCall:
         self.__dict__.update(kept)
 
 
+class LossMethod(Protocol):
+    """A loss's `forward` as callers have it."""
+
+    def __call__(self, H: np.ndarray, y: np.ndarray, sample_weight: np.ndarray | LossCall | None = None) -> float:
+        """The mean loss of outputs H for targets y."""
+
+
+def loss_equations(method: Callable[..., Any]) -> LossMethod:
+    """Mark a `forward(self, H, y, call)` of a loss as equations: for type checkers only."""
+    return cast(LossMethod, method)
+
+
 _OWN_OF_LOSSES = frozenset({*dir(LossCall), *vars(LossCall())})

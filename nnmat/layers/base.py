@@ -60,7 +60,7 @@ class Layer(Passes):
         self._output_shape: Any = None
         self._store: Store | None = None  # of a root model only
 
-    def __init_subclass__(cls, **arguments):
+    def __init_subclass__(cls, **arguments: Any) -> None:
         renamed_methods(cls, _RENAMED)
         super().__init_subclass__(**arguments)
         check_arguments(cls)

@@ -47,7 +47,7 @@ class Passes(abc.ABC):
         self._tied: list[Parameter] = []  # those of the tied layers from here down: backward clears, they add
         self._call = Call(trusted=not self._foreign)  # of the recorded pass
 
-    def __init_subclass__(cls, **arguments):
+    def __init_subclass__(cls, **arguments: Any) -> None:
         super().__init_subclass__(**arguments)
         cls._foreign = not cls.__module__.startswith("nnmat.")
         cls._evaluation, cls._training = _UNRECORDED[not cls._foreign]

@@ -2,6 +2,7 @@
 
 import abc
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 
@@ -27,11 +28,11 @@ class Loss(abc.ABC):
     recordable = False  # whether its passes consist of kernels alone, so that a program can do without Python
 
     @arguments_checked
-    def __init__(self):
+    def __init__(self) -> None:
         self.divisor = 0.0
         self._call = LossCall()
 
-    def __init_subclass__(cls, **arguments):
+    def __init_subclass__(cls, **arguments: Any) -> None:
         super().__init_subclass__(**arguments)
         renamed_methods(cls, _RENAMED)
         check_arguments(cls)

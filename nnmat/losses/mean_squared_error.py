@@ -5,7 +5,7 @@ import numpy as np
 from nnmat_kernels.losses.elementwise_losses import weighted_mean_squared_error
 from nnmat_kernels.losses.targets import as_array_of_targets, as_targets
 
-from ..checks import equations
+from ..calls import loss_equations
 from .base import Loss, output_rows
 
 
@@ -24,7 +24,7 @@ class MeanSquaredError(Loss):
 
     recordable = True
 
-    @equations
+    @loss_equations
     def forward(self, H, y, call):
         value, call.G, call.divisor = weighted_mean_squared_error(
             H, y, sample_weight=call.sample_weight, who="MeanSquaredError"

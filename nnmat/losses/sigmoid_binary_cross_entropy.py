@@ -5,7 +5,8 @@ import numpy as np
 from nnmat_kernels.losses.elementwise_losses import weighted_sigmoid_binary_cross_entropy
 from nnmat_kernels.losses.targets import as_array_of_targets, as_targets
 
-from ..checks import equations, number
+from ..calls import loss_equations
+from ..checks import number
 from .base import Loss, output_rows
 
 
@@ -34,7 +35,7 @@ class SigmoidBinaryCrossEntropy(Loss):
             "SigmoidBinaryCrossEntropy", "positive_weight", positive_weight, 0.0, hint="Try negatives / positives."
         )
 
-    @equations
+    @loss_equations
     def forward(self, H, y, call):
         value, call.G, call.divisor = weighted_sigmoid_binary_cross_entropy(
             H,

@@ -9,7 +9,8 @@ from nnmat_kernels import unchecked
 from nnmat_kernels.losses.softmax_cross_entropy import weighted_softmax_cross_entropy
 from nnmat_kernels.losses.targets import as_array_of_targets, as_labels, as_targets, labels_only
 
-from ..checks import are_logits_and_labels, equations, number, real_array
+from ..calls import loss_equations
+from ..checks import are_logits_and_labels, number, real_array
 from ..errors import ConfigError, ShapeError
 from .base import Loss, output_rows
 
@@ -62,7 +63,7 @@ class SoftmaxCrossEntropy(Loss):
         """With options the weights of rows are added up with NumPy."""
         return self._plain
 
-    @equations
+    @loss_equations
     def forward(self, H, y, call):
         if not self._looked:
             self._look(H)

@@ -4,7 +4,15 @@ import numpy as np
 import pytest
 
 from nnmat import ConfigError, DtypeError, Linear, ShapeError
-from nnmat.calls import Call, Destination, LossCall, UnrecordedCall
+from nnmat.calls import (
+    Call,
+    Destination,
+    LossCall,
+    UnrecordedCall,
+    backward_equations,
+    forward_equations,
+    loss_equations,
+)
 
 
 def test_a_destination_writes_or_adds():
@@ -84,3 +92,11 @@ def test_a_call_of_a_loss_keeps_too():
     call.keep(P=1)
     assert call.P == 1
     assert call.G is call.divisor is call.sample_weight is None
+
+
+def test_markers_for_type_checkers_change_nothing():
+    def method(self, X, call):
+        return X
+
+    for marker in (forward_equations, backward_equations, loss_equations):
+        assert marker(method) is method

@@ -34,3 +34,15 @@ def test_parameter_assignment_is_checked():
         p.value = np.full((4, 6), "a")
     with pytest.raises(nnmat.BuildError, match="Build the model first"):
         Linear(2, 2).weight.value  # noqa: B018
+
+
+def test_a_shared_parameter_has_one_shape():
+    p = nnmat.Parameter("weight")
+    p.declare((2, 3), lambda rng, shape: np.ones(shape))
+    p.declare((2, 3), lambda rng, shape: np.zeros(shape))
+    assert p.draw(np.random.default_rng(0)).all()  # the first initializer counts
+    with pytest.raises(nnmat.ShapeError, match=r"'weight': it is shared, .* got \(2, 3\) at the first and \(3, 2\)"):
+        p.declare((3, 2), lambda rng, shape: np.zeros(shape))
+    p.forget()
+    p.declare((3, 2), lambda rng, shape: np.zeros(shape))
+    assert p.shape == (3, 2)

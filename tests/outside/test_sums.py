@@ -128,3 +128,23 @@ def test_the_mean_of_losses(rows):
     assert error(value, np.log(2)) < 1e-7
     value, _ = k.mean_squared_error(np.full((rows, 1), 0.1, F), np.zeros((rows, 1), F))
     assert error(value, np.float64(F(0.1)) ** 2) < 1e-7
+
+
+@pytest.mark.parametrize(
+    ("plane", "channels"), [((512, 512), 1), ((1, 1_000_000), 1), ((100, 100), 64), ((300, 200), 2)]
+)
+def test_a_convolution_with_a_window_of_very_many_numbers(make, plane, channels):
+    X, K = make(1, *plane, channels), np.ones((2, *plane, channels), F)
+    exact = X.astype(np.float64).sum()
+    assert error(k.conv2d(X, K), exact) < LIMIT
+    if channels == 1:
+        G = make(1, 1, 1, 2)
+        assert error(k.conv2d_input_gradient(G, K, X.shape), G.sum(dtype=np.float64)) < LIMIT
+
+
+@pytest.mark.parametrize("plane", [(130, 130), (1, 20_000)])
+def test_the_gradient_of_an_image_that_very_many_taps_see(make, plane):
+    K = np.ones((1, *plane, 1), F)
+    G = make(1, *plane, 1)
+    gX = k.conv2d_input_gradient(G, K, (1, 2 * plane[0] - 1, 2 * plane[1] - 1, 1))
+    assert error(gX[0, plane[0] - 1, plane[1] - 1], G.astype(np.float64).sum()) < LIMIT

@@ -4,7 +4,9 @@
       input gradient    gX = windows of G · K turned by 180°       `implicit_gemm`
       weight gradient   gK = (windows of X)ᵀ G, gbias = 1ᵀ G       `weight_gradient`
 
-and all three with vectors of channels in `depthwise`. `im2col` and `col2im` are the same maps with their matrix.
+and all three with vectors of channels in `depthwise`. Where more than LARGE_WINDOW numbers are one sum, forward and
+input gradient are made of convolutions with parts of the kernel, so that rounding does not grow with the window.
+`im2col` and `col2im` are the same maps with their matrix.
 
 A `Convolution` holds what the kernels need to know of one set of shapes and options. The public functions check, which
 gives a `Window`, and the `unchecked` ones go by the shapes and options as they are; both keep the last plans.
@@ -16,7 +18,7 @@ import numbers
 import numpy as np
 
 from ..codegen.builder import NONE, RELU
-from ..elementwise.activations import sigmoid_unchecked, tanh_unchecked
+from ..elementwise.activations import relu_unchecked, sigmoid_unchecked, tanh_unchecked
 from ..errors import ShapeError
 from ..geometry import Window, image_shape, window
 from ..products.matmul import PARALLEL_FLOPS, matmul_unchecked
@@ -26,7 +28,10 @@ from ..runtime.launch import launch
 from .launch import product, weights
 from .plan import Plan, WeightPlan, is_depthwise, plan, weight_plan
 
+LARGE_WINDOW = 16_384  # numbers of a sum beyond which it is made of partial sums, of PART_SIZE numbers about
+PART_SIZE = 4_096
 CONV_ACTIVATIONS = (None, "relu", "sigmoid", "tanh")
+ACTIVATE = {"relu": relu_unchecked, "sigmoid": sigmoid_unchecked, "tanh": tanh_unchecked}
 NO_BIAS_OF = {np.dtype(d): np.empty(0, d) for d in (np.float32, np.float64)}
 
 
@@ -63,6 +68,9 @@ class Convolution:
         # 1 x 1 without stride and padding: images are matrices of pixels and channels, and this is their product.
         self._is_product = (w.kh, w.kw, w.sh, w.sw, w.ph, w.pw, self.groups) == (1, 1, 1, 1, 0, 0, 1)
         self._pixels = w.B * w.H * w.W
+        taps = 0 if self._is_product else w.kh * w.kw
+        self._in_parts = taps * (w.C // self.groups) > LARGE_WINDOW
+        self._gradient_in_parts = taps * (self.filters // self.groups) > LARGE_WINDOW
 
     @functools.cached_property
     def _product(self):
@@ -97,6 +105,11 @@ class Convolution:
             A, B = self._matrix(X), K.reshape(K.shape[0], K.shape[3])
             matmul_unchecked(A, B, False, True, self._matrix(out), False, bias, activation)
             return
+        if self._in_parts:
+            self._forward_in_parts(X, K, bias, out)
+            if activation is not None:
+                ACTIVATE[activation](out, out)
+            return
         terms = self._no_bias if bias is None else bias
         self._run(X, K, terms, out, False, RELU if activation == "relu" else NONE)
         if activation == "sigmoid":
@@ -112,7 +125,47 @@ class Convolution:
             B = K.reshape(K.shape[0], K.shape[3])
             matmul_unchecked(self._matrix(G), B, False, False, self._matrix(out))
             return
+        if self._gradient_in_parts:
+            self._input_gradient_in_parts(G, K, out)
+            return
         self._run(G, K, self._no_bias, out, True, NONE)
+
+    def _parts(self, width: int):
+        """Parts of the kernel of PART_SIZE numbers about, `width` to a tap: slices of rows and columns, the rows and
+        columns of the images that they see (in part padding), and the slices of those that lie in the image and there.
+        """
+        w = self.window
+        columns = min(w.kw, max(1, PART_SIZE // width))
+        rows = max(1, PART_SIZE // (columns * width)) if columns == w.kw else 1
+        for a in range(0, w.kh, rows):
+            top, bottom = a * w.dh - w.ph, (min(a + rows, w.kh) - 1) * w.dh - w.ph + (w.Ho - 1) * w.sh + 1
+            for b in range(0, w.kw, columns):
+                left, right = b * w.dw - w.pw, (min(b + columns, w.kw) - 1) * w.dw - w.pw + (w.Wo - 1) * w.sw + 1
+                inside = slice(max(top, 0), min(bottom, w.H)), slice(max(left, 0), min(right, w.W))
+                if inside[0].start < inside[0].stop and inside[1].start < inside[1].stop:  # else padding alone
+                    there = tuple(slice(s.start - at, s.stop - at) for s, at in zip(inside, (top, left), strict=True))
+                    yield (slice(a, a + rows), slice(b, b + columns)), (bottom - top, right - left), inside, there
+
+    def _forward_in_parts(self, X, K, bias, out):
+        w, total = self.window, np.zeros(out.shape)
+        for taps, plane, inside, there in self._parts(w.C // self.groups):
+            source, part = np.zeros((w.B, *plane, w.C), self.dtype), np.empty_like(out)
+            source[:, *there] = X[:, *inside]
+            kernel = np.ascontiguousarray(K[:, *taps])
+            conv2d_unchecked(source, kernel, None, (w.sh, w.sw), (0, 0), (w.dh, w.dw), self.groups, part)
+            total += part
+        out[...] = total if bias is None else total + bias
+
+    def _input_gradient_in_parts(self, G, K, out):
+        w, total = self.window, np.zeros(out.shape)
+        for taps, plane, inside, there in self._parts(self.filters // self.groups):
+            shape, kernel = (w.B, *plane, w.C), np.ascontiguousarray(K[:, *taps])
+            part = np.empty(shape, self.dtype)
+            conv2d_input_gradient_unchecked(
+                G, kernel, shape, (w.sh, w.sw), (0, 0), (w.dh, w.dw), self.groups, part
+            )  # fmt: skip
+            total[:, *inside] += part[:, *there]
+        out[...] = total
 
     def weight_gradient(self, X, G, out, accumulate=False, bias_gradient=None, accumulate_bias=None):
         """`conv2d_weight_gradient` into `out`; into `bias_gradient`, if it is given, the sums of G over the pixels.

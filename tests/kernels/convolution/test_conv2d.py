@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 import nnmat_kernels as k
 from nnmat_kernels import unchecked
+from nnmat_kernels.convolution import conv2d as module
 from nnmat_kernels.convolution.conv2d import planned
 from nnmat_kernels.errors import DtypeError, ShapeError
 from nnmat_kernels.reference.convolution import conv2d as naive
@@ -308,3 +309,33 @@ def test_an_unchecked_activation_has_its_bits(activation, dtype, rng):
     out = np.empty_like(expected)
     unchecked.conv2d(X, K, None, (1, 1), (0, 0), (1, 1), 1, out, activation)
     assert out.tobytes() == expected.tobytes()
+
+
+@dtypes
+@pytest.mark.parametrize(
+    ("shape", "kernel", "options"),
+    [
+        ((2, 9, 8, 2), (4, 3), (1, 2, 1, 1)),
+        ((2, 9, 8, 2), (4, 3), ((2, 1), (3, 2), (1, 2), 2)),
+        ((1, 3, 3, 2), (6, 5), (1, 9, 1, 1)),  # some taps see padding alone
+        ((2, 2, 30, 1), (1, 25), (1, 0, 1, 1)),
+        ((2, 9, 8, 4), (3, 3), (2, 1, 1, 4)),
+    ],
+)
+def test_large_windows_are_sums_of_parts(shape, kernel, options, dtype, rng, monkeypatch):
+    monkeypatch.setattr(module, "LARGE_WINDOW", 5)
+    monkeypatch.setattr(module, "PART_SIZE", 4)
+    for plans in (module.planned, module._planned_for):
+        plans.cache_clear()
+    try:
+        X, bias = rng.standard_normal(shape).astype(dtype), rng.standard_normal(4).astype(dtype)
+        K = rng.standard_normal((4, *kernel, shape[3] // options[3])).astype(dtype)
+        exact, eps = naive.conv2d(X, K, bias, *options), float(np.finfo(dtype).eps)
+        np.testing.assert_allclose(k.conv2d(X, K, bias, *options), exact, rtol=0, atol=100 * eps)
+        Y = k.conv2d(X, K, bias, *options, activation="relu")
+        np.testing.assert_allclose(Y, np.maximum(exact, 0), rtol=0, atol=100 * eps)
+        gX = k.conv2d_input_gradient(Y, K, shape, *options)
+        np.testing.assert_allclose(gX, naive.conv2d_input_gradient(Y, K, shape, *options), rtol=0, atol=500 * eps)
+    finally:
+        for plans in (module.planned, module._planned_for):
+            plans.cache_clear()

@@ -55,3 +55,21 @@ def test_an_empty_bias_gradient_is_left_out(dtype, rng):
     weights(X, G, gK, bias, *own.weight_plan, 0, 0)
     weights(X, G, alone, np.empty(0, dtype), *own.weight_plan, 0, 0)
     assert gK.tobytes() == alone.tobytes()
+
+
+@dtypes
+@pytest.mark.parametrize("configuration", [CONFIGURATIONS[0], CONFIGURATIONS[2], LARGE[1], LARGE[11]])
+def test_sums_of_many_blocks(configuration, dtype, rng):
+    """A chunk of more than `blocks_per_sum` blocks adds up partial sums; the last one may be short."""
+    X, K, bias, G = arrays(lambda s: integers(rng, s, dtype), configuration)
+    own = convolution(*configuration, dtype=dtype)
+    sizes, tables = own.weight_plan
+    sizes = sizes.copy()
+    sizes[0].chunks = 1
+    exact = naive.conv2d_weight_gradient(X, G, K.shape, *configuration[2:])
+    for some in (1, 2, 3, 10**6):
+        sizes[0].blocks_per_sum = some
+        gK, gbias = np.empty_like(K), np.empty_like(bias)
+        launch.weights(np.dtype(dtype), own._by_channels, False)(X, G, gK, gbias, sizes, tables, 0, 0)
+        np.testing.assert_array_equal(gK, exact)
+        np.testing.assert_array_equal(gbias, G.sum(axis=(0, 1, 2)))

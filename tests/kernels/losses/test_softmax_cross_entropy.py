@@ -38,6 +38,10 @@ def test_value_and_gradient_equal_the_twin_for_all_options(rng, size, dtype):
     )
     for smoothing, ignored, w, s in options:
         for y in (labels, targets):
+            if y is targets and ignored is not None:  # they have no labels to be ignored
+                with pytest.raises(DtypeError, match="expected integer labels with ignore_index="):
+                    weighted_softmax_cross_entropy(H, y, smoothing, ignored, w, s)
+                continue
             value, G, divisor = weighted_softmax_cross_entropy(H, y, smoothing, ignored, w, s)
             expected = twin.weighted_softmax_cross_entropy(H, y, smoothing, ignored, w, s)
             assert isinstance(value, float)
@@ -54,7 +58,8 @@ def test_gradients_are_the_slopes_of_the_values(rng, smoothing):
     H, labels, targets = 2 * rng.normal(size=(6, 5)), rng.integers(0, 5, 6), rng.uniform(0, 2, (6, 5))
     s, w = rng.uniform(0, 2, 6), rng.uniform(0.5, 2, 5)
     for y in (labels, targets):
-        options = {"label_smoothing": smoothing, "ignore_index": 2, "class_weight": w, "sample_weight": s}
+        ignored = 2 if y is labels else None
+        options = {"label_smoothing": smoothing, "ignore_index": ignored, "class_weight": w, "sample_weight": s}
         G = softmax_cross_entropy(H, y, **options)[1]
         assert error(G, differences(lambda H, y=y, o=options: softmax_cross_entropy(H, y, **o)[0], H)) < 1e-9
     G = sigmoid_binary_cross_entropy(H, targets / 2, 3.0, s)[1]

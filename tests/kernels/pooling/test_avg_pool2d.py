@@ -137,3 +137,25 @@ def test_errors_backward():
         k.avg_pool2d_backward(G, (2, 4, 4, 3), 2)
     with pytest.raises(ShapeError, match=r"^avg_pool2d_backward: expected input_shape to be four sizes, got \(4, 4\)"):
         k.avg_pool2d_backward(G, (4, 4), 2)
+
+
+@dtypes
+@pytest.mark.parametrize("count_padding", [True, False])
+@pytest.mark.parametrize(
+    ("shape", "window"),
+    [
+        ((2, 20, 21, 3), ((17, 16), (2, 3), (0, 0))),
+        ((1, 40, 18, 1), ((19, 18), (1, 1), (9, 8))),
+        ((3, 33, 33, 70), (33, 33, 5)),
+    ],
+)
+def test_large_windows(shape, window, count_padding, dtype, rng):
+    X = rng.standard_normal(shape).astype(dtype)
+    Y = k.avg_pool2d(X, *window, count_padding)
+    eps = float(np.finfo(dtype).eps)
+    np.testing.assert_allclose(Y, naive.avg_pool2d(X, *window, count_padding), rtol=0, atol=eps)
+    G = rng.standard_normal(Y.shape).astype(dtype)
+    gX = k.avg_pool2d_backward(G, shape, *window, count_padding)
+    exact = naive.avg_pool2d_backward(G, shape, *window, count_padding)
+    np.testing.assert_allclose(gX, exact, rtol=0, atol=20 * eps * np.abs(exact).max())
+    same_bits_for_any_threads(lambda: k.avg_pool2d(X, *window, count_padding))

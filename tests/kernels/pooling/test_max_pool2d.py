@@ -248,3 +248,19 @@ def test_the_driver_leaves_its_gradient_alone(dtype, rng):
     np.testing.assert_array_equal(G, before)
     expected = naive.max_pool2d_backward(np.where(Y > 0, G, 0), indices, X.shape)
     np.testing.assert_allclose(gX, expected, rtol=0, atol=9 * np.finfo(dtype).eps)
+
+
+@dtypes
+def test_many_windows_that_choose_one_element(dtype):
+    """Its gradient is the sum of hundreds of numbers, for layers (which know the window) in float64."""
+    X = np.zeros((2, 39, 39, 3), dtype)
+    X[:, 19, 19] = 1
+    _, indices = k.max_pool2d(X, 20, 1)
+    G = np.full((2, 20, 20, 3), 0.1, dtype)
+    gX = np.full_like(X, np.nan)
+    max_pool2d_backward_unchecked(G, indices, (20, 20), (1, 1), (0, 0), gX)
+    exact = np.zeros_like(X)
+    exact[:, 19, 19] = 400 * np.float64(dtype(0.1))
+    np.testing.assert_allclose(gX, exact, rtol=1e-7 if dtype is np.float32 else 1e-13)
+    max_pool2d_backward_unchecked(G, indices, (20, 20), (1, 1), (0, 0), gX, np.ones_like(G))  # with a ReLU before
+    np.testing.assert_allclose(gX, exact, rtol=1e-7 if dtype is np.float32 else 1e-13)

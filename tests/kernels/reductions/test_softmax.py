@@ -1,5 +1,9 @@
 """The row softmax kernels against their naive twins, and backward as the true Jacobian."""
 
+import os
+import subprocess
+import sys
+
 import numpy as np
 import pytest
 
@@ -147,3 +151,37 @@ def test_errors(name):
             DtypeError, match=r"^softmax_backward: expected arrays of one dtype, got G float64, P float32"
         ):
             kernel(arrays[0], np.zeros((2, 3), np.float32))
+
+
+@dtypes
+@pytest.mark.parametrize("shape", [(3, 4_096), (3, 4_097), (8, 9_000)])
+def test_the_derivative_of_long_rows(shape, dtype, rng):
+    P, G = k.softmax(rng.standard_normal(shape).astype(dtype)), rng.standard_normal(shape).astype(dtype)
+    exact = naive.softmax_backward(G.astype(np.float64), P.astype(np.float64))
+    np.testing.assert_allclose(k.softmax_backward(G, P), exact, rtol=0, atol=8 * eps(dtype) * P.max())
+    same_bits_for_any_threads(lambda: k.softmax_backward(G, P))
+
+
+WIDE = """
+import sys, zlib, numpy as np, nnmat_kernels as k
+found = []
+for rows in [3, 400][int(sys.argv[1]) :]:
+    X = np.random.default_rng(0).standard_normal((400, 100)).astype(np.float32)[-rows:]
+    y = np.arange(rows) % 100
+    found = [k.softmax(X), k.log_softmax(X), k.softmax_cross_entropy(X, y)[1], k.row_sums(X)]
+print([zlib.crc32(A.tobytes()) for A in found])
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.once
+@pytest.mark.skipif(os.environ.get("NUMBA_DISABLE_JIT") == "1", reason="nothing is compiled")
+def test_wide_rows_have_the_same_bits_compiled_or_loaded(tmp_path):
+    """Whatever a process has compiled itself, has loaded from the disk cache, or has called before."""
+    environment = {**os.environ, "NUMBA_CACHE_DIR": str(tmp_path), "PYTHONPATH": os.pathsep.join(sys.path)}
+
+    def run(first):
+        command = [sys.executable, "-c", WIDE, str(first)]
+        return subprocess.run(command, capture_output=True, text=True, env=environment, check=True).stdout
+
+    assert len({run(first) for first in (1, 0, 1, 0)}) == 1

@@ -167,3 +167,15 @@ def test_the_column_sums_of_a_few_rows_inside_a_kernel(rows, keep, dtype, rng):
     module.add_few_rows(A, s, keep)
     np.testing.assert_array_equal(s, naive.column_sums(A) + keep * before)
     intact()
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("shape", [(3, 4_096), (3, 4_097), (2, 9_000), (20, 8_192)])
+def test_long_rows_are_made_of_partial_sums(shape, dtype, rng):
+    A = rng.standard_normal(shape).astype(dtype)
+    np.testing.assert_allclose(k.row_sums(A), naive.row_sums(A), rtol=0, atol=2_000 * np.finfo(dtype).eps)
+    out = np.ones(shape[0], dtype)
+    np.testing.assert_allclose(k.row_sums(A, out, True), k.row_sums(A) + 1, rtol=0, atol=2_000 * np.finfo(dtype).eps)
+    ones = np.full(shape, 0.1, dtype)
+    assert k.row_sums(ones)[0] == pytest.approx(ones[0].astype(np.float64).sum(), rel=30 * float(np.finfo(dtype).eps))
+    same_bits_for_any_threads(lambda: k.row_sums(A))

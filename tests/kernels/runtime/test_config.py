@@ -85,3 +85,10 @@ def test_python_threads_may_launch_at_the_same_time(layer):
     name, wrong = done.stdout.split()
     assert wrong == "0"
     assert layer in ("default", name)
+
+
+def test_a_part_that_sums_is_copied_into_its_callers():
+    """As a function it would have two versions with other bits: test_softmax.py runs both."""
+    from nnmat_kernels.reductions.sums import row_sums_serial
+
+    assert k.runtime.config.settings.DISABLE_JIT or row_sums_serial.targetoptions["forceinline"]
