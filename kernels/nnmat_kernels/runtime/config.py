@@ -112,8 +112,10 @@ def named_after(owner, suffix: str = ""):
 
 
 def _cache_on_disk(dispatcher, function) -> None:
-    # Only functions of this package: the keys of the cache are made of its files.
-    if not settings.DISABLE_JIT and Path(function.__code__.co_filename).resolve().is_relative_to(PACKAGE):
+    # Only functions of this package: the keys of the cache are made of its files. One that a factory makes belongs to
+    # the module that it is named after.
+    own = Path(function.__code__.co_filename).resolve().is_relative_to(PACKAGE)
+    if own and function.__module__.startswith(f"{PACKAGE.name}.") and not settings.DISABLE_JIT:
         dispatcher._cache = KernelCache(function)
         kernels[dispatcher._cache.module, dispatcher._cache.name] = dispatcher
 
