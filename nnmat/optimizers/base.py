@@ -94,6 +94,10 @@ class Optimizer(abc.ABC):
             )
         return value
 
+    @lr.setter
+    def lr(self, value) -> None:
+        self.schedule = as_schedule(type(self).__name__, value)
+
     def rates(self, count: int) -> list[float]:
         """The learning rates of the coming steps."""
         if isinstance(self.schedule, Constant):
@@ -106,10 +110,6 @@ class Optimizer(abc.ABC):
         finally:
             self.steps = steps
         return found
-
-    @lr.setter
-    def lr(self, value) -> None:
-        self.schedule = as_schedule(type(self).__name__, value)
 
     def gradient_norm(self) -> float:
         """The norm of the gradient over all trainable parameters, summed in float64 in a fixed order."""

@@ -6,7 +6,7 @@ and result must have the same bits. From then on the program runs. What Python c
 constant of the program: so it is found.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -48,7 +48,7 @@ class Batch(NamedTuple):
 
     def fill(self) -> None:
         """X and y from the source."""
-        if self.source is not None:
+        if self.source is not None and self.rows is not None:
             k.gather(self.source.X, self.rows, self.X)
             k.gather(self.source.y, self.rows, self.y)
 
@@ -134,7 +134,7 @@ class StepPrograms:
             return self._record(situation, batch)
         return self._compare(situation, batch)
 
-    def run(self, batch: Batch, places: dict[str, Sequence[int]]) -> Steps:
+    def run(self, batch: Batch, places: Mapping[str, Sequence[int]]) -> Steps:
         """Steps on batches like this one, for which a program is `ready`; fewer than asked for if one was stopped.
 
         `places`: for each of the batch's inputs its address at each step. The step after the last one that was done is
