@@ -23,7 +23,8 @@ from nnmat import (
     Tanh,
     Trainer,
 )
-from nnmat.training import display, evaluation
+from nnmat.training import evaluation
+from nnmat.training.reporting import display
 
 RNG = np.random.default_rng(0)
 X, Y = RNG.standard_normal((40, 2)).astype(np.float32), RNG.integers(0, 3, 40)

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import nnmat
-from nnmat.training import display
+from nnmat.training.reporting import display
 from nnmat.training.reporting.display import Display, LateBar, epoch_line
 
 
