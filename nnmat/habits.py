@@ -8,9 +8,11 @@ import difflib
 import functools
 import inspect
 from collections.abc import Callable, Collection
-from typing import Any
+from typing import Any, TypeVar, cast
 
 from .errors import ConfigError
+
+F = TypeVar("F", bound=Callable[..., Any])
 
 NAMES = {  # arguments of other libraries, and what they may be called here
     "learning_rate": "lr",
@@ -116,7 +118,7 @@ def check_arguments(cls: type) -> None:
         setattr(cls, "__init__", arguments_checked(written))  # noqa: B010 (mypy will have no assignment to __init__)
 
 
-def arguments_checked(written: Callable) -> Callable:
+def arguments_checked(written: F) -> F:
     """A constructor with that check round it."""
     signature = inspect.signature(written)
 
@@ -128,7 +130,7 @@ def arguments_checked(written: Callable) -> Callable:
             raise _refusal(type(self).__name__, signature, options, error) from None
         return written(self, *arguments, **options)
 
-    return checked
+    return cast(F, checked)
 
 
 def _refusal(who: str, signature: inspect.Signature, options: dict, error: TypeError) -> ConfigError:

@@ -3,7 +3,8 @@
 The arguments are those of the public functions, by position; every array is aligned, C-contiguous and of one dtype,
 shapes fit, and `out` is given and overlaps nothing that the public function would refuse. Anything else is not caught.
 `softmax_cross_entropy` is for logits (B, M) and int64 labels (B,) without options; it checks the labels.
-`linear_forward` and `linear_backward` stand only here: they make functions for arrays that stay the same.
+Some stand only here: `linear_forward` and `linear_backward`, which make functions for arrays that stay the same, and
+what layers, optimizers and batches need of a step: `fill`, `gather`, `next_mask` (of dropout), `norm`, `clip_scale`.
 """
 
 # ruff: noqa: F401

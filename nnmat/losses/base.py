@@ -25,6 +25,7 @@ class Loss(abc.ABC):
     arguments, those below.
     """
 
+    labels = False  # whether integer targets are labels, and not numbers
     recordable = False  # whether its passes consist of kernels alone, so that a program can do without Python
 
     @arguments_checked

@@ -56,7 +56,9 @@ class SoftmaxCrossEntropy(Loss):
         self.ignore_index = None if ignore_index is None else int(ignore_index)
         self.class_weight = None if class_weight is None else _class_weights(who, class_weight)
         self._plain = self.label_smoothing == 0.0 and ignore_index is None and class_weight is None
-        self._looked = False  # whether a first batch was looked at
+        self.looked = False  # whether the first logits were looked at, or somebody has said what is to be said
+
+    labels = True
 
     @property
     def recordable(self):  # type: ignore[override]
@@ -65,9 +67,10 @@ class SoftmaxCrossEntropy(Loss):
 
     @loss_equations
     def forward(self, H, y, call):
-        if not self._looked:
+        usual = self._plain and call.sample_weight is None and are_logits_and_labels(H, y)
+        if not (usual and self.looked and H.shape[1] > 1):
             self._look(H)
-        if self._plain and call.sample_weight is None and are_logits_and_labels(H, y):  # the usual case
+        if usual:
             call.G, call.divisor = np.empty(H.shape, H.dtype), float(len(y))
             value = unchecked.softmax_cross_entropy(H, y, call.G, "SoftmaxCrossEntropy")
         else:
@@ -83,13 +86,13 @@ class SoftmaxCrossEntropy(Loss):
         return value
 
     def _look(self, H) -> None:
-        """At the shape and the numbers of the first logits."""
+        """At the shape of unusual logits, and at the numbers of the first ones."""
         if not isinstance(H, np.ndarray):
             return  # the kernel says so
         _refuse_one_column(H.shape)
-        if H.dtype.kind == "f" and H.ndim > 1:
+        if not self.looked and H.dtype.kind == "f" and H.ndim > 1:
             _warn_of_probabilities(H)
-            self._looked = True
+            self.looked = True
 
     def check_targets(self, y, output_shape):
         who = "SoftmaxCrossEntropy"

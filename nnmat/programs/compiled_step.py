@@ -2,8 +2,6 @@
 
 import math
 
-import numpy as np
-
 from nnmat_kernels.runtime.arrays import canonical
 from nnmat_kernels.runtime.door import array
 
@@ -11,7 +9,7 @@ from ..errors import ConfigError, NonFiniteError
 from ..layers.base import Layer
 from ..losses import Loss
 from ..optimizers import Optimizer
-from .step_programs import Batch, StepPrograms, Steps
+from .step_programs import Batch, StepPrograms, Steps, target_dtype
 
 
 class CompiledStep:
@@ -43,10 +41,7 @@ class CompiledStep:
 
     def _batch(self, X, y, weight) -> Batch:
         X, y, dtype = array("step", "X", X), array("step", "y", y), self.model.dtype
-        if y.dtype.kind in "iu":
-            y = y.astype(np.int64, copy=False)
-        elif y.dtype.kind == "f":
-            y = y.astype(dtype, copy=False)
+        y = y.astype(target_dtype(self.loss, y, dtype), copy=False)
         if weight is not None:
             weight = canonical(array("step", "sample_weight", weight).astype(dtype, copy=False))
         return Batch(canonical(X), canonical(y), weight)

@@ -6,6 +6,7 @@ and result must have the same bits. From then on the program runs. What Python c
 constant of the program: so it is found.
 """
 
+import warnings
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
@@ -27,11 +28,11 @@ CHECKED = 2  # steps that run both ways before a program is trusted
 Measured = dict[str, tuple[float, float]]  # metrics: each mean and its weight
 
 
-class Gather(NamedTuple):
+class Gather:
     """Where the rows of a batch come from: X[rows] and y[rows]."""
 
-    X: np.ndarray
-    y: np.ndarray
+    def __init__(self, X: np.ndarray, y: np.ndarray):
+        self.X, self.y = X, y
 
 
 class Batch(NamedTuple):
@@ -189,12 +190,23 @@ class StepPrograms:
         if wrong:
             self._restore(after)
             self.optimizer.steps = steps + 1
-            raise StateError(
-                f"compiled step: the program gave other {', '.join(wrong)} than the equations. A layer, loss or "
-                "optimizer computes something in Python: set its class's recordable = False, or compiled=False."
+            situation.refused = "the program gave other bits than the equations"
+            what = f"compiled step: the program gave other {', '.join(wrong)} than the equations."
+            if not all(_is_own(part) for part in (*self.model.modules(), self.loss, self.optimizer)):
+                raise StateError(
+                    f"{what} A layer, loss or optimizer computes something in Python: set its class's "
+                    "recordable = False, or compiled=False."
+                )
+            warnings.warn(
+                f"{what} Such steps run by hand from here on. Please report it.", RuntimeWarning, stacklevel=2
             )
+            return by_hand
         situation.checked += 1
         return by_hand._replace(H=by_program.H)
+
+    def forget(self) -> None:
+        """All programs, and the arrays that they hold."""
+        self._situations, self._last_batch = [], None
 
     def _state(self) -> list[np.ndarray]:
         store = self.model.store
@@ -214,7 +226,7 @@ class StepPrograms:
         # Programs know arrays by their places: the data that batches are gathered from is one of them.
         key = (
             X.shape, y.shape, y.dtype, None if w is None else w.shape, self.model.parameters_version,
-            o.clip_norm, o.weight_decay, o.settings(), self.loss.config(), id(batch.source),
+            o.clip_norm, o.weight_decay, o.settings(), self.loss.config(), batch.source,
         )  # fmt: skip
         found = next((s for s in reversed(self._situations) if s.key == key), None)
         if found is None:
@@ -238,9 +250,22 @@ class StepPrograms:
         }
 
 
+def target_dtype(loss: Loss, y: np.ndarray, dtype: np.dtype) -> np.dtype:
+    """What targets are cast to: labels to int64, numbers to the model's dtype, what a loss of one's own takes to none."""
+    if y.dtype.kind == "f":
+        return dtype
+    if y.dtype.kind in "iu" and loss.labels:
+        return np.dtype(np.int64)
+    return dtype if _is_own(loss) and not loss.labels and y.dtype.kind in "iub" else y.dtype
+
+
 def _records(part) -> bool:
     """Whether the passes of a layer, a loss or an optimizer consist of kernels: what a class itself says."""
     cls = type(part)
-    if f"{cls.__module__}.".startswith("nnmat."):
+    if _is_own(part):
         return part.recordable
     return cls.__dict__.get("recordable", False) is True  # not what it inherits: it may do something else
+
+
+def _is_own(part) -> bool:
+    return f"{type(part).__module__}.".startswith("nnmat.")

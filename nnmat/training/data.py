@@ -69,9 +69,9 @@ def several_inputs(model) -> bool:
 
 
 def model_inputs(who: str, model, X) -> Any:
-    """X as it is, or, for a model of several inputs, as a tuple of arrays, one for each."""
+    """X as an array, or, for a model of several inputs, as a tuple of arrays, one for each."""
     if not several_inputs(model):
-        return X
+        return array(who, "X", X)
     shape = model.input_shape
     if not isinstance(X, list | tuple) or len(X) != len(shape):
         names = ", ".join(f"X{i}" for i in range(1, len(shape) + 1))

@@ -7,7 +7,6 @@ from typing import Any
 import numpy as np
 
 from nnmat_kernels import sigmoid, softmax
-from nnmat_kernels.runtime.door import array
 
 from .. import metrics as _metrics
 from ..checks import count
@@ -54,11 +53,11 @@ def evaluate(
 
 def predict(who: str, model, X: Any, batch_size: int, progress: bool) -> np.ndarray:
     """The outputs (n, ...) for X, an array or a tuple of arrays."""
-    batch_size, X = count(who, "batch_size", batch_size), model_inputs(who, model, X)
     if hasattr(X, "X") and hasattr(X, "y"):
         raise ShapeError(f"{who}: expected X of shape (n, ...), got a {type(X).__name__}. Write {who}(data.X).")
+    batch_size, X = count(who, "batch_size", batch_size), model_inputs(who, model, X)
     several = several_inputs(model)
-    parts = X if several else (array(who, "X", X),)
+    parts = X if several else (X,)
     if any(A.ndim == 0 for A in parts):
         raise ShapeError(f"{who}: expected X of shape (n, ...), got {', '.join(str(A.shape) for A in parts)}.")
     n = len(parts[0])

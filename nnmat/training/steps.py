@@ -12,7 +12,7 @@ from nnmat_kernels.runtime.launch import unrecorded
 
 from .. import metrics as _metrics
 from ..datasets import ArrayBatches
-from ..programs.step_programs import Batch, Gather, Measured, StepPrograms, Steps
+from ..programs.step_programs import Batch, Gather, Measured, StepPrograms, Steps, target_dtype
 from .callbacks import Callback
 from .data import WHOLE, batches, cast_batch
 from .nonfinite import raise_for_gradient, raise_for_loss
@@ -30,6 +30,8 @@ class TrainingSteps:
         self._state: Any = None  # of the run, which errors name
         self._buffers = list(trainer.model.buffers().values())
         self._together = 1  # steps that take TOGETHER seconds
+        self._source: Gather | None = None  # of the run, if batches are gathered from it by programs
+        self._arrays: dict[int, Batch] = {}  # of each number of rows
         self._said = False  # whether a run was told why its steps run by hand
 
     def said_once(self) -> str:
@@ -37,6 +39,11 @@ class TrainingSteps:
         reason = self.programs.refused if self.trainer.compiled and not self._said else ""
         self._said = True
         return reason
+
+    def end_run(self) -> None:
+        """Forget the data of a run, and the programs that know its place."""
+        self._source, self._arrays = None, {}
+        self.programs.forget()
 
     def of_epoch(self, run, interruption) -> Iterator[tuple[int, Steps]]:
         """The steps of an epoch from the present position on, some at a time: the rows of a batch, and what they gave.
@@ -85,17 +92,18 @@ class TrainingSteps:
 
     def _gather_from(self, source) -> Gather | None:
         """The arrays of a source, if they are as the kernels take them, and every row of them was looked at."""
+        if self._source is not None:
+            return self._source
         if type(source) is not ArrayBatches or not source.shuffle or len(source.arrays) != 2:
             return None
         X, y = source.arrays
-        if y.dtype.kind in "iu":
-            y = y.astype(np.int64, copy=False)
         dtype = self.trainer.model.dtype
+        if y.dtype.kind in "iub":
+            y = y.astype(target_dtype(self.trainer.loss, y, dtype), copy=False)
         for A, kinds in ((X, (dtype,)), (y, (dtype, np.dtype(np.int64)))):
             if A.dtype not in kinds or not A.flags.carray or A.nbytes > WHOLE:
                 return None
-        if self._source is None or self._source.X is not X or not np.shares_memory(self._source.y, y):
-            self._source, self._arrays = Gather(X, y), {}
+        self._source = Gather(X, y)
         return self._source
 
     def _filled(self, source: Gather, size: int) -> Batch:
@@ -105,9 +113,6 @@ class TrainingSteps:
             arrays = np.empty(shapes[0], source.X.dtype), np.empty(shapes[1], source.y.dtype)
             self._arrays[size] = Batch(*arrays, source=source)
         return self._arrays[size]
-
-    _source: Gather | None = None
-    _arrays: dict[int, Batch]  # of each number of rows
 
     def _unwatched(self, run) -> bool:
         """Whether nobody looks at every step."""
@@ -120,8 +125,7 @@ class TrainingSteps:
 
     def _batch(self, X, y, weight) -> Batch:
         X, y, weight = cast_batch("fit", self.trainer.model.dtype, X, y, weight)
-        if y.dtype.kind in "iu":
-            y = y.astype(np.int64, copy=False)
+        y = y.astype(target_dtype(self.trainer.loss, y, self.trainer.model.dtype), copy=False)
         return Batch(X if type(X) is tuple else canonical(X), canonical(y), weight)
 
     def _step(self, batch: Batch) -> Steps:

@@ -150,6 +150,8 @@ class Trainer:
             for callback in callbacks:
                 callback.on_train_error(self, error)
             raise
+        finally:
+            self._steps.end_run()
         return run.state.history
 
     def _epochs(self, run: Run, interruption: Interruption, display: Display) -> None:

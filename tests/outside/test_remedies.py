@@ -132,10 +132,10 @@ CASES = {
         ),
         (lambda: metrics.accuracy(LOGIT, (Y[:, None] > 0) * 1.0), r"use binary_accuracy"),
         (lambda: metrics.accuracy(LOGIT, 0 * Y), r"use binary_accuracy"),
-        (lambda: fit(Y > 0, BINARY, 1, metrics=["accuracy"]), r"use binary_accuracy"),
+        (lambda: fit(Y > 0, BINARY, 1, metrics=["accuracy"]), r"metrics=\['binary_accuracy'\]"),
         (lambda: SOFTMAX.forward(LOGIT, 0 * Y), r"the loss is always 0\. .*use SigmoidBinaryCrossEntropy"),
         (lambda: SOFTMAX.forward(LOGIT, np.ones((4, 1), F)), r"use SigmoidBinaryCrossEntropy"),
-        (lambda: fit(0 * Y, outputs=1), r"use SigmoidBinaryCrossEntropy"),
+        (lambda: fit(0 * Y, outputs=1), r"take SigmoidBinaryCrossEntropy"),
         (lambda: fit(Y[:, None] > 0.0, BINARY, 1), fit((Y > 0).astype(F), BINARY, 1)),
     ],
     "class weights": [

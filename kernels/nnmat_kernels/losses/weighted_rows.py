@@ -12,7 +12,7 @@ def mean_of_sums(sums, divisor):
     value = 0.0
     for i in range(sums.size):
         value += sums[i]
-    return value / divisor
+    return float(value / divisor)  # without the JIT, too
 
 
 def mean_over_rows(serial, parallel, parallel_size: int, chunk: int, divisor: float, H, *others) -> float:

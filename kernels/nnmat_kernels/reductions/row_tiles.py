@@ -12,7 +12,6 @@ from ..runtime.config import exact_jit
 
 NARROW_COLUMNS = 64  # at most
 TILE_ROWS = 32
-LONG_RUN = 4_096  # the same where only a sum is made: rows up to this length are one sum
 SUM_RUN = 256  # numbers of one dtype that are summed before float64 takes over: 8 in each of 32 places
 
 

@@ -12,7 +12,8 @@ from ..runtime.arrays import elementwise_arrays, same_layout
 from ..runtime.config import exact_jit, part_jit
 from ..runtime.launch import launch
 from ..runtime.parallel import in_row_chunks, in_row_chunks_of_two
-from .row_tiles import LONG_RUN, NARROW_COLUMNS, SUM_RUN, TILE_ROWS, fill_tile, row_maximum, tile_maximum
+from .row_tiles import NARROW_COLUMNS, SUM_RUN, TILE_ROWS, fill_tile, row_maximum, tile_maximum
+from .sums import LONG_RUN
 
 SOFTMAX_PARALLEL_SIZE = 32_768  # elements, about 2 ns each
 SOFTMAX_CHUNK = 8_192  # elements, rounded to whole rows

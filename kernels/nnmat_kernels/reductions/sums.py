@@ -18,8 +18,8 @@ from ..runtime.arrays import as_array, checked_out
 from ..runtime.config import ONE, exact_jit, jit, parallel_jit, part_jit
 from ..runtime.launch import launch
 from ..runtime.parallel import CHUNK_SIZE, PARALLEL_SIZE, in_row_chunks_of_two
-from .row_tiles import LONG_RUN
 
+LONG_RUN = 4_096  # numbers of a row up to which they are one sum in their dtype
 FULL_WIDTH = 64  # columns that fill the vector registers: a narrower matrix is read as one about so wide
 COLUMN_BLOCK = 1_024  # columns in one block of a wide matrix
 ROW_SLOTS = 16  # row slots at most; fewer where blocks of columns are enough work for all threads
@@ -243,7 +243,7 @@ def _total_of_squares(a):
     total = 0.0
     for first in range(0, a.size, CHUNK_SIZE):
         total += _sum_of_squares(a[first : first + CHUNK_SIZE])
-    return total
+    return float(total)  # without the JIT, too
 
 
 def norm_unchecked(parts) -> float:
@@ -270,7 +270,7 @@ def _sum_in_order(slots):
     total = 0.0
     for i in range(slots.size):
         total += slots[i]
-    return total
+    return float(total)
 
 
 @parallel_jit
