@@ -251,7 +251,7 @@ class StepPrograms:
 
 
 def target_dtype(loss: Loss, y: np.ndarray, dtype: np.dtype) -> np.dtype:
-    """What targets are cast to: labels to int64, numbers to the model's dtype, what a loss of one's own takes to none."""
+    """What targets are cast to: labels to int64, numbers to the model's dtype; for a loss of one's own they stay."""
     if y.dtype.kind == "f":
         return dtype
     if y.dtype.kind in "iu" and loss.labels:
