@@ -21,7 +21,8 @@ columns:
   ratio       of a time: the peer's / ours, above 1 we are faster; of memory and start: ours / the peer's
   bar         what the ratio (or the seconds of the cold start) must reach; PASS if it does
 
-cases: step 16-32-10, step 784-128-10, step cnn, epoch, memory, start warm, start cold
+cases: step 16-32-10, step 784-128-10, step cnn (by hand), compiled ... (the same by Trainer.fit), epoch, memory,
+start warm, start cold
 
 examples:
   python scripts/bench_training.py                          everything, about five minutes on 2 cores

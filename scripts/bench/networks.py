@@ -17,6 +17,7 @@ import numpy as np
 from bench.processes import peak_memory, seconds_of_one, seconds_per_call, serve
 
 POOL = 8  # batches that take turns
+TRAINED_BYTES = 16 << 20  # of the samples that `Trainer.fit` trains on
 LR, MOMENTUM = 0.01, 0.9
 NETS = {"16-32-10": (16,), "784-128-10": (784,), "cnn": (28, 28, 1)}  # the shape of one sample
 
@@ -63,6 +64,27 @@ class Nnmat:
             return value
 
         return step
+
+    def trainer(self, net: str, batch: int):
+        """A function that trains for so many seconds and returns those of a step, batches taken from the data."""
+        model = self.model(net)
+        trainer = self.nnmat.Trainer(
+            model, self.nnmat.SoftmaxCrossEntropy(), self.nnmat.SGD(model, lr=LR, momentum=MOMENTUM)
+        )
+        (X, _), *_ = batches(net, batch)
+        count = min(2048, max(POOL, TRAINED_BYTES // X.nbytes))
+        rng = np.random.default_rng(0)
+        data = rng.standard_normal((count * batch, *NETS[net]), np.float32), rng.integers(0, 10, count * batch)
+
+        def train(seconds: float) -> float:
+            epochs = 3
+            while True:
+                taken = trainer.fit(data, epochs=epochs, batch_size=batch, progress=False)["seconds"][2:]
+                if sum(taken) >= seconds or epochs > 3:
+                    return sum(taken) / (len(taken) * count)
+                epochs = 3 + int(seconds / sum(taken))
+
+        return train
 
     def epoch(self):
         """A function that trains 784-128-10 for one epoch on MNIST, with metrics and a progress bar (not shown)."""
@@ -201,6 +223,9 @@ def main() -> None:
     def steps(seconds: float, variant: dict, **case) -> float:
         return seconds_per_call(ready("stepper", variant, **case), seconds)
 
+    def train(seconds: float, variant: dict, **case) -> float:
+        return ready("trainer", variant, **case)(seconds)
+
     def epoch(variant: dict) -> float:
         run = ready("epoch", variant)
         with unseen():
@@ -212,7 +237,7 @@ def main() -> None:
             step()
         return peak_memory()
 
-    serve({"variants": contender.variants, "steps": steps, "epoch": epoch, "memory": memory})
+    serve({"variants": contender.variants, "steps": steps, "train": train, "epoch": epoch, "memory": memory})
 
 
 if __name__ == "__main__":

@@ -25,6 +25,14 @@ STEPS = {  # network, batch: how many times faster than PyTorch the step shall b
     ("cnn", 32): 3.5,
     ("cnn", 128): 3.0,
 }
+COMPILED = {  # the same for the steps of `Trainer.fit`, which runs them as programs
+    ("16-32-10", 32): 28.0,
+    ("784-128-10", 32): 3.6,
+    ("784-128-10", 128): 2.4,
+    ("784-128-10", 1024): 1.3,
+    ("cnn", 32): 4.5,
+    ("cnn", 128): 3.6,
+}
 MEMORY_STEPS = 200
 FIRST_STEP = """\
 import numpy, nnmat as n
@@ -142,6 +150,16 @@ def step_row(net: str, batch: int, run: Run) -> Row:
     return turns(f"step {net} {batch}", "us", 1e6, ["torch"], STEPS[net, batch], run, net, ask)
 
 
+def compiled_row(net: str, batch: int, run: Run) -> Row:
+    """Our steps take their batches from the data, the peer has them ready."""
+
+    def ask(worker, variant):
+        what = "train" if worker is run.workers["nnmat"] else "steps"
+        return worker.ask(what, seconds=run.seconds, variant=variant, net=net, batch=batch)
+
+    return turns(f"compiled {net} {batch}", "us", 1e6, ["torch"], COMPILED[net, batch], run, net, ask)
+
+
 def epoch_row(run: Run) -> Row:
     def ask(worker, variant):
         return worker.ask("epoch", variant=variant)
@@ -209,6 +227,8 @@ def cases() -> dict[str, Callable[[Run], Row]]:
     found: dict[str, Callable[[Run], Row]] = {}
     for net, batch in STEPS:
         found[f"step {net} {batch}"] = functools.partial(step_row, net, batch)
+    for net, batch in COMPILED:
+        found[f"compiled {net} {batch}"] = functools.partial(compiled_row, net, batch)
     found["epoch 784-128-10 128"] = epoch_row
     found["memory cnn 128"] = memory_row
     found["start warm"] = functools.partial(warm_row, RANDOM, "")

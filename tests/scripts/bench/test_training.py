@@ -73,7 +73,10 @@ def test_the_best_variant_of_the_peer_counts():
 def test_every_case_has_a_name_of_its_own():
     names = list(training.cases())
     assert [name for name in names if name.startswith("step")] == [f"step {n} {b}" for n, b in training.STEPS]
-    assert names[len(training.STEPS) :] == [
+    assert [name for name in names if name.startswith("compiled")] == [
+        f"compiled {n} {b}" for n, b in training.COMPILED
+    ]
+    assert names[len(training.STEPS) + len(training.COMPILED) :] == [
         "epoch 784-128-10 128",
         "memory cnn 128",
         "start warm",

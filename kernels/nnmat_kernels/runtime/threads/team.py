@@ -6,7 +6,7 @@ that sleeps may be woken through a whole slice of time later (4 ms and more, a h
 wait for it, this team does its pieces. Who does which changes no bit.
 
     caller                                     worker
-    publish the job: its pieces, end += n      while no piece is left:  spin for some 30 us, then sleep
+    publish the job: its pieces, end += n      while no piece is left:  spin for some 50 us, then sleep
     wake those who sleep
     claim pieces until there are none          claim pieces until there are none
     wait until all pieces are done
@@ -27,7 +27,7 @@ import threading
 
 from llvmlite import binding
 
-SPINS = 1000  # pauses of a worker before it sleeps, and of a caller before it lets others run: about 30 us
+SPINS = 4000  # pauses of a worker before it sleeps, and of a caller before it lets others run: about 50 us
 
 # The states are words of 64 bits, each on a cache line (of two, which are fetched together) of its own.
 _TEAM_CODE = """
