@@ -35,6 +35,10 @@ class CompiledStep:
                 return found[0]
         return self._programs.step(batch).values[0]
 
+    def program(self, X, y, sample_weight=None):
+        """The program for such batches, or None before the third step; `print` shows its launches, in order."""
+        return self._programs.program(self._batch(X, y, sample_weight))
+
     def why_not(self, X, y, sample_weight=None) -> str:
         """Why a step on such a batch runs by hand, or an empty text."""
         return self._programs.why_not(self._batch(X, y, sample_weight))

@@ -118,6 +118,10 @@ class StepPrograms:
         """Whether a program that was checked runs steps on such batches."""
         return not self.refused and self._situation(batch).checked >= CHECKED
 
+    def program(self, batch: Batch) -> Program | None:
+        """The program for such batches, if there is one; `print` shows its launches."""
+        return None if self.refused else self._situation(batch).program
+
     def counts(self, batch: Batch) -> bool:
         """Whether the program counts the rows that are right."""
         return self._situation(batch).counts

@@ -128,6 +128,19 @@ class Program:
             self._columns.append((name, offset))
         return self._columns.index((name, offset))
 
+    def __str__(self) -> str:
+        """A table: each launch with the shapes of its arrays and what is open in it."""
+        rows = [("", "kernel", "arrays", "from the step, or passed on")]
+        links = self._arguments[1][:, 0]
+        for e, block in enumerate(self.blocks):
+            shapes = [" x ".join(map(str, A.shape)) for _, A in block.places if isinstance(A, np.ndarray) and A.size]
+            sources = links[self._arguments[2][e] : self._arguments[2][e + 1]]
+            opened = [self._columns[s][0] if s < len(self._columns) else "a result" for s in sources.tolist()]
+            rows.append((str(e), block.name, ", ".join(shapes), ", ".join(dict.fromkeys(opened))))
+        widths = [max(len(row[c]) for row in rows) for c in range(4)]
+        lines = ("  ".join(f"{text:<{width}}" for text, width in zip(row, widths, strict=True)) for row in rows)
+        return "\n".join(line.rstrip() for line in lines)
+
     def run(self, steps: int, values: dict[str, Any]) -> tuple[int, np.ndarray]:
         """Run some steps: how many were done, and their results (steps, R) as words of 64 bits.
 

@@ -18,7 +18,7 @@ from numba import prange
 
 from .config import named_after, parallel_jit
 
-# Below these sizes the start of the threads, 2 us, costs more than they bring. Kernels of another cost for an element
+# Below these sizes it costs more to hand pieces to threads, or to wake them, than they bring. Kernels of another cost for an element
 # have limits of their own.
 PARALLEL_FLOPS = 1_000_000  # operations of a product or a convolution
 PARALLEL_SIZE = 65_536  # elements of one pass over memory: 10 us of the cheapest body

@@ -183,3 +183,14 @@ def test_arrays_of_a_program_stay():
     program.run(1, {"x": addresses([x])})
     assert y.tolist() == [12.0] * 3
     assert all((other == 7.0).all() for other in others)
+
+
+def test_a_program_is_shown_as_a_table():
+    program, _, _ = recorded()
+    head, *lines = str(program).split("\n")
+    assert head.split() == ["kernel", "arrays", "from", "the", "step,", "or", "passed", "on"]
+    assert [line.split() for line in lines] == [
+        ["0", "scaled", "4,", "4", "x,", "lr"],
+        ["1", "total", "4"],
+        ["2", "add", "1", "a", "result,", "steps"],
+    ]
