@@ -147,6 +147,10 @@ class Passes(abc.ABC):
         """X and Y as the last recorded forward has kept them for backward; None for what it has not kept."""
         return self._call.X, self._call.Y
 
+    def drop_record(self) -> None:
+        """No backward may follow a forward that was recorded before."""
+        self._call.batch = None
+
     def _refuse_backward(self) -> None:
         raise StateError(
             f"{self.who}: backward needs a recorded forward, and each one serves one backward. Call "

@@ -69,6 +69,10 @@ class Loss(abc.ABC):
             self._refuse_backward()
         return G
 
+    def drop_record(self) -> None:
+        """No backward may follow a forward before."""
+        self._call.done = False
+
     def _refuse_backward(self) -> None:
         if self._call.done:
             raise ConfigError(

@@ -99,7 +99,7 @@ class Optimizer(abc.ABC):
         self.schedule = as_schedule(type(self).__name__, value)
 
     def rates(self, count: int) -> list[float]:
-        """The learning rates of the coming steps."""
+        """The learning rates of the coming steps; fewer if the schedule raises, but for the first."""
         if isinstance(self.schedule, Constant):
             return [self.lr] * count
         steps, found = self.steps, []
@@ -107,6 +107,9 @@ class Optimizer(abc.ABC):
             for _ in range(count):
                 found.append(self.lr)
                 self.steps += 1
+        except Exception:
+            if not found:
+                raise
         finally:
             self.steps = steps
         return found

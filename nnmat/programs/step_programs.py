@@ -19,6 +19,7 @@ from nnmat_kernels.runtime.config import settings
 from nnmat_kernels.runtime.launch import Tape
 
 from ..errors import StateError
+from ..layers import observing
 from ..layers.base import Layer
 from ..losses import Loss
 from ..optimizers import Optimizer
@@ -96,6 +97,7 @@ class StepPrograms:
         self._situations: list[_Situation] = []  # that of the last batch at the end
         self._last_batch: Batch | None = None
         self._buffers = list(model.buffers().values())
+        self._layers = model.modules()
         self.refused = self._refusal()
 
     def _refusal(self) -> str:
@@ -116,7 +118,9 @@ class StepPrograms:
 
     def ready(self, batch: Batch) -> bool:
         """Whether a program that was checked runs steps on such batches."""
-        return not self.refused and self._situation(batch).checked >= CHECKED
+        if self.refused or self.optimizer.steps == 0 or observing.blocks:  # who observes sees layers run by hand
+            return False
+        return self._situation(batch).checked >= CHECKED
 
     def program(self, batch: Batch) -> Program | None:
         """The program for such batches, if there is one; `print` shows its launches."""
@@ -128,7 +132,7 @@ class StepPrograms:
 
     def step(self, batch: Batch) -> Steps:
         """One step by hand, as the equations say; on the way the program is recorded or checked."""
-        if self.refused:
+        if self.refused or observing.blocks:
             return self.equations(batch, self.optimizer.lr)
         situation = self._situation(batch)
         situation.by_hand += 1
@@ -139,7 +143,7 @@ class StepPrograms:
             return self._record(situation, batch)
         return self._compare(situation, batch)
 
-    def run(self, batch: Batch, places: Mapping[str, Sequence[int]]) -> Steps:
+    def run(self, batch: Batch, places: Mapping[str, Sequence[int]], rates: list[float] | None = None) -> Steps:
         """Steps on batches like this one, for which a program is `ready`; fewer than asked for if one was stopped.
 
         `places`: for each of the batch's inputs its address at each step. The step after the last one that was done is
@@ -149,13 +153,23 @@ class StepPrograms:
         program, recorded = situation.program, situation.recorded
         assert program is not None and recorded is not None  # noqa: PT018
         first, count = optimizer.steps, len(next(iter(places.values())))
-        rates = optimizer.rates(count)
+        if rates is None:
+            rates = optimizer.rates(count)
+        if len(rates) < count:  # the schedule ends in an error, which is raised at its step
+            places, count = {name: at[: len(rates)] for name, at in places.items()}, len(rates)
         done, results = program.run(count, {**places, "lr": rates, "steps": np.arange(first + 1, first + count + 1)})
         optimizer.steps = first + done
+        self._forget_passes()
         values, norms = results[:done, :2].T.copy().view(np.float64).tolist()
         right = results[:done, 2].tolist() if situation.counts else []
         rate = rates[done - 1] if done else recorded.learning_rate
         return Steps(values, norms, recorded.divisor, rate, recorded.H, [], right)
+
+    def _forget_passes(self) -> None:
+        """What layers and the loss have kept of a pass by hand is not of the last step: no backward may follow."""
+        for layer in self._layers:
+            layer.drop_record()
+        self.loss.drop_record()
 
     def _record(self, situation: _Situation, batch: Batch) -> Steps:
         optimizer = self.optimizer
@@ -169,7 +183,7 @@ class StepPrograms:
         results = {"value": result.values[0], "norm": result.norms[0]}
         counts = [e for e, (kernel, _, _) in enumerate(tape.launches) if kernel is count_correct]
         try:
-            program = Program(tape.launches, batch.inputs(), results, tuple(results), counts[:1], self._buffers)
+            program = Program(tape.launches, batch.inputs(), results, tuple(results), counts[:1], self._buffers, ["lr"])
         except (TypeError, ValueError) as error:
             situation.refused = str(error)
         else:
@@ -179,12 +193,12 @@ class StepPrograms:
 
     def _compare(self, situation: _Situation, batch: Batch) -> Steps:
         """The step by hand, and again from the same state by the program."""
-        before, steps = self._copies(), self.optimizer.steps
-        by_hand = self.equations(batch, self.optimizer.lr)
+        before, steps, lr = self._copies(), self.optimizer.steps, self.optimizer.lr
+        by_hand = self.equations(batch, lr)
         outputs, after = by_hand.H.copy(), self._copies()
         self._restore(before)
         self.optimizer.steps = steps
-        by_program = self.run(batch, {name: [A.ctypes.data] for name, A in batch.inputs().items()})
+        by_program = self.run(batch, {name: [A.ctypes.data] for name, A in batch.inputs().items()}, [lr])
         names = ["parameters", "gradients", *self.optimizer.state_vectors(), *self.model.buffers()]
         wrong = [n for n, A, B in zip(names, self._state(), after, strict=True) if A.tobytes() != B.tobytes()]
         if by_program[:4] != by_hand[:4]:
@@ -228,14 +242,19 @@ class StepPrograms:
             return self._situations[-1]
         o, X, y, w = self.optimizer, batch.X, batch.y, batch.weight
         # Programs know arrays by their places: the data that batches are gathered from is one of them.
+        shared = batch.source is None and np.may_share_memory(X, y)
         key = (
-            X.shape, y.shape, y.dtype, None if w is None else w.shape, self.model.parameters_version,
+            X.shape, X.dtype, y.shape, y.dtype, None if w is None else w.shape, shared, self.model.parameters_version,
             o.clip_norm, o.weight_decay, o.settings(), self.loss.config(), batch.source,
+            [layer.config() for layer in self._layers if not layer.children()],
         )  # fmt: skip
         found = next((s for s in reversed(self._situations) if s.key == key), None)
         if found is None:
             found = _Situation(key)
-            found.refused = "" if w is None else "sample weights are added up with NumPy"
+            if w is not None:
+                found.refused = "sample weights are added up with NumPy"
+            elif shared:
+                found.refused = "X and y share memory"
             self._situations = self._situations[1 - PROGRAMS :]
         elif found is not self._situations[-1]:
             self._situations.remove(found)
@@ -251,6 +270,7 @@ class StepPrograms:
             "_situations": [],
             "_last_batch": None,
             "_buffers": list(self.model.buffers().values()),
+            "_layers": self.model.modules(),
         }
 
 

@@ -80,6 +80,11 @@ class Run:
         self.source_state = copy.deepcopy(self.source.state())
         self.files.add(as_path("resume", path))
 
+    def steps_left(self) -> float:
+        """The steps to come, if nothing stops the run."""
+        epochs = (self.last_epoch - self.state.epoch) * len(self.source) - self.state.batches
+        return min(epochs, self.last_step - self.state.step)
+
     def begin_epoch(self) -> None:
         """Note the generator's state; on resume, too, this is the one at the start of the epoch."""
         self.state.rng_state = dict(self.rng.bit_generator.state)

@@ -19,6 +19,7 @@ from .nonfinite import raise_for_gradient, raise_for_loss
 
 TOGETHER = 0.1  # seconds of steps in one call: so long a signal waits, and progress stands still
 MOST = 4096  # steps in one call
+WORTH = 30  # steps from which on programs are worth being made
 
 
 class TrainingSteps:
@@ -26,13 +27,23 @@ class TrainingSteps:
 
     def __init__(self, trainer):
         self.trainer = trainer
-        self.programs = StepPrograms(trainer.model, trainer.loss, trainer.optimizer, self.equations)
+        self._programs = StepPrograms(trainer.model, trainer.loss, trainer.optimizer, self.equations)
         self._state: Any = None  # of the run, which errors name
         self._buffers = list(trainer.model.buffers().values())
         self._together = 1  # steps that take TOGETHER seconds
         self._source: Gather | None = None  # of the run, if batches are gathered from it by programs
         self._arrays: dict[int, Batch] = {}  # of each number of rows
+        self._output_shape = trainer.model.output_shape(trainer.model.input_shape)
+        self._compiles: bool | None = None  # whether this run makes programs; known in its first epoch
         self._said = False  # whether a run was told why its steps run by hand
+
+    @property
+    def programs(self) -> StepPrograms:
+        """Those of the trainer's present loss and optimizer, which may be replaced."""
+        found, trainer = self._programs, self.trainer
+        if found.loss is not trainer.loss or found.optimizer is not trainer.optimizer:
+            found = self._programs = StepPrograms(trainer.model, trainer.loss, trainer.optimizer, self.equations)
+        return found
 
     def said_once(self) -> str:
         """Why steps run by hand although they should not, the first time that one asks; else nothing."""
@@ -42,7 +53,7 @@ class TrainingSteps:
 
     def end_run(self) -> None:
         """Forget the data of a run, and the programs that know its place."""
-        self._source, self._arrays = None, {}
+        self._source, self._arrays, self._compiles = None, {}, None
         self.programs.forget()
 
     def of_epoch(self, run, interruption) -> Iterator[tuple[int, Steps]]:
@@ -51,7 +62,9 @@ class TrainingSteps:
         The caller counts them before it asks for the next ones.
         """
         self._state = run.state
-        source = self._gather_from(run.source) if self.trainer.compiled and not self.programs.refused else None
+        if self._compiles is None:
+            self._compiles = self.trainer.compiled and run.steps_left() >= WORTH
+        source = self._gather_from(run.source) if self._compiles and not self.programs.refused else None
         if source is not None:
             yield from self._gathered(run, interruption, source)
             return
@@ -116,7 +129,7 @@ class TrainingSteps:
 
     def _unwatched(self, run) -> bool:
         """Whether nobody looks at every step."""
-        return all(type(c).on_step_end is Callback.on_step_end for c in run.callbacks)
+        return all(getattr(c.on_step_end, "__func__", None) is Callback.on_step_end for c in run.callbacks)
 
     def _counted(self, batch: Batch) -> bool:
         """Whether all metrics are measured within the program."""
@@ -129,9 +142,11 @@ class TrainingSteps:
         return Batch(X if type(X) is tuple else canonical(X), canonical(y), weight)
 
     def _step(self, batch: Batch) -> Steps:
-        if not self.trainer.compiled:
+        if not self._compiles:
             return self.equations(batch, self.trainer.optimizer.lr)
         if batch.source is None and self.programs.ready(batch):
+            if batch.y.dtype.kind == "f":  # labels are looked at by the kernel, arrays before the run
+                self.trainer.loss.check_targets(batch.y, self._output_shape)
             found = self.programs.run(batch, {name: [A.ctypes.data] for name, A in batch.inputs().items()})
             if found.values:
                 return self._measured(batch, found)
@@ -146,7 +161,7 @@ class TrainingSteps:
                 for own, right in zip(measured, steps.right, strict=True):
                     own[name] = (right / rows, float(rows))
             else:
-                measured[-1][name] = _metrics.measure(name, metric, steps.H, batch.y)
+                measured[-1][name] = _metrics.measure(name, metric, steps.H, batch.y.copy())
         return steps._replace(measured=measured)
 
     def equations(self, batch: Batch, lr: float) -> Steps:
@@ -167,7 +182,7 @@ class TrainingSteps:
                 measured[name] = _metrics.measure(name, metric, H, y)
             else:
                 with unrecorded():
-                    measured[name] = _metrics.measure(name, metric, H, y)
+                    measured[name] = _metrics.measure(name, metric, H, y.copy() if batch.source else y)
         model.backward(loss.backward(), input_gradient=False)
         norm = optimizer.gradient_norm()
         if not math.isfinite(norm):

@@ -136,7 +136,7 @@ def rows_entry_point(dtype):
 
 @parallel_jit
 def rows_parallel(H, y, G, sums):
-    """As `rows`, with the sums of as many chunks of rows as `sums` has places."""
+    """As `rows`, with the sums of as many chunks of rows as `sums` has places: (0, a wrong row or -1)."""
     n, chunks = H.shape[0], sums.size
     wrong = wrong_label(y, H.shape[1])
     if wrong < ZERO:
@@ -148,4 +148,4 @@ def rows_parallel(H, y, G, sums):
                 sums[k] = _narrow_rows(H, y, G, share, first, last)
             else:
                 sums[k] = _wide_rows(H, y, G, share, first, last)
-    return wrong
+    return 0.0, wrong

@@ -259,7 +259,7 @@ def softmax_cross_entropy_unchecked(H, y, G, who: str = "softmax_cross_entropy")
         value, wrong = launch(rows_entry_point(H.dtype), H, y, G)
     else:
         sums = np.empty(min(rows, H.size // CROSS_ENTROPY_CHUNK))
-        wrong = launch(rows_parallel, H, y, G, sums)
+        _, wrong = launch(rows_parallel, H, y, G, sums)
         value = launch(mean_of_sums, sums, float(rows))
     if wrong >= 0:
         as_labels(who, y, H.shape, None)  # raises

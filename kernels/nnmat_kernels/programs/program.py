@@ -17,8 +17,9 @@ import numpy as np
 from numba import types
 
 from ..codegen.function_pointer import entry_point
+from ..runtime.launch import ParallelKernel
 from .block import Block
-from .runner import FAILED, FINISHED, FINITE, NEGATIVE, TRUE, run
+from .runner import FINISHED, FINITE, NEGATIVE, TRUE, run
 
 
 class Slot:
@@ -60,9 +61,11 @@ class Program:
     `launches`: (kernel, arguments, result) of a tape. `inputs`: arrays by name, whose place changes from step to step.
     `results`: numbers that launches gave, by name, wanted after each step; those named in `finite` must be so for a
     step to go on. `counts`: launches whose integer results are wanted besides. `saved`: arrays that are copied before
-    each step, and stand in `before` if one is stopped. A launch that gives (a number, a row) refuses that row unless it
-    is negative, one that gives False cannot do its work; either stops the step.
-    Raises ValueError (a result that no launch gave), TypeError (an argument of a kind that has no words).
+    each step, and stand in `before` if one is stopped. `slots`: those that some kernel must take. A launch that gives
+    (a number, a row) refuses that row unless it is negative, one that gives False cannot do its work; either stops the
+    step.
+    Raises ValueError (a result that no launch gave, or of which nobody has said what it means; a slot that no kernel
+    takes), TypeError (an argument of a kind that has no words).
     """
 
     def __init__(
@@ -73,6 +76,7 @@ class Program:
         finite: Sequence[str] = (),
         counts: Sequence[int] = (),
         saved: Sequence[np.ndarray] = (),
+        slots: Sequence[str] = (),
     ):
         self.blocks = [Block(kernel, arguments) for kernel, arguments, _ in launches]
         self._given = [result for _, _, result in launches]  # known by their identity: kept alive
@@ -85,7 +89,9 @@ class Program:
             links += self._links(e, block, inputs)
             first_link.append(len(links))
         checks = [(e, FINITE, place) for name, (e, place) in places.items() if name in finite]
-        checks += [check for e, block in enumerate(self.blocks) for check in _refusals(e, block)]
+        checks += [check for e, block in enumerate(self.blocks) if e not in counts for check in _refusals(e, block)]
+        if missing := [name for name in slots if (name, 0) not in self._columns]:
+            raise ValueError(f"{', '.join(missing)} reaches no kernel: Python computes with it")
         wanted = [place for _, place in places.values()] + [self.blocks[e].result_place(0) for e in counts]
         saved_words = [(A.ctypes.data, B.ctypes.data, A.nbytes) for A, B in zip(self.saved, self.before, strict=True)]
         self._checks = _table(sorted(checks), 3)
@@ -155,9 +161,7 @@ class Program:
                 table[:, c] += offset
         results = np.zeros((steps, len(self._wanted)), np.int64)
         done, check = _runner()(*self._arguments, table, self._wanted, results)
-        if check == FAILED:
-            raise RuntimeError("a kernel of a compiled program has raised an exception.")
-        if check != FINISHED:
+        if check != FINISHED:  # also where a kernel has raised an exception: by hand it will again
             for A, was in zip(self.saved, self.before, strict=True):
                 A[...] = was
         return done, results
@@ -168,13 +172,16 @@ def _refusals(e: int, block: Block) -> list[tuple[int, int, int]]:
         return [(e, TRUE, block.result_place(0))]
     if isinstance(block.result_kind, types.BaseTuple):
         return [(e, NEGATIVE, block.result_place(1))]
+    if isinstance(block.result_kind, types.Integer):
+        raise ValueError(f"the kernel {block.name} gives a number of which nobody has said what it means")
     return []
 
 
 @functools.cache
 def _runner() -> Any:
+    # Its kernels may be parallel: it is launched as one of them, which starts the threads, and takes turns if it must.
     words, table = types.int64[::1], types.int64[:, ::1]
-    return entry_point(run, words, table, words, table, table, table, words, table)
+    return ParallelKernel(entry_point(run, words, table, words, table, table, table, words, table))
 
 
 def _table(rows, width: int) -> np.ndarray:

@@ -31,6 +31,7 @@ from numba.core.compiler import CompileResult
 from numba.core.runtime import rtsys
 
 from .compiling import line
+from .launch import linking
 
 PACKAGE = Path(__file__).resolve().parents[1]
 DAYS = 30
@@ -161,7 +162,13 @@ class KernelCache(NullCache):
         payload = _payload(path)
         if payload is None and KernelCache.helpers is not None and KernelCache.helpers.provide(self, path.name):
             payload = _payload(path)
-        return None if payload is None else CompileResult._rebuild(target_context, *pickle.loads(payload))
+        if payload is None:
+            return None
+        linking.begin()
+        try:
+            return CompileResult._rebuild(target_context, *pickle.loads(payload))
+        finally:
+            linking.end()
 
     def save_overload(self, sig, data):
         if any(not lifted.can_cache for lifted in data.lifted) or data.library.has_dynamic_globals:

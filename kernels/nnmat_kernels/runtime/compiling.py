@@ -19,6 +19,8 @@ from collections.abc import Callable, Iterator
 
 from numba.core import event
 
+from .launch import linking
+
 PATIENCE = 0.5  # seconds without a word
 REDRAWN = 0.2  # seconds between two looks at the line
 REPEATED = 10.0  # seconds between two lines where a line cannot be rewritten
@@ -130,12 +132,14 @@ class Clock(event.Listener):
     def on_start(self, event) -> None:
         """Numba begins to compile a function."""
         if _is_kernel(event):
+            linking.begin()
             self.begin()
 
     def on_end(self, event) -> None:
         """It has ended, or failed."""
         if _is_kernel(event):
             self.end()
+            linking.end()
 
 
 def _is_kernel(event) -> bool:

@@ -1,7 +1,8 @@
 """How parallel kernels reach their threads: through a door in front of them, a few instructions of machine code.
 
-Compiled kernels call, by name, the function of Numba's threading layer that runs their pieces. That name is bound to
-the door of the `team`, or where none can run, of Numba's own pool:
+Compiled kernels call, by name, the function of Numba's threading layer that runs their pieces. While a kernel of this
+package is compiled or loaded, that name is bound to the door of the `team`, or where none can run, of Numba's own pool;
+what users compile themselves keeps Numba's pool.
 
     alone, or one thread      the caller runs all pieces, in order; no other thread is asked
     else                      the team, or the pool, runs them
@@ -30,10 +31,10 @@ settings: Any = numba.config
 
 
 class ParallelKernel:
-    """Calls a parallel kernel, one at a time where no other thread may."""
+    """Calls a parallel kernel, one at a time where Numba's threading layer is not safe for concurrent launches."""
 
     _at_once = False  # whether kernels may be called without a look at anything: threads run, and need no turns
-    _door: Team | Pool | None = None  # there before any kernel's code is linked, which looks for it by name
+    _door: Team | Pool | None = None  # there before the code of any parallel kernel is linked
     _forked = False  # whether this process is a forked child
 
     def __init__(self, dispatcher):
@@ -46,7 +47,6 @@ class ParallelKernel:
             if ParallelKernel._door is None:
                 numba.get_num_threads()  # Numba loads its threading layer and names the pool's function
                 ParallelKernel._door = Team(settings.NUMBA_NUM_THREADS) if Team.can_run() else Pool()
-                binding.add_symbol("numba_parallel_for", ParallelKernel._door.address)
                 if ParallelKernel._forked:
                     ParallelKernel._door.close()
             return ParallelKernel._door
@@ -68,7 +68,34 @@ class ParallelKernel:
             door = self.open_door()
             if numba.get_num_threads() > 1 and not ParallelKernel._forked:
                 ParallelKernel._at_once = door.begin()
-            return self.dispatcher(*arguments)
+            if isinstance(door, Pool):
+                return self.dispatcher(*arguments)
+        return self.dispatcher(*arguments)
+
+
+class Linking:
+    """Between `begin` and `end` kernels that are linked call the door. Numba's lock of its compiler is held."""
+
+    def __init__(self):
+        self._depth, self._pool = 0, 0
+
+    def begin(self) -> None:
+        """A kernel of this package is compiled or loaded from now on; within it others may be."""
+        self._depth += 1
+        if self._depth == 1 and ParallelKernel._door is not None:  # without a door there is no parallel kernel yet
+            self._pool = binding.address_of_symbol(_POOL)
+            binding.add_symbol(_POOL, ParallelKernel._door.address)
+
+    def end(self) -> None:
+        """That is over."""
+        self._depth -= 1
+        if self._depth == 0 and self._pool:
+            binding.add_symbol(_POOL, self._pool)
+            self._pool = 0
+
+
+linking = Linking()
+_POOL = "numba_parallel_for"  # what Numba calls the function that runs pieces
 
 
 class Tape:
@@ -78,35 +105,32 @@ class Tape:
         self.launches: list[tuple[Any, tuple, Any]] = []  # kernel, arguments, result
 
     def __enter__(self):
-        _tapes.append((threading.get_ident(), self))
+        _tapes[threading.get_ident()] = self
         return self
 
     def __exit__(self, *exception):
-        _tapes.remove((threading.get_ident(), self))
+        del _tapes[threading.get_ident()]
 
 
-_tapes: list[tuple[int, Tape]] = []  # of all threads
+_tapes: dict[int, Tape] = {}  # by thread
 
 
 @contextlib.contextmanager
 def unrecorded():
-    """The calling thread's tapes see nothing meanwhile."""
-    own = [entry for entry in _tapes if entry[0] == threading.get_ident()]
-    for entry in own:
-        _tapes.remove(entry)
+    """The calling thread's tape sees nothing meanwhile."""
+    tape = _tapes.pop(threading.get_ident(), None)
     try:
         yield
     finally:
-        _tapes.extend(own)
+        if tape is not None:
+            _tapes[threading.get_ident()] = tape
 
 
 def launch(kernel, *arguments):
     """Start a compiled kernel: every driver does it here, so that a tape sees all of them."""
     result = kernel(*arguments)
-    if _tapes:
-        for thread, tape in _tapes:
-            if thread == threading.get_ident():
-                tape.launches.append((kernel, arguments, result))
+    if _tapes and (tape := _tapes.get(threading.get_ident())) is not None:
+        tape.launches.append((kernel, arguments, result))
     return result
 
 

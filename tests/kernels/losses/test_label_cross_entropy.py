@@ -22,7 +22,7 @@ def test_value_and_gradient(shape, slots, dtype, rng):
     G, intact = guarded(shape, dtype)
     if slots:
         sums = np.full(slots, np.nan)
-        assert rows_parallel(H, y, G, sums) == -1
+        assert rows_parallel(H, y, G, sums) == (0.0, -1)
         mean = sums.sum() / shape[0]
     else:
         mean, wrong = rows(H, y, G)
@@ -36,7 +36,7 @@ def test_value_and_gradient(shape, slots, dtype, rng):
 def test_a_wrong_label_is_found_before_anything_is_written(dtype):
     H, y, G = np.zeros((4, 3), dtype), np.array([0, 1, 3, -1]), np.full((4, 3), 7, dtype)
     assert rows(H, y, G) == (0.0, 2)
-    assert rows_parallel(H, y, G, np.zeros(2)) == 2
+    assert rows_parallel(H, y, G, np.zeros(2)) == (0.0, 2)
     assert (G == 7).all()
 
 

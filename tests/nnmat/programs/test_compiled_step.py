@@ -254,6 +254,117 @@ def test_what_stops_a_step_changes_nothing_and_names_the_step(bad, rng):
     assert np.isfinite(step(*batch()))
 
 
+def ready(loss, optimizer=None, B=8, model=None):
+    """A step that runs as a program, its model, and a maker of batches."""
+    model = model or dense(MIDDLES["tanh, dropout"])
+    optimizer = optimizer or nm.SGD(model, lr=0.1, momentum=0.9)
+    rng = np.random.default_rng(3)
+
+    def batch():
+        y = rng.integers(0, 10, B) if loss.labels else rng.random((B, 10)).astype("float32")
+        return rng.standard_normal((B, 16)).astype("float32"), y
+
+    step = compile_step(model, loss, optimizer)
+    for _ in range(6):
+        step(*batch())
+    return step, model, batch
+
+
+@only_compiled
+@pytest.mark.parametrize("B", [8, 2048])
+def test_a_wrong_label_is_refused_by_every_kernel(B):
+    step, model, batch = ready(nm.SoftmaxCrossEntropy(), B=B)
+    X, y = batch()
+    y[B // 2] = -1
+    before = model.flat_parameters.copy()
+    with pytest.raises(nm.LabelError, match=f"got -1 in row {B // 2}"):
+        step(X, y)
+    assert (model.flat_parameters == before).all()
+
+
+@only_compiled
+@pytest.mark.parametrize("dtype", ["float64", "float16", "int32", "int8"])
+def test_another_dtype_is_refused_as_by_hand(dtype):
+    step, _, batch = ready(nm.SoftmaxCrossEntropy())
+    X, y = batch()
+    with pytest.raises(nm.DtypeError):
+        step(X.astype(dtype), y)
+
+
+@only_compiled
+def test_targets_out_of_range_are_refused_as_by_hand():
+    step, _, batch = ready(nm.SigmoidBinaryCrossEntropy())
+    X, y = batch()
+    y[2, 3] = 1.5
+    with pytest.raises(nm.LabelError):
+        step(X, y)
+
+
+@only_compiled
+@pytest.mark.parametrize("change", ["rate", "slope", "first step"])
+def test_settings_of_layers_and_the_step_number_count(change, rng):
+    layers = [nm.Linear(16, 20), nm.LeakyReLU(0.1), nm.Dropout(0.3), nm.Linear(20, 10)]
+    models = [nm.Sequential(copy.deepcopy(layers), input_shape=(16,), seed=2) for _ in range(2)]
+    losses = [nm.SoftmaxCrossEntropy() for _ in models]
+    optimizers = [nm.SGD(m, lr=0.1, momentum=0.9, dampening=0.5) for m in models]
+    step = compile_step(models[0], losses[0], optimizers[0])
+    for i in range(16):
+        if i == 8:
+            for m, o in zip(models, optimizers, strict=True):
+                if change == "rate":
+                    m[2].rate = 0.6
+                elif change == "slope":
+                    m[1].negative_slope = 0.5
+                else:
+                    o.steps = 0
+        X, y = rng.standard_normal((8, 16)).astype("float32"), rng.integers(0, 10, 8)
+        assert step(X, y) == by_hand(models[1], losses[1], optimizers[1], X, y), i
+        assert models[0].flat_parameters.tobytes() == models[1].flat_parameters.tobytes(), i
+
+
+@only_compiled
+def test_inputs_that_are_the_targets(rng):
+    model = nm.Sequential([nm.Linear(10, 4), nm.Tanh(), nm.Linear(4, 10)], input_shape=(10,))
+    other, losses = copy.deepcopy(model), [nm.MeanSquaredError(), nm.MeanSquaredError()]
+    optimizers = [nm.SGD(m, lr=0.1) for m in (model, other)]
+    step = compile_step(model, losses[0], optimizers[0])
+    for i in range(14):
+        A = rng.standard_normal((8, 10)).astype("float32")
+        X = A if i < 7 else A + 1
+        assert step(X, A) == by_hand(other, losses[1], optimizers[1], X, A), i
+
+
+@only_compiled
+def test_nothing_is_left_for_a_backward_by_hand(rng):
+    loss = nm.SoftmaxCrossEntropy()
+    step, model, batch = ready(loss)
+    model.forward(batch()[0], training=True)
+    step(*batch())
+    with pytest.raises(nm.StateError):
+        model.backward(np.zeros((8, 10), np.float32))
+    with pytest.raises(nm.StateError):
+        loss.backward()
+
+
+@only_compiled
+def test_an_optimizer_that_computes_with_the_rate_runs_by_hand():
+    class Plain(nm.Optimizer):
+        recordable = True
+
+        def __init__(self, model, lr):
+            super().__init__(model, lr, 0.0, None, [])
+
+        def update(self, segment, lr, scale):
+            segment.values[...] -= float(lr) * segment.gradients
+
+        def settings(self):
+            return {}
+
+    model = dense(MIDDLES["sigmoid"])
+    step, _, batch = ready(nm.SoftmaxCrossEntropy(), Plain(model, 0.1), model=model)
+    assert "lr reaches no kernel" in step.why_not(*batch())
+
+
 def test_arguments():
     model, other = dense([]), dense([])
     with pytest.raises(nm.ConfigError, match="expected loss to be a Loss"):

@@ -48,21 +48,90 @@ class Programs:
     def __init__(self, monkeypatch):
         self.calls = []
         run = steps.StepPrograms.run
-        monkeypatch.setattr(
-            steps.StepPrograms,
-            "run",
-            lambda own, batch, places: (self.calls.append(len(next(iter(places.values())))), run(own, batch, places))[
-                1
-            ],
-        )
+
+        def counted(own, batch, places, *rates):
+            self.calls.append(len(next(iter(places.values()))))
+            return run(own, batch, places, *rates)
+
+        monkeypatch.setattr(steps.StepPrograms, "run", counted)
 
 
 @only_compiled
-@pytest.mark.parametrize("options", [{}, {"steps": 21, "epochs": None}, {"validation": data()}, {"batch_size": N}])
+@pytest.mark.parametrize(
+    "options", [{}, {"steps": 47, "epochs": None}, {"validation": data()}, {"batch_size": N, "epochs": 40}]
+)
 def test_a_run_has_the_bits_of_one_by_hand(options, monkeypatch):
     programs = Programs(monkeypatch)
     assert_same(run(True, **options), run(False, **options))
     assert sum(programs.calls) > 0
+
+
+@only_compiled
+def test_a_short_run_is_not_worth_a_program(monkeypatch):
+    programs = Programs(monkeypatch)
+    assert_same(run(True, epochs=2), run(False, epochs=2))
+    assert programs.calls == []
+
+
+@only_compiled
+def test_another_optimizer_or_loss_between_runs_is_the_one_that_counts():
+    def twice(compiled):
+        own, _ = run(compiled)
+        own.optimizer = nm.SGD(own.model, lr=1e-3, momentum=0.9)
+        own.loss = nm.SoftmaxCrossEntropy()
+        history = own.fit(data(), epochs=4, batch_size=B, progress=False, checkpoint=None)
+        return own, {name: values for name, values in history.items() if name != "seconds"}
+
+    assert_same(twice(True), twice(False))
+
+
+@only_compiled
+def test_settings_that_a_callback_changes_count():
+    class Anneal(nm.Callback):
+        def on_epoch_end(self, trainer, epoch, figures):
+            trainer.model[2].rate = 0.2 / (1 + epoch)
+
+    assert_same(run(True, callbacks=[Anneal()]), run(False, callbacks=[Anneal()]))
+
+
+@only_compiled
+def test_who_observes_sees_every_step():
+    seen = {True: 0, False: 0}
+    for compiled in seen:
+
+        def count(layer, Y, compiled=compiled):
+            seen[compiled] += 1
+
+        with nm.observe(forward=count):
+            run(compiled)
+    assert seen[True] == seen[False] > 0
+
+
+@only_compiled
+def test_a_schedule_that_fails_does_so_at_its_step():
+    def steps_done(compiled):
+        own = trainer(compiled)
+
+        def rate(step):
+            if step == 37:
+                raise RuntimeError("no more rates")
+            return 0.01
+
+        own.optimizer.lr = rate
+        with pytest.raises(RuntimeError, match="no more rates"):
+            own.fit(data(), epochs=9, batch_size=B, progress=False)
+        return own.optimizer.steps, own.model.flat_parameters.tobytes()
+
+    assert steps_done(True) == steps_done(False)
+    assert steps_done(True)[0] == 37
+
+
+@only_compiled
+def test_a_callback_whose_method_was_set_on_the_object_sees_every_step():
+    seen, watcher = [], nm.Callback()
+    watcher.on_step_end = lambda trainer, step, value: seen.append(step)
+    run(True, callbacks=[watcher])
+    assert seen == list(range(1, 4 * -(-N // B) + 1))
 
 
 @only_compiled
@@ -157,11 +226,11 @@ def test_ctrl_c_between_programs_leaves_a_state_that_goes_on(tmp_path, monkeypat
     whole, runs = run(True, epochs=6), []
     run_programs = steps.StepPrograms.run
 
-    def interrupted(own, batch, places):
+    def interrupted(own, batch, places, *rates):
         runs.append(places)
         if len(runs) == 4:
             signal.raise_signal(signal.SIGINT)
-        return run_programs(own, batch, places)
+        return run_programs(own, batch, places, *rates)
 
     monkeypatch.setattr(steps.StepPrograms, "run", interrupted)
     path = tmp_path / "stopped.npz"

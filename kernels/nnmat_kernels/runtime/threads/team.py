@@ -299,7 +299,10 @@ class Team:
         if not self._begun:
             self._begun = True
             for worker in self._workers:
-                worker.start()
+                try:
+                    worker.start()
+                except RuntimeError:  # the system gives no more threads: the caller can do all pieces
+                    break
             atexit.register(self._end)
         return True
 
@@ -311,7 +314,8 @@ class Team:
         self._word("stop").value = 1
         self._function("wake")(len(self._workers))
         for worker in self._workers:
-            worker.join(1)  # one that does not come ends with the process
+            if worker.is_alive():
+                worker.join(1)  # one that does not come ends with the process
 
     def _word(self, name: str) -> ctypes.c_int64:
         return ctypes.c_int64.from_address(self._engine.get_global_value_address(name))

@@ -70,6 +70,36 @@ PROGRAMS = {
         time.sleep(0.5)
         assert time.process_time() - before < 0.05
     """,
+    "kernels run on the team, and what a user compiles on Numba's pool": """
+        import numba
+
+        @numba.njit(parallel=True)
+        def total(x):
+            s = 0
+            for i in numba.prange(x.size):
+                s += x[i]
+            return s
+
+        k.set_num_threads(2)
+        assert total(np.ones(10)) == 10  # compiled before the first kernel
+        work()
+        worker = team()[0]
+        before = time.clock_gettime(time.pthread_getcpuclockid(worker.ident))
+        for _ in range(30):
+            k.matmul(A, A)
+        assert time.clock_gettime(time.pthread_getcpuclockid(worker.ident)) - before > 0.005
+
+        @numba.njit(parallel=True)
+        def numbers(n):
+            found = np.zeros(n, np.int64)
+            for i in numba.prange(n):
+                found[i] = numba.get_thread_id()
+            return found
+
+        x = np.ones(1_000_000, np.int64)
+        assert all(total(x) == x.size for _ in range(20))
+        assert set(numbers(1000).tolist()) == {0, 1}
+    """,
     "with one thread there is no other": """
         before = len(os.listdir("/proc/self/task"))
         k.set_num_threads(1)
