@@ -64,6 +64,12 @@ class Module:
 STATE = OrderedDict([("0.weight", np.ones((3, 3), F)), ("0.bias", np.arange(3, dtype=F))])
 
 
+def stated(source):
+    net = model()
+    nnmat.load_state(net, source, partial=True)
+    return net[0].bias.value.tolist()
+
+
 def weights_from(state):
     net = model()
     convert.from_torch(net, state)
@@ -164,6 +170,14 @@ CASES = {
         (lambda: weights_from(STATE | {"0.bias": [0, 1, 2]}), r"got list\. Try np\.asarray\(state\['0\.bias'\]\)"),
         (lambda: weights_from(STATE | {"0.bias": np.arange(3)}), r"'0\.bias' as an array of floats, got int64\. Try"),
         (lambda: weights_from({"0.bias": np.zeros(3)}), r"Both models need the same layers in the same order"),
+    ],
+    "a model's state": [
+        (lambda: stated({"0.bias": [0, 1, 2]}), [0, 1, 2]),
+        (lambda: stated(model()), r"^load_state: .*got Sequential\. Try load_state\(model, \{p\.name: p\.value for"),
+        (lambda: stated([X]), r"^load_state: expected source as a path, or as a dict of arrays .*got list"),
+        (lambda: stated(None), r"^load_state: expected source as a path"),
+        (lambda: stated({"0.bias": model()[0].bias}), r"got a Parameter\. Try source\['0\.bias'\]\.value\.$"),
+        (lambda: stated({"0.bias": ["a", "b", "c"]}), r"'0\.bias' of dtype float32, got <U1\. "),
     ],
     "arguments of optimizers": [
         (
