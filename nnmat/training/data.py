@@ -215,7 +215,7 @@ def _checked(who: str, found: Any, start: int) -> Iterator[tuple]:
                 f"{who}: expected batch {number} of the source as (X, y) or (X, y, sample_weight), "
                 f"got {_shown(batch)}. Let its batches() `yield X, y`."
             )
-        X, y, *weight = batch
+        X, y, *weight = batch if len(batch) == 2 or batch[2] is not None else batch[:2]  # None stands for no weights
         X = tuple(array(who, "X", part) for part in X) if isinstance(X, tuple) else array(who, "X", X)
         y, weight = array(who, "y", y), [array(who, "sample_weight", w) for w in weight]
         arrays = [*(X if isinstance(X, tuple) else (X,)), y, *weight]
