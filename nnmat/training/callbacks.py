@@ -41,7 +41,10 @@ class Callback:
         """After the last epoch, also when stopped early; not after an interruption or an error."""
 
     def on_train_error(self, trainer, error: BaseException) -> None:
-        """After an error or an interruption has ended the run, whose checkpoint, if any, is written by then."""
+        """After an error or an interruption has ended the run, whose checkpoint, if any, is written by then.
+
+        What it raises itself becomes a note of that error.
+        """
 
     @property
     def stopped(self) -> bool:

@@ -147,12 +147,19 @@ class Trainer:
             for callback in callbacks:
                 callback.on_train_end(self, run.state.history)
         except BaseException as error:
-            for callback in callbacks:
-                callback.on_train_error(self, error)
+            self._tell(callbacks, error)
             raise
         finally:
             self._steps.end_run()
         return run.state.history
+
+    def _tell(self, callbacks: Sequence[Callback], error: BaseException) -> None:
+        """Tell every callback of the error; what one of them raises itself is a note of the error, not in its place."""
+        for callback in callbacks:
+            try:
+                callback.on_train_error(self, error)
+            except Exception as another:
+                error.add_note(f"{type(callback).__name__}.on_train_error raised {type(another).__name__}: {another}")
 
     def _epochs(self, run: Run, interruption: Interruption, display: Display) -> None:
         """Train until the run is over or interrupted."""
