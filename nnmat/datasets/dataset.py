@@ -8,6 +8,7 @@ import numpy as np
 from nnmat_kernels.runtime.door import array, plain
 
 from ..errors import ConfigError, DataError
+from ..habits import arguments_checked
 
 
 class Dataset:
@@ -25,7 +26,14 @@ class Dataset:
     labels: tuple[str, ...] | None = None
     origin: str = ""
 
+    @arguments_checked
     def __init__(self, X, y, labels: Sequence[str] | None = None, origin: str = ""):
+        if isinstance(X, tuple) and hasattr(y, "__len__") and len(X) != len(y):
+            if X and all(isinstance(part, np.ndarray) and part.ndim and len(part) == len(y) for part in X):
+                raise DataError(
+                    f"Dataset: expected X as one array, got a tuple of {len(X)}. Data of several inputs has no Dataset: "
+                    "give fit and evaluate the arrays themselves, ((X1, X2), y)."
+                )
         self.labels, self.origin = None if labels is None else tuple(labels), origin
         self.X, self.y = array("Dataset", "X", X), array("Dataset", "y", y)
         for name, A in (("X", self.X), ("y", self.y)):

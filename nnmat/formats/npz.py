@@ -83,7 +83,9 @@ def load_state(
     if isinstance(source, Mapping):
         given = {name: _given(who, f"source[{name!r}]", A) for name, A in source.items()}
     elif not isinstance(source, str | bytes | os.PathLike):
-        remedy = "{p.name: p.value for p in other.parameters()}" if isinstance(source, Layer) else "{'0.weight': A, ...}"
+        remedy = (
+            "{p.name: p.value for p in other.parameters()}" if isinstance(source, Layer) else "{'0.weight': A, ...}"
+        )
         raise ConfigError(
             f"{who}: expected source as a path, or as a dict of arrays by their names, got {type(source).__name__}. "
             f"Try load_state(model, {remedy})."

@@ -22,11 +22,16 @@ from ..checks import count, flag, number, positive
 from ..errors import ConfigError
 from ..formats.npz import save
 from ..formats.paths import as_path
+from ..habits import check_arguments
 from .reporting.history import check_folder, check_writable, warn_unwritten
 
 
 class Callback:
     """Does nothing; override what is needed."""
+
+    def __init_subclass__(cls, **arguments) -> None:
+        super().__init_subclass__(**arguments)
+        check_arguments(cls)
 
     def on_train_begin(self, trainer) -> None:
         """Before the first step, of a resumed run too; there it comes before `load_state`."""
