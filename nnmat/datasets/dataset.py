@@ -28,12 +28,11 @@ class Dataset:
 
     @arguments_checked
     def __init__(self, X, y, labels: Sequence[str] | None = None, origin: str = ""):
-        if isinstance(X, tuple) and hasattr(y, "__len__") and len(X) != len(y):
-            if X and all(isinstance(part, np.ndarray) and part.ndim and len(part) == len(y) for part in X):
-                raise DataError(
-                    f"Dataset: expected X as one array, got a tuple of {len(X)}. Data of several inputs has no Dataset: "
-                    "give fit and evaluate the arrays themselves, ((X1, X2), y)."
-                )
+        if _are_several(X, y):
+            raise DataError(
+                f"Dataset: expected X as one array, got a tuple of {len(X)}. Several inputs have no Dataset: give fit "
+                "and evaluate the arrays themselves, ((X1, X2), y)."
+            )
         self.labels, self.origin = None if labels is None else tuple(labels), origin
         self.X, self.y = array("Dataset", "X", X), array("Dataset", "y", y)
         for name, A in (("X", self.X), ("y", self.y)):
@@ -95,3 +94,15 @@ class Dataset:
         labels = f", {len(self.labels)} labels" if self.labels is not None else ""
         origin = f"; {self.origin}" if self.origin else ""
         return f"Dataset(X {self.X.shape} {self.X.dtype}, y {self.y.shape} {self.y.dtype}{labels}{origin})"
+
+
+def _are_several(X, y) -> bool:
+    """Whether X is a tuple of arrays with as many rows each as y has, and not one of rows."""
+    if (
+        not isinstance(X, tuple)
+        or not isinstance(y, list | np.ndarray)
+        or getattr(y, "ndim", 1) == 0
+        or len(X) in (0, len(y))
+    ):
+        return False
+    return all(isinstance(part, np.ndarray) and part.ndim > 0 and len(part) == len(y) for part in X)

@@ -18,6 +18,7 @@ from ..parameters import ParameterSlice
 from ..schedules import Constant, as_schedule, schedule_config, schedule_from_config
 
 _RENAMED = {"_update": "update(self, segment, lr, scale)", "_settings": "settings(self)", "stretches": "segments(self)"}
+Rate = float | Callable[[int], float]  # a learning rate: a number, or a schedule
 
 
 class Segment(NamedTuple):
@@ -44,7 +45,14 @@ class Optimizer(abc.ABC):
 
     recordable = False  # whether `update` consists of kernels alone, so that a program can do without Python
 
-    def __init__(self, model, lr, weight_decay: float | dict[str, float], clip_norm: float | None, vectors: list[str]):
+    def __init__(
+        self,
+        model: Layer,
+        lr: Rate,
+        weight_decay: float | dict[str, float],
+        clip_norm: float | None,
+        vectors: list[str],
+    ):
         who = type(self).__name__
         if not isinstance(model, Layer):
             raise ConfigError(

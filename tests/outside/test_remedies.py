@@ -254,7 +254,7 @@ CASES = {
         (lambda: nnmat.datasets.Dataset(X, target=Y), r"^Dataset: .*got target\. It is called as Dataset\(X, y"),
         (
             lambda: nnmat.datasets.Dataset((X, X), Y),
-            r"^Dataset: expected X as one array, got a tuple of 2 .*\(\(X1, X2\), y\)",
+            r"^Dataset: expected X as one array, got a tuple of 2\..*\(\(X1, X2\), y\)",
         ),
         (lambda: nnmat.datasets.ArrayBatches(X, Y), r"missing a required argument: 'batch_size'"),
         (lambda: nnmat.datasets.ArrayBatches(X, Y, 2, weights=Y), r"^ArrayBatches: .*got weights\."),

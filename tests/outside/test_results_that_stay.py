@@ -187,7 +187,9 @@ def test_a_layer_that_is_called_twice_in_one_pass(part, wrap):
         H = once.forward(X, training=True)
     once.backward(np.ones_like(H), keep=True)
     once.backward(np.ones_like(H))
-    with pytest.raises(StateError, match=r"called twice in one pass has one record: use two layers, or Tied\(layer\)"):
+    with pytest.raises(
+        StateError, match=r"A layer called twice in one pass has one record: use two layers, or Tied\(layer\)"
+    ):
         once.backward(np.ones_like(H))
 
 

@@ -18,8 +18,8 @@ from numba import prange
 
 from .config import named_after, parallel_jit
 
-# Below these sizes it costs more to hand pieces to threads, or to wake them, than they bring. Kernels of another cost for
-# an element have limits of their own.
+# Below these sizes it costs more to hand pieces to threads, or to wake them, than they bring. Kernels of another cost
+# for an element have limits of their own.
 PARALLEL_FLOPS = 1_000_000  # operations of a product or a convolution
 PARALLEL_SIZE = 65_536  # elements of one pass over memory: 10 us of the cheapest body
 CHUNK_SIZE = 16_384  # elements of a pass that one thread takes at a time
