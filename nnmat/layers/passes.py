@@ -151,7 +151,8 @@ class Passes(abc.ABC):
         raise StateError(
             f"{self.who}: backward needs a recorded forward, and each one serves one backward. Call "
             "forward(X, training=True), or record=True, first; for two backwards of one forward, pass keep=True to the "
-            "first: backward(G, keep=True). A layer called twice in one pass has one record: use two layers, or Tied(layer)."
+            "first: backward(G, keep=True). A layer called twice in one pass has one record: use two layers, or "
+            "Tied(layer)."
         )
 
     def _run_tied_backward(self, G, accumulate: bool, input_gradient: bool, keep: bool):
