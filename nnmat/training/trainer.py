@@ -102,7 +102,7 @@ class Trainer:
         validation=None,
         callbacks: Sequence[Callback] = (),
         seed: int = 0,
-        progress: bool | str = True,
+        progress: bool | str | None = True,
         checkpoint: str | os.PathLike | None = INTERRUPTED,
         resume: str | os.PathLike | None = None,
     ) -> dict[str, list]:
@@ -289,8 +289,9 @@ class Trainer:
         With `progress`, a bar is shown if it takes more than a second.
         """
         check_one_argument("evaluate", batch_size)
-        source = self._source("evaluate", data, batch_size, False, progress)
-        figures = evaluate("evaluate", self, source, samples_of(source)[1], progress)
+        bars = Display("evaluate", progress).bars
+        source = self._source("evaluate", data, batch_size, False, bars)
+        figures = evaluate("evaluate", self, source, samples_of(source)[1], bars)
         assert figures is not None  # there is nobody to stop it
         return figures
 
@@ -301,7 +302,7 @@ class Trainer:
         X: an array (n, ...), or a tuple of arrays for a model of several inputs. With `progress`, a bar is shown if it
         takes more than a second.
         """
-        return predict("predict", self.model, X, batch_size, progress)
+        return predict("predict", self.model, X, batch_size, Display("predict", progress).bars)
 
     @explained
     def predict_proba(self, X, batch_size: int = 256, *, progress: bool = True) -> np.ndarray:
@@ -311,7 +312,8 @@ class Trainer:
         entry for itself. Raises ConfigError for a loss that defines none.
         """
         probabilities(self.loss, np.zeros((0, 1)))  # refuses before the work
-        return probabilities(self.loss, predict("predict_proba", self.model, X, batch_size, progress))
+        bars = Display("predict_proba", progress).bars
+        return probabilities(self.loss, predict("predict_proba", self.model, X, batch_size, bars))
 
     def _source(self, who: str, data, batch_size: int | None, shuffle: bool, progress: bool) -> BatchSource:
         return batch_source(who, self.model, self.loss, data, batch_size, shuffle, progress)

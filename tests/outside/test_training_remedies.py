@@ -36,6 +36,16 @@ def make(outputs=3, loss=SCE, last=(), metrics=(), lr=0.1):
     return Trainer(model, loss(), SGD(model, lr=lr), metrics=metrics)
 
 
+@pytest.mark.parametrize("call", ["fit", "evaluate", "predict", "predict_proba"])
+@pytest.mark.parametrize(("progress", "shown"), [(0, False), (None, False), (False, False), (1, True), (True, True)])
+def test_progress_is_said_in_one_way(call, progress, shown, capsys, monkeypatch):
+    monkeypatch.setattr(display, "PATIENCE", -1)
+    data = X if call.startswith("predict") else (X, Y)
+    options = {"epochs": 1, "checkpoint": None} if call == "fit" else {}
+    getattr(make(), call)(data, progress=progress, **options)
+    assert (capsys.readouterr().err != "") == shown
+
+
 QUIET = {"epochs": 1, "progress": False, "checkpoint": None}
 
 WRONG = {
@@ -63,6 +73,8 @@ WRONG = {
     "callback": (lambda t: t.fit((X, Y), epochs=1, callback=[]), "Did you mean callbacks"),
     "nonsense": (lambda t: t.fit((X, Y), epochs=1, zzz=1), "no option 'zzz'. It has: train, epochs, steps, batch_size"),
     "progress=2": (lambda t: t.fit((X, Y), epochs=1, progress=2), "expected progress as True .*, 'bar', 'lines' or F"),
+    "evaluate progress": (lambda t: t.evaluate((X, Y), progress="no"), "evaluate: expected progress as True"),
+    "predict progress": (lambda t: t.predict(X, progress=2), "predict: expected progress as True"),
     "progress='no'": (lambda t: t.fit((X, Y), epochs=1, progress="no"), "expected progress as True"),
     "metrics in fit": (lambda t: t.fit((X, Y), epochs=1, metrics=["accuracy"]), r"Trainer\(model, loss, optimizer, m"),
     "one callback": (lambda t: t.fit((X, Y), epochs=1, callbacks=EarlyStopping()), r"callbacks=\[nnmat.EarlyStopping"),

@@ -13,10 +13,10 @@ WAYS = (True, False, "bar", "lines")
 
 
 class Display:
-    """What `fit(progress=...)` asks for: True (bars and lines), "bar", "lines", or False."""
+    """What `progress=...` asks for: True (bars and lines), "bar", "lines", or False; 1 is True, 0 and None are False."""
 
-    def __init__(self, who: str, progress: bool | str):
-        if isinstance(progress, np.bool_):
+    def __init__(self, who: str, progress: bool | str | None):
+        if progress is None or (isinstance(progress, int | np.integer | np.bool_) and progress in (0, 1)):
             progress = bool(progress)
         if not isinstance(progress, bool | str) or progress not in WAYS:
             raise ConfigError(

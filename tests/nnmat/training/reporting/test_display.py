@@ -47,10 +47,18 @@ def test_what_is_asked_for_is_shown(progress, bars, lines, capsys):
     assert ("/10.0 [" in err) == bars
 
 
-@pytest.mark.parametrize("progress", [1, 0, None, "yes", [], 2.0])
+@pytest.mark.parametrize("progress", [2, -1, "yes", [], 2.0, 1.0])
 def test_anything_else_is_refused(progress):
     with pytest.raises(nnmat.ConfigError, match="fit: expected progress as True .*'bar', 'lines' or False, got"):
         Display("fit", progress)
+
+
+@pytest.mark.parametrize(
+    ("progress", "shown"), [(1, True), (0, False), (None, False), (np.int64(1), True), (np.bool_(0), False)]
+)
+def test_numbers_for_true_and_false(progress, shown):
+    found = Display("fit", progress)
+    assert (found.bars, found.lines) == (shown, shown)
 
 
 def test_a_late_bar_appears_after_a_while_with_what_was_done_before(capsys, monkeypatch):
