@@ -22,7 +22,7 @@ class Destination(NamedTuple):
     def write(self, value) -> None:
         """Write a gradient computed with NumPy, or add it where gradients accumulate. Raises ShapeError, DtypeError."""
         who = "call.into(parameter).write"
-        value = array(who, "the gradient", value)
+        value = array(who, "value", value)
         if value.shape != self.out.shape:
             raise ShapeError(
                 f"{who}: expected a gradient of shape {self.out.shape}, that of the parameter, got {value.shape}."

@@ -212,7 +212,7 @@ class Optimizer(abc.ABC):
         if steps.shape != () or steps.dtype.kind not in "iu" or steps < 0:
             raise ConfigError(f"{who}: expected steps in the state as an integer >= 0, got {state['steps']!r}.")
         for name, vector in self._vectors.items():
-            loaded = array(who, f"{name} in the state", state[name])
+            loaded = array(who, f"state[{name!r}]", state[name])
             if loaded.shape != vector.shape:
                 raise ShapeError(
                     f"{who}: expected {name} in the state of shape {vector.shape}, got {loaded.shape}. "

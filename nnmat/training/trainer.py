@@ -302,6 +302,7 @@ class Trainer:
         X: an array (n, ...), or a tuple of arrays for a model of several inputs. With `progress`, a bar is shown if it
         takes more than a second.
         """
+        check_one_argument("predict", batch_size)
         return predict("predict", self.model, X, batch_size, Display("predict", progress).bars)
 
     @explained
@@ -312,6 +313,7 @@ class Trainer:
         entry for itself. Raises ConfigError for a loss that defines none.
         """
         probabilities(self.loss, np.zeros((0, 1)))  # refuses before the work
+        check_one_argument("predict_proba", batch_size)
         bars = Display("predict_proba", progress).bars
         return probabilities(self.loss, predict("predict_proba", self.model, X, batch_size, bars))
 

@@ -281,7 +281,7 @@ CASES = {
         ),
         (
             lambda: nnmat.steepest_descent(lambda x: 1.0, lambda x: None, X.astype(float)),
-            r"the gradient .*got NoneType",
+            r"gradient\(x\) .*got NoneType",
         ),
         (lambda: nnmat.steepest_descent(lambda x: 1.0, lambda x: x[0], X.astype(float)), r"of the shape of x0"),
         (lambda: nnmat.steepest_descent(abs, abs, X, nnmat.Armijo), r"Did you forget the parentheses: Armijo\(\)\?"),

@@ -13,7 +13,7 @@ WAYS = (True, False, "bar", "lines")
 
 
 class Display:
-    """What `progress=...` asks for: True (bars and lines), "bar", "lines", or False; 1 is True, 0 and None are False."""
+    """What `progress=...` asks for: True (bars and lines), "bar", "lines", or False (0, None)."""
 
     def __init__(self, who: str, progress: bool | str | None):
         if progress is None or (isinstance(progress, int | np.integer | np.bool_) and progress in (0, 1)):
