@@ -27,7 +27,7 @@ from .evaluation import evaluate, predict, probabilities
 from .habits import check_kind, check_one_argument, check_outputs, explained
 from .interruption import SIGNALS, Interruption, TrainingInterrupted
 from .nonfinite import check_parameters
-from .reporting.display import Display
+from .reporting.display import Display, advance
 from .run import Run, samples_of
 from .steps import TrainingSteps
 
@@ -231,7 +231,7 @@ class Trainer:
             for rows, found in self._steps.of_epoch(run, interruption):
                 self._count(found, state)
                 count = len(found.values)
-                bar.update(rows * count if samples else count)
+                advance(bar, rows * count if samples else count)
                 if display.bars and (now := time.perf_counter()) - shown > 0.2:
                     bar.set_postfix_str(self._postfix(state), refresh=False)
                     shown = now
