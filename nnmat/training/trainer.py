@@ -39,7 +39,8 @@ class Trainer:
             L = loss(model(X), y);   ∇L by the layers' equations;   θ ← optimizer(θ, ∇L)
 
     `metrics`: names (`"accuracy"`, `"top_5"`, ...) or functions `metric(H, y)` that return a mean over the rows, or a
-    pair (mean, weight) if not all rows count, as `metrics.accuracy_ignoring(index)` does.
+    pair (mean, weight) if not all rows count, as `metrics.accuracy_ignoring(index)` does. H and y are lent to them: the
+    next step writes to the same memory, so a metric copies what it keeps, and writes to neither.
 
     Data is given as a `Dataset`, as arrays `(X, y)` or `(X, y, sample_weight)`, or as a batch source: an object with
     the methods of `datasets.BatchSource`. X is cast to the model's dtype batch by batch; for a model of several inputs
