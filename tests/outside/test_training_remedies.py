@@ -83,6 +83,12 @@ WRONG = {
     "evaluate batches": (lambda t: t.evaluate([(X, Y), (X, Y)]), r"got a tuple of 2\. Batches are joined by"),
     "a column of labels": (lambda t: t.fit((X, Y[:, None]), **QUIET), r"np\.ravel\(y\)\.$"),
     "a column of floats": (lambda t: t.fit((X, Y[:, None] * 1.0), **QUIET), r"np\.ravel\(y\)\.astype\(np\.int64\)\.$"),
+    "batch_size=X": (
+        lambda t: t.fit((X, Y), epochs=1, batch_size=X),
+        r"batch_size .*got an array of shape \(40, 2\)\.",
+    ),
+    "epochs=[...]": (lambda t: t.fit((X, Y), steps=1, seed=[7] * 99), r"seed .*got \[7, 7, .*\.\.\.\.$"),
+    "lr=array": (lambda t: SGD(t.model, momentum=X), r"momentum .*got an array of shape \(40, 2\)\."),
     "fit(x=, y=)": (lambda t: t.fit(x=X, y=Y, epochs=1), r"no option 'x'. Data is one argument: \(X, y\)"),
     "fit(X) alone": (lambda t: t.fit(X, epochs=1), r"expected a Dataset, arrays \(X, y\).*one array of shape"),
     # names of options
