@@ -22,7 +22,7 @@ class Destination(NamedTuple):
     def write(self, value) -> None:
         """Write a gradient computed with NumPy, or add it where gradients accumulate. Raises ShapeError, DtypeError."""
         who = "call.into(parameter).write"
-        value = array(who, "the gradient", value)
+        value = array(who, "value", value)
         if value.shape != self.out.shape:
             raise ShapeError(
                 f"{who}: expected a gradient of shape {self.out.shape}, that of the parameter, got {value.shape}."
@@ -95,6 +95,14 @@ class Call:
         if self.others:
             self.__dict__, self.others = {}, False
 
+    def is_first_of(self, part) -> bool:
+        """Whether a part is called for the first time in this forward of its container; it has one record only."""
+        self.others = True  # so that `begin` forgets it
+        called = self.__dict__.setdefault(_CALLED, set())
+        first = id(part) not in called
+        called.add(id(part))
+        return first
+
     def into(self, parameter: Parameter) -> Destination | None:
         """Where to write the gradient of `parameter`, and whether to add it there; None if it is not wanted."""
         return Destination(parameter.grad, self.accumulate) if self.wants_parameters else None
@@ -111,6 +119,7 @@ class Call:
         return A
 
 
+_CALLED = "parts that were called"  # no name that `keep` could be given
 _OWN = frozenset(name for name in dir(Call) if name not in ("X", "Y"))
 
 

@@ -17,20 +17,28 @@ from .errors import ConfigError
 LABELS = np.dtype(np.int64)
 
 
+def shown(value) -> str:
+    """A value in an error message: an array by its shape, and nothing longer than a line."""
+    if isinstance(value, np.ndarray) and value.ndim > 0:
+        return f"an array of shape {value.shape}"
+    text = repr(value)
+    return text if len(text) <= 80 else f"{text[:77]}..."
+
+
 def number(who: str, name: str, value, low: float = -math.inf, high: float = math.inf, hint: str = "") -> float:
     """`value` as a float if it is a finite number from `low` to `high`, else a ConfigError."""
     real = isinstance(value, int | float | np.integer | np.floating) and not isinstance(value, bool)
     if not real or not math.isfinite(value) or not low <= value <= high:
         bounds = [f">= {low:g}"] * (low > -math.inf) + [f"<= {high:g}"] * (high < math.inf)
         rule = " ".join(["a finite number", " and ".join(bounds)]).strip()
-        raise ConfigError(f"{who}: expected {name} as {rule}, got {value!r}. {hint}".rstrip())
+        raise ConfigError(f"{who}: expected {name} as {rule}, got {shown(value)}. {hint}".rstrip())
     return float(value)
 
 
 def positive(who: str, name: str, value, hint: str = "") -> float:
     """`value` as a float if it is a finite number above 0, else a ConfigError."""
     if number(who, name, value, hint=hint) <= 0.0:
-        raise ConfigError(f"{who}: expected {name} as a finite number > 0, got {value!r}. {hint}".rstrip())
+        raise ConfigError(f"{who}: expected {name} as a finite number > 0, got {shown(value)}. {hint}".rstrip())
     return float(value)
 
 
@@ -38,7 +46,7 @@ def fraction(who: str, name: str, value, hint: str = "") -> float:
     """`value` as a float if 0 <= value < 1, else a ConfigError."""
     value = number(who, name, value, 0.0, hint=hint)
     if value >= 1.0:
-        raise ConfigError(f"{who}: expected {name} as a number from 0 to below 1, got {value!r}. {hint}".rstrip())
+        raise ConfigError(f"{who}: expected {name} as a number from 0 to below 1, got {shown(value)}. {hint}".rstrip())
     return value
 
 
@@ -47,14 +55,14 @@ def count(who: str, name: str, value, least: int = 1, hint: str = "") -> int:
     if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < least:
         if isinstance(value, float) and value >= least and value.is_integer():
             hint = f"Try {name}={int(value)}. {hint}"
-        raise ConfigError(f"{who}: expected {name} as an integer >= {least}, got {value!r}. {hint}".rstrip())
+        raise ConfigError(f"{who}: expected {name} as an integer >= {least}, got {shown(value)}. {hint}".rstrip())
     return int(value)
 
 
 def flag(who: str, name: str, value) -> bool:
     """`value` as a bool if it is one, else a ConfigError."""
     if not isinstance(value, bool | np.bool_):
-        raise ConfigError(f"{who}: expected {name} as True or False, got {value!r}.")
+        raise ConfigError(f"{who}: expected {name} as True or False, got {shown(value)}.")
     return bool(value)
 
 
@@ -77,7 +85,7 @@ def generator(who: str, name: str, value) -> np.random.Generator:
         return np.random.default_rng(value)
     except (TypeError, ValueError):
         raise ConfigError(
-            f"{who}: expected {name} as a seed (an integer >= 0) or a numpy.random.Generator, got {value!r}. "
+            f"{who}: expected {name} as a seed (an integer >= 0) or a numpy.random.Generator, got {shown(value)}. "
             f"Try {name}=0."
         ) from None
 

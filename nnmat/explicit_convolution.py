@@ -56,7 +56,7 @@ class Triplets(NamedTuple):
         return np.bincount(places, terms, minlength=size).astype(np.float64, copy=False)
 
     def _vector(self, v: np.ndarray, axis: int) -> np.ndarray:
-        v = real_array("Triplets", "the vector", v)
+        v = real_array("Triplets", "v", v)
         if v.shape != (self.shape[axis],):
             raise ShapeError(f"Triplets: expected a vector of shape ({self.shape[axis]},), got {v.shape}.")
         return v.astype(np.float64, copy=False)
@@ -106,7 +106,7 @@ class KhatOperator:
 
     def matvec(self, x: np.ndarray) -> np.ndarray:
         """The product with a vector, or with every column of a matrix."""
-        x = real_array("KhatOperator", "the operand of @", x)
+        x = real_array("KhatOperator", "x", x)
         if x.ndim not in (1, 2) or x.shape[0] != self.shape[1]:
             raise ShapeError(
                 f"KhatOperator: expected {self.shape[1]} rows in the right operand of @, got shape {x.shape}. "
@@ -118,7 +118,7 @@ class KhatOperator:
         return self.matvec(x)
 
     def __rmatmul__(self, X: np.ndarray) -> np.ndarray:
-        return self.T.matvec(real_array("KhatOperator", "the operand of @", X).T).T
+        return self.T.matvec(real_array("KhatOperator", "X", X).T).T
 
     def _apply(self, x: np.ndarray) -> np.ndarray:
         g = self.geometry

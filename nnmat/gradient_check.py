@@ -1,8 +1,8 @@
 """The gradient checker: what `backward` returns, against differences of `forward`, for layers, models and losses."""
 
 import copy
-from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 
@@ -12,6 +12,7 @@ from .errors import ConfigError, DtypeError, StateError
 from .layers.base import Layer
 from .losses.base import Loss
 
+PATIENCE = 1.0  # seconds after which a check shows a bar
 SHRINKINGS = 5  # how often the step of a difference is divided by 4 while it straddles a kink
 
 
@@ -83,6 +84,7 @@ def gradcheck(
     seed: int = 0,
     h: float = 1e-3,
     tolerance: float = 1e-7,
+    progress: bool = True,
 ) -> GradientReport:
     """Compare the gradients of a layer, a model or a loss with central differences; returns a `GradientReport`.
 
@@ -97,12 +99,13 @@ def gradcheck(
     error of a tensor is `‖backward - difference‖ / max(‖backward‖, ‖difference‖)` over its probes; below the norm
     that rounding lets a difference resolve to the tolerance, that norm is the divisor.
 
-    A second and a third backward of the same forward show whether `accumulate=True` adds to the parameters' gradients
+    A second and a third pass show whether `accumulate=True` adds to the parameters' gradients
     and `parameters=False` leaves them alone; a layer that ignores one of them fails, with a line that says so.
 
     Works on a copy: parameters, running statistics and dropout counters of `what` are left as they are, and every
     forward of the copy starts from the same ones. Raises `DtypeError` unless all is float64, `ConfigError` for the
-    options, and `StateError` if two equal forwards differ.
+    options, and `StateError` if two equal forwards differ. With `progress`, a bar is shown if it takes more than a
+    second.
     """
     _check_options(directions, elementwise, h, tolerance)
     rng = np.random.default_rng(seed)
@@ -132,7 +135,9 @@ def gradcheck(
         if loss is not None or y is None:
             raise ConfigError("gradcheck: expected gradcheck(loss, H, y) for a loss, with targets y and without loss=.")
         subject = _Loss(what, inputs[0], y, weights)
-    return _check(subject, rng, directions, elementwise, h, tolerance)
+    total = sum((directions if A.size else 0) + _count(A.size, elementwise) for A in subject.tensors.values())
+    with _bar(subject.name, total, progress) as bar:
+        return _check(subject, rng, directions, elementwise, h, tolerance, bar)
 
 
 class _Model:
@@ -165,12 +170,16 @@ class _Model:
         Y = self._forward(record=False)
         return Y.copy() if self.loss is None else np.array(self.loss.forward(Y, self.y, **self.weights))
 
-    def gradients(self, C: np.ndarray) -> list[np.ndarray]:
+    def _backward(self, C: np.ndarray, **options):
+        """A backward with a recorded forward of its own, for a layer may use up what it has kept."""
         Y = self._forward(record=True)
         if self.loss is not None:
             self.loss.forward(Y, self.y, **self.weights)
             C = C * self.loss.backward()
-        gX = self.model.backward(C, keep=True)
+        return self.model.backward(C, **options)
+
+    def gradients(self, C: np.ndarray) -> list[np.ndarray]:
+        gX = self._backward(C)
         gX = gX if self.several else (gX,)
         gX = [g for g, A in zip(gX, self.inputs, strict=True) if A.dtype.kind == "f"]
         gradients = [p.grad.copy() for p in self.model.parameters()]
@@ -189,7 +198,7 @@ class _Model:
         ):
             for p, A in zip(parameters, before, strict=True):
                 p.grad = A
-            self.model.backward(C, keep=True, **options)
+            self._backward(C, **options)
             for p, A, g in zip(parameters, before, added, strict=True):
                 if not np.allclose(p.grad, A + g, rtol=0, atol=1e-9 * A.max(initial=0.0), equal_nan=True):
                     self.faults.setdefault(p.name, []).append(f"{fault}: does backward use call.into(parameter)?")
@@ -211,8 +220,19 @@ class _Loss:
         return [C * self.loss.backward()]
 
 
-def _check(subject, rng, directions: int, elementwise: int | bool, h: float, tolerance: float) -> GradientReport:
+def _bar(name: str, total: int, shown: bool) -> Any:
+    """A bar for the probes, which appears after a second."""
+    from tqdm.auto import tqdm
+
+    return tqdm(
+        desc=f"gradcheck {name}", total=total, unit=" derivatives", delay=PATIENCE, miniters=0, mininterval=0.2,
+        leave=False, disable=not shown,
+    )  # fmt: skip
+
+
+def _check(subject, rng, directions: int, elementwise, h: float, tolerance: float, bar) -> GradientReport:
     Y = subject.output()
+    bar.update(0)
     if not np.array_equal(Y, subject.output(), equal_nan=True):
         raise StateError(
             f"gradcheck: expected {subject.name} to give the same output for the same input, got two different ones. "
@@ -229,40 +249,45 @@ def _check(subject, rng, directions: int, elementwise: int | bool, h: float, tol
     for (name, A), g in zip(subject.tensors.items(), subject.gradients(C), strict=True):
         original = A.copy()
 
-        def along(D: np.ndarray, A=A, original=original) -> Callable[[float], np.ndarray]:
+        def difference(D: np.ndarray, step: float, A=A, original=original) -> tuple[float, bool]:
             def output(t: float) -> np.ndarray:
                 A[...] = original + t * D
-                return subject.output()
+                Y = subject.output()
+                bar.update(0)
+                return Y
 
-            return output
+            found = _difference(output, C, step, floor, tolerance)
+            bar.update(1)
+            return found
 
         scale = max(1.0, float(np.sqrt(np.mean(original**2)))) if A.size else 1.0
         probes = []  # backward's value, the difference, whether it settled
         for _ in range(directions if A.size else 0):
             D = rng.standard_normal(A.shape)
             D /= np.linalg.norm(D)
-            probes.append((np.vdot(g, D), *_difference(along(D), C, h * scale, floor, tolerance)))
+            probes.append((np.vdot(g, D), *difference(D, h * scale)))
         indices = _elements(rng, A.size, elementwise)
         for index in indices:
             E = np.zeros(A.shape)
             E.flat[index] = 1
-            step = h * max(1.0, abs(original.flat[index]))
-            probes.append((g.flat[index], *_difference(along(E), C, step, floor, tolerance)))
+            probes.append((g.flat[index], *difference(E, h * max(1.0, abs(original.flat[index])))))
         A[...] = original
         table = np.array(probes, dtype=np.float64).reshape(-1, 3)
-        single = table[len(table) - len(indices) :]
-        worst = None
-        if len(indices):
-            gap = np.abs(single[:, 0] - single[:, 1])
-            at = int(np.argmax(np.where(np.isnan(gap), np.inf, gap)))
-            place = tuple(int(i) for i in np.unravel_index(indices[at], A.shape))
-            worst = (place, float(single[at, 0]), float(single[at, 1]))
-        several = table[: len(table) - len(indices)]
-        errors = _norm_wise(several, floor), _norm_wise(single, floor)
-        unsettled = int(np.sum(table[:, 2] == 0))
-        faults = tuple(subject.faults.get(name, ()))
-        report.tensors.append(TensorCheck(name, A.shape, *errors, len(table), unsettled, worst, faults))
+        report.tensors.append(_found(name, A, table, indices, floor, tuple(subject.faults.get(name, ()))))
     return report
+
+
+def _found(name: str, A: np.ndarray, table: np.ndarray, indices, floor: float, faults: tuple) -> TensorCheck:
+    """What the probes of one tensor say: first those along directions, then those of the elements."""
+    several, single = np.split(table, [len(table) - len(indices)])
+    worst = None
+    if len(indices):
+        gap = np.abs(single[:, 0] - single[:, 1])
+        at = int(np.argmax(np.where(np.isnan(gap), np.inf, gap)))
+        place = tuple(int(i) for i in np.unravel_index(indices[at], A.shape))
+        worst = (place, float(single[at, 0]), float(single[at, 1]))
+    errors = _norm_wise(several, floor), _norm_wise(single, floor)
+    return TensorCheck(name, A.shape, *errors, len(table), int(np.sum(table[:, 2] == 0)), worst, faults)
 
 
 def _difference(output, C: np.ndarray, h: float, floor: float, tolerance: float) -> tuple[float, bool]:
@@ -287,8 +312,13 @@ def _norm_wise(probes: np.ndarray, floor: float) -> float:
     return float(np.linalg.norm(backward - difference) / divisor)
 
 
+def _count(size: int, elementwise: int | bool) -> int:
+    """How many of so many elements are probed."""
+    return size if elementwise is True else min(int(elementwise), size)
+
+
 def _elements(rng: np.random.Generator, size: int, elementwise: int | bool) -> np.ndarray:
-    count = size if elementwise is True else min(int(elementwise), size)
+    count = _count(size, elementwise)
     return np.sort(rng.choice(size, count, replace=False)) if count else np.empty(0, np.int64)
 
 

@@ -68,8 +68,8 @@ ADVICE = {  # arguments that nothing here corresponds to
     "bias_constraint": "There are no constraints: leave it out.",
     "data_format": "Images are always channels-last, (B, H, W, C): leave it out.",
     "device": "All is computed by the processor: leave it out.",
-    "dim": "The classes are always the last axis: leave it out.",
-    "axis": "The classes are always the last axis: leave it out.",
+    "dim": "It is always the last axis: leave it out.",
+    "axis": "It is always the last axis: leave it out.",
     "dtype": "It is that of the whole model: Sequential(..., dtype=np.float32), or build(..., dtype=np.float32).",
     "from_logits": "Losses always take logits: leave it out, and the Softmax or Sigmoid before the loss too.",
     "inplace": "No layer writes into its input: leave it out.",
@@ -80,6 +80,9 @@ ADVICE = {  # arguments that nothing here corresponds to
     "optimizer": "A schedule stands in the optimizer: SGD(model, lr=Cosine(...)).",
     "padding_mode": "Padding is always with zeros: leave it out.",
     "reduction": "A loss is the mean over the rows: leave it out; weigh rows by forward(H, y, sample_weight).",
+    "save_best_only": "Write keep='best' for the model of the best epoch, keep='last' for the state of the last.",
+    "save_weights_only": "keep='best' writes the model, keep='last' what a run goes on from: leave it out.",
+    "save_freq": "Write every_steps=1000, or every_seconds=60.",
     "verbose": "Progress is shown by fit(..., progress=True).",
 }
 OF_MODELS = {  # methods of models of other libraries
@@ -142,7 +145,19 @@ def _refusal(who: str, signature: inspect.Signature, options: dict, error: TypeE
         return ConfigError(
             f"{who}: expected arguments among those it has, got {odd[0]}. {remedy(odd[0], known)}{called}"
         )
-    return ConfigError(f"{who}: expected other arguments ({error}). {called}")
+    hint = f"Write {who}([layer, ...]). " if known[:1] == ["layers"] and not options else ""
+    return ConfigError(f"{who}: expected other arguments ({error}). {hint}{called}")
+
+
+def list_of_layers(who: str, layers: Any) -> list:
+    """The layers that a container is given, as a list; a ConfigError for a single one and for what is no list."""
+    try:
+        if callable(layers):  # a layer, even one that has parts, or a class
+            raise TypeError
+        return list(layers)
+    except TypeError:
+        given = "a layer" if callable(layers) else repr(layers)
+        raise ConfigError(f"{who}: expected a list of layers, got {given}. Write {who}([layer, ...]).") from None
 
 
 def _shown(parameter: inspect.Parameter) -> str:

@@ -69,7 +69,7 @@ class Parameter:
         A = self._initialize(rng, self.shape)
         rule = f"Parameter {self.name!r}: expected its initializer to return an array of"
         remedy = "It is called as initializer(rng, shape, fan_in, fan_out)."
-        values = array(f"Parameter {self.name!r}", "what its initializer returns", A)
+        values = array(f"The initializer of parameter {self.name!r}", "values", A)
         if values.shape != self.shape:
             raise ShapeError(f"{rule} shape {self.shape}, got {values.shape}. {remedy}")
         if values.dtype.kind not in "fiu":
@@ -128,7 +128,7 @@ class Parameter:
         self._copy(self.grad, A, "grad")
 
     def _copy(self, view: np.ndarray, A, what: str) -> None:
-        A = array(f"Parameter {self.name!r}", f"its {what}", A)
+        A = array(f"Parameter {self.name!r}", what, A)
         if A.shape != view.shape:
             raise ShapeError(f"Parameter {self.name!r}: expected a {what} of shape {view.shape}, got {A.shape}.")
         if A.dtype.kind not in "fiu":

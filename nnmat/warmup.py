@@ -7,7 +7,7 @@ them anew, with zeros for weights, and takes a step with zeros for data.
 import functools
 import inspect
 from collections.abc import Callable
-from typing import Any
+from typing import Any, ParamSpec, TypeVar
 
 import numpy as np
 
@@ -43,6 +43,8 @@ SMALL, LARGE = 2, 512
 EVALUATED = 256  # samples of a batch of `evaluate` and `predict`, and of the validation data
 MOST_BYTES = 1 << 30  # of parameters: a helper builds the model too, and takes as much memory
 Job = Callable[[], Any]
+P = ParamSpec("P")
+R = TypeVar("R")
 
 
 def warmup(
@@ -81,19 +83,19 @@ def warmup(
 # ---- what another process is told -----------------------------------------------------------------------------------
 
 
-def first_use(method):
+def first_use(method: Callable[P, R]) -> Callable[P, R]:
     """Decorates a method of the Trainer: helpers compile what it does not find in the disk cache."""
     signature = inspect.signature(method)
 
     @functools.wraps(method)
-    def with_helpers(trainer, *arguments, **options):
-        def described():
-            given = signature.bind(trainer, *arguments, **options)
+    def with_helpers(*arguments: P.args, **options: P.kwargs) -> R:
+        def described() -> dict | None:
+            given = signature.bind(*arguments, **options)
             given.apply_defaults()
-            return describe_run(trainer, method.__name__, given.arguments)
+            return describe_run(arguments[0], method.__name__, given.arguments)
 
         with expected(described):
-            return method(trainer, *arguments, **options)
+            return method(*arguments, **options)
 
     return with_helpers
 

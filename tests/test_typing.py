@@ -35,6 +35,11 @@ loss, optimizer = SoftmaxCrossEntropy(label_smoothing=0.1), SGD(model, lr=0.1, m
 value: float = loss.forward(H, np.zeros(4, np.int64), sample_weight=np.ones(4)) + nnmat.MeanSquaredError().forward(H, H)
 G: np.ndarray = loss.backward()
 trainer = Trainer(model, loss, optimizer, metrics=["accuracy"])
+history: dict[str, list[float]] = trainer.fit((X, H), epochs=1, batch_size=2, validation=(X, H), callbacks=[], seed=1)
+figures: dict[str, float] = trainer.evaluate((X, H), batch_size=2, progress=False)
+probabilities: np.ndarray = trainer.predict_proba(trainer.predict(X, progress=False))
+more = [Adam(model, lr=lambda step: 1 / (step + 1)), nnmat.RMSProp(model, lr=1), nnmat.AdamW(beside)]
+scheduled = SGD(model, lr=nnmat.schedules.Cosine(0.1, steps=10))
 report = nnmat.gradcheck(beside, np.zeros((2, 8)))
 nnmat.load_state(model, {p.name: p.value for p in model.parameters()})
 
@@ -85,6 +90,17 @@ model.build((3,), seed=1)  # E: call-arg
 loss.forward(H)  # E: call-arg
 loss.forward(H, "y")  # E: arg-type
 loss.forward(H, H, weight=H)  # E: call-arg
+trainer.fit((X, H), epoch=1)  # E: call-arg
+trainer.fit((X, H), epochs="3")  # E: arg-type
+trainer.fit((X, H), epochs=3, callbacks=[3])  # E: list-item
+trainer.evaluate((X, H), batch_size="all")  # E: arg-type
+trainer.predict(X, batchsize=3)  # E: call-arg
+trainer.fit((X, H), epochs=1)["loss"].size  # E: attr-defined
+Adam(model, lr="x")  # E: arg-type
+Adam(model.parameters())  # E: arg-type
+SGD(model, lr=None)  # E: arg-type
+SGD(model, momentum="0.9")  # E: arg-type
+nnmat.RMSProp(model, lr=[0.1])  # E: arg-type
 nnmat.load_state(model, 3)  # E: arg-type
 nnmat.softmax([1.0])  # E: arg-type
 """

@@ -11,6 +11,7 @@ from nnmat_kernels.runtime.door import array
 
 from ..checks import count
 from ..errors import ConfigError, DataError
+from ..habits import arguments_checked
 from .dataset import Dataset
 
 Inputs = np.ndarray | tuple  # one array, or, for a model of several inputs, a tuple of them
@@ -59,6 +60,7 @@ class ArrayBatches:
     unequal lengths, `ConfigError` for the batch size.
     """
 
+    @arguments_checked
     def __init__(self, X, y, batch_size: int, shuffle: bool = True, sample_weight=None):
         parts = X if isinstance(X, tuple) and X and all(isinstance(part, np.ndarray) for part in X) else None
         sets = [Dataset(part, y) for part in ((X,) if parts is None else parts)]

@@ -8,6 +8,7 @@ import numpy as np
 from nnmat_kernels.runtime.door import array, plain
 
 from ..errors import ConfigError, DataError
+from ..habits import arguments_checked
 
 
 class Dataset:
@@ -25,7 +26,13 @@ class Dataset:
     labels: tuple[str, ...] | None = None
     origin: str = ""
 
+    @arguments_checked
     def __init__(self, X, y, labels: Sequence[str] | None = None, origin: str = ""):
+        if _are_several(X, y):
+            raise DataError(
+                f"Dataset: expected X as one array, got a tuple of {len(X)}. Several inputs have no Dataset: give fit "
+                "and evaluate the arrays themselves, ((X1, X2), y)."
+            )
         self.labels, self.origin = None if labels is None else tuple(labels), origin
         self.X, self.y = array("Dataset", "X", X), array("Dataset", "y", y)
         for name, A in (("X", self.X), ("y", self.y)):
@@ -87,3 +94,15 @@ class Dataset:
         labels = f", {len(self.labels)} labels" if self.labels is not None else ""
         origin = f"; {self.origin}" if self.origin else ""
         return f"Dataset(X {self.X.shape} {self.X.dtype}, y {self.y.shape} {self.y.dtype}{labels}{origin})"
+
+
+def _are_several(X, y) -> bool:
+    """Whether X is a tuple of arrays with as many rows each as y has, and not one of rows."""
+    if (
+        not isinstance(X, tuple)
+        or not isinstance(y, list | np.ndarray)
+        or getattr(y, "ndim", 1) == 0
+        or len(X) in (0, len(y))
+    ):
+        return False
+    return all(isinstance(part, np.ndarray) and part.ndim > 0 and len(part) == len(y) for part in X)

@@ -13,6 +13,7 @@ import numpy as np
 
 from ..checks import count, number, positive
 from ..errors import ConfigError
+from ..habits import arguments_checked
 
 Vector = np.ndarray
 Function = Callable[[Vector], float]
@@ -26,6 +27,7 @@ class LineSearchError(ArithmeticError):
 class FixedStep:
     """α is a constant. Along a *unit* direction the iterates end up jumping to and fro across the minimiser."""
 
+    @arguments_checked
     def __init__(self, alpha: float):
         self.alpha = positive("FixedStep", "alpha", alpha)
 
@@ -42,6 +44,7 @@ class ExactQuadratic:
     `hessian_product(d)` returns A d; for ‖X w - y‖² it is 2 Xᵀ(X d). Fails where dᵀ A d is not positive.
     """
 
+    @arguments_checked
     def __init__(self, hessian_product: Callable[[Vector], Vector]):
         if not callable(hessian_product):
             raise ConfigError(
@@ -67,6 +70,7 @@ class Armijo:
     guess of the first iteration, later ones start at twice the last step. Fails after `max_shrinks`.
     """
 
+    @arguments_checked
     def __init__(self, initial: float = 1.0, c1: float = 1e-4, shrink: float = 0.5, max_shrinks: int = 60):
         self.initial = positive("Armijo", "initial", initial)
         self.c1, self.shrink = number("Armijo", "c1", c1), number("Armijo", "shrink", shrink)
@@ -100,6 +104,7 @@ class StrongWolfe:
     without end.
     """
 
+    @arguments_checked
     def __init__(
         self,
         initial: float = 1.0,

@@ -135,13 +135,15 @@ def _packing(x0: Any) -> tuple[Callable, Callable]:
             )
 
     def pack(parts: Any, name: str) -> np.ndarray:
-        if not isinstance(x0, tuple):
+        several = isinstance(x0, tuple)
+        if not several:
             parts = (parts,)
         elif not isinstance(parts, list | tuple):
             raise ShapeError(
                 f"{who}: expected {name} as a tuple of {len(shapes)} arrays, like x0, got {type(parts).__name__}."
             )
-        found = [real_array(who, name, A) for A in parts]
+        code = "gradient(x)"
+        found = [real_array(who, f"{code}[{i}]" if several else code, A) for i, A in enumerate(parts)]
         if [A.shape for A in found] != shapes:
             raise ShapeError(
                 f"{who}: expected {name} of the shape of x0, {shapes}, got {[A.shape for A in found]}. "
@@ -179,7 +181,7 @@ def _as_float(value) -> float:
     """The value of f."""
     if type(value) is float:  # the usual case
         return value
-    A = real_array("steepest_descent", "the value of f", value)
+    A = real_array("steepest_descent", "f(x)", value)
     if A.size != 1:
         raise ShapeError(
             f"steepest_descent: expected f to return one number, got shape {A.shape}. Did you forget a sum?"

@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 
+from nnmat_kernels.runtime.door import array, dtype_remedy
 from nnmat_kernels.runtime.door import plain as plain_array
 
 from .. import layers
@@ -80,7 +81,15 @@ def load_state(
         raise BuildError(f"{who}: expected a built model, got {model!r}. Give Sequential(..., input_shape=...).")
     targets = {name.partition("/")[2]: A for name, A in _targets(model).items()}
     if isinstance(source, Mapping):
-        given = {name: np.asarray(A) for name, A in source.items()}
+        given = {name: _given(who, f"source[{name!r}]", A) for name, A in source.items()}
+    elif not isinstance(source, str | bytes | os.PathLike):
+        remedy = (
+            "{p.name: p.value for p in other.parameters()}" if isinstance(source, Layer) else "{'0.weight': A, ...}"
+        )
+        raise ConfigError(
+            f"{who}: expected source as a path, or as a dict of arrays by their names, got {type(source).__name__}. "
+            f"Try load_state(model, {remedy})."
+        )
     else:
         _, arrays = read_archive(source)
         given = {key.partition("/")[2]: A for key, A in arrays.items() if key.startswith(("parameter/", "buffer/"))}
@@ -95,13 +104,21 @@ def load_state(
         targets[name][...] = A
 
 
+def _given(who: str, name: str, A) -> np.ndarray:
+    """An array of the source's."""
+    if isinstance(A, Parameter):
+        raise DtypeError(f"{who}: expected {name} to be a NumPy array, got a Parameter. Try {name}.value.")
+    return array(who, name, A)
+
+
 def _fitting(who: str, name: str, A: np.ndarray, target: np.ndarray) -> np.ndarray:
     """A as an array of the target's shape and dtype, or an error that names it."""
     if A.shape != target.shape:
         raise ShapeError(f"{who}: expected {name!r} of shape {target.shape}, got {A.shape}. Is it another layer's?")
     floats = target.dtype.kind == "f"
     if A.dtype.kind not in "fiu" if floats else A.dtype != target.dtype:
-        raise DtypeError(f"{who}: expected {name!r} of dtype {target.dtype}, got {A.dtype}.")
+        remedy = dtype_remedy(f"source[{name!r}]", A.dtype, str(target.dtype))
+        raise DtypeError(f"{who}: expected {name!r} of dtype {target.dtype}, got {A.dtype}. {remedy}")
     with np.errstate(over="ignore"):
         cast = A.astype(target.dtype)
     if floats and (np.isinf(cast) & np.isfinite(A)).any():

@@ -155,7 +155,8 @@ class Passes(abc.ABC):
         raise StateError(
             f"{self.who}: backward needs a recorded forward, and each one serves one backward. Call "
             "forward(X, training=True), or record=True, first; for two backwards of one forward, pass keep=True to the "
-            "first: backward(G, keep=True)."
+            "first: backward(G, keep=True). A layer called twice in one pass has one record: use two layers, or "
+            "Tied(layer)."
         )
 
     def _run_tied_backward(self, G, accumulate: bool, input_gradient: bool, keep: bool):
@@ -203,6 +204,12 @@ def _checked_forward(written: Callable, method: Callable) -> Callable:
         if training is not True and training is not False and isinstance(training, Call):  # from a container's pass
             if type(self).forward is not forward:  # or from a derived class: super().forward(X, call)
                 return written(self, X, training)
+            if training.record and training.batch is None and not training.is_first_of(self):
+                raise StateError(
+                    f"{self.who}: it is called twice in one pass of its container, and has the record of one forward. "
+                    "Use two layers, or Tied(layer) for the same parameters; where no backward follows, write "
+                    "forward(X, record=False)."
+                )
             training, record, trusted = training.training, training.record, training.trusted
             if trusted:
                 return self.run_forward(X, training, record)

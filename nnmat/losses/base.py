@@ -62,6 +62,8 @@ class Loss(abc.ABC):
     def backward(self, call: LossCall | None = None) -> np.ndarray:
         """G, the gradient of the last forward's value with respect to H, of H's shape and dtype.
 
+        The array is the loss's own until its next forward: every backward gives the same one, so copy it before you
+        write to it.
         A class may define it as `backward(self, call)`, if its forward keeps something else than G (`call.keep`).
         """
         G = self._call.G

@@ -4,7 +4,8 @@ from nnmat_kernels.unchecked import adam_update
 
 from ..checks import fraction, positive
 from ..errors import ConfigError
-from .base import Optimizer, Segment
+from ..layers.base import Layer
+from .base import Optimizer, Rate, Segment
 
 
 class Adam(Optimizer):
@@ -23,8 +24,8 @@ class Adam(Optimizer):
 
     def __init__(
         self,
-        model,
-        lr=1e-3,
+        model: Layer,
+        lr: Rate = 1e-3,
         betas: tuple[float, float] = (0.9, 0.999),
         eps: float = 1e-8,
         weight_decay: float | dict[str, float] = 0.0,
@@ -53,8 +54,8 @@ class AdamW(Optimizer):
 
     def __init__(
         self,
-        model,
-        lr=1e-3,
+        model: Layer,
+        lr: Rate = 1e-3,
         betas: tuple[float, float] = (0.9, 0.999),
         eps: float = 1e-8,
         weight_decay: float | dict[str, float] = 0.01,

@@ -18,6 +18,7 @@ from ..parameters import ParameterSlice
 from ..schedules import Constant, as_schedule, schedule_config, schedule_from_config
 
 _RENAMED = {"_update": "update(self, segment, lr, scale)", "_settings": "settings(self)", "stretches": "segments(self)"}
+Rate = float | Callable[[int], float]  # a learning rate: a number, or a schedule
 
 
 class Segment(NamedTuple):
@@ -44,7 +45,14 @@ class Optimizer(abc.ABC):
 
     recordable = False  # whether `update` consists of kernels alone, so that a program can do without Python
 
-    def __init__(self, model, lr, weight_decay: float | dict[str, float], clip_norm: float | None, vectors: list[str]):
+    def __init__(
+        self,
+        model: Layer,
+        lr: Rate,
+        weight_decay: float | dict[str, float],
+        clip_norm: float | None,
+        vectors: list[str],
+    ):
         who = type(self).__name__
         if not isinstance(model, Layer):
             raise ConfigError(
@@ -207,7 +215,7 @@ class Optimizer(abc.ABC):
         if steps.shape != () or steps.dtype.kind not in "iu" or steps < 0:
             raise ConfigError(f"{who}: expected steps in the state as an integer >= 0, got {state['steps']!r}.")
         for name, vector in self._vectors.items():
-            loaded = array(who, f"{name} in the state", state[name])
+            loaded = array(who, f"state[{name!r}]", state[name])
             if loaded.shape != vector.shape:
                 raise ShapeError(
                     f"{who}: expected {name} in the state of shape {vector.shape}, got {loaded.shape}. "

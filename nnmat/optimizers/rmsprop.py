@@ -3,7 +3,8 @@
 from nnmat_kernels.unchecked import rmsprop_update
 
 from ..checks import flag, fraction, positive
-from .base import Optimizer
+from ..layers.base import Layer
+from .base import Optimizer, Rate
 
 
 class RMSProp(Optimizer):
@@ -23,8 +24,8 @@ class RMSProp(Optimizer):
 
     def __init__(
         self,
-        model,
-        lr=1e-2,
+        model: Layer,
+        lr: Rate = 1e-2,
         alpha: float = 0.99,
         eps: float = 1e-8,
         centered: bool = False,

@@ -4,7 +4,8 @@ from nnmat_kernels.unchecked import sgd_update
 
 from ..checks import flag, fraction, number
 from ..errors import ConfigError
-from .base import Optimizer
+from ..layers.base import Layer
+from .base import Optimizer, Rate
 
 
 class SGD(Optimizer):
@@ -23,8 +24,8 @@ class SGD(Optimizer):
 
     def __init__(
         self,
-        model,
-        lr=0.01,
+        model: Layer,
+        lr: Rate = 0.01,
         momentum: float = 0.0,
         dampening: float = 0.0,
         nesterov: bool = False,

@@ -22,11 +22,16 @@ from ..checks import count, flag, number, positive
 from ..errors import ConfigError
 from ..formats.npz import save
 from ..formats.paths import as_path
+from ..habits import check_arguments
 from .reporting.history import check_folder, check_writable, warn_unwritten
 
 
 class Callback:
     """Does nothing; override what is needed."""
+
+    def __init_subclass__(cls, **arguments) -> None:
+        super().__init_subclass__(**arguments)
+        check_arguments(cls)
 
     def on_train_begin(self, trainer) -> None:
         """Before the first step, of a resumed run too; there it comes before `load_state`."""
@@ -41,7 +46,10 @@ class Callback:
         """After the last epoch, also when stopped early; not after an interruption or an error."""
 
     def on_train_error(self, trainer, error: BaseException) -> None:
-        """After an error or an interruption has ended the run, whose checkpoint, if any, is written by then."""
+        """After an error or an interruption has ended the run, whose checkpoint, if any, is written by then.
+
+        What it raises itself becomes a note of that error.
+        """
 
     @property
     def stopped(self) -> bool:

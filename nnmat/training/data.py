@@ -71,6 +71,9 @@ def several_inputs(model) -> bool:
 def model_inputs(who: str, model, X) -> Any:
     """X as an array, or, for a model of several inputs, as a tuple of arrays, one for each."""
     if not several_inputs(model):
+        first = X[0] if isinstance(X, list | tuple) and X else None
+        if hasattr(first, "__array__") and getattr(first, "shape", ())[1:] == model.input_shape:
+            _refuse_several(who, X)
         return array(who, "X", X)
     shape = model.input_shape
     if not isinstance(X, list | tuple) or len(X) != len(shape):
@@ -81,6 +84,17 @@ def model_inputs(who: str, model, X) -> Any:
             f"Give them as a tuple: {data}. Got {_shown(X)} for X."
         )
     return tuple(array(who, f"X[{i}]", part) for i, part in enumerate(X))
+
+
+def _refuse_several(who: str, X) -> None:
+    """The error for arrays of samples, such as (X, y), where one is meant."""
+    remedy = f"Targets are of no use here: write {who}(X)."
+    if not who.startswith("predict"):
+        remedy = (
+            "Batches are joined by np.concatenate, or come from an object with the methods of datasets.BatchSource; "
+            "see docs/training.md."
+        )
+    raise ShapeError(f"{who}: expected X as one array of shape (n, ...), got {_shown(X)}. {remedy}")
 
 
 def cast_batch(who: str, dtype, X, y, weight=None) -> tuple:
@@ -177,32 +191,13 @@ def _check_arrays(who: str, model, loss, source: ArrayBatches, progress: bool) -
 def _check_targets(loss, y: np.ndarray, output_shape: tuple) -> None:
     """What the loss has to say about targets, block by block, for it may need a copy."""
     if y.nbytes <= BLOCK:
-        return _check_block_of_targets(loss, y, output_shape)
+        loss.check_targets(y, output_shape)
+        return
     for first, block in blocks(y):
         try:
-            _check_block_of_targets(loss, block, output_shape)
+            loss.check_targets(block, output_shape)
         except (ValueError, TypeError) as error:  # ShapeError, LabelError, DtypeError are such
             raise type(error)(f"{error} Rows are counted from row {first} of y.") from None
-
-
-def _check_block_of_targets(loss, y: np.ndarray, output_shape: tuple) -> None:
-    try:
-        loss.check_targets(y, output_shape)
-    except ShapeError as error:
-        for remedy, change in (("y[:, 0]", y.dtype), ("y[:, 0].astype(np.int64)", np.int64)):
-            if y.shape[1:] == (1,) and "[:, 0]" not in str(error) and _accepts(loss, y[:, 0], change, output_shape):
-                raise ShapeError(f"{error} Or leave out y's axis of length 1: {remedy}.") from None
-        raise
-
-
-def _accepts(loss, y: np.ndarray, dtype, output_shape: tuple) -> bool:
-    try:
-        if not np.array_equal(y.astype(dtype), y):
-            return False
-        loss.check_targets(y.astype(dtype), output_shape)
-    except (ValueError, TypeError):
-        return False
-    return True
 
 
 def _checked(who: str, found: Any, start: int) -> Iterator[tuple]:
@@ -215,7 +210,7 @@ def _checked(who: str, found: Any, start: int) -> Iterator[tuple]:
                 f"{who}: expected batch {number} of the source as (X, y) or (X, y, sample_weight), "
                 f"got {_shown(batch)}. Let its batches() `yield X, y`."
             )
-        X, y, *weight = batch
+        X, y, *weight = batch if len(batch) == 2 or batch[2] is not None else batch[:2]  # None stands for no weights
         X = tuple(array(who, "X", part) for part in X) if isinstance(X, tuple) else array(who, "X", X)
         y, weight = array(who, "y", y), [array(who, "sample_weight", w) for w in weight]
         arrays = [*(X if isinstance(X, tuple) else (X,)), y, *weight]

@@ -94,20 +94,22 @@ def _explanation(who: str, signature: inspect.Signature, args: tuple, kwargs: di
             near = difflib.get_close_matches(name, options, 1)
             hint = f"Did you mean {near[0]}?" if near else f"It has: {', '.join(options)}."
             return f"{who}: there is no option {name!r}. {f'{habits[name]}.' if name in habits else hint}"
-    if who in ("fit", "evaluate") and len(args) > 2:
+    if who in ("fit", "evaluate", "predict", "predict_proba") and len(args) > 2:
         return two_arguments(who)
     return f"{who}: {reason}. It takes: {', '.join(options)}."
 
 
 def two_arguments(who: str) -> str:
     """What is wrong with `fit(X, y, ...)`."""
+    if who.startswith("predict"):
+        return f"{who}: expected X alone, got another array behind it. Targets are of no use here: write {who}(X)."
     more = ", epochs=..." if who == "fit" else ""
     return f"{who}: expected the data as one argument, got X and y apart. Write {who}((X, y){more})."
 
 
 def check_one_argument(who: str, second: Any) -> None:
     """Raise ConfigError if the second argument is y, or something else that has a length."""
-    if isinstance(second, np.ndarray) or hasattr(second, "__len__"):
+    if isinstance(second, np.ndarray) or (hasattr(second, "__len__") and not isinstance(second, str)):
         raise ConfigError(two_arguments(who))
 
 

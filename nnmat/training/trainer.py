@@ -27,7 +27,7 @@ from .evaluation import evaluate, predict, probabilities
 from .habits import check_kind, check_one_argument, check_outputs, explained
 from .interruption import SIGNALS, Interruption, TrainingInterrupted
 from .nonfinite import check_parameters
-from .reporting.display import Display
+from .reporting.display import Display, advance
 from .run import Run, samples_of
 from .steps import TrainingSteps
 
@@ -39,7 +39,8 @@ class Trainer:
             L = loss(model(X), y);   ∇L by the layers' equations;   θ ← optimizer(θ, ∇L)
 
     `metrics`: names (`"accuracy"`, `"top_5"`, ...) or functions `metric(H, y)` that return a mean over the rows, or a
-    pair (mean, weight) if not all rows count, as `metrics.accuracy_ignoring(index)` does.
+    pair (mean, weight) if not all rows count, as `metrics.accuracy_ignoring(index)` does. H and y are lent to them: the
+    next step writes to the same memory, so a metric copies what it keeps, and writes to neither.
 
     Data is given as a `Dataset`, as arrays `(X, y)` or `(X, y, sample_weight)`, or as a batch source: an object with
     the methods of `datasets.BatchSource`. X is cast to the model's dtype batch by batch; for a model of several inputs
@@ -102,7 +103,7 @@ class Trainer:
         validation=None,
         callbacks: Sequence[Callback] = (),
         seed: int = 0,
-        progress: bool | str = True,
+        progress: bool | str | None = True,
         checkpoint: str | os.PathLike | None = INTERRUPTED,
         resume: str | os.PathLike | None = None,
     ) -> dict[str, list]:
@@ -147,12 +148,19 @@ class Trainer:
             for callback in callbacks:
                 callback.on_train_end(self, run.state.history)
         except BaseException as error:
-            for callback in callbacks:
-                callback.on_train_error(self, error)
+            self._tell(callbacks, error)
             raise
         finally:
             self._steps.end_run()
         return run.state.history
+
+    def _tell(self, callbacks: Sequence[Callback], error: BaseException) -> None:
+        """Tell every callback of the error; what one of them raises itself is a note of the error, not in its place."""
+        for callback in callbacks:
+            try:
+                callback.on_train_error(self, error)
+            except Exception as another:
+                error.add_note(f"{type(callback).__name__}.on_train_error raised {type(another).__name__}: {another}")
 
     def _epochs(self, run: Run, interruption: Interruption, display: Display) -> None:
         """Train until the run is over or interrupted."""
@@ -224,7 +232,7 @@ class Trainer:
             for rows, found in self._steps.of_epoch(run, interruption):
                 self._count(found, state)
                 count = len(found.values)
-                bar.update(rows * count if samples else count)
+                advance(bar, rows * count if samples else count)
                 if display.bars and (now := time.perf_counter()) - shown > 0.2:
                     bar.set_postfix_str(self._postfix(state), refresh=False)
                     shown = now
@@ -282,8 +290,9 @@ class Trainer:
         With `progress`, a bar is shown if it takes more than a second.
         """
         check_one_argument("evaluate", batch_size)
-        source = self._source("evaluate", data, batch_size, False, progress)
-        figures = evaluate("evaluate", self, source, samples_of(source)[1], progress)
+        bars = Display("evaluate", progress).bars
+        source = self._source("evaluate", data, batch_size, False, bars)
+        figures = evaluate("evaluate", self, source, samples_of(source)[1], bars)
         assert figures is not None  # there is nobody to stop it
         return figures
 
@@ -294,7 +303,8 @@ class Trainer:
         X: an array (n, ...), or a tuple of arrays for a model of several inputs. With `progress`, a bar is shown if it
         takes more than a second.
         """
-        return predict("predict", self.model, X, batch_size, progress)
+        check_one_argument("predict", batch_size)
+        return predict("predict", self.model, X, batch_size, Display("predict", progress).bars)
 
     @explained
     def predict_proba(self, X, batch_size: int = 256, *, progress: bool = True) -> np.ndarray:
@@ -304,7 +314,9 @@ class Trainer:
         entry for itself. Raises ConfigError for a loss that defines none.
         """
         probabilities(self.loss, np.zeros((0, 1)))  # refuses before the work
-        return probabilities(self.loss, predict("predict_proba", self.model, X, batch_size, progress))
+        check_one_argument("predict_proba", batch_size)
+        bars = Display("predict_proba", progress).bars
+        return probabilities(self.loss, predict("predict_proba", self.model, X, batch_size, bars))
 
     def _source(self, who: str, data, batch_size: int | None, shuffle: bool, progress: bool) -> BatchSource:
         return batch_source(who, self.model, self.loss, data, batch_size, shuffle, progress)

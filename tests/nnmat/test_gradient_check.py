@@ -1,11 +1,23 @@
 """The gradient checker, and that it catches what it is for."""
 
 import copy
+import functools
 
 import numpy as np
 import pytest
 
-from nnmat import Dropout, Flatten, Linear, MeanSquaredError, ReLU, Sequential, Sigmoid, SoftmaxCrossEntropy, gradcheck
+from nnmat import (
+    Dropout,
+    Flatten,
+    Linear,
+    MeanSquaredError,
+    ReLU,
+    Sequential,
+    Sigmoid,
+    SoftmaxCrossEntropy,
+    gradcheck,
+    gradient_check,
+)
 from nnmat.errors import ConfigError, DtypeError, ShapeError, StateError
 from nnmat.layers.base import Layer
 from nnmat.losses import Loss
@@ -305,3 +317,58 @@ def test_float32_is_refused_with_the_remedy():
 def test_wrong_arguments_are_named(what, arguments, options, error, text):
     with pytest.raises(error, match=text):
         gradcheck(what(), *arguments, **options)
+
+
+class UsedUp(Scale):
+    """Takes from its record what it has kept, as a list that is popped."""
+
+    def forward(self, X, call):
+        call.keep(stack=[X])
+        return np.sin(X) * self.v.value
+
+    def backward(self, G, call):
+        call.keep(X=call.stack.pop())
+        return super().backward(G, call)
+
+
+class UsedUpLoss(Loss):
+    """The mean of squares, with a record that one backward uses up."""
+
+    def forward(self, H, y, call):
+        call.keep(stack=[2 * (H - y) / len(H)])
+        call.divisor = float(len(H))
+        return float(((H - y) ** 2).sum() / len(H))
+
+    def backward(self, call):
+        return call.stack.pop()
+
+
+@pytest.mark.parametrize("wrap", [lambda layer: layer, lambda layer: Sequential([Linear(4, 4), layer])])
+@pytest.mark.parametrize("factor", [1.0, 1.1])
+def test_a_record_that_is_used_up_by_one_backward(wrap, factor):
+    model, X, y = wrap(UsedUp(parameter_factor=factor)), batch(3, 4), batch(3, 4, seed=1)
+    assert gradcheck(model, X).passed == (factor == 1.0)
+    assert gradcheck(wrap(UsedUp(parameter_factor=factor)), X, y, loss=UsedUpLoss()).passed == (factor == 1.0)
+    assert gradcheck(UsedUpLoss(), X, y).passed
+
+
+def test_a_long_check_shows_a_bar(capsys, monkeypatch):
+    check = gradient_check
+    gradcheck(Linear(4, 4), batch(3, 4))
+    assert capsys.readouterr().err == ""
+    monkeypatch.setattr(check, "PATIENCE", 1e-6)
+    monkeypatch.setattr(check, "_bar", functools.partial(slow_bar, check._bar))
+    gradcheck(Linear(4, 4), batch(3, 4), progress=False)
+    assert capsys.readouterr().err == ""
+    gradcheck(Linear(4, 4), batch(3, 4))
+    said = capsys.readouterr()
+    assert said.out == ""
+    assert "gradcheck Linear:" in said.err
+    assert "/44 [" in said.err  # 4 directions each of X, weight and bias; 12, 16 and 4 elements
+
+
+def slow_bar(make, *arguments):
+    """A bar that is drawn at every update."""
+    bar = make(*arguments)
+    bar.mininterval = 0
+    return bar

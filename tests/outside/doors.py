@@ -137,6 +137,12 @@ def loaded(A):
     return optimizer.state()["velocity"]
 
 
+def stated(A):
+    net = model()
+    nnmat.load_state(net, {"0.weight": A}, partial=True)
+    return net[0].weight.value
+
+
 def assigned(name):
     def call(A):
         net = model()
@@ -296,6 +302,7 @@ def doors(folder) -> dict[str, Door]:
             "gradcheck": Door(lambda A: nnmat.gradcheck(nnmat.Linear(3, 2), A).error, X, several=True),
             "from_torch": Door(from_torch, X[:2], frames=True),
             "load_state": Door(loaded, np.tile(WEIGHTS, 2), lists=True),
+            "load_state of a model": Door(stated, X[:2], lists=True),
             "Parameter.value": Door(assigned("value"), X[:2], lists=True),
             "Parameter.grad": Door(assigned("grad"), X[:2], lists=True),
             "initializer": Door(initialized, X, lists=True),

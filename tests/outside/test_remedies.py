@@ -48,6 +48,13 @@ def fit(y, loss=None, outputs=3, **options):
     return run.fit((X, y), steps=1, batch_size=2, progress=False, checkpoint=None, **options)["loss"]
 
 
+class Mine(nnmat.Callback):
+    """A callback of one's own."""
+
+    def __init__(self, factor):
+        self.factor = factor
+
+
 class Module:
     """As much of a module of PyTorch as is asked for."""
 
@@ -62,6 +69,12 @@ class Module:
 
 
 STATE = OrderedDict([("0.weight", np.ones((3, 3), F)), ("0.bias", np.arange(3, dtype=F))])
+
+
+def stated(source):
+    net = model()
+    nnmat.load_state(net, source, partial=True)
+    return net[0].bias.value.tolist()
 
 
 def weights_from(state):
@@ -165,6 +178,14 @@ CASES = {
         (lambda: weights_from(STATE | {"0.bias": np.arange(3)}), r"'0\.bias' as an array of floats, got int64\. Try"),
         (lambda: weights_from({"0.bias": np.zeros(3)}), r"Both models need the same layers in the same order"),
     ],
+    "a model's state": [
+        (lambda: stated({"0.bias": [0, 1, 2]}), [0, 1, 2]),
+        (lambda: stated(model()), r"^load_state: .*got Sequential\. Try load_state\(model, \{p\.name: p\.value for"),
+        (lambda: stated([X]), r"^load_state: expected source as a path, or as a dict of arrays .*got list"),
+        (lambda: stated(None), r"^load_state: expected source as a path"),
+        (lambda: stated({"0.bias": model()[0].bias}), r"got a Parameter\. Try source\['0\.bias'\]\.value\.$"),
+        (lambda: stated({"0.bias": ["a", "b", "c"]}), r"'0\.bias' of dtype float32, got <U1\. "),
+    ],
     "arguments of optimizers": [
         (
             lambda: SGD(model(), learning_rate=0.1),
@@ -203,10 +224,18 @@ CASES = {
         (lambda: MaxPool2d(pool_size=2), r"Write kernel_size\."),
         (lambda: Dropout(p=0.5), r"Write rate\."),
         (lambda: nnmat.ReLU(inplace=True), r"^ReLU: .*No layer writes into its input: leave it out"),
-        (lambda: nnmat.Softmax(dim=1), r"The classes are always the last axis: leave it out"),
+        (lambda: nnmat.Softmax(dim=1), r"It is always the last axis: leave it out"),
+        (lambda: nnmat.Concatenate(axis=1), r"^Concatenate: .*It is always the last axis: leave it out"),
+        (lambda: nnmat.Add(Linear(4, 4)), r"^Add: .*got a layer\. Write Add\(\[layer, \.\.\.\]\)"),
+        (lambda: nnmat.Add(Linear(4, 4), nnmat.ReLU()), r"Write Add\(\[layer, \.\.\.\]\)\. It is called as Add\("),
+        (lambda: nnmat.Add(Sequential([Linear(4, 4)])), r"^Add: .*got a layer\."),
+        (lambda: nnmat.Add(3), r"^Add: expected a list of layers, got 3\. Write Add\("),
+        (lambda: nnmat.Concatenate(nnmat.ReLU()), r"Write Concatenate\(\[layer, \.\.\.\]\)"),
+        (lambda: nnmat.Concatenate(["relu"]), r"expected layers, or None for the input itself, got 'relu' at place 0"),
         (lambda: nnmat.LeakyReLU(alpha=0.1), r"Write negative_slope\."),
         (lambda: Sequential(Linear(3, 3)), r"Write Sequential\(\[layer, \.\.\.\]\)"),
         (lambda: Sequential(Linear(3, 3), nnmat.ReLU()), r"Write Sequential\(\[layer, \.\.\.\]\)"),
+        (lambda: Sequential(3), r"^Sequential: expected a list of layers, got 3\."),
         (lambda: Sequential([Linear]), r"Did you forget the parentheses: Linear\(\)\?"),
         (lambda: Sequential([Linear(3, 3)], input_shape=(3,), random_state=0), r"Write seed\."),
     ],
@@ -219,6 +248,25 @@ CASES = {
         (lambda: SoftmaxCrossEntropy()(H, Y), LABELLED),
         (lambda: SoftmaxCrossEntropy().forward(H[0], Y[:1]), r"A single row is H\[None, :\]"),
         (lambda: SoftmaxCrossEntropy().forward(Y, H), r"expected H of dtype float32 or float64, got int64"),
+    ],
+    "arguments of data": [
+        (lambda: nnmat.datasets.Dataset(X), r"^Dataset: .*missing a required argument: 'y'"),
+        (lambda: nnmat.datasets.Dataset(X, target=Y), r"^Dataset: .*got target\. It is called as Dataset\(X, y"),
+        (
+            lambda: nnmat.datasets.Dataset((X, X), Y),
+            r"^Dataset: expected X as one array, got a tuple of 2\..*\(\(X1, X2\), y\)",
+        ),
+        (lambda: nnmat.datasets.ArrayBatches(X, Y), r"missing a required argument: 'batch_size'"),
+        (lambda: nnmat.datasets.ArrayBatches(X, Y, 2, weights=Y), r"^ArrayBatches: .*got weights\."),
+    ],
+    "arguments of callbacks": [
+        (lambda: nnmat.EarlyStopping(restore_best_weights=True), r"^EarlyStopping: .*Write restore_best\."),
+        (lambda: nnmat.EarlyStopping("loss", 3, 0.0, "min", True, 7), r"too many positional arguments"),
+        (lambda: nnmat.Checkpoint(filepath="a.npz"), r"^Checkpoint: .*got filepath\. Write path\."),
+        (lambda: nnmat.Checkpoint("a.npz", save_best_only=True), r"Write keep='best'"),
+        (lambda: nnmat.Checkpoint(), r"missing a required argument: 'path'"),
+        (lambda: nnmat.Log(filename="a.csv"), r"^Log: .*Write path\."),
+        (lambda: Mine(facto=3), r"^Mine: .*Write factor\."),
     ],
     "descent": [
         (lambda: nnmat.steepest_descent(3, abs, H), r"expected f as a function of x, got 3"),
@@ -233,11 +281,13 @@ CASES = {
         ),
         (
             lambda: nnmat.steepest_descent(lambda x: 1.0, lambda x: None, X.astype(float)),
-            r"the gradient .*got NoneType",
+            r"gradient\(x\) .*got NoneType",
         ),
         (lambda: nnmat.steepest_descent(lambda x: 1.0, lambda x: x[0], X.astype(float)), r"of the shape of x0"),
         (lambda: nnmat.steepest_descent(abs, abs, X, nnmat.Armijo), r"Did you forget the parentheses: Armijo\(\)\?"),
         (lambda: nnmat.steepest_descent(abs, abs, X, "armijo"), r"expected line_search as an Armijo\(\)"),
+        (lambda: nnmat.Armijo(c=0.1), r"^Armijo: .*got c\. Write c1\."),
+        (lambda: nnmat.StrongWolfe(rho=0.1), r"^StrongWolfe: .*got rho\."),
         (lambda: nnmat.Armijo(c1="0.1"), r"expected c1 as a finite number"),
         (lambda: nnmat.StrongWolfe(c1=0.5, c2=0.1), r"0 < c1 < c2 < 1, got c1=0\.5, c2=0\.1\. The usual values"),
         (lambda: nnmat.Armijo(max_shrinks=1.5), r"expected max_shrinks as an integer"),

@@ -145,3 +145,67 @@ def test_training_is_what_it_was(batches):
         networks[1].backward(loss.backward(), input_gradient=False)
         by_hand.step()
     np.testing.assert_array_equal(networks[0].flat_parameters, networks[1].flat_parameters)
+
+
+class Twice(nnmat.Layer):
+    """A container from outside that calls its part as often as it is told."""
+
+    def __init__(self, part, times):
+        super().__init__()
+        self.part, self.times = part, times
+
+    def named_children(self):
+        return [("part", self.part)]
+
+    def output_shape(self, input_shape):
+        return self.part.output_shape(input_shape)
+
+    def child_shapes(self, input_shape):
+        return [input_shape]
+
+    def forward(self, X, call):
+        for _ in range(self.times):
+            X = self.part.forward(X, call)
+        return X
+
+    def backward(self, G, call):
+        for _ in range(self.times):
+            G = self.part.backward(G, call)
+        return G
+
+
+@pytest.mark.parametrize("part", [lambda: Linear(6, 6), ReLU, lambda: Sequential([Linear(6, 6), ReLU()]), tied])
+@pytest.mark.parametrize("wrap", [lambda layer: layer, lambda layer: Sequential([Linear(6, 6), layer])])
+def test_a_layer_that_is_called_twice_in_one_pass(part, wrap):
+    once, twice = (wrap(Twice(part(), times)).build((6,), rng=1, dtype=np.float64) for times in (1, 2))
+    X = np.ones((3, 6))
+    for _ in range(2):
+        with pytest.raises(StateError, match=r"twice in one pass of its container.*two layers, or Tied\(layer\)"):
+            twice.forward(X, training=True)
+    twice.forward(X)  # without a record it does no harm
+    for _ in range(3):  # nor is a pass without a backward
+        H = once.forward(X, training=True)
+    once.backward(np.ones_like(H), keep=True)
+    once.backward(np.ones_like(H))
+    with pytest.raises(
+        StateError, match=r"A layer called twice in one pass has one record: use two layers, or Tied\(layer\)"
+    ):
+        once.backward(np.ones_like(H))
+
+
+def test_a_part_may_be_called_again_for_its_backward():
+    """A container that keeps X only and repeats its forward."""
+
+    class Again(Twice):
+        def forward(self, X, call):
+            call.keep(X=X)
+            return self.part.forward(X, call)
+
+        def backward(self, G, call):
+            self.part.forward(call.X, call)
+            return self.part.backward(G, call)
+
+    again, once = (kind(Linear(6, 6), 1).build((6,), rng=1, dtype=np.float64) for kind in (Again, Twice))
+    for model in (again, once):
+        model.backward(np.ones_like(model.forward(np.ones((3, 6)), training=True)))
+    np.testing.assert_array_equal(again.flat_gradients, once.flat_gradients)

@@ -183,6 +183,21 @@ def test_a_source_without_a_state_is_told_before_the_first_step():
         fit(make(), Stateless((X, Y)))
 
 
+@pytest.mark.parametrize("use", ["fit", "validation", "evaluate"])
+def test_a_source_without_weights_may_say_none(use):
+    runs, none, without = (make(), make()), Source((X, Y, None)), Source((X, Y))
+    for run, source in zip(runs, (none, without), strict=True):
+        if use == "evaluate":
+            found = run.evaluate(source, progress=False)
+        elif use == "fit":
+            found = fit(run, source)["loss"]
+        else:
+            found = fit(run, (X, Y), validation=source)["validation_loss"]
+        if source is none:
+            expected = found
+    assert found == expected
+
+
 def test_a_source_that_gives_nothing_is_told():
     class Nothing(Source):
         def batches(self, rng, start=0):

@@ -36,6 +36,16 @@ def make(outputs=3, loss=SCE, last=(), metrics=(), lr=0.1):
     return Trainer(model, loss(), SGD(model, lr=lr), metrics=metrics)
 
 
+@pytest.mark.parametrize("call", ["fit", "evaluate", "predict", "predict_proba"])
+@pytest.mark.parametrize(("progress", "shown"), [(0, False), (None, False), (False, False), (1, True), (True, True)])
+def test_progress_is_said_in_one_way(call, progress, shown, capsys, monkeypatch):
+    monkeypatch.setattr(display, "PATIENCE", -1)
+    data = X if call.startswith("predict") else (X, Y)
+    options = {"epochs": 1, "checkpoint": None} if call == "fit" else {}
+    getattr(make(), call)(data, progress=progress, **options)
+    assert (capsys.readouterr().err != "") == shown
+
+
 QUIET = {"epochs": 1, "progress": False, "checkpoint": None}
 
 WRONG = {
@@ -47,6 +57,38 @@ WRONG = {
     "fit(X, list)": (lambda t: t.fit(X, Y.tolist(), steps=3), r"Write fit\(\(X, y\), epochs=...\)"),
     "evaluate(X, y)": (lambda t: t.evaluate(X, Y), r"Write evaluate\(\(X, y\)\)"),
     "evaluate(X, y, 32)": (lambda t: t.evaluate(X, Y, 32), r"Write evaluate\(\(X, y\)\)"),
+    "fit(list of batches)": (
+        lambda t: t.fit([(X, Y), (X, Y)], **QUIET),
+        r"got a tuple of 2\. Batches are joined by np\.co",
+    ),
+    "fit(((X1, X2), y))": (
+        lambda t: t.fit(((X, X), Y), **QUIET),
+        r"X as one array of shape \(n, \.\.\.\), got a tuple of 2",
+    ),
+    "fit(([X, X], y))": (
+        lambda t: t.fit(([X, X], Y), **QUIET),
+        r"X as one array of shape \(n, \.\.\.\), got a list of 2",
+    ),
+    "predict((X, y))": (
+        lambda t: t.predict((X, Y)),
+        r"got a tuple of 2\. Targets are of no use here: write predict\(X\)",
+    ),
+    "proba((X, y))": (lambda t: t.predict_proba((X, Y)), r"got a tuple of 2\. .*write predict_proba\(X\)"),
+    "predict(X, y)": (
+        lambda t: t.predict(X, Y),
+        r"^predict: expected X alone, got another array.*write predict\(X\)\.$",
+    ),
+    "predict(X, y, 32)": (lambda t: t.predict(X, Y, 32), r"^predict: expected X alone.*write predict\(X\)\.$"),
+    "proba(X, y)": (lambda t: t.predict_proba(X, Y), r"^predict_proba: expected X alone.*write predict_proba\(X\)\.$"),
+    "evaluate batches": (lambda t: t.evaluate([(X, Y), (X, Y)]), r"got a tuple of 2\. Batches are joined by"),
+    "a column of labels": (lambda t: t.fit((X, Y[:, None]), **QUIET), r"np\.ravel\(y\)\.$"),
+    "a column of floats": (lambda t: t.fit((X, Y[:, None] * 1.0), **QUIET), r"np\.ravel\(y\)\.astype\(np\.int64\)\.$"),
+    "batch_size=X": (
+        lambda t: t.fit((X, Y), epochs=1, batch_size=X),
+        r"batch_size .*got an array of shape \(40, 2\)\.",
+    ),
+    "epochs=[...]": (lambda t: t.fit((X, Y), steps=1, seed=[7] * 99), r"seed .*got \[7, 7, .*\.\.\.\.$"),
+    "lr=array": (lambda t: SGD(t.model, momentum=X), r"momentum .*got an array of shape \(40, 2\)\."),
     "fit(x=, y=)": (lambda t: t.fit(x=X, y=Y, epochs=1), r"no option 'x'. Data is one argument: \(X, y\)"),
     "fit(X) alone": (lambda t: t.fit(X, epochs=1), r"expected a Dataset, arrays \(X, y\).*one array of shape"),
     # names of options
@@ -63,6 +105,8 @@ WRONG = {
     "callback": (lambda t: t.fit((X, Y), epochs=1, callback=[]), "Did you mean callbacks"),
     "nonsense": (lambda t: t.fit((X, Y), epochs=1, zzz=1), "no option 'zzz'. It has: train, epochs, steps, batch_size"),
     "progress=2": (lambda t: t.fit((X, Y), epochs=1, progress=2), "expected progress as True .*, 'bar', 'lines' or F"),
+    "evaluate progress": (lambda t: t.evaluate((X, Y), progress="no"), "evaluate: expected progress as True"),
+    "predict progress": (lambda t: t.predict(X, progress=2), "predict: expected progress as True"),
     "progress='no'": (lambda t: t.fit((X, Y), epochs=1, progress="no"), "expected progress as True"),
     "metrics in fit": (lambda t: t.fit((X, Y), epochs=1, metrics=["accuracy"]), r"Trainer\(model, loss, optimizer, m"),
     "one callback": (lambda t: t.fit((X, Y), epochs=1, callbacks=EarlyStopping()), r"callbacks=\[nnmat.EarlyStopping"),
@@ -88,8 +132,6 @@ WRONG = {
     "softmax of one output": (lambda t: make(1, SCE), "take SigmoidBinaryCrossEntropy"),
     # batch sizes and shapes
     "batch size": (lambda t: t.fit((X, Y), batch_size=41, **QUIET), "Use batch_size <= 40"),
-    "labels (n, 1)": (lambda t: t.fit((X, Y[:, None]), **QUIET), r"y\[:, 0\]"),
-    "float labels (n, 1)": (lambda t: t.fit((X, Y[:, None] * 1.0), **QUIET), r"astype\(np.int64\)"),
     "images without a channel": (
         lambda t: Trainer(m := Sequential([nnmat.Flatten(), Linear(None, 3)], (5, 5, 1)), SCE(), SGD(m)).fit(
             (np.zeros((4, 5, 5), np.float32), Y[:4]), **QUIET

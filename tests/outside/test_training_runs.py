@@ -241,6 +241,27 @@ def test_the_best_epoch_is_restored_however_the_run_ends(calls, error):
     assert np.array_equal(trainer.model.flat_parameters, figures.kept[1])
 
 
+class Broken(Callback):
+    """Raises when it is told of an error."""
+
+    def on_train_error(self, trainer, error):
+        raise ZeroDivisionError("of its own")
+
+
+@pytest.mark.parametrize("count", [1, 2])
+@pytest.mark.parametrize(
+    ("calls", "error"),
+    [({"step_20": fail}, Raise), ({"step_15": poison}, nnmat.NonFiniteError), ({"epoch_3": fail}, Raise)],
+)
+def test_a_callback_that_fails_hides_no_error_and_no_other_callback(calls, error, count):
+    figures, trainer = Figures(), make()
+    stopping = EarlyStopping("made_up", patience=10, restore_best=True)
+    with pytest.raises(error) as raised:
+        go([figures, *(Broken() for _ in range(count)), stopping, At(**calls)], trainer)
+    assert raised.value.__notes__ == ["Broken.on_train_error raised ZeroDivisionError: of its own"] * count
+    assert np.array_equal(trainer.model.flat_parameters, figures.kept[1])
+
+
 def test_an_error_before_the_run_restores_nothing():
     figures, trainer = Figures(), make()
     stopping = EarlyStopping("made_up", patience=10, restore_best=True)

@@ -120,7 +120,7 @@ def _function(ev: Evaluation, e: Expr, x: np.ndarray) -> np.ndarray:
         raise DomainError(f"{f.name}: expected points of its domain, got {x.min():.3g} in {described(e)}.")
     if f.kinked:
         ev.kinks.append(np.sign(x))
-    value = real_array(f.name, "its values", f.value(x.copy()))  # a function of the user may work in place
+    value = real_array(f.name, "values", f.value(x.copy()))  # a function of the user may work in place
     value = value.astype(np.float64, copy=False)
     if value.shape != x.shape:
         raise ShapeError(f"{f.name}: expected values of the shape of its argument, {x.shape}, got {value.shape}.")

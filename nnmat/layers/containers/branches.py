@@ -5,6 +5,7 @@ from collections.abc import Iterable
 import numpy as np
 
 from ...errors import ConfigError, ShapeError
+from ...habits import list_of_layers
 from ..base import Layer
 from ..checks import Shape
 
@@ -18,7 +19,7 @@ class Branches(Layer):
 
     def __init__(self, layers: Iterable[Layer | None] | None = None):
         super().__init__()
-        self.layers = None if layers is None else list(layers)
+        self.layers = None if layers is None else list_of_layers(self.kind, layers)
         if self.layers is not None and len(self.layers) < 1:
             raise ConfigError(
                 f"{self.kind}: expected at least one layer, got none. {self.kind}() takes several inputs."

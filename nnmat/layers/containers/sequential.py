@@ -8,6 +8,7 @@ import numpy.typing as npt
 from ...calls import backward_equations, forward_equations
 from ...checks import generator
 from ...errors import ConfigError, ShapeError
+from ...habits import list_of_layers
 from .. import observing
 from ..base import Layer
 
@@ -36,9 +37,7 @@ class Sequential(Layer):
         dtype: npt.DTypeLike = np.float32,
     ):
         super().__init__()
-        if isinstance(layers, Layer):
-            raise ConfigError("Sequential: expected a list of layers, got a layer. Write Sequential([layer, ...]).")
-        layers = list(layers)
+        layers = list_of_layers("Sequential", layers)
         if not layers:
             raise ConfigError("Sequential: expected at least one layer, got none.")
         for i, layer in enumerate(layers):

@@ -6,6 +6,8 @@ from typing import Any
 
 import numpy as np
 
+from nnmat_kernels.runtime.compiling import seconds
+
 from ...errors import ConfigError
 
 PATIENCE = 1.0  # seconds after which work that is usually short shows a bar
@@ -13,10 +15,10 @@ WAYS = (True, False, "bar", "lines")
 
 
 class Display:
-    """What `fit(progress=...)` asks for: True (bars and lines), "bar", "lines", or False."""
+    """What `progress=...` asks for: True (bars and lines), "bar", "lines", or False (0, None)."""
 
-    def __init__(self, who: str, progress: bool | str):
-        if isinstance(progress, np.bool_):
+    def __init__(self, who: str, progress: bool | str | None):
+        if progress is None or (isinstance(progress, int | np.integer | np.bool_) and progress in (0, 1)):
             progress = bool(progress)
         if not isinstance(progress, bool | str) or progress not in WAYS:
             raise ConfigError(
@@ -46,7 +48,20 @@ def progress_bar(**options) -> Any:
     """A bar of tqdm, which knows notebooks; imported when the first one is needed."""
     from tqdm.auto import tqdm
 
-    return tqdm(**options)
+    bar = tqdm(**options)
+    bar.compiled = seconds()
+    return bar
+
+
+def advance(bar: Any, n: int) -> None:
+    """So much more is done. The bar's clock stands still while kernels are compiled: they count into no rate."""
+    if bar.disable:
+        return
+    if (now := seconds()) > bar.compiled:
+        bar.start_t += now - bar.compiled
+        bar.last_print_t += now - bar.compiled
+        bar.compiled = now
+    bar.update(n)
 
 
 def line(text: str) -> None:
@@ -59,10 +74,10 @@ def line(text: str) -> None:
 def epoch_line(epoch: int, last_epoch: float, samples: int | None, figures: dict[str, float]) -> str:
     """Such as `epoch  3/10: loss 0.2512, accuracy 0.9234, validation_loss 0.2310 (2.1 s, 28,411 samples/s)`."""
     of = f"/{last_epoch:.0f}" if last_epoch < np.inf else ""
-    seconds = figures["seconds"]
+    time_taken = figures["seconds"]
     shown = [f"{name} {value:#.4g}" for name, value in figures.items() if name not in ("learning_rate", "seconds")]
-    rate = f", {samples / seconds:,.0f} samples/s" if samples and seconds > 0 else ""
-    return f"epoch {epoch:{len(of) - 1 if of else 1}}{of}: {', '.join(shown)} ({seconds:.1f} s{rate})"
+    rate = f", {samples / time_taken:,.0f} samples/s" if samples and time_taken > 0 else ""
+    return f"epoch {epoch:{len(of) - 1 if of else 1}}{of}: {', '.join(shown)} ({time_taken:.1f} s{rate})"
 
 
 class LateBar:
@@ -78,7 +93,7 @@ class LateBar:
         """So much more is done."""
         self.done += n
         if self._bar is not None:
-            self._bar.update(n)
+            advance(self._bar, n)
         elif time.perf_counter() > self._due:
             self._bar = progress_bar(
                 desc=self.what, total=self.total, initial=self.done, unit=self.unit, unit_scale=True, leave=False

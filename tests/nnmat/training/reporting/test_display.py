@@ -47,10 +47,18 @@ def test_what_is_asked_for_is_shown(progress, bars, lines, capsys):
     assert ("/10.0 [" in err) == bars
 
 
-@pytest.mark.parametrize("progress", [1, 0, None, "yes", [], 2.0])
+@pytest.mark.parametrize("progress", [2, -1, "yes", [], 2.0, 1.0])
 def test_anything_else_is_refused(progress):
     with pytest.raises(nnmat.ConfigError, match="fit: expected progress as True .*'bar', 'lines' or False, got"):
         Display("fit", progress)
+
+
+@pytest.mark.parametrize(
+    ("progress", "shown"), [(1, True), (0, False), (None, False), (np.int64(1), True), (np.bool_(0), False)]
+)
+def test_numbers_for_true_and_false(progress, shown):
+    found = Display("fit", progress)
+    assert (found.bars, found.lines) == (shown, shown)
 
 
 def test_a_late_bar_appears_after_a_while_with_what_was_done_before(capsys, monkeypatch):
@@ -68,3 +76,20 @@ def test_a_late_bar_appears_after_a_while_with_what_was_done_before(capsys, monk
         now[0] = 99.0
         bar.update(100)
     assert "looking" not in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("waited", [0.0, 30.0])
+def test_compiling_counts_into_no_rate(waited, capsys, monkeypatch):
+    clock, compiled = [0.0], [0.0]
+    monkeypatch.setattr(display, "seconds", lambda: compiled[0])
+    with Display("fit", True).bar(1000, " samples") as bar:
+        monkeypatch.setattr(bar, "_time", lambda: clock[0])
+        bar.start_t = bar.last_print_t = 0.0
+        for step in range(1, 6):
+            clock[0] += 1.0 + (waited if step == 2 else 0.0)
+            compiled[0] += waited if step == 2 else 0.0
+            display.advance(bar, 100)
+        assert bar.format_dict["elapsed"] == 5.0
+        assert bar.format_dict["rate"] == pytest.approx(100)
+    assert "00:05<00:05, 100 samples/s]" in capsys.readouterr().err
+    display.advance(Display("fit", False).bar(10, " samples"), 10)
