@@ -98,6 +98,7 @@ TESTED_BY = {
     "kernels/nnmat_kernels/unchecked.py": "tests/kernels/test_contracts.py",
     "kernels/nnmat_kernels/programs/runner.py": "tests/kernels/programs/test_program.py",
     "kernels/nnmat_kernels/programs/words.py": "tests/kernels/programs/test_block.py",
+    "kernels/nnmat_kernels/runtime/linking.py": "tests/kernels/runtime/threads/test_team.py",
     "nnmat/datasets/csv_header.py": "tests/nnmat/datasets/test_csv_file.py",
     "nnmat/errors.py": "tests/test_bad_input.py",
     "nnmat/formats/paths.py": "tests/nnmat/formats/test_atomic.py",

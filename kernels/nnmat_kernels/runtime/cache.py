@@ -31,7 +31,7 @@ from numba.core.compiler import CompileResult
 from numba.core.runtime import rtsys
 
 from .compiling import line
-from .launch import linking
+from .linking import linking
 
 PACKAGE = Path(__file__).resolve().parents[1]
 DAYS = 30

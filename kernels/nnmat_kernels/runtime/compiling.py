@@ -19,7 +19,7 @@ from collections.abc import Callable, Iterator
 
 from numba.core import event
 
-from .launch import linking
+from .linking import linking
 
 PATIENCE = 0.5  # seconds without a word
 REDRAWN = 0.2  # seconds between two looks at the line
@@ -177,19 +177,20 @@ def quiet(silent: bool = True) -> Iterator[None]:
         line.muted -= silent
 
 
-def _before_fork() -> None:
-    line.lock.acquire()  # a fork waits until nothing is being written: stderr's own lock would stay taken in the child
+def before_fork() -> None:
+    """A fork waits until nothing is being written: stderr's own lock would stay taken in the child.
+
+    These three are called by `launch`, with the locks that a thread which compiles holds.
+    """
+    line.lock.acquire()
 
 
-def _in_parent() -> None:
+def after_fork() -> None:
+    """In parent and child."""
     line.lock.release()
 
 
-def _in_child() -> None:
+def forget_in_child() -> None:
+    """Nothing is compiled there."""
     clock.depth = 0
     line.forget()
-    line.lock.release()
-
-
-if hasattr(os, "register_at_fork"):  # not on Windows, where nothing is forked
-    os.register_at_fork(before=_before_fork, after_in_parent=_in_parent, after_in_child=_in_child)

@@ -17,13 +17,15 @@ the child does not have would never be given back there.
 import contextlib
 import os
 import threading
+import time
 from typing import Any
 
 import numba
-from llvmlite import binding
 from llvmlite.binding import ffi
 from numba.core.compiler_lock import global_compiler_lock
 
+from .compiling import after_fork, before_fork, forget_in_child
+from .linking import linking
 from .threads.pool import Pool
 from .threads.team import Team
 
@@ -47,6 +49,7 @@ class ParallelKernel:
             if ParallelKernel._door is None:
                 numba.get_num_threads()  # Numba loads its threading layer and names the pool's function
                 ParallelKernel._door = Team(settings.NUMBA_NUM_THREADS) if Team.can_run() else Pool()
+                linking.door = ParallelKernel._door.address
                 if ParallelKernel._forked:
                     ParallelKernel._door.close()
             return ParallelKernel._door
@@ -71,31 +74,6 @@ class ParallelKernel:
             if isinstance(door, Pool):
                 return self.dispatcher(*arguments)
         return self.dispatcher(*arguments)
-
-
-class Linking:
-    """Between `begin` and `end` kernels that are linked call the door. Numba's lock of its compiler is held."""
-
-    def __init__(self):
-        self._depth, self._pool = 0, 0
-
-    def begin(self) -> None:
-        """A kernel of this package is compiled or loaded from now on; within it others may be."""
-        self._depth += 1
-        if self._depth == 1 and ParallelKernel._door is not None:  # without a door there is no parallel kernel yet
-            self._pool = binding.address_of_symbol(_POOL)
-            binding.add_symbol(_POOL, ParallelKernel._door.address)
-
-    def end(self) -> None:
-        """That is over."""
-        self._depth -= 1
-        if self._depth == 0 and self._pool:
-            binding.add_symbol(_POOL, self._pool)
-            self._pool = 0
-
-
-linking = Linking()
-_POOL = "numba_parallel_for"  # what Numba calls the function that runs pieces
 
 
 class Tape:
@@ -141,18 +119,25 @@ _llvm_lock = ffi.lib._lock  # an AttributeError here, at import, is better than 
 
 
 def _before_fork() -> None:
-    _launch_lock.acquire()
+    # Threads take these two in either order, so none is waited for without end while the other is held.
     global_compiler_lock.acquire()
+    while not _launch_lock.acquire(timeout=0.01):
+        global_compiler_lock.release()
+        time.sleep(0.001)
+        global_compiler_lock.acquire()
     _llvm_lock.__enter__()
+    before_fork()  # only now: whoever compiles needs that lock to come to an end
 
 
 def _after_fork() -> None:
+    after_fork()
     _llvm_lock.__exit__(None, None, None)
     global_compiler_lock.release()
     _launch_lock.release()
 
 
 def _in_child() -> None:
+    forget_in_child()
     ParallelKernel._forked = True
     if ParallelKernel._door is not None:
         ParallelKernel._door.close()
