@@ -38,8 +38,8 @@ from .losses import Loss, MeanSquaredError, SigmoidBinaryCrossEntropy, SoftmaxCr
 from .optimizers import SGD, Adam, Optimizer
 
 # Sizes of batches: kernels have a serial form for little work and a parallel one for much; so do optimizers, which is
-# why the dense networks are not smaller.
-SMALL, LARGE = 2, 512
+# why the dense networks are not smaller. A linear layer has a third form, for the smallest batches.
+SMALL, MIDDLE, LARGE = 2, 64, 512
 EVALUATED = 256  # samples of a batch of `evaluate` and `predict`, and of the validation data
 MOST_BYTES = 1 << 30  # of parameters: a helper builds the model too, and takes as much memory
 Job = Callable[[], Any]
@@ -255,4 +255,4 @@ def _usual(dtype) -> list[dict[str, Any]]:
         (other_cnn, SoftmaxCrossEntropy(), Adam),
     ]
     found = [describe(model, loss, optimizer(model)) for model, loss, optimizer in networks]
-    return [network | {"batches": [SMALL, LARGE], "metrics": []} for network in found]
+    return [network | {"batches": [SMALL, MIDDLE, LARGE], "metrics": []} for network in found]
