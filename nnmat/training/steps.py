@@ -53,7 +53,7 @@ class TrainingSteps:
 
     def end_run(self) -> None:
         """Forget the data of a run, and the programs that know its place."""
-        self._source, self._arrays, self._compiles = None, {}, None
+        self._source, self._arrays, self._compiles, self._together = None, {}, None, 1
         self.programs.forget()
 
     def of_epoch(self, run, interruption) -> Iterator[tuple[int, Steps]]:

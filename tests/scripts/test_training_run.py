@@ -31,7 +31,8 @@ def test_the_number_of_threads_does_not_change_a_bit(tmp_path):
 @pytest.mark.skipif(not hasattr(signal, "SIGINT") or os.name == "nt", reason="POSIX signals")
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
 def test_ctrl_c_and_the_printed_command_end_with_the_same_bits(number, code, tmp_path):
-    options = ["--epochs", "4", "--limit", "6000", "--quiet", "--dropout", "0.2", "--save", "my model.npz"]
+    # Long enough for the signal to come within it: an epoch takes some hundredths of a second.
+    options = ["--epochs", "60", "--limit", "6000", "--quiet", "--dropout", "0.2", "--save", "my model.npz"]
     out = run("train_fcn.py", *options, cwd=tmp_path)
     assert out.returncode == 0, out.stderr
     whole = nnmat.load(tmp_path / "my model.npz").flat_parameters.copy()
