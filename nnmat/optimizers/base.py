@@ -115,7 +115,7 @@ class Optimizer(abc.ABC):
             for _ in range(count):
                 found.append(self.lr)
                 self.steps += 1
-        except Exception:
+        except Exception:  # of a schedule of one's own, raised again when its step comes
             if not found:
                 raise
         finally:

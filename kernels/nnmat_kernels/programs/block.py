@@ -20,7 +20,6 @@ from ..codegen.function_pointer import compiled_launch
 
 KERNEL, FIRST_ARGUMENT = 1, 2  # places in a block
 _RESULT_WORDS = 4
-_NAMES = {"i1": "i8"}
 
 
 class Block:
