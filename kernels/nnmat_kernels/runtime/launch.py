@@ -15,12 +15,16 @@ the child does not have would never be given back there.
 """
 
 import contextlib
+import functools
+import inspect
 import os
 import threading
 import time
+from collections.abc import Callable
 from typing import Any
 
 import numba
+import numpy as np
 from llvmlite.binding import ffi
 from numba.core.compiler_lock import global_compiler_lock
 
@@ -93,23 +97,99 @@ class Tape:
 _tapes: dict[int, Tape] = {}  # by thread
 
 
-@contextlib.contextmanager
-def unrecorded():
-    """The calling thread's tape sees nothing meanwhile."""
-    tape = _tapes.pop(threading.get_ident(), None)
-    try:
-        yield
-    finally:
-        if tape is not None:
-            _tapes[threading.get_ident()] = tape
-
-
 def launch(kernel, *arguments):
     """Start a compiled kernel: every driver does it here, so that a tape sees all of them."""
     result = kernel(*arguments)
     if _tapes and (tape := _tapes.get(threading.get_ident())) is not None:
         tape.launches.append((kernel, arguments, result))
     return result
+
+
+class Operation:
+    """One call of a driver: what it was given, by name, and what came back.
+
+    `writes` names the arguments that are arrays to write to. Where such a one is None the driver makes the array, and
+    returns it; `made` has these arrays by name.
+    """
+
+    def __init__(self, driver: Any, arguments: dict[str, Any], result: Any):
+        self.driver, self.arguments, self.result = driver, arguments, result
+        names = [name for name in driver.writes if arguments[name] is None]
+        parts = result if type(result) is tuple else (result,)
+        self.made = dict(zip(names, [A for A in parts if isinstance(A, np.ndarray)], strict=False))
+
+    @property
+    def name(self) -> str:
+        """That of the driver."""
+        return self.driver.__name__.removesuffix("_unchecked")
+
+
+class Recorder:
+    """Notes the operations of one Python thread, beside doing them; those inside an operation are a part of it."""
+
+    def __init__(self):
+        self.operations: list[Operation] = []
+        self._busy = False
+
+    def note(self, driver, arguments: tuple, named: dict[str, Any]):
+        """Do an operation, and note it if it is no part of another."""
+        if self._busy:
+            return driver.function(*arguments, **named)
+        self._busy = True
+        try:
+            result = driver.function(*arguments, **named)
+        finally:
+            self._busy = False
+        given = {**driver.defaults, **dict(zip(driver.names, arguments, strict=False)), **named}
+        self.operations.append(Operation(driver, {name: given[name] for name in driver.names}, result))
+        return result
+
+    def __enter__(self):
+        _recorders[threading.get_ident()] = self
+        return self
+
+    def __exit__(self, *exception):
+        del _recorders[threading.get_ident()]
+
+
+_recorders: dict[int, Recorder] = {}  # by thread
+
+
+def recorder() -> Recorder | None:
+    """That of this Python thread, if what it does is being recorded."""
+    return _recorders.get(threading.get_ident()) if _recorders else None
+
+
+@contextlib.contextmanager
+def unrecorded():
+    """The calling thread's recorder sees nothing meanwhile."""
+    found = _recorders.pop(threading.get_ident(), None)
+    try:
+        yield
+    finally:
+        if found is not None:
+            _recorders[threading.get_ident()] = found
+
+
+def operation(*writes: str) -> Callable[[Callable], Any]:
+    """Make a function a driver that a recorder sees; `writes` names the arguments that are arrays to write to."""
+
+    def decorate(function: Callable) -> Any:
+        parameters = inspect.signature(function).parameters
+
+        @functools.wraps(function)
+        def driver(*arguments, **named):
+            if _recorders and (found := _recorders.get(threading.get_ident())) is not None:
+                return found.note(driver, arguments, named)
+            return function(*arguments, **named)
+
+        driver.function, driver.writes, driver.names = function, writes, tuple(parameters)  # type: ignore[attr-defined]
+        driver.defaults = {  # type: ignore[attr-defined]
+            name: p.default for name, p in parameters.items() if p.default is not inspect.Parameter.empty
+        }
+        return driver
+
+    return decorate
 
 
 _launch_lock = threading.RLock()
