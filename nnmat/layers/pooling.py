@@ -50,7 +50,7 @@ class MaxPool2d(Layer):
         # The element that was chosen is the output: where that is 0, a ReLU before it lets no gradient through.
         Y = None if activation is None else call.Y
         k.max_pool2d_backward(
-            G, call.indices, self.kernel_size, self.stride, self.padding, gX, Y
+            G, call.indices, call.shape, self.kernel_size, self.stride, self.padding, gX, Y
         )  # gx = Pᵀ g, with a ReLU 1[x > 0] ⊙ Pᵀ g
         return gX
 
@@ -99,7 +99,7 @@ class AvgPool2d(Layer):
     @backward_equations
     def backward(self, G, call):
         gX = call.array("gX", call.shape, G.dtype)
-        k.avg_pool2d_backward(G, *self._window, gX)  # gx = Pᵀ g
+        k.avg_pool2d_backward(G, call.shape, *self._window, gX)  # gx = Pᵀ g
         return gX
 
     def config(self):
