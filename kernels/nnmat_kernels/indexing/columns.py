@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from ..runtime.arrays import as_rows_of
 from ..runtime.config import jit
 from ..runtime.launch import launch, operation
 
@@ -17,7 +18,7 @@ def _copy_columns(source, at, target, to, width):
 def copy_columns_unchecked(A, first, width, out=None):
     """`out` (..., width) = the columns of A (..., N) from `first` on."""
     out = np.empty((*A.shape[:-1], width), A.dtype) if out is None else out
-    launch(_copy_columns, A.reshape(-1, A.shape[-1]), first, out.reshape(-1, width), 0, width)
+    launch(_copy_columns, as_rows_of(A), first, as_rows_of(out), 0, width)
     return out
 
 
@@ -25,5 +26,5 @@ def copy_columns_unchecked(A, first, width, out=None):
 def paste_columns_unchecked(A, out, first):
     """The columns of `out` (..., N) from `first` on become A (..., width)."""
     width = A.shape[-1]
-    launch(_copy_columns, A.reshape(-1, width), 0, out.reshape(-1, out.shape[-1]), first, width)
+    launch(_copy_columns, as_rows_of(A), 0, as_rows_of(out), first, width)
     return out

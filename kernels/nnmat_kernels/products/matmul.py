@@ -26,7 +26,7 @@ from ..codegen.function_pointer import address, call, entry_point, flat_of, matr
 from ..codegen.microkernel import row_places
 from ..elementwise.activations import relu_serial, sigmoid_serial, tanh_serial
 from ..errors import ShapeError
-from ..runtime.arrays import are_canonical, as_array, checked_out, same_dtype
+from ..runtime.arrays import are_canonical, as_array, as_rows_of, checked_out, same_dtype
 from ..runtime.config import NOWHERE, ONE, ZERO, inlined_jit, jit, parallel_jit, threads_inside
 from ..runtime.launch import launch, operation
 from ..runtime.parallel import PARALLEL_FLOPS
@@ -221,9 +221,7 @@ def matmul_unchecked(
         inner, N = B.shape[-2:]
         rows = (A.shape[-1],) if transpose_a else A.shape[:-1]
         out = np.empty((*rows, inner if transpose_b else N), A.dtype)
-    C = out
-    if A.ndim > 2 or B.ndim > 2 or C.ndim > 2:
-        A, B, C = (M.reshape(-1, M.shape[-1]) for M in (A, B, C))
+    A, B, C = as_rows_of(A), as_rows_of(B), as_rows_of(out)
     body, bias, f, activate = choose_kernel(A.size * C.shape[1], C.dtype, bias, activation)
     launch(body, A, B, C, transpose_a, transpose_b, accumulate, bias, f, activate)
     return out
