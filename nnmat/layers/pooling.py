@@ -2,7 +2,6 @@
 
 from nnmat_kernels import unchecked as k
 from nnmat_kernels.geometry import window_geometry
-from nnmat_kernels.pooling.avg_pool2d import averages_in_float64
 
 from ..calls import backward_equations, forward_equations
 from ..checks import flag, pair
@@ -83,11 +82,6 @@ class AvgPool2d(Pooling):
         super().__init__(kernel_size, stride, padding)
         self.count_padding = flag("AvgPool2d", "count_padding", count_padding)
         self._window = (*self._window, self.count_padding)
-
-    @property
-    def recordable(self):  # type: ignore[override]
-        """Where many windows overlap, gradients are added up in float64 by way of NumPy."""
-        return not averages_in_float64(self.kernel_size, self.stride, self.dtype)
 
     @forward_equations
     def forward(self, X, call):

@@ -129,6 +129,7 @@ class Recorder:
 
     def __init__(self):
         self.operations: list[Operation] = []
+        self.refused = ""  # why the operations are not all that was done
         self._busy = False
 
     def note(self, driver, arguments: tuple, named: dict[str, Any]):
@@ -158,6 +159,12 @@ _recorders: dict[int, Recorder] = {}  # by thread
 def recorder() -> Recorder | None:
     """That of this Python thread, if what it does is being recorded."""
     return _recorders.get(threading.get_ident()) if _recorders else None
+
+
+def unrecordable(reason: str) -> None:
+    """Say that what comes is computed in Python, which a recorder does not see."""
+    if (found := recorder()) is not None:
+        found.refused = found.refused or reason
 
 
 @contextlib.contextmanager
