@@ -41,8 +41,6 @@ from .pooling.max_pool2d import max_pool2d_backward_unchecked as max_pool2d_back
 from .pooling.max_pool2d import max_pool2d_unchecked as max_pool2d
 from .products.batched_matmul import batched_matmul_unchecked as batched_matmul
 from .products.matmul import matmul_unchecked as matmul
-from .programs.affine import linear_backward_unchecked as linear_backward
-from .programs.affine import linear_forward_unchecked as linear_forward
 from .reductions.softmax import log_softmax_unchecked as log_softmax
 from .reductions.softmax import softmax_backward_unchecked as softmax_backward
 from .reductions.softmax import softmax_unchecked as softmax

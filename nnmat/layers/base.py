@@ -43,13 +43,12 @@ class Layer(Passes):
     Life: construct; `build(input_shape)` (a model builds its layers), after which shapes and dtype are fixed; then
     `forward` and `backward` as often as wanted. A layer holds one recorded forward, the last one: that is what
     `backward` differentiates, and it uses it up (unless `keep`), so that a second backward without a new forward is an
-    error and never the gradient of something else. Arrays that a call from outside returns are the caller's and stay
-    what they are; inside a pass, between layers, arrays are lent until the next pass. Arrays that the caller passes in
-    are never written to; a recorded X is read again by backward, so leave it as it is until then.
+    error and never the gradient of something else. Arrays that a call returns are the caller's and stay what they are.
+    Arrays that the caller passes in are never written to; a recorded X is read again by backward, so leave it as it is
+    until then.
     """
 
     recordable = False  # whether the passes consist of kernels alone, so that a program can do without Python
-    fusion: str | None = None  # of an element-wise activation: its name to kernels that can apply it themselves
 
     @arguments_checked
     def __init__(self) -> None:
@@ -127,14 +126,6 @@ class Layer(Passes):
     def child_shapes(self, input_shape: Shape) -> list[Shape]:
         """The input shape that each child gets, in the order of `named_children`: the layer's own by default."""
         return [input_shape for _ in self.named_children()]
-
-    def can_apply(self, activation: "Layer") -> bool:
-        """Whether the equations of `forward` take an activation's name too, and apply it to results in the cache."""
-        return False
-
-    def can_differentiate(self, activation: "Layer") -> bool:
-        """Whether those of `backward` take the name of the activation before the layer, and apply its derivative."""
-        return False
 
     def flops(self) -> int:
         """Floating-point operations of one sample's forward (a multiply-add is 2; element-wise work is left out)."""

@@ -1,25 +1,25 @@
 """The convolution layer, and the three ways to compute it."""
 
+import math
 from typing import Any
 
-import nnmat_kernels as k
-from nnmat_kernels import unchecked
+from nnmat_kernels import col2im, im2col
+from nnmat_kernels import unchecked as k
 from nnmat_kernels.geometry import output_plane
 
 from .. import initializers
 from ..calls import backward_equations, forward_equations
-from ..checks import count, flag, pair
+from ..checks import count, pair
 from ..errors import ConfigError, ShapeError
 from ..explicit_convolution import Pair, khat, khat_pattern
-from ..parameters import Parameter
-from .base import Layer
 from .checks import batch_shape
-from .linear import named_initializers
+from .linear import Weighted
+from .summary import options
 
 METHODS = ("auto", "im2col", "khat")
 
 
-class Conv2d(Layer):
+class Conv2d(Weighted):
     """Two-dimensional convolution (cross-correlation) of channels-last images.
 
     Forward, per output channel o over the input channels c of its group
@@ -55,7 +55,7 @@ class Conv2d(Layer):
         weight_initializer: str | initializers.Initializer = "glorot_uniform",
         bias_initializer: str | initializers.Initializer = "zeros",
     ):
-        super().__init__()
+        super().__init__(bias, weight_initializer, bias_initializer)
         self.in_channels = None if in_channels is None else count("Conv2d", "in_channels", in_channels)
         self.out_channels = count("Conv2d", "out_channels", out_channels)
         self.kernel_size = pair("Conv2d", "kernel_size", kernel_size)
@@ -71,10 +71,6 @@ class Conv2d(Layer):
             if channels is not None and channels % self.groups:
                 raise ConfigError(f"Conv2d: {name} = {channels} is not a multiple of groups = {self.groups}.")
         self.method = method
-        self.weight_initializer = initializers.check("Conv2d", weight_initializer)
-        self.bias_initializer = initializers.check("Conv2d", bias_initializer)
-        self.weight = Parameter("weight", decay=True)
-        self.bias = Parameter("bias", decay=False) if flag("Conv2d", "bias", bias) else None
         self._geometry = (self.stride, self.padding, self.dilation)
 
     @property
@@ -97,84 +93,51 @@ class Conv2d(Layer):
             raise ShapeError(f"{self.who}: {Ci} input channels are not a multiple of groups = {self.groups}.")
         return (*output_plane(self.who, (H, W), self.kernel_size, *self._geometry), self.out_channels)
 
-    def own_parameters(self):
-        return [self.weight] if self.bias is None else [self.weight, self.bias]
-
     def declare(self, input_shape, rng):
         (kh, kw), Co, Ci = self.kernel_size, self.out_channels, input_shape[2]
-        fan_in, fan_out = kh * kw * Ci // self.groups, kh * kw * Co // self.groups
-        fans = fan_in, fan_out
-        self.weight.declare((Co, kh, kw, Ci // self.groups), initializers.with_fans(self.weight_initializer, *fans))
-        if self.bias is not None:
-            self.bias.declare((Co,), initializers.with_fans(self.bias_initializer, *fans))
+        taps = kh * kw
+        self.declare_weighted((Co, kh, kw, Ci // self.groups), taps * Ci // self.groups, taps * Co // self.groups)
 
     @forward_equations
-    def forward(self, X, call, activation=None):
-        K, b = self.weight.value, None if self.bias is None else self.bias.value
-        Y = call.array("Y", (len(X), *self._output_shape), X.dtype)
+    def forward(self, X, call):
         call.keep(X=X)
+        K, b = self.weight.value, None if self.bias is None else self.bias.value
         if self.method == "auto":
-            unchecked.conv2d(X, K, b, *self._geometry, self.groups, Y, activation)
-        elif self.method == "im2col":
-            U = k.im2col(X, self.kernel_size, *self._geometry)  # (B Ho Wo, kh kw Ci)
-            k.matmul(U, self._K_mat(K), transpose_b=True, bias=b, out=Y.reshape(-1, Y.shape[3]))  # Y = U K_matᵀ + 1 bᵀ
-            call.keep(U=U)
+            return k.conv2d(X, K, b, *self._geometry, self.groups)  # Y_o = Σ_c Σ_ab K_oabc R_a X_c C_bᵀ + b_o
+        if self.method == "im2col":
+            call.keep(U=im2col(X, self.kernel_size, *self._geometry))  # (B Ho Wo, kh kw Ci)
+            Y = k.matmul(call.U, _matrix(K), transpose_b=True, bias=b)  # Y = U K_matᵀ + 1 bᵀ
         else:
-            K_hat = self._K_hat()
-            x = X.reshape(len(X), K_hat.shape[1])
-            k.matmul(x, K_hat, transpose_b=True, out=Y.reshape(len(X), K_hat.shape[0]))  # rows: y = x K̂ᵀ
-            if b is not None:
-                Y += b
-            call.keep(x=x)
-        return Y
-
-    def can_apply(self, activation):
-        return self.fusion_with(activation) is not None and self.method == "auto"
+            Y = k.matmul(_matrix(X), self._K_hat(), transpose_b=True)  # rows: y = x K̂ᵀ
+        Y = Y.reshape(len(X), *self._output_shape)
+        return Y if b is None or self.method == "im2col" else Y + b
 
     @backward_equations
     def backward(self, G, call):
-        methods = {"auto": self._backward_auto, "im2col": self._backward_im2col, "khat": self._backward_khat}
-        return methods[self.method](G, call)
+        K, options = self.weight.value, (*self._geometry, self.groups)
+        if self.method != "auto":
+            return self._backward_by_matrices(G, call)
+        if gK := call.into(self.weight):  # gK_oabc = Σ_n ⟨G_no, R_a X_nc C_bᵀ⟩ and gb = Σ_nij G
+            k.conv2d_weight_gradient(call.X, G, K.shape, *options, *gK, None if self.bias is None else self.bias.grad)
+        # gX_c = Σ_o Σ_ab K_oabc R_aᵀ G_o C_b
+        return k.conv2d_input_gradient(G, K, call.X.shape, *options) if call.wants_input else None
 
-    def _backward_auto(self, G, call):
-        X, K, options = call.X, self.weight.value, (*self._geometry, self.groups)
-        if gK := call.into(self.weight):
-            gb = None if self.bias is None else self.bias.grad  # on the way: gb = Σ_nij G
-            unchecked.conv2d_weight_gradient(X, G, K.shape, *options, gK.out, gK.accumulate, gb)
-        if not call.wants_input:
-            return None
-        gX = call.array("gX", X.shape, X.dtype)
-        unchecked.conv2d_input_gradient(G, K, X.shape, *options, gX)
-        return gX
-
-    def _backward_bias(self, G, call):
-        if self.bias is not None and (gb := call.into(self.bias)):
-            k.column_sums(G.reshape(-1, G.shape[3]), *gb)  # gb = Σ_nij G
-
-    def _backward_im2col(self, G, call):
-        self._backward_bias(G, call)
-        G = G.reshape(-1, G.shape[3])  # (B, Ho, Wo, Co) -> (B Ho Wo, Co)
-        if gK := call.into(self.weight):
-            k.matmul(G, call.U, transpose_a=True, out=self._K_mat(gK.out), accumulate=gK.accumulate)  # gK_mat = Gᵀ U
-        if not call.wants_input:
-            return None
-        gU = k.matmul(G, self._K_mat(self.weight.value))  # gU = G K_mat
-        return k.col2im(gU, call.X.shape, self.kernel_size, *self._geometry)  # gx = Sᵀ vec(gU)
-
-    def _backward_khat(self, G, call):
-        self._backward_bias(G, call)
-        K, K_hat = self.weight.value, self._K_hat()
-        g = G.reshape(len(G), K_hat.shape[0])
-        if gK := call.into(self.weight):
-            gK_hat = k.matmul(g, call.x, transpose_a=True)  # gK̂ = Σ_n g_n x_nᵀ
-            P: Any = khat_pattern(K.shape, self.input_shape, *self._geometry, self.groups, form="triplets")
+    def _backward_by_matrices(self, G, call):
+        X, K, patches = call.X, self.weight.value, self.method == "im2col"
+        if gb := call.into(self.bias):
+            k.column_sums(G, *gb)  # gb = Σ_nij G
+        g = G.reshape(-1, G.shape[3]) if patches else _matrix(G)
+        if (gK := call.into(self.weight)) and patches:
+            k.matmul(g, call.U, True, False, _matrix(gK.out), gK.accumulate)  # gK_mat = Gᵀ U
+        elif gK:
+            gK_hat = k.matmul(g, _matrix(X), transpose_a=True)  # gK̂ = Σ_n g_n x_nᵀ
+            P: Any = khat_pattern(K.shape, self.input_shape, *self._geometry, self.groups)
             gK.write(P.transpose_product(gK_hat.reshape(-1)).reshape(K.shape))  # vec gK = Pᵀ vec gK̂
         if not call.wants_input:
             return None
-        return k.matmul(g, K_hat).reshape(call.X.shape)  # rows: gx = g K̂
-
-    def _K_mat(self, K):
-        return K.reshape(K.shape[0], -1)  # (Co, kh, kw, Ci) -> (Co, kh kw Ci)
+        if patches:  # gU = G K_mat, gx = Sᵀ vec(gU)
+            return col2im(k.matmul(g, _matrix(K)), X.shape, self.kernel_size, *self._geometry)
+        return k.matmul(g, self._K_hat()).reshape(X.shape)  # rows: gx = g K̂
 
     def _K_hat(self) -> Any:
         return khat(self.weight.value, self.input_shape, *self._geometry, self.groups)
@@ -185,15 +148,13 @@ class Conv2d(Layer):
         return 2 * Ho * Wo * Co * kh * kw * Ci // self.groups
 
     def config(self):
-        return {
-            "in_channels": self.in_channels,
-            "out_channels": self.out_channels,
-            "kernel_size": list(self.kernel_size),
-            "stride": list(self.stride),
-            "padding": list(self.padding),
-            "dilation": list(self.dilation),
-            "groups": self.groups,
-            "bias": self.bias is not None,
-            "method": self.method,
-            **named_initializers(self),
-        }
+        return (
+            options(
+                self, "in_channels", "out_channels", "kernel_size", "stride", "padding", "dilation", "groups", "method"
+            )
+            | super().config()
+        )
+
+
+def _matrix(A):
+    return A.reshape(len(A), math.prod(A.shape[1:]))  # of images the rows, of K the filters

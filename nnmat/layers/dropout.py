@@ -46,27 +46,15 @@ class Dropout(Layer):
 
     @forward_equations
     def forward(self, X, call):
-        Y = call.array("Y", X.shape, X.dtype)
-        if call.training:
-            stream = call.array("stream", (2,), np.uint64)
-            if call.record:
-                k.next_mask(self._stream, stream)
-            else:  # nothing is written to the model
-                stream[...] = self._stream
-            k.dropout(X, self.rate, stream, Y)  # Y = D ⊙ X / (1 - p)
-            call.keep(stream=stream)
-        else:
-            Y[...] = X
-        return Y
+        if not call.training:
+            return X
+        stream = k.next_mask(self._stream) if call.record else self._stream
+        call.keep(stream=stream)
+        return k.dropout(X, self.rate, stream)  # Y = D ⊙ X / (1 - p)
 
     @backward_equations
     def backward(self, G, call):
-        gX = call.array("gX", G.shape, G.dtype)
-        if call.training:
-            k.dropout(G, self.rate, call.stream, gX)  # gX = D ⊙ G / (1 - p)
-        else:
-            gX[...] = G
-        return gX
+        return k.dropout(G, self.rate, call.stream) if call.training else G  # gX = D ⊙ G / (1 - p)
 
     def config(self):
         return {"rate": self.rate}

@@ -31,13 +31,10 @@ class Softmax(Layer):
 
     @forward_equations
     def forward(self, X, call):
-        P = call.array("P", X.shape, X.dtype)
-        k.softmax(X, P)  # P = softmax(X), row by row
+        P = k.softmax(X)  # P = softmax(X), row by row
         call.keep(P=P)
         return P
 
     @backward_equations
     def backward(self, G, call):
-        gX = call.array("gX", G.shape, G.dtype)
-        k.softmax_backward(G, call.P, gX)  # gX = P ⊙ (G - ((G ⊙ P) 1) 1ᵀ)
-        return gX
+        return k.softmax_backward(G, call.P)  # gX = P ⊙ (G - ((G ⊙ P) 1) 1ᵀ)

@@ -55,7 +55,7 @@ class CompiledStep:
 
     def _equations(self, batch: Batch, lr: float) -> Steps:
         model, loss, optimizer = self.model, self.loss, self.optimizer
-        H = model.forward_lent(batch.X)
+        H = model.forward(batch.X, training=True)
         value = loss.forward(H, batch.y, batch.weight)
         if not math.isfinite(value):
             raise NonFiniteError(f"step: the loss is {value} at step {optimizer.steps + 1}. {_REMEDY}")

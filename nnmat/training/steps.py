@@ -171,7 +171,7 @@ class TrainingSteps:
         batch.fill()
         X, y, weight = batch.X, batch.y, batch.weight
         before = [A.copy() for A in self._buffers]  # to repeat the batch with the same dropout masks if it goes wrong
-        H = model.forward_lent(X)  # H is done with before the next step
+        H = model.forward(X, training=True)
         value = loss.forward(H, y, weight)
         if not math.isfinite(value):
             self._restore_buffers(before)

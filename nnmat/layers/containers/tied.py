@@ -77,13 +77,12 @@ class Tied(Layer):
     @forward_equations
     def forward(self, X, call):
         assert self.twin is not None
-        return self.twin.run_forward(X, call.training, call.record)  # Y = F(X; θ)
+        return self.twin.forward(X, call)  # Y = F(X; θ)
 
     @backward_equations
     def backward(self, G, call):
         assert self.twin is not None
-        wanted = call.wants_parameters, call.wants_input
-        return self.twin.run_backward(G, call.accumulate, *wanted, call.keeps)
+        return self.twin.backward(G, call, input_gradient=call.wants_input)
 
     def config(self):
         layer = self.layer
@@ -113,21 +112,13 @@ class TransposedLinear(Layer):
     @forward_equations
     def forward(self, X, call):
         call.keep(X=X)
-        M, N = self.weight.value.shape
-        Y = call.array("Y", (*X.shape[:-1], N), X.dtype)
-        k.matmul(X.reshape(-1, M), self.weight.value, False, False, Y.reshape(-1, N))  # Y = X W
-        return Y
+        return k.matmul(X, self.weight.value)  # Y = X W
 
     @backward_equations
     def backward(self, G, call):
-        X, (M, N) = call.X, self.weight.value.shape
         if gW := call.into(self.weight):
-            k.matmul(X.reshape(-1, M), G.reshape(-1, N), True, False, *gW)  # gW = Xᵀ G
-        if not call.wants_input:
-            return None
-        gX = call.array("gX", X.shape, X.dtype)
-        k.matmul(G.reshape(-1, N), self.weight.value, False, True, gX.reshape(-1, M))  # gX = G Wᵀ
-        return gX
+            k.matmul(call.X, G, True, False, *gW)  # gW = Xᵀ G
+        return k.matmul(G, self.weight.value, transpose_b=True) if call.wants_input else None  # gX = G Wᵀ
 
     def flops(self):
         return 2 * self.weight.size
