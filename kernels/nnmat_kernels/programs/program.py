@@ -86,6 +86,7 @@ class Program:
         self.outputs: list[np.ndarray] = []
         self.rules: list[str] = []  # that have improved it, by name
         self.bytes = 0  # of its own memory
+        self.spent = np.empty(0, np.int64)  # ticks of each launch, if they are counted
         self._given = [result for _, _, result in launches]  # known by their identity: kept alive
         self._columns: list[tuple[str, int]] = []  # of a step's inputs: an array and an offset in it, or a slot and 0
         self.saved, self.before = list(saved), [A.copy() for A in saved]
@@ -167,7 +168,7 @@ class Program:
             if offset:
                 table[:, c] += offset
         results = np.zeros((steps, len(self._wanted)), np.int64)
-        done, check = _runner()(*self._arguments, table, self._wanted, results)
+        done, check = _runner()(*self._arguments, table, self._wanted, results, self.spent)
         if check != FINISHED:  # also where a kernel has raised an exception: by hand it will again
             for A, was in zip(self.saved, self.before, strict=True):
                 A[...] = was
@@ -224,7 +225,7 @@ def _refusals(e: int, block: Block) -> list[tuple[int, int, int]]:
 def _runner() -> Any:
     # Its kernels may be parallel: it is launched as one of them, which starts the threads, and takes turns if it must.
     words, table = types.int64[::1], types.int64[:, ::1]
-    return ParallelKernel(entry_point(run, words, table, words, table, table, table, words, table))
+    return ParallelKernel(entry_point(run, words, table, words, table, table, table, words, table, words))
 
 
 def _table(rows, width: int) -> np.ndarray:
