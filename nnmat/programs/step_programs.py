@@ -13,10 +13,9 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from nnmat_kernels import unchecked as k
-from nnmat_kernels.losses.count_correct import count_correct
-from nnmat_kernels.programs.program import CountSlot, FloatSlot, Program
+from nnmat_kernels.programs.program import CountSlot, FloatSlot, Program, compiled
 from nnmat_kernels.runtime.config import settings
-from nnmat_kernels.runtime.launch import Tape
+from nnmat_kernels.runtime.launch import Recorder
 
 from ..errors import StateError
 from ..layers import observing
@@ -176,19 +175,21 @@ class StepPrograms:
         steps, lr = optimizer.steps, optimizer.lr
         optimizer.steps = CountSlot("steps", steps)
         try:
-            with Tape() as tape:
+            with Recorder() as recorder:
                 result = self.equations(batch, FloatSlot("lr", lr))
         finally:
             optimizer.steps = int(optimizer.steps)
         results = {"value": result.values[0], "norm": result.norms[0]}
-        counts = [e for e, (kernel, _, _) in enumerate(tape.launches) if kernel is count_correct]
+        done = recorder.operations
         try:
-            program = Program(tape.launches, batch.inputs(), results, tuple(results), counts[:1], self._buffers, ["lr"])
+            if recorder.refused:
+                raise ValueError(recorder.refused)
+            program = compiled(done, batch.inputs(), results, tuple(results), self._buffers, ["lr"], [result.H])
         except (TypeError, ValueError) as error:
             situation.refused = str(error)
         else:
-            situation.program, situation.counts = program, bool(counts)
-            situation.recorded = result._replace(learning_rate=lr)
+            situation.program, situation.counts = program, any(o.name == "count_correct" for o in done)
+            situation.recorded = result._replace(learning_rate=lr, H=program.outputs[0])
         return result._replace(learning_rate=lr)
 
     def _compare(self, situation: _Situation, batch: Batch) -> Steps:

@@ -17,8 +17,12 @@ import numpy as np
 from numba import types
 
 from ..codegen.function_pointer import entry_point
-from ..runtime.launch import ParallelKernel
+from ..runtime.launch import Operation, ParallelKernel
 from .block import Block
+from .entries import Entries
+from .lowering import Lowered
+from .memory import lay_out
+from .rewrites import improve
 from .runner import FINISHED, FINITE, NEGATIVE, TRUE, run
 
 
@@ -79,6 +83,10 @@ class Program:
         slots: Sequence[str] = (),
     ):
         self.blocks = [Block(kernel, arguments) for kernel, arguments, _ in launches]
+        self.outputs: list[np.ndarray] = []
+        self.rules: list[str] = []  # that have improved it, by name
+        self.bytes = 0  # of its own memory
+        self.spent = np.empty(0, np.int64)  # ticks of each launch, if they are counted
         self._given = [result for _, _, result in launches]  # known by their identity: kept alive
         self._columns: list[tuple[str, int]] = []  # of a step's inputs: an array and an offset in it, or a slot and 0
         self.saved, self.before = list(saved), [A.copy() for A in saved]
@@ -160,11 +168,47 @@ class Program:
             if offset:
                 table[:, c] += offset
         results = np.zeros((steps, len(self._wanted)), np.int64)
-        done, check = _runner()(*self._arguments, table, self._wanted, results)
+        done, check = _runner()(*self._arguments, table, self._wanted, results, self.spent)
         if check != FINISHED:  # also where a kernel has raised an exception: by hand it will again
             for A, was in zip(self.saved, self.before, strict=True):
                 A[...] = was
         return done, results
+
+
+def compiled(
+    operations: Sequence[Operation],
+    inputs: dict[str, np.ndarray],
+    results: dict[str, float],
+    finite: Sequence[str] = (),
+    saved: Sequence[np.ndarray] = (),
+    slots: Sequence[str] = (),
+    outputs: Sequence[np.ndarray] = (),
+) -> Program:
+    """The program of recorded operations, improved by the rules; arguments and errors as those of `Program`.
+
+    `outputs`: arrays that are read after a step. The program's own `outputs` stand in their places.
+    """
+    entries = Entries(operations, outputs)
+    rules = improve(entries)
+    size = lay_out(entries)
+    given = [A for e in entries.list for A in e.written() if entries.root(A) is None]
+    before = [A.copy() for A in given]
+    try:
+        lowered = Lowered(entries)
+    finally:
+        for A, was in zip(reversed(given), reversed(before), strict=True):
+            A[...] = was
+    program = Program(
+        lowered.launches,
+        inputs,
+        {name: lowered.now(value) for name, value in results.items()},
+        finite,
+        lowered.launches_of("count_correct")[:1],
+        saved,
+        slots,
+    )
+    program.outputs, program.rules, program.bytes = entries.pinned, rules, size
+    return program
 
 
 def _refusals(e: int, block: Block) -> list[tuple[int, int, int]]:
@@ -181,7 +225,7 @@ def _refusals(e: int, block: Block) -> list[tuple[int, int, int]]:
 def _runner() -> Any:
     # Its kernels may be parallel: it is launched as one of them, which starts the threads, and takes turns if it must.
     words, table = types.int64[::1], types.int64[:, ::1]
-    return ParallelKernel(entry_point(run, words, table, words, table, table, table, words, table))
+    return ParallelKernel(entry_point(run, words, table, words, table, table, table, words, table, words))
 
 
 def _table(rows, width: int) -> np.ndarray:

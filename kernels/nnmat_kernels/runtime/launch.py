@@ -112,8 +112,9 @@ class Operation:
     returns it; `made` has these arrays by name.
     """
 
-    def __init__(self, driver: Any, arguments: dict[str, Any], result: Any):
+    def __init__(self, driver: Any, arguments: dict[str, Any], result: Any, place: str = ""):
         self.driver, self.arguments, self.result = driver, arguments, result
+        self.place = place  # of what asked for it: the name of a layer, a loss, an optimizer
         names = [name for name in driver.writes if arguments[name] is None]
         parts = result if type(result) is tuple else (result,)
         self.made = dict(zip(names, [A for A in parts if isinstance(A, np.ndarray)], strict=False))
@@ -130,6 +131,7 @@ class Recorder:
     def __init__(self):
         self.operations: list[Operation] = []
         self.refused = ""  # why the operations are not all that was done
+        self.place = ""
         self._busy = False
 
     def note(self, driver, arguments: tuple, named: dict[str, Any]):
@@ -142,7 +144,7 @@ class Recorder:
         finally:
             self._busy = False
         given = {**driver.defaults, **dict(zip(driver.names, arguments, strict=False)), **named}
-        self.operations.append(Operation(driver, {name: given[name] for name in driver.names}, result))
+        self.operations.append(Operation(driver, {name: given[name] for name in driver.names}, result, self.place))
         return result
 
     def __enter__(self):
