@@ -13,6 +13,7 @@ from collections.abc import Callable
 from typing import Any
 
 from nnmat_kernels import unchecked as k
+from nnmat_kernels.runtime.launch import part_of_a_step
 
 from ..calls import Call
 from ..checks import as_method, takes
@@ -79,7 +80,7 @@ class Passes(abc.ABC):
         call = Call(training, record, not self._foreign)
         if record:  # else nothing is written to the layer
             self._call = call
-        Y, batch = self._equations(X, call), len(X[0] if type(X) is tuple else X)
+        Y, batch = part_of_a_step(self, self._equations, X, call), len(X[0] if type(X) is tuple else X)
         if self._foreign:
             Y = check_batch(self, Y, self._output_shape, "the result of forward", batch)
         call.batch = batch
@@ -92,7 +93,7 @@ class Passes(abc.ABC):
         call = self._recorded_call()
         call.accumulate, call.wants_parameters = accumulate or self._accumulates, parameters
         call.wants_input, call.keeps = input_gradient, keep
-        gX = self._backward_equations(G, call)
+        gX = part_of_a_step(self, self._backward_equations, G, call)
         if not input_gradient:
             gX = None
         elif self._foreign:

@@ -247,7 +247,7 @@ def _usual_labels(y, H_shape: tuple) -> bool:
     )
 
 
-@operation("G")
+@operation("G", refuses=True)
 def softmax_cross_entropy_unchecked(H, y, G=None, who: str = "softmax_cross_entropy") -> tuple[float, np.ndarray]:
     """The value for a matrix of logits and int64 labels without options, and the gradient in G; a wrong label raises.
 

@@ -50,7 +50,7 @@ def _lifetimes(entries: Entries) -> list[tuple[int, int, int, int, int | None]]:
     for A in entries.pinned:
         if (made := entries.root(A)) is not None:
             last[id(made)] = len(entries.list)
-    found = []
+    found: list[tuple[int, int, int, int, int | None]] = []
     for i, e in enumerate(entries.list):
         for name in sorted(e.made):
             made = entries.root(e.arguments[name])
@@ -59,7 +59,7 @@ def _lifetimes(entries: Entries) -> list[tuple[int, int, int, int, int | None]]:
             size = -(-made.nbytes // ALIGNMENT) * ALIGNMENT
             source = e.arguments.get(IN_PLACE.get(e.name, ""))
             parent = entries.root(source) if isinstance(source, np.ndarray) else None
-            whole = parent is not None and source.nbytes == parent.nbytes == made.nbytes
+            whole = parent is not None and source is not None and source.nbytes == parent.nbytes == made.nbytes
             found.append((i, last[id(made)], id(made), size, id(parent) if whole else None))
     return found
 

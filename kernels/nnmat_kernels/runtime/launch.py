@@ -131,6 +131,7 @@ class Recorder:
     def __init__(self):
         self.operations: list[Operation] = []
         self.refused = ""  # why the operations are not all that was done
+        self.parts: list[Any] = []  # layers, losses, optimizers that have asked for operations
         self.place = ""
         self._busy = False
 
@@ -147,6 +148,19 @@ class Recorder:
         self.operations.append(Operation(driver, {name: given[name] for name in driver.names}, result, self.place))
         return result
 
+    def on_behalf_of(self, part, work: Callable, arguments: tuple):
+        """Let a part of the step do its work: its operations bear its name."""
+        before, self.place = self.place, getattr(part, "who", type(part).__name__)
+        self.parts.append(part)
+        try:
+            return work(*arguments)
+        finally:
+            self.place = before
+
+    def learning_rate(self, optimizer) -> float:
+        """That of the step which an optimizer is about to make."""
+        return optimizer.lr
+
     def __enter__(self):
         _recorders[threading.get_ident()] = self
         return self
@@ -161,6 +175,13 @@ _recorders: dict[int, Recorder] = {}  # by thread
 def recorder() -> Recorder | None:
     """That of this Python thread, if what it does is being recorded."""
     return _recorders.get(threading.get_ident()) if _recorders else None
+
+
+def part_of_a_step(part, work: Callable, *arguments):
+    """`work(*arguments)`, which a layer, a loss or an optimizer does; a recorder learns whose work it is."""
+    if _recorders and (found := recorder()) is not None:
+        return found.on_behalf_of(part, work, arguments)
+    return work(*arguments)
 
 
 def unrecordable(reason: str) -> None:
@@ -180,8 +201,11 @@ def unrecorded():
             _recorders[threading.get_ident()] = found
 
 
-def operation(*writes: str) -> Callable[[Callable], Any]:
-    """Make a function a driver that a recorder sees; `writes` names the arguments that are arrays to write to."""
+def operation(*writes: str, refuses: bool = False) -> Callable[[Callable], Any]:
+    """Make a function a driver that a recorder sees; `writes` names the arguments that are arrays to write to.
+
+    `refuses`: its kernel may refuse what stands in the arrays, such as a label; the driver raises then.
+    """
 
     def decorate(function: Callable) -> Any:
         parameters = inspect.signature(function).parameters
@@ -193,6 +217,7 @@ def operation(*writes: str) -> Callable[[Callable], Any]:
             return function(*arguments, **named)
 
         driver.function, driver.writes, driver.names = function, writes, tuple(parameters)  # type: ignore[attr-defined]
+        driver.refuses = refuses  # type: ignore[attr-defined]
         driver.defaults = {  # type: ignore[attr-defined]
             name: p.default for name, p in parameters.items() if p.default is not inspect.Parameter.empty
         }
