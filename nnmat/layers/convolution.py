@@ -97,14 +97,18 @@ class Conv2d(Weighted):
     def forward(self, X, call):
         call.keep(X=X)
         K, b = self.weight.value, None if self.bias is None else self.bias.value
-        if self.method == "khat":
-            Y = k.matmul(_matrix(X), self._K_hat(), transpose_b=True).reshape(len(X), *self._output_shape)  # y = K̂ x
-            return Y if b is None else Y + b
-        if self.method == "im2col":
-            call.keep(U=im2col(X, self.kernel_size, *self._geometry))  # (B Ho Wo, kh kw Ci)
-            Y = k.matmul(call.U, _matrix(K), transpose_b=True, bias=b)  # Y = U K_matᵀ + 1 bᵀ
-            return Y.reshape(len(X), *self._output_shape)
-        return k.conv2d(X, K, b, *self._geometry, self.groups)  # Y_o = Σ_c Σ_ab K_oabc R_a X_c C_bᵀ + b_o
+        if self.method == "auto":
+            return k.conv2d(X, K, b, *self._geometry, self.groups)  # Y_o = Σ_c Σ_ab K_oabc R_a X_c C_bᵀ + b_o
+        Y = self._forward_khat(X, b) if self.method == "khat" else self._forward_im2col(X, b, call)
+        return Y.reshape(len(X), *self._output_shape)
+
+    def _forward_im2col(self, X, b, call):
+        call.keep(U=im2col(X, self.kernel_size, *self._geometry))  # (B Ho Wo, kh kw Ci)
+        return k.matmul(call.U, _matrix(self.weight.value), transpose_b=True, bias=b)  # Y = U K_matᵀ + 1 bᵀ
+
+    def _forward_khat(self, X, b):
+        Y = k.matmul(_matrix(X), self._K_hat(), transpose_b=True)  # rows: y = x K̂ᵀ
+        return Y if b is None else Y.reshape(-1, len(b)) + b
 
     @backward_equations
     def backward(self, G, call):
