@@ -56,15 +56,19 @@ class Call:
         self.record = record  # whether a backward may follow; if not, what is kept goes with the pass
         self.trusted = trusted  # whether what the layer passes on to its parts needs no check: it is of nnmat itself
 
-    def keep(self, **kept) -> None:
+    def keep(self, X=None, Y=None, **others) -> None:
         """Keep arrays or numbers for backward, which reads them as attributes of its call.
 
         Raises ConfigError for a name that the call has itself.
         """
-        if not _OWN.isdisjoint(kept):
-            names = ", ".join(sorted(_OWN.intersection(kept)))
-            raise ConfigError(f"call.keep: a call has {names} of its own. Keep it under another name.")
-        self.__dict__.update(kept)
+        if X is not None:
+            self.X = X
+        if Y is not None:
+            self.Y = Y
+        for name, value in others.items():
+            if name in _OWN:
+                raise ConfigError(f"call.keep: a call has {name} of its own. Keep it under another name.")
+            setattr(self, name, value)
 
     def is_first_of(self, part) -> bool:
         """Whether a part is called for the first time in this forward of its container; it has one record only."""

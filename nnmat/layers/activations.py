@@ -10,8 +10,6 @@ from .base import Layer
 class Elementwise(Layer):
     """A layer whose output has the shape of its input."""
 
-    recordable = True
-
     def output_shape(self, input_shape):
         return input_shape
 

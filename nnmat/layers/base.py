@@ -18,8 +18,8 @@ import numpy.typing as npt
 
 from ..calls import Call, Inputs
 from ..checks import equations, generator, renamed_methods
-from ..errors import BuildError
-from ..habits import OF_MODELS, arguments_checked, check_arguments, refuse_attributes
+from ..errors import BuildError, ConfigError
+from ..habits import OF_MODELS, check_arguments, refuse_attributes
 from ..parameters import Parameter, ParameterSlice, Store, allocate
 from .checks import Shape, check_dtype, check_shape
 from .passes import Passes
@@ -48,21 +48,16 @@ class Layer(Passes):
     until then.
     """
 
-    recordable = False  # whether the passes consist of kernels alone, so that a program can do without Python
-
-    @arguments_checked
-    def __init__(self) -> None:
-        super().__init__()
-        self.path = ""
-        self.input_shape: Any = None  # a Shape once built
-        self.dtype: Any = None  # a numpy.dtype once built
-        self._output_shape: Any = None
-        self._store: Store | None = None  # of a root model only
+    # Whether the passes consist of kernels alone, so that a program can do without Python. A class from outside says so
+    # itself, or it is False: what is inherited may have changed.
+    recordable: bool = True
 
     def __init_subclass__(cls, **arguments: Any) -> None:
         renamed_methods(cls, _RENAMED)
         super().__init_subclass__(**arguments)
         check_arguments(cls)
+        if cls._foreign:
+            cls.recordable = cls.__dict__.get("recordable", False)
 
     # ---- what a concrete layer implements -----------------------------------------------------------------------
 
@@ -231,16 +226,6 @@ class Layer(Passes):
         return {"type": self.kind, **self.config()}
 
     @property
-    def kind(self) -> str:
-        """The name of the layer's class."""
-        return type(self).__name__
-
-    @property
-    def who(self) -> str:
-        """The layer's name in error messages."""
-        return f"{self.kind} {self.path!r}" if self.path else self.kind
-
-    @property
     def built(self) -> bool:
         """Whether shapes and dtype are fixed."""
         return self.dtype is not None
@@ -309,3 +294,11 @@ class Layer(Passes):
 
 
 refuse_attributes(Layer, OF_MODELS)
+
+
+def check_layers(who: str, layers: list, also: str = "") -> None:
+    """Raise ConfigError for what is no layer; None is let through where `also` says what it stands for."""
+    for i, layer in enumerate(layers):
+        if not isinstance(layer, Layer) and (layer is not None or not also):
+            hint = f" Did you forget the parentheses: {layer.__name__}()?" if isinstance(layer, type) else ""
+            raise ConfigError(f"{who}: expected layers{also}, got {layer!r} at place {i}.{hint}")

@@ -12,7 +12,7 @@ from ..calls import backward_equations, forward_equations
 from ..checks import count, pair
 from ..errors import ConfigError, ShapeError
 from ..explicit_convolution import Pair, khat, khat_pattern
-from .checks import batch_shape
+from .checks import batch_shape, check_images
 from .linear import Weighted
 from .summary import options
 
@@ -79,11 +79,7 @@ class Conv2d(Weighted):
         return self.method == "auto"
 
     def output_shape(self, input_shape):
-        if len(input_shape) != 3:
-            raise ShapeError(
-                f"{self.who}: expected images (B, H, W, C), got input of shape {batch_shape(input_shape)}."
-            )
-        H, W, Ci = input_shape
+        H, W, Ci = check_images(self.who, input_shape)
         if self.in_channels is not None and Ci != self.in_channels:
             raise ShapeError(
                 f"{self.who}: expected {self.in_channels} input channels, got shape {batch_shape(input_shape)}. "
@@ -94,9 +90,8 @@ class Conv2d(Weighted):
         return (*output_plane(self.who, (H, W), self.kernel_size, *self._geometry), self.out_channels)
 
     def declare(self, input_shape, rng):
-        (kh, kw), Co, Ci = self.kernel_size, self.out_channels, input_shape[2]
-        taps = kh * kw
-        self.declare_weighted((Co, kh, kw, Ci // self.groups), taps * Ci // self.groups, taps * Co // self.groups)
+        Co, Cg, taps = self.out_channels, input_shape[2] // self.groups, math.prod(self.kernel_size)
+        self.declare_weighted((Co, *self.kernel_size, Cg), taps * Cg, taps * Co // self.groups)
 
     @forward_equations
     def forward(self, X, call):
@@ -104,56 +99,53 @@ class Conv2d(Weighted):
         K, b = self.weight.value, None if self.bias is None else self.bias.value
         if self.method == "auto":
             return k.conv2d(X, K, b, *self._geometry, self.groups)  # Y_o = Σ_c Σ_ab K_oabc R_a X_c C_bᵀ + b_o
-        if self.method == "im2col":
-            call.keep(U=im2col(X, self.kernel_size, *self._geometry))  # (B Ho Wo, kh kw Ci)
-            Y = k.matmul(call.U, _matrix(K), transpose_b=True, bias=b)  # Y = U K_matᵀ + 1 bᵀ
-        else:
-            Y = k.matmul(_matrix(X), self._K_hat(), transpose_b=True)  # rows: y = x K̂ᵀ
-        Y = Y.reshape(len(X), *self._output_shape)
-        return Y if b is None or self.method == "im2col" else Y + b
+        Y = self._forward_khat(X, b) if self.method == "khat" else self._forward_im2col(X, b, call)
+        return Y.reshape(len(X), *self._output_shape)
+
+    def _forward_im2col(self, X, b, call):
+        call.keep(U=im2col(X, self.kernel_size, *self._geometry))  # (B Ho Wo, kh kw Ci)
+        return k.matmul(call.U, _matrix(self.weight.value), transpose_b=True, bias=b)  # Y = U K_matᵀ + 1 bᵀ
+
+    def _forward_khat(self, X, b):
+        Y = k.matmul(_matrix(X), self._K_hat(), transpose_b=True)  # rows: y = x K̂ᵀ
+        return Y if b is None else Y.reshape(-1, len(b)) + b
 
     @backward_equations
     def backward(self, G, call):
-        K, options = self.weight.value, (*self._geometry, self.groups)
         if self.method != "auto":
-            return self._backward_by_matrices(G, call)
+            return self._backward_khat(G, call) if self.method == "khat" else self._backward_im2col(G, call)
+        K, options = self.weight.value, (*self._geometry, self.groups)
         if gK := call.into(self.weight):  # gK_oabc = Σ_n ⟨G_no, R_a X_nc C_bᵀ⟩ and gb = Σ_nij G
             k.conv2d_weight_gradient(call.X, G, K.shape, *options, *gK, None if self.bias is None else self.bias.grad)
         # gX_c = Σ_o Σ_ab K_oabc R_aᵀ G_o C_b
         return k.conv2d_input_gradient(G, K, call.X.shape, *options) if call.wants_input else None
 
-    def _backward_by_matrices(self, G, call):
-        X, K, patches = call.X, self.weight.value, self.method == "im2col"
+    def _backward_im2col(self, G, call):
         if gb := call.into(self.bias):
             k.column_sums(G, *gb)  # gb = Σ_nij G
-        g = G.reshape(-1, G.shape[3]) if patches else _matrix(G)
-        if (gK := call.into(self.weight)) and patches:
-            k.matmul(g, call.U, True, False, _matrix(gK.out), gK.accumulate)  # gK_mat = Gᵀ U
-        elif gK:
-            gK_hat = k.matmul(g, _matrix(X), transpose_a=True)  # gK̂ = Σ_n g_n x_nᵀ
-            P: Any = khat_pattern(K.shape, self.input_shape, *self._geometry, self.groups)
-            gK.write(P.transpose_product(gK_hat.reshape(-1)).reshape(K.shape))  # vec gK = Pᵀ vec gK̂
-        if not call.wants_input:
-            return None
-        if patches:  # gU = G K_mat, gx = Sᵀ vec(gU)
-            return col2im(k.matmul(g, _matrix(K)), X.shape, self.kernel_size, *self._geometry)
-        return k.matmul(g, self._K_hat()).reshape(X.shape)  # rows: gx = g K̂
+        if gK := call.into(self.weight):
+            k.matmul(G, call.U, True, False, _matrix(gK.out), gK.accumulate)  # gK_mat = Gᵀ U
+        gU = k.matmul(G.reshape(-1, self.out_channels), _matrix(self.weight.value))  # gU = G K_mat
+        return col2im(gU, call.X.shape, self.kernel_size, *self._geometry)  # gx = Sᵀ vec(gU)
+
+    def _backward_khat(self, G, call):
+        if gb := call.into(self.bias):
+            k.column_sums(G, *gb)  # gb = Σ_nij G
+        if gK := call.into(self.weight):
+            gK_hat = k.matmul(_matrix(G), _matrix(call.X), transpose_a=True)  # gK̂ = Σ_n g_n x_nᵀ
+            P: Any = khat_pattern(gK.out.shape, self.input_shape, *self._geometry, self.groups)
+            gK.write(P.transpose_product(gK_hat.reshape(-1)).reshape(gK.out.shape))  # vec gK = Pᵀ vec gK̂
+        return k.matmul(_matrix(G), self._K_hat()).reshape(call.X.shape)  # rows: gx = g K̂
 
     def _K_hat(self) -> Any:
         return khat(self.weight.value, self.input_shape, *self._geometry, self.groups)
 
     def flops(self):
-        Ho, Wo, Co = self._output_shape
-        (kh, kw), Ci = self.kernel_size, self.input_shape[2]
-        return 2 * Ho * Wo * Co * kh * kw * Ci // self.groups
+        return 2 * math.prod((*self._output_shape, *self.kernel_size, self.input_shape[2])) // self.groups
 
     def config(self):
-        return (
-            options(
-                self, "in_channels", "out_channels", "kernel_size", "stride", "padding", "dilation", "groups", "method"
-            )
-            | super().config()
-        )
+        names = "in_channels out_channels kernel_size stride padding dilation groups method"
+        return options(self, *names.split()) | super().config()
 
 
 def _matrix(A):

@@ -19,8 +19,6 @@ class Flatten(Layer):
     Reference: docs/equations.md, section 3.5: a renumbering, so the transpose of the map is its inverse.
     """
 
-    recordable = True
-
     def output_shape(self, input_shape):
         return (int(np.prod(input_shape, dtype=np.int64)),)
 

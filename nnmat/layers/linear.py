@@ -16,14 +16,7 @@ from .checks import batch_shape
 class Weighted(Layer):
     """A layer with a weight and, if wanted, a bias."""
 
-    recordable = True
-
-    def __init__(
-        self,
-        bias: bool,
-        weight_initializer: str | initializers.Initializer,
-        bias_initializer: str | initializers.Initializer,
-    ):
+    def __init__(self, bias: bool, weight_initializer, bias_initializer):
         super().__init__()
         self.weight_initializer = initializers.check(self.kind, weight_initializer)
         self.bias_initializer = initializers.check(self.kind, bias_initializer)
@@ -42,8 +35,7 @@ class Weighted(Layer):
     def config(self):
         # An initializer that is a function cannot be saved; a loaded model does not need it.
         chosen = {"weight_initializer": self.weight_initializer, "bias_initializer": self.bias_initializer}
-        named = {key: name for key, name in chosen.items() if isinstance(name, str)}
-        return {"bias": self.bias is not None, **named}
+        return {"bias": self.bias is not None, **{key: name for key, name in chosen.items() if isinstance(name, str)}}
 
 
 class Linear(Weighted):

@@ -23,17 +23,14 @@ def observe(forward=None, backward=None):
 
     The arrays are the layers' own, and stay what they are: keep them, but change nothing.
     """
+    global blocks
     before = observers.forward, observers.backward
-    _count(1)
+    with _counting:
+        blocks += 1
     observers.forward, observers.backward = forward, backward
     try:
         yield
     finally:
         observers.forward, observers.backward = before
-        _count(-1)
-
-
-def _count(change: int) -> None:
-    global blocks
-    with _counting:
-        blocks += change
+        with _counting:
+            blocks -= 1

@@ -18,7 +18,8 @@ from nnmat_kernels.runtime.launch import part_of_a_step
 from ..calls import Call
 from ..checks import as_method, takes
 from ..errors import StateError
-from ..parameters import Parameter
+from ..habits import arguments_checked
+from ..parameters import Parameter, Store
 from . import observing
 from .checks import check_batch
 
@@ -29,9 +30,6 @@ _running = threading.local()  # `stores`: those of the models with tied layers w
 class Passes(abc.ABC):
     """Forward and backward of a layer as they are run; `Layer` adds what a layer is."""
 
-    dtype: Any
-    input_shape: Any
-    _output_shape: Any
     forward: Any
     backward: Any
 
@@ -40,10 +38,16 @@ class Passes(abc.ABC):
     _equations: Any = None  # `forward` and `backward` as the class has written them
     _backward_equations: Any = None
 
+    @arguments_checked
     def __init__(self) -> None:
+        self.path = ""
+        self.input_shape: Any = None  # a Shape once built
+        self.dtype: Any = None  # a numpy.dtype once built
+        self._output_shape: Any = None
         self._accumulates = False  # of a tied layer: one that uses a parameter used elsewhere too, or is inside such
         self._tied: list[Parameter] = []  # those of the tied layers from here down: backward clears, they add
         self._call = _NO_PASS  # the recorded pass
+        self._store: Store | None = None  # of a root model only
 
     def __init_subclass__(cls, **arguments: Any) -> None:
         super().__init_subclass__(**arguments)
@@ -51,18 +55,17 @@ class Passes(abc.ABC):
         if written := takes(cls, Passes, "forward", "X", "call"):
             cls._equations, cls.forward = written, _checked_forward(written, _inherited(cls, "forward"))
         if written := takes(cls, Passes, "backward", "G", "call"):
-            cls._backward_equations = written
-            cls.backward = _checked_backward(written, _inherited(cls, "backward"))
+            cls._backward_equations, cls.backward = written, _checked_backward(written, _inherited(cls, "backward"))
 
     @property
-    @abc.abstractmethod
     def kind(self) -> str:
         """The name of the layer's class."""
+        return type(self).__name__
 
     @property
-    @abc.abstractmethod
     def who(self) -> str:
         """The layer's name in error messages."""
+        return f"{self.kind} {self.path!r}" if self.path else self.kind
 
     def recorded(self) -> tuple[Any, Any]:
         """X and Y as the recorded forward has kept them for backward; None for what it has not kept."""

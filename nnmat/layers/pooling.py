@@ -5,17 +5,15 @@ from nnmat_kernels.geometry import window_geometry
 
 from ..calls import backward_equations, forward_equations
 from ..checks import flag, pair
-from ..errors import ConfigError, ShapeError
+from ..errors import ConfigError
 from ..explicit_convolution import Pair
 from .base import Layer
-from .checks import batch_shape
+from .checks import check_images
 from .summary import options
 
 
 class Pooling(Layer):
     """A layer of windows (kernel size, stride, padding), each of which gives one number."""
-
-    recordable = True
 
     def __init__(self, kernel_size: Pair, stride: Pair | None = None, padding: Pair = 0):
         super().__init__()
@@ -30,11 +28,8 @@ class Pooling(Layer):
         self._window: tuple = (self.kernel_size, self.stride, self.padding)
 
     def output_shape(self, input_shape):
-        if len(input_shape) != 3:
-            raise ShapeError(
-                f"{self.who}: expected images (B, H, W, C), got input of shape {batch_shape(input_shape)}."
-            )
-        return (*window_geometry(self.who, input_shape[:2], *self._window[:3])[3], input_shape[2])
+        H, W, C = check_images(self.who, input_shape)
+        return (*window_geometry(self.who, (H, W), *self._window[:3])[3], C)
 
     def config(self):
         return options(self, "kernel_size", "stride", "padding")

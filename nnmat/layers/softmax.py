@@ -22,8 +22,6 @@ class Softmax(Layer):
     P - Y, which neither cancels nor vanishes.
     """
 
-    recordable = True
-
     def output_shape(self, input_shape):
         if not input_shape:
             raise ShapeError(f"{self.who}: expected input of shape (B, ..., M), got (B,). It has no row to normalise.")

@@ -9,7 +9,7 @@ from nnmat_kernels import unchecked as k
 
 from ...errors import ConfigError, ShapeError
 from ...habits import list_of_layers
-from ..base import Layer
+from ..base import Layer, check_layers
 from ..checks import Shape
 
 
@@ -20,8 +20,6 @@ class Branches(Layer):
     `layers=None`: the identity of each of several inputs.
     """
 
-    recordable = True
-
     def __init__(self, layers: Iterable[Layer | None] | None = None):
         super().__init__()
         self.layers = None if layers is None else list_of_layers(self.kind, layers)
@@ -29,12 +27,7 @@ class Branches(Layer):
             raise ConfigError(
                 f"{self.kind}: expected at least one layer, got none. {self.kind}() takes several inputs."
             )
-        for i, layer in enumerate(self.layers or ()):
-            if layer is not None and not isinstance(layer, Layer):
-                raise ConfigError(
-                    f"{self.kind}: expected layers, or None for the input itself, got {layer!r} at place {i}."
-                    f"{f' Did you forget the parentheses: {layer.__name__}()?' if isinstance(layer, type) else ''}"
-                )
+        check_layers(self.kind, self.layers or [], ", or None for the input itself")
 
     def named_children(self):
         return [(str(i), layer) for i, layer in enumerate(self.layers or ()) if layer is not None]

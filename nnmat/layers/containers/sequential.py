@@ -9,7 +9,7 @@ from ...calls import backward_equations, forward_equations
 from ...checks import generator
 from ...errors import ConfigError, ShapeError
 from ...habits import list_of_layers
-from ..base import Layer
+from ..base import Layer, check_layers
 
 
 class Sequential(Layer):
@@ -26,8 +26,6 @@ class Sequential(Layer):
     Reference: docs/equations.md, section 3.8: MOT-1.
     """
 
-    recordable = True
-
     def __init__(
         self,
         layers: Iterable[Layer],
@@ -39,12 +37,7 @@ class Sequential(Layer):
         layers = list_of_layers("Sequential", layers)
         if not layers:
             raise ConfigError("Sequential: expected at least one layer, got none.")
-        for i, layer in enumerate(layers):
-            if not isinstance(layer, Layer):
-                raise ConfigError(
-                    f"Sequential: expected layers, got {layer!r} at place {i}."
-                    f"{f' Did you forget the parentheses: {layer.__name__}()?' if isinstance(layer, type) else ''}"
-                )
+        check_layers("Sequential", layers)
         self.layers = layers
         rng = generator("Sequential", "seed", seed)
         if input_shape is not None:
@@ -73,8 +66,7 @@ class Sequential(Layer):
 
     def declare(self, input_shape, rng):
         # The first layer that has parameters: with input_gradient=False nothing before it has to run backward.
-        has_parameters = [bool(layer.parameters()) for layer in self.layers]
-        self._first = has_parameters.index(True) if any(has_parameters) else len(self.layers)
+        self._first = next((i for i, layer in enumerate(self.layers) if layer.parameters()), len(self.layers))
 
     @forward_equations
     def forward(self, X, call):

@@ -1,6 +1,7 @@
 """One layer's parameters at a second place of a model."""
 
 import copy
+from typing import Any
 
 from nnmat_kernels import unchecked as k
 
@@ -31,14 +32,12 @@ class Tied(Layer):
     the layer in the model, as a saved model has it.)
     """
 
-    recordable = True
-
     def __init__(self, layer: Layer | str, transpose: bool = False):
         super().__init__()
         if not isinstance(layer, Layer | str):
             raise ConfigError(f"Tied: expected a layer of the same model, got {layer!r}.")
         self.layer, self.transpose = layer, flag("Tied", "transpose", transpose)
-        self.twin: Layer | None = None
+        self.twin: Any = None  # a Layer once it is tied
         if isinstance(layer, Layer):
             self.tie(layer)
 
@@ -76,12 +75,10 @@ class Tied(Layer):
 
     @forward_equations
     def forward(self, X, call):
-        assert self.twin is not None
         return self.twin.forward(X, call)  # Y = F(X; θ)
 
     @backward_equations
     def backward(self, G, call):
-        assert self.twin is not None
         return self.twin.backward(G, call, input_gradient=call.wants_input)
 
     def config(self):
@@ -91,8 +88,6 @@ class Tied(Layer):
 
 class TransposedLinear(Layer):
     """Y = X W with the weight W (M, N) of a Linear: gW = Xᵀ G, gX = G Wᵀ. X (B, ..., M), Y and G (B, ..., N)."""
-
-    recordable = True
 
     def __init__(self, weight: Parameter, in_features: int, out_features: int):
         super().__init__()
