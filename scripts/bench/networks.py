@@ -346,8 +346,16 @@ def main() -> None:
             step()
         return peak_memory()
 
-    kinds = {"steps": steps, "calls": calls, "train": train, "epoch": epoch, "memory": memory}
-    serve(kinds | {"variants": contender.variants})
+    serve(
+        {
+            "variants": contender.variants,
+            "steps": steps,
+            "calls": calls,
+            "train": train,
+            "epoch": epoch,
+            "memory": memory,
+        }
+    )
 
 
 if __name__ == "__main__":
