@@ -20,7 +20,7 @@ BASES = {"nnmat": ROOT, "kernels": ROOT / "kernels", "scripts": ROOT / "scripts"
 THIRD_PARTY = {
     "nnmat": {"numpy", "tqdm"},
     "kernels": {"numpy", "numba", "llvmlite"},
-    "scripts": {"numpy", "numba", "llvmlite", "tqdm", "matplotlib", "torch", "sklearn", "threadpoolctl"},
+    "scripts": {"numpy", "numba", "llvmlite", "tqdm", "matplotlib", "torch", "jax", "sklearn", "threadpoolctl"},
 }
 
 # Who may import whom: only what stands on a lower level. A room's modules are on the room's level and may import

@@ -149,6 +149,7 @@ class Program:
     def profile(self) -> None:
         """From here on measure the time of every launch: it takes a few nanoseconds each."""
         self._ticks = np.zeros(len(self.blocks) + 1, np.int64)
+        self._steps, self._seconds = 0, 0.0
 
     def listing(self) -> Listing:
         """What it does, entry by entry, with the measured times if it was told to `profile`."""

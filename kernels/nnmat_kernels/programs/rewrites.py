@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from ..codegen.builder import ACTIVATIONS
 from .entries import Entries, Entry
 
 Fits = Callable[[Entries, Entry], bool]
@@ -22,9 +23,6 @@ class Rule(NamedTuple):
     becomes: str
     why: str  # the bits stay
     apply: Fits
-
-
-ACTIVATIONS = ("relu", "sigmoid", "tanh")
 
 
 def _drop_copy(entries: Entries, e: Entry) -> bool:

@@ -102,6 +102,8 @@ def launch(kernel, *arguments):
     result = kernel(*arguments)
     if _tapes and (tape := _tapes.get(threading.get_ident())) is not None:
         tape.launches.append((kernel, arguments, result))
+    if _recorders and (found := recorder()) is not None and not found.busy:
+        found.refused = found.refused or "a kernel is started outside an operation"
     return result
 
 
@@ -133,17 +135,17 @@ class Recorder:
         self.refused = ""  # why the operations are not all that was done
         self.parts: list[Any] = []  # layers, losses, optimizers that have asked for operations
         self.place = ""
-        self._busy = False
+        self.busy = False  # whether an operation is in progress
 
     def note(self, driver, arguments: tuple, named: dict[str, Any]):
         """Do an operation, and note it if it is no part of another."""
-        if self._busy:
+        if self.busy:
             return driver.function(*arguments, **named)
-        self._busy = True
+        self.busy = True
         try:
             result = driver.function(*arguments, **named)
         finally:
-            self._busy = False
+            self.busy = False
         given = {**driver.defaults, **dict(zip(driver.names, arguments, strict=False)), **named}
         self.operations.append(Operation(driver, {name: given[name] for name in driver.names}, result, self.place))
         return result
