@@ -1,10 +1,10 @@
 """The kernels without their checks, by their public names: for layers, losses and optimizers, which have checked.
 
 The arguments are those of the public functions, by position; every array is aligned, C-contiguous and of one dtype,
-shapes fit, and `out` is given and overlaps nothing that the public function would refuse. Anything else is not caught.
-`softmax_cross_entropy` is for logits (B, M) and int64 labels (B,) without options; it checks the labels.
-Some stand only here: `linear_forward` and `linear_backward`, which make functions for arrays that stay the same, and
-what layers, optimizers and batches need of a step: `fill`, `gather`, `next_mask` (of dropout), `norm`, `clip_scale`.
+shapes fit, and `out`, if it is given, overlaps nothing that the public function would refuse. Anything else is not
+caught. `softmax_cross_entropy` is for logits (B, M) and int64 labels (B,) without options; it checks the labels.
+Some stand only here, what a step needs besides: `add`, `copy`, `copy_columns`, `paste_columns`, `fill`, `gather`,
+`next_mask` (of dropout), `count_correct`, `norm`, `clip_scale`.
 """
 
 # ruff: noqa: F401
@@ -19,12 +19,17 @@ from .elementwise.activations import sigmoid_backward_unchecked as sigmoid_backw
 from .elementwise.activations import sigmoid_unchecked as sigmoid
 from .elementwise.activations import tanh_backward_unchecked as tanh_backward
 from .elementwise.activations import tanh_unchecked as tanh
+from .elementwise.copy_add import add_unchecked as add
+from .elementwise.copy_add import copy_unchecked as copy
 from .elementwise.dropout import dropout_unchecked as dropout
 from .elementwise.dropout import next_mask_unchecked as next_mask
 from .elementwise.fill import fill_unchecked as fill
 from .elementwise.gelu import gelu_backward_unchecked as gelu_backward
 from .elementwise.gelu import gelu_unchecked as gelu
+from .indexing.columns import copy_columns_unchecked as copy_columns
+from .indexing.columns import paste_columns_unchecked as paste_columns
 from .indexing.take_rows import gather_unchecked as gather
+from .losses.count_correct import count_correct_unchecked as count_correct
 from .losses.softmax_cross_entropy import softmax_cross_entropy_unchecked as softmax_cross_entropy
 from .optimizers.updates import adam_update_unchecked as adam_update
 from .optimizers.updates import clip_scale_unchecked as clip_scale
@@ -36,8 +41,6 @@ from .pooling.max_pool2d import max_pool2d_backward_unchecked as max_pool2d_back
 from .pooling.max_pool2d import max_pool2d_unchecked as max_pool2d
 from .products.batched_matmul import batched_matmul_unchecked as batched_matmul
 from .products.matmul import matmul_unchecked as matmul
-from .programs.affine import linear_backward_unchecked as linear_backward
-from .programs.affine import linear_forward_unchecked as linear_forward
 from .reductions.softmax import log_softmax_unchecked as log_softmax
 from .reductions.softmax import softmax_backward_unchecked as softmax_backward
 from .reductions.softmax import softmax_unchecked as softmax

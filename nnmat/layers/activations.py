@@ -10,8 +10,6 @@ from .base import Layer
 class Elementwise(Layer):
     """A layer whose output has the shape of its input."""
 
-    recordable = True
-
     def output_shape(self, input_shape):
         return input_shape
 
@@ -28,20 +26,15 @@ class Sigmoid(Elementwise):
     Reference: docs/equations.md, section 3.4.
     """
 
-    fusion = "sigmoid"
-
     @forward_equations
     def forward(self, X, call):
-        Y = call.array("Y", X.shape, X.dtype)
-        k.sigmoid(X, Y)  # Y = σ(X)
+        Y = k.sigmoid(X)  # Y = σ(X)
         call.keep(Y=Y)
         return Y
 
     @backward_equations
     def backward(self, G, call):
-        gX = call.array("gX", G.shape, G.dtype)
-        k.sigmoid_backward(G, call.Y, gX)  # gX = G ⊙ Y ⊙ (1 - Y)
-        return gX
+        return k.sigmoid_backward(G, call.Y)  # gX = G ⊙ Y ⊙ (1 - Y)
 
 
 class Tanh(Elementwise):
@@ -56,20 +49,15 @@ class Tanh(Elementwise):
     Reference: docs/equations.md, section 3.4.
     """
 
-    fusion = "tanh"
-
     @forward_equations
     def forward(self, X, call):
-        Y = call.array("Y", X.shape, X.dtype)
-        k.tanh(X, Y)  # Y = tanh(X)
+        Y = k.tanh(X)  # Y = tanh(X)
         call.keep(Y=Y)
         return Y
 
     @backward_equations
     def backward(self, G, call):
-        gX = call.array("gX", G.shape, G.dtype)
-        k.tanh_backward(G, call.Y, gX)  # gX = G ⊙ (1 - Y ⊙ Y)
-        return gX
+        return k.tanh_backward(G, call.Y)  # gX = G ⊙ (1 - Y ⊙ Y)
 
 
 class ReLU(Elementwise):
@@ -84,20 +72,15 @@ class ReLU(Elementwise):
     Reference: docs/equations.md, section 3.4.
     """
 
-    fusion = "relu"
-
     @forward_equations
     def forward(self, X, call):
-        Y = call.array("Y", X.shape, X.dtype)
-        k.relu(X, Y)  # Y = max(X, 0)
+        Y = k.relu(X)  # Y = max(X, 0)
         call.keep(Y=Y)
         return Y
 
     @backward_equations
     def backward(self, G, call):
-        gX = call.array("gX", G.shape, G.dtype)
-        k.relu_backward(G, call.Y, gX)  # gX = G ⊙ 1[Y > 0]
-        return gX
+        return k.relu_backward(G, call.Y)  # gX = G ⊙ 1[Y > 0]
 
 
 class LeakyReLU(Elementwise):
@@ -120,15 +103,11 @@ class LeakyReLU(Elementwise):
     @forward_equations
     def forward(self, X, call):
         call.keep(X=X)
-        Y = call.array("Y", X.shape, X.dtype)
-        k.leaky_relu(X, self.negative_slope, Y)
-        return Y
+        return k.leaky_relu(X, self.negative_slope)  # Y = X ⊙ 1[X > 0] + a X ⊙ 1[X <= 0]
 
     @backward_equations
     def backward(self, G, call):
-        gX = call.array("gX", G.shape, G.dtype)
-        k.leaky_relu_backward(G, call.X, self.negative_slope, gX)
-        return gX
+        return k.leaky_relu_backward(G, call.X, self.negative_slope)  # gX = G ⊙ 1[X > 0] + a G ⊙ 1[X <= 0]
 
     def config(self):
         return {"negative_slope": self.negative_slope}
@@ -150,12 +129,8 @@ class GELU(Elementwise):
     @forward_equations
     def forward(self, X, call):
         call.keep(X=X)
-        Y = call.array("Y", X.shape, X.dtype)
-        k.gelu(X, Y)  # Y = X ⊙ Φ(X)
-        return Y
+        return k.gelu(X)  # Y = X ⊙ Φ(X)
 
     @backward_equations
     def backward(self, G, call):
-        gX = call.array("gX", G.shape, G.dtype)
-        k.gelu_backward(G, call.X, gX)  # gX = G ⊙ (Φ(X) + X ⊙ φ(X))
-        return gX
+        return k.gelu_backward(G, call.X)  # gX = G ⊙ (Φ(X) + X ⊙ φ(X))

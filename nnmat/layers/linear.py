@@ -12,10 +12,33 @@ from ..parameters import Parameter
 from .base import Layer
 from .checks import batch_shape
 
-_NO_PLAN: tuple = (None, None, None)  # for what a pass is planned (shape, options, parameters), its function, result
+
+class Weighted(Layer):
+    """A layer with a weight and, if wanted, a bias."""
+
+    def __init__(self, bias: bool, weight_initializer, bias_initializer):
+        super().__init__()
+        self.weight_initializer = initializers.check(self.kind, weight_initializer)
+        self.bias_initializer = initializers.check(self.kind, bias_initializer)
+        self.weight = Parameter("weight", decay=True)
+        self.bias = Parameter("bias", decay=False) if flag(self.kind, "bias", bias) else None
+
+    def own_parameters(self):
+        return [self.weight] if self.bias is None else [self.weight, self.bias]
+
+    def declare_weighted(self, shape: tuple[int, ...], fan_in: int, fan_out: int) -> None:
+        """Declare a weight of this shape, and a bias for its first axis."""
+        self.weight.declare(shape, initializers.with_fans(self.weight_initializer, fan_in, fan_out))
+        if self.bias is not None:
+            self.bias.declare(shape[:1], initializers.with_fans(self.bias_initializer, fan_in, fan_out))
+
+    def config(self):
+        # An initializer that is a function cannot be saved; a loaded model does not need it.
+        chosen = {"weight_initializer": self.weight_initializer, "bias_initializer": self.bias_initializer}
+        return {"bias": self.bias is not None, **{key: name for key, name in chosen.items() if isinstance(name, str)}}
 
 
-class Linear(Layer):
+class Linear(Weighted):
     """Affine map of the last axis: every output is a weighted sum of all inputs plus a bias.
 
     Forward
@@ -31,8 +54,6 @@ class Linear(Layer):
     function (rng, shape, fan_in, fan_out) -> array.
     """
 
-    recordable = True
-
     def __init__(
         self,
         in_features: int | None,
@@ -42,15 +63,9 @@ class Linear(Layer):
         weight_initializer: str | initializers.Initializer = "glorot_uniform",
         bias_initializer: str | initializers.Initializer = "zeros",
     ):
-        super().__init__()
+        super().__init__(bias, weight_initializer, bias_initializer)
         self.in_features = None if in_features is None else count("Linear", "in_features", in_features)
         self.out_features = count("Linear", "out_features", out_features)
-        self._width = (self.out_features,)
-        self._forward_plan = self._backward_plan = _NO_PLAN
-        self.weight_initializer = initializers.check("Linear", weight_initializer)
-        self.bias_initializer = initializers.check("Linear", bias_initializer)
-        self.weight = Parameter("weight", decay=True)
-        self.bias = Parameter("bias", decay=False) if flag("Linear", "bias", bias) else None
 
     def output_shape(self, input_shape):
         if not input_shape or (self.in_features is None and len(input_shape) > 1):
@@ -66,71 +81,26 @@ class Linear(Layer):
             )
         return (*input_shape[:-1], self.out_features)
 
-    def own_parameters(self):
-        return [self.weight] if self.bias is None else [self.weight, self.bias]
-
     def declare(self, input_shape, rng):
         N, M = input_shape[-1], self.out_features
-        self.weight.declare((M, N), initializers.with_fans(self.weight_initializer, N, M))
-        if self.bias is not None:
-            self.bias.declare((M,), initializers.with_fans(self.bias_initializer, N, M))
+        self.declare_weighted((M, N), N, M)
 
     @forward_equations
-    def forward(self, X, call, activation=None):
-        key, plan = (X.shape, activation, self.weight, self.bias), self._forward_plan
-        if not call.record or plan[0] != key:
-            H = call.array("H", X.shape[:-1] + self._width, X.dtype)
-            W, b = self.weight.value, None if self.bias is None else self.bias.value
-            plan = key, k.linear_forward(W, b, _rows(H), activation), H
-            if call.record:
-                self._forward_plan = plan
-        _, forward, H = plan
-        forward(X if X.ndim == 2 else _rows(X))  # H = X Wᵀ + 1 bᵀ
+    def forward(self, X, call):
         call.keep(X=X)
-        return H
-
-    def can_apply(self, activation):
-        return self.fusion_with(activation) is not None  # Y = f(X Wᵀ + 1 bᵀ)
+        b = None if self.bias is None else self.bias.value
+        return k.matmul(X, self.weight.value, transpose_b=True, bias=b)  # H = X Wᵀ + 1 bᵀ
 
     @backward_equations
-    def backward(self, G, call, activation=None):
-        X = call.X
-        key = X.shape, call.wants_parameters, call.wants_input, activation, self.weight, self.bias
-        if self._backward_plan[0] != key:
-            gW = self.weight.grad if call.wants_parameters else None
-            gb = self.bias.grad if call.wants_parameters and self.bias is not None else None
-            gX = call.array("gX", X.shape, X.dtype) if call.wants_input else None
-            rows, own = X.size // X.shape[-1], None if gX is None else _rows(gX)
-            self._backward_plan = key, k.linear_backward(rows, self.weight.value, gW, gb, own, activation), gX
-        _, backward, gX = self._backward_plan
-        if X.ndim != 2:
-            G, X = _rows(G), _rows(X)
-        backward(G, X, call.accumulate)  # gW = Gᵀ X, gb = Gᵀ 1, gX = G W
-        return gX
-
-    def can_differentiate(self, activation):
-        return self.fusion_with(activation) is not None  # X = f(...), gX = G W ⊙ f'(...)
-
-    def __getstate__(self):
-        return {**super().__getstate__(), "_forward_plan": _NO_PLAN, "_backward_plan": _NO_PLAN}
+    def backward(self, G, call):
+        if gW := call.into(self.weight):
+            k.matmul(G, call.X, True, False, *gW)  # gW = Gᵀ X
+        if gb := call.into(self.bias):
+            k.column_sums(G, *gb)  # gb = Gᵀ 1
+        return k.matmul(G, self.weight.value) if call.wants_input else None  # gX = G W
 
     def flops(self):
         return 2 * int(np.prod(self.input_shape)) * self.out_features
 
     def config(self):
-        return {
-            "in_features": self.in_features,
-            "out_features": self.out_features,
-            "bias": self.bias is not None,
-            **named_initializers(self),
-        }
-
-
-def _rows(X):
-    return X if X.ndim == 2 else X.reshape(-1, X.shape[-1])  # (B, ..., N) -> (B ..., N)
-
-
-def named_initializers(layer) -> dict:
-    """The layer's initializers that have a name (a function cannot be saved; a loaded model does not need it)."""
-    chosen = {"weight_initializer": layer.weight_initializer, "bias_initializer": layer.bias_initializer}
-    return {key: name for key, name in chosen.items() if isinstance(name, str)}
+        return {"in_features": self.in_features, "out_features": self.out_features, **super().config()}

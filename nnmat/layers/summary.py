@@ -1,4 +1,4 @@
-"""A model as a table."""
+"""A model as a table, a layer as its options."""
 
 from typing import Any
 
@@ -22,6 +22,12 @@ def table(model: Any) -> str:
     ]
     rule = "-" * max(map(len, lines))
     return "\n".join([lines[0], rule, *lines[1:-1], rule, lines[-1]])
+
+
+def options(layer: Any, *names: str) -> dict:
+    """The attributes of these names as JSON-able values."""
+    values = {name: getattr(layer, name) for name in names}
+    return {name: list(value) if type(value) is tuple else value for name, value in values.items()}
 
 
 def _add_parts(rows: list, layer: Any, depth: int, seen: set) -> None:

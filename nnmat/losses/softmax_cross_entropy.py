@@ -71,8 +71,8 @@ class SoftmaxCrossEntropy(Loss):
         if not (usual and self.looked and H.shape[1] > 1):
             self._look(H)
         if usual:
-            call.G, call.divisor = np.empty(H.shape, H.dtype), float(len(y))
-            value = unchecked.softmax_cross_entropy(H, y, call.G, "SoftmaxCrossEntropy")
+            call.divisor = float(len(y))
+            value, call.G = unchecked.softmax_cross_entropy(H, y, who="SoftmaxCrossEntropy")
         else:
             value, call.G, call.divisor = weighted_softmax_cross_entropy(
                 H,

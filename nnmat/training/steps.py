@@ -12,7 +12,8 @@ from nnmat_kernels.runtime.launch import unrecorded
 
 from .. import metrics as _metrics
 from ..datasets import ArrayBatches
-from ..programs.step_programs import Batch, Gather, Measured, StepPrograms, Steps, target_dtype
+from ..programs.recording import target_dtype
+from ..programs.step_programs import Batch, Gather, Measured, StepPrograms, Steps
 from .callbacks import Callback
 from .data import WHOLE, batches, cast_batch
 from .nonfinite import raise_for_gradient, raise_for_loss
@@ -147,7 +148,7 @@ class TrainingSteps:
         if batch.source is None and self.programs.ready(batch):
             if batch.y.dtype.kind == "f":  # labels are looked at by the kernel, arrays before the run
                 self.trainer.loss.check_targets(batch.y, self._output_shape)
-            found = self.programs.run(batch, {name: [A.ctypes.data] for name, A in batch.inputs().items()})
+            found = self.programs.run(batch, batch.places())
             if found.values:
                 return self._measured(batch, found)
         return self.programs.step(batch)
@@ -171,7 +172,7 @@ class TrainingSteps:
         batch.fill()
         X, y, weight = batch.X, batch.y, batch.weight
         before = [A.copy() for A in self._buffers]  # to repeat the batch with the same dropout masks if it goes wrong
-        H = model.forward_lent(X)  # H is done with before the next step
+        H = model.forward(X, training=True)
         value = loss.forward(H, y, weight)
         if not math.isfinite(value):
             self._restore_buffers(before)

@@ -5,7 +5,7 @@ from numba import prange
 
 from ..runtime.arrays import FLOATS
 from ..runtime.config import jit, parallel_jit
-from ..runtime.launch import launch
+from ..runtime.launch import launch, operation
 from ..runtime.parallel import PARALLEL_SIZE
 
 TAKE_ROWS_PIECES = 8  # whatever the number of threads
@@ -36,6 +36,7 @@ def take_rows(A: np.ndarray, rows: np.ndarray) -> np.ndarray:
     return out
 
 
+@operation("out")
 def gather_unchecked(A: np.ndarray, rows: np.ndarray, out: np.ndarray) -> None:
     """`out` = A[rows], by a kernel; C-contiguous arrays of one dtype, int64 `rows` in range."""
     A, target = A.reshape(len(A), -1), out.reshape(len(out), -1)

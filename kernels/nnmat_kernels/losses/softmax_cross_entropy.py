@@ -23,7 +23,7 @@ from numba import prange
 from ..elementwise.vector_math import exp, log1p
 from ..runtime.arrays import checked_out, same_layout
 from ..runtime.config import parallel_jit, part_jit
-from ..runtime.launch import launch
+from ..runtime.launch import launch, operation
 from .label_cross_entropy import rows_entry_point, rows_parallel
 from .targets import as_array_of_targets, as_class_weights, as_labels, as_row_weights, as_rows, as_targets, labels_only
 from .weighted_rows import mean_of_sums, mean_over_rows
@@ -201,7 +201,7 @@ def weighted_softmax_cross_entropy(
         )
     plain = label_smoothing == 0 and ignore_index is None and class_weight is None and sample_weight is None
     if plain and same_layout(out, H) and _usual_labels(y, H.shape):
-        return softmax_cross_entropy_unchecked(H, y, out, who), out, float(y.size)
+        return *softmax_cross_entropy_unchecked(H, y, out, who), float(y.size)
     H2 = as_rows(who, H)
     given = H, y, class_weight, sample_weight
     y = as_array_of_targets(who, y)
@@ -209,7 +209,7 @@ def weighted_softmax_cross_entropy(
     if plain and y.dtype.kind != "f":
         y, _ = as_labels(who, y, H.shape, None)
         G = checked_out(who, out, H.shape, H2.dtype, *given)
-        return softmax_cross_entropy_unchecked(H2, y, G.reshape(rows, M), who), G, float(rows)
+        return softmax_cross_entropy_unchecked(H2, y, G.reshape(rows, M), who)[0], G, float(rows)
     w = np.ones(M) if class_weight is None else as_class_weights(who, class_weight, M)
     s = as_row_weights(who, sample_weight, H.shape[:-1], rows)
     if y.dtype.kind == "f":
@@ -247,14 +247,16 @@ def _usual_labels(y, H_shape: tuple) -> bool:
     )
 
 
-def softmax_cross_entropy_unchecked(H, y, G, who: str = "softmax_cross_entropy") -> float:
+@operation("G", refuses=True)
+def softmax_cross_entropy_unchecked(H, y, G=None, who: str = "softmax_cross_entropy") -> tuple[float, np.ndarray]:
     """The value for a matrix of logits and int64 labels without options, and the gradient in G; a wrong label raises.
 
     One call of a compiled function does all, and it looks at every label before it writes.
     """
     rows = y.size
+    G = np.empty(H.shape, H.dtype) if G is None else G
     if rows == 0:
-        return 0.0
+        return 0.0, G
     if H.size < CROSS_ENTROPY_PARALLEL_SIZE or rows == 1:
         value, wrong = launch(rows_entry_point(H.dtype), H, y, G)
     else:
@@ -263,7 +265,7 @@ def softmax_cross_entropy_unchecked(H, y, G, who: str = "softmax_cross_entropy")
         value = launch(mean_of_sums, sums, float(rows))
     if wrong >= 0:
         as_labels(who, y, H.shape, None)  # raises
-    return value
+    return value, G
 
 
 def _mean_weight(Y: np.ndarray, w: np.ndarray) -> np.ndarray:

@@ -10,6 +10,7 @@ later one takes is passed on: it is known by being the same object.
 """
 
 import functools
+import time
 from collections.abc import Sequence
 from typing import Any
 
@@ -17,8 +18,13 @@ import numpy as np
 from numba import types
 
 from ..codegen.function_pointer import entry_point
-from ..runtime.launch import ParallelKernel
+from ..runtime.launch import Operation, ParallelKernel
 from .block import Block
+from .entries import Entries, Entry
+from .listing import Listing, Row, flops, operation_text, size_of
+from .lowering import Lowered
+from .memory import lay_out
+from .rewrites import improve
 from .runner import FINISHED, FINITE, NEGATIVE, TRUE, run
 
 
@@ -79,6 +85,12 @@ class Program:
         slots: Sequence[str] = (),
     ):
         self.blocks = [Block(kernel, arguments) for kernel, arguments, _ in launches]
+        self.outputs: list[np.ndarray] = []
+        self.rules: list[str] = []  # that have improved it, by name
+        self.bytes = 0  # of its own memory
+        self.groups: list[tuple[int, int, Entry | None]] = []  # the launches of each entry
+        self._ticks = np.empty(0, np.int64)  # of each launch and of all calls, if they are counted
+        self._steps, self._seconds = 0, 0.0  # that they were counted in
         self._given = [result for _, _, result in launches]  # known by their identity: kept alive
         self._columns: list[tuple[str, int]] = []  # of a step's inputs: an array and an offset in it, or a slot and 0
         self.saved, self.before = list(saved), [A.copy() for A in saved]
@@ -134,18 +146,41 @@ class Program:
             self._columns.append((name, offset))
         return self._columns.index((name, offset))
 
+    def profile(self) -> None:
+        """From here on measure the time of every launch: it takes a few nanoseconds each."""
+        self._ticks = np.zeros(len(self.blocks) + 1, np.int64)
+        self._steps, self._seconds = 0, 0.0
+
+    def listing(self) -> Listing:
+        """What it does, entry by entry, with the measured times if it was told to `profile`."""
+        sources = self._arguments[1][:, 0].tolist()
+        names = [name for name, _ in self._columns]
+        first_link = self._arguments[2]
+        rows = []
+        groups = self.groups or [(e, e + 1, None) for e in range(len(self.blocks))]
+        tick = self._seconds / self._ticks[-1] if self._ticks[-1:].any() else 0.0
+        for first, last, entry in groups:
+            blocks = self.blocks[first:last]
+            opened = sources[first_link[first] : first_link[last]]
+            arrays = [A for block in blocks for _, A in block.places if isinstance(A, np.ndarray) and A.size]
+            if entry is not None:
+                arrays = list(entry.arrays().values())
+            rows.append(
+                Row(
+                    "" if entry is None else entry.place,
+                    "" if entry is None else operation_text(entry),
+                    tuple(block.name for block in blocks),
+                    tuple(A.shape for A in arrays),
+                    tuple(dict.fromkeys(names[s] if s < len(names) else "a result" for s in opened)),
+                    0 if entry is None else flops(entry),
+                    size_of(arrays),
+                    float(self._ticks[first:last].sum() * tick / self._steps) if tick else None,
+                )
+            )
+        return Listing(rows, self.rules, self.bytes, self._steps, self._seconds)
+
     def __str__(self) -> str:
-        """A table: each launch with the shapes of its arrays and what is open in it."""
-        rows = [("", "kernel", "arrays", "from the step, or passed on")]
-        links = self._arguments[1][:, 0]
-        for e, block in enumerate(self.blocks):
-            shapes = [" x ".join(map(str, A.shape)) for _, A in block.places if isinstance(A, np.ndarray) and A.size]
-            sources = links[self._arguments[2][e] : self._arguments[2][e + 1]]
-            opened = [self._columns[s][0] if s < len(self._columns) else "a result" for s in sources.tolist()]
-            rows.append((str(e), block.name, ", ".join(shapes), ", ".join(dict.fromkeys(opened))))
-        widths = [max(len(row[c]) for row in rows) for c in range(4)]
-        lines = ("  ".join(f"{text:<{width}}" for text, width in zip(row, widths, strict=True)) for row in rows)
-        return "\n".join(line.rstrip() for line in lines)
+        return str(self.listing())
 
     def run(self, steps: int, values: dict[str, Any]) -> tuple[int, np.ndarray]:
         """Run some steps: how many were done, and their results (steps, R) as words of 64 bits.
@@ -160,11 +195,63 @@ class Program:
             if offset:
                 table[:, c] += offset
         results = np.zeros((steps, len(self._wanted)), np.int64)
-        done, check = _runner()(*self._arguments, table, self._wanted, results)
+        started = time.perf_counter()
+        done, check = _runner()(*self._arguments, table, self._wanted, results, self._ticks)
+        if self._ticks.size:
+            self._steps, self._seconds = self._steps + done, self._seconds + time.perf_counter() - started
         if check != FINISHED:  # also where a kernel has raised an exception: by hand it will again
             for A, was in zip(self.saved, self.before, strict=True):
                 A[...] = was
         return done, results
+
+
+def compiled(
+    operations: Sequence[Operation],
+    inputs: dict[str, np.ndarray],
+    results: dict[str, float],
+    finite: Sequence[str] = (),
+    saved: Sequence[np.ndarray] | None = (),
+    slots: Sequence[str] = (),
+    outputs: Sequence[np.ndarray] = (),
+) -> Program:
+    """The program of recorded operations, improved by the rules; arguments and errors as those of `Program`.
+
+    `outputs`: arrays that are read after a step. The program's own `outputs` stand in their places. `saved` None: all
+    that is written before a kernel may refuse what it is given.
+    """
+    entries = Entries(operations, outputs)
+    rules = improve(entries)
+    size = lay_out(entries)
+    given = [A for e in entries.list for A in e.written() if entries.root(A) is None]
+    before = [A.copy() for A in given]
+    try:
+        lowered = Lowered(entries)
+    finally:
+        for A, was in zip(reversed(given), reversed(before), strict=True):
+            A[...] = was
+    if saved is None:
+        saved = _before_refusals(entries)
+    program = Program(
+        lowered.launches,
+        inputs,
+        {name: lowered.now(value) for name, value in results.items()},
+        finite,
+        lowered.launches_of("count_correct")[:1],
+        saved,
+        slots,
+    )
+    program.outputs, program.rules, program.bytes = entries.pinned, rules, size
+    program.groups = [(*lowered.firsts[i : i + 2], e) for i, e in enumerate(entries.list)]  # type: ignore[misc]
+    return program
+
+
+def _before_refusals(entries: Entries) -> list[np.ndarray]:
+    """The given arrays that are written before the last kernel that gives (a number, a row), each once."""
+    last = max((i for i, e in enumerate(entries.list) if e.driver.refuses), default=0)
+    found: dict[tuple[int, int], np.ndarray] = {}
+    for e in entries.list[:last]:
+        found |= {(A.ctypes.data, A.nbytes): A for A in e.written() if entries.root(A) is None}
+    return list(found.values())
 
 
 def _refusals(e: int, block: Block) -> list[tuple[int, int, int]]:
@@ -181,7 +268,7 @@ def _refusals(e: int, block: Block) -> list[tuple[int, int, int]]:
 def _runner() -> Any:
     # Its kernels may be parallel: it is launched as one of them, which starts the threads, and takes turns if it must.
     words, table = types.int64[::1], types.int64[:, ::1]
-    return ParallelKernel(entry_point(run, words, table, words, table, table, table, words, table))
+    return ParallelKernel(entry_point(run, words, table, words, table, table, table, words, table, words))
 
 
 def _table(rows, width: int) -> np.ndarray:

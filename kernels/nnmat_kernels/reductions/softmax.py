@@ -10,7 +10,7 @@ from ..elementwise.vector_math import exp, log1p
 from ..errors import ShapeError
 from ..runtime.arrays import elementwise_arrays, same_layout
 from ..runtime.config import exact_jit, part_jit
-from ..runtime.launch import launch
+from ..runtime.launch import launch, operation
 from ..runtime.parallel import in_row_chunks, in_row_chunks_of_two
 from .row_tiles import NARROW_COLUMNS, SUM_RUN, TILE_ROWS, fill_tile, row_maximum, tile_maximum
 from .sums import LONG_RUN
@@ -64,19 +64,28 @@ def log_softmax(X: np.ndarray, out: np.ndarray | None = None) -> np.ndarray:
     return out
 
 
-def softmax_unchecked(X, out):
+@operation("out")
+def softmax_unchecked(X, out=None):
+    out = np.empty_like(X) if out is None else out
     _by_rows(_softmax, _softmax_parallel, X, out)
+    return out
 
 
-def softmax_backward_unchecked(G, P, out):
+@operation("out")
+def softmax_backward_unchecked(G, P, out=None):
+    out = np.empty_like(G) if out is None else out
     if out.shape[-1] <= LONG_RUN:
         _by_rows(_softmax_backward, _softmax_backward_parallel, G, P, out)
     else:
         _by_rows(_long_softmax_backward, _long_softmax_backward_parallel, G, P, out)
+    return out
 
 
-def log_softmax_unchecked(X, out):
+@operation("out")
+def log_softmax_unchecked(X, out=None):
+    out = np.empty_like(X) if out is None else out
     _by_rows(_log_softmax, _log_softmax_parallel, X, out)
+    return out
 
 
 def _by_rows(body, parallel, *arrays):

@@ -16,7 +16,7 @@ from numba import prange
 
 from ..runtime.arrays import as_array, checked_out
 from ..runtime.config import ONE, exact_jit, jit, parallel_jit, part_jit
-from ..runtime.launch import launch
+from ..runtime.launch import launch, operation
 from ..runtime.parallel import CHUNK_SIZE, PARALLEL_SIZE, in_row_chunks_of_two
 
 LONG_RUN = 4_096  # numbers of a row up to which they are one sum in their dtype
@@ -41,21 +41,25 @@ def column_sums(A: np.ndarray, out: np.ndarray | None = None, accumulate: bool =
     return out
 
 
-def column_sums_unchecked(A, out, accumulate=False):
-    N = A.shape[1]
+@operation("out")
+def column_sums_unchecked(A, out=None, accumulate=False):
+    """`column_sums` without its checks; more than two axes are rows, (B, ..., N) -> (B ..., N)."""
+    N = A.shape[-1]
+    out = np.empty(N, A.dtype) if out is None else out
     if N == 0:
-        return
+        return out
     width = max(1, FULL_WIDTH // N) * N
     blocks = -(-width // COLUMN_BLOCK)
     if A.size < PARALLEL_SIZE:
         launch(column_sums_serial, A.reshape(-1), width, blocks, accumulate, out)
-        return
+        return out
     slots = max(1, min(ROW_SLOTS, COLUMN_SUM_PIECES // blocks, A.size // (CHUNK_SIZE * blocks)))
     direct = slots == 1 and width == N
     sums = np.empty((0 if direct else slots, width), A.dtype)
     launch(_column_sums_parallel, A.reshape(-1), width, -(-A.size // width), blocks, slots, sums, accumulate, out)
     if not direct:
         launch(fold_columns, sums, accumulate, out)
+    return out
 
 
 def row_sums(A: np.ndarray, out: np.ndarray | None = None, accumulate: bool = False) -> np.ndarray:
@@ -72,12 +76,13 @@ def row_sums(A: np.ndarray, out: np.ndarray | None = None, accumulate: bool = Fa
     return out
 
 
+@operation("out")
 def row_sums_unchecked(A, out, accumulate=False):
     if A.shape[1] > LONG_RUN:
         if A.size < PARALLEL_SIZE:
-            _long_row_sums(A, accumulate, out, 0, len(A))
+            launch(_long_row_sums, A, accumulate, out, 0, len(A))
         else:
-            _long_row_sums_parallel(A, accumulate, out, max(1, CHUNK_SIZE // A.shape[1]))
+            launch(_long_row_sums_parallel, A, accumulate, out, max(1, CHUNK_SIZE // A.shape[1]))
     elif A.size < PARALLEL_SIZE:
         launch(row_sums_serial, A, accumulate, out, 0, len(A))
     else:
@@ -96,6 +101,7 @@ def sum_of_squares(A: np.ndarray) -> float:
     return sum_of_squares_unchecked(as_array("sum_of_squares", "A", A))
 
 
+@operation()
 def sum_of_squares_unchecked(A) -> float:
     a = A.ravel()
     if a.size < PARALLEL_SIZE:
@@ -246,6 +252,7 @@ def _total_of_squares(a):
     return float(total)  # without the JIT, too
 
 
+@operation()
 def norm_unchecked(parts) -> float:
     """The norm of some vectors together, the squares of each summed first."""
     squares = [sum_of_squares_unchecked(part) for part in parts]

@@ -1,0 +1,39 @@
+"""From operations to launches: every entry is done once more, with its arrays where they lie from now on."""
+
+from typing import Any
+
+from ..runtime.launch import Tape
+from .entries import Entries, Entry
+
+
+class Lowered:
+    """The launches of a step, and which of them belong to each entry."""
+
+    def __init__(self, entries: Entries):
+        self.entries = entries.list
+        self.firsts: list[int] = []  # the first launch of each entry, and behind the last
+        self._results: dict[int, Any] = {}  # of each number that the recording gave, by its id, the one given now
+        with Tape() as tape:
+            for e in entries.list:
+                self.firsts.append(len(tape.launches))
+                self._note(e.result, e.driver(**self._passed_on(e)))
+        self.firsts.append(len(tape.launches))
+        self.launches = tape.launches
+
+    def _passed_on(self, e: Entry) -> dict[str, Any]:
+        return {name: self.now(argument) for name, argument in e.arguments.items()}
+
+    def now(self, number):
+        """The number that stands for one of the recording."""
+        return self._results.get(id(number), number)
+
+    def _note(self, before, now) -> None:
+        if isinstance(before, tuple):
+            for old, new in zip(before, now, strict=True):
+                self._note(old, new)
+        elif isinstance(before, float):
+            self._results[id(before)] = now
+
+    def launches_of(self, name: str) -> list[int]:
+        """The first launch of each entry of a driver."""
+        return [first for e, first in zip(self.entries, self.firsts, strict=False) if e.name == name]
