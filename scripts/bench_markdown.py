@@ -50,7 +50,7 @@ def training_table(found: dict) -> list[str]:
         bar = bar_in_words(row["faster"], row["bar"], "" if row["peer"] else f" {row['unit']}")
         peer = f"{peer}, {row['variant']}" if row["peer"] else "-"
         lines.append(f"| {row['case']} | {ours} | {peer} | {ratio} | {bar} | {verdict(row['holds'])} |")
-    note = "Steps and epoch: the peer's time / ours. Memory and start: ours / the peer's, which must be small."
+    note = "Steps and epoch: the peer's time / ours. Memory, start and busy: ours / the peer's, which must be small."
     return [*lines, "", note, ""]
 
 

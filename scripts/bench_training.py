@@ -20,14 +20,15 @@ from cli import guarded, need, output_file, positive_float, positive_int, script
 EPILOG = """\
 columns:
   ours, peer  medians over the rounds; in brackets the lowest and the highest round
-  ratio       of a time: the peer's / ours, above 1 we are faster; of memory and start: ours / the peer's
+  ratio       of a time: the peer's / ours, above 1 we are faster; of memory, start and busy: ours / the peer's
   bar         what the ratio (or the seconds of the cold start) must reach; PASS if it does
 
 cases: step 16-32-10, step 784-128-10, step cnn (by hand), compiled ... (the same by Trainer.fit), call ... (one call of
-compile_step a step), unlisted ... (networks drawn at random), jax ..., epoch, memory, start warm, start cold
+compile_step a step), unlisted ... (networks drawn at random), jax ..., busy ... (all threads beside one, each core with
+a busy neighbour), epoch, memory, start warm, start cold
 
 examples:
-  python scripts/bench_training.py                          everything, about eight minutes on 2 cores
+  python scripts/bench_training.py                          everything, about twelve minutes on 2 cores
   python scripts/bench_training.py --only cnn               the cases whose name contains one of the words
   python scripts/bench_training.py --only epoch --rounds 9
   python scripts/bench_training.py --json training.json     for docs/benchmarks.md

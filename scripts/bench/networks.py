@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from bench.processes import peak_memory, seconds_of_one, seconds_per_call, serve
+from bench.processes import peak_memory, seconds_of_each, seconds_of_one, seconds_per_call, serve
 
 POOL = 8  # batches that take turns
 TRAINED_BYTES = 16 << 20  # of the samples that `Trainer.fit` trains on
@@ -332,6 +332,9 @@ def main() -> None:
     def calls(seconds: float, variant: dict, **case) -> float:
         return seconds_per_call(ready("caller", variant, **case), seconds)
 
+    def each(seconds: float, variant: dict, kind: str, **case) -> list[float]:
+        return seconds_of_each(ready(kind, variant, **case), seconds)
+
     def train(seconds: float, variant: dict, **case) -> float:
         return ready("trainer", variant, **case)(seconds)
 
@@ -351,6 +354,7 @@ def main() -> None:
             "variants": contender.variants,
             "steps": steps,
             "calls": calls,
+            "each": each,
             "train": train,
             "epoch": epoch,
             "memory": memory,

@@ -2,6 +2,7 @@
 
 import functools
 import importlib.util
+import itertools
 import os
 import statistics
 import subprocess
@@ -13,6 +14,7 @@ from dataclasses import dataclass, field
 
 from tqdm import tqdm
 
+from bench.busy import busy_cores
 from bench.machine import threads_in_words
 from bench.networks import UNLISTED
 from bench.processes import Variant, Worker, best_of, in_turn
@@ -21,7 +23,7 @@ CASE = 43  # characters of the longest name
 HEAD = f"{'case':<{CASE}}{'ours':<28}{'peer':<28}{'ratio':>6}  {'bar':<8}"
 CONTENDERS = "bench.networks"  # the module that a worker runs
 STEPS = {  # network, batch: how many times faster than PyTorch the step shall be
-    ("16-32-10", 32): 10.0,
+    ("16-32-10", 32): 7.0,
     ("784-128-10", 32): 2.2,
     ("784-128-10", 128): 1.8,
     ("784-128-10", 1024): 1.35,
@@ -44,6 +46,13 @@ JAX = {  # steps of `Trainer.fit` beside those of JAX
     ("784-128-10", 128): 1.6,
     ("784-128-10", 1024): 1.35,
 }
+BUSY = {  # beside a busy process on each core: the time with all threads, as a part of that of one thread there
+    "compiled": 1.1,
+    "compiled, mean": 1.3,
+    "by hand": 1.3,
+}
+BUSY_NETS = [("cnn", 128), ("784-128-10", 128)]
+BUSY_SECONDS = 5  # turns are so many times longer: what goes wrong there happens seldom
 MEMORY_STEPS = 200
 FIRST_STEP = """\
 import numpy, nnmat as n
@@ -198,11 +207,35 @@ def jax_row(net: str, batch: int, run: Run) -> Row:
     return turns(case, "us", 1e6, peers, bar, run, net, ask)
 
 
+def busy_row(net: str, batch: int, how: str, run: Run) -> Row:
+    """All threads beside one, while every core has a busy neighbour; medians of the steps, or their mean."""
+    worker, kind = run.worker("nnmat"), "stepper" if how == "by hand" else "caller"
+    taken: dict[int, list[list[float]]] = {1: [], run.threads: []}
+    with busy_cores():
+        for counts in [False] + [True] * run.rounds:  # the first compiles
+            for threads, turns in taken.items():
+                variant = {"threads": threads}
+                seconds = BUSY_SECONDS * run.seconds
+                turn = worker.ask("each", seconds=seconds, variant=variant, kind=kind, net=net, batch=batch)
+                if counts:
+                    turns.append(turn)
+            if counts:
+                run.bar.update()
+    means = {t: statistics.fmean(itertools.chain(*turns)) for t, turns in taken.items()}
+    medians = {t: [1e6 * statistics.median(turn) for turn in turns] for t, turns in taken.items()}
+    ours, theirs = medians[run.threads], medians[1]
+    if how.endswith("mean"):
+        ours, theirs = [1e6 * means[run.threads]], [1e6 * means[1]]
+    others = {"ratio of the means": means[run.threads] / means[1]}
+    case = f"busy {net} {batch} {how}"
+    return Row(case, "us", ours, theirs, "one thread there", BUSY[how], faster=False, others=others)
+
+
 def epoch_row(run: Run) -> Row:
     def ask(worker, variant):
         return worker.ask("epoch", variant=variant)
 
-    return turns("epoch 784-128-10 128", "s", 1.0, ["sklearn", "torch"], 2.5, run, "784-128-10", ask)
+    return turns("epoch 784-128-10 128", "s", 1.0, ["sklearn", "torch"], 3.0, run, "784-128-10", ask)
 
 
 def memory_row(run: Run) -> Row:
@@ -274,6 +307,8 @@ def cases() -> dict[str, Callable[[Run], Row]]:
             found[f"{name} {net} {batch}"] = functools.partial(beside_torch, what, name, bars, net, batch)
     for net, batch in JAX:
         found[f"jax {net} {batch}"] = functools.partial(jax_row, net, batch)
+    for (net, batch), how in itertools.product(BUSY_NETS, BUSY):
+        found[f"busy {net} {batch} {how}"] = functools.partial(busy_row, net, batch, how)
     found["epoch 784-128-10 128"] = epoch_row
     found["memory cnn 128"] = memory_row
     found["start warm"] = functools.partial(warm_row, RANDOM, "")

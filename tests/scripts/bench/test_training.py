@@ -92,6 +92,24 @@ def test_without_jax_its_rows_say_so_and_do_not_hold(monkeypatch):
     assert str(row).endswith("not measured: jax is not installed. Try: pip install -e '.[bench]'")
 
 
+class Neighboured(Contender):
+    """Steps of two turns: the second thread makes one of them, in each turn, very late."""
+
+    def ask(self, what, **arguments):
+        assert (what, arguments["kind"], arguments["seconds"]) == ("each", "caller", 0.5)
+        return [1e-3] * 9 + [1e-3 if arguments["variant"]["threads"] == 1 else 11e-3]
+
+
+@pytest.mark.parametrize(("how", "ratio"), [("compiled", 1.0), ("compiled, mean", 2.0)])
+def test_beside_busy_neighbours_the_mean_counts_too(how, ratio):
+    run = training.Run(rounds=3, seconds=0.1, threads=2, bar=SimpleNamespace(update=lambda: None))
+    run.workers["nnmat"] = Neighboured({})
+    row = training.busy_row("cnn", 128, how, run)
+    assert row.ratio == pytest.approx(ratio)
+    assert row.holds == (ratio <= row.bar)
+    assert row.others == {"ratio of the means": pytest.approx(2.0)}
+
+
 KINDS = {"step": training.STEPS, "compiled": training.COMPILED, "call": training.CALLED}
 KINDS |= {"unlisted": training.UNKNOWN, "jax": training.JAX}
 
@@ -102,6 +120,7 @@ def test_every_case_has_a_name_of_its_own():
         assert [name for name in names if name.split()[0] == kind] == [f"{kind} {net} {batch}" for net, batch in bars]
     assert max(map(len, names)) < training.CASE
     assert names[sum(map(len, KINDS.values())) :] == [
+        *(f"busy {net} 128 {how}" for net in ("cnn", "784-128-10") for how in training.BUSY),
         "epoch 784-128-10 128",
         "memory cnn 128",
         "start warm",
