@@ -189,27 +189,6 @@ def column_sums_serial(a, width, blocks, accumulate, out):
         fold_columns(sums, accumulate, out)
 
 
-@jit
-def add_few_rows(A, s, keep):
-    """s = (s if keep else 0) + Aᵀ 1 for a matrix of few elements, inside a kernel: no slots, and its own order."""
-    if not keep:
-        s[:] = 0
-        if A.shape[0] <= PARTIAL_ROWS:  # the same bits without an array for the partial sums
-            for i in range(A.shape[0]):
-                for j in range(s.size):
-                    s[j] += A[i, j]
-            return
-    part = np.empty(s.size, s.dtype)
-    for top in range(0, A.shape[0], PARTIAL_ROWS):
-        for j in range(s.size):
-            part[j] = 0
-        for i in range(top, min(top + PARTIAL_ROWS, A.shape[0])):
-            for j in range(s.size):
-                part[j] += A[i, j]
-        for j in range(s.size):
-            s[j] += part[j]
-
-
 @part_jit
 def row_sums_serial(A, accumulate, out, first, last):
     for i in range(first, last):
