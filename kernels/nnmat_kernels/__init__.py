@@ -13,7 +13,12 @@ from .elementwise.activations import (
     tanh_backward,
 )
 from .elementwise.dropout import dropout
+from .elementwise.elu import elu, elu_backward
 from .elementwise.gelu import gelu, gelu_backward
+from .elementwise.gelu_tanh import gelu_tanh, gelu_tanh_backward
+from .elementwise.silu import silu, silu_backward
+from .elementwise.softplus import softplus, softplus_backward
+from .indexing.embedding import embedding, embedding_backward
 from .losses.elementwise_losses import mean_squared_error, sigmoid_binary_cross_entropy
 from .losses.softmax_cross_entropy import softmax_cross_entropy
 from .optimizers.updates import adam_update, rmsprop_update, sgd_update
@@ -21,6 +26,9 @@ from .pooling.avg_pool2d import avg_pool2d, avg_pool2d_backward
 from .pooling.max_pool2d import max_pool2d, max_pool2d_backward
 from .products.batched_matmul import batched_matmul
 from .products.matmul import matmul
+from .reductions.batch_norm import batch_norm, batch_norm_backward, batch_norm_evaluation
+from .reductions.group_norm import group_norm, group_norm_backward
+from .reductions.layer_norm import layer_norm, layer_norm_backward, rms_norm, rms_norm_backward
 from .reductions.softmax import log_softmax, softmax, softmax_backward
 from .reductions.sums import column_sums, row_sums, sum_of_squares
 from .runtime.config import get_num_threads, max_num_threads, set_num_threads
@@ -29,6 +37,9 @@ __all__ = [
     "adam_update",
     "avg_pool2d",
     "avg_pool2d_backward",
+    "batch_norm",
+    "batch_norm_backward",
+    "batch_norm_evaluation",
     "batched_matmul",
     "col2im",
     "column_sums",
@@ -36,10 +47,20 @@ __all__ = [
     "conv2d_input_gradient",
     "conv2d_weight_gradient",
     "dropout",
+    "elu",
+    "elu_backward",
+    "embedding",
+    "embedding_backward",
     "gelu",
     "gelu_backward",
+    "gelu_tanh",
+    "gelu_tanh_backward",
     "get_num_threads",
+    "group_norm",
+    "group_norm_backward",
     "im2col",
+    "layer_norm",
+    "layer_norm_backward",
     "leaky_relu",
     "leaky_relu_backward",
     "log_softmax",
@@ -50,6 +71,8 @@ __all__ = [
     "mean_squared_error",
     "relu",
     "relu_backward",
+    "rms_norm",
+    "rms_norm_backward",
     "rmsprop_update",
     "row_sums",
     "set_num_threads",
@@ -57,9 +80,13 @@ __all__ = [
     "sigmoid",
     "sigmoid_backward",
     "sigmoid_binary_cross_entropy",
+    "silu",
+    "silu_backward",
     "softmax",
     "softmax_backward",
     "softmax_cross_entropy",
+    "softplus",
+    "softplus_backward",
     "sum_of_squares",
     "tanh",
     "tanh_backward",

@@ -150,7 +150,7 @@ def _checked_forward(written: Callable, method: Callable) -> Callable:
 
     @as_method(method, written)
     def forward(self, X, training=False, record=None):
-        if isinstance(training, Call):  # from a container's pass
+        if type(training) is Call:  # from a container's pass
             call = training
             if type(self).forward is not forward:  # or from a derived class: super().forward(X, call)
                 return written(self, X, call)
@@ -165,8 +165,8 @@ def _checked_forward(written: Callable, method: Callable) -> Callable:
             training, record = call.training, call.record
         record = training if record is None else record
         X = check_batch(self, X, self.input_shape, "X")
-        Y = self._forward_pass(X, training, record)
-        return _own(Y, X, record or self._any_foreign)  # backward may read it; what others do with it, nobody knows
+        # Backward may read Y, and what classes from outside do with theirs nobody knows.
+        return _own(self._forward_pass(X, training, record), X, record or self._any_foreign)
 
     return forward
 
@@ -176,7 +176,7 @@ def _checked_backward(written: Callable, method: Callable) -> Callable:
 
     @as_method(method, written)
     def backward(self, G, accumulate=False, parameters=True, input_gradient=True, keep=False):
-        if isinstance(accumulate, Call):  # as in forward
+        if type(accumulate) is Call:  # as in forward
             call = accumulate
             if type(self).backward is not backward:
                 return written(self, G, call)

@@ -26,8 +26,7 @@ def table(model: Any) -> str:
 
 def options(layer: Any, *names: str) -> dict:
     """The attributes of these names as JSON-able values."""
-    values = {name: getattr(layer, name) for name in names}
-    return {name: list(value) if type(value) is tuple else value for name, value in values.items()}
+    return {name: list(value) if type(value := getattr(layer, name)) is tuple else value for name in names}
 
 
 def _add_parts(rows: list, layer: Any, depth: int, seen: set) -> None:

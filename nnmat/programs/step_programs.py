@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from nnmat_kernels import unchecked as k
+from nnmat_kernels.programs.listing import Listing
 from nnmat_kernels.programs.program import CountSlot, FloatSlot, Program, compiled
 from nnmat_kernels.runtime.config import settings
 from nnmat_kernels.runtime.launch import Recorder
@@ -202,6 +203,11 @@ class StepPrograms:
             return by_hand
         situation.checked += 1
         return by_hand._replace(H=by_program.H)
+
+    def listing(self) -> Listing | None:
+        """What the program of most steps does, and, if it was asked to `profile`, the times."""
+        used = [s.program for s in self._situations if s.program is not None and s.checked >= CHECKED]
+        return max(used, key=lambda program: program.done).listing() if used else None
 
     def forget(self) -> None:
         """All programs, and the arrays that they hold."""

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from nnmat_kernels.programs.listing import Listing
 from nnmat_kernels.runtime.arrays import canonical
 from nnmat_kernels.runtime.launch import unrecorded
 
@@ -14,7 +15,7 @@ from .. import metrics as _metrics
 from ..datasets import ArrayBatches
 from ..programs.recording import target_dtype
 from ..programs.step_programs import Batch, Gather, Measured, StepPrograms, Steps
-from .callbacks import Callback
+from .callbacks import next_look
 from .data import WHOLE, batches, cast_batch
 from .nonfinite import raise_for_gradient, raise_for_loss
 
@@ -28,7 +29,7 @@ class TrainingSteps:
 
     def __init__(self, trainer):
         self.trainer = trainer
-        self._programs = StepPrograms(trainer.model, trainer.loss, trainer.optimizer, self.equations)
+        self._programs = self._new_programs()
         self._state: Any = None  # of the run, which errors name
         self._buffers = list(trainer.model.buffers().values())
         self._together = 1  # steps that take TOGETHER seconds
@@ -36,6 +37,7 @@ class TrainingSteps:
         self._arrays: dict[int, Batch] = {}  # of each number of rows
         self._output_shape = trainer.model.output_shape(trainer.model.input_shape)
         self._compiles: bool | None = None  # whether this run makes programs; known in its first epoch
+        self.listing: Listing | None = None  # of the program that made the last steps, once a run is over
         self._said = False  # whether a run was told why its steps run by hand
 
     @property
@@ -43,8 +45,12 @@ class TrainingSteps:
         """Those of the trainer's present loss and optimizer, which may be replaced."""
         found, trainer = self._programs, self.trainer
         if found.loss is not trainer.loss or found.optimizer is not trainer.optimizer:
-            found = self._programs = StepPrograms(trainer.model, trainer.loss, trainer.optimizer, self.equations)
+            found = self._programs = self._new_programs()
         return found
+
+    def _new_programs(self) -> StepPrograms:
+        trainer = self.trainer
+        return StepPrograms(trainer.model, trainer.loss, trainer.optimizer, self.equations, trainer.profile)
 
     def said_once(self) -> str:
         """Why steps run by hand although they should not, the first time that one asks; else nothing."""
@@ -55,6 +61,7 @@ class TrainingSteps:
     def end_run(self) -> None:
         """Forget the data of a run, and the programs that know its place."""
         self._source, self._arrays, self._compiles, self._together = None, {}, None, 1
+        self.listing = self.programs.listing() or self.listing
         self.programs.forget()
 
     def of_epoch(self, run, interruption) -> Iterator[tuple[int, Steps]]:
@@ -79,13 +86,15 @@ class TrainingSteps:
         """The steps of an epoch whose batches the program itself takes from the data."""
         state, B, n = run.state, run.source.batch_size, len(source.y)
         order, first = run.source.order(run.rng), state.batches * run.source.batch_size
-        place, most = order.ctypes.data, MOST if self._unwatched(run) else 1
+        place = order.ctypes.data
         while first < n and not interruption.pressed and state.step < run.last_step:
             size = min(B, n - first)
             batch = self._filled(source, size)._replace(rows=order[first : first + size])
             found = None
             if self.programs.ready(batch):
                 left = (n - first) // B if size == B else 1
+                look = next_look(run.callbacks, state.step)
+                most = MOST if look is None else look - state.step
                 count = int(min(left, most, run.last_step - state.step))
                 if not self._counted(batch):
                     count = 1
@@ -127,10 +136,6 @@ class TrainingSteps:
             arrays = np.empty(shapes[0], source.X.dtype), np.empty(shapes[1], source.y.dtype)
             self._arrays[size] = Batch(*arrays, source=source)
         return self._arrays[size]
-
-    def _unwatched(self, run) -> bool:
-        """Whether nobody looks at every step."""
-        return all(getattr(c.on_step_end, "__func__", None) is Callback.on_step_end for c in run.callbacks)
 
     def _counted(self, batch: Batch) -> bool:
         """Whether all metrics are measured within the program."""

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
+from nnmat_kernels.programs.listing import Listing
 from nnmat_kernels.runtime.compiling import working_time
 
 from .. import metrics as _metrics
@@ -47,7 +48,8 @@ class Trainer:
     it is a tuple of arrays, `((X1, X2), y)`.
 
     `compiled`: steps run as programs, without Python between their kernels, with the same bits as by hand; False runs
-    them by hand, as do models with parts that compute in Python (`fit` says so in a line).
+    them by hand, as do models with parts that compute in Python (`fit` says so in a line). After a run
+    `print(trainer.program)` shows what a step came to, and with `profile` the time of each part.
 
     Raises ConfigError for parts that do not belong together. A model that ends in Softmax or Sigmoid before a loss
     that applies it itself is warned of, once (UserWarning).
@@ -62,6 +64,7 @@ class Trainer:
         metrics: Iterable[str | Callable] | None = (),
         *,
         compiled: bool = True,
+        profile: bool = False,
     ):
         for name, value, kind in (("model", model, Layer), ("loss", loss, Loss), ("optimizer", optimizer, Optimizer)):
             check_kind(name, value, kind)
@@ -89,6 +92,7 @@ class Trainer:
         self._due: list[Path] = []  # checkpoints to be written after the present step
         self._buffers = list(model.buffers().values())
         self.compiled = flag("Trainer", "compiled", compiled)
+        self.profile = flag("Trainer", "profile", profile)
         self._steps = TrainingSteps(self)
 
     @explained
@@ -210,6 +214,11 @@ class Trainer:
             signal,
         )
 
+    @property
+    def program(self) -> Listing | None:
+        """What the program of the last run does, operation by operation; None if no steps ran as one."""
+        return self._steps.listing
+
     def request_checkpoint(self, path: str | os.PathLike, now: bool = False) -> None:
         """Write the state of the run to `path` once the present epoch is finished (for callbacks).
 
@@ -236,9 +245,8 @@ class Trainer:
                 if display.bars and (now := time.perf_counter()) - shown > 0.2:
                     bar.set_postfix_str(self._postfix(state), refresh=False)
                     shown = now
-                if count == 1:  # where a callback looks at every step it is
-                    for callback in run.callbacks:
-                        callback.on_step_end(self, state.step, found.values[0])
+                for callback in run.callbacks:  # what a callback wants to look at is the last of these steps
+                    callback.on_step_end(self, state.step, found.values[-1])
                 if self.stop:
                     break
                 if self._due and state.batches < len(source):  # at the epoch's end, once its figures are there

@@ -119,7 +119,7 @@ def leaky_relu(X: np.ndarray, slope: float, out: np.ndarray | None = None) -> np
     Errors: DtypeError, ShapeError, ValueError (slope, out).
     Reference: docs/equations.md, section 3.4.
     """
-    slope = _finite("leaky_relu", slope)
+    slope = finite("leaky_relu", slope)
     if not same_layout(out, X):
         (X,), out = elementwise_arrays("leaky_relu", out, X=X)
     leaky_relu_unchecked(X, slope, out)
@@ -135,7 +135,7 @@ def leaky_relu_backward(G: np.ndarray, X: np.ndarray, slope: float, out: np.ndar
     Errors: DtypeError, ShapeError, ValueError (slope, out).
     Reference: docs/equations.md, section 3.4.
     """
-    slope = _finite("leaky_relu_backward", slope)
+    slope = finite("leaky_relu_backward", slope)
     if not (same_layout(out, G) and same_layout(out, X)):
         (G, X), out = elementwise_arrays("leaky_relu_backward", out, G=G, X=X)
     leaky_relu_backward_unchecked(G, X, slope, out)
@@ -203,13 +203,14 @@ def leaky_relu_backward_unchecked(G, X, slope, out=None):
     return out
 
 
-def _finite(who: str, slope) -> float:
+def finite(who: str, slope, name: str = "slope", like: str = "0.01") -> float:
+    """`slope` as a float, if it is a finite number."""
     if (
         isinstance(slope, bool)
         or not isinstance(slope, int | float | np.integer | np.floating)
         or not math.isfinite(slope)
     ):
-        raise ValueError(f"{who}: expected slope to be a finite number, got {slope!r}. Try slope=0.01.")
+        raise ValueError(f"{who}: expected {name} to be a finite number, got {slope!r}. Try {name}={like}.")
     return float(slope)
 
 

@@ -88,6 +88,7 @@ class Program:
         self.outputs: list[np.ndarray] = []
         self.rules: list[str] = []  # that have improved it, by name
         self.bytes = 0  # of its own memory
+        self.done = 0  # steps
         self.groups: list[tuple[int, int, Entry | None]] = []  # the launches of each entry
         self._ticks = np.empty(0, np.int64)  # of each launch and of all calls, if they are counted
         self._steps, self._seconds = 0, 0.0  # that they were counted in
@@ -197,6 +198,7 @@ class Program:
         results = np.zeros((steps, len(self._wanted)), np.int64)
         started = time.perf_counter()
         done, check = _runner()(*self._arguments, table, self._wanted, results, self._ticks)
+        self.done += done
         if self._ticks.size:
             self._steps, self._seconds = self._steps + done, self._seconds + time.perf_counter() - started
         if check != FINISHED:  # also where a kernel has raised an exception: by hand it will again

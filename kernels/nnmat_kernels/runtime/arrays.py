@@ -112,6 +112,12 @@ def checked_out(
     return out
 
 
+def made(*pairs) -> ndarray | tuple[ndarray, ...] | None:
+    """What a driver returns: of pairs (array given or None, the one written to) those that it made itself."""
+    fresh = tuple(written for given, written in pairs if given is None)
+    return fresh[0] if len(fresh) == 1 else fresh or None
+
+
 def elementwise_arrays(who: str, out: np.ndarray | None, **inputs) -> tuple[list[np.ndarray], np.ndarray]:
     """The checked inputs, of one shape and dtype, and a new array or the checked `out`, which may be one of them."""
     arrays = [as_array(who, name, A) for name, A in inputs.items()]

@@ -34,11 +34,10 @@ class Sequential(Layer):
         dtype: npt.DTypeLike = np.float32,
     ):
         super().__init__()
-        layers = list_of_layers("Sequential", layers)
+        self.layers = layers = list_of_layers("Sequential", layers)
         if not layers:
             raise ConfigError("Sequential: expected at least one layer, got none.")
         check_layers("Sequential", layers)
-        self.layers = layers
         rng = generator("Sequential", "seed", seed)
         if input_shape is not None:
             self.build(input_shape, rng=rng, dtype=dtype)

@@ -1,0 +1,362 @@
+"""Normalisation of every column over all rows: batch norm. Images (B, H, W, C) are B H W rows of C columns.
+
+    training     μ, v: mean and biased variance of the batch          r = 1/√(v + ε)      x̂ = r (x - μ)
+    evaluation   μ, v: the running ones                               y = γ x̂ + β
+
+    gγ = Σ g x̂        gβ = Σ g        gx = γ r (g - [ gβ/B + x̂ gγ/B ])        (sums over rows; [...] in training only)
+
+**Two passes, over each chunk of rows.** A chunk, which the level-2 cache holds, takes the mean of its own rows and then
+the squares of the differences from it; means and squares of all chunks are put together in float64:
+
+    μ = Σ n_k μ_k / Σ n_k        v = Σ (q_k + n_k (μ_k - μ)²) / Σ n_k
+
+So no digits cancel, whatever the offset of a column. `statistics` (3, N) holds μ, what its rounding to the dtype of X
+has lost, and r, for the backward pass. Chunks follow from the shape alone.
+"""
+
+import functools
+
+import numpy as np
+from numba import float64, int64, prange
+
+from ..codegen.function_pointer import address, call, flat_of, matrix_of
+from ..errors import ShapeError
+from ..runtime.arrays import as_array, checked_out, made, same_dtype
+from ..runtime.config import exact_jit, jit, parallel_jit
+from ..runtime.launch import launch, operation
+from ..runtime.parallel import CHUNK_SIZE
+from .columns import (
+    add_differences,
+    add_gradients,
+    add_rows,
+    fold_gradients,
+    folded,
+    row_gradients,
+    scale_rows,
+    wide,
+    widened,
+)  # fmt: skip
+from .layer_norm import check_eps, or_constant, per_column
+
+MOST_CHUNKS = 64
+
+
+def batch_norm(
+    X: np.ndarray,
+    gamma: np.ndarray | None = None,
+    beta: np.ndarray | None = None,
+    eps: float = 1e-5,
+    momentum: float = 0.1,
+    running_mean: np.ndarray | None = None,
+    running_variance: np.ndarray | None = None,
+    out: np.ndarray | None = None,
+) -> tuple[np.ndarray, np.ndarray]:
+    """Every column with mean 0 and variance 1 over the batch, then scaled and shifted: the training form.
+
+    Forward: Y = X̂ diag(γ) + 1 βᵀ, X̂ = C X diag(r), C = I - 11ᵀ/B, r = (mean of (C X)² over the rows + ε)^(-1/2).
+        The running mean and variance are changed in place: a ← (1 - momentum) a + momentum μ, and the same with the
+        variance, divided by B - 1 there and not by B (PyTorch's conventions).
+    Backward: `batch_norm_backward`, from X and the statistics.
+    Shapes: X (..., N) of at least 2 rows, Y as X; gamma, beta and the running ones (N,) or None (1, 0, not kept);
+        statistics (3, N): μ, what its rounding lost, and r; float32 or float64. `out` may be X itself.
+    Errors: DtypeError, ShapeError, ValueError (eps, momentum, out).
+    Reference: docs/equations.md, section 3.3; Ioffe & Szegedy 2015.
+    """
+    who = "batch_norm"
+    X, gamma, beta, out = _checked(who, X, gamma, beta, eps, out)
+    N = X.shape[-1]
+    rows = X.size // N if N else 2
+    if N and rows < 2:
+        raise ShapeError(
+            f"{who}: expected at least 2 rows, for one has no variance, got X of shape {X.shape}. "
+            "Give a larger batch, or call batch_norm_evaluation."
+        )
+    if isinstance(momentum, bool) or not isinstance(momentum, int | float | np.number) or not 0 <= momentum <= 1:
+        raise ValueError(f"{who}: expected momentum to be a number in [0, 1], got {momentum!r}. Try momentum=0.1.")
+    mean = _running(who, "running_mean", running_mean, X)
+    variance = _running(who, "running_variance", running_variance, X)
+    return out, batch_norm_unchecked(X, gamma, beta, eps, momentum, mean, variance, out)
+
+
+def batch_norm_evaluation(
+    X: np.ndarray,
+    running_mean: np.ndarray,
+    running_variance: np.ndarray,
+    gamma: np.ndarray | None = None,
+    beta: np.ndarray | None = None,
+    eps: float = 1e-5,
+    out: np.ndarray | None = None,
+) -> tuple[np.ndarray, np.ndarray]:
+    """Batch norm with known mean and variance: the form for evaluation.
+
+    Forward: Y = (X - 1 μᵀ) diag(r ⊙ γ) + 1 βᵀ, r = (v + ε)^(-1/2), μ and v the running mean and variance.
+    Backward: `batch_norm_backward` with training=False.
+    Shapes: X (..., N), Y as X; running_mean, running_variance, gamma and beta (N,), the last two or None (1, 0);
+        statistics (3, N) as those of `batch_norm`; float32 or float64. `out` may be X itself.
+    Errors: DtypeError, ShapeError, ValueError (eps, out).
+    Reference: docs/equations.md, section 3.3.
+    """
+    who = "batch_norm_evaluation"
+    X, gamma, beta, out = _checked(who, X, gamma, beta, eps, out)
+    mean, variance = (
+        per_column(who, name, A, X.shape[-1], X.dtype)
+        for name, A in (("running_mean", running_mean), ("running_variance", running_variance))
+    )
+    return out, batch_norm_evaluation_unchecked(X, gamma, beta, eps, mean, variance, out)
+
+
+def batch_norm_backward(
+    G: np.ndarray,
+    X: np.ndarray,
+    statistics: np.ndarray,
+    gamma: np.ndarray | None = None,
+    training: bool = True,
+    out: np.ndarray | None = None,
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """The derivatives of the batch norm with respect to X, γ and β.
+
+    Forward: `batch_norm`; with training=False `batch_norm_evaluation`.
+    Backward: gX = r ⊙ (Ĝ - mean_rows(Ĝ) - X̂ ⊙ mean_rows(Ĝ ⊙ X̂)), Ĝ = G diag(γ); in evaluation G diag(γ ⊙ r).
+        gγ = (G ⊙ X̂)ᵀ 1; gβ = Gᵀ 1.
+    Shapes: G, X and gX (..., N), statistics (3, N) of the forward pass, gγ and gβ (N,). `out` for gX may be G or X.
+    Errors: DtypeError, ShapeError, ValueError (out).
+    Reference: docs/equations.md, section 3.3.
+    """
+    who = "batch_norm_backward"
+    G0, X0, statistics0 = G, X, statistics
+    G, X, statistics = as_array(who, "G", G), as_array(who, "X", X), as_array(who, "statistics", statistics, 2)
+    same_dtype(who, G=G, X=X, statistics=statistics)
+    if X.ndim == 0 or G.shape != X.shape:
+        raise ShapeError(f"{who}: expected G and X of one shape with at least 1 axis, got G {G.shape}, X {X.shape}.")
+    if statistics.shape != (3, X.shape[-1]):
+        raise ShapeError(
+            f"{who}: expected the statistics {(3, X.shape[-1])} of the forward pass, got {statistics.shape}."
+        )
+    own = None if gamma is None else per_column(who, "gamma", gamma, X.shape[-1], X.dtype)
+    others = [A0 for A, A0 in ((G, G0), (X, X0)) if not (out is A0 and A is A0)]
+    out = checked_out(who, out, X.shape, X.dtype, *others, statistics0, gamma)
+    return out, *batch_norm_backward_unchecked(G, X, statistics, own, bool(training), out)
+
+
+def _checked(who, X0, gamma, beta, eps, out):
+    X = as_array(who, "X", X0)
+    check_eps(who, eps)
+    if X.ndim == 0:
+        raise ShapeError(f"{who}: expected X with at least 1 axis, its last one the columns, got shape ().")
+    own = [
+        None if A is None else per_column(who, name, A, X.shape[-1], X.dtype)
+        for name, A in (("gamma", gamma), ("beta", beta))
+    ]
+    return X, *own, checked_out(who, out, X.shape, X.dtype, None if out is X0 and X is X0 else X0, gamma, beta)
+
+
+def _running(who, name, A, X):
+    """An array that is changed in place, or one that nobody sees."""
+    if A is None:
+        return np.zeros(X.shape[-1], X.dtype)
+    found = per_column(who, name, A, X.shape[-1], X.dtype)
+    if found is not A:
+        raise ShapeError(f"{who}: expected {name} to be writable and C-contiguous, for it is changed in place.")
+    return found
+
+
+@operation("running_mean", "running_variance", "out", "statistics")
+def batch_norm_unchecked(
+    X, gamma, beta, eps, momentum, running_mean, running_variance, out=None, statistics=None
+):  # fmt: skip
+    N, Y, found = _prepared(X, out, statistics)
+    if X.size:
+        x, parts = X.reshape(-1), np.empty((_chunks(X.size), 3, N))
+        gamma, beta = or_constant(gamma, 1, N, X), or_constant(beta, 0, N, X)
+        launch(_measure_parallel, _pieces(X.dtype)[0], x, wide(N), parts)
+        launch(_fold_parts, parts, x.size, wide(N), float(eps), momentum, running_mean, running_variance, found)
+        launch(_normalise_parallel, _pieces(X.dtype)[1], x, found, gamma, beta, wide(N), len(parts), Y.reshape(-1))
+    return made((out, Y), (statistics, found))
+
+
+@operation("out", "statistics")
+def batch_norm_evaluation_unchecked(
+    X, gamma, beta, eps, running_mean, running_variance, out=None, statistics=None
+):  # fmt: skip
+    N, Y, found = _prepared(X, out, statistics)
+    launch(_known_statistics, running_mean, running_variance, float(eps), found)
+    if X.size:
+        x, y, chunks = X.reshape(-1), Y.reshape(-1), _chunks(X.size)
+        gamma, beta = or_constant(gamma, 1, N, X), or_constant(beta, 0, N, X)
+        launch(_normalise_parallel, _pieces(X.dtype)[1], x, found, gamma, beta, wide(N), chunks, y)
+    return made((out, Y), (statistics, found))
+
+
+@operation("out", "gamma_gradient", "beta_gradient")
+def batch_norm_backward_unchecked(
+    G, X, statistics, gamma, training=True, out=None, gamma_gradient=None, beta_gradient=None, add_gamma=False,
+    add_beta=False,
+):  # fmt: skip
+    """The gradients of γ and β are added to what stands there if `add_gamma` and `add_beta` say so."""
+    N, gX, _ = _prepared(X, out, statistics)
+    gg, gb = (np.empty(N, X.dtype) if A is None else A for A in (gamma_gradient, beta_gradient))
+    if N:
+        g, x, gx, sums = G.reshape(-1), X.reshape(-1), gX.reshape(-1), np.empty((_chunks(X.size), 2, N))
+        constants, pieces = np.empty((4, wide(N)), X.dtype), _pieces(X.dtype)
+        launch(_sum_parallel, pieces[2], g, x, statistics, wide(N), sums)
+        launch(fold_gradients, sums, add_gamma, add_beta, gg, gb)
+        launch(_gradient_constants, sums, x.size // N, statistics, or_constant(gamma, 1, N, X), training, constants)
+        launch(_differentiate_parallel, pieces[3], g, x, constants, len(sums), gx)
+    return made((out, gX), (gamma_gradient, gg), (beta_gradient, gb))
+
+
+def _prepared(X, out, statistics):
+    N = X.shape[-1]
+    Y = np.empty(X.shape, X.dtype) if out is None else out
+    return N, Y, np.zeros((3, N), X.dtype) if statistics is None else statistics
+
+
+def _chunks(size):
+    return max(1, min(MOST_CHUNKS, size // CHUNK_SIZE))
+
+
+@functools.cache
+def _pieces(dtype):
+    """Where the code for a chunk lies: statistics, values, sums of gradients, gradients."""
+    flat, matrix, slots = flat_of(dtype), matrix_of(dtype), float64[:, :, ::1]
+    return (
+        address(_measure, flat, int64, slots, int64),
+        address(_normalise, flat, matrix, flat, flat, int64, flat),
+        address(_sum, flat, flat, matrix, int64, slots, int64),
+        address(row_gradients, flat, flat, matrix, flat),
+    )
+
+
+@jit
+def _bounds(size, width, chunks, chunk):
+    """Where a chunk begins and ends: at whole rows of the wide matrix, but for the last one."""
+    rows = (size + width - 1) // width
+    return min(chunk * rows // chunks * width, size), min((chunk + 1) * rows // chunks * width, size)
+
+
+@jit
+def _measure(x, width, parts, chunk):
+    """Of one chunk: for each column the mean, what its rounding lost, and the sum of the squares round it."""
+    N = parts.shape[2]
+    first, last = _bounds(x.size, width, parts.shape[0], chunk)
+    rows = np.float64((last - first) // N)
+    S = np.zeros((3, width), x.dtype)
+    total, squares, m = S[0], S[1], S[2]
+    add_rows(x[first:last], total)
+    for c in range(N):
+        mean = x.dtype.type(folded(total, N, c) / rows)
+        for k in range(c, width, N):
+            m[k] = mean
+    total[:] = x.dtype.type(0)
+    add_differences(x[first:last], m, total, squares)
+    for c in range(N):
+        rest = folded(total, N, c) / rows
+        parts[chunk, 0, c], parts[chunk, 1, c] = m[c], rest
+        parts[chunk, 2, c] = folded(squares, N, c) - rows * rest * rest
+
+
+@parallel_jit
+def _measure_parallel(piece, x, width, parts):
+    for c in prange(parts.shape[0]):
+        call(piece, (x, width, parts, np.int64(c)))
+
+
+@exact_jit
+def _store_statistics(statistics, c, base, mean, variance, eps):
+    """The mean is base + mean."""
+    statistics[0, c] = base + mean
+    statistics[1, c] = (base - np.float64(statistics[0, c])) + mean
+    statistics[2, c] = 1.0 / np.sqrt(variance + eps)
+
+
+@exact_jit
+def _from_base(parts, k, c):
+    """The mean of a chunk, counted from that of the first one."""
+    return (parts[k, 0, c] - parts[0, 0, c]) + parts[k, 1, c]
+
+
+@exact_jit
+def _fold_parts(parts, size, width, eps, momentum, running_mean, running_variance, statistics):
+    chunks, N = parts.shape[0], parts.shape[2]
+    rows, counts = np.float64(size // N), np.empty(chunks)
+    for k in range(chunks):
+        first, last = _bounds(size, width, chunks, k)
+        counts[k] = np.float64((last - first) // N)
+    for c in range(N):
+        mean, squares = 0.0, 0.0
+        for k in range(chunks):
+            mean += counts[k] * _from_base(parts, k, c)
+        mean /= rows
+        for k in range(chunks):
+            d = _from_base(parts, k, c) - mean
+            squares += parts[k, 2, c] + counts[k] * d * d
+        _store_statistics(statistics, c, parts[0, 0, c], mean, squares / rows, eps)
+        running_mean[c] = (1.0 - momentum) * np.float64(running_mean[c]) + momentum * (parts[0, 0, c] + mean)
+        unbiased = squares / (rows - 1.0)
+        running_variance[c] = (1.0 - momentum) * np.float64(running_variance[c]) + momentum * unbiased
+
+
+@jit
+def _known_statistics(running_mean, running_variance, eps, statistics):
+    for c in range(running_mean.size):
+        _store_statistics(statistics, c, np.float64(running_mean[c]), 0.0, np.float64(running_variance[c]), eps)
+
+
+@jit
+def _normalise(x, statistics, gamma, beta, width, y):
+    """y = (x - m) k + (β - rest k), k = r γ."""
+    N = statistics.shape[1]
+    constants = np.empty((3, N), x.dtype)
+    for c in range(N):
+        k = statistics[2, c] * gamma[c]
+        constants[0, c], constants[1, c], constants[2, c] = statistics[0, c], k, beta[c] - statistics[1, c] * k
+    scale_rows(x, widened(constants, width), y)
+
+
+@parallel_jit
+def _normalise_parallel(piece, x, statistics, gamma, beta, width, chunks, y):
+    for c in prange(chunks):
+        first, last = _bounds(x.size, width, chunks, np.int64(c))
+        call(piece, (x[first:last], statistics, gamma, beta, width, y[first:last]))
+
+
+@jit
+def _sum(g, x, statistics, width, sums, chunk):
+    """Of one chunk: for each column Σ g and Σ g x̂ = r (Σ g (x - m) - rest Σ g)."""
+    N = statistics.shape[1]
+    first, last = _bounds(x.size, width, sums.shape[0], chunk)
+    W, S = widened(statistics, width), np.zeros((2, width), x.dtype)
+    add_gradients(g[first:last], x[first:last], W[0], S[0], S[1])
+    for c in range(N):
+        total, rest, r = folded(S[0], N, c), np.float64(statistics[1, c]), np.float64(statistics[2, c])
+        sums[chunk, 0, c], sums[chunk, 1, c] = total, r * (folded(S[1], N, c) - rest * total)
+
+
+@parallel_jit
+def _sum_parallel(piece, g, x, statistics, width, sums):
+    for c in prange(sums.shape[0]):
+        call(piece, (g, x, statistics, width, sums, np.int64(c)))
+
+
+@jit
+def _gradient_constants(sums, rows, statistics, gamma, training, constants):
+    """m, s, q and e of gx = g s - (x - m) q - e: s = γ r, q = γ r² mean(g x̂), e = s mean(g) - rest q."""
+    N = statistics.shape[1]
+    for c in range(N):
+        mean, inner = 0.0, 0.0
+        for k in range(sums.shape[0]):
+            mean += sums[k, 0, c]
+            inner += sums[k, 1, c]
+        r = np.float64(statistics[2, c])
+        s = np.float64(gamma[c]) * r
+        q = s * r * inner / np.float64(rows) if training else 0.0
+        e = s * mean / np.float64(rows) - np.float64(statistics[1, c]) * q if training else 0.0
+        for j in range(c, constants.shape[1], N):
+            constants[0, j], constants[1, j], constants[2, j], constants[3, j] = statistics[0, c], s, q, e
+
+
+@parallel_jit
+def _differentiate_parallel(piece, g, x, constants, chunks, gx):
+    for c in prange(chunks):
+        first, last = _bounds(x.size, constants.shape[1], chunks, np.int64(c))
+        call(piece, (g[first:last], x[first:last], constants, gx[first:last]))
