@@ -68,7 +68,7 @@ class CompiledStep:
         if not math.isfinite(norm):
             raise NonFiniteError(f"step: the gradient's norm is {norm} at step {optimizer.steps + 1}. {_REMEDY}")
         optimizer.apply(lr, norm)
-        return Steps([value], [norm], loss.divisor, lr, H, [], [])
+        return Steps([value], [norm], [loss.divisor], lr, H, [], [])
 
 
 _REMEDY = "Nothing was updated. Try a smaller learning rate, or clip_norm=1.0 in the optimizer."
