@@ -59,11 +59,7 @@ class SoftmaxCrossEntropy(Loss):
         self.looked = False  # whether the first logits were looked at, or somebody has said what is to be said
 
     labels = True
-
-    @property
-    def recordable(self):  # type: ignore[override]
-        """With options the weights of rows are added up with NumPy."""
-        return self._plain
+    recordable = True
 
     @loss_equations
     def forward(self, H, y, call):
