@@ -72,7 +72,7 @@ class Steps(NamedTuple):
 
     values: list[float]  # the losses
     norms: list[float]  # of the gradients
-    divisor: float  # D of the loss
+    divisors: list[float]  # D of the loss
     learning_rate: float  # of the last step
     H: np.ndarray  # the model's outputs in the last step, until the next
     measured: list[Measured]  # by hand
@@ -155,10 +155,10 @@ class StepPrograms:
         done, results = program.run(count, {**places, "lr": rates, "steps": np.arange(first + 1, first + count + 1)})
         optimizer.steps = first + done
         self.parts.forget_passes()
-        values, norms = results[:done, :2].T.copy().view(np.float64).tolist()
-        right = results[:done, 2].tolist() if situation.counts else []
+        values, norms, divisors = results[:done, :3].T.copy().view(np.float64).tolist()
+        right = results[:done, 3].tolist() if situation.counts else []
         rate = rates[done - 1] if done else recorded.learning_rate
-        return Steps(values, norms, recorded.divisor, rate, recorded.H, [], right)
+        return Steps(values, norms, divisors, rate, recorded.H, [], right)
 
     def _record(self, situation: _Situation, batch: Batch) -> Steps:
         optimizer = self.optimizer
@@ -169,14 +169,16 @@ class StepPrograms:
                 result = self.equations(batch, FloatSlot("lr", lr))
         finally:
             optimizer.steps = int(optimizer.steps)
-        results = {"value": result.values[0], "norm": result.norms[0]}
+        results = {"value": result.values[0], "norm": result.norms[0], "divisor": result.divisors[0]}
         done, known = recorder.operations, [*self.parts.known(), *batch.inputs().values()]
         if batch.source is not None:
             known += [batch.source.X, batch.source.y]
         try:
             if reason := recorder.refused or stranger(done, known):
                 raise ValueError(reason)
-            program = compiled(done, batch.inputs(), results, tuple(results), self._buffers, ["lr"], [result.H])
+            program = compiled(
+                done, batch.inputs(), results, ["value", "norm"], self._buffers, ["lr"], [result.H], ["divisor"]
+            )
         except (TypeError, ValueError) as error:
             situation.refused = str(error)
         else:
@@ -225,9 +227,7 @@ class StepPrograms:
         found = next((s for s in reversed(self._situations) if s.key == key), None)
         if found is None:
             found = _Situation(key)
-            if batch.weight is not None:
-                found.refused = "sample weights are added up with NumPy"
-            elif shared:
+            if shared:
                 found.refused = "arrays of the batch share memory"
             self._situations = self._situations[1 - PROGRAMS :]
         elif found is not self._situations[-1]:

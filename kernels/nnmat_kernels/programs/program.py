@@ -66,10 +66,10 @@ class Program:
 
     `launches`: (kernel, arguments, result) of a tape. `inputs`: arrays by name, whose place changes from step to step.
     `results`: numbers that launches gave, by name, wanted after each step; those named in `finite` must be so for a
-    step to go on. `counts`: launches whose integer results are wanted besides. `saved`: arrays that are copied before
-    each step, and stand in `before` if one is stopped. `slots`: those that some kernel must take. A launch that gives
-    (a number, a row) refuses that row unless it is negative, one that gives False cannot do its work; either stops the
-    step.
+    step to go on, and those in `constant` may be Python's, and are then always the same. `counts`: launches whose
+    integer results are wanted besides. `saved`: arrays that are copied before each step, and stand in `before` if one
+    is stopped. `slots`: those that some kernel must take. A launch that gives (a number, a row) refuses that row unless
+    it is negative, one that gives False cannot do its work; either stops the step.
     Raises ValueError (a result that no launch gave, or of which nobody has said what it means; a slot that no kernel
     takes), TypeError (an argument of a kind that has no words).
     """
@@ -83,6 +83,7 @@ class Program:
         counts: Sequence[int] = (),
         saved: Sequence[np.ndarray] = (),
         slots: Sequence[str] = (),
+        constant: Sequence[str] = (),
     ):
         self.blocks = [Block(kernel, arguments) for kernel, arguments, _ in launches]
         self.outputs: list[np.ndarray] = []
@@ -95,7 +96,8 @@ class Program:
         self._given = [result for _, _, result in launches]  # known by their identity: kept alive
         self._columns: list[tuple[str, int]] = []  # of a step's inputs: an array and an offset in it, or a slot and 0
         self.saved, self.before = list(saved), [A.copy() for A in saved]
-        places = {name: self._place_of(name, value) for name, value in results.items()}
+        self._constants: list[np.ndarray] = []
+        places = {name: self._place_of(name, value, name in constant) for name, value in results.items()}
         links: list[tuple[int, int]] = []
         first_link = [0]
         for e, block in enumerate(self.blocks):
@@ -117,12 +119,15 @@ class Program:
             _table(saved_words, 3),
         )
 
-    def _place_of(self, name: str, value) -> tuple[int, int]:
+    def _place_of(self, name: str, value, constant: bool) -> tuple[int, int]:
         """The launch that gave a number, and the address where the program finds it."""
         for e, given in enumerate(self._given):
             for i, part in enumerate(given if isinstance(given, tuple) else (given,)):
                 if part is value:
                     return e, self.blocks[e].result_place(i)
+        if constant:
+            self._constants.append(np.array([value], np.float64))
+            return 0, self._constants[-1].ctypes.data
         raise ValueError(f"the result {name!r} comes from no kernel, but from Python")
 
     def _links(self, e: int, block: Block, inputs: dict[str, np.ndarray]) -> list[tuple[int, int]]:
@@ -215,6 +220,7 @@ def compiled(
     saved: Sequence[np.ndarray] | None = (),
     slots: Sequence[str] = (),
     outputs: Sequence[np.ndarray] = (),
+    constant: Sequence[str] = (),
 ) -> Program:
     """The program of recorded operations, improved by the rules; arguments and errors as those of `Program`.
 
@@ -241,6 +247,7 @@ def compiled(
         lowered.launches_of("count_correct")[:1],
         saved,
         slots,
+        constant,
     )
     program.outputs, program.rules, program.bytes = entries.pinned, rules, size
     program.groups = [(*lowered.firsts[i : i + 2], e) for i, e in enumerate(entries.list)]  # type: ignore[misc]
