@@ -35,7 +35,6 @@ class TrainingSteps:
         self._together = 1  # steps that take TOGETHER seconds
         self._source: Gather | None = None  # of the run, if batches are gathered from it by programs
         self._arrays: dict[int, Batch] = {}  # of each number of rows
-        self._output_shape = trainer.model.output_shape(trainer.model.input_shape)
         self._compiles: bool | None = None  # whether this run makes programs; known in its first epoch
         self.listing: Listing | None = None  # of the program that made the last steps, once a run is over
         self._said = False  # whether a run was told why its steps run by hand
@@ -155,8 +154,6 @@ class TrainingSteps:
         if not self._compiles:
             return self.equations(batch, self.trainer.optimizer.lr)
         if batch.source is None and self.programs.ready(batch):
-            if batch.y.dtype.kind == "f":  # labels are looked at by the kernel, arrays before the run
-                self.trainer.loss.check_targets(batch.y, self._output_shape)
             found = self.programs.run(batch, batch.places())
             if found.values:
                 return self._measured(batch, found)
