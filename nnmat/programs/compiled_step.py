@@ -28,18 +28,13 @@ class CompiledStep:
                 "compile_step: the optimizer updates another model. Make it from this one: SGD(model, ...)."
             )
         self.model, self.loss, self.optimizer = model, loss, optimizer
-        self._output_shape = model.output_shape(model.input_shape)
         self._programs = StepPrograms(model, loss, optimizer, self._equations, profile)
 
     def __call__(self, X, y, sample_weight=None) -> float:
         """The loss on a batch, before the update that it makes."""
         batch = self._batch(X, y, sample_weight)
-        if self._programs.ready(batch):
-            if batch.y.dtype.kind == "f":  # labels are looked at by the kernel
-                self.loss.check_targets(batch.y, self._output_shape)
-            places = batch.places()
-            if found := self._programs.run(batch, places).values:
-                return found[0]
+        if self._programs.ready(batch) and (found := self._programs.run(batch, batch.places()).values):
+            return found[0]
         return self._programs.step(batch).values[0]
 
     def program(self, X, y, sample_weight=None):
@@ -68,7 +63,7 @@ class CompiledStep:
         if not math.isfinite(norm):
             raise NonFiniteError(f"step: the gradient's norm is {norm} at step {optimizer.steps + 1}. {_REMEDY}")
         optimizer.apply(lr, norm)
-        return Steps([value], [norm], loss.divisor, lr, H, [], [])
+        return Steps([value], [norm], [loss.divisor], lr, H, [], [])
 
 
 _REMEDY = "Nothing was updated. Try a smaller learning rate, or clip_norm=1.0 in the optimizer."

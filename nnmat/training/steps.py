@@ -35,7 +35,6 @@ class TrainingSteps:
         self._together = 1  # steps that take TOGETHER seconds
         self._source: Gather | None = None  # of the run, if batches are gathered from it by programs
         self._arrays: dict[int, Batch] = {}  # of each number of rows
-        self._output_shape = trainer.model.output_shape(trainer.model.input_shape)
         self._compiles: bool | None = None  # whether this run makes programs; known in its first epoch
         self.listing: Listing | None = None  # of the program that made the last steps, once a run is over
         self._said = False  # whether a run was told why its steps run by hand
@@ -118,9 +117,9 @@ class TrainingSteps:
         if self._source is not None:
             return self._source
         source = run.source
-        if type(source) is not ArrayBatches or not source.shuffle or len(source.arrays) != 2:
+        if type(source) is not ArrayBatches or not source.shuffle or len(source.arrays) > 3:
             return None
-        X, y = source.arrays
+        X, y, *weights = source.arrays
         dtype = self.trainer.model.dtype
         if y.dtype.kind in "iub":
             y = y.astype(target_dtype(self.trainer.loss, y, dtype), copy=False)
@@ -128,7 +127,8 @@ class TrainingSteps:
             if A.dtype not in kinds or not A.flags.carray or A.nbytes > WHOLE:
                 return None
         look = next_look(run.callbacks, run.state.step)
-        self._source = Gather(X, y, look is None or look > run.state.step + 1)
+        weight = weights[0].astype(dtype, copy=False) if weights else None
+        self._source = Gather(X, y, weight, look is None or look > run.state.step + 1)
         return self._source
 
     def _filled(self, source: Gather, size: int) -> Batch:
@@ -136,7 +136,8 @@ class TrainingSteps:
         if size not in self._arrays:
             shapes = (size, *source.X.shape[1:]), (size, *source.y.shape[1:])
             arrays = np.empty(shapes[0], source.X.dtype), np.empty(shapes[1], source.y.dtype)
-            self._arrays[size] = Batch(*arrays, source=source)
+            weight = None if source.weight is None else np.empty((size, *source.weight.shape[1:]), source.weight.dtype)
+            self._arrays[size] = Batch(*arrays, weight, source)
         return self._arrays[size]
 
     def _counted(self, batch: Batch) -> bool:
@@ -153,8 +154,6 @@ class TrainingSteps:
         if not self._compiles:
             return self.equations(batch, self.trainer.optimizer.lr)
         if batch.source is None and self.programs.ready(batch):
-            if batch.y.dtype.kind == "f":  # labels are looked at by the kernel, arrays before the run
-                self.trainer.loss.check_targets(batch.y, self._output_shape)
             found = self.programs.run(batch, batch.places())
             if found.values:
                 return self._measured(batch, found)
@@ -197,7 +196,7 @@ class TrainingSteps:
             self._restore_buffers(before)
             raise_for_gradient(trainer, X, y, weight, self._state)
         optimizer.apply(lr, norm)
-        return Steps([value], [norm], loss.divisor, lr, H, [measured], [])
+        return Steps([value], [norm], [loss.divisor], lr, H, [measured], [])
 
     def _restore_buffers(self, before: list[np.ndarray]) -> None:
         for A, was in zip(self._buffers, before, strict=True):

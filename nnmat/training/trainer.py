@@ -258,10 +258,10 @@ class Trainer:
 
     def _count(self, found: Steps, state: Progress) -> None:
         """Count finished steps and their figures."""
-        for value, measured in zip(found.values, found.measured, strict=True):
+        for value, divisor, measured in zip(found.values, found.divisors, found.measured, strict=True):
             for name, (mean, weight) in measured.items():
                 _metrics.add(state.sums, name, mean, weight)
-            _metrics.add(state.sums, "loss", value, found.divisor)
+            _metrics.add(state.sums, "loss", value, divisor)
         state.learning_rate = found.learning_rate
         state.batches += len(found.values)
         state.step += len(found.values)

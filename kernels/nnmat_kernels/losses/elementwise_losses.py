@@ -143,12 +143,14 @@ def weighted_sigmoid_binary_cross_entropy(
         )
     Y = target_rows(who, y, H.shape, H2.dtype, low=0.0, high=1.0)
     s, G = _weights_and_out(who, H, y, H2, sample_weight, out)
-    value, G, divisor = binary_cross_entropy_unchecked(H2, Y, s, H2.dtype.type(positive_weight), G, who)
+    value, G, divisor = sigmoid_binary_cross_entropy_unchecked(H2, Y, s, H2.dtype.type(positive_weight), G, who)
     return value, given_or_made(out, G, H.shape), divisor
 
 
 @operation("G", refuses=True)
-def binary_cross_entropy_unchecked(H, Y, sample_weight, positive_weight, G=None, who="sigmoid_binary_cross_entropy"):
+def sigmoid_binary_cross_entropy_unchecked(
+    H, Y, sample_weight, positive_weight, G=None, who="sigmoid_binary_cross_entropy"
+):
     """(value, G, D) of matrices of logits and targets of one dtype; a target or weight out of its range raises."""
     limits = H.dtype.type(0), H.dtype.type(1)
     return _run(who, H, Y, sample_weight, G, limits, _binary_rows, _binary_rows_parallel, positive_weight)
@@ -184,12 +186,12 @@ def weighted_mean_squared_error(
     H2 = as_rows(who, H)
     Y = target_rows(who, as_array_of_targets(who, y, booleans=True), H.shape, H2.dtype)
     s, G = _weights_and_out(who, H, y, H2, sample_weight, out)
-    value, G, divisor = squared_error_unchecked(H2, Y, s, G, who)
+    value, G, divisor = mean_squared_error_unchecked(H2, Y, s, G, who)
     return value, given_or_made(out, G, H.shape), divisor
 
 
 @operation("G", refuses=True)
-def squared_error_unchecked(H, Y, sample_weight, G=None, who="mean_squared_error"):
+def mean_squared_error_unchecked(H, Y, sample_weight, G=None, who="mean_squared_error"):
     """(value, G, D) of matrices of outputs and targets of one dtype; an infinite target, or a wrong weight, raises."""
     largest = np.finfo(H.dtype).max
     return _run(who, H, Y, sample_weight, G, (-largest, largest), _squared_rows, _squared_rows_parallel)

@@ -139,14 +139,20 @@ def as_array_of_targets(who: str, y, booleans: bool = False) -> np.ndarray:
 
 
 def as_sample_weight(who: str, sample_weight, leading: tuple) -> np.ndarray:
-    """Weights as a flat array of floats; they may have the first axes of H only, such as (B,). A kernel checks them."""
+    """Weights as a flat array of floats; they may have the first axes of H only, such as (B,).
+
+    A kernel looks at the values of float32 and float64.
+    """
     s = _as_numbers(who, "sample_weight", sample_weight)
     if s.ndim == 0 or s.shape != leading[: s.ndim]:
         raise ShapeError(
             f"{who}: expected sample_weight of shape {leading} (or its first axes), got {s.shape}. "
             "One weight per row of H."
         )
-    return canonical((s if s.dtype in FLOATS else s.astype(np.float64)).reshape(-1))
+    if s.dtype not in FLOATS:
+        check_weights(who, "sample_weight", s)
+        s = s.astype(np.float64)
+    return canonical(s.reshape(-1))
 
 
 def as_class_weights(who: str, class_weight, M: int) -> np.ndarray:

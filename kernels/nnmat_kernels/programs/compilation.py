@@ -21,12 +21,14 @@ def compiled(
     slots: Sequence[str] = (),
     outputs: Sequence[np.ndarray] = (),
     undo: bool = False,
+    constants: Sequence[str] = (),
 ) -> Program:
     """The program of recorded operations, improved by the rules; arguments and errors as those of `Program`.
 
     `outputs`: arrays that are read after a step. The program's own `outputs` stand in their places. `saved` None: all
     that is written before a kernel may refuse what it is given. `undo`: whether a call may copy all that its steps
-    write before it starts, which pays if it makes many.
+    write before it starts, which pays if it makes many. `constants`: results that may come from no kernel, if they are
+    the same at every step; the program's `results` are the others.
     """
     entries = Entries(operations, outputs)
     rules = improve(entries, [rule for rule in RULES if undo or not rule.undoes])
@@ -40,10 +42,11 @@ def compiled(
             A[...] = was
     if saved is None:
         saved = _before_refusals(entries)
+    now = {name: lowered.now(value) for name, value in results.items()}
     program = Program(
         lowered.launches,
         inputs,
-        {name: lowered.now(value) for name, value in results.items()},
+        {name: x for name, x in now.items() if name not in constants or lowered.gives(x)},
         finite,
         lowered.launches_of("count_correct")[:1],
         saved,

@@ -110,6 +110,7 @@ class Program:
         checks += [check for e, block in enumerate(self.blocks) if e not in counts for check in _refusals(e, block)]
         if missing := [name for name in slots if (name, 0) not in self._columns]:
             raise ValueError(f"{', '.join(missing)} reaches no kernel: Python computes with it")
+        self.results = list(results)  # the names of the columns that `run` gives; behind them the counts
         wanted = [place for _, place in places.values()] + [self.blocks[e].result_place(0) for e in counts]
         saved_words = [(A.ctypes.data, B.ctypes.data, A.nbytes) for A, B in zip(self.saved, self.before, strict=True)]
         self._checks = _table(sorted(checks), 3)

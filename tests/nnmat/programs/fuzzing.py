@@ -219,8 +219,10 @@ class Case:
         resumed, _ = self.run(True, 3 - min(self.threads, 2), callbacks=[Stop(path, 0)], resume=path)
         self._same("resumed", by_hand, resumed)
         path.unlink()
+        if trainer.program is not None:
+            return ""
         step = nm.compile_step(trainer.model, trainer.loss, trainer.optimizer)
-        return step.why_not(*(A[: self.batch] for A in self.data()))
+        return step.why_not(*(A[: self.batch] for A in self.data())) or "nobody knows why"
 
     def _same(self, how: str, expected: dict, found: dict) -> None:
         wrong = [name for name in expected if found[name] != expected[name]]

@@ -34,7 +34,7 @@ def test_compiled_runs_have_the_bits_of_runs_by_hand():
     assert done.returncode == 0, done.stderr
     found = re.match(r"fuzzed: (\d+) models equal bit by bit, (\d+) as programs", done.stdout)
     assert int(found[1]) == MODELS
-    assert int(found[2]) >= MODELS / 4
+    assert int(found[2]) == MODELS, done.stdout  # every part of ours consists of kernels
     print(done.stdout)
 
 
