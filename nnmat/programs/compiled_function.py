@@ -5,7 +5,8 @@ from typing import Any
 
 import numpy as np
 
-from nnmat_kernels.programs.program import Program, compiled
+from nnmat_kernels.programs.compilation import compiled
+from nnmat_kernels.programs.program import Program
 from nnmat_kernels.runtime.arrays import canonical
 from nnmat_kernels.runtime.config import settings
 from nnmat_kernels.runtime.door import array

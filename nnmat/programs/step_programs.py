@@ -12,8 +12,9 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from nnmat_kernels import unchecked as k
+from nnmat_kernels.programs.compilation import compiled
 from nnmat_kernels.programs.listing import Listing
-from nnmat_kernels.programs.program import CountSlot, FloatSlot, Program, compiled
+from nnmat_kernels.programs.program import CountSlot, FloatSlot, Program
 from nnmat_kernels.runtime.config import settings
 from nnmat_kernels.runtime.launch import Recorder
 
@@ -31,8 +32,9 @@ Measured = dict[str, tuple[float, float]]  # metrics: each mean and its weight
 class Gather:
     """Where the rows of a batch come from: X[rows] and y[rows]."""
 
-    def __init__(self, X: np.ndarray, y: np.ndarray):
+    def __init__(self, X: np.ndarray, y: np.ndarray, many: bool = True):
         self.X, self.y = X, y
+        self.many = many  # whether a call makes many steps
 
 
 class Batch(NamedTuple):
@@ -176,9 +178,9 @@ class StepPrograms:
         try:
             if reason := recorder.refused or stranger(done, known):
                 raise ValueError(reason)
-            program = compiled(
-                done, batch.inputs(), results, ["value", "norm"], self._buffers, ["lr"], [result.H], ["divisor"]
-            )
+            many = batch.source is not None and batch.source.many
+            finite, constant = ["value", "norm"], ["divisor"]
+            program = compiled(done, batch.inputs(), results, finite, self._buffers, ["lr"], [result.H], many, constant)
         except (TypeError, ValueError) as error:
             situation.refused = str(error)
         else:

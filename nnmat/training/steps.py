@@ -71,7 +71,7 @@ class TrainingSteps:
         self._state = run.state
         if self._compiles is None:
             self._compiles = self.trainer.compiled and run.steps_left() >= WORTH
-        source = self._gather_from(run.source) if self._compiles and not self.programs.refused else None
+        source = self._gather_from(run) if self._compiles and not self.programs.refused else None
         if source is not None:
             yield from self._gathered(run, interruption, source)
             return
@@ -112,10 +112,11 @@ class TrainingSteps:
             yield size, self._step(batch)  # raises what stopped the program, if one did
             first += size
 
-    def _gather_from(self, source) -> Gather | None:
+    def _gather_from(self, run) -> Gather | None:
         """The arrays of a source, if they are as the kernels take them, and every row of them was looked at."""
         if self._source is not None:
             return self._source
+        source = run.source
         if type(source) is not ArrayBatches or not source.shuffle or len(source.arrays) != 2:
             return None
         X, y = source.arrays
@@ -125,7 +126,8 @@ class TrainingSteps:
         for A, kinds in ((X, (dtype,)), (y, (dtype, np.dtype(np.int64)))):
             if A.dtype not in kinds or not A.flags.carray or A.nbytes > WHOLE:
                 return None
-        self._source = Gather(X, y)
+        look = next_look(run.callbacks, run.state.step)
+        self._source = Gather(X, y, look is None or look > run.state.step + 1)
         return self._source
 
     def _filled(self, source: Gather, size: int) -> Batch:

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from ..runtime.launch import Operation
+from ..runtime.launch import Operation, Tape
 
 
 class Entry:
@@ -23,10 +23,11 @@ class Entry:
         self.fused: list[str] = []  # names of the operations that are part of it now
         self.name = operation.name
 
-    def become(self, driver, arguments: dict[str, Any], made: set[str]) -> None:
-        """Be another operation, one that does more."""
-        self.driver, self.name = driver, driver.__name__.removesuffix("_unchecked")
-        self.arguments, self.made = {**driver.defaults, **arguments}, made
+    def lower(self, lowered: Any) -> None:
+        """Do it once more, with the launches noted."""
+        with Tape() as tape:
+            lowered.note(self.result, self.driver(**lowered.passed_on(self)))
+        lowered.launches += tape.launches
 
     def arrays(self) -> dict[str, np.ndarray]:
         """The arrays among the arguments, by name; those in a list with a number behind."""

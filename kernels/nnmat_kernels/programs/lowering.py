@@ -2,7 +2,6 @@
 
 from typing import Any
 
-from ..runtime.launch import Tape
 from .entries import Entries, Entry
 
 
@@ -11,26 +10,27 @@ class Lowered:
 
     def __init__(self, entries: Entries):
         self.entries = entries.list
+        self.launches: list[Any] = []
         self.firsts: list[int] = []  # the first launch of each entry, and behind the last
         self._results: dict[int, Any] = {}  # of each number that the recording gave, by its id, the one given now
-        with Tape() as tape:
-            for e in entries.list:
-                self.firsts.append(len(tape.launches))
-                self._note(e.result, e.driver(**self._passed_on(e)))
-        self.firsts.append(len(tape.launches))
-        self.launches = tape.launches
+        for e in entries.list:
+            self.firsts.append(len(self.launches))
+            e.lower(self)
+        self.firsts.append(len(self.launches))
 
-    def _passed_on(self, e: Entry) -> dict[str, Any]:
+    def passed_on(self, e: Entry) -> dict[str, Any]:
+        """The arguments of an entry, with the numbers that entries before it give."""
         return {name: self.now(argument) for name, argument in e.arguments.items()}
 
     def now(self, number):
         """The number that stands for one of the recording."""
         return self._results.get(id(number), number)
 
-    def _note(self, before, now) -> None:
+    def note(self, before, now) -> None:
+        """The results that an entry gave when it was recorded, and gives now."""
         if isinstance(before, tuple):
             for old, new in zip(before, now, strict=True):
-                self._note(old, new)
+                self.note(old, new)
         elif isinstance(before, float):
             self._results[id(before)] = now
 

@@ -18,13 +18,11 @@ import numpy as np
 from numba import types
 
 from ..codegen.function_pointer import entry_point
-from ..runtime.launch import Operation, ParallelKernel
+from ..runtime.launch import ParallelKernel
 from .block import Block
-from .entries import Entries, Entry
+from .entries import Entry
 from .listing import Listing, Row, flops, operation_text, size_of
-from .lowering import Lowered
-from .memory import lay_out
-from .rewrites import improve
+from .phases import Phase, runner_of_pieces
 from .runner import FINISHED, FINITE, NEGATIVE, TRUE, run
 
 
@@ -64,28 +62,32 @@ class CountSlot(Slot, int):
 class Program:
     """Launches that run without Python.
 
-    `launches`: (kernel, arguments, result) of a tape. `inputs`: arrays by name, whose place changes from step to step.
-    `results`: numbers that launches gave, by name, wanted after each step; those named in `finite` must be so for a
-    step to go on, and those in `constant` may be Python's, and are then always the same. `counts`: launches whose
-    integer results are wanted besides. `saved`: arrays that are copied before each step, and stand in `before` if one
-    is stopped. `slots`: those that some kernel must take. A launch that gives (a number, a row) refuses that row unless
-    it is negative, one that gives False cannot do its work; either stops the step.
+    `launches`: (kernel, arguments, result) of a tape, or phases of such. `inputs`: arrays by name, whose place changes
+    from step to step. `results`: numbers that launches gave, by name, wanted after each step; those named in `finite`
+    must be so for a step to go on, and those in `constant` may be Python's, and are then always the same. `counts`:
+    launches whose integer results are wanted besides. `saved`: arrays that are copied before each step, and are as they
+    were if one is stopped. `undone`: arrays that are copied at the start of each call; from there the steps before one
+    that is stopped are done again, for that one may have written to them. `slots`: those that some kernel must take. A
+    launch that gives (a number, a row) refuses that row unless it is negative, one that gives False cannot do its work;
+    either stops the step.
     Raises ValueError (a result that no launch gave, or of which nobody has said what it means; a slot that no kernel
     takes), TypeError (an argument of a kind that has no words).
     """
 
     def __init__(
         self,
-        launches: Sequence[tuple[Any, tuple, Any]],
+        launches: Sequence[Any],
         inputs: dict[str, np.ndarray],
         results: dict[str, float],
         finite: Sequence[str] = (),
         counts: Sequence[int] = (),
         saved: Sequence[np.ndarray] = (),
         slots: Sequence[str] = (),
+        undone: Sequence[np.ndarray] = (),
         constant: Sequence[str] = (),
     ):
-        self.blocks = [Block(kernel, arguments) for kernel, arguments, _ in launches]
+        self._inner: list[list[Block]] = []  # of each launch that is a phase, the blocks of its pieces
+        self.blocks = [self._block_of(launch) for launch in launches]
         self.outputs: list[np.ndarray] = []
         self.rules: list[str] = []  # that have improved it, by name
         self.bytes = 0  # of its own memory
@@ -93,15 +95,19 @@ class Program:
         self.groups: list[tuple[int, int, Entry | None]] = []  # the launches of each entry
         self._ticks = np.empty(0, np.int64)  # of each launch and of all calls, if they are counted
         self._steps, self._seconds = 0, 0.0  # that they were counted in
-        self._given = [result for _, _, result in launches]  # known by their identity: kept alive
+        self._given = [
+            None if isinstance(launch, Phase) else launch[2] for launch in launches
+        ]  # known by their identity: kept alive
         self._columns: list[tuple[str, int]] = []  # of a step's inputs: an array and an offset in it, or a slot and 0
+        self._undone, self._at_start = list(undone), [A.copy() for A in undone]
         self.saved, self.before = list(saved), [A.copy() for A in saved]
         self._constants: list[np.ndarray] = []
         places = {name: self._place_of(name, value, name in constant) for name, value in results.items()}
         links: list[tuple[int, int]] = []
         first_link = [0]
         for e, block in enumerate(self.blocks):
-            links += self._links(e, block, inputs)
+            for part in (block, *self._inner[e]):
+                links += self._links(e, part, inputs)
             first_link.append(len(links))
         checks = [(e, FINITE, place) for name, (e, place) in places.items() if name in finite]
         checks += [check for e, block in enumerate(self.blocks) if e not in counts for check in _refusals(e, block)]
@@ -118,6 +124,16 @@ class Program:
             self._checks,
             _table(saved_words, 3),
         )
+
+    def _block_of(self, launch) -> Block:
+        if not isinstance(launch, Phase):
+            self._inner.append([])
+            return Block(*launch[:2])
+        pieces = [[Block(kernel, arguments) for kernel, arguments, _ in piece] for piece in launch.pieces]
+        self._inner.append([block for piece in pieces for block in piece])
+        addresses = np.array([block.words.ctypes.data for block in self._inner[-1]], np.int64)
+        firsts = np.cumsum([0, *map(len, pieces)], dtype=np.int64)
+        return Block(runner_of_pieces(), (addresses, firsts, np.zeros(len(pieces), np.int64)))
 
     def _place_of(self, name: str, value, constant: bool) -> tuple[int, int]:
         """The launch that gave a number, and the address where the program finds it."""
@@ -167,6 +183,7 @@ class Program:
         tick = self._seconds / self._ticks[-1] if self._ticks[-1:].any() else 0.0
         for first, last, entry in groups:
             blocks = self.blocks[first:last]
+            kernels = [b.name for i in range(first, last) for b in self._inner[i] or [self.blocks[i]]]
             opened = sources[first_link[first] : first_link[last]]
             arrays = [A for block in blocks for _, A in block.places if isinstance(A, np.ndarray) and A.size]
             if entry is not None:
@@ -175,7 +192,7 @@ class Program:
                 Row(
                     "" if entry is None else entry.place,
                     "" if entry is None else operation_text(entry),
-                    tuple(block.name for block in blocks),
+                    tuple(dict.fromkeys(kernels)),
                     tuple(A.shape for A in arrays),
                     tuple(dict.fromkeys(names[s] if s < len(names) else "a result" for s in opened)),
                     0 if entry is None else flops(entry),
@@ -201,6 +218,8 @@ class Program:
             if offset:
                 table[:, c] += offset
         results = np.zeros((steps, len(self._wanted)), np.int64)
+        for A, was in zip(self._undone, self._at_start, strict=True):
+            was[...] = A
         started = time.perf_counter()
         done, check = _runner()(*self._arguments, table, self._wanted, results, self._ticks)
         self.done += done
@@ -209,58 +228,11 @@ class Program:
         if check != FINISHED:  # also where a kernel has raised an exception: by hand it will again
             for A, was in zip(self.saved, self.before, strict=True):
                 A[...] = was
+            if self._undone:
+                for A, was in zip(self._undone, self._at_start, strict=True):
+                    A[...] = was
+                _runner()(*self._arguments, table[:done], self._wanted, results[:done], np.empty(0, np.int64))
         return done, results
-
-
-def compiled(
-    operations: Sequence[Operation],
-    inputs: dict[str, np.ndarray],
-    results: dict[str, float],
-    finite: Sequence[str] = (),
-    saved: Sequence[np.ndarray] | None = (),
-    slots: Sequence[str] = (),
-    outputs: Sequence[np.ndarray] = (),
-    constant: Sequence[str] = (),
-) -> Program:
-    """The program of recorded operations, improved by the rules; arguments and errors as those of `Program`.
-
-    `outputs`: arrays that are read after a step. The program's own `outputs` stand in their places. `saved` None: all
-    that is written before a kernel may refuse what it is given.
-    """
-    entries = Entries(operations, outputs)
-    rules = improve(entries)
-    size = lay_out(entries)
-    given = [A for e in entries.list for A in e.written() if entries.root(A) is None]
-    before = [A.copy() for A in given]
-    try:
-        lowered = Lowered(entries)
-    finally:
-        for A, was in zip(reversed(given), reversed(before), strict=True):
-            A[...] = was
-    if saved is None:
-        saved = _before_refusals(entries)
-    program = Program(
-        lowered.launches,
-        inputs,
-        {name: lowered.now(value) for name, value in results.items()},
-        finite,
-        lowered.launches_of("count_correct")[:1],
-        saved,
-        slots,
-        constant,
-    )
-    program.outputs, program.rules, program.bytes = entries.pinned, rules, size
-    program.groups = [(*lowered.firsts[i : i + 2], e) for i, e in enumerate(entries.list)]  # type: ignore[misc]
-    return program
-
-
-def _before_refusals(entries: Entries) -> list[np.ndarray]:
-    """The given arrays that are written before the last kernel that gives (a number, a row), each once."""
-    last = max((i for i, e in enumerate(entries.list) if e.driver.refuses), default=0)
-    found: dict[tuple[int, int], np.ndarray] = {}
-    for e in entries.list[:last]:
-        found |= {(A.ctypes.data, A.nbytes): A for A in e.written() if entries.root(A) is None}
-    return list(found.values())
 
 
 def _refusals(e: int, block: Block) -> list[tuple[int, int, int]]:

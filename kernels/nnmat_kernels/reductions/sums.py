@@ -189,27 +189,6 @@ def column_sums_serial(a, width, blocks, accumulate, out):
         fold_columns(sums, accumulate, out)
 
 
-@jit
-def add_few_rows(A, s, keep):
-    """s = (s if keep else 0) + Aᵀ 1 for a matrix of few elements, inside a kernel: no slots, and its own order."""
-    if not keep:
-        s[:] = 0
-        if A.shape[0] <= PARTIAL_ROWS:  # the same bits without an array for the partial sums
-            for i in range(A.shape[0]):
-                for j in range(s.size):
-                    s[j] += A[i, j]
-            return
-    part = np.empty(s.size, s.dtype)
-    for top in range(0, A.shape[0], PARTIAL_ROWS):
-        for j in range(s.size):
-            part[j] = 0
-        for i in range(top, min(top + PARTIAL_ROWS, A.shape[0])):
-            for j in range(s.size):
-                part[j] += A[i, j]
-        for j in range(s.size):
-            s[j] += part[j]
-
-
 @part_jit
 def row_sums_serial(A, accumulate, out, first, last):
     for i in range(first, last):
@@ -255,11 +234,29 @@ def _total_of_squares(a):
 @operation()
 def norm_unchecked(parts) -> float:
     """The norm of some vectors together, the squares of each summed first."""
-    squares = [sum_of_squares_unchecked(part) for part in parts]
+    return _root_of([sum_of_squares_unchecked(part) for part in parts])
+
+
+def _root_of(squares: list[float]) -> float:
     total = squares[0] if squares else 0.0
     for square in squares[1:]:
         total = launch(_plus, total, square)
     return launch(_root, total)
+
+
+def chunk_of_squares(a, slots, c: int) -> None:
+    """slots[c] = the sum of the squares of a chunk, of CHUNK_SIZE elements at most."""
+    launch(_square_slot, a, slots, c)
+
+
+def root_of_sums(parts) -> float:
+    """What `norm` gives for parts of which each has an array of the `chunk_of_squares` of all its chunks."""
+    return _root_of([launch(_sum_in_order, slots) for slots in parts])
+
+
+@jit
+def _square_slot(a, slots, c):
+    slots[c] = _sum_of_squares(a)
 
 
 @exact_jit

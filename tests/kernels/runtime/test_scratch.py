@@ -33,12 +33,12 @@ def test_scratch_begins_at_a_cache_line(dtype, count):
 FREED = """
 import resource
 import numpy as np
-import nnmat_kernels as k
+import nnmat_kernels
 
 def faults():
     before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
-    for _ in range(50):
-        A = k.relu(np.zeros((6, 1 << 20), np.float32))  # twice 24 MiB
+    for _ in range(100):
+        A = np.ones(700_000, np.float32)  # 2.8 MB, made anew each time
     return resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before
 
 faults()
@@ -47,7 +47,7 @@ print(faults())
 
 
 def page_faults(**environment):
-    """How often the system had to bring memory in, for arrays that were made and freed fifty times."""
+    """How often the system had to bring memory in, for arrays that were made and freed a hundred times."""
     own = {name: value for name, value in os.environ.items() if name not in OWN_CHOICES}
     command = [sys.executable, "-c", FREED]
     return int(subprocess.run(command, env=own | environment, capture_output=True, text=True, check=True).stdout)
@@ -59,7 +59,6 @@ def test_freed_memory_is_kept_for_the_next_arrays(monkeypatch):
     glibc = platform.libc_ver()[0] == "glibc"
     assert keep_freed_memory() == glibc
     if glibc:
-        assert page_faults() < 1_000
-        assert page_faults(MALLOC_TRIM_THRESHOLD_="131072") > 10_000
+        assert 5 * page_faults() < page_faults(MALLOC_TRIM_THRESHOLD_="131072")
     monkeypatch.setenv("MALLOC_TRIM_THRESHOLD_", "131072")
     assert not keep_freed_memory()
