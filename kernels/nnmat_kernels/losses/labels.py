@@ -20,11 +20,12 @@ def wrong_label(y, M):
 
 @exact_jit
 def wrong_target(Y, low, high):
-    """(0, the first row with an entry that is not from `low` to `high`, such as NaN, or -1)."""
-    for b in range(Y.shape[0]):
-        y, wrong = Y[b], ZERO
-        for m in range(y.size):
-            wrong |= np.int64(not low <= y[m]) | np.int64(not y[m] <= high)
-        if wrong:
-            return 0.0, np.int64(b)
+    """(0, the first row with an entry that is not from `low` to `high`, such as NaN, or -1), in passes like those."""
+    y, wrong = Y.reshape(-1), ZERO
+    for i in range(y.size):
+        wrong |= np.int64(not low <= y[i]) | np.int64(not y[i] <= high)
+    if wrong:
+        for i in range(y.size):
+            if not low <= y[i] or not y[i] <= high:
+                return 0.0, np.int64(i // Y.shape[1])
     return 0.0, NOWHERE

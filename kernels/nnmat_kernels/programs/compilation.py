@@ -9,7 +9,7 @@ from .entries import Entries
 from .lowering import Lowered
 from .memory import lay_out
 from .program import Program
-from .rewrites import RULES, improve
+from .rewrites import RULES, improve, operations_of
 
 
 def compiled(
@@ -31,7 +31,9 @@ def compiled(
     the same at every step; the program's `results` are the others.
     """
     entries = Entries(operations, outputs)
-    rules = improve(entries, [rule for rule in RULES if undo or not rule.undoes])
+    recorded = operations_of(entries)
+    rewritten = improve(entries, [rule for rule in RULES if undo or not rule.undoes])
+    rules = [name for name, _ in rewritten]
     size = lay_out(entries)
     given = [A for e in entries.list for A in e.written() if entries.root(A) is None]
     before = [A.copy() for A in given]
@@ -54,6 +56,7 @@ def compiled(
         _each_once(given) if any(rule.undoes and rule.name in rules for rule in RULES) else (),
     )
     program.outputs, program.rules, program.bytes = entries.pinned, rules, size
+    program.recorded, program.rewritten = recorded, rewritten
     program.groups = [(*lowered.firsts[i : i + 2], e) for i, e in enumerate(entries.list)]  # type: ignore[misc]
     return program
 

@@ -88,6 +88,8 @@ class Program:
         self.blocks = [self._block_of(launch) for launch in launches]
         self.outputs: list[np.ndarray] = []
         self.rules: list[str] = []  # that have improved it, by name
+        self.recorded: list[str] = []  # the operations before the rules
+        self.rewritten: list[tuple[str, list[str]]] = []  # each rule, and the operations after it
         self.bytes = 0  # of its own memory
         self.done = 0  # steps
         self.groups: list[tuple[int, int, Entry | None]] = []  # the launches of each entry
