@@ -46,11 +46,17 @@ class CompiledStep:
         return self._programs.why_not(self._batch(X, y, sample_weight))
 
     def _batch(self, X, y, weight) -> Batch:
-        X, y, dtype = array("step", "X", X), array("step", "y", y), self.model.dtype
+        y, dtype, tokens = array("step", "y", y), self.model.dtype, self.model.input_dtype
+        parts = tuple(array("step", "X", part) for part in (X if isinstance(X, tuple) else (X,)))
+        kinds = tokens if type(tokens) is tuple else (tokens,) * len(parts)
+        parts = tuple(
+            canonical(A.astype(kind, copy=False) if A.dtype.kind in "iu" and kind != dtype else A)
+            for A, kind in zip(parts, kinds, strict=False)
+        )
         y = y.astype(target_dtype(self.loss, y, dtype), copy=False)
         if weight is not None:
             weight = canonical(array("step", "sample_weight", weight).astype(dtype, copy=False))
-        return Batch(canonical(X), canonical(y), weight)
+        return Batch(parts if isinstance(X, tuple) else parts[0], canonical(y), weight)
 
     def _equations(self, batch: Batch, lr: float) -> Steps:
         model, loss, optimizer = self.model, self.loss, self.optimizer

@@ -36,7 +36,7 @@ def evaluate(
     total = source.samples if size else len(source)
     with LateBar(who, total, " samples" if size else " batches", progress) as bar:
         for X, y, *weight in batches(who, source, np.random.default_rng(0)):
-            X, y, *weight = cast_batch(who, model.dtype, X, y, *weight)
+            X, y, *weight = cast_batch(who, model, X, y, *weight)
             H = model.forward(X, record=False)
             value = loss.forward(H, y, *weight)
             _metrics.add(sums, "loss", value, loss.divisor)
@@ -67,7 +67,7 @@ def predict(who: str, model, X: Any, batch_size: int, progress: bool) -> np.ndar
     with LateBar(who, n, " samples", progress) as bar:
         for i in range(0, max(n, 1), batch_size):
             rows: Any = tuple(A[i : i + batch_size] for A in parts)
-            Y = model.forward(cast(who, "X", rows if several else rows[0], model.dtype), record=False)
+            Y = model.forward(cast(who, "X", rows if several else rows[0], model.input_dtype), record=False)
             if H is None:
                 H = np.empty((n, *Y.shape[1:]), Y.dtype)
             H[i : i + batch_size] = Y
