@@ -19,7 +19,7 @@ from ..runtime.config import ONE, ZERO, jit, parallel_jit, part_jit
 from ..runtime.scratch import scratch
 from ..runtime.target import NR_BYTES
 from .plan import KEYS_AT_ONCE
-from .scores import differentiate, hide
+from .scores import ROWS_OF_SCORES, differentiate, hide, repeated
 
 
 @jit
@@ -72,6 +72,8 @@ def backward_task(g, q, k, v, o, lse, mask, key_mask, stream, below, kept, scale
             a = own_o + i * row_o
             inner[i] = _inner(g[a : a + p.value_size], o[a : a + p.value_size])
             ends[i] = lse[task * p.queries + i0 + i]
+        at_once = max(1, ROWS_OF_SCORES // ld)
+        all_ends, all_inner = repeated(ends[:ld], at_once), repeated(inner[:ld], at_once)
         seen = max(0, min(p.keys, i0 + m + p.before))
         if seen == 0:
             _clear(gq, own_q, p.q_row, p.size, m)
@@ -83,7 +85,7 @@ def backward_task(g, q, k, v, o, lse, mask, key_mask, stream, below, kept, scale
             if mask.size + key_mask.size > 0 or j0 + c > i0 + p.before:
                 hide(S, ld, m, j0, c, i0, p.before, mask, at_mask, p.mask_row, key_mask, image * p.keys)
             differentiate(
-                S, G, ld, c, ends[:ld], inner[:ld], scale, j0, seed, (task * p.queries + i0) * p.keys, p.keys, below,
+                S, G, ld, c, all_ends, all_inner, scale, j0, seed, (task * p.queries + i0) * p.keys, p.keys, below,
                 kept, below >= 0,
             )  # fmt: skip
             call(multiply, (S, ZERO, ld, ONE, upstream, ZERO, width * m, gv, own_v, p.v_row, c, p.value_size, m, ONE))

@@ -13,7 +13,7 @@ import numpy as np
 
 from ..runtime.target import NR_BYTES
 
-QUERIES_AT_ONCE = 64  # queries of a block
+QUERIES_AT_ONCE = 64  # queries of a block, fewer where there would be one block only
 SCORES_BYTES = 524_288  # of a block of scores, at most, where that leaves enough queries for a tile
 KEYS_AT_ONCE = 192  # keys of a block of the backward pass: whole tiles, and two blocks of scores fit the level-2 cache
 FEWEST_TASKS = 16  # so many tasks of the forward pass at least, where there are blocks of queries enough
@@ -29,7 +29,7 @@ def block_rows(queries: int, keys: int, itemsize: int) -> int:
     """Queries of a block: whole panels of the microkernel."""
     width = NR_BYTES // itemsize
     most = max(width, QUERIES_AT_ONCE // width * width)
-    while most > width and (most * keys * itemsize > SCORES_BYTES or most >= 2 * queries):
+    while most > width and (most * keys * itemsize > SCORES_BYTES or 2 * most > queries):
         most -= width
     return most
 

@@ -13,6 +13,8 @@ from ..elementwise.dropout import mask_factors
 from ..elementwise.vector_math import exp, log, maximum
 from ..runtime.config import exact_jit, jit
 
+ROWS_OF_SCORES = 512  # numbers that a loop goes over, several keys at once where there are fewer queries
+
 
 @jit
 def hide(S, ld, rows, j0, keys, i0, before, mask, at_mask, mask_row, key_mask, at_keys):
@@ -31,28 +33,14 @@ def hide(S, ld, rows, j0, keys, i0, before, mask, at_mask, mask_row, key_mask, a
 
 
 @exact_jit
-def _higher(top, a, b, c, d):
-    for i in range(top.size):
-        top[i] = maximum(maximum(top[i], maximum(a[i], b[i])), maximum(c[i], d[i]))
-
-
-@exact_jit
 def _highest(top, a):
-    for i in range(top.size):
+    for i in range(a.size):
         top[i] = maximum(top[i], a[i])
 
 
 @exact_jit
-def _exponentials_of_two(total, top, a, b):
-    for i in range(total.size):
-        e, f = exp(a[i] - top[i]), exp(b[i] - top[i])
-        a[i], b[i] = e, f
-        total[i] += e + f
-
-
-@exact_jit
 def _exponentials(total, top, a):
-    for i in range(total.size):
+    for i in range(a.size):
         e = exp(a[i] - top[i])
         a[i] = e
         total[i] += e
@@ -61,33 +49,41 @@ def _exponentials(total, top, a):
 @exact_jit
 def _ends(top, total, lse, inverse):
     """The logarithm of the sum of exponentials, and 1/sum; 0 where all keys are masked."""
-    zero, one = top.dtype.type(0), top.dtype.type(1)
-    for i in range(top.size):
+    zero, one = lse.dtype.type(0), lse.dtype.type(1)
+    for i in range(lse.size):
         lse[i] = zero if total[i] == zero else top[i] + log(total[i])
         inverse[i] = zero if total[i] == zero else one / total[i]
 
 
 @jit
+def repeated(row, count):
+    """A row that is repeated: constants for so many keys at once."""
+    wide = np.empty(row.size * count, row.dtype)
+    for a in range(0, wide.size, row.size):
+        for i in range(row.size):
+            wide[a + i] = row[i]
+    return wide
+
+
+@jit
 def exponentials(S, ld, keys, lse, inverse):
     """S = exp(S - top of each column); lse and 1/sum of each column."""
-    top, total = np.full(ld, -np.inf, S.dtype), np.zeros(ld, S.dtype)
-    p = 0
-    while p + 4 <= keys:
-        q = p * ld
-        _higher(top, S[q : q + ld], S[q + ld : q + 2 * ld], S[q + 2 * ld : q + 3 * ld], S[q + 3 * ld : q + 4 * ld])
-        p += 4
-    while p < keys:
-        _highest(top, S[p * ld : (p + 1) * ld])
-        p += 1
+    at_once = max(1, ROWS_OF_SCORES // ld)
+    w, end = at_once * ld, keys * ld
+    top, total = np.full(w, -np.inf, S.dtype), np.zeros(w, S.dtype)
+    for a in range(0, end, w):
+        _highest(top, S[a : min(a + w, end)])
+    for a in range(ld, w, ld):
+        _highest(top[:ld], top[a : a + ld])
     for i in range(ld):
         if top[i] == -np.inf:  # every key is masked: exp(-inf - 0) = 0
             top[i] = 0
-    p = 0
-    while p + 2 <= keys:
-        _exponentials_of_two(total, top, S[p * ld : (p + 1) * ld], S[(p + 1) * ld : (p + 2) * ld])
-        p += 2
-    if p < keys:
-        _exponentials(total, top, S[p * ld : (p + 1) * ld])
+    tops = repeated(top[:ld], at_once)
+    for a in range(0, end, w):
+        _exponentials(total, tops, S[a : min(a + w, end)])
+    for a in range(ld, w, ld):
+        for i in range(ld):
+            total[i] += total[a + i]
     _ends(top, total, lse, inverse)
 
 
@@ -103,7 +99,7 @@ def drop(S, ld, keys, j0, seed, first, step, below, kept):
 
 
 @exact_jit
-def _differentiate_row(s, g, lse, inner, scale):
+def _differentiate_rows(s, g, lse, inner, scale):
     for i in range(s.size):
         e = exp(s[i] - lse[i])
         s[i] = e
@@ -120,12 +116,17 @@ def _differentiate_dropped_row(s, g, lse, inner, scale, f):
 
 @jit
 def differentiate(S, G, ld, keys, lse, inner, scale, j0, seed, first, step, below, kept, dropped):
-    """S = P, G = P ⊙ (G - inner 1ᵀ) scale, of the transposed scores S and the gradients G of the weights."""
+    """S = P, G = P ⊙ (G - inner 1ᵀ) scale, of the transposed scores S and the gradients G of the weights.
+
+    lse and inner are repeated for some keys.
+    """
+    if not dropped:
+        for a in range(0, keys * ld, lse.size):
+            b = min(a + lse.size, keys * ld)
+            _differentiate_rows(S[a:b], G[a:b], lse, inner, scale)
+        return
     f = np.empty(ld, S.dtype)
     for p in range(keys):
+        mask_factors(seed, first + j0 + p, step, below, kept, f)
         s, g = S[p * ld : (p + 1) * ld], G[p * ld : (p + 1) * ld]
-        if dropped:
-            mask_factors(seed, first + j0 + p, step, below, kept, f)
-            _differentiate_dropped_row(s, g, lse, inner, scale, f)
-        else:
-            _differentiate_row(s, g, lse, inner, scale)
+        _differentiate_dropped_row(s, g, lse, inner, scale, f)
