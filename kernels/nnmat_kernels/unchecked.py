@@ -11,6 +11,8 @@ Some stand only here, what a step needs besides: `add`, `copy`, `copy_columns`, 
 from .convolution.conv2d import conv2d_input_gradient_unchecked as conv2d_input_gradient
 from .convolution.conv2d import conv2d_unchecked as conv2d
 from .convolution.conv2d import conv2d_weight_gradient_unchecked as conv2d_weight_gradient
+from .convolution.im2col import col2im_unchecked as col2im
+from .convolution.im2col import im2col_unchecked as im2col
 from .elementwise.activations import leaky_relu_backward_unchecked as leaky_relu_backward
 from .elementwise.activations import leaky_relu_unchecked as leaky_relu
 from .elementwise.activations import relu_backward_unchecked as relu_backward

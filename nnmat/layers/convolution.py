@@ -3,7 +3,6 @@
 import math
 from typing import Any
 
-from nnmat_kernels import col2im, im2col
 from nnmat_kernels import unchecked as k
 from nnmat_kernels.geometry import output_plane
 
@@ -75,8 +74,8 @@ class Conv2d(Weighted):
 
     @property
     def recordable(self):  # type: ignore[override]
-        """The other methods compute with NumPy too."""
-        return self.method == "auto"
+        """The explicit matrix is made with NumPy."""
+        return self.method != "khat"
 
     def output_shape(self, input_shape):
         H, W, Ci = check_images(self.who, input_shape)
@@ -103,7 +102,7 @@ class Conv2d(Weighted):
         return Y.reshape(len(X), *self._output_shape)
 
     def _forward_im2col(self, X, b, call):
-        call.keep(U=im2col(X, self.kernel_size, *self._geometry))  # (B Ho Wo, kh kw Ci)
+        call.keep(U=k.im2col(X, self.kernel_size, *self._geometry))  # (B Ho Wo, kh kw Ci)
         return k.matmul(call.U, _matrix(self.weight.value), transpose_b=True, bias=b)  # Y = U K_matᵀ + 1 bᵀ
 
     def _forward_khat(self, X, b):
@@ -126,7 +125,7 @@ class Conv2d(Weighted):
         if gK := call.into(self.weight):
             k.matmul(G, call.U, True, False, _matrix(gK.out), gK.accumulate)  # gK_mat = Gᵀ U
         gU = k.matmul(G.reshape(-1, self.out_channels), _matrix(self.weight.value))  # gU = G K_mat
-        return col2im(gU, call.X.shape, self.kernel_size, *self._geometry)  # gx = Sᵀ vec(gU)
+        return k.col2im(gU, call.X.shape, self.kernel_size, *self._geometry)  # gx = Sᵀ vec(gU)
 
     def _backward_khat(self, G, call):
         if gb := call.into(self.bias):

@@ -18,6 +18,7 @@ from nnmat_kernels.programs.program import CountSlot, FloatSlot, Program
 from nnmat_kernels.runtime.config import settings
 from nnmat_kernels.runtime.launch import Recorder
 
+from ..errors import StateError
 from ..layers import observing
 from ..layers.base import Layer
 from ..losses import Loss
@@ -30,10 +31,10 @@ Measured = dict[str, tuple[float, float]]  # metrics: each mean and its weight
 
 
 class Gather:
-    """Where the rows of a batch come from: X[rows] and y[rows]."""
+    """Where the rows of a batch come from: X[rows], y[rows], and weight[rows] if there is one."""
 
-    def __init__(self, X: np.ndarray, y: np.ndarray, many: bool = True):
-        self.X, self.y = X, y
+    def __init__(self, X: np.ndarray, y: np.ndarray, weight: np.ndarray | None = None, many: bool = True):
+        self.X, self.y, self.weight = X, y, weight
         self.many = many  # whether a call makes many steps
 
 
@@ -54,6 +55,8 @@ class Batch(NamedTuple):
         if self.source is not None and self.rows is not None:
             k.gather(self.source.X, self.rows, self.X)
             k.gather(self.source.y, self.rows, self.y)
+            if self.weight is not None:
+                k.gather(self.source.weight, self.rows, self.weight)
 
     def arrays(self) -> dict[str, np.ndarray]:
         """All arrays by name."""
@@ -74,7 +77,7 @@ class Steps(NamedTuple):
 
     values: list[float]  # the losses
     norms: list[float]  # of the gradients
-    divisors: list[float]  # D of the loss
+    divisors: list[float]  # D of each loss
     learning_rate: float  # of the last step
     H: np.ndarray  # the model's outputs in the last step, until the next
     measured: list[Measured]  # by hand
@@ -157,10 +160,14 @@ class StepPrograms:
         done, results = program.run(count, {**places, "lr": rates, "steps": np.arange(first + 1, first + count + 1)})
         optimizer.steps = first + done
         self.parts.forget_passes()
-        values, norms, divisors = results[:done, :3].T.copy().view(np.float64).tolist()
-        right = results[:done, 3].tolist() if situation.counts else []
+        numbers = results[:done].T.copy().view(np.float64).tolist()
+        found = dict(zip(program.results, numbers, strict=False))
+        divisors = found.get("divisor", recorded.divisors * done)
+        if done:
+            self.loss.divisor = divisors[-1]
+        right = results[:done, -1].tolist() if situation.counts else []
         rate = rates[done - 1] if done else recorded.learning_rate
-        return Steps(values, norms, divisors, rate, recorded.H, [], right)
+        return Steps(found["value"], found["norm"], divisors, rate, recorded.H, [], right)
 
     def _record(self, situation: _Situation, batch: Batch) -> Steps:
         optimizer = self.optimizer
@@ -174,13 +181,28 @@ class StepPrograms:
         results = {"value": result.values[0], "norm": result.norms[0], "divisor": result.divisors[0]}
         done, known = recorder.operations, [*self.parts.known(), *batch.inputs().values()]
         if batch.source is not None:
-            known += [batch.source.X, batch.source.y]
+            known += [A for A in vars(batch.source).values() if isinstance(A, np.ndarray)]
+        unknown = stranger(done, known)
+        if unknown and not recorder.refused and not self.parts.are_own():
+            raise StateError(
+                f"compiled step: {unknown}. A layer, loss or optimizer computes something in Python: set its class's "
+                "recordable = False, or compiled=False."
+            )
         try:
-            if reason := recorder.refused or stranger(done, known):
+            if reason := recorder.refused or unknown:
                 raise ValueError(reason)
             many = batch.source is not None and batch.source.many
-            finite, constant = ["value", "norm"], ["divisor"]
-            program = compiled(done, batch.inputs(), results, finite, self._buffers, ["lr"], [result.H], many, constant)
+            program = compiled(
+                done,
+                batch.inputs(),
+                results,
+                ("value", "norm"),
+                self._buffers,
+                ["lr"],
+                [result.H],
+                many,
+                constants=["divisor"],
+            )
         except (TypeError, ValueError) as error:
             situation.refused = str(error)
         else:

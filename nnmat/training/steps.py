@@ -117,9 +117,9 @@ class TrainingSteps:
         if self._source is not None:
             return self._source
         source = run.source
-        if type(source) is not ArrayBatches or not source.shuffle or len(source.arrays) != 2:
+        if type(source) is not ArrayBatches or not source.shuffle or len(source.arrays) > 3:
             return None
-        X, y = source.arrays
+        X, y, *weights = source.arrays
         dtype = self.trainer.model.dtype
         if y.dtype.kind in "iub":
             y = y.astype(target_dtype(self.trainer.loss, y, dtype), copy=False)
@@ -127,7 +127,8 @@ class TrainingSteps:
             if A.dtype not in kinds or not A.flags.carray or A.nbytes > WHOLE:
                 return None
         look = next_look(run.callbacks, run.state.step)
-        self._source = Gather(X, y, look is None or look > run.state.step + 1)
+        weight = weights[0].astype(dtype, copy=False) if weights else None
+        self._source = Gather(X, y, weight, look is None or look > run.state.step + 1)
         return self._source
 
     def _filled(self, source: Gather, size: int) -> Batch:
@@ -135,7 +136,8 @@ class TrainingSteps:
         if size not in self._arrays:
             shapes = (size, *source.X.shape[1:]), (size, *source.y.shape[1:])
             arrays = np.empty(shapes[0], source.X.dtype), np.empty(shapes[1], source.y.dtype)
-            self._arrays[size] = Batch(*arrays, source=source)
+            weight = None if source.weight is None else np.empty((size, *source.weight.shape[1:]), source.weight.dtype)
+            self._arrays[size] = Batch(*arrays, weight, source)
         return self._arrays[size]
 
     def _counted(self, batch: Batch) -> bool:

@@ -16,7 +16,7 @@ from ..geometry import image_shape, window_geometry
 from ..runtime.arrays import as_array, checked_out
 from ..runtime.config import jit, parallel_jit
 from ..runtime.launch import launch, operation
-from .max_pool2d import POOLING_PARALLEL_FROM, POOLING_TAPS, overlapping
+from .max_pool2d import POOLING_PARALLEL_FROM, POOLING_TAPS, overlapping, pooled_plane
 
 
 def avg_pool2d(
@@ -49,7 +49,7 @@ def avg_pool2d(
 def avg_pool2d_unchecked(X, kernel_size, stride, padding, count_padding, out=None):
     """Options are pairs."""
     if out is None:
-        plane = window_geometry("avg_pool2d", X.shape[1:3], kernel_size, stride, padding)[3]
+        plane = pooled_plane(X.shape[1:3], kernel_size, stride, padding)
         out = np.empty((len(X), *plane, X.shape[3]), X.dtype)
     serial, parallel = _avg_rows, _avg_parallel
     if kernel_size[0] * kernel_size[1] > POOLING_TAPS:

@@ -71,7 +71,7 @@ def max_pool2d(
 def max_pool2d_unchecked(X, kernel_size, stride, padding, out=None, indices=None, relu=False):
     """Options are pairs. With `relu` the maximum of 0 and the window: `relu` before or after it, at no cost."""
     if out is None or indices is None:
-        plane = window_geometry("max_pool2d", X.shape[1:3], kernel_size, stride, padding)[3]
+        plane = pooled_plane(X.shape[1:3], kernel_size, stride, padding)
         shape = (len(X), *plane, X.shape[3])
         out = np.empty(shape, X.dtype) if out is None else out
         indices = np.empty(shape, np.int32) if indices is None else indices
@@ -130,6 +130,12 @@ def max_pool2d_backward_unchecked(G, indices, input_shape, kernel_size, stride, 
         images = _images(out.dtype, Y is not None)
         launch(body, G, G if Y is None else Y, indices, *kernel_size, *stride, *padding, out, images)
     return out
+
+
+@functools.lru_cache(maxsize=64)
+def pooled_plane(plane, kernel_size, stride, padding) -> tuple:
+    """Height and width of what comes out; the last ones are kept, for the checks take 6 us."""
+    return window_geometry("pooling", plane, kernel_size, stride, padding)[3]
 
 
 def overlapping(kernel_size, stride) -> int:

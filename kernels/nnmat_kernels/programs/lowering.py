@@ -34,6 +34,11 @@ class Lowered:
         elif isinstance(before, float):
             self._results[id(before)] = now
 
+    def gives(self, number) -> bool:
+        """Whether a launch gives this number."""
+        results = [launch[2] for launch in self.launches if len(launch) == 3]
+        return any(part is number for r in results for part in (r if isinstance(r, tuple) else (r,)))
+
     def launches_of(self, name: str) -> list[int]:
         """The first launch of each entry of a driver."""
         return [first for e, first in zip(self.entries, self.firsts, strict=False) if e.name == name]

@@ -21,7 +21,7 @@ from ..codegen.function_pointer import entry_point
 from ..runtime.launch import ParallelKernel
 from .block import Block
 from .entries import Entry
-from .listing import Listing, Row, flops, operation_text, size_of
+from .listing import History, Listing, Row, flops, operation_text, size_of, traffic
 from .phases import Phase, runner_of_pieces
 from .runner import FINISHED, FINITE, NEGATIVE, TRUE, run
 
@@ -64,12 +64,11 @@ class Program:
 
     `launches`: (kernel, arguments, result) of a tape, or phases of such. `inputs`: arrays by name, whose place changes
     from step to step. `results`: numbers that launches gave, by name, wanted after each step; those named in `finite`
-    must be so for a step to go on, and those in `constant` may be Python's, and are then always the same. `counts`:
-    launches whose integer results are wanted besides. `saved`: arrays that are copied before each step, and are as they
-    were if one is stopped. `undone`: arrays that are copied at the start of each call; from there the steps before one
-    that is stopped are done again, for that one may have written to them. `slots`: those that some kernel must take. A
-    launch that gives (a number, a row) refuses that row unless it is negative, one that gives False cannot do its work;
-    either stops the step.
+    must be so for a step to go on. `counts`: launches whose integer results are wanted besides. `saved`: arrays that
+    are copied before each step, and are as they were if one is stopped. `undone`: arrays that are copied at the start
+    of each call; from there the steps before one that is stopped are done again, for that one may have written to them.
+    `slots`: those that some kernel must take. A launch that gives (a number, a row) refuses that row unless it is
+    negative, one that gives False cannot do its work; either stops the step.
     Raises ValueError (a result that no launch gave, or of which nobody has said what it means; a slot that no kernel
     takes), TypeError (an argument of a kind that has no words).
     """
@@ -84,12 +83,11 @@ class Program:
         saved: Sequence[np.ndarray] = (),
         slots: Sequence[str] = (),
         undone: Sequence[np.ndarray] = (),
-        constant: Sequence[str] = (),
     ):
         self._inner: list[list[Block]] = []  # of each launch that is a phase, the blocks of its pieces
         self.blocks = [self._block_of(launch) for launch in launches]
         self.outputs: list[np.ndarray] = []
-        self.rules: list[str] = []  # that have improved it, by name
+        self.history: History = []  # of its operations, from the recording through the rules
         self.bytes = 0  # of its own memory
         self.done = 0  # steps
         self.groups: list[tuple[int, int, Entry | None]] = []  # the launches of each entry
@@ -101,8 +99,7 @@ class Program:
         self._columns: list[tuple[str, int]] = []  # of a step's inputs: an array and an offset in it, or a slot and 0
         self._undone, self._at_start = list(undone), [A.copy() for A in undone]
         self.saved, self.before = list(saved), [A.copy() for A in saved]
-        self._constants: list[np.ndarray] = []
-        places = {name: self._place_of(name, value, name in constant) for name, value in results.items()}
+        places = {name: self._place_of(name, value) for name, value in results.items()}
         links: list[tuple[int, int]] = []
         first_link = [0]
         for e, block in enumerate(self.blocks):
@@ -113,6 +110,7 @@ class Program:
         checks += [check for e, block in enumerate(self.blocks) if e not in counts for check in _refusals(e, block)]
         if missing := [name for name in slots if (name, 0) not in self._columns]:
             raise ValueError(f"{', '.join(missing)} reaches no kernel: Python computes with it")
+        self.results = list(results)  # the names of the columns that `run` gives; behind them the counts
         wanted = [place for _, place in places.values()] + [self.blocks[e].result_place(0) for e in counts]
         saved_words = [(A.ctypes.data, B.ctypes.data, A.nbytes) for A, B in zip(self.saved, self.before, strict=True)]
         self._checks = _table(sorted(checks), 3)
@@ -135,15 +133,12 @@ class Program:
         firsts = np.cumsum([0, *map(len, pieces)], dtype=np.int64)
         return Block(runner_of_pieces(), (addresses, firsts, np.zeros(len(pieces), np.int64)))
 
-    def _place_of(self, name: str, value, constant: bool) -> tuple[int, int]:
+    def _place_of(self, name: str, value) -> tuple[int, int]:
         """The launch that gave a number, and the address where the program finds it."""
         for e, given in enumerate(self._given):
             for i, part in enumerate(given if isinstance(given, tuple) else (given,)):
                 if part is value:
                     return e, self.blocks[e].result_place(i)
-        if constant:
-            self._constants.append(np.array([value], np.float64))
-            return 0, self._constants[-1].ctypes.data
         raise ValueError(f"the result {name!r} comes from no kernel, but from Python")
 
     def _links(self, e: int, block: Block, inputs: dict[str, np.ndarray]) -> list[tuple[int, int]]:
@@ -196,11 +191,11 @@ class Program:
                     tuple(A.shape for A in arrays),
                     tuple(dict.fromkeys(names[s] if s < len(names) else "a result" for s in opened)),
                     0 if entry is None else flops(entry),
-                    size_of(arrays),
+                    size_of(arrays) if entry is None else traffic(entry),
                     float(self._ticks[first:last].sum() * tick / self._steps) if tick else None,
                 )
             )
-        return Listing(rows, self.rules, self.bytes, self._steps, self._seconds)
+        return Listing(rows, self.history, self.bytes, self._steps, self._seconds)
 
     def __str__(self) -> str:
         return str(self.listing())

@@ -12,6 +12,7 @@ import numpy as np
 from ..codegen.builder import ACTIVATIONS
 from ..runtime.parallel import PARALLEL_SIZE
 from .entries import Entries, Entry
+from .listing import operation_text
 from .phases import NormAndUpdates
 
 Fits = Callable[[Entries, Entry], bool]
@@ -152,8 +153,8 @@ RULES = (
 )
 
 
-def improve(entries: Entries, rules: Any = RULES) -> list[str]:
-    """Apply the rules until none fits; returns the names of those that did, in order."""
+def improve(entries: Entries, rules: Any = RULES) -> list[tuple[str, list[str]]]:
+    """Apply the rules until none fits; returns those that did, in order: each name, and the operations after it."""
     fired = []
     changed = True
     while changed:
@@ -161,6 +162,11 @@ def improve(entries: Entries, rules: Any = RULES) -> list[str]:
         for rule in rules:
             for e in list(entries.list):
                 if any(other is e for other in entries.list) and rule.apply(entries, e):
-                    fired.append(rule.name)
+                    fired.append((rule.name, operations_of(entries)))
                     changed = True
     return fired
+
+
+def operations_of(entries: Entries) -> list[str]:
+    """What the entries do, as text."""
+    return [f"{e.place}: {operation_text(e)}" if e.place else operation_text(e) for e in entries.list]

@@ -22,7 +22,7 @@ def improved(work, rules=None):
     """The names of the rules that fire, the operations after them, and whether the outputs keep their bits."""
     entries = entries_of(work)
     before = [A.copy() for A in entries.pinned]
-    fired = improve(entries) if rules is None else improve(entries, rules)
+    fired = [name for name, _ in (improve(entries) if rules is None else improve(entries, rules))]
     lay_out(entries)
     for A in entries.pinned:
         A[...] = 7

@@ -204,7 +204,7 @@ def test_the_norm_is_summed_beside_the_update(cut):
     entries = entries_of(_updated([g], updates(theta, v)))
     expected = theta.copy(), v.copy(), entries.list[0].result
     theta[:], v[:] = before
-    assert improve(entries) == ["norm beside the update"]
+    assert improve(entries) == [("norm beside the update", [" + ".join(["norm"] + ["sgd_update"] * len(pieces))])]
     lowered = Lowered(entries)
     assert isinstance(lowered.launches[0], Phase)
     assert len(lowered.launches[0].pieces) == -(-g.size // CHUNK_SIZE)
