@@ -1,6 +1,6 @@
 """A step of one's own, of any number of models, losses and optimizers, run without Python between the kernels."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -39,8 +39,9 @@ class _Situation:
 class CompiledFunction:
     """A function of arrays that makes a training step: see `compile_step`."""
 
-    def __init__(self, function: Callable, profile: bool = False):
+    def __init__(self, function: Callable, profile: bool = False, constants: Sequence[int] = ()):
         self.function, self.profile = function, profile
+        self._constants = [str(i) for i in constants]  # numbers of the result that may be the same at every call
         self._who = getattr(function, "__name__", "step")
         self._situations: list[_Situation] = []  # the last used at the end
 
@@ -68,6 +69,10 @@ class CompiledFunction:
         if settings.DISABLE_JIT:
             return "NUMBA_DISABLE_JIT is set"
         return self._situation([canonical(array(self._who, f"argument {i}", A)) for i, A in enumerate(arrays)]).refused
+
+    def forget(self) -> None:
+        """All programs, and the arrays that they hold."""
+        self._situations = []
 
     def _situation(self, given: list[np.ndarray]) -> _Situation:
         shapes = tuple((A.shape, A.dtype) for A in given), share_memory(given)
@@ -104,6 +109,7 @@ class CompiledFunction:
                     saved=None,
                     slots=recorder.slots(),
                     outputs=outputs,
+                    constants=self._constants,
                 )
             except (TypeError, ValueError) as error:
                 s.refused = str(error)
@@ -123,7 +129,8 @@ class CompiledFunction:
         for optimizer in s.optimizers:
             optimizer.steps += 1
         s.parts.forget_passes()
-        numbers = iter(results[0].copy().view(np.float64).tolist())
+        found = dict(zip(s.program.results, results[0].copy().view(np.float64).tolist(), strict=True))
+        numbers = iter([found.get(str(i), x) for i, x in enumerate(_leaves(s.result)[0])])
         outputs = iter([A.copy() for A in s.program.outputs])
         return True, _filled(s.result, numbers, outputs)
 
