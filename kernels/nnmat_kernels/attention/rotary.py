@@ -32,8 +32,8 @@ def rotate(
     Forward: y_t = R_{t + before} x_t for each head of the first `turned` ones; what follows is copied.
     Backward: the same with back=True: gx_t = R_{t + before}ᵀ g_t.
     Shapes: X (B, T, heads d), cosines and sines (positions, d/2) with positions >= T + before, Y as X; float32 or
-        float64. `turned`: the number of heads, None: all; of packed queries, keys and values (B, T, 3 heads d) the first
-        2 heads. `out` may be X itself, not overlap it otherwise.
+        float64. `turned`: the number of heads, None: all; of packed queries, keys and values (B, T, 3 heads d) the
+        first 2 heads. `out` may be X itself, not overlap it otherwise.
     Errors: ShapeError, DtypeError, ValueError (turned, before, out).
     Reference: docs/equations.md, section 3.5; Su et al. 2021.
     """

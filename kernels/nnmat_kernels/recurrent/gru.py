@@ -18,7 +18,7 @@ from numba import int64, prange
 from ..codegen.copies import flat
 from ..codegen.function_pointer import address, call, flat_of, matrix_of
 from ..products.panels import pack_columns, pack_rows, times_panels_at
-from ..runtime.arrays import made
+from ..runtime.arrays import as_array, made
 from ..runtime.config import ONE, ZERO, jit, parallel_jit
 from ..runtime.launch import launch, operation
 from ..runtime.scratch import scratch
@@ -34,8 +34,8 @@ def gru(
 
     Forward: the equations at the head of this file, gates in PyTorch's order r, z, n; b is the bias of the states.
     Backward: `gru_backward`.
-    Shapes: A (B, T, 3 N), W (3 N, N), b (3 N,) or None (0), H0 (B, N) or None (0); H (B, T, N), gates (B, T, 4 N): r, z,
-        n and q; float32 or float64.
+    Shapes: A (B, T, 3 N), W (3 N, N), b (3 N,) or None (0), H0 (B, N) or None (0); H (B, T, N), gates (B, T, 4 N): r,
+        z, n and q; float32 or float64.
     Errors: ShapeError, DtypeError.
     Reference: docs/equations.md, section 3.10; Cho et al. 2014.
     """
@@ -58,10 +58,9 @@ def gru_backward(
     Reference: docs/equations.md, section 3.10.
     """
     who = "gru_backward"
-    W = checked_shape(who, "W", W, np.shape(W), gates)
-    B, T, N = *np.shape(gates)[:2], W.shape[1]
-    gates = checked_shape(who, "gates", gates, (B, T, 4 * N), W)
-    W = checked_shape(who, "W", W, (3 * N, N), gates)
+    gates, W = as_array(who, "gates", gates, 3), as_array(who, "W", W, 2)
+    (B, T, _), N = gates.shape, W.shape[1]
+    gates, W = checked_shape(who, "gates", gates, (B, T, 4 * N), W), checked_shape(who, "W", W, (3 * N, N), gates)
     G, H = (checked_shape(who, name, S, (B, T, N), gates) for name, S in (("G", G), ("H", H)))
     H0 = checked_shape(who, "H0", H0, (B, N), gates)
     return gru_backward_unchecked(G, H, gates, W, H0)
@@ -69,7 +68,7 @@ def gru_backward(
 
 @operation("H", "gates")
 def gru_unchecked(A, W, b=None, H0=None, H=None, gates=None):
-    B, T, N = *A.shape[:2], W.shape[1]
+    (B, T, _), N = A.shape, W.shape[1]
     own = [np.empty((B, T, k * N), A.dtype) if S is None else S for S, k in ((H, 1), (gates, 4))]
     if A.size:
         first = or_zeros(b, 3 * N, A), or_zeros(H0, (B, N), A)
@@ -94,9 +93,7 @@ def _pieces(dtype):
     flat_kind, matrix, cube = flat_of(dtype), matrix_of(dtype), flat_of(dtype).copy(ndim=3)
     return (
         address(_gru_rows, int64, cube, flat_kind, flat_kind, matrix, cube, cube, int64, int64),
-        address(
-            _gru_backward_rows, int64, cube, cube, cube, flat_kind, matrix, cube, cube, cube, matrix, int64, int64
-        ),  # fmt: skip
+        address(_gru_backward_rows, int64, cube, cube, cube, flat_kind, matrix, cube, cube, cube, matrix, int64, int64),
     )
 
 

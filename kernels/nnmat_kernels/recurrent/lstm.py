@@ -68,7 +68,7 @@ def lstm_backward(
     """
     who = "lstm_backward"
     gates, W = checked_sequence(who, gates, W, 4)
-    B, T, N = *gates.shape[:2], W.shape[1]
+    (B, T, _), N = gates.shape, W.shape[1]
     G, H, C = (checked_shape(who, name, S, (B, T, N), gates) for name, S in (("G", G), ("H", H), ("C", C)))
     H0, C0, GC = (
         checked_shape(who, name, S, (B, N), gates) for name, S in (("H0", H0), ("C0", C0), ("GC", GC))
@@ -78,7 +78,7 @@ def lstm_backward(
 
 @operation("H", "C", "gates")
 def lstm_unchecked(A, W, H0=None, C0=None, H=None, C=None, gates=None):
-    B, T, N = *A.shape[:2], W.shape[1]
+    (B, T, _), N = A.shape, W.shape[1]
     own = [np.empty((B, T, k * N), A.dtype) if S is None else S for S, k in ((H, 1), (C, 1), (gates, 4))]
     if A.size:
         first = [or_zeros(S, (B, N), A) for S in (H0, C0)]
@@ -90,7 +90,7 @@ def lstm_unchecked(A, W, H0=None, C0=None, H=None, C=None, gates=None):
 def lstm_backward_unchecked(
     G, H, C, gates, W, H0=None, C0=None, GC=None, gA=None, previous=None, gH0=None, gC0=None
 ):  # fmt: skip
-    B, T, N = H.shape
+    B, _, N = H.shape
     asked, shapes = (gA, previous, gH0, gC0), (gates.shape, H.shape, (B, N), (B, N))
     own = [np.zeros(shape, G.dtype) if S is None else S for S, shape in zip(asked, shapes, strict=True)]
     if B * N:
@@ -122,7 +122,7 @@ def _pieces(dtype):
             matrix,
             int64,
             int64,
-        ),  # fmt: skip
+        ),
     )
 
 

@@ -200,9 +200,7 @@ def batch_norm_backward_unchecked(
         constants, pieces = np.empty((4, wide(N)), X.dtype), _pieces(X.dtype)
         launch(_sum_parallel, pieces[2], g, x, statistics, wide(N), sums)
         gamma = or_constant(gamma, 1, N, X)
-        launch(
-            _fold_sums, sums, x.size // N, statistics, gamma, training, add_gamma, add_beta, gg, gb, constants
-        )
+        launch(_fold_sums, sums, x.size // N, statistics, gamma, training, add_gamma, add_beta, gg, gb, constants)
         launch(_differentiate_parallel, pieces[3], g, x, constants, len(sums), gx)
     return made((out, gX), (gamma_gradient, gg), (beta_gradient, gb))
 

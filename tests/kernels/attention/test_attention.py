@@ -246,6 +246,6 @@ def test_errors():
         ShapeError, match=r"^attention_backward: expected G and O of shape \(2, 3, 6\) and lse of shape"
     ):
         k.attention_backward(Q, Q, K, V, Q, np.zeros((2, 2, 3)), 2)
+    QKV = np.zeros((1, 2, 6))
     with pytest.raises(ValueError, match=r"^self_attention: out shares memory"):
-        QKV = np.zeros((1, 2, 6))
         k.self_attention(QKV, out=QKV.reshape(-1)[:4].reshape(1, 2, 2))

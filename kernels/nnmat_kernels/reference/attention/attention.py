@@ -29,16 +29,16 @@ def attention_backward(
 
 def self_attention(QKV, heads=1, causal=False, mask=None, key_mask=None, rate=0.0, key=0, counter=0, out=None):
     """The same for queries, keys and values side by side."""
-    parts = np.split(np.asarray(QKV), 3, axis=2)
-    return attention(*parts, heads, causal, mask, key_mask, rate, key, counter, 0, out)
+    Q, K, V = np.split(np.asarray(QKV), 3, axis=2)
+    return attention(Q, K, V, heads, causal, mask, key_mask, rate, key, counter, 0, out)
 
 
 def self_attention_backward(
     G, QKV, O, lse, heads=1, causal=False, mask=None, key_mask=None, rate=0.0, key=0, counter=0, out=None  # noqa: E741
 ):  # fmt: skip
     """[gQ gK gV]."""
-    parts = np.split(np.asarray(QKV), 3, axis=2)
-    gradients = attention_backward(G, *parts, O, lse, heads, causal, mask, key_mask, rate, key, counter)
+    Q, K, V = np.split(np.asarray(QKV), 3, axis=2)
+    gradients = attention_backward(G, Q, K, V, O, lse, heads, causal, mask, key_mask, rate, key, counter)
     gQKV = np.concatenate(gradients, axis=2)
     if out is not None:
         out[...] = gQKV

@@ -6,7 +6,7 @@ import numpy as np
 def gru(A, W, b=None, H0=None):
     """r, z = σ(A + U), n = tanh(A_n + r ⊙ q), H = (1 - z) ⊙ n + z ⊙ H, with [U q] = H Wᵀ + 1 bᵀ."""
     A, W = np.asarray(A, np.float64), np.asarray(W, np.float64)
-    B, T, N = *A.shape[:2], W.shape[1]
+    (B, T, _), N = A.shape, W.shape[1]
     h = np.zeros((B, N)) if H0 is None else np.asarray(H0, np.float64)
     H, gates = np.empty((B, T, N)), np.empty((B, T, 4 * N))
     for t in range(T):

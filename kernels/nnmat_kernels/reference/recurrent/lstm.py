@@ -6,7 +6,7 @@ import numpy as np
 def lstm(A, W, H0=None, C0=None):
     """[i f g o] = [σ σ tanh σ](A_t + H Wᵀ), C = f ⊙ C + i ⊙ g, H = o ⊙ tanh C."""
     A, W = np.asarray(A, np.float64), np.asarray(W, np.float64)
-    B, T, N = *A.shape[:2], W.shape[1]
+    (B, T, _), N = A.shape, W.shape[1]
     h, c = (np.zeros((B, N)) if S is None else np.asarray(S, np.float64) for S in (H0, C0))
     H, C, gates = np.empty((B, T, N)), np.empty((B, T, N)), np.empty((B, T, 4 * N))
     for t in range(T):
