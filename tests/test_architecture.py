@@ -261,7 +261,7 @@ def test_folders_are_small():
 
 
 def test_every_module_has_a_test():
-    """tests/nnmat/layers/test_linear.py for nnmat/layers/linear.py; what has none of its name is in `TESTED_BY`."""
+    """tests/nnmat/losses/test_base.py for nnmat/losses/base.py; what has none of its name is in `TESTED_BY`."""
     tests = {short(path) for path in (ROOT / "tests").rglob("test_*.py")}
     missing = set()
     for path in EVERYTHING:

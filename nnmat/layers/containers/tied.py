@@ -11,7 +11,7 @@ from ...errors import BuildError, ConfigError, ShapeError
 from ...parameters import Parameter
 from ..base import Layer
 from ..checks import batch_shape
-from ..linear import Linear
+from ..dense.linear import Linear
 
 
 class Tied(Layer):
