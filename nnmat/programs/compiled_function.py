@@ -13,7 +13,7 @@ from nnmat_kernels.runtime.door import array
 
 from ..errors import ConfigError
 from ..layers import observing
-from .recording import Comparison, Parts, StepRecorder, share_memory, slot_values, stranger
+from .recording import Comparison, Parts, StepRecorder, Turn, share_memory, slot_values, stranger
 
 PROGRAMS = 16  # situations that a step keeps a program for; the oldest makes room
 CHECKED = 2  # steps that run both ways before a program is trusted
@@ -44,12 +44,20 @@ class CompiledFunction:
         self._constants = [str(i) for i in constants]  # numbers of the result that may be the same at every call
         self._who = getattr(function, "__name__", "step")
         self._situations: list[_Situation] = []  # the last used at the end
+        self._turn = Turn()
 
     def __call__(self, *arrays):
         """What the function returns: numbers as floats, arrays as copies."""
         given = [canonical(array(self._who, f"argument {i}", A)) for i, A in enumerate(arrays)]
-        if settings.DISABLE_JIT or observing.blocks:  # who observes sees layers run by hand
+        # Who observes sees layers run by hand; and so does one thread what another one is doing as a program.
+        if settings.DISABLE_JIT or observing.blocks or not self._turn.take():
             return self.function(*given)
+        try:
+            return self._call(given)
+        finally:
+            self._turn.give_back()
+
+    def _call(self, given: list[np.ndarray]):
         s = self._situation(given)
         if s.refused:
             return self.function(*given)
@@ -151,7 +159,7 @@ class CompiledFunction:
 
     def __getstate__(self):
         # Programs point to the arrays of this one: a copy records anew.
-        return {**self.__dict__, "_situations": []}
+        return {**self.__dict__, "_situations": [], "_turn": Turn()}
 
 
 def _leaves(result) -> tuple[list[float], list[np.ndarray]]:

@@ -12,7 +12,7 @@ from ..layers.base import Layer
 from ..losses import Loss
 from ..optimizers import Optimizer
 from .compiled_function import CompiledFunction
-from .recording import target_dtype
+from .recording import Turn, target_dtype
 from .step_programs import Batch, StepPrograms, Steps
 
 
@@ -29,13 +29,19 @@ class CompiledStep:
             )
         self.model, self.loss, self.optimizer = model, loss, optimizer
         self._programs = StepPrograms(model, loss, optimizer, self._equations, profile)
+        self._turn = Turn()
 
     def __call__(self, X, y, sample_weight=None) -> float:
         """The loss on a batch, before the update that it makes."""
         batch = self._batch(X, y, sample_weight)
-        if self._programs.ready(batch) and (found := self._programs.run(batch, batch.places()).values):
-            return found[0]
-        return self._programs.step(batch).values[0]
+        if not self._turn.take():  # another thread is at it
+            return self._equations(batch, self.optimizer.lr).values[0]
+        try:
+            if self._programs.ready(batch) and (found := self._programs.run(batch, batch.places()).values):
+                return found[0]
+            return self._programs.step(batch).values[0]
+        finally:
+            self._turn.give_back()
 
     def program(self, X, y, sample_weight=None):
         """The program for such batches, or None before the third step; `print` shows its launches, in order."""
