@@ -52,11 +52,15 @@ class CompiledStep:
         return self._programs.why_not(self._batch(X, y, sample_weight))
 
     def _batch(self, X, y, weight) -> Batch:
-        X, y, dtype = array("step", "X", X), array("step", "y", y), self.model.dtype
+        y, dtype = array("step", "y", y), self.model.dtype
+        if type(X) is tuple:  # of a model of several inputs
+            X = tuple(canonical(array("step", f"X[{i}]", A)) for i, A in enumerate(X))
+        else:
+            X = canonical(array("step", "X", X))
         y = y.astype(target_dtype(self.loss, y, dtype), copy=False)
         if weight is not None:
             weight = canonical(array("step", "sample_weight", weight).astype(dtype, copy=False))
-        return Batch(canonical(X), canonical(y), weight)
+        return Batch(X, canonical(y), weight)
 
     def _equations(self, batch: Batch, lr: float) -> Steps:
         model, loss, optimizer = self.model, self.loss, self.optimizer
