@@ -8,6 +8,11 @@ Some stand only here, what a step needs besides: `add`, `add_to_rows`, `multiply
 """
 
 # ruff: noqa: F401
+from .attention.attention import attention_backward_unchecked as attention_backward
+from .attention.attention import attention_unchecked as attention
+from .attention.attention import self_attention_backward_unchecked as self_attention_backward
+from .attention.attention import self_attention_unchecked as self_attention
+from .attention.rotary import rotate_unchecked as rotate
 from .convolution.conv2d import conv2d_input_gradient_unchecked as conv2d_input_gradient
 from .convolution.conv2d import conv2d_unchecked as conv2d
 from .convolution.conv2d import conv2d_weight_gradient_unchecked as conv2d_weight_gradient
@@ -55,6 +60,10 @@ from .pooling.max_pool2d import max_pool2d_backward_unchecked as max_pool2d_back
 from .pooling.max_pool2d import max_pool2d_unchecked as max_pool2d
 from .products.batched_matmul import batched_matmul_unchecked as batched_matmul
 from .products.matmul import matmul_unchecked as matmul
+from .recurrent.gru import gru_backward_unchecked as gru_backward
+from .recurrent.gru import gru_unchecked as gru
+from .recurrent.lstm import lstm_backward_unchecked as lstm_backward
+from .recurrent.lstm import lstm_unchecked as lstm
 from .reductions.batch_norm import batch_norm_backward_unchecked as batch_norm_backward
 from .reductions.batch_norm import batch_norm_evaluation_unchecked as batch_norm_evaluation
 from .reductions.batch_norm import batch_norm_unchecked as batch_norm

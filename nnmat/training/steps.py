@@ -150,7 +150,8 @@ class TrainingSteps:
     def _batch(self, X, y, weight) -> Batch:
         X, y, weight = cast_batch("fit", self.trainer.model, X, y, weight)
         y = y.astype(target_dtype(self.trainer.loss, y, self.trainer.model.dtype), copy=False)
-        return Batch(X if type(X) is tuple else canonical(X), canonical(y), weight)
+        X = tuple(map(canonical, X)) if type(X) is tuple else canonical(X)
+        return Batch(X, canonical(y), None if weight is None else canonical(weight))
 
     def _step(self, batch: Batch) -> Steps:
         if not self._compiles:
