@@ -43,35 +43,18 @@ class Call:
     in any case.
     """
 
-    # X and Y, which most layers keep, have places of their own, at half the time of the dict that holds all else.
-    __slots__ = (
-        "X",
-        "Y",
-        "__dict__",
-        "_arrays",
-        "accumulate",
-        "batch",
-        "keeps",
-        "others",
-        "record",
-        "training",
-        "trusted",
-        "wants_input",
-        "wants_parameters",
-    )
+    batch: int | None = None  # the samples of the forward once it is done; None where no backward may follow
+    accumulate = False
+    wants_input = wants_parameters = True
+    keeps = False  # whether the record stays for another backward
+    X: Any = None  # what most layers keep
+    Y: Any = None
+    _called: frozenset = frozenset()
 
     def __init__(self, training: bool = False, record: bool = True, trusted: bool = True):
         self.training = training
-        self.record = record  # whether a backward may follow; if not, nothing is kept
+        self.record = record  # whether a backward may follow; if not, what is kept goes with the pass
         self.trusted = trusted  # whether what the layer passes on to its parts needs no check: it is of nnmat itself
-        self.batch: int | None = None  # the samples of the recorded forward; None without one
-        self.accumulate = False
-        self.wants_input = self.wants_parameters = True
-        self.keeps = False  # whether the record stays for another backward
-        self.X: Any = None
-        self.Y: Any = None
-        self.others = False  # whether anything else is kept
-        self._arrays: dict[str, np.ndarray] = {}
 
     def keep(self, X=None, Y=None, **others) -> None:
         """Keep arrays or numbers for backward, which reads them as attributes of its call.
@@ -82,61 +65,26 @@ class Call:
             self.X = X
         if Y is not None:
             self.Y = Y
-        if others:
-            if not _OWN.isdisjoint(others):
-                names = ", ".join(sorted(_OWN.intersection(others)))
-                raise ConfigError(f"call.keep: a call has {names} of its own. Keep it under another name.")
-            self.__dict__.update(others)
-            self.others = True
-
-    def begin(self, training: bool) -> None:
-        """Start a recorded forward: what the one before has kept is gone."""
-        self.training, self.batch, self.X, self.Y = training, None, None, None
-        if self.others:
-            self.__dict__, self.others = {}, False
+        for name, value in others.items():
+            if name in _OWN:
+                raise ConfigError(f"call.keep: a call has {name} of its own. Keep it under another name.")
+            setattr(self, name, value)
 
     def is_first_of(self, part) -> bool:
         """Whether a part is called for the first time in this forward of its container; it has one record only."""
-        self.others = True  # so that `begin` forgets it
-        called = self.__dict__.setdefault(_CALLED, set())
-        first = id(part) not in called
-        called.add(id(part))
+        first = part not in self._called
+        self._called |= {part}
         return first
 
-    def into(self, parameter: Parameter) -> Destination | None:
-        """Where to write the gradient of `parameter`, and whether to add it there; None if it is not wanted."""
-        return Destination(parameter.grad, self.accumulate) if self.wants_parameters else None
+    def into(self, parameter: Parameter | None) -> Destination | None:
+        """Where to write the gradient of `parameter`, and whether to add it there.
 
-    def array(self, key: str, shape: tuple, dtype) -> np.ndarray:
-        """An uninitialised array for a result: that of the pass before, made anew only when it is too small."""
-        A = self._arrays.get(key)
-        if A is not None and A.shape == shape:  # the usual case
-            return A
-        whole = A if A is None or A.base is None else A.base
-        if whole is None or whole.shape[1:] != shape[1:] or len(whole) < shape[0]:
-            whole = np.empty(shape, dtype)
-        A = self._arrays[key] = whole if len(whole) == shape[0] else whole[: shape[0]]
-        return A
+        None if it is not wanted, or there is no such parameter.
+        """
+        return Destination(parameter.grad, self.accumulate) if self.wants_parameters and parameter is not None else None
 
 
-_CALLED = "parts that were called"  # no name that `keep` could be given
-_OWN = frozenset(name for name in dir(Call) if name not in ("X", "Y"))
-
-
-class UnrecordedCall(Call):
-    """A forward that no backward follows. It writes nothing and never changes, so all layers and threads share it."""
-
-    __slots__ = ()
-
-    def __init__(self, training: bool, trusted: bool):
-        super().__init__(training, False, trusted)
-
-    def keep(self, X=None, Y=None, **others) -> None:
-        """Keep nothing."""
-
-    def array(self, key: str, shape: tuple, dtype) -> np.ndarray:
-        """A fresh array."""
-        return np.empty(shape, dtype)
+_OWN = frozenset({*dir(Call), *vars(Call())} - {"X", "Y"})
 
 
 class ForwardMethod(Protocol):

@@ -27,14 +27,14 @@ HEAD = f"""\
 
 Every case of the two benches, whoever is faster. All in float32. Ratios above 1: nnmat is faster. This page is
 written by a script from what was measured; other machines give other numbers, and about a quarter of an hour gives
-yours (`.venv/bin/pip install -e '.[bench]'` adds PyTorch and scikit-learn):
+yours (`.venv/bin/pip install -e '.[bench]'` adds PyTorch, JAX and scikit-learn):
 
 ```console
 {COMMANDS}```
 """
 MARKS = ("<!-- ladder: written by `scripts/bench_markdown.py` -->\n", "<!-- /ladder -->")
 KERNEL_KEYS = ("name", "shape", "group", "rate", "numpy_microseconds", "torch_microseconds", "residual")
-TRAINING_KEYS = ("case", "ours", "peer", "bar", "holds")
+TRAINING_KEYS = ("case", "ours", "peer", "bar", "holds", "missing")
 
 
 def training_table(found: dict) -> list[str]:
@@ -42,12 +42,15 @@ def training_table(found: dict) -> list[str]:
     lines = ["## Training", "", *where(found), ""]
     lines += ["| case | nnmat (range) | peer (range) | ratio | bar | |", "|---|---|---|---|---|---|"]
     for row in found["rows"]:
+        if row["missing"]:
+            lines.append(f"| {row['case']} | - | - | - | - | not measured: {row['missing']} |")
+            continue
         ours, peer = (spread(row[key], row["unit"]) for key in ("ours", "peer"))
         ratio = f"{row['ratio']:.2f}" if row["peer"] else "-"
         bar = bar_in_words(row["faster"], row["bar"], "" if row["peer"] else f" {row['unit']}")
         peer = f"{peer}, {row['variant']}" if row["peer"] else "-"
         lines.append(f"| {row['case']} | {ours} | {peer} | {ratio} | {bar} | {verdict(row['holds'])} |")
-    note = "Steps and epoch: the peer's time / ours. Memory and start: ours / the peer's, which must be small."
+    note = "Steps and epoch: the peer's time / ours. Memory, start and busy: ours / the peer's, which must be small."
     return [*lines, "", note, ""]
 
 

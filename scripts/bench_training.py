@@ -1,8 +1,10 @@
-"""Measure whole training steps, an epoch, memory and start-up of nnmat beside PyTorch and scikit-learn.
+"""Measure whole training steps, an epoch, memory and start-up of nnmat beside PyTorch, JAX and scikit-learn.
 
 Every contender runs in a process of its own and they take turns, each for a short while in every round; the median over
-the rounds counts. PyTorch gets every choice that could be its fastest (1 thread and --threads, NCHW and channels_last,
-plain, foreach and fused optimiser): after a first round, those far from its best are dropped, and the best one counts.
+the rounds counts. The peers get every choice that could be their fastest (PyTorch: 1 thread and --threads, NCHW and
+channels_last, plain, foreach and fused optimiser; JAX: threads too, and how its loop over an epoch is written out):
+after a first round, those far from their best are dropped, and the best one counts. Without JAX its cases are shown as
+not measured.
 """
 
 import sys
@@ -18,14 +20,16 @@ from cli import guarded, need, output_file, positive_float, positive_int, script
 EPILOG = """\
 columns:
   ours, peer  medians over the rounds; in brackets the lowest and the highest round
-  ratio       of a time: the peer's / ours, above 1 we are faster; of memory and start: ours / the peer's
+  ratio       of a time: the peer's / ours, above 1 we are faster; of memory, start and busy: ours / the peer's
   bar         what the ratio (or the seconds of the cold start) must reach; PASS if it does
 
-cases: step 16-32-10, step 784-128-10, step cnn (by hand), compiled ... (the same by Trainer.fit), epoch, memory,
-start warm, start cold
+cases: step 16-32-10, step 784-128-10, step cnn (by hand), compiled ... (the same by Trainer.fit), call ... (one call of
+compile_step a step), unlisted ... (networks drawn at random), jax ..., outside ... (the share of a step's time
+spent outside kernels), busy ... (all threads beside one, each core with a busy neighbour), epoch, memory, start warm,
+start cold
 
 examples:
-  python scripts/bench_training.py                          everything, about five minutes on 2 cores
+  python scripts/bench_training.py                          everything, about twelve minutes on 2 cores
   python scripts/bench_training.py --only cnn               the cases whose name contains one of the words
   python scripts/bench_training.py --only epoch --rounds 9
   python scripts/bench_training.py --json training.json     for docs/benchmarks.md
@@ -62,6 +66,8 @@ def main() -> None:
                 sys.stdout.flush()
         finally:
             run.close()
+    if missing := [row for row in rows if row.missing]:
+        print(f"\n{len(missing)} of {len(rows)} cases not measured: {'; '.join(row.case for row in missing)}.")
     if args.json:
         found = [asdict(row) | {"ratio": row.ratio, "holds": row.holds} for row in rows]
         write_json(args.json, {"machine": facts, "rows": found})

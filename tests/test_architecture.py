@@ -20,7 +20,7 @@ BASES = {"nnmat": ROOT, "kernels": ROOT / "kernels", "scripts": ROOT / "scripts"
 THIRD_PARTY = {
     "nnmat": {"numpy", "tqdm"},
     "kernels": {"numpy", "numba", "llvmlite"},
-    "scripts": {"numpy", "numba", "llvmlite", "tqdm", "matplotlib", "torch", "sklearn", "threadpoolctl"},
+    "scripts": {"numpy", "numba", "llvmlite", "tqdm", "matplotlib", "torch", "jax", "sklearn", "threadpoolctl"},
 }
 
 # Who may import whom: only what stands on a lower level. A room's modules are on the room's level and may import
@@ -261,7 +261,7 @@ def test_folders_are_small():
 
 
 def test_every_module_has_a_test():
-    """tests/nnmat/layers/test_linear.py for nnmat/layers/linear.py; what has none of its name is in `TESTED_BY`."""
+    """tests/nnmat/losses/test_base.py for nnmat/losses/base.py; what has none of its name is in `TESTED_BY`."""
     tests = {short(path) for path in (ROOT / "tests").rglob("test_*.py")}
     missing = set()
     for path in EVERYTHING:
@@ -272,6 +272,66 @@ def test_every_module_has_a_test():
             missing.add(short(path))
     assert missing == set(TESTED_BY), f"in one of the two only: {sorted(missing ^ set(TESTED_BY))}"
     assert set(TESTED_BY.values()) <= tests, set(TESTED_BY.values()) - tests
+
+
+# ---- equations ---------------------------------------------------------------------------------------------------
+
+EQUATIONS = {"forward", "backward", "update"}
+ARRAY = re.compile(r"g?[A-Z][a-z]?")  # names of arrays in equations, such as X, gX, Gi
+OF_SHAPES = {"empty", "empty_like", "prod"}  # functions of NumPy that compute nothing with numbers of arrays
+
+
+def is_array(node: ast.expr) -> bool:
+    """Whether an operand is an array by its name (a shape, or a length, is none)."""
+    name = node.attr if isinstance(node, ast.Attribute) else node.id if isinstance(node, ast.Name) else ""
+    return ARRAY.fullmatch(name) is not None
+
+
+def arithmetic(function: ast.FunctionDef) -> list[int]:
+    """The lines where a pass computes with arrays in Python."""
+    found = []
+    for node in ast.walk(function):
+        wrong = False
+        if isinstance(node, ast.BinOp | ast.AugAssign | ast.UnaryOp | ast.Compare):
+            wrong = any(is_array(part) for part in ast.iter_child_nodes(node) if isinstance(part, ast.expr))
+            if isinstance(node, ast.Compare) and isinstance(node.ops[0], ast.Is | ast.IsNot):
+                wrong = False
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
+            called = ast.unparse(node.func)
+            if called.startswith("np."):
+                wrong = called.removeprefix("np.") not in OF_SHAPES
+            else:
+                wrong = is_array(node.func.value) and node.func.attr != "reshape"
+        if wrong:
+            found.append(node.lineno)
+    return found
+
+
+PASSES = [path for path in FRAMEWORK if place(path, ROOT / "nnmat") in ("layers", "losses", "optimizers")]
+
+
+@pytest.mark.parametrize("path", PASSES, ids=short)
+def test_equations_consist_of_kernels(path):
+    """What a pass computes with NumPy a recorder does not see."""
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.FunctionDef) and node.name in EQUATIONS:
+            assert not arithmetic(node), f"{short(path)}:{arithmetic(node)[0]} computes with NumPy: call a kernel"
+
+
+@pytest.mark.parametrize("line", ["X + 1", "Y *= 2", "-G", "call.X > 0", "np.exp(x)", "G.sum()", "np.linalg.norm(G)"])
+def test_arithmetic_in_equations_is_found(line):
+    function = ast.parse(f"def forward(self, X, call):\n    {line}").body[0]
+    assert isinstance(function, ast.FunctionDef)
+    assert arithmetic(function) == [2]
+
+
+@pytest.mark.parametrize(
+    "line", ["k.add(X, Y)", "len(X) + 1", "X.reshape(len(X), -1)", "np.empty(X.shape)", "G is None"]
+)
+def test_what_is_no_arithmetic(line):
+    function = ast.parse(f"def forward(self, X, call):\n    {line}").body[0]
+    assert isinstance(function, ast.FunctionDef)
+    assert arithmetic(function) == []
 
 
 # ---- names and Numba's options -----------------------------------------------------------------------------------

@@ -1,10 +1,10 @@
 """The kernels without their checks, by their public names: for layers, losses and optimizers, which have checked.
 
 The arguments are those of the public functions, by position; every array is aligned, C-contiguous and of one dtype,
-shapes fit, and `out` is given and overlaps nothing that the public function would refuse. Anything else is not caught.
-`softmax_cross_entropy` is for logits (B, M) and int64 labels (B,) without options; it checks the labels.
-Some stand only here: `linear_forward` and `linear_backward`, which make functions for arrays that stay the same, and
-what layers, optimizers and batches need of a step: `fill`, `gather`, `next_mask` (of dropout), `norm`, `clip_scale`.
+shapes fit, and `out`, if it is given, overlaps nothing that the public function would refuse. Anything else is not
+caught. `softmax_cross_entropy` is for logits (B, M) and int64 labels (B,) without options; it checks the labels.
+Some stand only here, what a step needs besides: `add`, `copy`, `copy_columns`, `paste_columns`, `fill`, `gather`,
+`next_mask` (of dropout), `count_correct`, `norm`, `clip_scale`.
 """
 
 # ruff: noqa: F401
@@ -16,6 +16,8 @@ from .attention.rotary import rotate_unchecked as rotate
 from .convolution.conv2d import conv2d_input_gradient_unchecked as conv2d_input_gradient
 from .convolution.conv2d import conv2d_unchecked as conv2d
 from .convolution.conv2d import conv2d_weight_gradient_unchecked as conv2d_weight_gradient
+from .convolution.im2col import col2im_unchecked as col2im
+from .convolution.im2col import im2col_unchecked as im2col
 from .elementwise.activations import leaky_relu_backward_unchecked as leaky_relu_backward
 from .elementwise.activations import leaky_relu_unchecked as leaky_relu
 from .elementwise.activations import relu_backward_unchecked as relu_backward
@@ -24,6 +26,8 @@ from .elementwise.activations import sigmoid_backward_unchecked as sigmoid_backw
 from .elementwise.activations import sigmoid_unchecked as sigmoid
 from .elementwise.activations import tanh_backward_unchecked as tanh_backward
 from .elementwise.activations import tanh_unchecked as tanh
+from .elementwise.copy_add import add_unchecked as add
+from .elementwise.copy_add import copy_unchecked as copy
 from .elementwise.dropout import dropout_unchecked as dropout
 from .elementwise.dropout import next_mask_unchecked as next_mask
 from .elementwise.elu import elu_backward_unchecked as elu_backward
@@ -37,9 +41,12 @@ from .elementwise.silu import silu_backward_unchecked as silu_backward
 from .elementwise.silu import silu_unchecked as silu
 from .elementwise.softplus import softplus_backward_unchecked as softplus_backward
 from .elementwise.softplus import softplus_unchecked as softplus
+from .indexing.columns import copy_columns_unchecked as copy_columns
+from .indexing.columns import paste_columns_unchecked as paste_columns
 from .indexing.embedding import embedding_backward_unchecked as embedding_backward
 from .indexing.embedding import embedding_unchecked as embedding
 from .indexing.take_rows import gather_unchecked as gather
+from .losses.count_correct import count_correct_unchecked as count_correct
 from .losses.softmax_cross_entropy import softmax_cross_entropy_unchecked as softmax_cross_entropy
 from .optimizers.updates import adam_update_unchecked as adam_update
 from .optimizers.updates import clip_scale_unchecked as clip_scale
@@ -51,8 +58,6 @@ from .pooling.max_pool2d import max_pool2d_backward_unchecked as max_pool2d_back
 from .pooling.max_pool2d import max_pool2d_unchecked as max_pool2d
 from .products.batched_matmul import batched_matmul_unchecked as batched_matmul
 from .products.matmul import matmul_unchecked as matmul
-from .programs.affine import linear_backward_unchecked as linear_backward
-from .programs.affine import linear_forward_unchecked as linear_forward
 from .recurrent.gru import gru_backward_unchecked as gru_backward
 from .recurrent.gru import gru_unchecked as gru
 from .recurrent.lstm import lstm_backward_unchecked as lstm_backward

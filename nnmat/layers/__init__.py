@@ -1,18 +1,20 @@
 """Layers: forward and backward as matrix equations."""
 
-from .activations import GELU, LeakyReLU, ReLU, Sigmoid, Tanh
+from .activations.gelu import GELU
+from .activations.rectifiers import LeakyReLU, ReLU
+from .activations.sigmoid import Sigmoid, Tanh
+from .activations.softmax import Softmax
 from .base import Layer
 from .containers.add import Add
 from .containers.concatenate import Concatenate
 from .containers.sequential import Sequential
 from .containers.tied import Tied
-from .convolution import Conv2d
-from .dropout import Dropout
-from .flatten import Flatten
-from .linear import Linear
+from .convolution.conv2d import Conv2d
+from .dense.dropout import Dropout
+from .dense.flatten import Flatten
+from .dense.linear import Linear
 from .observing import observe
-from .pooling import AvgPool2d, MaxPool2d
-from .softmax import Softmax
+from .pooling.pool2d import AvgPool2d, MaxPool2d
 
 __all__ = [
     "GELU",

@@ -18,8 +18,8 @@ import numpy.typing as npt
 
 from ..calls import Call, Inputs
 from ..checks import equations, generator, renamed_methods
-from ..errors import BuildError
-from ..habits import OF_MODELS, arguments_checked, check_arguments, refuse_attributes
+from ..errors import BuildError, ConfigError
+from ..habits import OF_MODELS, check_arguments, refuse_attributes
 from ..parameters import Parameter, ParameterSlice, Store, allocate
 from .checks import Shape, check_dtype, check_shape
 from .passes import Passes
@@ -43,27 +43,21 @@ class Layer(Passes):
     Life: construct; `build(input_shape)` (a model builds its layers), after which shapes and dtype are fixed; then
     `forward` and `backward` as often as wanted. A layer holds one recorded forward, the last one: that is what
     `backward` differentiates, and it uses it up (unless `keep`), so that a second backward without a new forward is an
-    error and never the gradient of something else. Arrays that a call from outside returns are the caller's and stay
-    what they are; inside a pass, between layers, arrays are lent until the next pass. Arrays that the caller passes in
-    are never written to; a recorded X is read again by backward, so leave it as it is until then.
+    error and never the gradient of something else. Arrays that a call returns are the caller's and stay what they are.
+    Arrays that the caller passes in are never written to; a recorded X is read again by backward, so leave it as it is
+    until then.
     """
 
-    recordable = False  # whether the passes consist of kernels alone, so that a program can do without Python
-    fusion: str | None = None  # of an element-wise activation: its name to kernels that can apply it themselves
-
-    @arguments_checked
-    def __init__(self) -> None:
-        super().__init__()
-        self.path = ""
-        self.input_shape: Any = None  # a Shape once built
-        self.dtype: Any = None  # a numpy.dtype once built
-        self._output_shape: Any = None
-        self._store: Store | None = None  # of a root model only
+    # Whether the passes consist of kernels alone, so that a program can do without Python. A class from outside says so
+    # itself, or it is False: what is inherited may have changed.
+    recordable: bool = True
 
     def __init_subclass__(cls, **arguments: Any) -> None:
         renamed_methods(cls, _RENAMED)
         super().__init_subclass__(**arguments)
         check_arguments(cls)
+        if cls._foreign:
+            cls.recordable = cls.__dict__.get("recordable", False)
 
     # ---- what a concrete layer implements -----------------------------------------------------------------------
 
@@ -127,14 +121,6 @@ class Layer(Passes):
     def child_shapes(self, input_shape: Shape) -> list[Shape]:
         """The input shape that each child gets, in the order of `named_children`: the layer's own by default."""
         return [input_shape for _ in self.named_children()]
-
-    def can_apply(self, activation: "Layer") -> bool:
-        """Whether the equations of `forward` take an activation's name too, and apply it to results in the cache."""
-        return False
-
-    def can_differentiate(self, activation: "Layer") -> bool:
-        """Whether those of `backward` take the name of the activation before the layer, and apply its derivative."""
-        return False
 
     def flops(self) -> int:
         """Floating-point operations of one sample's forward (a multiply-add is 2; element-wise work is left out)."""
@@ -240,16 +226,6 @@ class Layer(Passes):
         return {"type": self.kind, **self.config()}
 
     @property
-    def kind(self) -> str:
-        """The name of the layer's class."""
-        return type(self).__name__
-
-    @property
-    def who(self) -> str:
-        """The layer's name in error messages."""
-        return f"{self.kind} {self.path!r}" if self.path else self.kind
-
-    @property
     def built(self) -> bool:
         """Whether shapes and dtype are fixed."""
         return self.dtype is not None
@@ -318,3 +294,11 @@ class Layer(Passes):
 
 
 refuse_attributes(Layer, OF_MODELS)
+
+
+def check_layers(who: str, layers: list, also: str = "") -> None:
+    """Raise ConfigError for what is no layer; None is let through where `also` says what it stands for."""
+    for i, layer in enumerate(layers):
+        if not isinstance(layer, Layer) and (layer is not None or not also):
+            hint = f" Did you forget the parentheses: {layer.__name__}()?" if isinstance(layer, type) else ""
+            raise ConfigError(f"{who}: expected layers{also}, got {layer!r} at place {i}.{hint}")

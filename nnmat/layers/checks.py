@@ -1,6 +1,6 @@
 """Checks of shapes, dtypes and batches, which all layers share, and how shapes are written in their messages."""
 
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 
@@ -10,20 +10,6 @@ from nnmat_kernels.runtime.door import dtype_remedy, plain
 from ..errors import BuildError, DtypeError, ShapeError
 
 Shape = tuple  # of ints, for one sample; or, for a layer of several inputs, a tuple of such tuples
-
-
-class Checked(Protocol):
-    """What the check of a batch must know of a layer."""
-
-    dtype: Any  # a numpy.dtype once built
-
-    @property
-    def who(self) -> str:
-        """Its name in error messages."""
-
-    @property
-    def kind(self) -> str:
-        """The name of its class."""
 
 
 def check_shape(who: str, shape) -> Shape:
@@ -52,7 +38,7 @@ def check_dtype(who: str, dtype) -> np.dtype:
     return found
 
 
-def check_batch(layer: Checked, A, shape: Shape, name: str, batch: int | None = None):
+def check_batch(layer: Any, A, shape: Shape, name: str, batch: int | None = None):
     """`A` in canonical form if it is a batch of `shape` (of `batch` samples, if given) for `layer`; else raises."""
     if type(A) is np.ndarray and A.dtype is layer.dtype and A.flags.carray:
         given = A.shape
@@ -106,3 +92,10 @@ def _shape_hint(name: str, given: tuple, shape: tuple) -> str:
     if len(shape) == 1 and int(np.prod(given[1:])) == shape[0]:
         return f" Flatten it: {name}.reshape(len({name}), -1)."
     return ""
+
+
+def check_images(who: str, shape: Shape) -> tuple[int, int, int]:
+    """`shape` if it is that of an image (H, W, C), else a ShapeError."""
+    if len(shape) != 3:
+        raise ShapeError(f"{who}: expected images (B, H, W, C), got input of shape {batch_shape(shape)}.")
+    return shape

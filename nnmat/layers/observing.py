@@ -17,28 +17,20 @@ blocks = 0  # `observe` blocks that are open, in all threads; with none, nobody 
 _counting = threading.Lock()
 
 
-def observed() -> bool:
-    """Whether somebody looks at the single layers' passes in this Python thread."""
-    return blocks > 0 and (observers.forward is not None or observers.backward is not None)
-
-
 @contextlib.contextmanager
 def observe(forward=None, backward=None):
     """While open, call `forward(layer, Y)` and `backward(layer, gX)` after every layer's pass in this Python thread.
 
-    The arrays are lent: the next pass writes to them again, so copy what is to be kept, and change nothing.
+    The arrays are the layers' own, and stay what they are: keep them, but change nothing.
     """
+    global blocks
     before = observers.forward, observers.backward
-    _count(1)
+    with _counting:
+        blocks += 1
     observers.forward, observers.backward = forward, backward
     try:
         yield
     finally:
         observers.forward, observers.backward = before
-        _count(-1)
-
-
-def _count(change: int) -> None:
-    global blocks
-    with _counting:
-        blocks += change
+        with _counting:
+            blocks -= 1

@@ -1,4 +1,4 @@
-"""A model as a table."""
+"""A model as a table, a layer as its options."""
 
 from typing import Any
 
@@ -22,6 +22,11 @@ def table(model: Any) -> str:
     ]
     rule = "-" * max(map(len, lines))
     return "\n".join([lines[0], rule, *lines[1:-1], rule, lines[-1]])
+
+
+def options(layer: Any, *names: str) -> dict:
+    """The attributes of these names as JSON-able values."""
+    return {name: list(value) if type(value := getattr(layer, name)) is tuple else value for name in names}
 
 
 def _add_parts(rows: list, layer: Any, depth: int, seen: set) -> None:

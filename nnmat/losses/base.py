@@ -6,6 +6,8 @@ from typing import Any
 
 import numpy as np
 
+from nnmat_kernels.runtime.launch import part_of_a_step
+
 from ..calls import LossCall
 from ..checks import as_method, equations, renamed_methods, takes
 from ..errors import ConfigError, ShapeError, StateError
@@ -118,7 +120,7 @@ def _whole_forward(written: Callable) -> Callable:
                 return written(self, H, y, call)
             sample_weight = sample_weight.sample_weight
         call.begin(sample_weight)
-        value = written(self, H, y, call)
+        value = part_of_a_step(self, written, self, H, y, call)
         if call.divisor is None:
             raise ConfigError(
                 f"{type(self).__name__}: expected forward to set call.divisor, the D of its mean. Without weights it "

@@ -59,11 +59,7 @@ class SoftmaxCrossEntropy(Loss):
         self.looked = False  # whether the first logits were looked at, or somebody has said what is to be said
 
     labels = True
-
-    @property
-    def recordable(self):  # type: ignore[override]
-        """With options the weights of rows are added up with NumPy."""
-        return self._plain
+    recordable = True
 
     @loss_equations
     def forward(self, H, y, call):
@@ -71,8 +67,8 @@ class SoftmaxCrossEntropy(Loss):
         if not (usual and self.looked and H.shape[1] > 1):
             self._look(H)
         if usual:
-            call.G, call.divisor = np.empty(H.shape, H.dtype), float(len(y))
-            value = unchecked.softmax_cross_entropy(H, y, call.G, "SoftmaxCrossEntropy")
+            call.divisor = float(len(y))
+            value, call.G = unchecked.softmax_cross_entropy(H, y, who="SoftmaxCrossEntropy")
         else:
             value, call.G, call.divisor = weighted_softmax_cross_entropy(
                 H,

@@ -9,6 +9,7 @@ import numpy as np
 
 from nnmat_kernels import unchecked as k
 from nnmat_kernels.runtime.door import array, dtype_remedy
+from nnmat_kernels.runtime.launch import part_of_a_step, recorder
 
 from ..checks import number, renamed_methods
 from ..errors import ConfigError, DtypeError, ShapeError
@@ -130,10 +131,14 @@ class Optimizer(abc.ABC):
 
     def step(self, gradient_norm: float | None = None) -> None:
         """One update from the present gradients; pass `gradient_norm` if it is known, to save a pass over them."""
-        self.apply(self.lr, gradient_norm)
+        found = recorder()
+        self.apply(self.lr if found is None else found.learning_rate(self), gradient_norm)
 
     def apply(self, lr: float, gradient_norm: float | None = None) -> None:
         """`step` with the learning rate `lr`, whatever the schedule says."""
+        part_of_a_step(self, self._apply, lr, gradient_norm)
+
+    def _apply(self, lr: float, gradient_norm: float | None) -> None:
         scale = 1.0
         if self.clip_norm is not None:
             norm = self.gradient_norm() if gradient_norm is None else gradient_norm

@@ -1,6 +1,8 @@
 """A training step for loops of one's own, run without Python between the kernels."""
 
 import math
+from collections.abc import Callable
+from typing import Any, overload
 
 from nnmat_kernels.runtime.arrays import canonical
 from nnmat_kernels.runtime.door import array
@@ -9,13 +11,15 @@ from ..errors import ConfigError, NonFiniteError
 from ..layers.base import Layer
 from ..losses import Loss
 from ..optimizers import Optimizer
-from .step_programs import Batch, StepPrograms, Steps, target_dtype
+from .compiled_function import CompiledFunction
+from .recording import Turn, target_dtype
+from .step_programs import Batch, StepPrograms, Steps
 
 
 class CompiledStep:
     """A training step of a model, a loss and an optimizer: `value = step(X, y)`. See `compile_step`."""
 
-    def __init__(self, model: Layer, loss: Loss, optimizer: Optimizer):
+    def __init__(self, model: Layer, loss: Loss, optimizer: Optimizer, profile: bool = False):
         for name, value, kind in (("model", model, Layer), ("loss", loss, Loss), ("optimizer", optimizer, Optimizer)):
             if not isinstance(value, kind):
                 raise ConfigError(f"compile_step: expected {name} to be a {kind.__name__}, got {value!r}.")
@@ -24,19 +28,20 @@ class CompiledStep:
                 "compile_step: the optimizer updates another model. Make it from this one: SGD(model, ...)."
             )
         self.model, self.loss, self.optimizer = model, loss, optimizer
-        self._output_shape = model.output_shape(model.input_shape)
-        self._programs = StepPrograms(model, loss, optimizer, self._equations)
+        self._programs = StepPrograms(model, loss, optimizer, self._equations, profile)
+        self._turn = Turn()
 
     def __call__(self, X, y, sample_weight=None) -> float:
         """The loss on a batch, before the update that it makes."""
         batch = self._batch(X, y, sample_weight)
-        if self._programs.ready(batch):
-            if batch.y.dtype.kind == "f":  # labels are looked at by the kernel
-                self.loss.check_targets(batch.y, self._output_shape)
-            places = {name: [A.ctypes.data] for name, A in batch.inputs().items()}
-            if found := self._programs.run(batch, places).values:
+        if not self._turn.take():  # another thread is at it
+            return self._equations(batch, self.optimizer.lr).values[0]
+        try:
+            if self._programs.ready(batch) and (found := self._programs.run(batch, batch.places()).values):
                 return found[0]
-        return self._programs.step(batch).values[0]
+            return self._programs.step(batch).values[0]
+        finally:
+            self._turn.give_back()
 
     def program(self, X, y, sample_weight=None):
         """The program for such batches, or None before the third step; `print` shows its launches, in order."""
@@ -47,15 +52,19 @@ class CompiledStep:
         return self._programs.why_not(self._batch(X, y, sample_weight))
 
     def _batch(self, X, y, weight) -> Batch:
-        X, y, dtype = array("step", "X", X), array("step", "y", y), self.model.dtype
+        y, dtype = array("step", "y", y), self.model.dtype
+        if type(X) is tuple:  # of a model of several inputs
+            X = tuple(canonical(array("step", f"X[{i}]", A)) for i, A in enumerate(X))
+        else:
+            X = canonical(array("step", "X", X))
         y = y.astype(target_dtype(self.loss, y, dtype), copy=False)
         if weight is not None:
             weight = canonical(array("step", "sample_weight", weight).astype(dtype, copy=False))
-        return Batch(canonical(X), canonical(y), weight)
+        return Batch(X, canonical(y), weight)
 
     def _equations(self, batch: Batch, lr: float) -> Steps:
         model, loss, optimizer = self.model, self.loss, self.optimizer
-        H = model.forward_lent(batch.X)
+        H = model.forward(batch.X, training=True)
         value = loss.forward(H, batch.y, batch.weight)
         if not math.isfinite(value):
             raise NonFiniteError(f"step: the loss is {value} at step {optimizer.steps + 1}. {_REMEDY}")
@@ -64,16 +73,24 @@ class CompiledStep:
         if not math.isfinite(norm):
             raise NonFiniteError(f"step: the gradient's norm is {norm} at step {optimizer.steps + 1}. {_REMEDY}")
         optimizer.apply(lr, norm)
-        return Steps([value], [norm], loss.divisor, lr, H, [], [])
+        return Steps([value], [norm], [loss.divisor], lr, H, [], [])
 
 
 _REMEDY = "Nothing was updated. Try a smaller learning rate, or clip_norm=1.0 in the optimizer."
 
 
-def compile_step(model: Layer, loss: Loss, optimizer: Optimizer) -> CompiledStep:
+@overload
+def compile_step(model: Layer, loss: Loss, optimizer: Optimizer, *, profile: bool = False) -> CompiledStep: ...
+
+
+@overload
+def compile_step(model: Callable, *, profile: bool = False) -> CompiledFunction: ...
+
+
+def compile_step(model: Any, loss: Any = None, optimizer: Any = None, *, profile: bool = False) -> Any:
     """A training step as one call, `value = step(X, y, sample_weight=None)`, for loops of one's own.
 
-    It does what these lines do, with the same bits:
+    Of a model, a loss and an optimizer it does what these lines do, with the same bits:
 
         value = loss.forward(model.forward(X, training=True), y, sample_weight)
         model.backward(loss.backward(), input_gradient=False)
@@ -81,8 +98,16 @@ def compile_step(model: Layer, loss: Loss, optimizer: Optimizer) -> CompiledStep
 
     The first steps on batches of a shape run by hand, are recorded and checked; later ones run as a program, without
     Python between the kernels. What cannot be recorded runs by hand: `step.why_not(X, y)` tells.
+
+    Of a function alone, `step = compile_step(function)`, it does what the function does with its arguments, arrays, by
+    the forwards, losses, backwards and optimizer steps of any number of models (training=True is what backward needs).
+    The function must do the same at every call with arrays of the same shapes: what it decides by the numbers in them
+    would be decided once. It returns floats that losses gave, arrays that layers gave, tuples, lists or dicts of these,
+    or nothing. Programs measure their parts with `profile`: print(step.program(...)).
     Shapes: X (B, ...) of the model's dtype; y and sample_weight as the loss takes them.
     Errors: those of the model and the loss; NonFiniteError, before the update, if the loss or the gradient is not
         finite; ConfigError; StateError if a class that says `recordable = True` computes in Python.
     """
-    return CompiledStep(model, loss, optimizer)
+    if loss is None and optimizer is None and callable(model) and not isinstance(model, Layer):
+        return CompiledFunction(model, profile)
+    return CompiledStep(model, loss, optimizer, profile)

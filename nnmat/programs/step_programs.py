@@ -6,23 +6,24 @@ and result must have the same bits. From then on the program runs. What Python c
 constant of the program: so it is found.
 """
 
-import warnings
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from nnmat_kernels import unchecked as k
-from nnmat_kernels.losses.count_correct import count_correct
+from nnmat_kernels.programs.compilation import compiled
+from nnmat_kernels.programs.listing import Listing
 from nnmat_kernels.programs.program import CountSlot, FloatSlot, Program
 from nnmat_kernels.runtime.config import settings
-from nnmat_kernels.runtime.launch import Tape
+from nnmat_kernels.runtime.launch import Recorder
 
 from ..errors import StateError
 from ..layers import observing
 from ..layers.base import Layer
 from ..losses import Loss
 from ..optimizers import Optimizer
+from .recording import Comparison, Parts, share_memory, stranger
 
 PROGRAMS = 16  # situations that a step keeps a program for; the oldest makes room
 CHECKED = 2  # steps that run both ways before a program is trusted
@@ -30,10 +31,11 @@ Measured = dict[str, tuple[float, float]]  # metrics: each mean and its weight
 
 
 class Gather:
-    """Where the rows of a batch come from: X[rows] and y[rows]."""
+    """Where the rows of a batch come from: X[rows], y[rows], and weight[rows] if there is one."""
 
-    def __init__(self, X: np.ndarray, y: np.ndarray):
-        self.X, self.y = X, y
+    def __init__(self, X: np.ndarray, y: np.ndarray, weight: np.ndarray | None = None, many: bool = True):
+        self.X, self.y, self.weight = X, y, weight
+        self.many = many  # whether a call makes many steps
 
 
 class Batch(NamedTuple):
@@ -53,12 +55,21 @@ class Batch(NamedTuple):
         if self.source is not None and self.rows is not None:
             k.gather(self.source.X, self.rows, self.X)
             k.gather(self.source.y, self.rows, self.y)
+            if self.weight is not None:
+                k.gather(self.source.weight, self.rows, self.weight)
+
+    def arrays(self) -> dict[str, np.ndarray]:
+        """All arrays by name."""
+        several = {f"X{i}": A for i, A in enumerate(self.X)} if type(self.X) is tuple else {"X": self.X}
+        return several | {"y": self.y} | ({} if self.weight is None else {"weight": self.weight})
 
     def inputs(self) -> dict[str, np.ndarray]:
         """What is another array at each step."""
-        if self.rows is not None:
-            return {"rows": self.rows}
-        return {"X": self.X, "y": self.y} | ({} if self.weight is None else {"weight": self.weight})
+        return self.arrays() if self.rows is None else {"rows": self.rows}
+
+    def places(self) -> dict[str, list[int]]:
+        """Where the inputs of this one step are."""
+        return {name: [A.ctypes.data] for name, A in self.inputs().items()}
 
 
 class Steps(NamedTuple):
@@ -66,7 +77,7 @@ class Steps(NamedTuple):
 
     values: list[float]  # the losses
     norms: list[float]  # of the gradients
-    divisor: float  # D of the loss
+    divisors: list[float]  # D of each loss
     learning_rate: float  # of the last step
     H: np.ndarray  # the model's outputs in the last step, until the next
     measured: list[Measured]  # by hand
@@ -92,25 +103,14 @@ class _Situation:
 class StepPrograms:
     """The programs of a step, one for each situation; `equations` is the step by hand, which they are recorded from."""
 
-    def __init__(self, model: Layer, loss: Loss, optimizer: Optimizer, equations: Equations):
+    def __init__(self, model: Layer, loss: Loss, optimizer: Optimizer, equations: Equations, profile=False):
         self.model, self.loss, self.optimizer, self.equations = model, loss, optimizer, equations
         self._situations: list[_Situation] = []  # that of the last batch at the end
         self._last_batch: Batch | None = None
+        self.parts = Parts([model, loss, optimizer])
         self._buffers = list(model.buffers().values())
-        self._layers = model.modules()
-        self.refused = self._refusal()
-
-    def _refusal(self) -> str:
-        """Why steps cannot be compiled, or nothing."""
-        if settings.DISABLE_JIT:
-            return "NUMBA_DISABLE_JIT is set"
-        if self.model.input_shape and isinstance(self.model.input_shape[0], tuple):
-            return "the model has several inputs"
-        for part in (*self.model.modules(), self.loss, self.optimizer):
-            if not _records(part):
-                name = part.who if isinstance(part, Layer) else type(part).__name__
-                return f"{name} computes in Python (recordable is False)"
-        return ""
+        self.profile = profile  # whether programs measure their entries
+        self.refused = "NUMBA_DISABLE_JIT is set" if settings.DISABLE_JIT else self.parts.refusal()
 
     def why_not(self, batch: Batch) -> str:
         """Why a step on such a batch runs by hand, or nothing."""
@@ -159,102 +159,100 @@ class StepPrograms:
             places, count = {name: at[: len(rates)] for name, at in places.items()}, len(rates)
         done, results = program.run(count, {**places, "lr": rates, "steps": np.arange(first + 1, first + count + 1)})
         optimizer.steps = first + done
-        self._forget_passes()
-        values, norms = results[:done, :2].T.copy().view(np.float64).tolist()
-        right = results[:done, 2].tolist() if situation.counts else []
+        self.parts.forget_passes()
+        numbers = results[:done].T.copy().view(np.float64).tolist()
+        found = dict(zip(program.results, numbers, strict=False))
+        divisors = found.get("divisor", recorded.divisors * done)
+        if done:
+            self.loss.divisor = divisors[-1]
+        right = results[:done, -1].tolist() if situation.counts else []
         rate = rates[done - 1] if done else recorded.learning_rate
-        return Steps(values, norms, recorded.divisor, rate, recorded.H, [], right)
-
-    def _forget_passes(self) -> None:
-        """What layers and the loss have kept of a pass by hand is not of the last step: no backward may follow."""
-        for layer in self._layers:
-            layer.drop_record()
-        self.loss.drop_record()
+        return Steps(found["value"], found["norm"], divisors, rate, recorded.H, [], right)
 
     def _record(self, situation: _Situation, batch: Batch) -> Steps:
         optimizer = self.optimizer
         steps, lr = optimizer.steps, optimizer.lr
         optimizer.steps = CountSlot("steps", steps)
         try:
-            with Tape() as tape:
+            with Recorder() as recorder:
                 result = self.equations(batch, FloatSlot("lr", lr))
         finally:
             optimizer.steps = int(optimizer.steps)
-        results = {"value": result.values[0], "norm": result.norms[0]}
-        counts = [e for e, (kernel, _, _) in enumerate(tape.launches) if kernel is count_correct]
+        results = {"value": result.values[0], "norm": result.norms[0], "divisor": result.divisors[0]}
+        done, known = recorder.operations, [*self.parts.known(), *batch.inputs().values()]
+        if batch.source is not None:
+            known += [A for A in vars(batch.source).values() if isinstance(A, np.ndarray)]
+        unknown = stranger(done, known)
+        if unknown and not recorder.refused and not self.parts.are_own():
+            raise StateError(
+                f"compiled step: {unknown}. A layer, loss or optimizer computes something in Python: set its class's "
+                "recordable = False, or compiled=False."
+            )
         try:
-            program = Program(tape.launches, batch.inputs(), results, tuple(results), counts[:1], self._buffers, ["lr"])
+            if reason := recorder.refused or unknown:
+                raise ValueError(reason)
+            many = batch.source is not None and batch.source.many
+            program = compiled(
+                done,
+                batch.inputs(),
+                results,
+                ("value", "norm"),
+                self._buffers,
+                ["lr"],
+                [result.H],
+                many,
+                constants=["divisor"],
+            )
         except (TypeError, ValueError) as error:
             situation.refused = str(error)
         else:
-            situation.program, situation.counts = program, bool(counts)
-            situation.recorded = result._replace(learning_rate=lr)
+            if self.profile:
+                program.profile()
+            situation.program, situation.counts = program, any(o.name == "count_correct" for o in done)
+            situation.recorded = result._replace(learning_rate=lr, H=program.outputs[0])
         return result._replace(learning_rate=lr)
 
     def _compare(self, situation: _Situation, batch: Batch) -> Steps:
         """The step by hand, and again from the same state by the program."""
-        before, steps, lr = self._copies(), self.optimizer.steps, self.optimizer.lr
+        lr, own = self.optimizer.lr, Comparison(self.parts)
         by_hand = self.equations(batch, lr)
-        outputs, after = by_hand.H.copy(), self._copies()
-        self._restore(before)
-        self.optimizer.steps = steps
-        by_program = self.run(batch, {name: [A.ctypes.data] for name, A in batch.inputs().items()}, [lr])
-        names = ["parameters", "gradients", *self.optimizer.state_vectors(), *self.model.buffers()]
-        wrong = [n for n, A, B in zip(names, self._state(), after, strict=True) if A.tobytes() != B.tobytes()]
+        outputs = by_hand.H.copy()
+        own.back()
+        by_program = self.run(batch, batch.places(), [lr])
+        wrong = own.differences()
         if by_program[:4] != by_hand[:4]:
             wrong.append("results")
         if by_program.H.tobytes() != outputs.tobytes():
             wrong.append("outputs")
         if wrong:
-            self._restore(after)
-            self.optimizer.steps = steps + 1
-            situation.refused = "the program gave other bits than the equations"
-            what = f"compiled step: the program gave other {', '.join(wrong)} than the equations."
-            if not all(_is_own(part) for part in (*self.model.modules(), self.loss, self.optimizer)):
-                raise StateError(
-                    f"{what} A layer, loss or optimizer computes something in Python: set its class's "
-                    "recordable = False, or compiled=False."
-                )
-            warnings.warn(
-                f"{what} Such steps run by hand from here on. Please report it.", RuntimeWarning, stacklevel=2
-            )
+            situation.refused = own.refuse("compiled step", wrong)
             return by_hand
         situation.checked += 1
         return by_hand._replace(H=by_program.H)
+
+    def listing(self) -> Listing | None:
+        """What the program of most steps does, and, if it was asked to `profile`, the times."""
+        used = [s.program for s in self._situations if s.program is not None and s.checked >= CHECKED]
+        return max(used, key=lambda program: program.done).listing() if used else None
 
     def forget(self) -> None:
         """All programs, and the arrays that they hold."""
         self._situations, self._last_batch = [], None
 
-    def _state(self) -> list[np.ndarray]:
-        store = self.model.store
-        return [store.values, store.gradients, *self.optimizer.state_vectors().values(), *self._buffers]
-
-    def _copies(self) -> list[np.ndarray]:
-        return [A.copy() for A in self._state()]
-
-    def _restore(self, copies: list[np.ndarray]) -> None:
-        for A, was in zip(self._state(), copies, strict=True):
-            A[...] = was
-
     def _situation(self, batch: Batch) -> _Situation:
         if batch is self._last_batch:
             return self._situations[-1]
-        o, X, y, w = self.optimizer, batch.X, batch.y, batch.weight
+        arrays = batch.arrays()
         # Programs know arrays by their places: the data that batches are gathered from is one of them.
-        shared = batch.source is None and np.may_share_memory(X, y)
+        shared = batch.source is None and share_memory(list(arrays.values()))
         key = (
-            X.shape, X.dtype, y.shape, y.dtype, None if w is None else w.shape, shared, self.model.parameters_version,
-            o.clip_norm, o.weight_decay, o.settings(), self.loss.config(), batch.source,
-            [layer.config() for layer in self._layers if not layer.children()],
+            {name: (A.shape, A.dtype) for name, A in arrays.items()}, shared, batch.source, *self.parts.settings(),
         )  # fmt: skip
         found = next((s for s in reversed(self._situations) if s.key == key), None)
         if found is None:
             found = _Situation(key)
-            if w is not None:
-                found.refused = "sample weights are added up with NumPy"
-            elif shared:
-                found.refused = "X and y share memory"
+            if shared:
+                found.refused = "arrays of the batch share memory"
             self._situations = self._situations[1 - PROGRAMS :]
         elif found is not self._situations[-1]:
             self._situations.remove(found)
@@ -270,26 +268,5 @@ class StepPrograms:
             "_situations": [],
             "_last_batch": None,
             "_buffers": list(self.model.buffers().values()),
-            "_layers": self.model.modules(),
+            "parts": Parts([self.model, self.loss, self.optimizer]),
         }
-
-
-def target_dtype(loss: Loss, y: np.ndarray, dtype: np.dtype) -> np.dtype:
-    """What targets are cast to: labels to int64, numbers to the model's dtype; for a loss of one's own they stay."""
-    if y.dtype.kind == "f":
-        return dtype
-    if y.dtype.kind in "iu" and loss.labels:
-        return np.dtype(np.int64)
-    return dtype if _is_own(loss) and not loss.labels and y.dtype.kind in "iub" else y.dtype
-
-
-def _records(part) -> bool:
-    """Whether the passes of a layer, a loss or an optimizer consist of kernels: what a class itself says."""
-    cls = type(part)
-    if _is_own(part):
-        return part.recordable
-    return cls.__dict__.get("recordable", False) is True  # not what it inherits: it may do something else
-
-
-def _is_own(part) -> bool:
-    return f"{type(part).__module__}.".startswith("nnmat.")

@@ -25,6 +25,8 @@ from ..formats.paths import as_path
 from ..habits import check_arguments
 from .reporting.history import check_folder, check_writable, warn_unwritten
 
+CLOSE = 1.0  # seconds before a file is due from which on each step is looked at: those of several calls of a program
+
 
 class Callback:
     """Does nothing; override what is needed."""
@@ -37,7 +39,16 @@ class Callback:
         """Before the first step, of a resumed run too; there it comes before `load_state`."""
 
     def on_step_end(self, trainer, step: int, loss: float) -> None:
-        """After each optimizer step; `step` counts from 1 over the whole run."""
+        """After each optimizer step, or after those that `next_step` names; `step` counts from 1 over the whole run."""
+
+    def next_step(self, step: int) -> int | str:
+        """The next step after `step` that `on_step_end` must see: its number, or "last", that of the epoch or the run.
+
+        Steps up to there may be made in one go. Without it every step is seen, if the class has an `on_step_end`.
+        Others may be seen too, where something else wants to look.
+        """
+        own = getattr(self.on_step_end, "__func__", None) is not Callback.on_step_end
+        return step + 1 if own else "last"
 
     def on_epoch_end(self, trainer, epoch: int, figures: dict[str, float]) -> None:
         """After each epoch (counted from 1), with its figures: loss, metrics, validation_..., seconds."""
@@ -66,6 +77,25 @@ class Callback:
 
     def load_state(self, state: dict) -> None:
         """Take back what `state` gave."""
+
+
+def next_look(callbacks: Iterable[Callback], step: int) -> int | None:
+    """The next step after `step` that some callback must see; None if the last of the epoch or the run will do.
+
+    Raises ConfigError for a `next_step` that gives anything else than a later step or "last".
+    """
+    found = []
+    for callback in callbacks:
+        wanted = callback.next_step(step)
+        if isinstance(wanted, str) and wanted == "last":
+            continue
+        if isinstance(wanted, bool) or not isinstance(wanted, int | np.integer) or wanted <= step:
+            raise ConfigError(
+                f"{type(callback).__name__}.next_step: expected a step after {step}, or 'last', got {wanted!r}. "
+                "For every step return step + 1."
+            )
+        found.append(int(wanted))
+    return min(found, default=None)
 
 
 # How figures begin elsewhere, and what some are called, and our words for it.
@@ -253,6 +283,11 @@ class Checkpoint(Callback):
         if due or (self.every_seconds is not None and time.monotonic() - self._written >= self.every_seconds):
             trainer.request_checkpoint(self.path, now=True)
             self._written = time.monotonic()
+
+    def next_step(self, step):
+        if self.every_seconds is not None and time.monotonic() - self._written >= self.every_seconds - CLOSE:
+            return step + 1
+        return "last" if self.every_steps is None else step - step % self.every_steps + self.every_steps
 
     def on_epoch_end(self, trainer, epoch, figures):
         if self.keep == "last":

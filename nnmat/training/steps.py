@@ -7,13 +7,15 @@ from typing import Any
 
 import numpy as np
 
+from nnmat_kernels.programs.listing import Listing
 from nnmat_kernels.runtime.arrays import canonical
 from nnmat_kernels.runtime.launch import unrecorded
 
 from .. import metrics as _metrics
 from ..datasets import ArrayBatches
-from ..programs.step_programs import Batch, Gather, Measured, StepPrograms, Steps, target_dtype
-from .callbacks import Callback
+from ..programs.recording import target_dtype
+from ..programs.step_programs import Batch, Gather, Measured, StepPrograms, Steps
+from .callbacks import next_look
 from .data import WHOLE, batches, cast_batch
 from .nonfinite import raise_for_gradient, raise_for_loss
 
@@ -27,14 +29,14 @@ class TrainingSteps:
 
     def __init__(self, trainer):
         self.trainer = trainer
-        self._programs = StepPrograms(trainer.model, trainer.loss, trainer.optimizer, self.equations)
+        self._programs = self._new_programs()
         self._state: Any = None  # of the run, which errors name
         self._buffers = list(trainer.model.buffers().values())
         self._together = 1  # steps that take TOGETHER seconds
         self._source: Gather | None = None  # of the run, if batches are gathered from it by programs
         self._arrays: dict[int, Batch] = {}  # of each number of rows
-        self._output_shape = trainer.model.output_shape(trainer.model.input_shape)
         self._compiles: bool | None = None  # whether this run makes programs; known in its first epoch
+        self.listing: Listing | None = None  # of the program that made the last steps, once a run is over
         self._said = False  # whether a run was told why its steps run by hand
 
     @property
@@ -42,8 +44,12 @@ class TrainingSteps:
         """Those of the trainer's present loss and optimizer, which may be replaced."""
         found, trainer = self._programs, self.trainer
         if found.loss is not trainer.loss or found.optimizer is not trainer.optimizer:
-            found = self._programs = StepPrograms(trainer.model, trainer.loss, trainer.optimizer, self.equations)
+            found = self._programs = self._new_programs()
         return found
+
+    def _new_programs(self) -> StepPrograms:
+        trainer = self.trainer
+        return StepPrograms(trainer.model, trainer.loss, trainer.optimizer, self.equations, trainer.profile)
 
     def said_once(self) -> str:
         """Why steps run by hand although they should not, the first time that one asks; else nothing."""
@@ -54,6 +60,7 @@ class TrainingSteps:
     def end_run(self) -> None:
         """Forget the data of a run, and the programs that know its place."""
         self._source, self._arrays, self._compiles, self._together = None, {}, None, 1
+        self.listing = self.programs.listing() or self.listing
         self.programs.forget()
 
     def of_epoch(self, run, interruption) -> Iterator[tuple[int, Steps]]:
@@ -64,7 +71,7 @@ class TrainingSteps:
         self._state = run.state
         if self._compiles is None:
             self._compiles = self.trainer.compiled and run.steps_left() >= WORTH
-        source = self._gather_from(run.source) if self._compiles and not self.programs.refused else None
+        source = self._gather_from(run) if self._compiles and not self.programs.refused else None
         if source is not None:
             yield from self._gathered(run, interruption, source)
             return
@@ -78,13 +85,15 @@ class TrainingSteps:
         """The steps of an epoch whose batches the program itself takes from the data."""
         state, B, n = run.state, run.source.batch_size, len(source.y)
         order, first = run.source.order(run.rng), state.batches * run.source.batch_size
-        place, most = order.ctypes.data, MOST if self._unwatched(run) else 1
+        place = order.ctypes.data
         while first < n and not interruption.pressed and state.step < run.last_step:
             size = min(B, n - first)
             batch = self._filled(source, size)._replace(rows=order[first : first + size])
             found = None
             if self.programs.ready(batch):
                 left = (n - first) // B if size == B else 1
+                look = next_look(run.callbacks, state.step)
+                most = MOST if look is None else look - state.step
                 count = int(min(left, most, run.last_step - state.step))
                 if not self._counted(batch):
                     count = 1
@@ -103,20 +112,23 @@ class TrainingSteps:
             yield size, self._step(batch)  # raises what stopped the program, if one did
             first += size
 
-    def _gather_from(self, source) -> Gather | None:
+    def _gather_from(self, run) -> Gather | None:
         """The arrays of a source, if they are as the kernels take them, and every row of them was looked at."""
         if self._source is not None:
             return self._source
-        if type(source) is not ArrayBatches or not source.shuffle or len(source.arrays) != 2:
+        source = run.source
+        if type(source) is not ArrayBatches or not source.shuffle or len(source.arrays) > 3:
             return None
-        X, y = source.arrays
+        X, y, *weights = source.arrays
         dtype = self.trainer.model.dtype
         if y.dtype.kind in "iub":
             y = y.astype(target_dtype(self.trainer.loss, y, dtype), copy=False)
         for A, kinds in ((X, (dtype,)), (y, (dtype, np.dtype(np.int64)))):
             if A.dtype not in kinds or not A.flags.carray or A.nbytes > WHOLE:
                 return None
-        self._source = Gather(X, y)
+        look = next_look(run.callbacks, run.state.step)
+        weight = weights[0].astype(dtype, copy=False) if weights else None
+        self._source = Gather(X, y, weight, look is None or look > run.state.step + 1)
         return self._source
 
     def _filled(self, source: Gather, size: int) -> Batch:
@@ -124,12 +136,9 @@ class TrainingSteps:
         if size not in self._arrays:
             shapes = (size, *source.X.shape[1:]), (size, *source.y.shape[1:])
             arrays = np.empty(shapes[0], source.X.dtype), np.empty(shapes[1], source.y.dtype)
-            self._arrays[size] = Batch(*arrays, source=source)
+            weight = None if source.weight is None else np.empty((size, *source.weight.shape[1:]), source.weight.dtype)
+            self._arrays[size] = Batch(*arrays, weight, source)
         return self._arrays[size]
-
-    def _unwatched(self, run) -> bool:
-        """Whether nobody looks at every step."""
-        return all(getattr(c.on_step_end, "__func__", None) is Callback.on_step_end for c in run.callbacks)
 
     def _counted(self, batch: Batch) -> bool:
         """Whether all metrics are measured within the program."""
@@ -139,15 +148,14 @@ class TrainingSteps:
     def _batch(self, X, y, weight) -> Batch:
         X, y, weight = cast_batch("fit", self.trainer.model.dtype, X, y, weight)
         y = y.astype(target_dtype(self.trainer.loss, y, self.trainer.model.dtype), copy=False)
-        return Batch(X if type(X) is tuple else canonical(X), canonical(y), weight)
+        X = tuple(map(canonical, X)) if type(X) is tuple else canonical(X)
+        return Batch(X, canonical(y), None if weight is None else canonical(weight))
 
     def _step(self, batch: Batch) -> Steps:
         if not self._compiles:
             return self.equations(batch, self.trainer.optimizer.lr)
         if batch.source is None and self.programs.ready(batch):
-            if batch.y.dtype.kind == "f":  # labels are looked at by the kernel, arrays before the run
-                self.trainer.loss.check_targets(batch.y, self._output_shape)
-            found = self.programs.run(batch, {name: [A.ctypes.data] for name, A in batch.inputs().items()})
+            found = self.programs.run(batch, batch.places())
             if found.values:
                 return self._measured(batch, found)
         return self.programs.step(batch)
@@ -171,7 +179,7 @@ class TrainingSteps:
         batch.fill()
         X, y, weight = batch.X, batch.y, batch.weight
         before = [A.copy() for A in self._buffers]  # to repeat the batch with the same dropout masks if it goes wrong
-        H = model.forward_lent(X)  # H is done with before the next step
+        H = model.forward(X, training=True)
         value = loss.forward(H, y, weight)
         if not math.isfinite(value):
             self._restore_buffers(before)
@@ -189,7 +197,7 @@ class TrainingSteps:
             self._restore_buffers(before)
             raise_for_gradient(trainer, X, y, weight, self._state)
         optimizer.apply(lr, norm)
-        return Steps([value], [norm], loss.divisor, lr, H, [measured], [])
+        return Steps([value], [norm], [loss.divisor], lr, H, [measured], [])
 
     def _restore_buffers(self, before: list[np.ndarray]) -> None:
         for A, was in zip(self._buffers, before, strict=True):

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
+from nnmat_kernels.programs.listing import Listing
 from nnmat_kernels.runtime.compiling import working_time
 
 from .. import metrics as _metrics
@@ -23,7 +24,7 @@ from ..warmup import first_use
 from .callbacks import Callback
 from .checkpoint import INTERRUPTED, Progress, free_name, interrupt_path
 from .data import batch_source
-from .evaluation import evaluate, predict, probabilities
+from .evaluation import Evaluation, evaluate, predict, probabilities
 from .habits import check_kind, check_one_argument, check_outputs, explained
 from .interruption import SIGNALS, Interruption, TrainingInterrupted
 from .nonfinite import check_parameters
@@ -47,7 +48,8 @@ class Trainer:
     it is a tuple of arrays, `((X1, X2), y)`.
 
     `compiled`: steps run as programs, without Python between their kernels, with the same bits as by hand; False runs
-    them by hand, as do models with parts that compute in Python (`fit` says so in a line).
+    them by hand, as do models with parts that compute in Python (`fit` says so in a line). After a run
+    `print(trainer.program)` shows what a step came to, and with `profile` the time of each part.
 
     Raises ConfigError for parts that do not belong together. A model that ends in Softmax or Sigmoid before a loss
     that applies it itself is warned of, once (UserWarning).
@@ -62,6 +64,7 @@ class Trainer:
         metrics: Iterable[str | Callable] | None = (),
         *,
         compiled: bool = True,
+        profile: bool = False,
     ):
         for name, value, kind in (("model", model, Layer), ("loss", loss, Loss), ("optimizer", optimizer, Optimizer)):
             check_kind(name, value, kind)
@@ -89,7 +92,8 @@ class Trainer:
         self._due: list[Path] = []  # checkpoints to be written after the present step
         self._buffers = list(model.buffers().values())
         self.compiled = flag("Trainer", "compiled", compiled)
-        self._steps = TrainingSteps(self)
+        self.profile = flag("Trainer", "profile", profile)
+        self._steps, self.evaluation = TrainingSteps(self), Evaluation(self)
 
     @explained
     @first_use
@@ -152,6 +156,7 @@ class Trainer:
             raise
         finally:
             self._steps.end_run()
+            self.evaluation.forget()
         return run.state.history
 
     def _tell(self, callbacks: Sequence[Callback], error: BaseException) -> None:
@@ -210,6 +215,11 @@ class Trainer:
             signal,
         )
 
+    @property
+    def program(self) -> Listing | None:
+        """What the program of the last run does, operation by operation; None if no steps ran as one."""
+        return self._steps.listing
+
     def request_checkpoint(self, path: str | os.PathLike, now: bool = False) -> None:
         """Write the state of the run to `path` once the present epoch is finished (for callbacks).
 
@@ -236,9 +246,8 @@ class Trainer:
                 if display.bars and (now := time.perf_counter()) - shown > 0.2:
                     bar.set_postfix_str(self._postfix(state), refresh=False)
                     shown = now
-                if count == 1:  # where a callback looks at every step it is
-                    for callback in run.callbacks:
-                        callback.on_step_end(self, state.step, found.values[0])
+                for callback in run.callbacks:  # what a callback wants to look at is the last of these steps
+                    callback.on_step_end(self, state.step, found.values[-1])
                 if self.stop:
                     break
                 if self._due and state.batches < len(source):  # at the epoch's end, once its figures are there
@@ -250,10 +259,10 @@ class Trainer:
 
     def _count(self, found: Steps, state: Progress) -> None:
         """Count finished steps and their figures."""
-        for value, measured in zip(found.values, found.measured, strict=True):
+        for value, divisor, measured in zip(found.values, found.divisors, found.measured, strict=True):
             for name, (mean, weight) in measured.items():
                 _metrics.add(state.sums, name, mean, weight)
-            _metrics.add(state.sums, "loss", value, found.divisor)
+            _metrics.add(state.sums, "loss", value, divisor)
         state.learning_rate = found.learning_rate
         state.batches += len(found.values)
         state.step += len(found.values)
@@ -292,7 +301,10 @@ class Trainer:
         check_one_argument("evaluate", batch_size)
         bars = Display("evaluate", progress).bars
         source = self._source("evaluate", data, batch_size, False, bars)
-        figures = evaluate("evaluate", self, source, samples_of(source)[1], bars)
+        try:
+            figures = evaluate("evaluate", self, source, samples_of(source)[1], bars)
+        finally:
+            self.evaluation.forget()
         assert figures is not None  # there is nobody to stop it
         return figures
 
@@ -304,7 +316,7 @@ class Trainer:
         takes more than a second.
         """
         check_one_argument("predict", batch_size)
-        return predict("predict", self.model, X, batch_size, Display("predict", progress).bars)
+        return self._outputs("predict", X, batch_size, progress)
 
     @explained
     def predict_proba(self, X, batch_size: int = 256, *, progress: bool = True) -> np.ndarray:
@@ -315,8 +327,13 @@ class Trainer:
         """
         probabilities(self.loss, np.zeros((0, 1)))  # refuses before the work
         check_one_argument("predict_proba", batch_size)
-        bars = Display("predict_proba", progress).bars
-        return probabilities(self.loss, predict("predict_proba", self.model, X, batch_size, bars))
+        return probabilities(self.loss, self._outputs("predict_proba", X, batch_size, progress))
+
+    def _outputs(self, who: str, X, batch_size: int, progress: bool) -> np.ndarray:
+        try:
+            return predict(who, self, X, batch_size, Display(who, progress).bars)
+        finally:
+            self.evaluation.forget()
 
     def _source(self, who: str, data, batch_size: int | None, shuffle: bool, progress: bool) -> BatchSource:
         return batch_source(who, self.model, self.loss, data, batch_size, shuffle, progress)

@@ -50,6 +50,7 @@ def facts(threads: int) -> dict:
         ("NumPy", "numpy"),
         ("Numba", "numba"),
         ("PyTorch", "torch"),
+        ("JAX", "jax"),
         ("scikit-learn", "scikit-learn"),
     ):
         try:

@@ -18,6 +18,7 @@ from typing import Any
 
 CLOSE = 1.3  # variants slower than this multiple of their contender's best are dropped after the first round
 SCRIPTS = Path(__file__).resolve().parents[1]
+WARM_UP = 8  # calls, among which compiled steps are recorded and checked
 ASLEEP = 0.05  # seconds after which the idle threads of OpenMP and OpenBLAS no longer spin
 
 
@@ -94,6 +95,21 @@ def seconds_per_call(call: Callable[[], object], seconds: float) -> float:
         spent = _seconds_of(call, calls)
     calls = max(1, round(calls * seconds / spent))
     return _seconds_of(call, calls) / calls
+
+
+def seconds_of_each(call: Callable[[], object], seconds: float) -> list[float]:
+    """How long each of the calls took that were made in about `seconds`, after a warm-up."""
+    time.sleep(ASLEEP)
+    for _ in range(WARM_UP):
+        call()
+    found: list[float] = []
+    began = before = time.perf_counter()
+    while before - began < seconds:
+        call()
+        now = time.perf_counter()
+        found.append(now - before)
+        before = now
+    return found
 
 
 def seconds_of_one(call: Callable[[], object]) -> float:

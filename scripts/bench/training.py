@@ -1,6 +1,8 @@
 """The cases of `bench_training.py`: steps, an epoch, memory and starts, each beside the best of its peers."""
 
 import functools
+import importlib.util
+import itertools
 import os
 import statistics
 import subprocess
@@ -12,13 +14,16 @@ from dataclasses import dataclass, field
 
 from tqdm import tqdm
 
+from bench.busy import busy_cores
 from bench.machine import threads_in_words
+from bench.networks import UNLISTED
 from bench.processes import Variant, Worker, best_of, in_turn
 
-HEAD = f"{'case':<25}{'ours':<28}{'peer':<28}{'ratio':>6}  {'bar':<8}"
+CASE = 43  # characters of the longest name
+HEAD = f"{'case':<{CASE}}{'ours':<28}{'peer':<28}{'ratio':>6}  {'bar':<8}"
 CONTENDERS = "bench.networks"  # the module that a worker runs
 STEPS = {  # network, batch: how many times faster than PyTorch the step shall be
-    ("16-32-10", 32): 10.0,
+    ("16-32-10", 32): 7.0,
     ("784-128-10", 32): 2.2,
     ("784-128-10", 128): 1.8,
     ("784-128-10", 1024): 1.35,
@@ -33,6 +38,22 @@ COMPILED = {  # the same for the steps of `Trainer.fit`, which runs them as prog
     ("cnn", 32): 4.5,
     ("cnn", 128): 3.6,
 }
+CALLED = {("16-32-10", 32): 18.0}  # the same for one call of `compile_step` a step
+UNKNOWN = dict.fromkeys(UNLISTED, 1.3)  # the same as COMPILED for networks that stand in no list
+JAX = {  # steps of `Trainer.fit` beside those of JAX
+    ("16-32-10", 32): 2.0,
+    ("784-128-10", 32): 1.7,
+    ("784-128-10", 128): 1.6,
+    ("784-128-10", 1024): 1.35,
+}
+BUSY = {  # beside a busy process on each core: the time with all threads, as a part of that of one thread there
+    "compiled": 1.1,
+    "compiled, mean": 1.3,
+    "by hand": 1.3,
+}
+OUTSIDE = {("784-128-10", 32): 10.0, ("cnn", 32): 10.0}  # % of a step's time that may be spent outside kernels
+BUSY_NETS = [("cnn", 128), ("784-128-10", 128)]
+BUSY_SECONDS = 5  # turns are so many times longer: what goes wrong there happens seldom
 MEMORY_STEPS = 200
 FIRST_STEP = """\
 import numpy, nnmat as n
@@ -55,7 +76,7 @@ class Row:
     """One measured case: `ours` and `peer` hold a number per round."""
 
     case: str
-    unit: str  # "us", "s" or "MB"
+    unit: str  # "us", "s", "MB" or "%"
     ours: list[float]
     peer: list[float]
     variant: str  # of the peer
@@ -64,10 +85,13 @@ class Row:
         True  # the ratio is the peer's / ours and must reach the bar; else ours / the peer's, at most the bar
     )
     others: dict[str, float] = field(default_factory=dict)  # medians of the variants that are not the best
+    missing: str = ""  # why nothing was measured
 
     @property
     def ratio(self) -> float:
-        """How our median stands to the peer's; with no peer, our median."""
+        """How our median stands to the peer's; with no peer, our median; 0 if nothing was measured."""
+        if self.missing:
+            return 0.0
         ours = statistics.median(self.ours)
         if not self.peer:
             return ours
@@ -76,14 +100,18 @@ class Row:
 
     @property
     def holds(self) -> bool:
+        if self.missing:
+            return False
         return self.ratio >= self.bar if self.faster else self.ratio <= self.bar
 
     def __str__(self) -> str:
+        if self.missing:
+            return f"{self.case:<{CASE}}not measured: {self.missing}"
         bar = bar_in_words(self.faster, self.bar, "" if self.peer else f" {self.unit}")
         ratio = f"{self.ratio:.2f}" if self.peer else "-"
         verdict = "PASS" if self.holds else "miss"
         return (
-            f"{self.case:<25}{spread(self.ours, self.unit):<28}{spread(self.peer, self.unit):<28}{ratio:>6}  "
+            f"{self.case:<{CASE}}{spread(self.ours, self.unit):<28}{spread(self.peer, self.unit):<28}{ratio:>6}  "
             f"{bar:<8} {verdict}  {self.variant}"
         )
 
@@ -97,7 +125,7 @@ class Run:
 
     def worker(self, name: str) -> Worker:
         if name not in self.workers:
-            self.workers[name] = Worker(CONTENDERS, name)
+            self.workers[name] = Worker(CONTENDERS, *name.split())
         return self.workers[name]
 
     def close(self) -> None:
@@ -121,22 +149,27 @@ def bar_in_words(faster: bool, bar: float, unit: str) -> str:
 def label(name: str, variant: dict) -> str:
     """A variant in words."""
     words = [name, threads_in_words(variant["threads"])]
-    return ", ".join([*words, *(variant[key] for key in ("layout", "optimizer") if key in variant)])
+    words += [variant[key] for key in ("layout", "optimizer") if key in variant]
+    return ", ".join([*words, *([f"unroll {variant['unroll']}"] if "unroll" in variant else [])])
 
 
 def turns(case: str, unit: str, scale: float, peers: list[str], goal: float, run: Run, net: str, ask) -> Row:
-    """A row from workers in turn: nnmat, and the best variant of the first of the `peers`."""
+    """A row from workers in turn: nnmat, and the best variant of the first of the `peers`.
+
+    A peer is a contender, and what its process is told: those of "jax 1" and "jax 2" are variants of one peer.
+    """
     variants = []
     for name in ["nnmat", *peers]:
-        worker = run.worker(name)
+        worker, name = run.worker(name), name.split()[0]
         for options in worker.ask("variants", net=net, threads=run.threads):
             variants.append(Variant(name, label(name, options), functools.partial(ask, worker, options)))
     taken = in_turn(variants, run.rounds, run.bar.update)
+    contenders = list(dict.fromkeys(peer.split()[0] for peer in peers))
     _, ours = best_of(taken["nnmat"])
-    best, theirs = best_of(taken[peers[0]])
+    best, theirs = best_of(taken[contenders[0]])
     others = {
         name: scale * statistics.median(values)
-        for peer in peers
+        for peer in contenders
         for name, values in taken[peer].items()
         if name != best
     }
@@ -150,21 +183,72 @@ def step_row(net: str, batch: int, run: Run) -> Row:
     return turns(f"step {net} {batch}", "us", 1e6, ["torch"], STEPS[net, batch], run, net, ask)
 
 
-def compiled_row(net: str, batch: int, run: Run) -> Row:
-    """Our steps take their batches from the data, the peer has them ready."""
+def beside_torch(what: str, name: str, bars: dict, net: str, batch: int, run: Run) -> Row:
+    """Our steps, as `what` makes them, beside PyTorch's, which have their batches ready."""
 
     def ask(worker, variant):
-        what = "train" if worker is run.workers["nnmat"] else "steps"
-        return worker.ask(what, seconds=run.seconds, variant=variant, net=net, batch=batch)
+        mine = what if worker is run.workers["nnmat"] else "steps"
+        return worker.ask(mine, seconds=run.seconds, variant=variant, net=net, batch=batch)
 
-    return turns(f"compiled {net} {batch}", "us", 1e6, ["torch"], COMPILED[net, batch], run, net, ask)
+    return turns(f"{name} {net} {batch}", "us", 1e6, ["torch"], bars[net, batch], run, net, ask)
+
+
+def jax_row(net: str, batch: int, run: Run) -> Row:
+    """Our steps take their batches from the data, JAX has them on the device, in the order of its loop."""
+    case, bar = f"jax {net} {batch}", JAX[net, batch]
+    if importlib.util.find_spec("jax") is None:
+        run.bar.update(run.rounds)
+        remedy = "jax is not installed. Try: pip install -e '.[bench]'"
+        return Row(case, "us", [], [], "", bar, missing=remedy)
+
+    def ask(worker, variant):
+        return worker.ask("train", seconds=run.seconds, variant=variant, net=net, batch=batch)
+
+    peers = [f"jax {threads}" for threads in sorted({1, run.threads})]
+    return turns(case, "us", 1e6, peers, bar, run, net, ask)
+
+
+def busy_row(net: str, batch: int, how: str, run: Run) -> Row:
+    """All threads beside one, while every core has a busy neighbour; medians of the steps, or their mean."""
+    worker, kind = run.worker("nnmat"), "stepper" if how == "by hand" else "caller"
+    taken: dict[int, list[list[float]]] = {1: [], run.threads: []}
+    with busy_cores():
+        for counts in [False] + [True] * run.rounds:  # the first compiles
+            for threads, turns in taken.items():
+                variant = {"threads": threads}
+                seconds = BUSY_SECONDS * run.seconds
+                turn = worker.ask("each", seconds=seconds, variant=variant, kind=kind, net=net, batch=batch)
+                if counts:
+                    turns.append(turn)
+            if counts:
+                run.bar.update()
+    means = {t: statistics.fmean(itertools.chain(*turns)) for t, turns in taken.items()}
+    medians = {t: [1e6 * statistics.median(turn) for turn in turns] for t, turns in taken.items()}
+    ours, theirs = medians[run.threads], medians[1]
+    if how.endswith("mean"):
+        ours, theirs = [1e6 * means[run.threads]], [1e6 * means[1]]
+    others = {"ratio of the means": means[run.threads] / means[1]}
+    case = f"busy {net} {batch} {how}"
+    return Row(case, "us", ours, theirs, "one thread there", BUSY[how], faster=False, others=others)
+
+
+def outside_row(net: str, batch: int, run: Run) -> Row:
+    """The share of a step's time that no entry of its program takes, the entries measured in runs of their own."""
+    worker, shares = run.worker("nnmat"), []
+    for counts in [False] + [True] * run.rounds:  # the first compiles
+        case = {"net": net, "batch": batch, "variant": {"threads": run.threads}, "seconds": run.seconds}
+        whole, inside = (worker.ask("train", **case, profile=profile) for profile in (False, True))
+        if counts:
+            shares.append(100 * (1 - inside / whole))
+            run.bar.update()
+    return Row(f"outside {net} {batch}", "%", shares, [], "", OUTSIDE[net, batch], faster=False)
 
 
 def epoch_row(run: Run) -> Row:
     def ask(worker, variant):
         return worker.ask("epoch", variant=variant)
 
-    return turns("epoch 784-128-10 128", "s", 1.0, ["sklearn", "torch"], 2.5, run, "784-128-10", ask)
+    return turns("epoch 784-128-10 128", "s", 1.0, ["sklearn", "torch"], 3.0, run, "784-128-10", ask)
 
 
 def memory_row(run: Run) -> Row:
@@ -227,8 +311,19 @@ def cases() -> dict[str, Callable[[Run], Row]]:
     found: dict[str, Callable[[Run], Row]] = {}
     for net, batch in STEPS:
         found[f"step {net} {batch}"] = functools.partial(step_row, net, batch)
-    for net, batch in COMPILED:
-        found[f"compiled {net} {batch}"] = functools.partial(compiled_row, net, batch)
+    for what, name, bars in (
+        ("train", "compiled", COMPILED),
+        ("calls", "call", CALLED),
+        ("train", "unlisted", UNKNOWN),
+    ):
+        for net, batch in bars:
+            found[f"{name} {net} {batch}"] = functools.partial(beside_torch, what, name, bars, net, batch)
+    for net, batch in JAX:
+        found[f"jax {net} {batch}"] = functools.partial(jax_row, net, batch)
+    for net, batch in OUTSIDE:
+        found[f"outside {net} {batch}"] = functools.partial(outside_row, net, batch)
+    for (net, batch), how in itertools.product(BUSY_NETS, BUSY):
+        found[f"busy {net} {batch} {how}"] = functools.partial(busy_row, net, batch, how)
     found["epoch 784-128-10 128"] = epoch_row
     found["memory cnn 128"] = memory_row
     found["start warm"] = functools.partial(warm_row, RANDOM, "")

@@ -14,13 +14,17 @@ ROOT = Path(__file__).resolve().parents[2]
 
 @dataclass
 class Row:
-    """A measured promise: what, the bar in words, the value, whether it holds, and the command that shows it."""
+    """A measured promise: what, the bar in words, the value, whether it holds, and the command that shows it.
+
+    One that could not be `measured` does not hold.
+    """
 
     what: str
     bar: str
     value: str
     holds: bool
     command: str
+    measured: bool = True
 
     def __str__(self) -> str:
         mark = "met    " if self.holds else "NOT MET"

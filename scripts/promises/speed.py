@@ -31,12 +31,13 @@ def training(words: str) -> list[Row]:
     command = f"python scripts/bench_training.py --only {words}"
     rows = []
     for found in written(command)["rows"]:
-        value = spread(found["ours"], found["unit"])
+        value = f"not measured: {found['missing']}" if found["missing"] else spread(found["ours"], found["unit"])
         if found["peer"]:
             peer = spread(found["peer"], found["unit"])
             value = f"{found['ratio']:.2f}x: {value} beside {peer} of {found['variant']}"
-        bar = bar_in_words(found["faster"], found["bar"], "x" if found["peer"] else f" {found['unit']}")
-        rows.append(Row(found["case"], bar, value, found["holds"], command))
+        beside = found["peer"] or found["missing"]
+        bar = bar_in_words(found["faster"], found["bar"], "x" if beside else f" {found['unit']}")
+        rows.append(Row(found["case"], bar, value, found["holds"], command, measured=not found["missing"]))
     return rows
 
 

@@ -1,4 +1,4 @@
-"""What goes with a pass: where gradients go, what is kept, and the call of passes that keep nothing."""
+"""What goes with a pass: where gradients go, and what is kept."""
 
 import numpy as np
 import pytest
@@ -8,7 +8,6 @@ from nnmat.calls import (
     Call,
     Destination,
     LossCall,
-    UnrecordedCall,
     backward_equations,
     forward_equations,
     loss_equations,
@@ -44,47 +43,31 @@ def test_into_says_where_a_gradient_goes(accumulate):
     to = call.into(layer.weight)
     assert to.out is layer.weight.grad
     assert to.accumulate is accumulate
+    assert call.into(None) is None  # of a layer without bias
     call.wants_parameters = False
     assert call.into(layer.weight) is None
 
 
-def test_what_is_kept_is_read_back_and_goes_with_the_next_pass():
-    call = Call()
+def test_what_is_kept_is_read_back():
+    call = Call(training=True)
     call.keep(X=1, mask=2)
     call.keep(Y=3, other=4)
     assert (call.X, call.Y, call.mask, call.other) == (1, 3, 2, 4)
-    call.begin(training=True)
-    assert call.X is call.Y is None
-    assert not hasattr(call, "mask")
     assert call.training
+    assert Call().X is Call().Y is None
+    assert not hasattr(Call(), "mask")
 
 
-@pytest.mark.parametrize("name", ["training", "batch", "into", "others", "array"])
+def test_a_part_is_called_once():
+    call, parts = Call(), [Linear(2, 2) for _ in range(2)]
+    assert [call.is_first_of(part) for part in (*parts, *parts)] == [True, True, False, False]
+    assert Call().is_first_of(parts[0])
+
+
+@pytest.mark.parametrize("name", ["training", "batch", "into", "trusted", "is_first_of"])
 def test_names_of_the_call_itself_cannot_be_kept(name):
     with pytest.raises(ConfigError, match=rf"^call\.keep: a call has {name} of its own\."):
         Call().keep(X=1, mask=2, **{name: 3})
-
-
-def test_an_array_is_made_anew_only_when_it_is_too_small():
-    call = Call()
-    A = call.array("Y", (4, 3), np.float32)
-    assert call.array("Y", (4, 3), np.float32) is A
-    assert np.shares_memory(call.array("Y", (2, 3), np.float32), A)
-    assert call.array("Y", (4, 3), np.float32) is A
-    assert not np.shares_memory(call.array("gX", (4, 3), np.float32), A)
-    assert not np.shares_memory(call.array("Y", (5, 3), np.float32), A)
-    assert call.array("Y", (5, 2), np.float64).shape == (5, 2)
-
-
-def test_a_call_that_is_not_recorded_keeps_nothing():
-    call = UnrecordedCall(training=True, trusted=True)
-    assert isinstance(call, Call)
-    assert call.training
-    assert not call.record
-    call.keep(X=1, mask=2)
-    assert call.X is None
-    assert not hasattr(call, "mask")
-    assert not np.shares_memory(call.array("Y", (4,), np.float32), call.array("Y", (4,), np.float32))
 
 
 def test_a_call_of_a_loss_keeps_too():

@@ -61,7 +61,7 @@ def test_gradients_of_overlapping_windows(make, size):
     X[0, size - 1, size - 1] = 1
     _, indices = k.max_pool2d(X, size, 1)
     gX = np.empty_like(X)
-    unchecked.max_pool2d_backward(G, indices, (size, size), (1, 1), (0, 0), gX)
+    unchecked.max_pool2d_backward(G, indices, gX.shape, (size, size), (1, 1), (0, 0), gX)
     assert error(gX[0, size - 1, size - 1], exact) < 3e-7
 
 

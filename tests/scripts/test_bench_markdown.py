@@ -13,9 +13,10 @@ from bench.kernels import every_case
 
 FACTS = machine.facts(2) | {"command": "python scripts/bench_kernels.py --peer torch"}
 STEP = {"unit": "us", "ours": [90.0, 100.0, 110.0], "peer": [300.0, 200.0, 190.0], "variant": "torch, 1 thread"}
-STEP |= {"bar": 1.9, "faster": True, "ratio": 2.0, "holds": True}
+STEP |= {"bar": 1.9, "faster": True, "ratio": 2.0, "holds": True, "missing": ""}
 COLD = {"unit": "s", "ours": [40.0], "peer": [], "variant": "", "bar": 30.0, "faster": False}
-COLD |= {"ratio": 40.0, "holds": False}
+COLD |= {"ratio": 40.0, "holds": False, "missing": ""}
+NONE = STEP | {"ours": [], "peer": [], "ratio": 0.0, "holds": False, "missing": "jax is not installed"}
 KERNEL = {"unit": "GB/s", "rate": 5.0, "of_peak": 0.5, "microseconds": 1.0, "numpy_microseconds": 2.0, "residual": 0.0}
 GROUP = {"group": "conv", "cases": 10, "mean": 1.3, "mean_bar": 1.25, "least": 0.5, "least_bar": 0.85, "where": "x"}
 TILE = {"k": 128, "rate": 95.0, "peak": 100.0, "of_peak": 0.95}
@@ -34,9 +35,10 @@ def kernels(cases, **more):
 ALL = every_case()
 LADDER = kernels(ladder.cases())
 LADDER["rows"][1]["microseconds"] = 0.5
+CASES = training.cases()
 TRAINING = {
     "machine": FACTS,
-    "rows": [(COLD if "cold" in case else STEP) | {"case": case} for case in training.cases()],
+    "rows": [{"jax": NONE}.get(case.split()[0], COLD if "cold" in case else STEP) | {"case": case} for case in CASES],
 }
 
 
@@ -63,6 +65,7 @@ def test_the_pages_show_wins_and_losses(made, capsys):
     assert capsys.readouterr().out.count(" written.\n") == 2
     lines = page.splitlines()
     assert "| step cnn 32 | 100 us (90-110) | 200 us (190-300), torch, 1 thread | 2.00 | >= 1.9 | met |" in lines
+    assert "| jax 16-32-10 32 | - | - | - | - | not measured: jax is not installed |" in lines
     assert "| start cold | 40 s (40-40) | - | - | <= 30 s | missed |" in lines
     assert "| conv | 10 | 1.30 | 1.25 | 0.50 (x) | 0.85 | missed |" in lines
     assert "| k 128 | 95.0 | 95.0 % |" in lines

@@ -28,6 +28,18 @@ def test_the_chosen_cases_are_measured_shown_and_written(tmp_path, monkeypatch, 
     assert "python scripts/bench_training.py --only cnn" in lines
     assert lines[-2].split() == ["case", "ours", "peer", "ratio", "bar"]
     assert lines[-1] == str(row)
+    assert "not measured" not in "".join(lines)
     report = json.loads(file.read_text())
     assert list(report) == ["machine", "rows"]
     assert report["rows"] == [vars(row) | {"ratio": 2.0, "holds": False}]
+
+
+def test_what_was_not_measured_is_counted(monkeypatch, capsys):
+    row = training.Row("jax 16-32-10 32", "us", [], [], "", 2.0, missing="jax is not installed")
+    monkeypatch.setattr(bench_training, "cases", lambda: {"jax 16-32-10 32": lambda run: row})
+    monkeypatch.setattr(bench_training, "need", lambda *what: None)
+    monkeypatch.setattr("sys.argv", ["scripts/bench_training.py"])
+    bench_training.main()
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[-3].split(maxsplit=3)[3] == "not measured: jax is not installed"
+    assert lines[-1] == "1 of 1 cases not measured: jax 16-32-10 32."

@@ -11,6 +11,7 @@ from tests.scripts.running import run
 ROWS = {
     "one": lambda: Row("first", ">= 1", "2", True, "python scripts/a.py"),
     "two": lambda: [Row("second", "< 1", "0.5", True, "b"), Row("third", "< 1", "3", False, "c")],
+    "none": lambda: Row("fourth", ">= 2x", "not measured: no peer", False, "d", measured=False),
     "three": lambda: pytest.fail("it was not asked for"),
 }
 
@@ -36,6 +37,12 @@ def test_rows_are_printed_written_and_counted(measured, tmp_path):
     assert said.endswith("2 of 3 rows met. Not met: third.\n")
     rows = json.loads((tmp_path / "e.json").read_text())
     assert [(row["what"], row["holds"]) for row in rows] == [("first", True), ("second", True), ("third", False)]
+
+
+def test_rows_that_could_not_be_measured_are_counted(measured):
+    code, said = measured("--only", "one", "none")
+    assert code == 1
+    assert said.endswith("1 of 2 rows met. Not measured: fourth.\n")
 
 
 def test_if_all_rows_are_met_the_script_says_so(measured):

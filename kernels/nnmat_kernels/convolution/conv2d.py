@@ -24,11 +24,12 @@ from ..geometry import Window, image_shape, window
 from ..products.matmul import PARALLEL_FLOPS, matmul_unchecked
 from ..reductions.sums import column_sums_unchecked
 from ..runtime.arrays import as_array, checked_out, same_dtype
-from ..runtime.launch import launch
+from ..runtime.launch import launch, operation, unrecordable
 from .launch import product, weights
 from .plan import Plan, WeightPlan, is_depthwise, plan, weight_plan
 
 LARGE_WINDOW = 16_384  # numbers of a sum beyond which it is made of partial sums, of PART_SIZE numbers about
+_IN_PARTS = "a window of so many numbers is summed in parts, with NumPy"
 PART_SIZE = 4_096
 CONV_ACTIVATIONS = (None, "relu", "sigmoid", "tanh")
 ACTIVATE = {"relu": relu_unchecked, "sigmoid": sigmoid_unchecked, "tanh": tanh_unchecked}
@@ -147,6 +148,7 @@ class Convolution:
                     yield (slice(a, a + rows), slice(b, b + columns)), (bottom - top, right - left), inside, there
 
     def _forward_in_parts(self, X, K, bias, out):
+        unrecordable(_IN_PARTS)
         w, total = self.window, np.zeros(out.shape)
         for taps, plane, inside, there in self._parts(w.C // self.groups):
             source, part = np.zeros((w.B, *plane, w.C), self.dtype), np.empty_like(out)
@@ -157,6 +159,7 @@ class Convolution:
         out[...] = total if bias is None else total + bias
 
     def _input_gradient_in_parts(self, G, K, out):
+        unrecordable(_IN_PARTS)
         w, total = self.window, np.zeros(out.shape)
         for taps, plane, inside, there in self._parts(self.filters // self.groups):
             shape, kernel = (w.B, *plane, w.C), np.ascontiguousarray(K[:, *taps])
@@ -196,16 +199,24 @@ def _planned_for(input_shape, kernel_shape, stride, padding, dilation, groups, d
     return planned(w, kernel_shape[0], groups, dtype)
 
 
-def conv2d_unchecked(X, K, bias, stride, padding, dilation, groups, out, activation=None) -> None:
-    """`conv2d` without its checks: canonical arrays, `out` given, options as numbers or tuples."""
-    _planned_for(X.shape, K.shape, stride, padding, dilation, groups, X.dtype).forward(X, K, bias, out, activation)
+@operation("out")
+def conv2d_unchecked(X, K, bias, stride, padding, dilation, groups, out=None, activation=None) -> np.ndarray:
+    """`conv2d` without its checks: canonical arrays, options as numbers or tuples."""
+    own = _planned_for(X.shape, K.shape, stride, padding, dilation, groups, X.dtype)
+    out = np.empty((len(X), own.window.Ho, own.window.Wo, len(K)), X.dtype) if out is None else out
+    own.forward(X, K, bias, out, activation)
+    return out
 
 
-def conv2d_input_gradient_unchecked(G, K, input_shape, stride, padding, dilation, groups, out) -> None:
+@operation("out")
+def conv2d_input_gradient_unchecked(G, K, input_shape, stride, padding, dilation, groups, out=None) -> np.ndarray:
     """`conv2d_input_gradient` without its checks, as above."""
+    out = np.empty(input_shape, G.dtype) if out is None else out
     _planned_for(input_shape, K.shape, stride, padding, dilation, groups, G.dtype).input_gradient(G, K, out)
+    return out
 
 
+@operation("out", "bias_gradient")
 def conv2d_weight_gradient_unchecked(
     X, G, kernel_shape, stride, padding, dilation, groups, out, accumulate=False, bias_gradient=None
 ) -> None:

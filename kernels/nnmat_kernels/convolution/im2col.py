@@ -19,6 +19,7 @@ from ..errors import ShapeError
 from ..geometry import image_shape, window
 from ..runtime.arrays import as_array, checked_out
 from ..runtime.config import ZERO, inlined_jit, jit, parallel_jit
+from ..runtime.launch import launch, operation
 from ..runtime.target import VECTOR_BYTES
 
 IM2COL_PARALLEL_FROM = 65_536  # numbers of the matrix
@@ -138,11 +139,21 @@ def im2col(X: np.ndarray, kernel_size, stride=1, padding=0, dilation=1, out: np.
     X0, X = X, as_array("im2col", "X", X, 4)
     w = window("im2col", X.shape, kernel_size, stride, padding, dilation)
     out = checked_out("im2col", out, (w.B * w.Ho * w.Wo, w.kh * w.kw * w.C), X.dtype, X0)
+    return _im2col(X, out, w)
+
+
+@operation("out")
+def im2col_unchecked(X, kernel_size, stride, padding, dilation, out=None):
+    w = window("im2col", X.shape, kernel_size, stride, padding, dilation)
+    return _im2col(X, np.empty((w.B * w.Ho * w.Wo, w.kh * w.kw * w.C), X.dtype) if out is None else out, w)
+
+
+def _im2col(X, out, w):
     rows = w.B * w.Ho
     if out.size < IM2COL_PARALLEL_FROM:
-        _im2col_piece(X.reshape(-1), out.reshape(-1), 0, rows, w)
+        launch(_im2col_piece, X.reshape(-1), out.reshape(-1), 0, rows, w)
     else:
-        _im2col_parallel(X.reshape(-1), out.reshape(-1), min(IM2COL_CHUNKS, rows), w)
+        launch(_im2col_parallel, X.reshape(-1), out.reshape(-1), min(IM2COL_CHUNKS, rows), w)
     return out
 
 
@@ -168,8 +179,18 @@ def col2im(
             "Try the same arguments as in im2col."
         )
     out = checked_out("col2im", out, shape, cols.dtype, cols0)
+    return _col2im(cols, out, w)
+
+
+@operation("out")
+def col2im_unchecked(cols, input_shape, kernel_size, stride, padding, dilation, out=None):
+    w = window("col2im", input_shape, kernel_size, stride, padding, dilation)
+    return _col2im(cols, np.empty(input_shape, cols.dtype) if out is None else out, w)
+
+
+def _col2im(cols, out, w):
     if cols.size < IM2COL_PARALLEL_FROM:
-        _col2im_piece(cols.reshape(-1), out.reshape(-1), 0, w.B, w)
+        launch(_col2im_piece, cols.reshape(-1), out.reshape(-1), 0, w.B, w)
     else:
-        _col2im_parallel(cols.reshape(-1), out.reshape(-1), min(IM2COL_CHUNKS, w.B), w)
+        launch(_col2im_parallel, cols.reshape(-1), out.reshape(-1), min(IM2COL_CHUNKS, w.B), w)
     return out

@@ -13,7 +13,7 @@ from numba import prange
 
 from ..runtime.arrays import elementwise_arrays, same_layout
 from ..runtime.config import exact_jit, inlined_jit, named_after, parallel_jit
-from ..runtime.launch import launch
+from ..runtime.launch import launch, operation
 from ..runtime.parallel import CHUNK_SIZE, PARALLEL_SIZE, in_chunks, in_chunks_of_two
 from .vector_math import sigmoid as sigmoid_of
 from .vector_math import tanh as tanh_of
@@ -142,41 +142,65 @@ def leaky_relu_backward(G: np.ndarray, X: np.ndarray, slope: float, out: np.ndar
     return out
 
 
-def sigmoid_unchecked(X, out):
+@operation("out")
+def sigmoid_unchecked(X, out=None):
+    out = np.empty_like(X) if out is None else out
     launch(sigmoid_serial if out.size < PARALLEL_SIZE else _sigmoid_parallel, X.ravel(), out.ravel())
+    return out
 
 
-def sigmoid_backward_unchecked(G, Y, out):
+@operation("out")
+def sigmoid_backward_unchecked(G, Y, out=None):
+    out = np.empty_like(G) if out is None else out
     body = _sigmoid_backward if out.size < PARALLEL_SIZE else _sigmoid_backward_parallel
     launch(body, G.ravel(), Y.ravel(), out.ravel())
+    return out
 
 
-def tanh_unchecked(X, out):
+@operation("out")
+def tanh_unchecked(X, out=None):
+    out = np.empty_like(X) if out is None else out
     launch(tanh_serial if out.size < PARALLEL_SIZE else _tanh_parallel, X.ravel(), out.ravel())
+    return out
 
 
-def tanh_backward_unchecked(G, Y, out):
+@operation("out")
+def tanh_backward_unchecked(G, Y, out=None):
+    out = np.empty_like(G) if out is None else out
     body = _tanh_backward if out.size < PARALLEL_SIZE else _tanh_backward_parallel
     launch(body, G.ravel(), Y.ravel(), out.ravel())
+    return out
 
 
-def relu_unchecked(X, out):
+@operation("out")
+def relu_unchecked(X, out=None):
+    out = np.empty_like(X) if out is None else out
     launch(relu_serial if out.size < PARALLEL_SIZE else _relu_parallel, X.ravel(), out.ravel())
+    return out
 
 
-def relu_backward_unchecked(G, Y, out):
+@operation("out")
+def relu_backward_unchecked(G, Y, out=None):
+    out = np.empty_like(G) if out is None else out
     body = _relu_backward if out.size < PARALLEL_SIZE else _relu_backward_parallel
     launch(body, G.ravel(), Y.ravel(), out.ravel())
+    return out
 
 
-def leaky_relu_unchecked(X, slope, out):
+@operation("out")
+def leaky_relu_unchecked(X, slope, out=None):
+    out = np.empty_like(X) if out is None else out
     body = _leaky_relu if out.size < PARALLEL_SIZE else _leaky_relu_parallel
     launch(body, X.ravel(), out.dtype.type(slope), out.ravel())
+    return out
 
 
-def leaky_relu_backward_unchecked(G, X, slope, out):
+@operation("out")
+def leaky_relu_backward_unchecked(G, X, slope, out=None):
+    out = np.empty_like(G) if out is None else out
     body = _leaky_relu_backward if out.size < PARALLEL_SIZE else _leaky_relu_backward_parallel
     launch(body, G.ravel(), X.ravel(), out.dtype.type(slope), out.ravel())
+    return out
 
 
 def finite(who: str, slope, name: str = "slope", like: str = "0.01") -> float:

@@ -12,7 +12,7 @@ from numba import prange
 
 from ..runtime.arrays import elementwise_arrays, same_layout
 from ..runtime.config import jit, parallel_jit
-from ..runtime.launch import launch
+from ..runtime.launch import launch, operation
 
 DROPOUT_PARALLEL_SIZE = 32_768  # elements, about 1.5 ns each
 DROPOUT_CHUNK = 8_192
@@ -44,16 +44,22 @@ def dropout(X: np.ndarray, rate: float, key: int, counter: int, out: np.ndarray 
     return out
 
 
-def dropout_unchecked(X, rate, stream, out):
+@operation("out")
+def dropout_unchecked(X, rate, stream, out=None):
     """`dropout` with (key, counter) = `stream`, an array (2,) of uint64 that is read when the kernel runs."""
+    out = np.empty_like(X) if out is None else out
     below, scale = threshold(rate), out.dtype.type(1 / (1 - rate) if rate < 1 else 0)
     body = _dropout_serial if out.size < DROPOUT_PARALLEL_SIZE else _dropout_parallel
     launch(body, X.ravel(), stream, below, scale, out.ravel())
+    return out
 
 
-def next_mask_unchecked(stream, used):
+@operation("stream", "used")
+def next_mask_unchecked(stream, used=None):
     """`used` = (key, counter) of `stream`, whose counter goes on by one."""
+    used = np.empty_like(stream) if used is None else used
     launch(_next_mask, stream, used)
+    return used
 
 
 def threshold(rate: float) -> int:

@@ -1,7 +1,7 @@
 """Setting all elements to one number."""
 
 from ..runtime.config import jit
-from ..runtime.launch import launch
+from ..runtime.launch import launch, operation
 
 
 @jit
@@ -10,6 +10,7 @@ def _fill(x, value):
         x[i] = value
 
 
+@operation("out")
 def fill_unchecked(out, value: float) -> None:
     """All elements of `out` become `value`."""
     launch(_fill, out.ravel(), out.dtype.type(value))

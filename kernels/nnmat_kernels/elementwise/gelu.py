@@ -4,7 +4,7 @@ import numpy as np
 
 from ..runtime.arrays import elementwise_arrays, same_layout
 from ..runtime.config import exact_jit
-from ..runtime.launch import launch
+from ..runtime.launch import launch, operation
 from ..runtime.parallel import PARALLEL_SIZE, in_chunks, in_chunks_of_two
 from .normal_distribution import gelu_of, gelu_slope
 
@@ -25,8 +25,11 @@ def gelu(X: np.ndarray, out: np.ndarray | None = None) -> np.ndarray:
     return out
 
 
-def gelu_unchecked(X, out):
+@operation("out")
+def gelu_unchecked(X, out=None):
+    out = np.empty_like(X) if out is None else out
     launch(_gelu if out.size < PARALLEL_SIZE else _gelu_parallel, X.ravel(), out.ravel())
+    return out
 
 
 def gelu_backward(G: np.ndarray, X: np.ndarray, out: np.ndarray | None = None) -> np.ndarray:
@@ -45,8 +48,11 @@ def gelu_backward(G: np.ndarray, X: np.ndarray, out: np.ndarray | None = None) -
     return out
 
 
-def gelu_backward_unchecked(G, X, out):
+@operation("out")
+def gelu_backward_unchecked(G, X, out=None):
+    out = np.empty_like(G) if out is None else out
     launch(_gelu_backward if out.size < PARALLEL_SIZE else _gelu_backward_parallel, G.ravel(), X.ravel(), out.ravel())
+    return out
 
 
 @exact_jit

@@ -3,20 +3,21 @@
 import numpy as np
 from numba import prange
 
+from ..codegen.copies import copy_and_fetch, flat
 from ..runtime.arrays import FLOATS
-from ..runtime.config import jit, parallel_jit
-from ..runtime.launch import launch
-from ..runtime.parallel import PARALLEL_SIZE
+from ..runtime.config import ONE, jit, parallel_jit
+from ..runtime.launch import launch, operation
 
 TAKE_ROWS_PIECES = 8  # whatever the number of threads
+TAKE_ROWS_PARALLEL_SIZE = 32_768  # elements: 8 us
 
 
 @jit
 def _copy_rows(A, rows, out, first, last):
+    n, a, b = out.shape[1], flat(A), flat(out)
     for i in range(first, last):
-        source, target = A[rows[i]], out[i]
-        for j in range(target.size):
-            target[j] = source[j]
+        soon = rows[min(i + ONE, last - ONE)] * n
+        copy_and_fetch(a, rows[i] * n, b, i * n, n, soon)
 
 
 @parallel_jit
@@ -29,17 +30,18 @@ def take_rows_parallel(A, rows, out):
 def take_rows(A: np.ndarray, rows: np.ndarray) -> np.ndarray:
     """A[rows], for int64 `rows` that are known to be in range; large arrays of floats are copied by all threads."""
     size = rows.size * (A.size // max(len(A), 1))
-    if size < PARALLEL_SIZE or A.dtype not in FLOATS or not (A.flags.carray and rows.flags.carray):
+    if size < TAKE_ROWS_PARALLEL_SIZE or A.dtype not in FLOATS or not (A.flags.carray and rows.flags.carray):
         return A.take(rows, axis=0)
     out = np.empty((rows.size, *A.shape[1:]), A.dtype)
     launch(take_rows_parallel, A.reshape(len(A), -1), rows, out.reshape(rows.size, -1))
     return out
 
 
+@operation("out")
 def gather_unchecked(A: np.ndarray, rows: np.ndarray, out: np.ndarray) -> None:
     """`out` = A[rows], by a kernel; C-contiguous arrays of one dtype, int64 `rows` in range."""
     A, target = A.reshape(len(A), -1), out.reshape(len(out), -1)
-    if out.size < PARALLEL_SIZE:
+    if out.size < TAKE_ROWS_PARALLEL_SIZE:
         launch(_copy_rows, A, rows, target, 0, rows.size)
     else:
         launch(take_rows_parallel, A, rows, target)

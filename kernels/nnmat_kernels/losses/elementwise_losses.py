@@ -14,9 +14,11 @@ from ..elementwise.vector_math import exp, log1p
 from ..reductions.row_tiles import SUM_RUN
 from ..runtime.arrays import checked_out
 from ..runtime.config import parallel_jit, part_jit
+from ..runtime.launch import launch, operation
 from ..runtime.parallel import CHUNK_SIZE, PARALLEL_SIZE
-from .targets import as_array_of_targets, as_row_weights, as_rows, as_targets
-from .weighted_rows import mean_over_rows
+from .labels import wrong_target
+from .targets import as_array_of_targets, as_rows, as_sample_weight, as_targets, target_rows
+from .weighted_rows import given_or_made, mean_over_rows, spread, sum_of_weights
 
 
 @part_jit
@@ -77,11 +79,12 @@ def _squared_rows(H, Y, s, divisor, G, sums, chunk, start, stop):
                 g[m] = 0
             continue
         factor = G.dtype.type(2.0 * s[b] / (divisor * M))
-        loss = 0.0
         for m in range(M):
-            r = h[m] - y[m]
-            g[m] = factor * r
-            loss += np.float64(r) * np.float64(r)
+            g[m] = factor * (h[m] - y[m])
+        loss = 0.0  # a loop that stores too is compiled twice, and where G lies would decide on the order of this sum
+        for m in range(M):
+            r = np.float64(h[m] - y[m])
+            loss += r * r
         value += s[b] * loss
     sums[chunk] = value
 
@@ -139,9 +142,19 @@ def weighted_sigmoid_binary_cross_entropy(
             f"{who}: expected positive_weight finite in {H2.dtype} and not negative, got {positive_weight!r}. "
             "The default is 1."
         )
-    Y = as_targets(who, y, H.shape, H2.dtype, low=0.0, high=1.0)
-    weight = H2.dtype.type(positive_weight)
-    return _run(who, H, y, H2, Y, sample_weight, out, _binary_rows, _binary_rows_parallel, weight)
+    Y = target_rows(who, y, H.shape, H2.dtype, low=0.0, high=1.0)
+    s, G = _weights_and_out(who, H, y, H2, sample_weight, out)
+    value, G, divisor = sigmoid_binary_cross_entropy_unchecked(H2, Y, s, H2.dtype.type(positive_weight), G, who)
+    return value, given_or_made(out, G, H.shape), divisor
+
+
+@operation("G", refuses=True)
+def sigmoid_binary_cross_entropy_unchecked(
+    H, Y, sample_weight, positive_weight, G=None, who="sigmoid_binary_cross_entropy"
+):
+    """(value, G, D) of matrices of logits and targets of one dtype; a target or weight out of its range raises."""
+    limits = H.dtype.type(0), H.dtype.type(1)
+    return _run(who, H, Y, sample_weight, G, limits, _binary_rows, _binary_rows_parallel, positive_weight)
 
 
 def mean_squared_error(
@@ -172,17 +185,38 @@ def weighted_mean_squared_error(
 ) -> tuple[float, np.ndarray, float]:
     """As `mean_squared_error`, with the divisor D as a third result (D = 0: value 0.0, zero gradient)."""
     H2 = as_rows(who, H)
-    Y = as_targets(who, as_array_of_targets(who, y, booleans=True), H.shape, H2.dtype)
-    return _run(who, H, y, H2, Y, sample_weight, out, _squared_rows, _squared_rows_parallel)
+    Y = target_rows(who, as_array_of_targets(who, y, booleans=True), H.shape, H2.dtype)
+    s, G = _weights_and_out(who, H, y, H2, sample_weight, out)
+    value, G, divisor = mean_squared_error_unchecked(H2, Y, s, G, who)
+    return value, given_or_made(out, G, H.shape), divisor
 
 
-def _run(who, H, y, H2, Y, sample_weight, out, serial, parallel, *options) -> tuple[float, np.ndarray, float]:
-    rows, M = H2.shape
-    s = as_row_weights(who, sample_weight, H.shape[:-1], rows)
-    G = checked_out(who, out, H.shape, H2.dtype, H, y, sample_weight)
-    divisor = float(s.sum())
-    if divisor == 0.0:
-        G[...] = 0
+@operation("G", refuses=True)
+def mean_squared_error_unchecked(H, Y, sample_weight, G=None, who="mean_squared_error"):
+    """(value, G, D) of matrices of outputs and targets of one dtype; an infinite target, or a wrong weight, raises."""
+    largest = np.finfo(H.dtype).max
+    return _run(who, H, Y, sample_weight, G, (-largest, largest), _squared_rows, _squared_rows_parallel)
+
+
+def _weights_and_out(who, H, y, H2, sample_weight, out) -> tuple[np.ndarray | None, np.ndarray | None]:
+    s = None if sample_weight is None else as_sample_weight(who, sample_weight, H.shape[:-1])
+    if out is not None:
+        out = checked_out(who, out, H.shape, H2.dtype, H, y, sample_weight).reshape(H2.shape)
+    return s, out
+
+
+def _run(who, H, Y, sample_weight, G, limits, serial, parallel, *options) -> tuple[float, np.ndarray, float]:
+    rows, M = H.shape
+    G = np.empty(H.shape, H.dtype) if G is None else G
+    if rows == 0:
         return 0.0, G, 0.0
-    sizes = PARALLEL_SIZE, CHUNK_SIZE, divisor * M
-    return mean_over_rows(serial, parallel, *sizes, H2, Y, s, *options, divisor, G.reshape(rows, M)), G, divisor
+    _, wrong = launch(wrong_target, Y, *limits)
+    if wrong >= 0:
+        low, high = (None, None) if limits[0] < 0 else limits
+        as_targets(who, Y, H.shape, H.dtype, low, high)  # raises
+    s, divisor = np.ones(rows), float(rows)
+    if sample_weight is not None:
+        s = spread(who, sample_weight, rows)
+        divisor = launch(sum_of_weights, s)
+    sizes = PARALLEL_SIZE, CHUNK_SIZE, divisor, M
+    return mean_over_rows(serial, parallel, *sizes, H, Y, s, *options, divisor, G), G, divisor

@@ -22,11 +22,22 @@ from numba import prange
 
 from ..elementwise.vector_math import exp, log1p
 from ..runtime.arrays import checked_out, same_layout
-from ..runtime.config import parallel_jit, part_jit
-from ..runtime.launch import launch
+from ..runtime.config import NOWHERE, jit, parallel_jit, part_jit
+from ..runtime.launch import launch, operation
 from .label_cross_entropy import rows_entry_point, rows_parallel
-from .targets import as_array_of_targets, as_class_weights, as_labels, as_row_weights, as_rows, as_targets, labels_only
-from .weighted_rows import mean_of_sums, mean_over_rows
+from .labels import wrong_target
+from .targets import (
+    as_array_of_targets,
+    as_class_weights,
+    as_labels,
+    as_rows,
+    as_sample_weight,
+    as_targets,
+    label_rows,
+    labels_only,
+    target_rows,
+)
+from .weighted_rows import given_or_made, mean_of_sums, mean_over_rows, spread, sum_of_weights
 
 CROSS_ENTROPY_PARALLEL_SIZE = 16_384  # logits; about 3 ns each, so 50 us of work
 CROSS_ENTROPY_CHUNK = 4_096  # logits per chunk, rounded to whole rows
@@ -70,7 +81,7 @@ def weighted_label_rows(H, y, s, w, smoothing, divisor, G, sums, chunk, start, s
     value = 0.0
     for b in range(start, stop):
         h, g = H[b], G[b]
-        if s[b] == 0.0:  # left out: whatever stands in this row
+        if s[b] == 0.0 or divisor == 0.0:  # left out: whatever stands in this row
             for c in range(M):
                 g[c] = 0
             continue
@@ -114,7 +125,7 @@ def weighted_target_rows(H, Y, s, w, smoothing, divisor, G, sums, chunk, start, 
     value = 0.0
     for b in range(start, stop):
         h, y, g = H[b], Y[b], G[b]
-        if s[b] == 0.0:  # left out: whatever stands in this row
+        if s[b] == 0.0 or divisor == 0.0:  # left out: whatever stands in this row
             for c in range(M):
                 g[c] = 0
             continue
@@ -201,37 +212,27 @@ def weighted_softmax_cross_entropy(
         )
     plain = label_smoothing == 0 and ignore_index is None and class_weight is None and sample_weight is None
     if plain and same_layout(out, H) and _usual_labels(y, H.shape):
-        return softmax_cross_entropy_unchecked(H, y, out, who), out, float(y.size)
+        return *softmax_cross_entropy_unchecked(H, y, out, who), float(y.size)
     H2 = as_rows(who, H)
-    given = H, y, class_weight, sample_weight
-    y = as_array_of_targets(who, y)
-    rows, M = H2.shape
+    y0, y = y, as_array_of_targets(who, y)
+    G = out
+    if out is not None:
+        G = checked_out(who, out, H.shape, H2.dtype, H, y0, class_weight, sample_weight).reshape(H2.shape)
     if plain and y.dtype.kind != "f":
-        y, _ = as_labels(who, y, H.shape, None)
-        G = checked_out(who, out, H.shape, H2.dtype, *given)
-        return softmax_cross_entropy_unchecked(H2, y, G.reshape(rows, M), who), G, float(rows)
-    w = np.ones(M) if class_weight is None else as_class_weights(who, class_weight, M)
-    s = as_row_weights(who, sample_weight, H.shape[:-1], rows)
+        labels = label_rows(who, y, H.shape, None)
+        value, G = softmax_cross_entropy_unchecked(H2, labels, G, who)
+        return value, given_or_made(out, G, H.shape), float(len(H2))
+    w = None if class_weight is None else as_class_weights(who, class_weight, H2.shape[1])
+    s = None if sample_weight is None else as_sample_weight(who, sample_weight, H.shape[:-1])
+    options = s, w, float(label_smoothing)
     if y.dtype.kind == "f":
         labels_only(who, ignore_index)
-        y = as_targets(who, y, H.shape, H2.dtype, low=None if class_weight is None else 0.0, labels=True)
-        row_weight = s if class_weight is None else s * _mean_weight(y, w)
-        serial, parallel = weighted_target_rows, weighted_target_rows_parallel
+        Y = target_rows(who, y, H.shape, H2.dtype, low=None if w is None else 0.0, labels=True)
+        value, G, divisor = target_cross_entropy_unchecked(H2, Y, *options, G, who)
     else:
-        y, valid = as_labels(who, y, H.shape, ignore_index)
-        if valid is not None:
-            s *= valid
-            y = np.where(valid, y, 0)  # rows of weight 0 are never read
-        row_weight = s if class_weight is None else s * w[y]
-        serial, parallel = weighted_label_rows, weighted_label_rows_parallel
-    G = checked_out(who, out, H.shape, H2.dtype, *given)
-    divisor = float(row_weight.sum())
-    if divisor == 0.0:
-        G[...] = 0
-        return 0.0, G, 0.0
-    arguments = H2, y, s, w, float(label_smoothing), divisor, G.reshape(rows, M)
-    sizes = CROSS_ENTROPY_PARALLEL_SIZE, CROSS_ENTROPY_CHUNK, divisor
-    return mean_over_rows(serial, parallel, *sizes, *arguments), G, divisor
+        labels = label_rows(who, y, H.shape, ignore_index)
+        value, G, divisor = weighted_label_cross_entropy_unchecked(H2, labels, *options, ignore_index, G, who)
+    return value, given_or_made(out, G, H.shape), divisor
 
 
 def _usual_labels(y, H_shape: tuple) -> bool:
@@ -247,26 +248,105 @@ def _usual_labels(y, H_shape: tuple) -> bool:
     )
 
 
-def softmax_cross_entropy_unchecked(H, y, G, who: str = "softmax_cross_entropy") -> float:
+@operation("G", refuses=True)
+def softmax_cross_entropy_unchecked(H, y, G=None, who: str = "softmax_cross_entropy") -> tuple[float, np.ndarray]:
     """The value for a matrix of logits and int64 labels without options, and the gradient in G; a wrong label raises.
 
     One call of a compiled function does all, and it looks at every label before it writes.
     """
     rows = y.size
+    G = np.empty(H.shape, H.dtype) if G is None else G
     if rows == 0:
-        return 0.0
+        return 0.0, G
     if H.size < CROSS_ENTROPY_PARALLEL_SIZE or rows == 1:
         value, wrong = launch(rows_entry_point(H.dtype), H, y, G)
     else:
         sums = np.empty(min(rows, H.size // CROSS_ENTROPY_CHUNK))
         _, wrong = launch(rows_parallel, H, y, G, sums)
-        value = launch(mean_of_sums, sums, float(rows))
+        value = launch(mean_of_sums, sums, float(rows), 1)
     if wrong >= 0:
         as_labels(who, y, H.shape, None)  # raises
-    return value
+    return value, G
 
 
-def _mean_weight(Y: np.ndarray, w: np.ndarray) -> np.ndarray:
-    """(y_bᵀw)/(y_bᵀ1) for each row; not by `@`, whose sums depend on the number of NumPy's threads."""
-    mass = Y.sum(axis=1, dtype=np.float64)
-    return np.divide(np.einsum("bm,m->b", Y, w), mass, out=np.full(len(Y), w.mean()), where=mass > 0)
+@operation("G", refuses=True)
+def weighted_label_cross_entropy_unchecked(
+    H, y, sample_weight, class_weight, label_smoothing, ignore_index=None, G=None, who="softmax_cross_entropy"
+):
+    """(value, G, D) of a matrix of logits and int64 labels; a label or weight out of its range raises."""
+    rows, M = H.shape
+    G = np.empty(H.shape, H.dtype) if G is None else G
+    if rows == 0:
+        return 0.0, G, 0.0
+    w = np.ones(M) if class_weight is None else class_weight
+    s = spread(who, sample_weight, rows)
+    ignoring = ignore_index is not None and -(2**63) <= ignore_index < 2**63
+    _, wrong = launch(leave_out_labels, y, M, ignoring, int(ignore_index) if ignoring else 0, s)
+    if wrong >= 0:
+        as_labels(who, y, H.shape, ignore_index)  # raises
+    divisor = launch(sum_of_label_weights, s, y, w)
+    return _run(H, y, s, w, label_smoothing, divisor, G, weighted_label_rows, weighted_label_rows_parallel)
+
+
+@operation("G", refuses=True)
+def target_cross_entropy_unchecked(
+    H, Y, sample_weight, class_weight, label_smoothing, G=None, who="softmax_cross_entropy"
+):
+    """(value, G, D) of matrices of logits and targets of one dtype; a target or weight out of its range raises."""
+    rows, M = H.shape
+    G = np.empty(H.shape, H.dtype) if G is None else G
+    if rows == 0:
+        return 0.0, G, 0.0
+    largest = np.finfo(H.dtype).max
+    low = None if class_weight is None else 0.0
+    _, wrong = launch(wrong_target, Y, -largest if low is None else H.dtype.type(0), largest)
+    if wrong >= 0:
+        as_targets(who, Y, H.shape, H.dtype, low, labels=True)  # raises
+    s = spread(who, sample_weight, rows)
+    if class_weight is None:
+        w, divisor = np.ones(M), float(rows) if sample_weight is None else launch(sum_of_weights, s)
+    else:
+        w, divisor = class_weight, launch(sum_of_target_weights, s, Y, class_weight)
+    return _run(H, Y, s, w, label_smoothing, divisor, G, weighted_target_rows, weighted_target_rows_parallel)
+
+
+def _run(H, y, s, w, label_smoothing, divisor, G, serial, parallel) -> tuple[float, np.ndarray, float]:
+    sizes = CROSS_ENTROPY_PARALLEL_SIZE, CROSS_ENTROPY_CHUNK, divisor, 1
+    return mean_over_rows(serial, parallel, *sizes, H, y, s, w, label_smoothing, divisor, G), G, divisor
+
+
+@jit
+def leave_out_labels(y, M, ignoring, ignored, s):
+    """s_b = 0 where y_b is the ignored label; (0, the first row whose label is no class, or -1)."""
+    for b in range(y.size):
+        if ignoring and y[b] == ignored:
+            s[b] = 0.0
+        elif y[b] < 0 or y[b] >= M:
+            return 0.0, np.int64(b)
+    return 0.0, NOWHERE
+
+
+@jit
+def sum_of_label_weights(s, y, w):
+    """D = Σ_b s_b w_{y_b}; labels of rows that are left out are not read."""
+    total = 0.0
+    for b in range(s.size):
+        if s[b] != 0.0:
+            total += s[b] * w[y[b]]
+    return float(total)
+
+
+@jit
+def sum_of_target_weights(s, Y, w):
+    """D = Σ_b s_b (y_bᵀw)/(y_bᵀ1), with the mean of w where the targets of a row add up to 0."""
+    mean = 0.0
+    for c in range(w.size):
+        mean += w[c] / w.size
+    total = 0.0
+    for b in range(s.size):
+        y, mass, weight = Y[b], 0.0, 0.0
+        for c in range(y.size):
+            mass += np.float64(y[c])
+            weight += np.float64(y[c]) * w[c]
+        total += s[b] * (weight / mass if mass > 0.0 else mean)
+    return float(total)

@@ -29,10 +29,7 @@ def as_labels(
         raise ShapeError(
             f"{who}: expected integer labels y of shape {H_shape[:-1]}, got {y.shape}. {label_remedy(y, H_shape)}"
         )
-    if ignore_index is not None and (isinstance(ignore_index, bool) or not isinstance(ignore_index, numbers.Integral)):
-        raise ValueError(
-            f"{who}: expected ignore_index to be an integer or None, got {ignore_index!r}. A common value is -100."
-        )
+    _check_ignored(who, ignore_index)
     M = H_shape[-1]
     y = canonical(y.reshape(-1))
     if ignore_index is None and y.dtype == np.int64 and wrong_label(y, M) < 0:
@@ -48,6 +45,21 @@ def as_labels(
             "rows to be left out are marked by ignore_index."
         )
     return y.astype(np.int64, copy=False), valid
+
+
+def label_rows(who: str, y: np.ndarray, H_shape: tuple, ignore_index: int | None) -> np.ndarray:
+    """As `as_labels`, but the values of int64 labels, which a kernel looks at, are not checked."""
+    _check_ignored(who, ignore_index)
+    if y.dtype == np.int64 and y.shape == H_shape[:-1]:
+        return canonical(y.reshape(-1))
+    return as_labels(who, y, H_shape, ignore_index)[0]
+
+
+def _check_ignored(who: str, ignore_index) -> None:
+    if ignore_index is not None and (isinstance(ignore_index, bool) or not isinstance(ignore_index, numbers.Integral)):
+        raise ValueError(
+            f"{who}: expected ignore_index to be an integer or None, got {ignore_index!r}. A common value is -100."
+        )
 
 
 def label_remedy(y: np.ndarray, H_shape: tuple, own: str = "One label per row of H.") -> str:
@@ -99,6 +111,13 @@ def as_targets(
     return y.astype(dtype, copy=False)
 
 
+def target_rows(who: str, y: np.ndarray, H_shape: tuple, dtype: np.dtype, **limits) -> np.ndarray:
+    """As `as_targets`, but the values of targets of this dtype, which a kernel looks at, are not checked."""
+    if y.dtype == dtype and y.shape == H_shape:
+        return canonical(y.reshape(-1, H_shape[-1]))
+    return as_targets(who, y, H_shape, dtype, **limits)
+
+
 def labels_only(who: str, ignore_index: int | None) -> None:
     """Raise DtypeError for an `ignore_index` beside float targets, among which no label can be told."""
     if ignore_index is not None:
@@ -119,39 +138,47 @@ def as_array_of_targets(who: str, y, booleans: bool = False) -> np.ndarray:
     raise DtypeError(f"{who}: expected y of an integer dtype, float32 or float64, got {y.dtype}. {remedy}")
 
 
-def as_row_weights(who: str, sample_weight, leading: tuple, rows: int) -> np.ndarray:
-    """A new float64 array with one weight per row; weights may have the first axes of H only, such as (B,)."""
-    if sample_weight is None:
-        return np.ones(rows)
-    s = _as_weights(who, "sample_weight", sample_weight)
+def as_sample_weight(who: str, sample_weight, leading: tuple) -> np.ndarray:
+    """Weights as a flat array of floats; they may have the first axes of H only, such as (B,).
+
+    A kernel looks at the values of float32 and float64.
+    """
+    s = _as_numbers(who, "sample_weight", sample_weight)
     if s.ndim == 0 or s.shape != leading[: s.ndim]:
         raise ShapeError(
             f"{who}: expected sample_weight of shape {leading} (or its first axes), got {s.shape}. "
             "One weight per row of H."
         )
-    spread = s.reshape(s.shape + (1,) * (len(leading) - s.ndim))
-    return np.array(np.broadcast_to(spread, leading), np.float64, order="C").reshape(-1)
+    if s.dtype not in FLOATS:
+        check_weights(who, "sample_weight", s)
+        s = s.astype(np.float64)
+    return canonical(s.reshape(-1))
 
 
 def as_class_weights(who: str, class_weight, M: int) -> np.ndarray:
     """Class weights as float64 (M,)."""
-    w = _as_weights(who, "class_weight", class_weight)
+    w = _as_numbers(who, "class_weight", class_weight)
+    check_weights(who, "class_weight", w)
     if w.shape != (M,):
         raise ShapeError(f"{who}: expected class_weight of shape ({M},), got {w.shape}. One weight per column of H.")
     return canonical(w.astype(np.float64, copy=False))
 
 
-def _as_weights(who: str, name: str, w) -> np.ndarray:
+def _as_numbers(who: str, name: str, w) -> np.ndarray:
     w = plain(who, name, w, "float64")
     if w.dtype.kind not in "iuf":
         raise DtypeError(
             f"{who}: expected {name} to be an array of numbers, got dtype {w.dtype}. "
             f"{dtype_remedy(name, w.dtype, 'float64')}"
         )
+    return w
+
+
+def check_weights(who: str, name: str, w: np.ndarray) -> None:
+    """Raise DataError if one of them is negative, infinite or NaN."""
     if w.size and not (w.min() >= 0 and w.max() < np.inf):
         i = int(np.argmax(~((w >= 0) & (w < np.inf)).reshape(-1)))
         raise DataError(
             f"{who}: expected {name} finite and not negative, got {w.reshape(-1)[i]} at position {i}. "
             "A weight of 0 leaves a row or class out."
         )
-    return w

@@ -19,7 +19,7 @@ from ..errors import DtypeError, ShapeError
 from ..runtime.arrays import as_array, canonical, is_plain
 from ..runtime.config import exact_jit, parallel_jit
 from ..runtime.door import dtype_remedy, plain
-from ..runtime.launch import launch
+from ..runtime.launch import launch, operation
 from ..runtime.parallel import PARALLEL_SIZE
 
 UPDATE_CHUNK = 8_192  # elements
@@ -136,6 +136,7 @@ def _clip_scale(norm, limit):
     return 1.0 if ratio >= 1.0 else ratio  # a NaN norm stays NaN
 
 
+@operation()
 def clip_scale_unchecked(norm: float, limit: float) -> float:
     """min(1, limit/(norm + 1e-6)): what the gradient is multiplied with so that its norm is `limit` at the most."""
     return launch(_clip_scale, norm, limit)
@@ -174,6 +175,7 @@ def sgd_update(
     sgd_update_unchecked(theta, g, v, lr, momentum, dampening, nesterov, weight_decay, scale, first)
 
 
+@operation("theta", "v")
 def sgd_update_unchecked(
     theta, g, v, lr, momentum=0.0, dampening=0.0, nesterov=False, weight_decay=0.0, scale=1.0, first=False
 ):
@@ -227,6 +229,7 @@ def adam_update(
     adam_update_unchecked(theta, g, m, v, lr, beta1, beta2, eps, int(step), weight_decay, decoupled, scale)
 
 
+@operation("theta", "m", "v")
 def adam_update_unchecked(theta, g, m, v, lr, beta1, beta2, eps, step, weight_decay=0.0, decoupled=False, scale=1.0):
     body = _adam_parallel if theta.size >= PARALLEL_SIZE else _adam
     launch(body, theta, g, m, v, lr, step, beta1, beta2, eps, weight_decay, decoupled, scale)
@@ -267,6 +270,7 @@ def rmsprop_update(
     rmsprop_update_unchecked(theta, g, v, a, b, lr, alpha, eps, centered, momentum, weight_decay, scale)
 
 
+@operation("theta", "v", "a", "b")
 def rmsprop_update_unchecked(
     theta, g, v, a, b, lr, alpha, eps, centered=False, momentum=0.0, weight_decay=0.0, scale=1.0
 ):

@@ -10,12 +10,13 @@ where as many windows overlap.
 import numpy as np
 from numba import prange
 
+from ..elementwise.copy_add import copy_unchecked
 from ..errors import ShapeError
 from ..geometry import image_shape, window_geometry
 from ..runtime.arrays import as_array, checked_out
 from ..runtime.config import jit, parallel_jit
-from ..runtime.launch import launch
-from .max_pool2d import POOLING_PARALLEL_FROM, POOLING_TAPS, overlapping
+from ..runtime.launch import launch, operation
+from .max_pool2d import POOLING_PARALLEL_FROM, POOLING_TAPS, overlapping, pooled_plane
 
 
 def avg_pool2d(
@@ -44,8 +45,12 @@ def avg_pool2d(
     return Y
 
 
-def avg_pool2d_unchecked(X, kernel_size, stride, padding, count_padding, out):
+@operation("out")
+def avg_pool2d_unchecked(X, kernel_size, stride, padding, count_padding, out=None):
     """Options are pairs."""
+    if out is None:
+        plane = pooled_plane(X.shape[1:3], kernel_size, stride, padding)
+        out = np.empty((len(X), *plane, X.shape[3]), X.dtype)
     serial, parallel = _avg_rows, _avg_parallel
     if kernel_size[0] * kernel_size[1] > POOLING_TAPS:
         serial, parallel = _large_rows, _large_parallel
@@ -53,6 +58,7 @@ def avg_pool2d_unchecked(X, kernel_size, stride, padding, count_padding, out):
         launch(serial, X, *kernel_size, *stride, *padding, count_padding, out, 0, out.shape[0] * out.shape[1])
     else:
         launch(parallel, X, *kernel_size, *stride, *padding, count_padding, out)
+    return out
 
 
 def avg_pool2d_backward(
@@ -79,7 +85,7 @@ def avg_pool2d_backward(
     if G.shape != (B, *plane, C):
         raise ShapeError(f"{who}: expected G of shape {(B, *plane, C)}, got {G.shape}.")
     gX = checked_out(who, out, input_shape, G.dtype, G0)
-    avg_pool2d_backward_unchecked(G, kernel, stride, padding, bool(count_padding), gX)
+    avg_pool2d_backward_unchecked(G, input_shape, kernel, stride, padding, bool(count_padding), gX)
     return gX
 
 
@@ -88,16 +94,19 @@ def averages_in_float64(kernel_size, stride, dtype) -> bool:
     return overlapping(kernel_size, stride) > POOLING_TAPS and dtype != np.float64
 
 
-def avg_pool2d_backward_unchecked(G, kernel_size, stride, padding, count_padding, out):
+@operation("out")
+def avg_pool2d_backward_unchecked(G, input_shape, kernel_size, stride, padding, count_padding, out=None):
     """Options are pairs."""
+    out = np.empty(input_shape, G.dtype) if out is None else out
     if averages_in_float64(kernel_size, stride, out.dtype):
-        sums = np.empty(out.shape)
-        avg_pool2d_backward_unchecked(G.astype(np.float64), kernel_size, stride, padding, count_padding, sums)
-        out[...] = sums
+        g, sums = copy_unchecked(G, np.empty(G.shape)), np.empty(out.shape)
+        avg_pool2d_backward_unchecked(g, input_shape, kernel_size, stride, padding, count_padding, sums)
+        copy_unchecked(sums, out)
     elif out.size < POOLING_PARALLEL_FROM:
         launch(_avg_backward, G, *kernel_size, *stride, *padding, count_padding, out, 0, out.shape[0])
     else:
         launch(_avg_backward_parallel, G, *kernel_size, *stride, *padding, count_padding, out)
+    return out
 
 
 @jit

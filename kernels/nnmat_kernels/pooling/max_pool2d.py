@@ -13,12 +13,13 @@ from numba import int32, int64, prange
 from ..codegen.function_pointer import address, call, flat_of
 from ..codegen.max_window import MASKED, SQUARE, max_window, spread_window
 from ..elementwise.activations import relu_backward_unchecked
+from ..elementwise.copy_add import copy_unchecked
 from ..errors import DtypeError, ShapeError
 from ..geometry import image_shape, window_geometry
 from ..runtime.arrays import as_array, canonical, checked_out, is_plain
 from ..runtime.config import ONE, ZERO, inlined_jit, jit, parallel_jit
 from ..runtime.door import plain
-from ..runtime.launch import launch
+from ..runtime.launch import launch, operation
 from ..runtime.target import VECTOR_BYTES
 
 POOLING_PARALLEL_FROM = 65_536  # elements read
@@ -66,13 +67,20 @@ def max_pool2d(
     return Y, indices
 
 
-def max_pool2d_unchecked(X, kernel_size, stride, padding, out, indices, relu=False):
+@operation("out", "indices")
+def max_pool2d_unchecked(X, kernel_size, stride, padding, out=None, indices=None, relu=False):
     """Options are pairs. With `relu` the maximum of 0 and the window: `relu` before or after it, at no cost."""
+    if out is None or indices is None:
+        plane = pooled_plane(X.shape[1:3], kernel_size, stride, padding)
+        shape = (len(X), *plane, X.shape[3])
+        out = np.empty(shape, X.dtype) if out is None else out
+        indices = np.empty(shape, np.int32) if indices is None else indices
     floor = _FLOORS[out.dtype.char, relu]
     if X.size < POOLING_PARALLEL_FROM:
         launch(_max_pool, X, *kernel_size, *stride, *padding, floor, out, indices, _rows(out.dtype))
     elif X.size:
         launch(_max_pool_parallel, X, *kernel_size, *stride, *padding, floor, out, indices, _rows(out.dtype))
+    return out, indices
 
 
 def max_pool2d_backward(
@@ -102,26 +110,32 @@ def max_pool2d_backward(
     return gX
 
 
-def max_pool2d_backward_unchecked(G, indices, kernel_size, stride, padding, out, Y=None):
+@operation("out")
+def max_pool2d_backward_unchecked(G, indices, input_shape, kernel_size, stride, padding, out=None, Y=None):
     """With the forward's options (pairs): windows that do not overlap are written, which is faster than adding.
 
     With Y, the output of `max_pool2d_unchecked(relu=True)`, the gradient is 0 where Y is not above 0.
     """
+    out = np.empty(input_shape, G.dtype) if out is None else out
     if stride[0] < kernel_size[0] or stride[1] < kernel_size[1]:
-        own = G
-        if Y is not None:
-            own = np.empty_like(G)
-            relu_backward_unchecked(G, Y, own)
+        own = G if Y is None else relu_backward_unchecked(G, Y)
         if overlapping(kernel_size, stride) > POOLING_TAPS and out.dtype != np.float64:
             sums = np.empty(out.shape)
-            _add_gradients(own.astype(np.float64), indices, sums)
-            out[...] = sums
+            _add_gradients(copy_unchecked(own, np.empty(own.shape)), indices, sums)
+            copy_unchecked(sums, out)
         else:
             _add_gradients(own, indices, out)
     else:
         body = _max_spread if out.size < POOLING_PARALLEL_FROM else _max_spread_parallel
         images = _images(out.dtype, Y is not None)
         launch(body, G, G if Y is None else Y, indices, *kernel_size, *stride, *padding, out, images)
+    return out
+
+
+@functools.lru_cache(maxsize=64)
+def pooled_plane(plane, kernel_size, stride, padding) -> tuple:
+    """Height and width of what comes out; the last ones are kept, for the checks take 6 us."""
+    return window_geometry("pooling", plane, kernel_size, stride, padding)[3]
 
 
 def overlapping(kernel_size, stride) -> int:

@@ -8,7 +8,7 @@ from ..codegen.packing import pack_transposed
 from ..errors import ShapeError
 from ..runtime.arrays import are_canonical, as_array, checked_out, disjoint, same_dtype
 from ..runtime.config import NOWHERE, ONE, ZERO, inlined_jit, jit, parallel_jit, threads_inside
-from ..runtime.launch import launch
+from ..runtime.launch import launch, operation
 from ..runtime.parallel import PARALLEL_FLOPS
 from ..runtime.scratch import scratch
 from ..runtime.target import MR, MR_SMALL, NR, NR_BYTES, VECTOR_BYTES
@@ -125,6 +125,7 @@ def _multiply_stack_parallel(A, at_a, B, at_b, C, M, N, K, transpose_a, transpos
         _stack(A, at_a, B, at_b, C, M, N, K, transpose_a, transpose_b, first, last)
 
 
+@operation("out")
 def batched_matmul_unchecked(A, B, transpose_a, transpose_b, out) -> None:
     """`batched_matmul` without its checks: C-contiguous arrays of fitting shapes and one dtype, bools, `out` given."""
     shape_a, shape_b, shape = A.shape, B.shape, out.shape

@@ -1,1 +1,13 @@
-"""Several kernels without Python between them: programs of blocks, and the affine map with its gradients."""
+"""Steps as programs: launches that one compiled function runs without Python between them.
+
+entries        the operations of a recorded step, and who makes and reads which array
+rewrites       the rules that improve them, each with why the bits stay
+phases         pieces of work that all threads share
+memory         arrays by lifetime, in one block
+lowering       from operations to launches
+block, words   a launch as words in memory; reading, writing and calling there
+runner         the compiled function that walks the blocks
+program        blocks, with what changes from step to step left open
+compilation    all of it in order
+listing        a program as a table
+"""

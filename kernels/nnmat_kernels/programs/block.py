@@ -65,6 +65,9 @@ def _words(kind, argument) -> list[int]:
         word = np.zeros(1, np.int64)
         word.view(str(kind))[0] = argument
         return [int(word[0])]
+    if isinstance(kind, types.BaseTuple):
+        parts: Any = kind
+        return [word for part, value in zip(parts, argument, strict=True) for word in _words(part, value)]
     raise TypeError(f"a kernel's argument of the Numba type {kind}")
 
 

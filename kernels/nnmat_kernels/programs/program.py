@@ -10,6 +10,7 @@ later one takes is passed on: it is known by being the same object.
 """
 
 import functools
+import time
 from collections.abc import Sequence
 from typing import Any
 
@@ -19,6 +20,9 @@ from numba import types
 from ..codegen.function_pointer import entry_point
 from ..runtime.launch import ParallelKernel
 from .block import Block
+from .entries import Entry
+from .listing import History, Listing, Row, flops, operation_text, size_of, traffic
+from .phases import Phase, runner_of_pieces
 from .runner import FINISHED, FINITE, NEGATIVE, TRUE, run
 
 
@@ -58,40 +62,55 @@ class CountSlot(Slot, int):
 class Program:
     """Launches that run without Python.
 
-    `launches`: (kernel, arguments, result) of a tape. `inputs`: arrays by name, whose place changes from step to step.
-    `results`: numbers that launches gave, by name, wanted after each step; those named in `finite` must be so for a
-    step to go on. `counts`: launches whose integer results are wanted besides. `saved`: arrays that are copied before
-    each step, and stand in `before` if one is stopped. `slots`: those that some kernel must take. A launch that gives
-    (a number, a row) refuses that row unless it is negative, one that gives False cannot do its work; either stops the
-    step.
+    `launches`: (kernel, arguments, result) of a tape, or phases of such. `inputs`: arrays by name, whose place changes
+    from step to step. `results`: numbers that launches gave, by name, wanted after each step; those named in `finite`
+    must be so for a step to go on. `counts`: launches whose integer results are wanted besides. `saved`: arrays that
+    are copied before each step, and are as they were if one is stopped. `undone`: arrays that are copied at the start
+    of each call; from there the steps before one that is stopped are done again, for that one may have written to them.
+    `slots`: those that some kernel must take. A launch that gives (a number, a row) refuses that row unless it is
+    negative, one that gives False cannot do its work; either stops the step.
     Raises ValueError (a result that no launch gave, or of which nobody has said what it means; a slot that no kernel
     takes), TypeError (an argument of a kind that has no words).
     """
 
     def __init__(
         self,
-        launches: Sequence[tuple[Any, tuple, Any]],
+        launches: Sequence[Any],
         inputs: dict[str, np.ndarray],
         results: dict[str, float],
         finite: Sequence[str] = (),
         counts: Sequence[int] = (),
         saved: Sequence[np.ndarray] = (),
         slots: Sequence[str] = (),
+        undone: Sequence[np.ndarray] = (),
     ):
-        self.blocks = [Block(kernel, arguments) for kernel, arguments, _ in launches]
-        self._given = [result for _, _, result in launches]  # known by their identity: kept alive
+        self._inner: list[list[Block]] = []  # of each launch that is a phase, the blocks of its pieces
+        self.blocks = [self._block_of(launch) for launch in launches]
+        self.outputs: list[np.ndarray] = []
+        self.history: History = []  # of its operations, from the recording through the rules
+        self.bytes = 0  # of its own memory
+        self.done = 0  # steps
+        self.groups: list[tuple[int, int, Entry | None]] = []  # the launches of each entry
+        self._ticks = np.empty(0, np.int64)  # of each launch and of all calls, if they are counted
+        self._steps, self._seconds = 0, 0.0  # that they were counted in
+        self._given = [
+            None if isinstance(launch, Phase) else launch[2] for launch in launches
+        ]  # known by their identity: kept alive
         self._columns: list[tuple[str, int]] = []  # of a step's inputs: an array and an offset in it, or a slot and 0
+        self._undone, self._at_start = list(undone), [A.copy() for A in undone]
         self.saved, self.before = list(saved), [A.copy() for A in saved]
         places = {name: self._place_of(name, value) for name, value in results.items()}
         links: list[tuple[int, int]] = []
         first_link = [0]
         for e, block in enumerate(self.blocks):
-            links += self._links(e, block, inputs)
+            for part in (block, *self._inner[e]):
+                links += self._links(e, part, inputs)
             first_link.append(len(links))
         checks = [(e, FINITE, place) for name, (e, place) in places.items() if name in finite]
         checks += [check for e, block in enumerate(self.blocks) if e not in counts for check in _refusals(e, block)]
         if missing := [name for name in slots if (name, 0) not in self._columns]:
             raise ValueError(f"{', '.join(missing)} reaches no kernel: Python computes with it")
+        self.results = list(results)  # the names of the columns that `run` gives; behind them the counts
         wanted = [place for _, place in places.values()] + [self.blocks[e].result_place(0) for e in counts]
         saved_words = [(A.ctypes.data, B.ctypes.data, A.nbytes) for A, B in zip(self.saved, self.before, strict=True)]
         self._checks = _table(sorted(checks), 3)
@@ -103,6 +122,16 @@ class Program:
             self._checks,
             _table(saved_words, 3),
         )
+
+    def _block_of(self, launch) -> Block:
+        if not isinstance(launch, Phase):
+            self._inner.append([])
+            return Block(*launch[:2])
+        pieces = [[Block(kernel, arguments) for kernel, arguments, _ in piece] for piece in launch.pieces]
+        self._inner.append([block for piece in pieces for block in piece])
+        addresses = np.array([block.words.ctypes.data for block in self._inner[-1]], np.int64)
+        firsts = np.cumsum([0, *map(len, pieces)], dtype=np.int64)
+        return Block(runner_of_pieces(), (addresses, firsts, np.zeros(len(pieces), np.int64)))
 
     def _place_of(self, name: str, value) -> tuple[int, int]:
         """The launch that gave a number, and the address where the program finds it."""
@@ -134,18 +163,42 @@ class Program:
             self._columns.append((name, offset))
         return self._columns.index((name, offset))
 
+    def profile(self) -> None:
+        """From here on measure the time of every launch: it takes a few nanoseconds each."""
+        self._ticks = np.zeros(len(self.blocks) + 1, np.int64)
+        self._steps, self._seconds = 0, 0.0
+
+    def listing(self) -> Listing:
+        """What it does, entry by entry, with the measured times if it was told to `profile`."""
+        sources = self._arguments[1][:, 0].tolist()
+        names = [name for name, _ in self._columns]
+        first_link = self._arguments[2]
+        rows = []
+        groups = self.groups or [(e, e + 1, None) for e in range(len(self.blocks))]
+        tick = self._seconds / self._ticks[-1] if self._ticks[-1:].any() else 0.0
+        for first, last, entry in groups:
+            blocks = self.blocks[first:last]
+            kernels = [b.name for i in range(first, last) for b in self._inner[i] or [self.blocks[i]]]
+            opened = sources[first_link[first] : first_link[last]]
+            arrays = [A for block in blocks for _, A in block.places if isinstance(A, np.ndarray) and A.size]
+            if entry is not None:
+                arrays = list(entry.arrays().values())
+            rows.append(
+                Row(
+                    "" if entry is None else entry.place,
+                    "" if entry is None else operation_text(entry),
+                    tuple(dict.fromkeys(kernels)),
+                    tuple(A.shape for A in arrays),
+                    tuple(dict.fromkeys(names[s] if s < len(names) else "a result" for s in opened)),
+                    0 if entry is None else flops(entry),
+                    size_of(arrays) if entry is None else traffic(entry),
+                    float(self._ticks[first:last].sum() * tick / self._steps) if tick else None,
+                )
+            )
+        return Listing(rows, self.history, self.bytes, self._steps, self._seconds)
+
     def __str__(self) -> str:
-        """A table: each launch with the shapes of its arrays and what is open in it."""
-        rows = [("", "kernel", "arrays", "from the step, or passed on")]
-        links = self._arguments[1][:, 0]
-        for e, block in enumerate(self.blocks):
-            shapes = [" x ".join(map(str, A.shape)) for _, A in block.places if isinstance(A, np.ndarray) and A.size]
-            sources = links[self._arguments[2][e] : self._arguments[2][e + 1]]
-            opened = [self._columns[s][0] if s < len(self._columns) else "a result" for s in sources.tolist()]
-            rows.append((str(e), block.name, ", ".join(shapes), ", ".join(dict.fromkeys(opened))))
-        widths = [max(len(row[c]) for row in rows) for c in range(4)]
-        lines = ("  ".join(f"{text:<{width}}" for text, width in zip(row, widths, strict=True)) for row in rows)
-        return "\n".join(line.rstrip() for line in lines)
+        return str(self.listing())
 
     def run(self, steps: int, values: dict[str, Any]) -> tuple[int, np.ndarray]:
         """Run some steps: how many were done, and their results (steps, R) as words of 64 bits.
@@ -160,10 +213,20 @@ class Program:
             if offset:
                 table[:, c] += offset
         results = np.zeros((steps, len(self._wanted)), np.int64)
-        done, check = _runner()(*self._arguments, table, self._wanted, results)
+        for A, was in zip(self._undone, self._at_start, strict=True):
+            was[...] = A
+        started = time.perf_counter()
+        done, check = _runner()(*self._arguments, table, self._wanted, results, self._ticks)
+        self.done += done
+        if self._ticks.size:
+            self._steps, self._seconds = self._steps + done, self._seconds + time.perf_counter() - started
         if check != FINISHED:  # also where a kernel has raised an exception: by hand it will again
             for A, was in zip(self.saved, self.before, strict=True):
                 A[...] = was
+            if self._undone:
+                for A, was in zip(self._undone, self._at_start, strict=True):
+                    A[...] = was
+                _runner()(*self._arguments, table[:done], self._wanted, results[:done], np.empty(0, np.int64))
         return done, results
 
 
@@ -181,7 +244,7 @@ def _refusals(e: int, block: Block) -> list[tuple[int, int, int]]:
 def _runner() -> Any:
     # Its kernels may be parallel: it is launched as one of them, which starts the threads, and takes turns if it must.
     words, table = types.int64[::1], types.int64[:, ::1]
-    return ParallelKernel(entry_point(run, words, table, words, table, table, table, words, table))
+    return ParallelKernel(entry_point(run, words, table, words, table, table, table, words, table, words))
 
 
 def _table(rows, width: int) -> np.ndarray:

@@ -43,8 +43,17 @@ def _call_block(typing_context, block):
     return types.int64(types.int64), generate
 
 
+def _ticks(typing_context):
+    def generate(context, builder, signature, arguments):
+        counter = cgutils.get_or_insert_function(builder.module, ir.FunctionType(_WORD, []), "llvm.readcyclecounter")
+        return builder.call(counter, [])
+
+    return types.int64(), generate
+
+
 # As Numba calls them, the types of arguments aside.
 load: Any = intrinsic(_load)  # the word at an address
 store: Any = intrinsic(_store)  # (address, word)
 copy: Any = intrinsic(_copy)  # (to, from, bytes)
+ticks: Any = intrinsic(_ticks)  # of the processor's clock, which goes at a constant rate
 call_block: Any = intrinsic(_call_block)  # the status of the launch in the block at an address: 0, or it has raised

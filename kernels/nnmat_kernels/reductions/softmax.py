@@ -10,7 +10,7 @@ from ..elementwise.vector_math import exp, log1p
 from ..errors import ShapeError
 from ..runtime.arrays import elementwise_arrays, same_layout
 from ..runtime.config import exact_jit, part_jit
-from ..runtime.launch import launch
+from ..runtime.launch import launch, operation
 from ..runtime.parallel import in_row_chunks, in_row_chunks_of_two
 from .row_tiles import NARROW_COLUMNS, SUM_RUN, TILE_ROWS, fill_tile, row_maximum, tile_maximum
 from .sums import LONG_RUN
@@ -64,19 +64,28 @@ def log_softmax(X: np.ndarray, out: np.ndarray | None = None) -> np.ndarray:
     return out
 
 
-def softmax_unchecked(X, out):
+@operation("out")
+def softmax_unchecked(X, out=None):
+    out = np.empty_like(X) if out is None else out
     _by_rows(_softmax, _softmax_parallel, X, out)
+    return out
 
 
-def softmax_backward_unchecked(G, P, out):
+@operation("out")
+def softmax_backward_unchecked(G, P, out=None):
+    out = np.empty_like(G) if out is None else out
     if out.shape[-1] <= LONG_RUN:
         _by_rows(_softmax_backward, _softmax_backward_parallel, G, P, out)
     else:
         _by_rows(_long_softmax_backward, _long_softmax_backward_parallel, G, P, out)
+    return out
 
 
-def log_softmax_unchecked(X, out):
+@operation("out")
+def log_softmax_unchecked(X, out=None):
+    out = np.empty_like(X) if out is None else out
     _by_rows(_log_softmax, _log_softmax_parallel, X, out)
+    return out
 
 
 def _by_rows(body, parallel, *arrays):
@@ -99,11 +108,11 @@ def _arrays(who, out, **inputs):
 @part_jit
 def _exponentials(x, p, m):
     """p = exp(x - m); their sum, of at most SUM_RUN numbers."""
-    total = p.dtype.type(0)
     for j in range(x.size):
-        e = exp(x[j] - m)
-        p[j] = e
-        total += e
+        p[j] = exp(x[j] - m)
+    total = p.dtype.type(0)  # a loop that stores too is compiled twice, and where p lies would decide on the order
+    for j in range(p.size):
+        total += p[j]
     return total
 
 

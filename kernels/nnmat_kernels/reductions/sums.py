@@ -16,7 +16,7 @@ from numba import prange
 
 from ..runtime.arrays import as_array, checked_out
 from ..runtime.config import ONE, exact_jit, jit, parallel_jit, part_jit
-from ..runtime.launch import launch
+from ..runtime.launch import launch, operation
 from ..runtime.parallel import CHUNK_SIZE, PARALLEL_SIZE, in_row_chunks_of_two
 
 LONG_RUN = 4_096  # numbers of a row up to which they are one sum in their dtype
@@ -41,21 +41,25 @@ def column_sums(A: np.ndarray, out: np.ndarray | None = None, accumulate: bool =
     return out
 
 
-def column_sums_unchecked(A, out, accumulate=False):
-    N = A.shape[1]
+@operation("out")
+def column_sums_unchecked(A, out=None, accumulate=False):
+    """`column_sums` without its checks; more than two axes are rows, (B, ..., N) -> (B ..., N)."""
+    N = A.shape[-1]
+    out = np.empty(N, A.dtype) if out is None else out
     if N == 0:
-        return
+        return out
     width = max(1, FULL_WIDTH // N) * N
     blocks = -(-width // COLUMN_BLOCK)
     if A.size < PARALLEL_SIZE:
         launch(column_sums_serial, A.reshape(-1), width, blocks, accumulate, out)
-        return
+        return out
     slots = max(1, min(ROW_SLOTS, COLUMN_SUM_PIECES // blocks, A.size // (CHUNK_SIZE * blocks)))
     direct = slots == 1 and width == N
     sums = np.empty((0 if direct else slots, width), A.dtype)
     launch(_column_sums_parallel, A.reshape(-1), width, -(-A.size // width), blocks, slots, sums, accumulate, out)
     if not direct:
         launch(fold_columns, sums, accumulate, out)
+    return out
 
 
 def row_sums(A: np.ndarray, out: np.ndarray | None = None, accumulate: bool = False) -> np.ndarray:
@@ -72,12 +76,13 @@ def row_sums(A: np.ndarray, out: np.ndarray | None = None, accumulate: bool = Fa
     return out
 
 
+@operation("out")
 def row_sums_unchecked(A, out, accumulate=False):
     if A.shape[1] > LONG_RUN:
         if A.size < PARALLEL_SIZE:
-            _long_row_sums(A, accumulate, out, 0, len(A))
+            launch(_long_row_sums, A, accumulate, out, 0, len(A))
         else:
-            _long_row_sums_parallel(A, accumulate, out, max(1, CHUNK_SIZE // A.shape[1]))
+            launch(_long_row_sums_parallel, A, accumulate, out, max(1, CHUNK_SIZE // A.shape[1]))
     elif A.size < PARALLEL_SIZE:
         launch(row_sums_serial, A, accumulate, out, 0, len(A))
     else:
@@ -96,6 +101,7 @@ def sum_of_squares(A: np.ndarray) -> float:
     return sum_of_squares_unchecked(as_array("sum_of_squares", "A", A))
 
 
+@operation()
 def sum_of_squares_unchecked(A) -> float:
     a = A.ravel()
     if a.size < PARALLEL_SIZE:
@@ -183,27 +189,6 @@ def column_sums_serial(a, width, blocks, accumulate, out):
         fold_columns(sums, accumulate, out)
 
 
-@jit
-def add_few_rows(A, s, keep):
-    """s = (s if keep else 0) + Aᵀ 1 for a matrix of few elements, inside a kernel: no slots, and its own order."""
-    if not keep:
-        s[:] = 0
-        if A.shape[0] <= PARTIAL_ROWS:  # the same bits without an array for the partial sums
-            for i in range(A.shape[0]):
-                for j in range(s.size):
-                    s[j] += A[i, j]
-            return
-    part = np.empty(s.size, s.dtype)
-    for top in range(0, A.shape[0], PARTIAL_ROWS):
-        for j in range(s.size):
-            part[j] = 0
-        for i in range(top, min(top + PARTIAL_ROWS, A.shape[0])):
-            for j in range(s.size):
-                part[j] += A[i, j]
-        for j in range(s.size):
-            s[j] += part[j]
-
-
 @part_jit
 def row_sums_serial(A, accumulate, out, first, last):
     for i in range(first, last):
@@ -246,13 +231,32 @@ def _total_of_squares(a):
     return float(total)  # without the JIT, too
 
 
+@operation()
 def norm_unchecked(parts) -> float:
     """The norm of some vectors together, the squares of each summed first."""
-    squares = [sum_of_squares_unchecked(part) for part in parts]
+    return _root_of([sum_of_squares_unchecked(part) for part in parts])
+
+
+def _root_of(squares: list[float]) -> float:
     total = squares[0] if squares else 0.0
     for square in squares[1:]:
         total = launch(_plus, total, square)
     return launch(_root, total)
+
+
+def chunk_of_squares(a, slots, c: int) -> None:
+    """slots[c] = the sum of the squares of a chunk, of CHUNK_SIZE elements at most."""
+    launch(_square_slot, a, slots, c)
+
+
+def root_of_sums(parts) -> float:
+    """What `norm` gives for parts of which each has an array of the `chunk_of_squares` of all its chunks."""
+    return _root_of([launch(_sum_in_order, slots) for slots in parts])
+
+
+@jit
+def _square_slot(a, slots, c):
+    slots[c] = _sum_of_squares(a)
 
 
 @exact_jit

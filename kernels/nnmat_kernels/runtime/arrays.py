@@ -4,6 +4,7 @@ A kernel body sees only aligned, writable, C-contiguous arrays of one dtype, flo
 would be compiled again as a signature of its own, and bad input never reaches a kernel.
 """
 
+import math
 from typing import TypeGuard
 
 import numpy as np
@@ -134,3 +135,8 @@ def elementwise_arrays(who: str, out: np.ndarray | None, **inputs) -> tuple[list
     else:
         others = []
     return arrays, checked_out(who, out, shape, dtype, *others)
+
+
+def as_rows_of(A: np.ndarray) -> np.ndarray:
+    """The matrix of an array's rows: (B, ..., N) -> (B ..., N)."""
+    return A if A.ndim == 2 else A.reshape(math.prod(A.shape[:-1]), A.shape[-1])

@@ -102,6 +102,8 @@ def launch(kernel, *arguments):
     result = kernel(*arguments)
     if _tapes and (tape := _tapes.get(threading.get_ident())) is not None:
         tape.launches.append((kernel, arguments, result))
+    if _recorders and (found := recorder()) is not None and not found.busy:
+        found.refused = found.refused or "a kernel is started outside an operation"
     return result
 
 
@@ -112,8 +114,9 @@ class Operation:
     returns it; `made` has these arrays by name.
     """
 
-    def __init__(self, driver: Any, arguments: dict[str, Any], result: Any):
+    def __init__(self, driver: Any, arguments: dict[str, Any], result: Any, place: str = ""):
         self.driver, self.arguments, self.result = driver, arguments, result
+        self.place = place  # of what asked for it: the name of a layer, a loss, an optimizer
         names = [name for name in driver.writes if arguments[name] is None]
         parts = result if type(result) is tuple else (result,)
         self.made = dict(zip(names, [A for A in parts if isinstance(A, np.ndarray)], strict=False))
@@ -129,20 +132,36 @@ class Recorder:
 
     def __init__(self):
         self.operations: list[Operation] = []
-        self._busy = False
+        self.refused = ""  # why the operations are not all that was done
+        self.parts: list[Any] = []  # layers, losses, optimizers that have asked for operations
+        self.place = ""
+        self.busy = False  # whether an operation is in progress
 
     def note(self, driver, arguments: tuple, named: dict[str, Any]):
         """Do an operation, and note it if it is no part of another."""
-        if self._busy:
+        if self.busy:
             return driver.function(*arguments, **named)
-        self._busy = True
+        self.busy = True
         try:
             result = driver.function(*arguments, **named)
         finally:
-            self._busy = False
+            self.busy = False
         given = {**driver.defaults, **dict(zip(driver.names, arguments, strict=False)), **named}
-        self.operations.append(Operation(driver, {name: given[name] for name in driver.names}, result))
+        self.operations.append(Operation(driver, {name: given[name] for name in driver.names}, result, self.place))
         return result
+
+    def on_behalf_of(self, part, work: Callable, arguments: tuple):
+        """Let a part of the step do its work: its operations bear its name."""
+        before, self.place = self.place, getattr(part, "who", type(part).__name__)
+        self.parts.append(part)
+        try:
+            return work(*arguments)
+        finally:
+            self.place = before
+
+    def learning_rate(self, optimizer) -> float:
+        """That of the step which an optimizer is about to make."""
+        return optimizer.lr
 
     def __enter__(self):
         _recorders[threading.get_ident()] = self
@@ -160,6 +179,19 @@ def recorder() -> Recorder | None:
     return _recorders.get(threading.get_ident()) if _recorders else None
 
 
+def part_of_a_step(part, work: Callable, *arguments):
+    """`work(*arguments)`, which a layer, a loss or an optimizer does; a recorder learns whose work it is."""
+    if _recorders and (found := recorder()) is not None:
+        return found.on_behalf_of(part, work, arguments)
+    return work(*arguments)
+
+
+def unrecordable(reason: str) -> None:
+    """Say that what comes is computed in Python, which a recorder does not see."""
+    if (found := recorder()) is not None:
+        found.refused = found.refused or reason
+
+
 @contextlib.contextmanager
 def unrecorded():
     """The calling thread's recorder sees nothing meanwhile."""
@@ -171,8 +203,11 @@ def unrecorded():
             _recorders[threading.get_ident()] = found
 
 
-def operation(*writes: str) -> Callable[[Callable], Any]:
-    """Make a function a driver that a recorder sees; `writes` names the arguments that are arrays to write to."""
+def operation(*writes: str, refuses: bool = False) -> Callable[[Callable], Any]:
+    """Make a function a driver that a recorder sees; `writes` names the arguments that are arrays to write to.
+
+    `refuses`: its kernel may refuse what stands in the arrays, such as a label; the driver raises then.
+    """
 
     def decorate(function: Callable) -> Any:
         parameters = inspect.signature(function).parameters
@@ -184,6 +219,7 @@ def operation(*writes: str) -> Callable[[Callable], Any]:
             return function(*arguments, **named)
 
         driver.function, driver.writes, driver.names = function, writes, tuple(parameters)  # type: ignore[attr-defined]
+        driver.refuses = refuses  # type: ignore[attr-defined]
         driver.defaults = {  # type: ignore[attr-defined]
             name: p.default for name, p in parameters.items() if p.default is not inspect.Parameter.empty
         }

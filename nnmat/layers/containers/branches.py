@@ -1,12 +1,15 @@
 """Layers side by side: what `Add` and `Concatenate` share."""
 
+import functools
 from collections.abc import Iterable
 
 import numpy as np
 
+from nnmat_kernels import unchecked as k
+
 from ...errors import ConfigError, ShapeError
 from ...habits import list_of_layers
-from ..base import Layer
+from ..base import Layer, check_layers
 from ..checks import Shape
 
 
@@ -24,12 +27,7 @@ class Branches(Layer):
             raise ConfigError(
                 f"{self.kind}: expected at least one layer, got none. {self.kind}() takes several inputs."
             )
-        for i, layer in enumerate(self.layers or ()):
-            if layer is not None and not isinstance(layer, Layer):
-                raise ConfigError(
-                    f"{self.kind}: expected layers, or None for the input itself, got {layer!r} at place {i}."
-                    f"{f' Did you forget the parentheses: {layer.__name__}()?' if isinstance(layer, type) else ''}"
-                )
+        check_layers(self.kind, self.layers or [], ", or None for the input itself")
 
     def named_children(self):
         return [(str(i), layer) for i, layer in enumerate(self.layers or ()) if layer is not None]
@@ -64,27 +62,17 @@ class Branches(Layer):
     def run_branches(self, X, call) -> list[np.ndarray]:
         """F_i(X_i) for each branch."""
         inputs = X if self._several else [X] * len(self._branches)
-        return [
-            Z if layer is None else layer.run_forward(Z, call.training, call.record)
-            for layer, Z in zip(self._branches, inputs, strict=True)
-        ]
+        return [Z if layer is None else layer.forward(Z, call) for layer, Z in zip(self._branches, inputs, strict=True)]
 
     def run_branches_backward(self, parts: list[np.ndarray], call):
         """gX from the gradients of what the branches gave: a tuple, or the sum where they have one input."""
-        asked = call.accumulate, call.wants_parameters, call.wants_input, call.keeps
         found = [
-            G if layer is None else layer.run_backward(G, *asked)
+            G if layer is None else layer.backward(G, call, input_gradient=call.wants_input)
             for layer, G in zip(self._branches, parts, strict=True)
         ]
         if not call.wants_input:
             return None
-        if self._several:
-            return tuple(found)
-        gX = call.array("gX", found[0].shape, self.dtype)
-        gX[...] = found[0]
-        for other in found[1:]:
-            gX += other  # gX = Σ_i gX_i
-        return gX
+        return tuple(found) if self._several else functools.reduce(k.add, found)  # gX = Σ_i gX_i
 
     def config(self):
         layers = self.layers

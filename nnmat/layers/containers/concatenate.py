@@ -1,8 +1,10 @@
 """Branches side by side along the last axis."""
 
-from itertools import accumulate, pairwise
+from itertools import accumulate
 
 import numpy as np
+
+from nnmat_kernels import unchecked as k
 
 from ...calls import backward_equations, forward_equations
 from ...errors import ShapeError
@@ -40,20 +42,16 @@ class Concatenate(Branches):
     def declare(self, input_shape, rng):
         super().declare(input_shape, rng)
         widths = [shape[-1] for shape in self.branch_shapes(input_shape)]
-        self._places = [slice(a, b) for a, b in pairwise(accumulate(widths, initial=0))]
+        self._places = list(zip(accumulate(widths, initial=0), widths, strict=False))  # first column, and how many
 
     @forward_equations
     def forward(self, X, call):
         parts = self.run_branches(X, call)
-        Y = call.array("Y", (len(parts[0]), *self._output_shape), parts[0].dtype)
-        np.concatenate(parts, axis=-1, out=Y)  # Y = [F_1(X_1) ... F_n(X_n)]
+        Y = np.empty((*parts[0].shape[:-1], self._output_shape[-1]), self.dtype)
+        for part, (first, _) in zip(parts, self._places, strict=True):
+            k.paste_columns(part, Y, first)  # Y = [F_1(X_1) ... F_n(X_n)]
         return Y
 
     @backward_equations
     def backward(self, G, call):
-        parts = []
-        for i, place in enumerate(self._places):  # G_i, each in memory of its own: (B, ..., Σ M_i) -> (B, ..., M_i)
-            part = call.array(f"G{i}", (*G.shape[:-1], place.stop - place.start), G.dtype)
-            part[...] = G[..., place]
-            parts.append(part)
-        return self.run_branches_backward(parts, call)
+        return self.run_branches_backward([k.copy_columns(G, *place) for place in self._places], call)

@@ -9,8 +9,7 @@ from ...calls import backward_equations, forward_equations
 from ...checks import generator
 from ...errors import ConfigError, ShapeError
 from ...habits import list_of_layers
-from .. import observing
-from ..base import Layer
+from ..base import Layer, check_layers
 
 
 class Sequential(Layer):
@@ -27,8 +26,6 @@ class Sequential(Layer):
     Reference: docs/equations.md, section 3.8: MOT-1.
     """
 
-    recordable = True
-
     def __init__(
         self,
         layers: Iterable[Layer],
@@ -37,16 +34,10 @@ class Sequential(Layer):
         dtype: npt.DTypeLike = np.float32,
     ):
         super().__init__()
-        layers = list_of_layers("Sequential", layers)
+        self.layers = layers = list_of_layers("Sequential", layers)
         if not layers:
             raise ConfigError("Sequential: expected at least one layer, got none.")
-        for i, layer in enumerate(layers):
-            if not isinstance(layer, Layer):
-                raise ConfigError(
-                    f"Sequential: expected layers, got {layer!r} at place {i}."
-                    f"{f' Did you forget the parentheses: {layer.__name__}()?' if isinstance(layer, type) else ''}"
-                )
-        self.layers = layers
+        check_layers("Sequential", layers)
         rng = generator("Sequential", "seed", seed)
         if input_shape is not None:
             self.build(input_shape, rng=rng, dtype=dtype)
@@ -74,54 +65,19 @@ class Sequential(Layer):
 
     def declare(self, input_shape, rng):
         # The first layer that has parameters: with input_gradient=False nothing before it has to run backward.
-        has_parameters = [bool(layer.parameters()) for layer in self.layers]
-        self._first = has_parameters.index(True) if any(has_parameters) else len(self.layers)
-        # A layer, and the activation behind it if the layer can apply that on the way; such a pair is one pass.
-        self._single: list[tuple[Layer, Layer | None]] = [(layer, None) for layer in self.layers]
-        self._chain: list[tuple[Layer, Layer | None]] = []
-        for layer in self.layers:
-            before, taken = self._chain[-1] if self._chain else (None, None)
-            if before is not None and taken is None and before.can_apply(layer):
-                self._chain[-1] = before, layer
-            else:
-                self._chain.append((layer, None))
-        self._backward_chains = {first: self._backward_chain(first) for first in (0, self._first, len(self.layers))}
-
-    def _backward_chain(self, first: int, fused: bool = True) -> list[tuple[Layer, Layer | None, bool]]:
-        """From the last layer to number `first`: each one, the activation before it if it applies the derivative of
-        that on the way, and whether its input gradient is needed in any case."""
-        chain: list[tuple[Layer, Layer | None, bool]] = []
-        i = len(self.layers) - 1
-        while i >= first:
-            layer, before = self.layers[i], self.layers[i - 1] if i > first else None
-            pair = fused and before is not None and layer.can_differentiate(before)
-            chain.append((layer, before if pair else None, i > first))
-            i -= 2 if pair else 1
-        return chain
+        self._first = next((i for i, layer in enumerate(self.layers) if layer.parameters()), len(self.layers))
 
     @forward_equations
     def forward(self, X, call):
-        Z, training, record = X, call.training, call.record
-        for layer, activation in self._single if observing.blocks and observing.observed() else self._chain:
-            if activation is None:
-                Z = layer.run_forward(Z, training, record)
-            else:
-                Z = layer.run_forward_with(activation, Z, training, record)
-        return Z
+        for layer in self.layers:
+            X = layer.forward(X, call)  # Z_i = layer_i(Z_{i-1})
+        return X
 
     @backward_equations
     def backward(self, G, call):
-        accumulate, parameters, input_gradient = call.accumulate, call.wants_parameters, call.wants_input
-        keep = call.keeps
-        first = 0 if input_gradient else self._first if parameters else len(self.layers)
-        chain = self._backward_chains[first]
-        if observing.blocks and observing.observed():
-            chain = self._backward_chain(first, fused=False)
-        for layer, activation, inner in chain:
-            if activation is None:
-                G = layer.run_backward(G, accumulate, parameters, inner or input_gradient, keep)
-            else:
-                G = layer.run_backward_with(activation, G, accumulate, parameters, keep)
+        first = 0 if call.wants_input else self._first if call.wants_parameters else len(self.layers)
+        for i in reversed(range(first, len(self.layers))):
+            G = self.layers[i].backward(G, call, input_gradient=i > first or call.wants_input)  # G_{i-1}
         return G
 
     def __len__(self) -> int:

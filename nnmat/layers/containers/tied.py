@@ -1,6 +1,7 @@
 """One layer's parameters at a second place of a model."""
 
 import copy
+from typing import Any
 
 from nnmat_kernels import unchecked as k
 
@@ -10,7 +11,7 @@ from ...errors import BuildError, ConfigError, ShapeError
 from ...parameters import Parameter
 from ..base import Layer
 from ..checks import batch_shape
-from ..linear import Linear
+from ..dense.linear import Linear
 
 
 class Tied(Layer):
@@ -31,14 +32,12 @@ class Tied(Layer):
     the layer in the model, as a saved model has it.)
     """
 
-    recordable = True
-
     def __init__(self, layer: Layer | str, transpose: bool = False):
         super().__init__()
         if not isinstance(layer, Layer | str):
             raise ConfigError(f"Tied: expected a layer of the same model, got {layer!r}.")
         self.layer, self.transpose = layer, flag("Tied", "transpose", transpose)
-        self.twin: Layer | None = None
+        self.twin: Any = None  # a Layer once it is tied
         if isinstance(layer, Layer):
             self.tie(layer)
 
@@ -76,14 +75,11 @@ class Tied(Layer):
 
     @forward_equations
     def forward(self, X, call):
-        assert self.twin is not None
-        return self.twin.run_forward(X, call.training, call.record)  # Y = F(X; θ)
+        return self.twin.forward(X, call)  # Y = F(X; θ)
 
     @backward_equations
     def backward(self, G, call):
-        assert self.twin is not None
-        wanted = call.wants_parameters, call.wants_input
-        return self.twin.run_backward(G, call.accumulate, *wanted, call.keeps)
+        return self.twin.backward(G, call, input_gradient=call.wants_input)
 
     def config(self):
         layer = self.layer
@@ -92,8 +88,6 @@ class Tied(Layer):
 
 class TransposedLinear(Layer):
     """Y = X W with the weight W (M, N) of a Linear: gW = Xᵀ G, gX = G Wᵀ. X (B, ..., M), Y and G (B, ..., N)."""
-
-    recordable = True
 
     def __init__(self, weight: Parameter, in_features: int, out_features: int):
         super().__init__()
@@ -113,21 +107,13 @@ class TransposedLinear(Layer):
     @forward_equations
     def forward(self, X, call):
         call.keep(X=X)
-        M, N = self.weight.value.shape
-        Y = call.array("Y", (*X.shape[:-1], N), X.dtype)
-        k.matmul(X.reshape(-1, M), self.weight.value, False, False, Y.reshape(-1, N))  # Y = X W
-        return Y
+        return k.matmul(X, self.weight.value)  # Y = X W
 
     @backward_equations
     def backward(self, G, call):
-        X, (M, N) = call.X, self.weight.value.shape
         if gW := call.into(self.weight):
-            k.matmul(X.reshape(-1, M), G.reshape(-1, N), True, False, *gW)  # gW = Xᵀ G
-        if not call.wants_input:
-            return None
-        gX = call.array("gX", X.shape, X.dtype)
-        k.matmul(G.reshape(-1, N), self.weight.value, False, True, gX.reshape(-1, M))  # gX = G Wᵀ
-        return gX
+            k.matmul(call.X, G, True, False, *gW)  # gW = Xᵀ G
+        return k.matmul(G, self.weight.value, transpose_b=True) if call.wants_input else None  # gX = G Wᵀ
 
     def flops(self):
         return 2 * self.weight.size

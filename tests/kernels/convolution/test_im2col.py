@@ -8,8 +8,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import nnmat_kernels as k
+from nnmat_kernels import unchecked
 from nnmat_kernels.errors import DtypeError, ShapeError
 from nnmat_kernels.reference.convolution import im2col as naive
+from nnmat_kernels.runtime.launch import Recorder
 from tests.kernels.guards import awkward_layouts, guarded, same_bits_for_any_threads
 from tests.kernels.linear_algebra import DTYPES, frozen, integers
 
@@ -137,3 +139,14 @@ WRONG = [
 def test_errors_say_what_was_expected(call, error, text):
     with pytest.raises(error, match=re.escape(text)):
         call()
+
+
+@pytest.mark.parametrize("batch", [2, 40])  # in one piece and in many
+def test_without_checks_they_are_operations(batch, rng):
+    X, options = rng.standard_normal((batch, 24, 20, 3)), ((3, 2), (2, 1), (1, 0), (1, 2))
+    with Recorder() as recorder:
+        U = unchecked.im2col(X, *options)
+        Z = unchecked.col2im(U, X.shape, *options)
+    np.testing.assert_array_equal(U, k.im2col(X, *options))
+    np.testing.assert_array_equal(Z, k.col2im(U, X.shape, *options))
+    assert [operation.name for operation in recorder.operations] == ["im2col", "col2im"]

@@ -38,17 +38,35 @@ def test_targets_are_checked_against_their_limits():
         targets.as_targets("f", np.full((2, 2), np.nan), (2, 2), y.dtype)
 
 
-def test_weights_are_spread_over_rows():
-    s = targets.as_row_weights("f", np.array([1, 2]), (2, 3), 6)
+def test_what_a_kernel_looks_at_is_not_looked_at_here():
+    y = np.array([[9, -9]])
+    assert targets.label_rows("f", y, (1, 2, 3), None).base is y
+    with pytest.raises(LabelError, match="^f: expected labels from 0 to 2, got 9 in row 0"):
+        targets.label_rows("f", y.astype(np.int8), (1, 2, 3), None)
+    with pytest.raises(ShapeError, match="^f: expected integer labels y of shape"):
+        targets.label_rows("f", y, (1, 3, 3), None)
+    Y = np.full((1, 2), np.nan)
+    assert targets.target_rows("f", Y, (1, 2), Y.dtype).base is Y
+    with pytest.raises(LabelError, match="^f: expected finite targets, got nan"):
+        targets.target_rows("f", Y, (1, 2), np.dtype(np.float32))
+    with pytest.raises(ShapeError, match="^f: expected targets y of the shape of H"):
+        targets.target_rows("f", Y, (2, 1), Y.dtype)
+
+
+def test_weights():
+    s = np.array([[1.0, 2.0]])
+    assert targets.as_sample_weight("f", s, (1, 2, 3)).base is s
+    s = targets.as_sample_weight("f", np.array([1, 2]), (2, 3))
     assert s.dtype == np.float64
-    np.testing.assert_array_equal(s, [1, 1, 1, 2, 2, 2])
-    np.testing.assert_array_equal(targets.as_row_weights("f", None, (2, 3), 6), np.ones(6))
+    np.testing.assert_array_equal(s, [1, 2])
+    with pytest.raises(ShapeError, match="^f: expected sample_weight of shape"):
+        targets.as_sample_weight("f", np.array([1, 2]), (3, 2))
     w = np.array([1, 0.5])
     np.testing.assert_array_equal(targets.as_class_weights("f", w, 2), w)
     with pytest.raises(ShapeError, match=r"^f: expected class_weight of shape \(3,\), got \(2,\)"):
         targets.as_class_weights("f", w, 3)
     with pytest.raises(ValueError, match="^f: expected sample_weight finite and not negative, got -1.0 at position 1"):
-        targets.as_row_weights("f", np.array([0.0, -1.0]), (2,), 2)
+        targets.check_weights("f", "sample_weight", np.array([0.0, -1.0]))
 
 
 @pytest.mark.parametrize("y", [[0, 1], np.array(["a"]), np.array([True]), np.array([1j])])

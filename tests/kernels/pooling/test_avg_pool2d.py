@@ -113,7 +113,7 @@ def test_drivers(dtype, count_padding, rng):
     out, gX = np.full_like(A, np.nan), np.full_like(X, np.nan)
     avg_pool2d_unchecked(X, *window, count_padding, out)
     np.testing.assert_array_equal(out, A)
-    avg_pool2d_backward_unchecked(A, *window, count_padding, gX)
+    avg_pool2d_backward_unchecked(A, gX.shape, *window, count_padding, gX)
     np.testing.assert_array_equal(gX, k.avg_pool2d_backward(A, X.shape, *window, count_padding))
 
 

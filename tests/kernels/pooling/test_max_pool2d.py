@@ -58,7 +58,7 @@ def test_drivers_and_relu_in_one_pass(channels, window, relu, dtype, rng):
     np.testing.assert_array_equal(np.where(Y > 0, indices, 0), np.where(Y > 0, places, 0))
     G = rng.standard_normal(Y.shape).astype(dtype)
     gX, intact_gradient = guarded(X.shape, dtype)
-    max_pool2d_backward_unchecked(G, indices, *window, gX, Y if relu else None)
+    max_pool2d_backward_unchecked(G, indices, gX.shape, *window, gX, Y if relu else None)
     G = np.where(Y > 0, G, 0) if relu else G
     np.testing.assert_allclose(gX, naive.max_pool2d_backward(G, places, X.shape), rtol=0, atol=9 * np.finfo(dtype).eps)
     for untouched in (intact, intact_indices, intact_gradient):
@@ -76,7 +76,7 @@ def test_drivers_on_threads(channels, dtype, rng):
     def compute():
         gX = np.full_like(X, np.nan)
         max_pool2d_unchecked(X, *window, Y, indices, True)
-        max_pool2d_backward_unchecked(G, indices, *window, gX, Y)
+        max_pool2d_backward_unchecked(G, indices, gX.shape, *window, gX, Y)
         return Y, indices, gX
 
     expected = naive.max_pool2d_backward(np.where(Y > 0, G, 0), indices, X.shape)
@@ -244,7 +244,7 @@ def test_the_driver_leaves_its_gradient_alone(dtype, rng):
     max_pool2d_unchecked(X, *window, Y, indices, True)
     G = rng.standard_normal(Y.shape).astype(dtype)
     before, gX = G.copy(), np.empty_like(X)
-    max_pool2d_backward_unchecked(G, indices, *window, gX, Y)
+    max_pool2d_backward_unchecked(G, indices, gX.shape, *window, gX, Y)
     np.testing.assert_array_equal(G, before)
     expected = naive.max_pool2d_backward(np.where(Y > 0, G, 0), indices, X.shape)
     np.testing.assert_allclose(gX, expected, rtol=0, atol=9 * np.finfo(dtype).eps)
@@ -258,9 +258,11 @@ def test_many_windows_that_choose_one_element(dtype):
     _, indices = k.max_pool2d(X, 20, 1)
     G = np.full((2, 20, 20, 3), 0.1, dtype)
     gX = np.full_like(X, np.nan)
-    max_pool2d_backward_unchecked(G, indices, (20, 20), (1, 1), (0, 0), gX)
+    max_pool2d_backward_unchecked(G, indices, gX.shape, (20, 20), (1, 1), (0, 0), gX)
     exact = np.zeros_like(X)
     exact[:, 19, 19] = 400 * np.float64(dtype(0.1))
     np.testing.assert_allclose(gX, exact, rtol=1e-7 if dtype is np.float32 else 1e-13)
-    max_pool2d_backward_unchecked(G, indices, (20, 20), (1, 1), (0, 0), gX, np.ones_like(G))  # with a ReLU before
+    max_pool2d_backward_unchecked(
+        G, indices, gX.shape, (20, 20), (1, 1), (0, 0), gX, np.ones_like(G)
+    )  # with a ReLU before
     np.testing.assert_allclose(gX, exact, rtol=1e-7 if dtype is np.float32 else 1e-13)

@@ -51,6 +51,16 @@ def test_arguments_of_all_kinds_arrive(dtype):
     assert block.words.view(np.float64)[block.result] == result
 
 
+def test_a_tuple_takes_the_words_of_its_parts():
+    @jit
+    def in_order(a, parts, b, out):
+        out[0], out[1], out[2], out[3] = a, parts[0], parts[1], b
+
+    out = np.zeros(4)
+    run(Block(in_order, (1, (2, 3.5), 4, out)))
+    assert out.tolist() == [1, 2, 3.5, 4]
+
+
 def test_a_block_reads_its_arrays_anew_and_takes_other_addresses():
     A, out = np.ones((3, 4)), np.zeros(8)
     block = Block(everything, (A, A[0], False, 1, np.uint64(1), 1.0, np.float32(1), out))
@@ -86,8 +96,8 @@ def test_entry_points_are_known():
 
 def test_an_argument_without_words_is_refused():
     @jit
-    def sized(A, shape):
-        return A.size + shape[0]
+    def sized(A, z):
+        return A.size + z.real
 
     with pytest.raises(TypeError, match="argument"):
-        Block(sized, (np.zeros(3), (1, 2)))
+        Block(sized, (np.zeros(3), 1j))

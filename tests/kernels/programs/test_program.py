@@ -7,7 +7,7 @@ import pytest
 
 from nnmat_kernels.programs.program import CountSlot, FloatSlot, Program
 from nnmat_kernels.runtime.config import jit
-from nnmat_kernels.runtime.launch import Tape, launch, unrecorded
+from nnmat_kernels.runtime.launch import Tape, launch
 
 pytestmark = pytest.mark.skipif(os.environ.get("NUMBA_DISABLE_JIT") == "1", reason="nothing is compiled")
 
@@ -159,8 +159,6 @@ def test_a_tape_sees_its_own_thread_alone():
         other = threading.Thread(target=lambda: launch(total, x))
         other.start()
         other.join()
-        with unrecorded():
-            launch(total, x)
         launch(total, x)
     launch(total, x)
     assert len(tape.launches) == 1
@@ -188,9 +186,24 @@ def test_arrays_of_a_program_stay():
 def test_a_program_is_shown_as_a_table():
     program, _, _ = recorded()
     head, *lines = str(program).split("\n")
-    assert head.split() == ["kernel", "arrays", "from", "the", "step,", "or", "passed", "on"]
+    assert head.split() == ["whose", "operation", "kernels", "arrays", "open", "flops", "bytes"]
     assert [line.split() for line in lines] == [
-        ["0", "scaled", "4,", "4", "x,", "lr"],
-        ["1", "total", "4"],
-        ["2", "add", "1", "a", "result,", "steps"],
+        ["0", "scaled", "4,", "4", "x,", "lr", "0", "64"],
+        ["1", "total", "4", "0", "32"],
+        ["2", "add", "1", "a", "result,", "steps", "0", "8"],
+        ["rules", "that", "improved", "it:", "none;", "memory", "of", "its", "own:", "0", "B"],
     ]
+
+
+def test_a_program_measures_its_launches():
+    program, _, _ = recorded()
+    x = np.arange(1.0, 5.0)
+    for _ in range(2):
+        program.profile()
+        program.run(50, {"x": addresses([x] * 50), "lr": [0.5] * 50, "steps": [1] * 50})
+    listing = program.listing()
+    assert listing.steps == 50
+    assert all(row.seconds > 0 for row in listing.rows)
+    assert 0 < sum(row.seconds for row in listing.rows) * 50 < listing.seconds
+    assert 0 < listing.share_outside < 1
+    assert "us" in str(listing).split("\n")[0].split()

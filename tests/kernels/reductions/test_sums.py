@@ -156,19 +156,6 @@ def test_any_truth_value_means_accumulate_and_compiles_nothing_new(name):
     assert [len(getattr(body, "signatures", [])) for body in bodies] == known
 
 
-@dtypes
-@pytest.mark.parametrize("keep", [False, True])
-@pytest.mark.parametrize("rows", [0, 1, module.PARTIAL_ROWS, module.PARTIAL_ROWS + 3])
-def test_the_column_sums_of_a_few_rows_inside_a_kernel(rows, keep, dtype, rng):
-    A, before = rng.integers(-9, 9, (rows, 5)).astype(dtype), rng.integers(-9, 9, 5).astype(dtype)
-    s, intact = guarded((5,), dtype)
-    if keep:
-        s[...] = before
-    module.add_few_rows(A, s, keep)
-    np.testing.assert_array_equal(s, naive.column_sums(A) + keep * before)
-    intact()
-
-
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 @pytest.mark.parametrize("shape", [(3, 4_096), (3, 4_097), (2, 9_000), (20, 8_192), (1, 300_000)])
 def test_long_rows_are_made_of_partial_sums(shape, dtype, rng):

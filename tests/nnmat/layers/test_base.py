@@ -168,3 +168,19 @@ def test_children_of_a_copy_share_its_vectors():
 def test_options_are_checked(make, text):
     with pytest.raises(nnmat.ConfigError, match=text):
         make()
+
+
+def test_what_a_class_from_outside_inherits_it_may_have_changed():
+    """So it says itself whether its passes consist of kernels."""
+
+    class Mine(Linear):
+        pass
+
+    class Claimed(Linear):
+        recordable = True
+
+    assert not Mine(3, 2).recordable
+    assert Claimed(3, 2).recordable
+    assert Linear(3, 2).recordable
+    assert all(nnmat.Conv2d(1, 2, 3, method=method).recordable for method in ("auto", "im2col"))
+    assert not nnmat.Conv2d(1, 2, 3, method="khat").recordable

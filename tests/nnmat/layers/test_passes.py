@@ -1,4 +1,4 @@
-"""The passes round a layer's equations: what is checked, kept, lent, and left alone."""
+"""The passes round a layer's equations: what is checked, kept, handed out, and left alone."""
 
 import copy
 import inspect
@@ -10,6 +10,7 @@ import pytest
 
 import nnmat
 from nnmat import GELU, AvgPool2d, Conv2d, Dropout, Layer, Linear, MaxPool2d, Parameter, Sequential, ShapeError, Sigmoid
+from nnmat_kernels.runtime.launch import Recorder
 from tests.composites import Added, TiedAutoencoder
 
 
@@ -27,7 +28,7 @@ from tests.composites import Added, TiedAutoencoder
 )
 @pytest.mark.parametrize("part", [lambda A: A, lambda A: A[1:]])
 def test_a_result_may_be_the_next_input(make, part, rng):
-    """Inside, a pass writes to the arrays of the pass before: it must not read its input from there."""
+    """Whether the caller copies what it got makes no difference."""
     X, G = rng.standard_normal((2, 3, 4, 5, 6))
 
     def passes(given):
@@ -142,14 +143,14 @@ def test_a_nested_call_belongs_to_the_pass_of_its_container(rng):
     model.backward(X, parameters=False)
     model.forward(X, training=True, record=False)
     model.forward(X)
-    recorded, evaluation = part.seen[0], part.seen[-1]
-    assert all(call is recorded for call in part.seen[:4])
-    assert not recorded.training  # of the second pass
+    first, second, third, fourth, *alone = part.seen
+    assert first is second  # forward and its backward
+    assert third is fourth
+    assert len({first, third, *alone}) == 4  # each pass has its own
     assert [call.record for call in part.seen] == [True, True, True, True, False, False]
-    assert [call.training for call in part.seen[4:]] == [True, False]
-    assert not recorded.wants_parameters
-    model.forward(X)
-    assert part.seen[-1] is evaluation
+    assert [call.training for call in part.seen] == [True, True, False, False, True, False]
+    assert first.accumulate
+    assert not third.wants_parameters
 
 
 @pytest.mark.parametrize("accumulate", [False, True])
@@ -310,17 +311,6 @@ def test_a_layer_of_ones_own_that_returns_an_array_of_its_own(record, rng):
         assert not np.shares_memory(layer.backward(X), layer.result)
 
 
-def test_a_lent_forward_is_that_of_training(rng):
-    model, twin = (Sequential([Linear(4, 4), Dropout(0.5), Linear(4, 2)], (4,)) for _ in range(2))
-    X = rng.standard_normal((3, 4)).astype(np.float32)
-    Y = model.forward_lent(X)
-    np.testing.assert_array_equal(Y, twin.forward(X, training=True))
-    np.testing.assert_array_equal(model.backward(np.ones_like(Y)), twin.backward(np.ones_like(Y)))
-    assert model.forward_lent(X) is Y
-    with pytest.raises(nnmat.ShapeError, match=r"^Sequential: expected X of shape \(B, 4\)"):
-        model.forward_lent(X[:, :2])
-
-
 def test_a_derived_class_reaches_the_equations_that_it_overrides(rng):
     class Doubled(Scale):
         def forward(self, X, call):
@@ -379,13 +369,95 @@ def test_a_forward_that_fails_leaves_no_record(rng):
         model.backward(X)
 
 
+def everything_seen(model, X, G):
+    """What the layers hand on in a forward and a backward, as an observer sees it, and what the caller gets."""
+    seen = []
+    with nnmat.observe(lambda layer, Y: seen.append(Y), lambda layer, gX: seen.append(gX)):
+        seen += [model.forward(X, training=True), model.backward(G)]
+    return seen
+
+
+def test_arrays_of_a_pass_stay_what_they_are(rng):
+    layers = [Conv2d(2, 3, 3), nnmat.ReLU(), MaxPool2d(2), nnmat.Flatten(), Dropout(0.5), Linear(None, 4), Sigmoid()]
+    parts = [Linear(4, 4), None]
+    layers += [nnmat.Add(parts), nnmat.Concatenate([None, Linear(4, 2)]), nnmat.Softmax(), GELU()]
+    model = Sequential(layers, input_shape=(6, 6, 2), dtype=np.float64)
+    seen, copies = [], []
+    for _ in range(3):
+        X = rng.standard_normal((3, 6, 6, 2))
+        G = rng.standard_normal((3, 6))
+        seen += [X, G, *everything_seen(model, X, G)]
+        copies += [A.copy() for A in seen[len(copies) :]]
+    assert len(seen) == 3 * (4 + 2 * 14)
+    for A, B in zip(seen, copies, strict=True):
+        np.testing.assert_array_equal(A, B)
+
+
+@pytest.mark.parametrize("record", [False, True])
+def test_a_caller_gets_an_array_of_its_own_and_no_copy_where_nobody_else_has_it(record, rng):
+    X, G = rng.standard_normal((3, 4)), rng.standard_normal((3, 4))
+    for layer in (Linear(4, 4), nnmat.Flatten(), Dropout(0.3), nnmat.Add([None]), Sequential([Linear(4, 4)])):
+        seen = []
+        layer.build((4,), dtype=np.float64)
+        with nnmat.observe(lambda layer, Y, to=seen: to.append(Y), lambda layer, gX, to=seen: to.append(gX)):
+            Y = layer.forward(X, record=record)
+            found = [Y, layer.backward(G)] if record else [Y]
+        fresh = isinstance(layer, Linear | Sequential)
+        assert (Y is seen[len(seen) // 2 - 1 if record else -1]) == (fresh and not record)
+        assert (found[-1] is seen[-1]) == fresh
+        for A, given in zip(found, (X, G), strict=False):
+            assert A.base is None
+            assert not np.shares_memory(A, given)
+
+
+def test_two_gradients_of_several_inputs_are_two_arrays(rng):
+    model = Sequential([nnmat.Add(), Linear(4, 4)], ((4,), (4,)), dtype=np.float64)
+    X, G = tuple(rng.standard_normal((2, 3, 4))), rng.standard_normal((3, 4))
+    model.forward(X, training=True)
+    first, second = model.backward(G)
+    assert not np.shares_memory(first, second)
+
+
+def test_what_was_kept_is_given_back_when_it_was_used(rng):
+    model = Sequential([Linear(4, 4), Sigmoid()], input_shape=(4,), dtype=np.float64)
+    X = rng.standard_normal((3, 4))
+    G = model.forward(X, training=True)
+    assert model[0].recorded()[0] is X
+    model.backward(G, keep=True)
+    assert model[0].recorded()[0] is X
+    model.backward(G)
+    assert model[0].recorded() == model[1].recorded() == (None, None)
+    model.forward(X, training=True)
+    model[0].drop_record()
+    assert model[0].recorded() == (None, None)
+    with pytest.raises(nnmat.StateError, match="^Linear '0': backward needs a recorded forward"):
+        model.backward(G)
+
+
+def test_all_work_of_built_in_layers_is_seen_by_a_recorder(rng):
+    """The results come from operations and from nothing else, copies for the caller included."""
+    part = Linear(6, 6)
+    layers = [Conv2d(2, 3, 3, padding=1), nnmat.Tanh(), AvgPool2d(2), nnmat.Flatten(), Linear(None, 6), part]
+    layers += [nnmat.Tied(part), Dropout(0.5), nnmat.Concatenate([nnmat.LeakyReLU(), None]), nnmat.Softmax()]
+    model = Sequential(layers, input_shape=(4, 4, 2), dtype=np.float64)
+    assert all(layer.recordable for layer in model.modules())
+    X, G = rng.standard_normal((3, 4, 4, 2)), rng.standard_normal((3, 12))
+    with Recorder() as recorder:
+        Y = model.forward(X, training=True)
+        gX = model.backward(G)
+    made = [A for operation in recorder.operations for A in operation.made.values()]
+    assert any(A is Y for A in made)
+    assert any(A is gX for A in made)
+    written = [operation.arguments[name] for operation in recorder.operations for name in operation.driver.writes]
+    for p in model.parameters():
+        assert any(A is not None and np.shares_memory(A, p.grad) for A in written), p.name
+
+
 def state(model):
     """All that a pass may write to a model and its parts, as it is now."""
     found = []
     for layer in model.modules():
-        call = layer._call
-        slots = [getattr(call, name) for name in type(call).__slots__ if name not in ("__dict__", "_arrays")]
-        found.append(({**layer.__dict__}, slots, {**call.__dict__}, {**call._arrays}))
+        found.append(({**layer.__dict__}, {**layer._call.__dict__}))
     return found
 
 
@@ -413,11 +485,10 @@ def test_threads_may_share_a_model_whose_passes_are_not_recorded(training, rng):
     finally:
         sys.setswitchinterval(interval)
     assert not wrong
-    for (attributes, slots, kept, arrays), now in zip(before, state(model), strict=True):
-        assert all(now[0][name] is value for name, value in attributes.items())
-        assert all(a is b for a, b in zip(slots, now[1], strict=True))
-        assert kept == now[2]
-        assert all(now[3][key] is A for key, A in arrays.items())
+    for was, now in zip(before, state(model), strict=True):
+        for attributes, attributes_now in zip(was, now, strict=True):
+            assert attributes.keys() == attributes_now.keys()
+            assert all(attributes_now[name] is value for name, value in attributes.items())
     assert len(before) == 11
 
 
@@ -505,3 +576,44 @@ def test_the_equations_of_a_mixin_are_wrapped_like_any_other(below, rng):
         np.testing.assert_array_equal(model.backward(X), 2 * X)
         with pytest.raises(ShapeError):
             model.forward(X[:, :2])
+
+
+class Returning(Layer):
+    """A layer of one's own whose passes return whatever it is told to."""
+
+    def __init__(self, Y=None, gX=None):
+        super().__init__()
+        self.Y, self.gX = Y, gX
+
+    def output_shape(self, input_shape):
+        return input_shape
+
+    def forward(self, X, call):
+        return X if self.Y is None else self.Y
+
+    def backward(self, G, call):
+        return G if self.gX is None else self.gX
+
+
+@pytest.mark.parametrize(
+    ("A", "error", "text"),
+    [
+        (np.zeros((2, 4)), nnmat.DtypeError, r"of dtype float32, got float64"),
+        (np.zeros((2, 5), np.float32), nnmat.ShapeError, r"of shape \(2, 4\), got \(2, 5\)"),
+        (np.zeros((1, 4), np.float32), nnmat.ShapeError, r"of shape \(2, 4\), got \(1, 4\)"),
+        ([[0.0] * 4] * 2, nnmat.DtypeError, r"to be a NumPy array, got list"),
+    ],
+)
+def test_what_a_layer_of_ones_own_returns_is_checked_before_a_kernel_sees_it(A, error, text):
+    X = np.ones((2, 4), np.float32)
+    for returning, name in ((Returning(Y=A), "forward"), (Returning(gX=A), "backward")):
+        model = Sequential([Linear(4, 4), returning, Linear(4, 4)], input_shape=(4,))
+        with pytest.raises(error, match=rf"Returning '1': expected the result of {name} {text}"):
+            model.backward(model.forward(X, training=True))
+
+
+def test_what_a_layer_of_ones_own_returns_is_made_contiguous(rng):
+    Y = np.asfortranarray(rng.standard_normal((2, 4)).astype(np.float32))
+    model = Sequential([Returning(Y=Y), Linear(4, 3)], input_shape=(4,))
+    expected = Y @ model[1].weight.value.T + model[1].bias.value
+    np.testing.assert_allclose(model.forward(np.ones((2, 4), np.float32)), expected, rtol=1e-5)

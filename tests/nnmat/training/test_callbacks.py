@@ -9,6 +9,7 @@ import pytest
 
 import nnmat
 from nnmat import SGD, Linear, Sequential, SoftmaxCrossEntropy, Trainer
+from nnmat.training import callbacks
 from tests.nnmat.training import runs
 
 RNG = np.random.default_rng(0)
@@ -185,3 +186,59 @@ def test_paths_may_be_bytes(tmp_path):
     assert nnmat.Log(folder + b"/log.csv").path == tmp_path / "log.csv"
     nnmat.save_history({"loss": [1.0]}, folder + b"/history.json")
     assert json.loads((tmp_path / "history.json").read_text()) == {"loss": [1.0]}
+
+
+# ---- steps that are looked at --------------------------------------------------------------------------------------
+
+
+class EachStep(nnmat.Callback):
+    def on_step_end(self, trainer, step, loss):
+        pass
+
+
+class EveryThird(EachStep):
+    def next_step(self, step):
+        return step - step % 3 + 3
+
+
+def test_which_step_a_callback_must_see(tmp_path):
+    replaced = nnmat.Callback()
+    replaced.on_step_end = lambda trainer, step, loss: None
+    for step in (0, 1, 5, 6):
+        assert nnmat.Callback().next_step(step) == "last"
+        assert nnmat.EarlyStopping().next_step(step) == "last"
+        assert nnmat.Checkpoint(tmp_path / "m.npz", keep="last").next_step(step) == "last"
+        assert nnmat.Checkpoint(tmp_path / "m.npz").next_step(step) == "last"
+        assert EachStep().next_step(step) == replaced.next_step(step) == step + 1
+        often = nnmat.Checkpoint(tmp_path / "m.npz", every_steps=5)
+        assert often.next_step(step) == {0: 5, 1: 5, 5: 10, 6: 10}[step]
+
+
+def test_a_file_by_the_clock_is_looked_for_when_it_is_nearly_due(tmp_path, monkeypatch):
+    now = [100.0]
+    monkeypatch.setattr(callbacks.time, "monotonic", lambda: now[0])
+    timed = nnmat.Checkpoint(tmp_path / "m.npz", every_seconds=60)
+    both = nnmat.Checkpoint(tmp_path / "m.npz", every_seconds=60, every_steps=4)
+    for callback in (timed, both):
+        callback.on_train_begin(None)
+    for seconds, expected in ((0.0, ("last", 8)), (58.9, ("last", 8)), (59.1, (7, 7)), (61.0, (7, 7))):
+        now[0] = 100.0 + seconds
+        assert (timed.next_step(6), both.next_step(6)) == expected, seconds
+    assert nnmat.Checkpoint(tmp_path / "m.npz", every_seconds=0.5).next_step(3) == 4
+
+
+def test_the_least_of_all_is_the_next_look():
+    assert callbacks.next_look([], 4) is None
+    assert callbacks.next_look([nnmat.Callback(), nnmat.EarlyStopping()], 4) is None
+    assert callbacks.next_look([nnmat.Callback(), EveryThird()], 4) == 6
+    assert callbacks.next_look([EveryThird(), EachStep()], 4) == 5
+
+
+@pytest.mark.parametrize("wanted", [4, 3, 0, -1, True, 5.0, None, "first", "5"])
+def test_a_next_step_that_is_none_is_named(wanted):
+    class Wrong(nnmat.Callback):
+        def next_step(self, step):
+            return wanted
+
+    with pytest.raises(nnmat.ConfigError, match=r"Wrong.next_step: expected a step after 4, or 'last', got .*step"):
+        callbacks.next_look([Wrong()], 4)

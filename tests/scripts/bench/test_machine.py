@@ -16,7 +16,7 @@ def test_the_facts_of_this_machine():
     assert (found["threads"], found["cores"]) == (3, os.cpu_count())
     assert found["cpu"]
     assert found["target"]
-    assert list(found["versions"]) == ["Python", "NumPy", "Numba", "PyTorch", "scikit-learn"]
+    assert list(found["versions"]) == ["Python", "NumPy", "Numba", "PyTorch", "JAX", "scikit-learn"]
     assert found["versions"]["Python"] == platform.python_version()
 
 

@@ -108,6 +108,21 @@ def test_seconds_per_call(monkeypatch):
     assert processes.seconds_of_one(call) == pytest.approx(0.002)
 
 
+def test_seconds_of_each(monkeypatch):
+    now, calls = [0.0], []
+    monkeypatch.setattr(processes.time, "perf_counter", lambda: now[0])
+    monkeypatch.setattr(processes.time, "sleep", lambda seconds: None)
+
+    def call():
+        calls.append(1)
+        now[0] += 0.01 if len(calls) % 2 else 0.03
+
+    found = processes.seconds_of_each(call, 0.1)
+    assert found == pytest.approx([0.01, 0.03] * 2 + [0.01, 0.03][: len(found) - 4])
+    assert sum(found) >= 0.1 > sum(found[:-1])
+    assert len(calls) == processes.WARM_UP + len(found)
+
+
 def test_the_scripts_come_first_and_nothing_is_taken_away(worker, tmp_path):
     assert worker.ask("path") == [str(processes.SCRIPTS), str(tmp_path)]
 

@@ -70,13 +70,74 @@ def test_the_best_variant_of_the_peer_counts():
     assert (row.ratio, row.holds) == (pytest.approx(2.5), False)
 
 
+def test_the_processes_of_a_peer_are_variants_of_one(monkeypatch):
+    class Scan(Contender):
+        def ask(self, what, **arguments):
+            return super().ask({"train": "steps"}.get(what, what), **arguments)
+
+    monkeypatch.setattr(training.importlib.util, "find_spec", lambda name: name)
+    run = training.Run(rounds=3, seconds=0.1, threads=2, bar=SimpleNamespace(update=lambda: None))
+    run.workers.update({"nnmat": Scan({2: 1e-4}), "jax 1": Scan({1: 1.8e-4}), "jax 2": Scan({2: 2e-4})})
+    row = training.jax_row("784-128-10", 32, run)
+    assert (row.case, row.variant, row.bar, row.missing) == ("jax 784-128-10 32", "jax, 1 thread", 1.7, "")
+    assert (row.ratio, row.others) == (pytest.approx(1.8), {"jax, 2 threads": pytest.approx(200.0)})
+
+
+def test_without_jax_its_rows_say_so_and_do_not_hold(monkeypatch):
+    monkeypatch.setattr(training.importlib.util, "find_spec", lambda name: None)
+    rounds = []
+    run = training.Run(rounds=3, seconds=0.1, threads=2, bar=SimpleNamespace(update=rounds.append))
+    row = training.jax_row("16-32-10", 32, run)
+    assert (row.holds, row.ratio, run.workers, rounds) == (False, 0.0, {}, [3])
+    assert str(row).endswith("not measured: jax is not installed. Try: pip install -e '.[bench]'")
+
+
+class Neighboured(Contender):
+    """Steps of two turns: the second thread makes one of them, in each turn, very late."""
+
+    def ask(self, what, **arguments):
+        assert (what, arguments["kind"], arguments["seconds"]) == ("each", "caller", 0.5)
+        return [1e-3] * 9 + [1e-3 if arguments["variant"]["threads"] == 1 else 11e-3]
+
+
+@pytest.mark.parametrize(("how", "ratio"), [("compiled", 1.0), ("compiled, mean", 2.0)])
+def test_beside_busy_neighbours_the_mean_counts_too(how, ratio):
+    run = training.Run(rounds=3, seconds=0.1, threads=2, bar=SimpleNamespace(update=lambda: None))
+    run.workers["nnmat"] = Neighboured({})
+    row = training.busy_row("cnn", 128, how, run)
+    assert row.ratio == pytest.approx(ratio)
+    assert row.holds == (ratio <= row.bar)
+    assert row.others == {"ratio of the means": pytest.approx(2.0)}
+
+
+class Profiled(Contender):
+    """A step of 2 ms, of which the kernels take as much as it is told."""
+
+    def ask(self, what, profile, **arguments):
+        assert what == "train"
+        return self.seconds if profile else 2e-3
+
+
+@pytest.mark.parametrize(("inside", "holds"), [(1.9e-3, True), (1.7e-3, False)])
+def test_the_share_outside_kernels(inside, holds):
+    run = training.Run(rounds=3, seconds=0.1, threads=2, bar=SimpleNamespace(update=lambda: None))
+    run.workers["nnmat"] = Profiled(inside)
+    row = training.outside_row("cnn", 32, run)
+    assert row.ratio == pytest.approx(100 * (1 - inside / 2e-3))
+    assert row.holds == holds
+
+
+KINDS = {"step": training.STEPS, "compiled": training.COMPILED, "call": training.CALLED}
+KINDS |= {"unlisted": training.UNKNOWN, "jax": training.JAX, "outside": training.OUTSIDE}
+
+
 def test_every_case_has_a_name_of_its_own():
     names = list(training.cases())
-    assert [name for name in names if name.startswith("step")] == [f"step {n} {b}" for n, b in training.STEPS]
-    assert [name for name in names if name.startswith("compiled")] == [
-        f"compiled {n} {b}" for n, b in training.COMPILED
-    ]
-    assert names[len(training.STEPS) + len(training.COMPILED) :] == [
+    for kind, bars in KINDS.items():
+        assert [name for name in names if name.split()[0] == kind] == [f"{kind} {net} {batch}" for net, batch in bars]
+    assert max(map(len, names)) < training.CASE
+    assert names[sum(map(len, KINDS.values())) :] == [
+        *(f"busy {net} 128 {how}" for net in ("cnn", "784-128-10") for how in training.BUSY),
         "epoch 784-128-10 128",
         "memory cnn 128",
         "start warm",

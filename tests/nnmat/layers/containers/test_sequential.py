@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 import nnmat
-from nnmat import Conv2d, Flatten, Linear, ReLU, Sequential
+from nnmat import Conv2d, Flatten, Linear, MaxPool2d, ReLU, Sequential, Sigmoid, Tanh
 from tests.composites import Added
 
 
@@ -48,3 +48,23 @@ def test_sequential_takes_layers_only():
         Sequential([])
     with pytest.raises(nnmat.ConfigError, match=r"Did you forget the parentheses: ReLU\(\)\?"):
         Sequential([ReLU])
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("activation", [ReLU, Sigmoid, Tanh])
+@pytest.mark.parametrize("batch", [1, 7, 64])
+def test_a_chain_has_the_bits_of_its_layers_one_by_one(activation, dtype, batch, rng):
+    layers = [Conv2d(2, 5, 3, padding=1), activation(), MaxPool2d(2), Conv2d(5, 18, 3), activation(), Flatten()]
+    model = Sequential([*layers, Linear(None, 37), activation(), Linear(37, 3)], (9, 11, 2), seed=3, dtype=dtype)
+    X, G = rng.standard_normal((batch, 9, 11, 2)).astype(dtype), rng.standard_normal((batch, 3)).astype(dtype)
+    Y = model.forward(X, training=True)
+    gX, gradients = model.backward(G), model.flat_gradients.copy()
+    for layer in model:
+        X = layer.forward(X, training=True)
+    for layer in reversed(model.layers):
+        G = layer.backward(G)
+    for A, B in ((Y, X), (gX, G), (gradients, model.flat_gradients)):
+        np.testing.assert_array_equal(A, B)
+    for layer in (model, *model.layers):  # every record was used up
+        with pytest.raises(nnmat.StateError, match=f"^{layer.kind}.*backward needs a recorded forward"):
+            layer.backward(np.zeros((batch, *layer.output_shape(layer.input_shape)), dtype))

@@ -2,9 +2,9 @@
 
 from nnmat_kernels import unchecked as k
 
-from ..calls import backward_equations, forward_equations
-from ..errors import ShapeError
-from .base import Layer
+from ...calls import backward_equations, forward_equations
+from ...errors import ShapeError
+from ..base import Layer
 
 
 class Softmax(Layer):
@@ -22,8 +22,6 @@ class Softmax(Layer):
     P - Y, which neither cancels nor vanishes.
     """
 
-    recordable = True
-
     def output_shape(self, input_shape):
         if not input_shape:
             raise ShapeError(f"{self.who}: expected input of shape (B, ..., M), got (B,). It has no row to normalise.")
@@ -31,13 +29,10 @@ class Softmax(Layer):
 
     @forward_equations
     def forward(self, X, call):
-        P = call.array("P", X.shape, X.dtype)
-        k.softmax(X, P)  # P = softmax(X), row by row
+        P = k.softmax(X)  # P = softmax(X), row by row
         call.keep(P=P)
         return P
 
     @backward_equations
     def backward(self, G, call):
-        gX = call.array("gX", G.shape, G.dtype)
-        k.softmax_backward(G, call.P, gX)  # gX = P ⊙ (G - ((G ⊙ P) 1) 1ᵀ)
-        return gX
+        return k.softmax_backward(G, call.P)  # gX = P ⊙ (G - ((G ⊙ P) 1) 1ᵀ)

@@ -4,12 +4,12 @@ import numpy as np
 
 from nnmat_kernels import unchecked as k
 
-from ..calls import backward_equations, forward_equations
-from ..checks import number
-from .base import Layer
+from ...calls import backward_equations, forward_equations
+from ...checks import number
+from ..activations.elementwise import Elementwise
 
 
-class Dropout(Layer):
+class Dropout(Elementwise):
     """In training, sets each element to zero with probability p and scales the rest; in evaluation, the identity.
 
     Forward, in training, with a random D of zeros (probability p) and ones
@@ -27,15 +27,10 @@ class Dropout(Layer):
     that an uninterrupted one would have drawn. A forward that is not recorded uses the counter and leaves it.
     """
 
-    recordable = True
-
     def __init__(self, rate: float = 0.5):
         super().__init__()
         self.rate = number("Dropout", "rate", rate, 0.0, 1.0, hint="Try 0.5.")
         self._stream = np.zeros(2, np.uint64)
-
-    def output_shape(self, input_shape):
-        return input_shape
 
     def declare(self, input_shape, rng):
         child = rng.spawn(1)[0]  # `rng` itself draws the weights, which must not depend on a Dropout between them
@@ -46,27 +41,15 @@ class Dropout(Layer):
 
     @forward_equations
     def forward(self, X, call):
-        Y = call.array("Y", X.shape, X.dtype)
-        if call.training:
-            stream = call.array("stream", (2,), np.uint64)
-            if call.record:
-                k.next_mask(self._stream, stream)
-            else:  # nothing is written to the model
-                stream[...] = self._stream
-            k.dropout(X, self.rate, stream, Y)  # Y = D ⊙ X / (1 - p)
-            call.keep(stream=stream)
-        else:
-            Y[...] = X
-        return Y
+        if not call.training:
+            return X
+        stream = k.next_mask(self._stream) if call.record else self._stream
+        call.keep(stream=stream)
+        return k.dropout(X, self.rate, stream)  # Y = D ⊙ X / (1 - p)
 
     @backward_equations
     def backward(self, G, call):
-        gX = call.array("gX", G.shape, G.dtype)
-        if call.training:
-            k.dropout(G, self.rate, call.stream, gX)  # gX = D ⊙ G / (1 - p)
-        else:
-            gX[...] = G
-        return gX
+        return k.dropout(G, self.rate, call.stream) if call.training else G  # gX = D ⊙ G / (1 - p)
 
     def config(self):
         return {"rate": self.rate}

@@ -1,4 +1,4 @@
-"""Linear's plans: whatever changes from one pass to the next, each pass has the bits of a layer that sees it first."""
+"""The fully connected layer: whatever changes from one pass to the next, each has the bits of one that comes first."""
 
 import copy
 import pickle
@@ -34,7 +34,7 @@ def same(a, b):
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
-@pytest.mark.parametrize("width", [3, 20_000])  # products in one call, and products shared among threads
+@pytest.mark.parametrize("width", [3, 20_000])  # products of one thread, and products shared among threads
 def test_passes_that_change(dtype, width, rng):
     net = model(dtype, width)
     for batch, parameters, input_gradient, accumulate in PASSES:
@@ -49,7 +49,7 @@ def test_passes_that_change(dtype, width, rng):
 
 
 @pytest.mark.parametrize("how", [copy.deepcopy, lambda net: pickle.loads(pickle.dumps(net))])
-def test_a_copy_has_plans_of_its_own(how, rng):
+def test_a_copy_is_on_its_own(how, rng):
     net, X, G = model(np.float32), *(rng.standard_normal((4, n)).astype(np.float32) for n in (3, 2))
     before = one_pass(net, X, G)
     twin = how(net)
@@ -58,18 +58,7 @@ def test_a_copy_has_plans_of_its_own(how, rng):
     same(one_pass(net, X, G), before)
 
 
-def test_one_layer_with_and_without_the_fused_activation(rng):
-    """The chain applies the activation on the way; a layer called alone does not, with the same shapes."""
-    net, X = model(np.float32), rng.standard_normal((4, 3)).astype(np.float32)
-    for _ in range(2):
-        net.forward(X, training=True)
-        H = net[0].forward(X, training=True)
-        np.testing.assert_array_equal(H, copy.deepcopy(net[0]).forward(X, training=True))
-        np.testing.assert_allclose(net[1].forward(H), np.tanh(H), rtol=1e-6)
-
-
 def test_inference_leaves_what_is_recorded_alone(rng):
-    """A forward that records nothing has arrays of its own, also with the shape for which a pass is planned."""
     layer = nnmat.Linear(3, 2)
     layer.build((3,))
     X, G = (rng.standard_normal((4, n)).astype(np.float32) for n in (3, 2))
@@ -82,7 +71,7 @@ def test_inference_leaves_what_is_recorded_alone(rng):
     np.testing.assert_allclose(layer.weight.grad, G.T @ X, rtol=1e-5, atol=1e-6)
 
 
-def test_another_parameter_is_another_plan(rng):
+def test_a_parameter_may_be_put_in_anothers_place(rng):
     net = nnmat.Sequential([nnmat.Linear(None, 4), nnmat.Linear(4, 4)], input_shape=(4,))
     X = rng.standard_normal((3, 4)).astype(np.float32)
     net.forward(X, training=True)

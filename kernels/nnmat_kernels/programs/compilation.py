@@ -1,0 +1,76 @@
+"""From recorded operations to a program: improved by the rules, laid out in memory, lowered to launches."""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from ..runtime.launch import Operation
+from .entries import Entries
+from .listing import History
+from .lowering import Lowered
+from .memory import lay_out
+from .program import Program
+from .rewrites import RULES, improve, operations_of
+
+
+def compiled(
+    operations: Sequence[Operation],
+    inputs: dict[str, np.ndarray],
+    results: dict[str, float],
+    finite: Sequence[str] = (),
+    saved: Sequence[np.ndarray] | None = (),
+    slots: Sequence[str] = (),
+    outputs: Sequence[np.ndarray] = (),
+    undo: bool = False,
+    constants: Sequence[str] = (),
+) -> Program:
+    """The program of recorded operations, improved by the rules; arguments and errors as those of `Program`.
+
+    `outputs`: arrays that are read after a step. The program's own `outputs` stand in their places. `saved` None: all
+    that is written before a kernel may refuse what it is given. `undo`: whether a call may copy all that its steps
+    write before it starts, which pays if it makes many. `constants`: results that may come from no kernel, if they are
+    the same at every step; the program's `results` are the others.
+    """
+    entries = Entries(operations, outputs)
+    history = [("recorded", operations_of(entries))]
+    history += improve(entries, [rule for rule in RULES if undo or not rule.undoes])
+    size = lay_out(entries)
+    given = [A for e in entries.list for A in e.written() if entries.root(A) is None]
+    before = [A.copy() for A in given]
+    try:
+        lowered = Lowered(entries)
+    finally:
+        for A, was in zip(reversed(given), reversed(before), strict=True):
+            A[...] = was
+    if saved is None:
+        saved = _before_refusals(entries)
+    now = {name: lowered.now(value) for name, value in results.items()}
+    program = Program(
+        lowered.launches,
+        inputs,
+        {name: x for name, x in now.items() if name not in constants or lowered.gives(x)},
+        finite,
+        lowered.launches_of("count_correct")[:1],
+        saved,
+        slots,
+        _each_once(given) if _undoes(history) else (),
+    )
+    program.outputs, program.history, program.bytes = entries.pinned, history, size
+    program.groups = [(*lowered.firsts[i : i + 2], e) for i, e in enumerate(entries.list)]  # type: ignore[misc]
+    return program
+
+
+def _undoes(history: History) -> bool:
+    """Whether a rule has fired that needs steps to be undone."""
+    names = {name for name, _ in history}
+    return any(rule.undoes and rule.name in names for rule in RULES)
+
+
+def _before_refusals(entries: Entries) -> list[np.ndarray]:
+    """The given arrays that are written before the last kernel that gives (a number, a row), each once."""
+    last = max((i for i, e in enumerate(entries.list) if e.driver.refuses), default=0)
+    return _each_once([A for e in entries.list[:last] for A in e.written() if entries.root(A) is None])
+
+
+def _each_once(arrays: Sequence[np.ndarray]) -> list[np.ndarray]:
+    return list({(A.ctypes.data, A.nbytes): A for A in arrays}.values())

@@ -1,0 +1,172 @@
+"""The rules that improve a recorded step, each with what it becomes and why the bits stay.
+
+A rule looks at one entry and what stands round it, and changes the list, or does not fit. They are applied, in this
+order, until none fits any more.
+"""
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from ..codegen.builder import ACTIVATIONS
+from ..runtime.parallel import PARALLEL_SIZE
+from .entries import Entries, Entry
+from .listing import operation_text
+from .phases import NormAndUpdates
+
+Fits = Callable[[Entries, Entry], bool]
+
+
+class Rule(NamedTuple):
+    """`apply` changes the entries at one of them and says so, or returns False and has done nothing."""
+
+    name: str
+    pattern: str
+    becomes: str
+    why: str  # the bits stay
+    apply: Fits
+    undoes: bool = False  # whether the program must be able to undo a step: it writes before all checks are made
+
+
+def _drop_copy(entries: Entries, e: Entry) -> bool:
+    if e.name != "copy" or "out" not in e.made:
+        return False
+    X, out = e.arguments["X"], e.arguments["out"]
+    if X.dtype != out.dtype or _is_written_after(entries, e, X):
+        return False
+    entries.list.remove(e)
+    entries.replace(out, X)
+    return True
+
+
+def _is_written_after(entries: Entries, e: Entry, A: np.ndarray) -> bool:
+    later = entries.list[entries.list.index(e) + 1 :]
+    return any(np.may_share_memory(A, B) for other in later for B in other.written())
+
+
+def _drop_unread(entries: Entries, e: Entry) -> bool:
+    if e.result is not None and not isinstance(e.result, np.ndarray):
+        return False  # a number, which somebody may want
+    written = e.written()
+    if len(e.made) < len(written) or any(
+        entries.readers(root) or any(entries.root(B) is root for B in entries.pinned)
+        for A in written
+        if (root := entries.root(A)) is not None
+    ):
+        return False
+    entries.list.remove(e)
+    return True
+
+
+def _activate(entries: Entries, e: Entry) -> bool:
+    if e.name not in ("matmul", "conv2d") or e.arguments["activation"] is not None or "out" not in e.made:
+        return False
+    H = e.arguments["out"]
+    after = entries.only_reader(H)
+    if after is None or after.name not in ACTIVATIONS or "out" not in after.made:
+        return False
+    if not entries.is_whole(after.arguments["X"], H):
+        return False
+    e.arguments |= {"activation": after.name, "out": after.arguments["out"].reshape(H.shape)}
+    e.fused += [after.name, *after.fused]
+    entries.list.remove(after)
+    return True
+
+
+def _pool_before_relu(entries: Entries, e: Entry) -> bool:
+    if e.name != "max_pool2d_backward" or e.arguments["Y"] is not None or "out" not in e.made:
+        return False
+    gX = e.arguments["out"]
+    after, pool = entries.only_reader(gX), entries.maker(e.arguments["indices"])
+    if after is None or after.name != "relu_backward" or not entries.is_whole(after.arguments["G"], gX):
+        return False
+    if pool is None or pool[0].name != "max_pool2d" or pool[0].arguments["relu"]:
+        return False
+    X, before = pool[0].arguments["X"], entries.maker(pool[0].arguments["X"])
+    if before is None or not entries.is_whole(after.arguments["Y"], X):
+        return False
+    if before[0].name != "relu" and before[0].arguments.get("activation") != "relu":
+        return False
+    e.arguments |= {"Y": pool[0].arguments["out"], "out": after.arguments["out"].reshape(gX.shape)}
+    e.fused += [after.name, *after.fused]
+    entries.list.remove(after)
+    return True
+
+
+UPDATES = ("sgd_update", "adam_update", "rmsprop_update")
+
+
+def _norm_beside_updates(entries: Entries, e: Entry) -> bool:
+    at = next(i for i, other in enumerate(entries.list) if other is e)
+    updates = entries.list[at + 1 :]
+    if type(e) is not Entry or e.name != "norm" or not updates or any(u.name not in UPDATES for u in updates):
+        return False
+    if any(argument is e.result for u in updates for argument in u.arguments.values()):
+        return False  # clipping: no update without the norm
+    parts = e.arguments["parts"]
+    if sum(part.size for part in parts) < PARALLEL_SIZE:
+        return False
+    if not all(any(_lies_in(u.arguments["g"], part) for part in parts) for u in updates):
+        return False
+    entries.list[at:] = [NormAndUpdates(e, updates)]
+    return True
+
+
+def _lies_in(A: np.ndarray, part: np.ndarray) -> bool:
+    first, last = part.ctypes.data, part.ctypes.data + part.nbytes
+    return first <= A.ctypes.data and A.ctypes.data + A.nbytes <= last
+
+
+RULES = (
+    Rule(
+        "copy",
+        "Z = copy(X)",
+        "who reads Z reads X",
+        "nobody writes to X afterwards, so both are the same numbers",
+        _drop_copy,
+    ),
+    Rule("unread", "Z = f(...), and nobody reads Z", "nothing", "nothing that is read has changed", _drop_unread),
+    Rule(
+        "activation",
+        "H = product or convolution, Y = f(H), and nobody else reads H",
+        "Y = f(product or convolution), in one pass",
+        "the kernel applies the same function to the same numbers while they are in the cache",
+        _activate,
+    ),
+    Rule(
+        "pooling before ReLU",
+        "Y = maxpool(relu(H)) forward; gX = maxpool_backward(G), gH = relu_backward(gX) backward",
+        "gH = maxpool_backward(G ⊙ 1[Y > 0])",
+        "the chosen element is the output: where that is not above 0 the ReLU lets nothing through, and elsewhere in "
+        "the window the gradient is 0 either way",
+        _pool_before_relu,
+    ),
+    Rule(
+        "norm beside the update",
+        "n = norm(g), then updates by g, and no update takes n",
+        "chunk by chunk: the sum of the squares of g, and the update",
+        "the sums of the chunks are those of the norm, added in the same order; updates are element by element",
+        _norm_beside_updates,
+        undoes=True,
+    ),
+)
+
+
+def improve(entries: Entries, rules: Any = RULES) -> list[tuple[str, list[str]]]:
+    """Apply the rules until none fits; returns those that did, in order: each name, and the operations after it."""
+    fired = []
+    changed = True
+    while changed:
+        changed = False
+        for rule in rules:
+            for e in list(entries.list):
+                if any(other is e for other in entries.list) and rule.apply(entries, e):
+                    fired.append((rule.name, operations_of(entries)))
+                    changed = True
+    return fired
+
+
+def operations_of(entries: Entries) -> list[str]:
+    """What the entries do, as text."""
+    return [f"{e.place}: {operation_text(e)}" if e.place else operation_text(e) for e in entries.list]

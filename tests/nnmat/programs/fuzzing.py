@@ -1,0 +1,258 @@
+"""Random runs of training, each made three times: by hand, compiled, and compiled with a stop in the middle.
+
+    python -m tests.nnmat.programs.fuzzing FIRST COUNT [MORE ...]
+
+A number gives a case: a model of depth 1 to 12, data, a loss, an optimizer, metrics, batches, threads. All three must
+end with the same bits: parameters, the optimizer's vectors, buffers and the history.
+"""
+
+import collections
+import os
+import sys
+import tempfile
+import warnings
+from pathlib import Path
+
+import numpy as np
+
+import nnmat as nm
+from nnmat_kernels.losses.softmax_cross_entropy import CROSS_ENTROPY_PARALLEL_SIZE
+from nnmat_kernels.runtime.parallel import PARALLEL_FLOPS, PARALLEL_SIZE
+
+THREADS = (1, 2, 5)  # more than there are cores, too
+EPOCHS, BATCHES = 9, 5  # whole batches of an epoch; most have a smaller one more
+SCALES = ("small", "small", "small", "operations", "elements", "logits", "inner")
+IGNORED = -7
+
+
+class Stop(nm.Callback):
+    """Ends the run after a step, with a checkpoint."""
+
+    def __init__(self, path, step):
+        self.path, self.step = path, step
+
+    def on_step_end(self, trainer, step, loss):
+        if step == self.step:
+            trainer.request_checkpoint(self.path, now=True)
+            trainer.stop = True
+
+    def next_step(self, step):
+        return self.step if step < self.step else "last"
+
+
+class Case:
+    """A run of training; each call of `trainer` and `data` gives the same anew."""
+
+    def __init__(self, seed: int):
+        self.seed = seed
+        rng = np.random.default_rng(seed)
+        self.images = bool(rng.random() < 0.25)
+        self.scale = "small" if self.images else str(rng.choice(SCALES))
+        self.depth = int(rng.integers(1, 13)) if self.scale == "small" else int(rng.integers(1, 4))
+        self.dtype = str(rng.choice(["float32", "float32", "float32", "float64"]))
+        self.classes = int(rng.choice([2, 3, 10, 10, 40]))
+        self.width, self.batch = self._sizes(rng)
+        self.input_shape = (int(rng.integers(6, 15)),) * 2 + (int(rng.integers(1, 4)),)
+        if not self.images:
+            self.input_shape = (int(rng.integers(1, 40)) if self.scale == "small" else int(rng.integers(8, 24)),)
+        self.rows = BATCHES * self.batch + int(rng.choice([0, 1, self.batch - 1, rng.integers(self.batch)]))
+        self.loss = str(rng.choice(["labels", "labels", "options", "targets", "squares", "binary"]))
+        self.weighted = bool(rng.random() < 0.2)
+        self.threads = int(rng.choice(THREADS))
+        self.stopped_after = int(rng.integers(31, 45))
+
+    def _sizes(self, rng) -> tuple[int, int]:
+        """Width and batch, for work on both sides of a threshold of the kernels."""
+        near = 2.0 ** rng.uniform(-0.7, 0.7)
+        if self.scale == "operations":  # of a product, B N M with N about M
+            width = int(rng.integers(40, 120))
+            return width, max(2, int(near * PARALLEL_FLOPS / 2 / width**2))
+        if self.scale == "elements":
+            width = int(rng.integers(100, 400))
+            return width, max(2, int(near * PARALLEL_SIZE / width))
+        if self.scale == "logits":
+            return int(rng.integers(4, 30)), max(2, int(near * CROSS_ENTROPY_PARALLEL_SIZE / self.classes))
+        if self.scale == "inner":  # of a product: the width forward, the batch in a gradient
+            long, short = int(rng.integers(2040, 2120)), int(rng.integers(2, 24))
+            return (long, short) if rng.random() < 0.6 else (short, long)
+        return int(rng.integers(1, 90)), int(rng.integers(1, 70))
+
+    def trainer(self, compiled: bool) -> nm.Trainer:
+        rng = np.random.default_rng((self.seed, 1))
+        model = self.model(rng)
+        optimizer = self.optimizer(rng, model)
+        return nm.Trainer(model, self.made_loss(rng), optimizer, metrics=self.metrics(rng), compiled=compiled)
+
+    def model(self, rng) -> nm.Sequential:
+        layers = self._images(rng) if self.images else self._dense(rng)
+        model = nm.Sequential(
+            [*layers, nm.Linear(None, self.classes)], input_shape=self.input_shape, seed=self.seed, dtype=self.dtype
+        )
+        if rng.random() < 0.1:
+            parameters = model.parameters()
+            parameters[int(rng.integers(len(parameters) - 1))].trainable = False
+        return model
+
+    def _dense(self, rng) -> list:
+        layers: list = []
+        branches = rng.random() < 0.15
+        for _ in range(self.depth - 1):
+            width = max(1, int(self.width * rng.uniform(0.9, 1.1)))
+            layer = nm.Linear(None, width, bias=bool(rng.random() < 0.8))
+            kind = rng.random()
+            if branches and kind < 0.3:
+                layers.append(nm.Concatenate([layer, nm.Linear(None, 3)]))
+            elif branches and kind < 0.6:
+                layers += [layer, nm.Add([None, nm.Sequential([nm.Linear(width, width), nm.Tanh()])])]
+            elif kind > 0.92 and self.scale == "small":
+                square = nm.Linear(width, width)
+                layers += [layer, square, nm.Sigmoid(), nm.Tied(square, transpose=bool(rng.integers(2)))]
+            else:
+                layers.append(layer)
+            layers += self._between(rng)
+        return layers
+
+    def _images(self, rng) -> list:
+        layers: list = []
+        size, channels = self.input_shape[0], self.input_shape[2]
+        for _ in range(self.depth - 1):
+            kernel = int(rng.integers(1, min(5, size) + 1))
+            stride, padding = int(rng.integers(1, 3)), int(rng.integers(0, kernel // 2 + 1))
+            groups = channels if rng.random() < 0.2 else 1
+            out = groups * int(rng.integers(1, 3)) if groups > 1 else int(rng.integers(1, 9))
+            bias = bool(rng.random() < 0.8)
+            layers.append(nm.Conv2d(channels, out, kernel, stride=stride, padding=padding, groups=groups, bias=bias))
+            size, channels = (size + 2 * padding - kernel) // stride + 1, out
+            layers += self._between(rng)
+            if size >= 4 and rng.random() < 0.5:
+                layers.append(nm.MaxPool2d(2) if rng.random() < 0.5 else nm.AvgPool2d(2))
+                size //= 2
+        return [*layers, nm.Flatten()]
+
+    def _between(self, rng) -> list:
+        kinds = [nm.ReLU, nm.Sigmoid, nm.Tanh, nm.GELU, lambda: nm.LeakyReLU(0.1), lambda: nm.Dropout(0.3)]
+        if not self.images:
+            kinds.append(nm.Softmax)
+        return [kinds[int(rng.integers(len(kinds)))]() for _ in range(int(rng.choice([0, 1, 1, 1, 2])))]
+
+    def made_loss(self, rng) -> nm.losses.Loss:
+        if self.loss == "squares":
+            return nm.MeanSquaredError()
+        if self.loss == "binary":
+            return nm.SigmoidBinaryCrossEntropy(positive_weight=float(rng.choice([1.0, 3.0])))
+        options: dict = {}
+        if self.loss == "options":
+            options["ignore_index"] = IGNORED
+        if self.loss == "options" or (self.loss == "targets" and rng.random() < 0.5):
+            options["label_smoothing"] = float(rng.choice([0.0, 0.1]))
+            options["class_weight"] = rng.uniform(0.5, 2.0, self.classes) if rng.random() < 0.5 else None
+        return nm.SoftmaxCrossEntropy(**options)
+
+    def optimizer(self, rng, model) -> nm.Optimizer:
+        lr = [
+            0.01,
+            nm.schedules.Cosine(0.02, 50),
+            nm.schedules.Step(0.02, 13, 0.5),
+            nm.schedules.WarmUp(7, nm.schedules.Cosine(0.01, 40)),
+            lambda step: 0.02 / (1 + step),
+        ][int(rng.integers(5))]
+        kinds = sorted({p.name.rpartition(".")[2] for p in model.parameters()})
+        decay = [0.0, 1e-3, dict(zip(kinds, (1e-3, 1e-2), strict=False))][int(rng.integers(3))]
+        shared = {
+            "lr": lr,
+            "weight_decay": decay,
+            "clip_norm": float(rng.uniform(0.1, 2)) if rng.random() < 0.4 else None,
+        }
+        made = [
+            lambda: nm.SGD(model, **shared),
+            lambda: nm.SGD(model, momentum=0.9, nesterov=True, **shared),
+            lambda: nm.SGD(model, momentum=0.8, dampening=0.3, **shared),
+            lambda: nm.Adam(model, **shared),
+            lambda: nm.Adam(model, betas=(0.8, 0.99), **shared),
+            lambda: nm.AdamW(model, **shared),
+            lambda: nm.RMSProp(model, **shared),
+            lambda: nm.RMSProp(model, momentum=0.9, centered=True, **shared),
+        ]
+        return made[int(rng.integers(len(made)))]()
+
+    def metrics(self, rng) -> list:
+        if self.loss == "squares":
+            return []
+        if self.loss == "binary":
+            return ["binary_accuracy"] if rng.random() < 0.5 else []
+        if self.loss == "options":
+            return [nm.metrics.accuracy_ignoring(IGNORED)] if rng.random() < 0.5 else []
+        kinds = [[], ["accuracy"], ["accuracy"]]
+        return [*kinds, ["top_2", "accuracy"]][int(rng.integers(4))]
+
+    def data(self) -> tuple:
+        rng = np.random.default_rng((self.seed, 2))
+        X = rng.standard_normal((self.rows, *self.input_shape)).astype(self.dtype)
+        if self.loss in ("labels", "options"):
+            y = rng.integers(0, self.classes, self.rows)
+            if self.loss == "options":
+                y[rng.random(self.rows) < 0.2] = IGNORED
+        elif self.loss == "targets":
+            y = rng.dirichlet(np.ones(self.classes), self.rows).astype(self.dtype)
+        else:
+            y = rng.random((self.rows, self.classes)).astype(self.dtype)
+        return (X, y, rng.random(self.rows).astype(self.dtype)) if self.weighted else (X, y)
+
+    def run(self, compiled: bool, threads: int, **options) -> tuple[dict, nm.Trainer]:
+        """The state after a run, and its trainer."""
+        nm.set_num_threads(threads)
+        trainer = self.trainer(compiled)
+        history = trainer.fit(
+            self.data(), EPOCHS, batch_size=self.batch, seed=self.seed, progress=False, checkpoint=None, **options
+        )
+        state = {"parameters": trainer.model.flat_parameters, **trainer.optimizer.state_vectors()}
+        state |= trainer.model.buffers()
+        found = {name: A.tobytes() for name, A in state.items()}
+        return found | {name: values for name, values in history.items() if name != "seconds"}, trainer
+
+    def compare(self, folder: Path) -> str:
+        """Run it three times; why it ran by hand, if it did. Raises AssertionError for other bits."""
+        by_hand, _ = self.run(False, 1)
+        compiled, trainer = self.run(True, self.threads)
+        self._same("compiled", by_hand, compiled)
+        path = folder / "stopped.npz"
+        self.run(True, self.threads, callbacks=[Stop(path, self.stopped_after)])
+        resumed, _ = self.run(True, 3 - min(self.threads, 2), callbacks=[Stop(path, 0)], resume=path)
+        self._same("resumed", by_hand, resumed)
+        path.unlink()
+        if trainer.program is not None:
+            return ""
+        step = nm.compile_step(trainer.model, trainer.loss, trainer.optimizer)
+        return step.why_not(*(A[: self.batch] for A in self.data())) or "nobody knows why"
+
+    def _same(self, how: str, expected: dict, found: dict) -> None:
+        wrong = [name for name in expected if found[name] != expected[name]]
+        assert not wrong, f"{how}: other bits of {', '.join(wrong)}"
+
+    def __str__(self) -> str:
+        return f"{vars(self)}\n{self.trainer(False).model!r}"
+
+
+def main() -> None:
+    first, count, *more = map(int, sys.argv[1:])
+    reasons: collections.Counter = collections.Counter()
+    wrong = 0
+    warnings.simplefilter("error", RuntimeWarning)  # so a program is refused whose bits are others
+    with tempfile.TemporaryDirectory() as folder:
+        for seed in [*more, *range(first, first + count)]:
+            try:
+                reasons[Case(seed).compare(Path(folder))] += 1
+            except (AssertionError, RuntimeWarning) as error:
+                wrong += 1
+                print(f"case {seed}: {error}\n{Case(seed)}", file=sys.stderr)
+    if wrong:
+        sys.exit(f"fuzzed: {wrong} of {count + len(more)} models have other bits")
+    as_programs, count = reasons.pop("", 0), count + len(more)
+    print(f"fuzzed: {count} models equal bit by bit, {as_programs} as programs, {count - as_programs} by hand")
+    for reason, times in reasons.most_common():
+        print(f"  {times} by hand: {reason}")
+
+
+if __name__ == "__main__":
+    os.environ.setdefault("NNMAT_QUIET", "1")
+    main()
