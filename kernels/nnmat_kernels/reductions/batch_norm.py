@@ -168,8 +168,8 @@ def batch_norm_unchecked(X, gamma, beta, eps, momentum, running_mean, running_va
         gamma, beta = or_constant(gamma, 1, N, X), or_constant(beta, 0, N, X)
         launch(_measure_parallel, _pieces(X.dtype)[0], x, wide(N), parts)
         launch(
-            _fold_parts, parts, x.size, wide(N), float(eps), momentum, running_mean, running_variance, found, gamma, beta,
-            constants,
+            _fold_parts, parts, x.size, wide(N), float(eps), momentum, running_mean, running_variance, found, gamma,
+            beta, constants,
         )  # fmt: skip
         launch(_normalise_parallel, _pieces(X.dtype)[1], x, constants, len(parts), Y.reshape(-1))
     return made((out, Y), (statistics, found))
