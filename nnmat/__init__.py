@@ -25,6 +25,9 @@ from .gradient_check import gradcheck
 from .layers import (
     ELU,
     GELU,
+    GRU,
+    LSTM,
+    RNN,
     Add,
     AvgPool2d,
     BatchNorm1d,
@@ -73,6 +76,9 @@ __version__ = "0.1.0"
 __all__ = [
     "ELU",
     "GELU",
+    "GRU",
+    "LSTM",
+    "RNN",
     "SGD",
     "Adam",
     "AdamW",
