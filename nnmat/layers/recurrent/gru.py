@@ -19,10 +19,11 @@ class GRU(Recurrence):
         dn = dH⊙(1-z)⊙(1-n⊙n)        dz = dH⊙(H_(t-1)-n)⊙z⊙(1-z)        dr = dn⊙q⊙r⊙(1-r)
         dA = [dr dz dn]        dU = [dr dz dn⊙r]        gX_t = dA W_x        gW_x = Σ_t dAᵀ X_t        gb = Σ_t dAᵀ 1
         gW_h = Σ_t dUᵀ H_(t-1)        gb_h = Σ_t dUᵀ 1
-    Shapes: X, gX (B, T, N_x), H, G (B, T, N), W_x = `in_proj.weight` (3 N, N_x), b = `in_proj.bias` (3 N,), W_h = `weight`
-        (3 N, N), b_h = `bias` (3 N,); float32 or float64 as built. N_x = `in_features`, N = `hidden`.
+    Shapes: X, gX (B, T, N_x), H, G (B, T, N), W_x = `in_proj.weight` (3 N, N_x),
+        b = `in_proj.bias` (3 N,), W_h = `weight` (3 N, N), b_h = `bias` (3 N,); float32 or float64 as built. N_x = `in_features`, N = `hidden`.
     Errors: ConfigError (options), ShapeError, DtypeError.
-    Reference: docs/equations.md, section 3.10; K. Cho et al., "Learning phrase representations using RNN encoder-decoder", 2014.
+    Reference: docs/equations.md, section 3.10; K. Cho et al., "Learning phrase representations using RNN
+        encoder-decoder", 2014.
 
     `last=True` gives H_T (B, N) alone. `states=True`: X is a tuple, (X, H_0), and so is gX; else
     the first states are 0.
