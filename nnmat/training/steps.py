@@ -117,7 +117,7 @@ class TrainingSteps:
         if self._source is not None:
             return self._source
         source = run.source
-        if type(source) is not ArrayBatches or not source.shuffle or len(source.arrays) > 3:
+        if type(source) is not ArrayBatches or not source.shuffle or type(source.inputs) is tuple:
             return None
         X, y, *weights = source.arrays
         dtype = self.trainer.model.dtype
