@@ -1,5 +1,7 @@
 """What a step is made of, found while it runs: its operations, its parts, and what changes from step to step."""
 
+import copy
+import operator
 import threading
 import warnings
 from collections.abc import Sequence
@@ -154,6 +156,41 @@ class Comparison:
             )
         warnings.warn(f"{what} Such steps run by hand from here on. Please report it.", RuntimeWarning, stacklevel=2)
         return "the program gave other bits than the equations"
+
+
+_OPEN = {"steps", "divisor", "schedule", "looked"}  # attributes that may change without being settings
+
+
+class Unchanged:
+    """Whether parts of nnmat have the settings that they had, asked in 2 us."""
+
+    def __init__(self, parts: Parts):
+        self._versions = [(store, store.version) for store in parts.stores]
+        self._values = []
+        self._arrays = []
+        for part in (*parts.layers, *parts.losses, *parts.optimizers):
+            own = vars(part)
+            names = [name for name in own if not name.startswith("_") and name not in _OPEN]
+            self._arrays += [(own, name, own[name]) for name in names if isinstance(own[name], np.ndarray)]
+            if names := [name for name in names if not isinstance(own[name], np.ndarray)]:
+                values = operator.itemgetter(*names)
+                self._values.append((own, values, _frozen(values(own))))
+
+    def __call__(self) -> bool:
+        for store, version in self._versions:
+            if store.version != version:
+                return False
+        for own, values, before in self._values:
+            if values(own) != before:
+                return False
+        return all(own[name] is A for own, name, A in self._arrays)
+
+
+def _frozen(value):
+    """The same for comparisons, whatever becomes of its lists and dicts."""
+    if type(value) is tuple:
+        return tuple(map(_frozen, value))
+    return copy.copy(value) if type(value) in (list, dict) else value
 
 
 class Turn:

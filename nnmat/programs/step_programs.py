@@ -24,6 +24,7 @@ from ..layers.base import Layer
 from ..losses import Loss
 from ..optimizers import Optimizer
 from .recording import Comparison, Parts, share_memory, stranger
+from .repeated_call import RepeatedCall
 
 PROGRAMS = 16  # situations that a step keeps a program for; the oldest makes room
 CHECKED = 2  # steps that run both ways before a program is trusted
@@ -234,6 +235,13 @@ class StepPrograms:
         """What the program of most steps does, and, if it was asked to `profile`, the times."""
         used = [s.program for s in self._situations if s.program is not None and s.checked >= CHECKED]
         return max(used, key=lambda program: program.done).listing() if used else None
+
+    def repeated_call(self, batch: Batch) -> RepeatedCall | None:
+        """For more calls with single batches like this one, of one input, for which a program is `ready`."""
+        program = self._situation(batch).program
+        if program is None or type(batch.X) is tuple or batch.source is not None:
+            return None
+        return RepeatedCall(program, self.parts, batch.arrays(), [(self.optimizer, "lr", "steps")])
 
     def forget(self) -> None:
         """All programs, and the arrays that they hold."""

@@ -15,10 +15,10 @@ The pieces are dealt out in ranges, one for each thread that may take part, and 
 kernel to kernel a thread finds in its cache what it has worked on before, such as its part of the parameters. When its
 range is empty it takes from the others.
 
-The pieces of a range are numbered over all jobs, so that a thread that comes late never takes one of another job for its
-own: a claim raises the range's `next` from t to t + 1, which can only succeed while piece t of the present job is not
-taken, and until it is done the job stays as it is. One job runs at a time; a caller that finds the team at work does its
-pieces alone.
+The pieces of a range are numbered over all jobs, so that a thread that comes late never takes one of another job for
+its own: a claim raises the range's `next` from t to t + 1, which can only succeed while piece t of the present job is
+not taken, and until it is done the job stays as it is. One job runs at a time; a caller that finds the team at work
+does its pieces alone.
 
 The threads are Python's, each for good inside machine code that holds no interpreter lock. They come with the first
 job, end with the interpreter, and are not in a forked child, whose kernels run alone.
