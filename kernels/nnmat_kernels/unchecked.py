@@ -3,8 +3,8 @@
 The arguments are those of the public functions, by position; every array is aligned, C-contiguous and of one dtype,
 shapes fit, and `out`, if it is given, overlaps nothing that the public function would refuse. Anything else is not
 caught. `softmax_cross_entropy` is for logits (B, M) and int64 labels (B,) without options; it checks the labels.
-Some stand only here, what a step needs besides: `add`, `copy`, `copy_columns`, `paste_columns`, `fill`, `gather`,
-`next_mask` (of dropout), `count_correct`, `norm`, `clip_scale`.
+Some stand only here, what a step needs besides: `add`, `add_to_rows`, `multiply`, `copy`, `copy_columns`,
+`paste_columns`, `fill`, `gather`, `next_mask` (of dropout), `count_correct`, `norm`, `clip_scale`.
 """
 
 # ruff: noqa: F401
@@ -26,8 +26,10 @@ from .elementwise.activations import sigmoid_backward_unchecked as sigmoid_backw
 from .elementwise.activations import sigmoid_unchecked as sigmoid
 from .elementwise.activations import tanh_backward_unchecked as tanh_backward
 from .elementwise.activations import tanh_unchecked as tanh
+from .elementwise.copy_add import add_to_rows_unchecked as add_to_rows
 from .elementwise.copy_add import add_unchecked as add
 from .elementwise.copy_add import copy_unchecked as copy
+from .elementwise.copy_add import multiply_unchecked as multiply
 from .elementwise.dropout import dropout_unchecked as dropout
 from .elementwise.dropout import next_mask_unchecked as next_mask
 from .elementwise.elu import elu_backward_unchecked as elu_backward
@@ -62,6 +64,8 @@ from .recurrent.gru import gru_backward_unchecked as gru_backward
 from .recurrent.gru import gru_unchecked as gru
 from .recurrent.lstm import lstm_backward_unchecked as lstm_backward
 from .recurrent.lstm import lstm_unchecked as lstm
+from .recurrent.rnn import rnn_backward_unchecked as rnn_backward
+from .recurrent.rnn import rnn_unchecked as rnn
 from .reductions.batch_norm import batch_norm_backward_unchecked as batch_norm_backward
 from .reductions.batch_norm import batch_norm_evaluation_unchecked as batch_norm_evaluation
 from .reductions.batch_norm import batch_norm_unchecked as batch_norm

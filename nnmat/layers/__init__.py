@@ -1,38 +1,70 @@
 """Layers: forward and backward as matrix equations."""
 
 from .activations.gelu import GELU
-from .activations.rectifiers import LeakyReLU, ReLU
+from .activations.rectifiers import ELU, LeakyReLU, ReLU
 from .activations.sigmoid import Sigmoid, Tanh
+from .activations.smooth import SiLU, Softplus
 from .activations.softmax import Softmax
+from .attention.block import TransformerBlock
+from .attention.feed_forward import GatedFeedForward
+from .attention.multi_head import MultiHeadAttention
+from .attention.positional import PositionalEmbedding
+from .attention.rotary import RotaryEmbedding
 from .base import Layer
 from .containers.add import Add
 from .containers.concatenate import Concatenate
+from .containers.residual import Residual
 from .containers.sequential import Sequential
 from .containers.tied import Tied
 from .convolution.conv2d import Conv2d
 from .dense.dropout import Dropout
+from .dense.embedding import Embedding
 from .dense.flatten import Flatten
 from .dense.linear import Linear
+from .normalisation.batch_norm import BatchNorm1d, BatchNorm2d
+from .normalisation.group_norm import GroupNorm
+from .normalisation.layer_norm import LayerNorm, RMSNorm
 from .observing import observe
 from .pooling.pool2d import AvgPool2d, MaxPool2d
+from .recurrent.gru import GRU
+from .recurrent.lstm import LSTM
+from .recurrent.rnn import RNN
 
 __all__ = [
+    "ELU",
     "GELU",
+    "GRU",
+    "LSTM",
+    "RNN",
     "Add",
     "AvgPool2d",
+    "BatchNorm1d",
+    "BatchNorm2d",
     "Concatenate",
     "Conv2d",
     "Dropout",
+    "Embedding",
     "Flatten",
+    "GatedFeedForward",
+    "GroupNorm",
     "Layer",
+    "LayerNorm",
     "LeakyReLU",
     "Linear",
     "MaxPool2d",
+    "MultiHeadAttention",
+    "PositionalEmbedding",
+    "RMSNorm",
     "ReLU",
+    "Residual",
+    "RotaryEmbedding",
     "Sequential",
+    "SiLU",
     "Sigmoid",
     "Softmax",
+    "Softplus",
     "Tanh",
     "Tied",
+    "TransformerBlock",
     "observe",
 ]

@@ -11,6 +11,7 @@ from nnmat_kernels.runtime.door import array
 
 from ..errors import ConfigError, NonFiniteError
 from ..layers.base import Layer
+from ..layers.checks import FLAGS, TOKENS, as_exact
 from ..losses import Loss
 from ..optimizers import Optimizer
 from .compiled_function import CompiledFunction
@@ -67,11 +68,12 @@ class CompiledStep:
         return self._programs.why_not(self._batch(X, y, sample_weight))
 
     def _batch(self, X, y, weight) -> Batch:
-        y, dtype = array("step", "y", y), self.model.dtype
+        y, dtype, kinds = array("step", "y", y), self.model.dtype, self.model.input_dtype
         if type(X) is tuple:  # of a model of several inputs
-            X = tuple(canonical(array("step", f"X[{i}]", A)) for i, A in enumerate(X))
+            kinds = kinds if type(kinds) is tuple and len(kinds) == len(X) else (dtype,) * len(X)
+            X = tuple(_input(f"X[{i}]", *pair) for i, pair in enumerate(zip(X, kinds, strict=True)))
         else:
-            X = canonical(array("step", "X", X))
+            X = _input("X", X, kinds)
         y = y.astype(target_dtype(self.loss, y, dtype), copy=False)
         if weight is not None:
             weight = canonical(array("step", "sample_weight", weight).astype(dtype, copy=False))
@@ -92,6 +94,12 @@ class CompiledStep:
 
     def __getstate__(self):
         return {**self.__dict__, "_repeated": None}
+
+
+def _input(name: str, A, dtype) -> Any:
+    """An input as the kernels take it: tokens as int64."""
+    A = array("step", name, A)
+    return canonical(as_exact("step", name, A, dtype) if dtype in (TOKENS, FLAGS) else A)
 
 
 _REMEDY = "Nothing was updated. Try a smaller learning rate, or clip_norm=1.0 in the optimizer."

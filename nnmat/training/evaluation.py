@@ -75,7 +75,7 @@ def evaluate(
     total = source.samples if size else len(source)
     with LateBar(who, total, " samples" if size else " batches", progress) as bar:
         for X, y, *weight in batches(who, source, np.random.default_rng(0)):
-            X, y, *weight = cast_batch(who, model.dtype, X, y, *weight)
+            X, y, *weight = cast_batch(who, model, X, y, *weight)
             weight = [w for w in weight if w is not None]
             value, divisor, H = trainer.evaluation.figures(X, y, weight, len(source))
             _metrics.add(sums, "loss", value, divisor)
@@ -107,7 +107,7 @@ def predict(who: str, trainer, X: Any, batch_size: int, progress: bool) -> np.nd
     with LateBar(who, n, " samples", progress) as bar:
         for i in range(0, max(n, 1), batch_size):
             rows: Any = tuple(A[i : i + batch_size] for A in parts)
-            X_i = cast(who, "X", rows if several else rows[0], model.dtype)
+            X_i = cast(who, "X", rows if several else rows[0], model.input_dtype)
             Y = trainer.evaluation.outputs(X_i, n // batch_size)
             if H is None:
                 H = np.empty((n, *Y.shape[1:]), Y.dtype)

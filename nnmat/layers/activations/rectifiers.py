@@ -1,4 +1,4 @@
-"""Activations with a kink at zero."""
+"""Activations that treat positive elements and others differently."""
 
 from nnmat_kernels import unchecked as k
 
@@ -58,3 +58,33 @@ class LeakyReLU(Elementwise):
 
     def config(self):
         return {"negative_slope": self.negative_slope}
+
+
+class ELU(Elementwise):
+    """The identity for positive elements, and an exponential that ends at -a for the others.
+
+    Forward
+        Y = X ⊙ 1[X > 0] + a (exp(X) - 1) ⊙ 1[X <= 0]
+    Backward, for the upstream gradient G = ∇_Y L
+        gX = G ⊙ (1[X > 0] + a exp(X) ⊙ 1[X <= 0])        (the derivative at 0 is taken as a)
+    Shapes: X, Y, G, gX (B, ...), of any one shape; float32 or float64 as built. a = `alpha`, a number.
+    Errors: ConfigError (alpha), ShapeError, DtypeError.
+    Reference: docs/equations.md, section 3.4; D. Clevert, T. Unterthiner, S. Hochreiter, "Fast and accurate deep
+        network learning by exponential linear units", 2016.
+    """
+
+    def __init__(self, alpha: float = 1.0):
+        super().__init__()
+        self.alpha = number("ELU", "alpha", alpha, hint="Try 1.0.")
+
+    @forward_equations
+    def forward(self, X, call):
+        call.keep(X=X)
+        return k.elu(X, self.alpha)  # Y = X ⊙ 1[X > 0] + a (exp(X) - 1) ⊙ 1[X <= 0]
+
+    @backward_equations
+    def backward(self, G, call):
+        return k.elu_backward(G, call.X, self.alpha)  # gX = G ⊙ (1[X > 0] + a exp(X) ⊙ 1[X <= 0])
+
+    def config(self):
+        return {"alpha": self.alpha}
