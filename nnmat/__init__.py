@@ -43,7 +43,7 @@ from .layers import (
     observe,
 )
 from .losses import Loss, MeanSquaredError, SigmoidBinaryCrossEntropy, SoftmaxCrossEntropy
-from .optimizers import SGD, Adam, AdamW, Optimizer, RMSProp
+from .optimizers import LBFGS, SGD, Adagrad, Adam, AdamW, Lion, Muon, NAdam, Optimizer, RMSProp
 from .parameters import Parameter
 from .programs.compiled_step import compile_step
 from .training.callbacks import Callback, Checkpoint, EarlyStopping
@@ -57,7 +57,9 @@ __version__ = "0.1.0"
 
 __all__ = [
     "GELU",
+    "LBFGS",
     "SGD",
+    "Adagrad",
     "Adam",
     "AdamW",
     "Add",
@@ -82,11 +84,14 @@ __all__ = [
     "Layer",
     "LeakyReLU",
     "Linear",
+    "Lion",
     "Log",
     "Loss",
     "MaxPool2d",
     "MeanSquaredError",
     "MissingExtraError",
+    "Muon",
+    "NAdam",
     "NonFiniteError",
     "Optimizer",
     "Parameter",

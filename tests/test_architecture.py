@@ -38,8 +38,8 @@ FRAMEWORK_LEVELS = {
     "schedules": 3,
     "metrics": 3,
     "losses": 3,
-    "optimizers": 4,
-    "descent": 4,
+    "descent": 3,
+    "optimizers": 4,  # L-BFGS takes the line searches of descent
     "formats": 4,
     "gradient_check": 4,
     "datasets": 5,
@@ -96,6 +96,8 @@ LARGE_FOLDERS: dict[str, str] = {}
 TESTED_BY = {
     "kernels/nnmat_kernels/errors.py": "tests/kernels/test_contracts.py",
     "kernels/nnmat_kernels/unchecked.py": "tests/kernels/test_contracts.py",
+    "kernels/nnmat_kernels/optimizers/more_updates.py": "tests/kernels/optimizers/test_updates.py",
+    "kernels/nnmat_kernels/optimizers/vectors.py": "tests/kernels/optimizers/test_updates.py",
     "kernels/nnmat_kernels/programs/runner.py": "tests/kernels/programs/test_program.py",
     "kernels/nnmat_kernels/programs/words.py": "tests/kernels/programs/test_block.py",
     "kernels/nnmat_kernels/runtime/linking.py": "tests/kernels/runtime/threads/test_team.py",

@@ -176,6 +176,12 @@ def updated(name):
             k.sgd_update(theta, A, v, lr=0.1, momentum=0.5)
         elif name == "adam":
             k.adam_update(theta, A, m, v, lr=0.1, beta1=0.9, beta2=0.99, eps=1e-8, step=1)
+        elif name == "nadam":
+            k.nadam_update(theta, A, m, v, product=0.5, lr=0.1, beta1=0.9, beta2=0.99, eps=1e-8, step=1)
+        elif name == "adagrad":
+            k.adagrad_update(theta, A, v, lr=0.1, eps=1e-8)
+        elif name == "lion":
+            k.lion_update(theta, A, m, lr=0.1, beta1=0.9, beta2=0.99)
         else:
             k.rmsprop_update(theta, A, v, lr=0.1, alpha=0.9, eps=1e-8)
         return theta
@@ -236,7 +242,10 @@ def kernels():
             "k.mean_squared_error y": Door(lambda A: k.mean_squared_error(LOGITS, A)[1], X),
             "k.sigmoid_binary_cross_entropy y": Door(lambda A: k.sigmoid_binary_cross_entropy(LOGITS, A)[1], X),
         }
-        | {f"k.{name}_update g": Door(updated(name), WEIGHTS, in_place=True) for name in ("sgd", "adam", "rmsprop")}
+        | {
+            f"k.{name}_update g": Door(updated(name), WEIGHTS, in_place=True)
+            for name in ("sgd", "adam", "nadam", "adagrad", "lion", "rmsprop")
+        }
     )
 
 
