@@ -60,6 +60,8 @@ KERNEL_LEVELS = {
     "optimizers": 3,
     "products": 4,
     "pooling": 4,
+    "attention": 5,
+    "recurrent": 5,
     "convolution": 5,
     "losses": 5,
     "programs": 6,
@@ -98,6 +100,12 @@ TESTED_BY = {
     "kernels/nnmat_kernels/unchecked.py": "tests/kernels/test_contracts.py",
     "kernels/nnmat_kernels/optimizers/more_updates.py": "tests/kernels/optimizers/test_updates.py",
     "kernels/nnmat_kernels/optimizers/vectors.py": "tests/kernels/optimizers/test_updates.py",
+    "kernels/nnmat_kernels/attention/backward.py": "tests/kernels/attention/test_attention.py",
+    "kernels/nnmat_kernels/attention/checks.py": "tests/kernels/attention/test_attention.py",
+    "kernels/nnmat_kernels/attention/forward.py": "tests/kernels/attention/test_attention.py",
+    "kernels/nnmat_kernels/attention/plan.py": "tests/kernels/attention/test_attention.py",
+    "kernels/nnmat_kernels/attention/scores.py": "tests/kernels/attention/test_attention.py",
+    "kernels/nnmat_kernels/reductions/columns.py": "tests/kernels/reductions/test_batch_norm.py",
     "kernels/nnmat_kernels/programs/runner.py": "tests/kernels/programs/test_program.py",
     "kernels/nnmat_kernels/programs/words.py": "tests/kernels/programs/test_block.py",
     "kernels/nnmat_kernels/runtime/linking.py": "tests/kernels/runtime/threads/test_team.py",
@@ -255,7 +263,7 @@ def test_folders_are_small():
 
 
 def test_every_module_has_a_test():
-    """tests/nnmat/layers/test_linear.py for nnmat/layers/linear.py; what has none of its name is in `TESTED_BY`."""
+    """tests/nnmat/losses/test_base.py for nnmat/losses/base.py; what has none of its name is in `TESTED_BY`."""
     tests = {short(path) for path in (ROOT / "tests").rglob("test_*.py")}
     missing = set()
     for path in EVERYTHING:

@@ -1,5 +1,7 @@
 """The kernels of nnmat: NumPy arrays in and out, compiled by Numba. Their contracts are in `kernels/README.md`."""
 
+from .attention.attention import attention, attention_backward, self_attention, self_attention_backward
+from .attention.rotary import rotate
 from .convolution.conv2d import conv2d, conv2d_input_gradient, conv2d_weight_gradient
 from .convolution.im2col import col2im, im2col
 from .elementwise.activations import (
@@ -27,6 +29,8 @@ from .pooling.avg_pool2d import avg_pool2d, avg_pool2d_backward
 from .pooling.max_pool2d import max_pool2d, max_pool2d_backward
 from .products.batched_matmul import batched_matmul
 from .products.matmul import matmul
+from .recurrent.gru import gru, gru_backward
+from .recurrent.lstm import lstm, lstm_backward
 from .reductions.batch_norm import batch_norm, batch_norm_backward, batch_norm_evaluation
 from .reductions.group_norm import group_norm, group_norm_backward
 from .reductions.layer_norm import layer_norm, layer_norm_backward, rms_norm, rms_norm_backward
@@ -37,6 +41,8 @@ from .runtime.config import get_num_threads, max_num_threads, set_num_threads
 __all__ = [
     "adagrad_update",
     "adam_update",
+    "attention",
+    "attention_backward",
     "avg_pool2d",
     "avg_pool2d_backward",
     "batch_norm",
@@ -60,6 +66,8 @@ __all__ = [
     "get_num_threads",
     "group_norm",
     "group_norm_backward",
+    "gru",
+    "gru_backward",
     "im2col",
     "layer_norm",
     "layer_norm_backward",
@@ -67,6 +75,8 @@ __all__ = [
     "leaky_relu_backward",
     "lion_update",
     "log_softmax",
+    "lstm",
+    "lstm_backward",
     "matmul",
     "max_num_threads",
     "max_pool2d",
@@ -78,7 +88,10 @@ __all__ = [
     "rms_norm",
     "rms_norm_backward",
     "rmsprop_update",
+    "rotate",
     "row_sums",
+    "self_attention",
+    "self_attention_backward",
     "set_num_threads",
     "sgd_update",
     "sigmoid",

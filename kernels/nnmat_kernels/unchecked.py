@@ -3,12 +3,17 @@
 The arguments are those of the public functions, by position; every array is aligned, C-contiguous and of one dtype,
 shapes fit, and `out`, if it is given, overlaps nothing that the public function would refuse. Anything else is not
 caught. `softmax_cross_entropy` is for logits (B, M) and int64 labels (B,) without options; it checks the labels.
-Some stand only here, what a step needs besides: `add`, `copy`, `copy_columns`, `paste_columns`, `fill`, `gather`,
-`next_mask` (of dropout), `count_correct`, `norm`, `clip_scale`, `times`, `nadam_product`, `combination`, and of Muon
-`muon_direction`, `muon_unit`, `muon_step`.
+Some stand only here, what a step needs besides: `add`, `add_to_rows`, `multiply`, `copy`, `copy_columns`,
+`paste_columns`, `fill`, `gather`, `next_mask` (of dropout), `count_correct`, `norm`, `clip_scale`,
+`times`, `nadam_product`, `combination`, and of Muon `muon_direction`, `muon_unit`, `muon_step`.
 """
 
 # ruff: noqa: F401
+from .attention.attention import attention_backward_unchecked as attention_backward
+from .attention.attention import attention_unchecked as attention
+from .attention.attention import self_attention_backward_unchecked as self_attention_backward
+from .attention.attention import self_attention_unchecked as self_attention
+from .attention.rotary import rotate_unchecked as rotate
 from .convolution.conv2d import conv2d_input_gradient_unchecked as conv2d_input_gradient
 from .convolution.conv2d import conv2d_unchecked as conv2d
 from .convolution.conv2d import conv2d_weight_gradient_unchecked as conv2d_weight_gradient
@@ -22,8 +27,10 @@ from .elementwise.activations import sigmoid_backward_unchecked as sigmoid_backw
 from .elementwise.activations import sigmoid_unchecked as sigmoid
 from .elementwise.activations import tanh_backward_unchecked as tanh_backward
 from .elementwise.activations import tanh_unchecked as tanh
+from .elementwise.copy_add import add_to_rows_unchecked as add_to_rows
 from .elementwise.copy_add import add_unchecked as add
 from .elementwise.copy_add import copy_unchecked as copy
+from .elementwise.copy_add import multiply_unchecked as multiply
 from .elementwise.dropout import dropout_unchecked as dropout
 from .elementwise.dropout import next_mask_unchecked as next_mask
 from .elementwise.elu import elu_backward_unchecked as elu_backward
@@ -63,6 +70,10 @@ from .pooling.max_pool2d import max_pool2d_backward_unchecked as max_pool2d_back
 from .pooling.max_pool2d import max_pool2d_unchecked as max_pool2d
 from .products.batched_matmul import batched_matmul_unchecked as batched_matmul
 from .products.matmul import matmul_unchecked as matmul
+from .recurrent.gru import gru_backward_unchecked as gru_backward
+from .recurrent.gru import gru_unchecked as gru
+from .recurrent.lstm import lstm_backward_unchecked as lstm_backward
+from .recurrent.lstm import lstm_unchecked as lstm
 from .reductions.batch_norm import batch_norm_backward_unchecked as batch_norm_backward
 from .reductions.batch_norm import batch_norm_evaluation_unchecked as batch_norm_evaluation
 from .reductions.batch_norm import batch_norm_unchecked as batch_norm

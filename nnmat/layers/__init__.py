@@ -1,35 +1,55 @@
 """Layers: forward and backward as matrix equations."""
 
-from .activations import GELU, LeakyReLU, ReLU, Sigmoid, Tanh
+from .activations.gelu import GELU
+from .activations.rectifiers import ELU, LeakyReLU, ReLU
+from .activations.sigmoid import Sigmoid, Tanh
+from .activations.smooth import SiLU, Softplus
+from .activations.softmax import Softmax
+from .attention.positional import PositionalEmbedding
 from .base import Layer
 from .containers.add import Add
 from .containers.concatenate import Concatenate
+from .containers.residual import Residual
 from .containers.sequential import Sequential
 from .containers.tied import Tied
-from .convolution import Conv2d
-from .dropout import Dropout
-from .flatten import Flatten
-from .linear import Linear
+from .convolution.conv2d import Conv2d
+from .dense.dropout import Dropout
+from .dense.embedding import Embedding
+from .dense.flatten import Flatten
+from .dense.linear import Linear
+from .normalisation.batch_norm import BatchNorm1d, BatchNorm2d
+from .normalisation.group_norm import GroupNorm
+from .normalisation.layer_norm import LayerNorm, RMSNorm
 from .observing import observe
-from .pooling import AvgPool2d, MaxPool2d
-from .softmax import Softmax
+from .pooling.pool2d import AvgPool2d, MaxPool2d
 
 __all__ = [
+    "ELU",
     "GELU",
     "Add",
     "AvgPool2d",
+    "BatchNorm1d",
+    "BatchNorm2d",
     "Concatenate",
     "Conv2d",
     "Dropout",
+    "Embedding",
     "Flatten",
+    "GroupNorm",
     "Layer",
+    "LayerNorm",
     "LeakyReLU",
     "Linear",
     "MaxPool2d",
+    "PositionalEmbedding",
+    "RMSNorm",
     "ReLU",
+    "Residual",
     "Sequential",
+    "SiLU",
     "Sigmoid",
     "Softmax",
+    "Softplus",
     "Tanh",
     "Tied",
     "observe",

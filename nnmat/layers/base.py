@@ -51,6 +51,7 @@ class Layer(Passes):
     # Whether the passes consist of kernels alone, so that a program can do without Python. A class from outside says so
     # itself, or it is False: what is inherited may have changed.
     recordable: bool = True
+    least_batch: int = 1  # samples that a forward in training takes at least
 
     def __init_subclass__(cls, **arguments: Any) -> None:
         renamed_methods(cls, _RENAMED)
@@ -121,6 +122,10 @@ class Layer(Passes):
     def child_shapes(self, input_shape: Shape) -> list[Shape]:
         """The input shape that each child gets, in the order of `named_children`: the layer's own by default."""
         return [input_shape for _ in self.named_children()]
+
+    def input_dtypes(self) -> Any:
+        """What X is made of: the layer's dtype, int64 where it is tokens; for several inputs also a tuple of these."""
+        return self.dtype
 
     def flops(self) -> int:
         """Floating-point operations of one sample's forward (a multiply-add is 2; element-wise work is left out)."""
@@ -203,11 +208,12 @@ class Layer(Passes):
                 p.name = f"{path}.{p.kind}" if path else p.kind
         for (name, child), shape in zip(self.named_children(), self.child_shapes(input_shape), strict=True):
             child._prepare(shape, dtype, rng, f"{path}.{name}" if path else name)
+        self.input_dtype = self.input_dtypes()
 
     def _forget(self) -> None:
         """Undo `_prepare`; parameters that a built model owns stay as they are."""
         for layer in self.modules():
-            layer.input_shape = layer.dtype = layer._output_shape = None
+            layer.input_shape = layer.dtype = layer.input_dtype = layer._output_shape = None
             layer.path = ""
             for p in layer.own_parameters():
                 if not p.bound:

@@ -38,9 +38,17 @@ def check_dtype(who: str, dtype) -> np.dtype:
     return found
 
 
-def check_batch(layer: Any, A, shape: Shape, name: str, batch: int | None = None):
-    """`A` in canonical form if it is a batch of `shape` (of `batch` samples, if given) for `layer`; else raises."""
-    if type(A) is np.ndarray and A.dtype is layer.dtype and A.flags.carray:
+TOKENS = np.dtype(np.int64)
+
+
+def check_batch(layer: Any, A, shape: Shape, name: str, batch: int | None = None, dtype: Any = None):
+    """`A` in canonical form if it is a batch of `shape` (of `batch` samples, if given) for `layer`; else raises.
+
+    `dtype`: that of the layer if it is None; of several arrays a tuple, or one for all. Integers of other sizes become
+    int64 where it is that.
+    """
+    dtype = layer.dtype if dtype is None else dtype
+    if type(A) is np.ndarray and A.dtype is dtype and A.flags.carray:
         given = A.shape
         if given[1:] == shape and given and (batch is None or given[0] == batch):
             return A  # the usual case, quickly
@@ -53,24 +61,38 @@ def check_batch(layer: Any, A, shape: Shape, name: str, batch: int | None = None
                 f"{layer.who}: expected {name} to be a tuple of {len(shape)} arrays, got {given}. "
                 f"Pass them as ({', '.join(f'{name}{i}' for i in range(len(shape)))})."
             )
+        dtypes = dtype if type(dtype) is tuple else (dtype,) * len(A)
         parts = tuple(
-            check_batch(layer, a, s, f"{name}[{i}]", batch) for i, (a, s) in enumerate(zip(A, shape, strict=True))
+            check_batch(layer, a, s, f"{name}[{i}]", batch, d)
+            for i, (a, s, d) in enumerate(zip(A, shape, dtypes, strict=True))
         )
         if len({len(a) for a in parts}) > 1:
             raise ShapeError(f"{layer.who}: expected all inputs of one batch size, got {[len(a) for a in parts]}.")
         return parts
-    A = plain(layer.who, name, A, str(layer.dtype))
+    A = plain(layer.who, name, A, str(dtype))
     if A.shape[1:] != shape or A.ndim == 0 or (batch is not None and len(A) != batch):
         expected = batch_shape(shape, "B" if batch is None else batch)
         raise ShapeError(
             f"{layer.who}: expected {name} of shape {expected}, got {A.shape}.{_shape_hint(name, A.shape, shape)}"
         )
+    if dtype == TOKENS:
+        return as_tokens(layer.who, name, A)
     if A.dtype.newbyteorder("=") != layer.dtype:
         remedy = dtype_remedy(name, A.dtype, str(layer.dtype))
         if A.dtype in (np.float32, np.float64):
             remedy = f"{remedy.rstrip('.')}, or build the model with dtype=np.{A.dtype}."
         raise DtypeError(f"{layer.who}: expected {name} of dtype {layer.dtype}, got {A.dtype}. {remedy}")
     return canonical(A)
+
+
+def as_tokens(who: str, name: str, A: np.ndarray) -> np.ndarray:
+    """`A` as int64 in canonical form if it holds integers, else a DtypeError."""
+    if A.dtype.kind not in "iu":
+        raise DtypeError(
+            f"{who}: expected {name} to hold integers, tokens, got dtype {A.dtype}. "
+            f"{dtype_remedy(name, A.dtype, 'int64')}"
+        )
+    return canonical(A.astype(TOKENS, copy=False))
 
 
 def batch_shape(shape: Shape, batch: int | str = "B") -> str:

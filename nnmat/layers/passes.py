@@ -43,6 +43,7 @@ class Passes(abc.ABC):
         self.path = ""
         self.input_shape: Any = None  # a Shape once built
         self.dtype: Any = None  # a numpy.dtype once built
+        self.input_dtype: Any = None  # that of X; of several inputs a tuple, or one for all
         self._output_shape: Any = None
         self._accumulates = False  # of a tied layer: one that uses a parameter used elsewhere too, or is inside such
         self._tied: list[Parameter] = []  # those of the tied layers from here down: backward clears, they add
@@ -96,7 +97,7 @@ class Passes(abc.ABC):
         gX = part_of_a_step(self, self._backward_equations, G, call)
         if not input_gradient:
             gX = None
-        elif self._foreign:
+        elif self._foreign and self.input_dtype is self.dtype:  # tokens have no gradient
             gX = check_batch(self, gX, self.input_shape, "the result of backward", call.batch)
         if not keep:
             self._call = _NO_PASS
@@ -140,7 +141,7 @@ def _inherited(cls: type, name: str) -> Callable:
 def _own(A, given, shared: bool):
     """What a caller gets for A: a copy if it may be `shared`, is a view or one of the arrays given; else A itself."""
     if type(A) is tuple:  # two of them may be the same
-        return tuple(map(k.copy, A))
+        return tuple(None if part is None else k.copy(part) for part in A)
     inputs = given if type(given) is tuple else (given,)
     return k.copy(A) if shared or A.base is not None or any(A is B for B in inputs) else A
 
@@ -164,7 +165,7 @@ def _checked_forward(written: Callable, method: Callable) -> Callable:
                 )
             training, record = call.training, call.record
         record = training if record is None else record
-        X = check_batch(self, X, self.input_shape, "X")
+        X = check_batch(self, X, self.input_shape, "X", dtype=self.input_dtype)
         # Backward may read Y, and what classes from outside do with theirs nobody knows.
         return _own(self._forward_pass(X, training, record), X, record or self._any_foreign)
 

@@ -1,6 +1,6 @@
 """A step of one's own, of any number of models, losses and optimizers, run without Python between the kernels."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -13,7 +13,7 @@ from nnmat_kernels.runtime.door import array
 
 from ..errors import ConfigError
 from ..layers import observing
-from .recording import Comparison, Parts, StepRecorder, share_memory, slot_values, stranger
+from .recording import Comparison, Parts, StepRecorder, Turn, share_memory, slot_values, stranger
 
 PROGRAMS = 16  # situations that a step keeps a program for; the oldest makes room
 CHECKED = 2  # steps that run both ways before a program is trusted
@@ -39,16 +39,25 @@ class _Situation:
 class CompiledFunction:
     """A function of arrays that makes a training step: see `compile_step`."""
 
-    def __init__(self, function: Callable, profile: bool = False):
+    def __init__(self, function: Callable, profile: bool = False, constants: Sequence[int] = ()):
         self.function, self.profile = function, profile
+        self._constants = [str(i) for i in constants]  # numbers of the result that may be the same at every call
         self._who = getattr(function, "__name__", "step")
         self._situations: list[_Situation] = []  # the last used at the end
+        self._turn = Turn()
 
     def __call__(self, *arrays):
         """What the function returns: numbers as floats, arrays as copies."""
         given = [canonical(array(self._who, f"argument {i}", A)) for i, A in enumerate(arrays)]
-        if settings.DISABLE_JIT or observing.blocks:  # who observes sees layers run by hand
+        # Who observes sees layers run by hand; and so does one thread what another one is doing as a program.
+        if settings.DISABLE_JIT or observing.blocks or not self._turn.take():
             return self.function(*given)
+        try:
+            return self._call(given)
+        finally:
+            self._turn.give_back()
+
+    def _call(self, given: list[np.ndarray]):
         s = self._situation(given)
         if s.refused:
             return self.function(*given)
@@ -68,6 +77,10 @@ class CompiledFunction:
         if settings.DISABLE_JIT:
             return "NUMBA_DISABLE_JIT is set"
         return self._situation([canonical(array(self._who, f"argument {i}", A)) for i, A in enumerate(arrays)]).refused
+
+    def forget(self) -> None:
+        """All programs, and the arrays that they hold."""
+        self._situations = []
 
     def _situation(self, given: list[np.ndarray]) -> _Situation:
         shapes = tuple((A.shape, A.dtype) for A in given), share_memory(given)
@@ -104,6 +117,7 @@ class CompiledFunction:
                     saved=None,
                     slots=recorder.slots(),
                     outputs=outputs,
+                    constants=self._constants,
                 )
             except (TypeError, ValueError) as error:
                 s.refused = str(error)
@@ -123,7 +137,8 @@ class CompiledFunction:
         for optimizer in s.optimizers:
             optimizer.steps += 1
         s.parts.forget_passes()
-        numbers = iter(results[0].copy().view(np.float64).tolist())
+        found = dict(zip(s.program.results, results[0].copy().view(np.float64).tolist(), strict=True))
+        numbers = iter([found.get(str(i), x) for i, x in enumerate(_leaves(s.result)[0])])
         outputs = iter([A.copy() for A in s.program.outputs])
         return True, _filled(s.result, numbers, outputs)
 
@@ -144,7 +159,7 @@ class CompiledFunction:
 
     def __getstate__(self):
         # Programs point to the arrays of this one: a copy records anew.
-        return {**self.__dict__, "_situations": []}
+        return {**self.__dict__, "_situations": [], "_turn": Turn()}
 
 
 def _leaves(result) -> tuple[list[float], list[np.ndarray]]:

@@ -9,10 +9,11 @@ from nnmat_kernels.runtime.door import array
 
 from ..errors import ConfigError, NonFiniteError
 from ..layers.base import Layer
+from ..layers.checks import TOKENS, as_tokens
 from ..losses import Loss
 from ..optimizers import Optimizer
 from .compiled_function import CompiledFunction
-from .recording import target_dtype
+from .recording import Turn, target_dtype
 from .step_programs import Batch, StepPrograms, Steps
 
 
@@ -29,13 +30,19 @@ class CompiledStep:
             )
         self.model, self.loss, self.optimizer = model, loss, optimizer
         self._programs = StepPrograms(model, loss, optimizer, self._equations, profile)
+        self._turn = Turn()
 
     def __call__(self, X, y, sample_weight=None) -> float:
         """The loss on a batch, before the update that it makes."""
         batch = self._batch(X, y, sample_weight)
-        if self._programs.ready(batch) and (found := self._programs.run(batch, batch.places()).values):
-            return found[0]
-        return self._programs.step(batch).values[0]
+        if not self._turn.take():  # another thread is at it
+            return self._equations(batch, self.optimizer.lr).values[0]
+        try:
+            if self._programs.ready(batch) and (found := self._programs.run(batch, batch.places()).values):
+                return found[0]
+            return self._programs.step(batch).values[0]
+        finally:
+            self._turn.give_back()
 
     def program(self, X, y, sample_weight=None):
         """The program for such batches, or None before the third step; `print` shows its launches, in order."""
@@ -46,11 +53,16 @@ class CompiledStep:
         return self._programs.why_not(self._batch(X, y, sample_weight))
 
     def _batch(self, X, y, weight) -> Batch:
-        X, y, dtype = array("step", "X", X), array("step", "y", y), self.model.dtype
+        y, dtype, kinds = array("step", "y", y), self.model.dtype, self.model.input_dtype
+        if type(X) is tuple:  # of a model of several inputs
+            kinds = kinds if type(kinds) is tuple else (kinds,) * len(X)
+            X = tuple(_input(f"X[{i}]", *pair) for i, pair in enumerate(zip(X, kinds, strict=False)))
+        else:
+            X = _input("X", X, kinds)
         y = y.astype(target_dtype(self.loss, y, dtype), copy=False)
         if weight is not None:
             weight = canonical(array("step", "sample_weight", weight).astype(dtype, copy=False))
-        return Batch(canonical(X), canonical(y), weight)
+        return Batch(X, canonical(y), weight)
 
     def _equations(self, batch: Batch, lr: float) -> Steps:
         model, loss, optimizer = self.model, self.loss, self.optimizer
@@ -64,6 +76,12 @@ class CompiledStep:
             raise NonFiniteError(f"step: the gradient's norm is {norm} at step {optimizer.steps + 1}. {_REMEDY}")
         optimizer.apply(lr, norm)
         return Steps([value], [norm], [loss.divisor], lr, H, [], [])
+
+
+def _input(name: str, A, dtype) -> Any:
+    """An input as the kernels take it; tokens as int64."""
+    A = array("step", name, A)
+    return canonical(as_tokens("step", name, A) if dtype == TOKENS else A)
 
 
 _REMEDY = "Nothing was updated. Try a smaller learning rate, or clip_norm=1.0 in the optimizer."

@@ -1,5 +1,6 @@
 """What a step is made of, found while it runs: its operations, its parts, and what changes from step to step."""
 
+import threading
 import warnings
 from collections.abc import Sequence
 from typing import Any
@@ -153,6 +154,27 @@ class Comparison:
             )
         warnings.warn(f"{what} Such steps run by hand from here on. Please report it.", RuntimeWarning, stacklevel=2)
         return "the program gave other bits than the equations"
+
+
+class Turn:
+    """The memory of a step's programs, which one call at a time has; who finds it taken runs by hand."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+
+    def take(self) -> bool:
+        """Whether it was free, and now is the caller's."""
+        return self._lock.acquire(blocking=False)
+
+    def give_back(self) -> None:
+        """Free again."""
+        self._lock.release()
+
+    def __getstate__(self):
+        return {}
+
+    def __setstate__(self, state):
+        self.__init__()  # type: ignore[misc]
 
 
 def share_memory(arrays: Sequence[np.ndarray]) -> bool:

@@ -19,6 +19,7 @@ from nnmat_kernels.unchecked import sum_of_squares
 from ..checks import count
 from ..datasets import ArrayBatches, BatchSource
 from ..errors import ConfigError, DataError, DtypeError, ShapeError
+from ..layers.checks import TOKENS, as_tokens
 from .reporting.display import LateBar
 
 BLOCK = 1 << 24  # bytes of an array that are looked at together
@@ -42,6 +43,8 @@ def batch_source(
             )
         if type(data) is ArrayBatches:
             _check_arrays(who, model, loss, data, progress)
+            if who == "train":
+                _check_last_batch(model, data)
         return data
     arrays = (data.X, data.y) if hasattr(data, "X") and hasattr(data, "y") else data
     if not isinstance(arrays, list | tuple) or len(arrays) not in (2, 3):
@@ -60,6 +63,8 @@ def batch_source(
             f"fit: batch_size = {batch_size} is larger than the {source.samples} samples. "
             f"Use batch_size <= {source.samples}."
         )
+    if who == "train":
+        _check_last_batch(model, source)
     return source
 
 
@@ -97,23 +102,29 @@ def _refuse_several(who: str, X) -> None:
     raise ShapeError(f"{who}: expected X as one array of shape (n, ...), got {_shown(X)}. {remedy}")
 
 
-def cast_batch(who: str, dtype, X, y, weight=None) -> tuple:
-    """X, float targets and weights of a batch in the model's dtype; other targets as they are."""
-    y = y if type(y) is np.ndarray else array(who, "y", y)
+def cast_batch(who: str, model, X, y, weight=None) -> tuple:
+    """X, float targets and weights of a batch in the model's dtype, tokens as int64; other targets as they are."""
+    y, dtype = y if type(y) is np.ndarray else array(who, "y", y), model.dtype
     return (
-        cast(who, "X", X, dtype),
+        cast(who, "X", X, model.input_dtype),
         cast(who, "y", y, dtype) if y.dtype.kind == "f" else y,
         None if weight is None else cast(who, "sample_weight", weight, dtype),
     )
 
 
 def cast(who: str, name: str, A, dtype) -> Any:
-    """`A`, an array or a tuple of arrays, in `dtype`; raises DataError for a finite number that becomes infinite."""
+    """`A`, an array or a tuple of arrays, in `dtype`, or the tuple's; int64: integers only, tokens.
+
+    Raises DataError for a finite number that becomes infinite, DtypeError for tokens that are no integers.
+    """
     if type(A) is tuple:
-        return tuple(cast(who, f"{name}[{i}]", part, dtype) for i, part in enumerate(A))
+        dtypes = dtype if type(dtype) is tuple else (dtype,) * len(A)
+        return tuple(cast(who, f"{name}[{i}]", *pair) for i, pair in enumerate(zip(A, dtypes, strict=True)))
     A = A if type(A) is np.ndarray else array(who, name, A)
     if A.dtype == dtype:
         return A
+    if dtype == TOKENS:
+        return as_tokens(who, name, A)
     _check_kind(who, name, A)
     try:
         with np.errstate(over="raise"):
@@ -172,12 +183,16 @@ def _check_arrays(who: str, model, loss, source: ArrayBatches, progress: bool) -
         takes, given = ", ".join(map(_rows_of, shapes)), ", ".join(str(A.shape) for A in inputs)
         raise ShapeError(f"{who}: the model takes X of shape {takes}, got {given}.{_shape_hint(inputs, shapes)}")
     names = ["X"] if single else [f"X[{i}]" for i in range(len(inputs))]
+    one = model.input_dtype
+    dtypes = dict(zip(names, one if type(one) is tuple else (one,) * len(names), strict=True))
     total = sum(min(A.nbytes, WHOLE) for A in source.arrays)
     with LateBar(f"{who}: checking the data", total, "B", progress) as bar:
         for name, A in zip([*names, "y", "sample_weight"], source.arrays, strict=False):
             _check_kind(who, name, A)
             if A.dtype.kind != "f":
                 continue
+            if dtypes.get(name) == TOKENS:
+                as_tokens(who, name, A[:0])
             for first, block in blocks(A):
                 _check_finite(who, name, block, first)
                 if A.itemsize > model.dtype.itemsize:
@@ -186,6 +201,20 @@ def _check_arrays(who: str, model, loss, source: ArrayBatches, progress: bool) -
                     _check_weights(who, block, first)
                 bar.update(block.nbytes)
     _check_targets(loss, source.arrays[len(inputs)], model.output_shape(model.input_shape))
+
+
+def _check_last_batch(model, source: ArrayBatches) -> None:
+    """Raise DataError for a smallest batch of an epoch that a layer cannot be trained on."""
+    smallest = source.samples % source.batch_size or source.batch_size
+    for layer in model.modules():
+        if smallest < layer.least_batch:
+            fitting = [B for B in range(2, source.samples + 1) if (source.samples % B or B) >= layer.least_batch]
+            best = min(fitting, key=lambda B: abs(B - source.batch_size), default=None)
+            raise DataError(
+                f"fit: the last batch of an epoch would hold {smallest} of the {source.samples} samples, and "
+                f"{layer.who} takes at least {layer.least_batch} in training. "
+                + (f"Try batch_size={best}." if best else "Give more samples.")
+            )
 
 
 def _check_targets(loss, y: np.ndarray, output_shape: tuple) -> None:

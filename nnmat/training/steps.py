@@ -123,7 +123,9 @@ class TrainingSteps:
         dtype = self.trainer.model.dtype
         if y.dtype.kind in "iub":
             y = y.astype(target_dtype(self.trainer.loss, y, dtype), copy=False)
-        for A, kinds in ((X, (dtype,)), (y, (dtype, np.dtype(np.int64)))):
+        if (of_inputs := self.trainer.model.input_dtype) != dtype and X.dtype.kind in "iu":  # tokens
+            X = X.astype(of_inputs, copy=False)
+        for A, kinds in ((X, (of_inputs,)), (y, (dtype, np.dtype(np.int64)))):
             if A.dtype not in kinds or not A.flags.carray or A.nbytes > WHOLE:
                 return None
         look = next_look(run.callbacks, run.state.step)
@@ -146,9 +148,10 @@ class TrainingSteps:
         return not metrics or (set(metrics) == {_metrics.accuracy} and self.programs.counts(batch))
 
     def _batch(self, X, y, weight) -> Batch:
-        X, y, weight = cast_batch("fit", self.trainer.model.dtype, X, y, weight)
+        X, y, weight = cast_batch("fit", self.trainer.model, X, y, weight)
         y = y.astype(target_dtype(self.trainer.loss, y, self.trainer.model.dtype), copy=False)
-        return Batch(X if type(X) is tuple else canonical(X), canonical(y), weight)
+        X = tuple(map(canonical, X)) if type(X) is tuple else canonical(X)
+        return Batch(X, canonical(y), None if weight is None else canonical(weight))
 
     def _step(self, batch: Batch) -> Steps:
         if not self._compiles:

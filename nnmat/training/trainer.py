@@ -24,7 +24,7 @@ from ..warmup import first_use
 from .callbacks import Callback
 from .checkpoint import INTERRUPTED, Progress, free_name, interrupt_path
 from .data import batch_source
-from .evaluation import evaluate, predict, probabilities
+from .evaluation import Evaluation, evaluate, predict, probabilities
 from .habits import check_kind, check_one_argument, check_outputs, explained
 from .interruption import SIGNALS, Interruption, TrainingInterrupted
 from .nonfinite import check_parameters
@@ -93,7 +93,7 @@ class Trainer:
         self._buffers = list(model.buffers().values())
         self.compiled = flag("Trainer", "compiled", compiled)
         self.profile = flag("Trainer", "profile", profile)
-        self._steps = TrainingSteps(self)
+        self._steps, self.evaluation = TrainingSteps(self), Evaluation(self)
 
     @explained
     @first_use
@@ -156,6 +156,7 @@ class Trainer:
             raise
         finally:
             self._steps.end_run()
+            self.evaluation.forget()
         return run.state.history
 
     def _tell(self, callbacks: Sequence[Callback], error: BaseException) -> None:
@@ -300,7 +301,10 @@ class Trainer:
         check_one_argument("evaluate", batch_size)
         bars = Display("evaluate", progress).bars
         source = self._source("evaluate", data, batch_size, False, bars)
-        figures = evaluate("evaluate", self, source, samples_of(source)[1], bars)
+        try:
+            figures = evaluate("evaluate", self, source, samples_of(source)[1], bars)
+        finally:
+            self.evaluation.forget()
         assert figures is not None  # there is nobody to stop it
         return figures
 
@@ -312,7 +316,7 @@ class Trainer:
         takes more than a second.
         """
         check_one_argument("predict", batch_size)
-        return predict("predict", self.model, X, batch_size, Display("predict", progress).bars)
+        return self._outputs("predict", X, batch_size, progress)
 
     @explained
     def predict_proba(self, X, batch_size: int = 256, *, progress: bool = True) -> np.ndarray:
@@ -323,8 +327,13 @@ class Trainer:
         """
         probabilities(self.loss, np.zeros((0, 1)))  # refuses before the work
         check_one_argument("predict_proba", batch_size)
-        bars = Display("predict_proba", progress).bars
-        return probabilities(self.loss, predict("predict_proba", self.model, X, batch_size, bars))
+        return probabilities(self.loss, self._outputs("predict_proba", X, batch_size, progress))
+
+    def _outputs(self, who: str, X, batch_size: int, progress: bool) -> np.ndarray:
+        try:
+            return predict(who, self, X, batch_size, Display(who, progress).bars)
+        finally:
+            self.evaluation.forget()
 
     def _source(self, who: str, data, batch_size: int | None, shuffle: bool, progress: bool) -> BatchSource:
         return batch_source(who, self.model, self.loss, data, batch_size, shuffle, progress)

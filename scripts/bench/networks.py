@@ -101,12 +101,14 @@ class Nnmat:
         data = itertools.cycle(batches(net, batch))
         return lambda: step(*next(data))
 
-    def trainer(self, net: str, batch: int):
-        """A function that trains for so many seconds and returns those of a step, batches taken from the data."""
+    def trainer(self, net: str, batch: int, profile: bool = False):
+        """A function that trains for so many seconds and returns those of a step, batches taken from the data.
+
+        With `profile`, those of a step that were spent in kernels.
+        """
         model = self.model(net)
-        trainer = self.nnmat.Trainer(
-            model, self.nnmat.SoftmaxCrossEntropy(), self.nnmat.SGD(model, lr=LR, momentum=MOMENTUM)
-        )
+        optimizer = self.nnmat.SGD(model, lr=LR, momentum=MOMENTUM)
+        trainer = self.nnmat.Trainer(model, self.nnmat.SoftmaxCrossEntropy(), optimizer, profile=profile)
         (X, _), *_ = batches(net, batch)
         count = steps_of_an_epoch(X)
         rng = np.random.default_rng(0)
@@ -117,6 +119,8 @@ class Nnmat:
             while True:
                 taken = trainer.fit(data, epochs=epochs, batch_size=batch, progress=False)["seconds"][2:]
                 if sum(taken) >= seconds or epochs > 3:
+                    if profile and trainer.program is not None:
+                        return sum(row.seconds or 0.0 for row in trainer.program.rows)
                     return sum(taken) / (len(taken) * count)
                 epochs = 3 + int(seconds / sum(taken))
 

@@ -51,6 +51,7 @@ BUSY = {  # beside a busy process on each core: the time with all threads, as a 
     "compiled, mean": 1.3,
     "by hand": 1.3,
 }
+OUTSIDE = {("784-128-10", 32): 10.0, ("cnn", 32): 10.0}  # % of a step's time that may be spent outside kernels
 BUSY_NETS = [("cnn", 128), ("784-128-10", 128)]
 BUSY_SECONDS = 5  # turns are so many times longer: what goes wrong there happens seldom
 MEMORY_STEPS = 200
@@ -75,7 +76,7 @@ class Row:
     """One measured case: `ours` and `peer` hold a number per round."""
 
     case: str
-    unit: str  # "us", "s" or "MB"
+    unit: str  # "us", "s", "MB" or "%"
     ours: list[float]
     peer: list[float]
     variant: str  # of the peer
@@ -231,6 +232,18 @@ def busy_row(net: str, batch: int, how: str, run: Run) -> Row:
     return Row(case, "us", ours, theirs, "one thread there", BUSY[how], faster=False, others=others)
 
 
+def outside_row(net: str, batch: int, run: Run) -> Row:
+    """The share of a step's time that no entry of its program takes, the entries measured in runs of their own."""
+    worker, shares = run.worker("nnmat"), []
+    for counts in [False] + [True] * run.rounds:  # the first compiles
+        case = {"net": net, "batch": batch, "variant": {"threads": run.threads}, "seconds": run.seconds}
+        whole, inside = (worker.ask("train", **case, profile=profile) for profile in (False, True))
+        if counts:
+            shares.append(100 * (1 - inside / whole))
+            run.bar.update()
+    return Row(f"outside {net} {batch}", "%", shares, [], "", OUTSIDE[net, batch], faster=False)
+
+
 def epoch_row(run: Run) -> Row:
     def ask(worker, variant):
         return worker.ask("epoch", variant=variant)
@@ -307,6 +320,8 @@ def cases() -> dict[str, Callable[[Run], Row]]:
             found[f"{name} {net} {batch}"] = functools.partial(beside_torch, what, name, bars, net, batch)
     for net, batch in JAX:
         found[f"jax {net} {batch}"] = functools.partial(jax_row, net, batch)
+    for net, batch in OUTSIDE:
+        found[f"outside {net} {batch}"] = functools.partial(outside_row, net, batch)
     for (net, batch), how in itertools.product(BUSY_NETS, BUSY):
         found[f"busy {net} {batch} {how}"] = functools.partial(busy_row, net, batch, how)
     found["epoch 784-128-10 128"] = epoch_row

@@ -97,6 +97,7 @@ ROWS: dict[str, Callable[[], Row | list[Row]]] = {
     "call": named(training, "call", "One call of compile_step a step against PyTorch."),
     "unlisted": named(training, "unlisted", "Three networks that stand in no list against PyTorch."),
     "jax": named(training, "jax", "Steps of Trainer.fit against an epoch of JAX."),
+    "outside": named(training, "outside", "The share of a step's time that is spent outside kernels."),
     "busy": named(training, "busy", "All threads beside one, each core with a busy neighbour."),
     "lines": lines_of_code,
     "architectures": architectures,

@@ -98,7 +98,19 @@ def test_every_kernel_has_a_twin_of_the_same_signature():
 def test_the_kernels_without_checks_are_the_public_ones(rng):
     """By their names; some stand there only."""
     names = {name for name, value in vars(unchecked).items() if callable(value)}
-    only = {"add", "clip_scale", "copy", "copy_columns", "count_correct", "fill", "gather", "next_mask", "norm"}
+    only = {
+        "add",
+        "add_to_rows",
+        "multiply",
+        "clip_scale",
+        "copy",
+        "copy_columns",
+        "count_correct",
+        "fill",
+        "gather",
+        "next_mask",
+        "norm",
+    }
     only |= {"paste_columns", "times", "nadam_product", "combination", "muon_direction", "muon_step", "muon_unit"}
     assert names - only <= set(k.__all__)
     A, B = (rng.standard_normal((4, 4)).astype(np.float32) for _ in range(2))

@@ -1,4 +1,4 @@
-"""Copies and sums of arrays, element by element."""
+"""Copies, sums and products of arrays, element by element."""
 
 import numpy as np
 from numba import prange
@@ -20,6 +20,18 @@ def _add(x, y, z):
         z[i] = x[i] + y[i]
 
 
+@jit
+def _multiply(x, y, z):
+    for i in range(x.size):
+        z[i] = x[i] * y[i]
+
+
+@jit
+def _add_to_rows(X, b, Y):
+    for r in range(X.shape[0]):
+        _add(X[r], b, Y[r])
+
+
 @parallel_jit
 def _copy_parallel(x, y):
     for c in prange((x.size + CHUNK_SIZE - 1) // CHUNK_SIZE):
@@ -32,6 +44,21 @@ def _add_parallel(x, y, z):
     for c in prange((x.size + CHUNK_SIZE - 1) // CHUNK_SIZE):
         part = slice(np.int64(c) * CHUNK_SIZE, (np.int64(c) + 1) * CHUNK_SIZE)
         _add(x[part], y[part], z[part])
+
+
+@parallel_jit
+def _multiply_parallel(x, y, z):
+    for c in prange((x.size + CHUNK_SIZE - 1) // CHUNK_SIZE):
+        part = slice(np.int64(c) * CHUNK_SIZE, (np.int64(c) + 1) * CHUNK_SIZE)
+        _multiply(x[part], y[part], z[part])
+
+
+@parallel_jit
+def _add_to_rows_parallel(X, b, Y):
+    at_once = max(1, CHUNK_SIZE // max(1, b.size))
+    for c in prange((X.shape[0] + at_once - 1) // at_once):
+        part = slice(np.int64(c) * at_once, (np.int64(c) + 1) * at_once)
+        _add_to_rows(X[part], b, Y[part])
 
 
 @operation("out")
@@ -47,4 +74,21 @@ def add_unchecked(A, B, out=None):
     """`out` = A + B, of one shape; `out` may be A or B."""
     out = np.empty_like(A) if out is None else out
     launch(_add if A.size < PARALLEL_SIZE else _add_parallel, A.reshape(-1), B.reshape(-1), out.reshape(-1))
+    return out
+
+
+@operation("out")
+def multiply_unchecked(A, B, out=None):
+    """`out` = A ⊙ B, of one shape; `out` may be A or B."""
+    out = np.empty_like(A) if out is None else out
+    launch(_multiply if A.size < PARALLEL_SIZE else _multiply_parallel, A.reshape(-1), B.reshape(-1), out.reshape(-1))
+    return out
+
+
+@operation("out")
+def add_to_rows_unchecked(X, b, out=None):
+    """`out` = X + 1 bᵀ, X (B, ...) with b of the shape of one sample; `out` may be X."""
+    out = np.empty_like(X) if out is None else out
+    body = _add_to_rows if X.size < PARALLEL_SIZE else _add_to_rows_parallel
+    launch(body, X.reshape(len(X), b.size), b.reshape(-1), out.reshape(len(X), b.size))
     return out

@@ -90,7 +90,19 @@ def _dropout(x, first, seed, below, scale, y):
 
 
 @jit
-def _seed_of(stream):
+def mask_factors(seed, first, step, below, scale, f):
+    """f_i = scale where the mask of `dropout` keeps the place first + i step, else 0."""
+    zero = f.dtype.type(0)
+    for i in range(f.size):
+        z = seed + np.uint64(first + i * step + 1) * _GOLDEN
+        z = (z ^ (z >> _S30)) * _M1
+        z = (z ^ (z >> _S27)) * _M2
+        z = z ^ (z >> _S31)
+        f[i] = scale if np.int64(z >> _S11) < below else zero
+
+
+@jit
+def seed_of(stream):
     """Where the stream of a key and counter starts: different counters of one key never start at the same place."""
     return _mix(_mix(stream[0]) ^ stream[1])
 
@@ -111,12 +123,12 @@ def _next_mask(stream, used):
 
 @jit
 def _dropout_serial(x, stream, below, scale, y):
-    _dropout(x, 0, _seed_of(stream), below, scale, y)
+    _dropout(x, 0, seed_of(stream), below, scale, y)
 
 
 @parallel_jit
 def _dropout_parallel(x, stream, below, scale, y):
-    seed = _seed_of(stream)
+    seed = seed_of(stream)
     for c in prange((y.size + DROPOUT_CHUNK - 1) // DROPOUT_CHUNK):
         a = np.int64(c) * DROPOUT_CHUNK
         _dropout(x[a : a + DROPOUT_CHUNK], a, seed, below, scale, y[a : a + DROPOUT_CHUNK])

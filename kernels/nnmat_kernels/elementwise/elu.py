@@ -17,7 +17,7 @@ def elu(X: np.ndarray, alpha: float = 1.0, out: np.ndarray | None = None) -> np.
 
     Forward: Y = X where X > 0, else alpha (e^X - 1), as accurate near 0 as elsewhere.
     Backward: `elu_backward`.
-    Shapes: X any, Y the same; float32 or float64; alpha any finite number. `out` may be X itself, not overlap it otherwise.
+    Shapes: X any, Y the same; float32 or float64; alpha any finite number. `out` may be X itself.
     Errors: DtypeError, ShapeError, ValueError (alpha, out).
     Reference: docs/equations.md, section 3.4; Clevert, Unterthiner & Hochreiter 2016.
     """

@@ -16,7 +16,7 @@ def softplus(X: np.ndarray, beta: float = 1.0, out: np.ndarray | None = None) ->
 
     Forward: Y = max(X, 0) + log1p(e^-|beta X|)/beta, which never overflows, and without a threshold.
     Backward: `softplus_backward`.
-    Shapes: X any, Y the same; float32 or float64; beta a finite number above 0. `out` may be X itself, not overlap it otherwise.
+    Shapes: X any, Y the same; float32 or float64; beta a finite number above 0. `out` may be X itself.
     Errors: DtypeError, ShapeError, ValueError (beta, out).
     Reference: docs/equations.md, section 3.4.
     """

@@ -62,7 +62,7 @@ def embedding_backward(
     return out
 
 
-@operation("out")
+@operation("out", refuses=True)
 def embedding_unchecked(E, ids, out=None):
     """`embedding` for int64 tokens; one that is out of range raises, and nothing is written."""
     Y = np.empty((*ids.shape, E.shape[1]), E.dtype) if out is None else out
@@ -71,12 +71,12 @@ def embedding_unchecked(E, ids, out=None):
     return Y if out is None else None
 
 
-@operation("out")
+@operation("out", refuses=True)
 def embedding_backward_unchecked(G, ids, rows, out=None, accumulate=False):
     """`embedding_backward` for int64 tokens; one that is out of range raises, and nothing is written."""
     D = G.shape[-1]
     gE = np.empty((rows, D), G.dtype) if out is None else out
-    first, places = np.zeros(rows + 1, np.int64), np.empty(ids.size, np.int64)
+    first, places = np.empty(rows + 1, np.int64), np.empty(ids.size, np.int64)
     chunks = max(1, min(MOST_TOKEN_CHUNKS, rows, max(G.size, gE.size) // CHUNK_SIZE))
     _, wrong = launch(_scatter, G.reshape(ids.size, D), ids.reshape(-1), first, places, chunks, accumulate, gE)
     _refuse("embedding_backward", ids, wrong, rows)
@@ -129,7 +129,8 @@ def _gather(E, ids, Y):
 
 @jit
 def _places_by_token(ids, first, places):
-    """Token v stands at places[first[v] : first[v + 1]], in order; a counting sort. `first` begins as zeros."""
+    """Token v stands at places[first[v] : first[v + 1]], in order; a counting sort."""
+    first[:] = 0
     for t in range(ids.size):
         first[ids[t] + 1] += 1
     for v in range(1, first.size):

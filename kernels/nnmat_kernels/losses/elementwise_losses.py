@@ -79,11 +79,12 @@ def _squared_rows(H, Y, s, divisor, G, sums, chunk, start, stop):
                 g[m] = 0
             continue
         factor = G.dtype.type(2.0 * s[b] / (divisor * M))
-        loss = 0.0
         for m in range(M):
-            r = h[m] - y[m]
-            g[m] = factor * r
-            loss += np.float64(r) * np.float64(r)
+            g[m] = factor * (h[m] - y[m])
+        loss = 0.0  # a loop that stores too is compiled twice, and where G lies would decide on the order of this sum
+        for m in range(M):
+            r = np.float64(h[m] - y[m])
+            loss += r * r
         value += s[b] * loss
     sums[chunk] = value
 

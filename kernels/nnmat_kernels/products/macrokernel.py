@@ -43,7 +43,7 @@ def small_tiles_pay(left):
 
 
 @jit
-def _gemm_panel(A, a, row_a, step_a, tile_a, B, b, step_b, C, c, ldc, m, n, k, keep, bias, bias_at, f):
+def gemm_panel(A, a, row_a, step_a, tile_a, B, b, step_b, C, c, ldc, m, n, k, keep, bias, bias_at, f):
     """m rows of one panel of C, n <= a tile's width; tile_a lies between the tiles of a packed A, 0: not packed.
 
     Both heights are written out, for a function of arrays that is inlined counts references to them: 50 ns a tile.
@@ -136,7 +136,7 @@ def gemm_one_block(S, A, a, row_a, step_a, B, b, ldb, transpose_b, C, c, ldc, M,
             X, x, step = S, ZERO, width
         else:
             X, x, step = B, b + j, ldb
-        _gemm_panel(A, a, row_a, step_a, ZERO, X, x, step, C, c + j, ldc, M, n, K, keep, bias, own_bias, f)
+        gemm_panel(A, a, row_a, step_a, ZERO, X, x, step, C, c + j, ldc, M, n, K, keep, bias, own_bias, f)
 
 
 @inlined_jit
@@ -197,7 +197,7 @@ def gemm(S, A, a, row_a, step_a, B, b, ldb, transpose_b, C, c, ldc, M, N, K, kee
                     n = min(width, N - j)
                     X, x, step = (S, (j - j0) * kc, width) if pack_b or n < width else (B, b + p * ldb + j, ldb)
                     own_bias = bias_at + j if bias_at >= 0 and last else NOWHERE
-                    _gemm_panel(
+                    gemm_panel(
                         L, from_a, row, step_l, tile_a, X, x, step,
                         C, c + i * ldc + j, ldc, m, n, k, kept, bias, own_bias, f if last else ZERO,
                     )  # fmt: skip

@@ -218,9 +218,8 @@ def matmul_unchecked(
     An operand with more than two axes is the matrix of its rows, (B, ..., N) -> (B ..., N); C keeps the axes of A.
     """
     if out is None:
-        inner, N = B.shape[-2:]
-        rows = (A.shape[-1],) if transpose_a else A.shape[:-1]
-        out = np.empty((*rows, inner if transpose_b else N), A.dtype)
+        N = B.shape[-2 if transpose_b else -1]
+        out = np.empty((A.shape[-1], N) if transpose_a else (*A.shape[:-1], N), A.dtype)
     C = out
     if A.ndim + B.ndim + C.ndim > 6:  # most are matrices, and three calls take 0.2 us
         A, B, C = as_rows_of(A), as_rows_of(B), as_rows_of(out)

@@ -6,6 +6,7 @@ import numpy as np
 
 from ..runtime.launch import Operation
 from .entries import Entries
+from .listing import History
 from .lowering import Lowered
 from .memory import lay_out
 from .program import Program
@@ -31,9 +32,8 @@ def compiled(
     the same at every step; the program's `results` are the others.
     """
     entries = Entries(operations, outputs)
-    recorded = operations_of(entries)
-    rewritten = improve(entries, [rule for rule in RULES if undo or not rule.undoes])
-    rules = [name for name, _ in rewritten]
+    history = [("recorded", operations_of(entries))]
+    history += improve(entries, [rule for rule in RULES if undo or not rule.undoes])
     size = lay_out(entries)
     given = [A for e in entries.list for A in e.written() if entries.root(A) is None]
     before = [A.copy() for A in given]
@@ -53,12 +53,17 @@ def compiled(
         lowered.launches_of("count_correct")[:1],
         saved,
         slots,
-        _each_once(given) if any(rule.undoes and rule.name in rules for rule in RULES) else (),
+        _each_once(given) if _undoes(history) else (),
     )
-    program.outputs, program.rules, program.bytes = entries.pinned, rules, size
-    program.recorded, program.rewritten = recorded, rewritten
+    program.outputs, program.history, program.bytes = entries.pinned, history, size
     program.groups = [(*lowered.firsts[i : i + 2], e) for i, e in enumerate(entries.list)]  # type: ignore[misc]
     return program
+
+
+def _undoes(history: History) -> bool:
+    """Whether a rule has fired that needs steps to be undone."""
+    names = {name for name, _ in history}
+    return any(rule.undoes and rule.name in names for rule in RULES)
 
 
 def _before_refusals(entries: Entries) -> list[np.ndarray]:

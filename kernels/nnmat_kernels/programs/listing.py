@@ -1,5 +1,6 @@
 """A program as a table: whose each operation is, what it comes to, what is fused into it, its work and its time."""
 
+import difflib
 import math
 from typing import Any, NamedTuple
 
@@ -8,6 +9,9 @@ import numpy as np
 from .entries import Entry
 
 HEAD = ("", "whose", "operation", "kernels", "arrays", "open", "flops", "bytes")
+
+
+History = list[tuple[str, list[str]]]  # what was done ("recorded", or a rule), and the operations after it
 
 
 class Row(NamedTuple):
@@ -26,9 +30,26 @@ class Row(NamedTuple):
 class Listing:
     """The rows of a program; `print` shows them as a table."""
 
-    def __init__(self, rows: list[Row], rules: list[str], size: int, steps: int = 0, seconds: float = 0.0):
-        self.rows, self.rules, self.bytes = rows, rules, size
+    def __init__(self, rows: list[Row], history: History, size: int, steps: int = 0, seconds: float = 0.0):
+        self.rows, self.history, self.bytes = rows, history, size
         self.steps, self.seconds = steps, seconds  # that were measured, calls included
+
+    @property
+    def rules(self) -> list[str]:
+        """The rules that have improved it, in order."""
+        return [name for name, _ in self.history[1:]]
+
+    def story(self) -> str:
+        """The operations as they were recorded, and what each rule has made of them."""
+        (first, before), *rest = self.history or [("", [])]
+        lines = [first, *(f"    {text}" for text in before)]
+        for name, after in rest:
+            lines.append(name)
+            for tag, a, b, c, d in difflib.SequenceMatcher(a=before, b=after, autojunk=False).get_opcodes():
+                if tag != "equal":
+                    lines += [f"  - {text}" for text in before[a:b]] + [f"  + {text}" for text in after[c:d]]
+            before = after
+        return "\n".join(lines)
 
     @property
     def share_outside(self) -> float:
@@ -85,6 +106,13 @@ def flops(e: Entry) -> int:
     if e.name == "conv2d_weight_gradient":
         return 2 * a["G"].size * a["out"].size // len(a["out"])
     return sum(A.size for A in e.written() or e.reads())
+
+
+def traffic(e: Entry) -> int:
+    """Bytes that it reads and writes; of a gather, the rows that it takes alone."""
+    if e.name == "gather":
+        return 2 * e.arguments["out"].nbytes + e.arguments["rows"].nbytes
+    return size_of(list(e.arrays().values()))
 
 
 def size_of(arrays: list[np.ndarray]) -> int:

@@ -28,7 +28,7 @@ class Lowered:
 
     def note(self, before, now) -> None:
         """The results that an entry gave when it was recorded, and gives now."""
-        if isinstance(before, tuple):
+        if isinstance(before, tuple) and now is not None:  # it returns nothing where it was given all arrays
             for old, new in zip(before, now, strict=True):
                 self.note(old, new)
         elif isinstance(before, float):

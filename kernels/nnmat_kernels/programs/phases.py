@@ -73,7 +73,7 @@ class NormAndUpdates(Entry):
             for c in range(slots.size):
                 with Tape() as tape:
                     chunk_of_squares(part[c * CHUNK_SIZE : (c + 1) * CHUNK_SIZE], slots, c)
-                    self._update(part, c * CHUNK_SIZE, (c + 1) * CHUNK_SIZE, lowered)
+                    self._update(part, c * CHUNK_SIZE, min((c + 1) * CHUNK_SIZE, part.size), lowered)
                 pieces.append(tape.launches)
             lowered.launches.append(Phase(pieces))
             sums.append(slots)

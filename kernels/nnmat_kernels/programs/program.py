@@ -21,7 +21,7 @@ from ..codegen.function_pointer import entry_point
 from ..runtime.launch import ParallelKernel
 from .block import Block
 from .entries import Entry
-from .listing import Listing, Row, flops, operation_text, size_of
+from .listing import History, Listing, Row, flops, operation_text, size_of, traffic
 from .phases import Phase, runner_of_pieces
 from .runner import FINISHED, FINITE, NEGATIVE, TRUE, run
 
@@ -87,9 +87,7 @@ class Program:
         self._inner: list[list[Block]] = []  # of each launch that is a phase, the blocks of its pieces
         self.blocks = [self._block_of(launch) for launch in launches]
         self.outputs: list[np.ndarray] = []
-        self.rules: list[str] = []  # that have improved it, by name
-        self.recorded: list[str] = []  # the operations before the rules
-        self.rewritten: list[tuple[str, list[str]]] = []  # each rule, and the operations after it
+        self.history: History = []  # of its operations, from the recording through the rules
         self.bytes = 0  # of its own memory
         self.done = 0  # steps
         self.groups: list[tuple[int, int, Entry | None]] = []  # the launches of each entry
@@ -193,11 +191,11 @@ class Program:
                     tuple(A.shape for A in arrays),
                     tuple(dict.fromkeys(names[s] if s < len(names) else "a result" for s in opened)),
                     0 if entry is None else flops(entry),
-                    size_of(arrays),
+                    size_of(arrays) if entry is None else traffic(entry),
                     float(self._ticks[first:last].sum() * tick / self._steps) if tick else None,
                 )
             )
-        return Listing(rows, self.rules, self.bytes, self._steps, self._seconds)
+        return Listing(rows, self.history, self.bytes, self._steps, self._seconds)
 
     def __str__(self) -> str:
         return str(self.listing())

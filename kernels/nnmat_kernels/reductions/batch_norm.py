@@ -29,8 +29,8 @@ from .columns import (
     add_differences,
     add_gradients,
     add_rows,
+    fold,
     fold_gradients,
-    folded,
     row_gradients,
     scale_rows,
     wide,
@@ -199,8 +199,8 @@ def batch_norm_backward_unchecked(
         g, x, gx, sums = G.reshape(-1), X.reshape(-1), gX.reshape(-1), np.empty((_chunks(X.size), 2, N))
         constants, pieces = np.empty((4, wide(N)), X.dtype), _pieces(X.dtype)
         launch(_sum_parallel, pieces[2], g, x, statistics, wide(N), sums)
-        launch(fold_gradients, sums, add_gamma, add_beta, gg, gb)
-        launch(_gradient_constants, sums, x.size // N, statistics, or_constant(gamma, 1, N, X), training, constants)
+        gamma = or_constant(gamma, 1, N, X)
+        launch(_fold_sums, sums, x.size // N, statistics, gamma, training, add_gamma, add_beta, gg, gb, constants)
         launch(_differentiate_parallel, pieces[3], g, x, constants, len(sums), gx)
     return made((out, gX), (gamma_gradient, gg), (beta_gradient, gb))
 
@@ -234,25 +234,39 @@ def _bounds(size, width, chunks, chunk):
     return min(chunk * rows // chunks * width, size), min((chunk + 1) * rows // chunks * width, size)
 
 
+@exact_jit
+def _split_means(sums, rows, m, rest):
+    """The mean in the dtype of X."""
+    for c in range(m.size):
+        m[c] = sums[c] / rows
+        rest[c] = m[c]
+
+
+@exact_jit
+def _store_part(sums, squares, rows, part):
+    """What the rounding of the mean lost, and the squares round the mean."""
+    for c in range(sums.size):
+        rest = sums[c] / rows
+        part[1, c] = rest
+        part[2, c] = squares[c] - rows * rest * rest
+
+
 @jit
 def _measure(x, width, parts, chunk):
     """Of one chunk: for each column the mean, what its rounding lost, and the sum of the squares round it."""
     N = parts.shape[2]
     first, last = _bounds(x.size, width, parts.shape[0], chunk)
     rows = np.float64((last - first) // N)
-    S = np.zeros((3, width), x.dtype)
-    total, squares, m = S[0], S[1], S[2]
-    add_rows(x[first:last], total)
-    for c in range(N):
-        mean = x.dtype.type(folded(total, N, c) / rows)
-        for k in range(c, width, N):
-            m[k] = mean
-    total[:] = x.dtype.type(0)
-    add_differences(x[first:last], m, total, squares)
-    for c in range(N):
-        rest = folded(total, N, c) / rows
-        parts[chunk, 0, c], parts[chunk, 1, c] = m[c], rest
-        parts[chunk, 2, c] = folded(squares, N, c) - rows * rest * rest
+    S, sums, squares = np.zeros((2, width), x.dtype), np.empty(N), np.empty(N)
+    m = np.empty((1, N), x.dtype)
+    add_rows(x[first:last], S[0])
+    fold(S[0], sums)
+    _split_means(sums, rows, m[0], parts[chunk, 0])
+    S[0, :] = x.dtype.type(0)
+    add_differences(x[first:last], widened(m, width)[0], S[0], S[1])
+    fold(S[0], sums)
+    fold(S[1], squares)
+    _store_part(sums, squares, rows, parts[chunk])
 
 
 @parallel_jit
@@ -262,54 +276,79 @@ def _measure_parallel(piece, x, width, parts):
 
 
 @exact_jit
-def _store_statistics(statistics, c, base, mean, variance, eps):
-    """The mean is base + mean."""
-    statistics[0, c] = base + mean
-    statistics[1, c] = (base - np.float64(statistics[0, c])) + mean
-    statistics[2, c] = 1.0 / np.sqrt(variance + eps)
+def _add_means(count, part, base, means):
+    """means += count times the mean of a chunk, counted from that of the first one."""
+    for c in range(means.size):
+        means[c] += count * ((part[0, c] - base[c]) + part[1, c])
 
 
 @exact_jit
-def _from_base(parts, k, c):
-    """The mean of a chunk, counted from that of the first one."""
-    return (parts[k, 0, c] - parts[0, 0, c]) + parts[k, 1, c]
+def _add_squares(count, part, base, means, squares):
+    for c in range(means.size):
+        d = ((part[0, c] - base[c]) + part[1, c]) - means[c]
+        squares[c] += part[2, c] + count * d * d
 
 
 @exact_jit
+def _store_statistics(statistics, base, means, variances, eps):
+    """The mean is base + means."""
+    for c in range(means.size):
+        statistics[0, c] = base[c] + means[c]
+        statistics[1, c] = (base[c] - np.float64(statistics[0, c])) + means[c]
+        statistics[2, c] = 1.0 / np.sqrt(variances[c] + eps)
+
+
+@exact_jit
+def _divide(x, divisor):
+    for c in range(x.size):
+        x[c] /= divisor
+
+
+@exact_jit
+def _run(running, momentum, base, means, factor):
+    for c in range(running.size):
+        running[c] = (1.0 - momentum) * np.float64(running[c]) + momentum * (factor * (base[c] + means[c]))
+
+
+@jit
 def _fold_parts(parts, size, width, eps, momentum, running_mean, running_variance, statistics):
     chunks, N = parts.shape[0], parts.shape[2]
-    rows, counts = np.float64(size // N), np.empty(chunks)
+    rows, means, squares = np.float64(size // N), np.zeros(N), np.zeros(N)
+    base = parts[0, 0].copy()
     for k in range(chunks):
         first, last = _bounds(size, width, chunks, k)
-        counts[k] = np.float64((last - first) // N)
-    for c in range(N):
-        mean, squares = 0.0, 0.0
-        for k in range(chunks):
-            mean += counts[k] * _from_base(parts, k, c)
-        mean /= rows
-        for k in range(chunks):
-            d = _from_base(parts, k, c) - mean
-            squares += parts[k, 2, c] + counts[k] * d * d
-        _store_statistics(statistics, c, parts[0, 0, c], mean, squares / rows, eps)
-        running_mean[c] = (1.0 - momentum) * np.float64(running_mean[c]) + momentum * (parts[0, 0, c] + mean)
-        unbiased = squares / (rows - 1.0)
-        running_variance[c] = (1.0 - momentum) * np.float64(running_variance[c]) + momentum * unbiased
+        _add_means(np.float64((last - first) // N), parts[k], base, means)
+    _divide(means, rows)
+    for k in range(chunks):
+        first, last = _bounds(size, width, chunks, k)
+        _add_squares(np.float64((last - first) // N), parts[k], base, means, squares)
+    _divide(squares, rows)
+    _store_statistics(statistics, base, means, squares, eps)
+    _run(running_mean, momentum, base, means, 1.0)
+    _run(running_variance, momentum, squares, np.zeros(N), rows / (rows - 1.0))
 
 
 @jit
 def _known_statistics(running_mean, running_variance, eps, statistics):
-    for c in range(running_mean.size):
-        _store_statistics(statistics, c, np.float64(running_mean[c]), 0.0, np.float64(running_variance[c]), eps)
+    N = running_mean.size
+    base, variances = np.empty(N), np.empty(N)
+    for c in range(N):
+        base[c], variances[c] = running_mean[c], running_variance[c]
+    _store_statistics(statistics, base, np.zeros(N), variances, eps)
+
+
+@exact_jit
+def _constants(statistics, gamma, beta, constants):
+    for c in range(gamma.size):
+        k = statistics[2, c] * gamma[c]
+        constants[0, c], constants[1, c], constants[2, c] = statistics[0, c], k, beta[c] - statistics[1, c] * k
 
 
 @jit
 def _normalise(x, statistics, gamma, beta, width, y):
     """y = (x - m) k + (β - rest k), k = r γ."""
-    N = statistics.shape[1]
-    constants = np.empty((3, N), x.dtype)
-    for c in range(N):
-        k = statistics[2, c] * gamma[c]
-        constants[0, c], constants[1, c], constants[2, c] = statistics[0, c], k, beta[c] - statistics[1, c] * k
+    constants = np.empty((3, gamma.size), x.dtype)
+    _constants(statistics, gamma, beta, constants)
     scale_rows(x, widened(constants, width), y)
 
 
@@ -320,16 +359,23 @@ def _normalise_parallel(piece, x, statistics, gamma, beta, width, chunks, y):
         call(piece, (x[first:last], statistics, gamma, beta, width, y[first:last]))
 
 
+@exact_jit
+def _products_of_normalised(products, total, statistics):
+    """Σ g x̂ = r (Σ g (x - m) - rest Σ g)."""
+    for c in range(total.size):
+        rest, r = np.float64(statistics[1, c]), np.float64(statistics[2, c])
+        products[c] = r * (products[c] - rest * total[c])
+
+
 @jit
 def _sum(g, x, statistics, width, sums, chunk):
-    """Of one chunk: for each column Σ g and Σ g x̂ = r (Σ g (x - m) - rest Σ g)."""
-    N = statistics.shape[1]
+    """Of one chunk: for each column Σ g and Σ g x̂."""
     first, last = _bounds(x.size, width, sums.shape[0], chunk)
-    W, S = widened(statistics, width), np.zeros((2, width), x.dtype)
+    W, S = widened(statistics[:1], width), np.zeros((2, width), x.dtype)
     add_gradients(g[first:last], x[first:last], W[0], S[0], S[1])
-    for c in range(N):
-        total, rest, r = folded(S[0], N, c), np.float64(statistics[1, c]), np.float64(statistics[2, c])
-        sums[chunk, 0, c], sums[chunk, 1, c] = total, r * (folded(S[1], N, c) - rest * total)
+    fold(S[0], sums[chunk, 0])
+    fold(S[1], sums[chunk, 1])
+    _products_of_normalised(sums[chunk, 1], sums[chunk, 0], statistics)
 
 
 @parallel_jit
@@ -338,21 +384,24 @@ def _sum_parallel(piece, g, x, statistics, width, sums):
         call(piece, (g, x, statistics, width, sums, np.int64(c)))
 
 
-@jit
-def _gradient_constants(sums, rows, statistics, gamma, training, constants):
+@exact_jit
+def _factors(sums, rows, statistics, gamma, training, factors):
     """m, s, q and e of gx = g s - (x - m) q - e: s = γ r, q = γ r² mean(g x̂), e = s mean(g) - rest q."""
-    N = statistics.shape[1]
-    for c in range(N):
-        mean, inner = 0.0, 0.0
-        for k in range(sums.shape[0]):
-            mean += sums[k, 0, c]
-            inner += sums[k, 1, c]
+    for c in range(gamma.size):
         r = np.float64(statistics[2, c])
         s = np.float64(gamma[c]) * r
-        q = s * r * inner / np.float64(rows) if training else 0.0
-        e = s * mean / np.float64(rows) - np.float64(statistics[1, c]) * q if training else 0.0
-        for j in range(c, constants.shape[1], N):
-            constants[0, j], constants[1, j], constants[2, j], constants[3, j] = statistics[0, c], s, q, e
+        q = s * r * (sums[1, c] / rows) if training else 0.0
+        e = s * (sums[0, c] / rows) - np.float64(statistics[1, c]) * q if training else 0.0
+        factors[0, c], factors[1, c], factors[2, c], factors[3, c] = statistics[0, c], s, q, e
+
+
+@jit
+def _fold_sums(sums, rows, statistics, gamma, training, add_gamma, add_beta, gamma_gradient, beta_gradient, factors):
+    """gγ and gβ, and what the gradient of X needs of each column."""
+    fold_gradients(sums, add_gamma, add_beta, gamma_gradient, beta_gradient)
+    narrow = np.empty((4, gamma.size), gamma.dtype)
+    _factors(sums[0], np.float64(rows), statistics, gamma, training, narrow)
+    factors[:, :] = widened(narrow, factors.shape[1])
 
 
 @parallel_jit

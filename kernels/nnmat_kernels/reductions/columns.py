@@ -12,7 +12,7 @@ Rows of constants of a column (its mean, its scale) are repeated up to that widt
 import numpy as np
 
 from ..elementwise.vector_math import fma
-from ..runtime.config import exact_jit, inlined_jit, jit, part_jit
+from ..runtime.config import exact_jit, jit, part_jit
 
 WIDE = 512  # columns from which on a matrix is read as it is
 
@@ -89,13 +89,18 @@ def add_gradients(g, x, m, total, products):
         _add_gradients(total, products, g[a:b], x[a:b], m)
 
 
-@inlined_jit
-def folded(row, N, column):
-    """The sum of the places of a column in a wide row."""
-    total = 0.0
-    for k in range(column, row.size, N):
-        total += np.float64(row[k])
-    return total
+@exact_jit
+def _add_wide(x, y):
+    for j in range(y.size):
+        y[j] += np.float64(x[j])
+
+
+@jit
+def fold(row, out):
+    """out = for each column of the narrow matrix the sum of its places in a wide row, in float64."""
+    out[:] = 0.0
+    for a in range(0, row.size, out.size):
+        _add_wide(row[a : a + out.size], out)
 
 
 @jit
@@ -139,13 +144,17 @@ def row_gradients(g, x, constants, gx):
         _row_gradient(g[a:b], x[a:b], constants[0], constants[1], constants[2], constants[3], gx[a:b])
 
 
+@exact_jit
+def _store(sums, adding, out):
+    for c in range(out.size):
+        out[c] = out[c] + out.dtype.type(sums[c]) if adding else out.dtype.type(sums[c])
+
+
 @jit
 def fold_gradients(sums, add_gamma, add_beta, gamma_gradient, beta_gradient):
-    """gβ and gγ: the slots of `sums` (slots, 2, N), of Σ g and Σ g x̂, added in order."""
-    for c in range(gamma_gradient.size):
-        b, a = 0.0, 0.0
-        for k in range(sums.shape[0]):
-            b += sums[k, 0, c]
-            a += sums[k, 1, c]
-        gamma_gradient[c] = gamma_gradient[c] + gamma_gradient.dtype.type(a) if add_gamma else a
-        beta_gradient[c] = beta_gradient[c] + beta_gradient.dtype.type(b) if add_beta else b
+    """gβ and gγ: the slots of `sums` (slots, 2, N), of Σ g and Σ g x̂, added in order into the first one."""
+    for k in range(1, sums.shape[0]):
+        _add_wide(sums[k, 0], sums[0, 0])
+        _add_wide(sums[k, 1], sums[0, 1])
+    _store(sums[0, 0], add_beta, beta_gradient)
+    _store(sums[0, 1], add_gamma, gamma_gradient)

@@ -22,8 +22,8 @@ from .columns import (
     add_differences,
     add_gradients,
     add_rows,
+    fold,
     fold_gradients,
-    folded,
     row_gradients,
     scale_rows,
     wide,
@@ -148,21 +148,25 @@ def _group_image(x, image, groups, gamma, beta, eps, width, statistics, y):
     own, numbers = C // groups, np.float64(x.size // groups)
     S, constants = np.zeros((3, width), x.dtype), np.empty((3, C), x.dtype)
     total, squares, m = S[0], S[1], S[2]
+    sums, products = np.empty(C), np.empty(C)
     add_rows(x, total)
+    fold(total, sums)
     for group in range(groups):
         mean = 0.0
         for c in range(group * own, (group + 1) * own):
-            mean += folded(total, C, c)
+            mean += sums[c]
         for c in range(group * own, (group + 1) * own):
             for k in range(c, width, C):
                 m[k] = mean / numbers
     total[:] = x.dtype.type(0)
     add_differences(x, m, total, squares)
+    fold(total, sums)
+    fold(squares, products)
     for group in range(groups):
         rest, square, place = 0.0, 0.0, image * groups + group
         for c in range(group * own, (group + 1) * own):
-            rest += folded(total, C, c)
-            square += folded(squares, C, c)
+            rest += sums[c]
+            square += products[c]
         rest /= numbers
         r = 1.0 / np.sqrt(square / numbers - rest * rest + eps)
         statistics[0, place], statistics[1, place], statistics[2, place] = m[group * own], rest, r
@@ -189,13 +193,15 @@ def _image_gradient(g, x, image, groups, statistics, gamma, width, sums, gx):
         for k in range(c, width, C):
             S[2, k] = statistics[0, image * groups + c // own]
     add_gradients(g, x, S[2], S[0], S[1])
+    fold(S[0], sums[image, 0])
+    fold(S[1], sums[image, 1])
     for group in range(groups):
         mean, inner, place = 0.0, 0.0, image * groups + group
         rest, r = np.float64(statistics[1, place]), np.float64(statistics[2, place])
         for c in range(group * own, (group + 1) * own):
-            total = folded(S[0], C, c)
-            product = r * (folded(S[1], C, c) - rest * total)
-            sums[image, 0, c], sums[image, 1, c] = total, product
+            total = sums[image, 0, c]
+            product = r * (sums[image, 1, c] - rest * total)
+            sums[image, 1, c] = product
             mean += np.float64(gamma[c]) * total
             inner += np.float64(gamma[c]) * product
         q = r * r * inner / numbers

@@ -21,16 +21,18 @@ import functools
 import numpy as np
 from numba import boolean, float64, int64, prange
 
+from ..codegen.copies import flat
 from ..codegen.function_pointer import address, call, flat_of, matrix_of
-from ..elementwise.vector_math import fma
+from ..codegen.row_norm import gradients_of_rows, products_of_rows, scale_rows, sums_of_rows
 from ..errors import ShapeError
 from ..runtime.arrays import as_array, checked_out, made, same_dtype
-from ..runtime.config import exact_jit, jit, parallel_jit, part_jit
+from ..runtime.config import ZERO, exact_jit, jit, parallel_jit
 from ..runtime.launch import launch, operation
 from ..runtime.parallel import CHUNK_SIZE
 from .sums import PARTIAL_ROWS, ROW_SLOTS
 
 NORM_RUN = 1_024  # numbers of a row that are summed in their dtype
+NORM_ROWS = 16  # rows at a time, which the level-1 cache holds where they are narrow
 
 
 def layer_norm(
@@ -154,12 +156,12 @@ def _forward(X, gamma, beta, eps, centred, out, statistics):
         launch(
             _normalise_parallel,
             place,
-            X.reshape(rows, N),
+            X.reshape(-1),
             gamma,
             beta,
             float(eps),
             centred,
-            Y.reshape(rows, N),
+            Y.reshape(-1),
             found,
             at_once,
         )
@@ -168,14 +170,13 @@ def _forward(X, gamma, beta, eps, centred, out, statistics):
 
 def _backward(G, X, statistics, gamma, gX, gg, gb, add_gamma, add_beta, centred):
     N = X.shape[-1]
-    rows = statistics.shape[1]
     if N == 0:
         return
     slots = max(1, min(ROW_SLOTS, X.size // CHUNK_SIZE))
-    sums = np.empty((slots, 2, N), X.dtype)
+    sums = np.empty((slots, 2 * N), X.dtype)
     launch(
-        _differentiate_parallel, _pieces(X.dtype)[1], G.reshape(rows, N), X.reshape(rows, N), statistics,
-        or_constant(gamma, 1, N, X), centred, gX.reshape(rows, N), sums,
+        _differentiate_parallel, _pieces(X.dtype)[1], G.reshape(-1), X.reshape(-1), statistics,
+        or_constant(gamma, 1, N, X), centred, gX.reshape(-1), sums,
     )  # fmt: skip
     launch(_fold, sums, add_gamma, add_beta, gg, gb)
 
@@ -183,143 +184,96 @@ def _backward(G, X, statistics, gamma, gX, gg, gb, add_gamma, add_beta, centred)
 @functools.cache
 def _pieces(dtype):
     """Where the code for some rows lies, forward and backward."""
-    matrix, flat = matrix_of(dtype), flat_of(dtype)
-    forward = address(_normalise, matrix, flat, flat, float64, boolean, matrix, matrix, int64, int64)
-    sums = flat.copy(ndim=3)
-    return forward, address(_differentiate, matrix, matrix, matrix, flat, boolean, matrix, sums, int64, int64, int64)
-
-
-@part_jit
-def _sum_of_run(x):
-    total = x.dtype.type(0)
-    for j in range(x.size):
-        total += x[j]
-    return total
-
-
-@part_jit
-def _mean(x):
-    total = 0.0
-    for a in range(0, x.size, NORM_RUN):
-        total += np.float64(_sum_of_run(x[a : a + NORM_RUN]))
-    return total / np.float64(x.size)
-
-
-@part_jit
-def _differences_of_run(x, m, d):
-    total, squares = x.dtype.type(0), x.dtype.type(0)
-    for j in range(x.size):
-        e = x[j] - m
-        d[j] = e
-        total += e
-        squares += e * e
-    return total, squares
-
-
-@part_jit
-def _differences(x, m, d):
-    """d = x - m; the means of d and of its squares."""
-    total, squares = 0.0, 0.0
-    for a in range(0, x.size, NORM_RUN):
-        part, more = _differences_of_run(x[a : a + NORM_RUN], m, d[a : a + NORM_RUN])
-        total += np.float64(part)
-        squares += np.float64(more)
-    return total / np.float64(x.size), squares / np.float64(x.size)
+    matrix, vector = matrix_of(dtype), flat_of(dtype)
+    forward = address(_normalise, vector, vector, vector, float64, boolean, vector, matrix, int64, int64)
+    backward = address(_differentiate, vector, vector, matrix, vector, boolean, vector, matrix, int64, int64, int64)
+    return forward, backward
 
 
 @exact_jit
-def _scale_and_shift(y, rest, r, gamma, beta):
-    """y = γ ⊙ r (y - rest) + β."""
-    for j in range(y.size):
-        y[j] = fma((y[j] - rest) * r, gamma[j], beta[j])
+def _add_pairs(pairs, sums, rows):
+    for i in range(rows):
+        sums[0, i] += np.float64(pairs[2 * i])
+        sums[1, i] += np.float64(pairs[2 * i + 1])
 
 
-@jit
+@exact_jit
+def _sums(X, x, rows, N, T, t, pairs, sums):
+    """The sums of x - m and of its squares, of some rows."""
+    sums[:, :] = 0.0
+    for a in range(0, N, NORM_RUN):
+        sums_of_rows(X, x + a, N, rows, min(NORM_RUN, N - a), T, t, ZERO, pairs)
+        _add_pairs(pairs, sums, rows)
+
+
+@exact_jit
+def _finish(sums, n, eps, centred, statistics, top, rows):
+    for i in range(rows):
+        rest = sums[0, i] / n if centred else 0.0
+        statistics[1, top + i] = rest
+        statistics[2, top + i] = 1.0 / np.sqrt(sums[1, i] / n - rest * rest + eps)
+
+
+@exact_jit
 def _normalise(X, gamma, beta, eps, centred, Y, statistics, first, last):
-    """Rows first..last-1."""
-    zero = X.dtype.type(0)
-    for i in range(first, last):
-        x, y = X[i], Y[i]
-        m = X.dtype.type(_mean(x)) if centred else zero
-        mean, square = _differences(x, m, y)
-        rest = mean if centred else 0.0
-        r = X.dtype.type(1.0 / np.sqrt(square - rest * rest + eps))
-        statistics[0, i], statistics[1, i], statistics[2, i] = m, rest, r
-        _scale_and_shift(y, X.dtype.type(rest), r, gamma, beta)
+    """Rows first..last-1. Each step is done for some rows: so no row waits for the divisions of another."""
+    N, n, T, count = gamma.size, np.float64(gamma.size), flat(statistics), statistics.shape[1]
+    sums, pairs = np.empty((2, NORM_ROWS)), np.empty(2 * NORM_ROWS, X.dtype)
+    for top in range(first, last, NORM_ROWS):
+        rows, x = min(NORM_ROWS, last - top), top * N
+        for i in range(rows):
+            statistics[0, top + i] = 0
+        if centred:
+            _sums(X, x, rows, N, T, top, pairs, sums)
+            for i in range(rows):
+                statistics[0, top + i] = sums[0, i] / n
+        _sums(X, x, rows, N, T, top, pairs, sums)
+        _finish(sums, n, eps, centred, statistics, top, rows)
+        scale_rows(X, x, N, rows, N, T, top, count, gamma, beta, Y)
 
 
 @parallel_jit
 def _normalise_parallel(piece, X, gamma, beta, eps, centred, Y, statistics, rows):
-    for c in prange((X.shape[0] + rows - 1) // rows):
+    count = statistics.shape[1]
+    for c in prange((count + rows - 1) // rows):
         first = np.int64(c) * rows
-        last = min(first + rows, X.shape[0])
+        last = min(first + rows, count)
         call(piece, (X, gamma, beta, eps, centred, Y, statistics, first, last))
 
 
 @exact_jit
-def _normalised(x, m, rest, r, xh):
-    for j in range(xh.size):
-        xh[j] = ((x[j] - m) - rest) * r
-
-
-@part_jit
-def _products_of_run(g, gamma, xh):
-    total, inner = g.dtype.type(0), g.dtype.type(0)
-    for j in range(g.size):
-        h = g[j] * gamma[j]
-        total += h
-        inner += h * xh[j]
-    return total, inner
-
-
-@part_jit
-def _inner(g, gamma, xh):
-    """mean ĝ and mean ĝ ⊙ x̂."""
-    total, inner = 0.0, 0.0
-    for a in range(0, g.size, NORM_RUN):
-        b = a + NORM_RUN
-        part, more = _products_of_run(g[a:b], gamma[a:b], xh[a:b])
-        total += np.float64(part)
-        inner += np.float64(more)
-    return total / np.float64(g.size), inner / np.float64(g.size)
+def _inner(G, X, x, rows, N, T, t, apart, gamma, centred, pairs, sums):
+    """In `pairs` the means of ĝ (0 for RMS norm) and of ĝ ⊙ x̂, of some rows."""
+    n = np.float64(N)
+    sums[:, :] = 0.0
+    for a in range(0, N, NORM_RUN):
+        products_of_rows(G, X, x + a, N, rows, min(NORM_RUN, N - a), T, t, apart, gamma, a, pairs)
+        _add_pairs(pairs, sums, rows)
+    for i in range(rows):
+        pairs[2 * i] = sums[0, i] / n if centred else 0.0
+        pairs[2 * i + 1] = sums[1, i] / n
 
 
 @exact_jit
-def _add_products(g, xh, gamma_sums, beta_sums):
-    for j in range(g.size):
-        gamma_sums[j] = fma(g[j], xh[j], gamma_sums[j])
-        beta_sums[j] += g[j]
-
-
-@exact_jit
-def _row_gradient(g, gamma, xh, mean, inner, r, gx):
-    for j in range(gx.size):
-        gx[j] = fma(-xh[j], inner, g[j] * gamma[j] - mean) * r
-
-
-@jit
 def _differentiate(G, X, statistics, gamma, centred, gX, sums, slot, first, last):
     """Rows first..last-1; their shares of gγ and gβ go to a slot of `sums`."""
-    N = X.shape[1]
-    zero = X.dtype.type(0)
-    xh, part, total = np.empty(N, X.dtype), np.zeros((2, N), X.dtype), sums[slot]
+    N, T, count = gamma.size, flat(statistics), statistics.shape[1]
+    inner, pairs = np.empty((2, NORM_ROWS)), np.empty(2 * NORM_ROWS, X.dtype)
+    part, total, zero = np.zeros(2 * N, X.dtype), sums[slot], X.dtype.type(0)
     total[:] = zero
-    for top in range(first, last, PARTIAL_ROWS):
-        for i in range(top, min(top + PARTIAL_ROWS, last)):
-            g, r = G[i], statistics[2, i]
-            _normalised(X[i], statistics[0, i], statistics[1, i], r, xh)
-            mean, inner = _inner(g, gamma, xh)
-            _add_products(g, xh, part[0], part[1])
-            _row_gradient(g, gamma, xh, X.dtype.type(mean) if centred else zero, X.dtype.type(inner), r, gX[i])
-        for k in range(2):
-            for j in range(N):
-                total[k, j] += part[k, j]
-                part[k, j] = zero
+    for top in range(first, last, NORM_ROWS):
+        rows, x = min(NORM_ROWS, last - top), top * N
+        _inner(G, X, x, rows, N, T, top, count, gamma, centred, pairs, inner)
+        gradients_of_rows(G, X, x, N, rows, N, T, top, count, gamma, pairs, gX, part)
+        if (top + rows - first) % PARTIAL_ROWS == 0 or top + rows == last:
+            for j in range(2 * N):
+                total[j] += part[j]
+                part[j] = zero
 
 
 @parallel_jit
 def _differentiate_parallel(piece, G, X, statistics, gamma, centred, gX, sums):
-    slots, rows = sums.shape[0], X.shape[0]
+    slots, rows = sums.shape[0], statistics.shape[1]
     for s in prange(slots):
         slot = np.int64(s)
         first, last = slot * rows // slots, (slot + 1) * rows // slots
@@ -329,13 +283,15 @@ def _differentiate_parallel(piece, G, X, statistics, gamma, centred, gX, sums):
 @jit
 def _fold(sums, add_gamma, add_beta, gamma_gradient, beta_gradient):
     """The slots added in order."""
-    for j in range(gamma_gradient.size):
-        a, b = sums[0, 0, j], sums[0, 1, j]
-        for s in range(1, sums.shape[0]):
-            a += sums[s, 0, j]
-            b += sums[s, 1, j]
-        gamma_gradient[j] = gamma_gradient[j] + a if add_gamma else a
-        beta_gradient[j] = beta_gradient[j] + b if add_beta else b
+    N = gamma_gradient.size
+    total = sums[0]
+    for s in range(1, sums.shape[0]):
+        more = sums[s]
+        for j in range(total.size):
+            total[j] += more[j]
+    for j in range(N):
+        gamma_gradient[j] = gamma_gradient[j] + total[j] if add_gamma else total[j]
+        beta_gradient[j] = beta_gradient[j] + total[N + j] if add_beta else total[N + j]
 
 
 def _checked(who, X0, gamma0, beta0, eps, out):

@@ -108,11 +108,11 @@ def _arrays(who, out, **inputs):
 @part_jit
 def _exponentials(x, p, m):
     """p = exp(x - m); their sum, of at most SUM_RUN numbers."""
-    total = p.dtype.type(0)
     for j in range(x.size):
-        e = exp(x[j] - m)
-        p[j] = e
-        total += e
+        p[j] = exp(x[j] - m)
+    total = p.dtype.type(0)  # a loop that stores too is compiled twice, and where p lies would decide on the order
+    for j in range(p.size):
+        total += p[j]
     return total
 
 

@@ -59,6 +59,14 @@ class Branches(Layer):
         self._several = isinstance(input_shape[0], tuple) if input_shape else False
         self._branches = [layer for layer, _ in self.branches(input_shape)]
 
+    def input_dtypes(self):
+        found = tuple(self.dtype if layer is None else layer.input_dtype for layer in self._branches)
+        if self._several:
+            return found
+        if any(dtype != found[0] for dtype in found):
+            raise ConfigError(f"{self.who}: some of its layers take tokens and some numbers. Give each an input.")
+        return found[0]
+
     def run_branches(self, X, call) -> list[np.ndarray]:
         """F_i(X_i) for each branch."""
         inputs = X if self._several else [X] * len(self._branches)
@@ -72,7 +80,9 @@ class Branches(Layer):
         ]
         if not call.wants_input:
             return None
-        return tuple(found) if self._several else functools.reduce(k.add, found)  # gX = Σ_i gX_i
+        if self._several:
+            return tuple(found)
+        return None if found[0] is None else functools.reduce(k.add, found)  # gX = Σ_i gX_i; tokens have none
 
     def config(self):
         layers = self.layers

@@ -67,6 +67,14 @@ class Sequential(Layer):
         # The first layer that has parameters: with input_gradient=False nothing before it has to run backward.
         self._first = next((i for i, layer in enumerate(self.layers) if layer.parameters()), len(self.layers))
 
+    def input_dtypes(self):
+        for layer in self.layers[1:]:
+            if layer.input_dtype is not layer.dtype:
+                raise ConfigError(
+                    f"{layer.who}: it takes tokens, and the layer before it gives numbers. Put it first of all."
+                )
+        return self.layers[0].input_dtype
+
     @forward_equations
     def forward(self, X, call):
         for layer in self.layers:

@@ -1,6 +1,7 @@
 """One layer's parameters at a second place of a model."""
 
 import copy
+import math
 from typing import Any
 
 from nnmat_kernels import unchecked as k
@@ -11,25 +12,27 @@ from ...errors import BuildError, ConfigError, ShapeError
 from ...parameters import Parameter
 from ..base import Layer
 from ..checks import batch_shape
-from ..linear import Linear
+from ..dense.embedding import Embedding
+from ..dense.linear import Linear
 
 
 class Tied(Layer):
     """The equations of a layer once more, with the same parameters θ: a shared weight.
 
     Forward
-        Y = F(X; θ)        `transpose`, of a Linear with the weight W: Y = X W
+        Y = F(X; θ)        `transpose`, of a Linear with the weight W: Y = X W; of an Embedding, E: Y = X Eᵀ
     Backward, for the upstream gradient G = ∇_Y L
         gX = F.backward(G), and the gradient of θ is the sum of the terms of all its places
-        `transpose`: gX = G Wᵀ, and Xᵀ G is this place's term of gW
-    Shapes: those of the layer; `transpose`: X (B, M), W (M, N), Y and G (B, N).
-    Errors: ConfigError (no layer; `transpose` of another layer than Linear), BuildError (a layer that is built already,
-        or does not stand before this one in the model), ShapeError (the parameters do not fit), DtypeError.
-    Reference: docs/equations.md, section 3.8: LAW-1, TR-3.
+        `transpose`: gX = G Wᵀ, and Xᵀ G is this place's term of gW; of an Embedding gX = G E, and Gᵀ X a term of gE
+    Shapes: those of the layer; `transpose`: X (B, M), W (M, N), Y and G (B, N); X (B, ..., D), E (V, D), Y (B, ..., V).
+    Errors: ConfigError (no layer; `transpose` of another layer than these two), BuildError (a layer that is built
+        already, or does not stand before this one in the model), ShapeError (the parameters do not fit), DtypeError.
+    Reference: docs/equations.md, sections 3.8, 3.12: LAW-1, TR-3.
 
     `layer` stands in the model itself, before this one: `Sequential([encode, Tanh(), Tied(encode, transpose=True)])` is
-    an autoencoder of one weight. What a pass records, and buffers, each place has of its own. (A text is the path of
-    the layer in the model, as a saved model has it.)
+    an autoencoder of one weight; `Tied(embedding, transpose=True)` at the end of a language model gives a logit for
+    each token. What a pass records, and buffers, each place has of its own. (A text is the path of the layer in the
+    model, as a saved model has it.)
     """
 
     def __init__(self, layer: Layer | str, transpose: bool = False):
@@ -47,11 +50,13 @@ class Tied(Layer):
             raise BuildError(
                 f"Tied: expected a layer that is not built yet, got {layer.who}. Make all layers first, then the model."
             )
-        if self.transpose:
+        if self.transpose and isinstance(layer, Embedding):
+            self.twin = TableHead(layer.weight, layer.tokens, layer.features)
+        elif self.transpose:
             if not isinstance(layer, Linear) or layer.in_features is None:
                 raise ConfigError(
-                    f"Tied: expected a Linear with in_features given, such as Linear(784, 64), for transpose=True, got "
-                    f"{layer!r}."
+                    "Tied: expected a Linear with in_features given, such as Linear(784, 64), or an Embedding, for "
+                    f"transpose=True, got {layer!r}."
                 )
             self.twin = TransposedLinear(layer.weight, layer.in_features, layer.out_features)
         else:
@@ -72,6 +77,9 @@ class Tied(Layer):
             raise BuildError(
                 f"Tied: expected the layer that it repeats, {self.layer!r}, to stand before it in the same model."
             )
+
+    def input_dtypes(self):
+        return self.twin.input_dtype
 
     @forward_equations
     def forward(self, X, call):
@@ -137,3 +145,36 @@ def link(model: Layer) -> None:
             walk(child, f"{path}.{name}" if path else name)
 
     walk(model, "")
+
+
+class TableHead(Layer):
+    """Y = X Eᵀ with the table E (V, D) of an Embedding: gE = Gᵀ X, gX = G E. X (B, ..., D), Y and G (B, ..., V)."""
+
+    def __init__(self, weight: Parameter, tokens: int, features: int):
+        super().__init__()
+        self.weight, self.tokens, self.features = weight, tokens, features
+
+    def output_shape(self, input_shape):
+        if not input_shape or input_shape[-1] != self.features:
+            raise ShapeError(
+                f"{self.who}: expected inputs of width {self.features}, that of the Embedding whose table it uses, got "
+                f"{batch_shape(input_shape)}."
+            )
+        return (*input_shape[:-1], self.tokens)
+
+    def own_parameters(self):
+        return [self.weight]
+
+    @forward_equations
+    def forward(self, X, call):
+        call.keep(X=X)
+        return k.matmul(X, self.weight.value, transpose_b=True)  # Y = X Eᵀ
+
+    @backward_equations
+    def backward(self, G, call):
+        if gE := call.into(self.weight):
+            k.matmul(G, call.X, True, False, *gE)  # gE = Gᵀ X
+        return k.matmul(G, self.weight.value) if call.wants_input else None  # gX = G E
+
+    def flops(self):
+        return 2 * self.weight.size * math.prod(self.input_shape[:-1])

@@ -21,6 +21,18 @@ def test_copies_and_sums_are_those_of_numpy(size, dtype):
     assert C.tobytes() == (A + B).tobytes()
 
 
+@pytest.mark.parametrize("size", SIZES)
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_products_and_sums_of_rows(size, dtype):
+    rng = np.random.default_rng(0)
+    A, B = rng.standard_normal((2, size)).astype(dtype)
+    assert k.multiply(A, B).tobytes() == (A * B).tobytes()
+    rows, width = max(size // 17, 1), 17 if size >= 17 else size
+    X, b = A[: rows * width].reshape(rows, width).copy(), B[:width].copy()
+    assert k.add_to_rows(X, b).tobytes() == (X + b).tobytes()
+    assert k.add_to_rows(X, b, X) is X
+
+
 def test_a_copy_may_have_another_dtype():
     x = np.array([1 / 3, np.nan, -np.inf], np.float32)
     assert k.copy(x, np.empty(3)).tobytes() == x.astype(np.float64).tobytes()

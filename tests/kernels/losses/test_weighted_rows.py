@@ -1,9 +1,20 @@
 """Sums over rows in the promised pieces and order."""
 
+import itertools
+
 import numpy as np
 import pytest
 
 from nnmat_kernels.errors import DataError
+from nnmat_kernels.losses.elementwise_losses import (
+    mean_squared_error_unchecked,
+    sigmoid_binary_cross_entropy_unchecked,
+)
+from nnmat_kernels.losses.softmax_cross_entropy import (
+    softmax_cross_entropy_unchecked,
+    target_cross_entropy_unchecked,
+    weighted_label_cross_entropy_unchecked,
+)
 from nnmat_kernels.losses.weighted_rows import (
     WEIGHTS_TOGETHER,
     given_or_made,
@@ -72,3 +83,33 @@ def test_the_gradient_is_the_array_that_was_given():
     assert given_or_made(out, G, (2, 3, 4)) is out
     assert given_or_made(None, G, (6, 4)) is G
     assert given_or_made(None, G, (2, 3, 4)).base is G
+
+
+DRIVERS = {
+    "labels": (softmax_cross_entropy_unchecked, True, ()),
+    "weighted labels": (weighted_label_cross_entropy_unchecked, True, (None, None, 0.1)),
+    "targets": (target_cross_entropy_unchecked, False, (None, None, 0.1)),
+    "squares": (mean_squared_error_unchecked, False, (None,)),
+    "binary": (sigmoid_binary_cross_entropy_unchecked, False, (None, 1.0)),
+}
+
+
+@pytest.mark.parametrize("shape", [(1, 10), (2, 7), (5, 33), (3, 200)])
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("name", DRIVERS)
+def test_no_bit_depends_on_where_the_arrays_lie(name, dtype, shape, rng):
+    """Side by side in one buffer, in any order, or far apart: a loop that checks for that sums in another order."""
+    driver, labels, options = DRIVERS[name]
+    options = tuple(dtype(x) if name == "binary" and x else x for x in options)
+    H = rng.standard_normal(shape).astype(dtype)
+    Y = rng.random(shape).astype(dtype)
+    y = rng.integers(0, shape[1], shape[0])
+    found = set()
+    for order in itertools.permutations(range(3)):
+        for gap in (0, 1, 3, 16, 100):
+            buffer = np.zeros(3 * (H.size + gap) + 16, dtype)
+            places = [buffer[i * (H.size + gap) : i * (H.size + gap) + H.size].reshape(shape) for i in order]
+            places[0][...], places[1][...] = H, Y
+            value, G, *_ = driver(places[0], y if labels else places[1], *options, G=places[2])
+            found.add((value, G.tobytes()))
+    assert len(found) == 1

@@ -26,7 +26,7 @@ def test_a_step_and_what_it_gives():
         value, G = step(X, W, y, state)
     program = compiled(recorder.operations, {"X": X, "y": y}, {"value": value}, outputs=[G])
     assert state.tolist() == [2.0, 2.0]  # compiling leaves what is given as it was
-    assert program.rules == ["activation"]
+    assert program.listing().rules == ["activation"]
     assert program.bytes > 0
     other = array(6, 4, seed=2)
     expected, G = step(other, W, y, np.ones(2))

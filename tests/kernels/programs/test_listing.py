@@ -38,12 +38,35 @@ def test_bytes_are_counted_once():
     assert size_of([X, X, X[:1]]) == 48 + 16
 
 
+HISTORY = [
+    ("recorded", ["Linear '0': A Bᵀ", "copy", "Tanh '1': tanh", "norm"]),
+    ("copy", ["Linear '0': A Bᵀ", "Tanh '1': tanh", "norm"]),
+    ("activation", ["Linear '0': tanh(A Bᵀ)", "norm"]),
+]
+
+
+def test_a_story():
+    story = """\
+recorded
+    Linear '0': A Bᵀ
+    copy
+    Tanh '1': tanh
+    norm
+copy
+  - copy
+activation
+  - Linear '0': A Bᵀ
+  - Tanh '1': tanh
+  + Linear '0': tanh(A Bᵀ)"""
+    assert Listing([], HISTORY, 0).story() == story
+
+
 def test_a_table():
     rows = [
         Row("Linear '0'", "A Bᵀ", ("multiply",), ((3, 4), (5, 4)), ("X",), 2_000_000, 3_000, 1e-6),
         Row("", "norm", ("_root",), (), (), 0, 0, 0.0),
     ]
-    listing = Listing(rows, ["copy", "activation", "activation"], 10_000, steps=2, seconds=4e-6)
+    listing = Listing(rows, HISTORY, 10_000, steps=2, seconds=4e-6)
     assert listing.share_outside == 0.5
     lines = str(listing).split("\n")
     assert lines[1].split()[:6] == ["0", "Linear", "'0'", "A", "Bᵀ", "multiply"]

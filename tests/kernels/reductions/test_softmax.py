@@ -185,3 +185,19 @@ def test_wide_rows_have_the_same_bits_compiled_or_loaded(tmp_path):
         return subprocess.run(command, capture_output=True, text=True, env=environment, check=True).stdout
 
     assert len({run(first) for first in (1, 0, 1, 0)}) == 1
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("shape", [(1, 10), (1, 300), (3, 100), (2, 2000)])
+def test_no_bit_depends_on_where_the_result_lies(dtype, shape, rng):
+    """In place, side by side, or far apart."""
+    X = rng.standard_normal(shape).astype(dtype)
+    found = {k.softmax(X).tobytes()}
+    for gap in (0, 1, 16, 100):
+        for first in (0, X.size + gap):
+            buffer = np.zeros(2 * X.size + gap, dtype)
+            given, P = (buffer[i : i + X.size].reshape(shape) for i in (first, X.size + gap - first))
+            given[...] = X
+            found.add(k.softmax(given, out=P).tobytes())
+    found.add(k.softmax(X, out=X).tobytes())
+    assert len(found) == 1

@@ -2,6 +2,7 @@
 
 import copy
 import os
+import threading
 
 import numpy as np
 import pytest
@@ -227,3 +228,26 @@ def test_a_copy_records_anew(rng):
         step(X, y)
     assert step.program(X, y) is not None
     assert copy.copy(step).program(X, y) is None
+
+
+def test_several_threads_may_call(rng):
+    """One has the program's memory, the others run by hand."""
+    model = nm.Sequential([nm.Linear(40, 60), nm.Tanh(), nm.Linear(60, 30)], input_shape=(40,))
+    outputs = nm.compile_step(lambda X: model.forward(X))
+    batches = [rng.standard_normal((50, 40)).astype(np.float32) for _ in range(8)]
+    expected = [model.forward(X).tobytes() for X in batches]
+    for X in batches:
+        outputs(X)
+    wrong = []
+
+    def work(i):
+        for _ in range(300):
+            if outputs(batches[i]).tobytes() != expected[i]:
+                wrong.append(i)
+
+    threads = [threading.Thread(target=work, args=(i,)) for i in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert wrong == []

@@ -210,6 +210,32 @@ def test_sample_weights(weights, rng):
 
 
 @only_compiled
+def test_several_inputs(rng):
+    """Some of them in other orders of memory, as columns of something larger are."""
+    model = nm.Sequential(
+        [nm.Concatenate([nm.Linear(6, 8), None]), nm.Tanh(), nm.Linear(12, 10)], input_shape=((6,), (4,))
+    )
+    other, losses = copy.deepcopy(model), [nm.SoftmaxCrossEntropy(), nm.SoftmaxCrossEntropy()]
+    optimizers = [nm.SGD(m, lr=0.1, momentum=0.9) for m in (model, other)]
+    step = compile_step(model, losses[0], optimizers[0])
+    for _ in range(8):
+        A, y = rng.standard_normal((8, 10)).astype("float32"), rng.integers(0, 10, 8)
+        X = np.asfortranarray(A[:, :6]), A[:, 6:]
+        assert step(X, y) == by_hand(other, losses[1], optimizers[1], X, y)
+        assert model.flat_parameters.tobytes() == other.flat_parameters.tobytes()
+    assert step.why_not(X, y) == ""
+    data = tuple(np.asfortranarray(A) for A in np.split(rng.standard_normal((400, 10)).astype("float32"), [6], axis=1))
+    found = []
+    for compiled in (True, False):
+        own = copy.deepcopy(model)
+        trainer = nm.Trainer(own, nm.SoftmaxCrossEntropy(), nm.Adam(own), compiled=compiled)
+        trainer.fit((data, np.arange(400) % 10), epochs=2, batch_size=8, progress=False)
+        found.append(own.flat_parameters.tobytes())
+        assert (trainer.program is not None) == compiled
+    assert found[0] == found[1]
+
+
+@only_compiled
 def test_a_false_claim_is_found_and_named(rng):
     model = nm.Sequential([nm.Linear(16, 16), Claimed(), nm.Linear(16, 10)], input_shape=(16,))
     step = compile_step(model, nm.SoftmaxCrossEntropy(), nm.SGD(model, lr=0.1))

@@ -50,6 +50,7 @@ def test_the_same_steps_compiled(kind):
     made = getattr(networks.Nnmat(), kind)("16-32-10", 8)
     if kind == "trainer":
         assert 0 < made(0.01) < 1
+        assert 0 < networks.Nnmat().trainer("16-32-10", 8, profile=True)(0.01) < 1
     else:
         losses = [made() for _ in range(40 * networks.POOL)]
         assert np.mean(losses[-networks.POOL :]) < np.mean(losses[: networks.POOL])

@@ -110,8 +110,25 @@ def test_beside_busy_neighbours_the_mean_counts_too(how, ratio):
     assert row.others == {"ratio of the means": pytest.approx(2.0)}
 
 
+class Profiled(Contender):
+    """A step of 2 ms, of which the kernels take as much as it is told."""
+
+    def ask(self, what, profile, **arguments):
+        assert what == "train"
+        return self.seconds if profile else 2e-3
+
+
+@pytest.mark.parametrize(("inside", "holds"), [(1.9e-3, True), (1.7e-3, False)])
+def test_the_share_outside_kernels(inside, holds):
+    run = training.Run(rounds=3, seconds=0.1, threads=2, bar=SimpleNamespace(update=lambda: None))
+    run.workers["nnmat"] = Profiled(inside)
+    row = training.outside_row("cnn", 32, run)
+    assert row.ratio == pytest.approx(100 * (1 - inside / 2e-3))
+    assert row.holds == holds
+
+
 KINDS = {"step": training.STEPS, "compiled": training.COMPILED, "call": training.CALLED}
-KINDS |= {"unlisted": training.UNKNOWN, "jax": training.JAX}
+KINDS |= {"unlisted": training.UNKNOWN, "jax": training.JAX, "outside": training.OUTSIDE}
 
 
 def test_every_case_has_a_name_of_its_own():

@@ -2,9 +2,9 @@
 
 from nnmat_kernels import unchecked as k
 
-from ..calls import backward_equations, forward_equations
-from ..errors import ShapeError
-from .base import Layer
+from ...calls import backward_equations, forward_equations
+from ...errors import ShapeError
+from ..base import Layer
 
 
 class Softmax(Layer):

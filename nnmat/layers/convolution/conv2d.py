@@ -6,14 +6,14 @@ from typing import Any
 from nnmat_kernels import unchecked as k
 from nnmat_kernels.geometry import output_plane
 
-from .. import initializers
-from ..calls import backward_equations, forward_equations
-from ..checks import count, pair
-from ..errors import ConfigError, ShapeError
-from ..explicit_convolution import Pair, khat, khat_pattern
-from .checks import batch_shape, check_images
-from .linear import Weighted
-from .summary import options
+from ... import initializers
+from ...calls import backward_equations, forward_equations
+from ...checks import count, pair
+from ...errors import ConfigError, ShapeError
+from ...explicit_convolution import Pair, khat, khat_pattern
+from ..checks import batch_shape, check_images
+from ..dense.linear import Weighted
+from ..summary import options
 
 METHODS = ("auto", "im2col", "khat")
 

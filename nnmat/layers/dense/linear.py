@@ -4,13 +4,13 @@ import numpy as np
 
 from nnmat_kernels import unchecked as k
 
-from .. import initializers
-from ..calls import backward_equations, forward_equations
-from ..checks import count, flag
-from ..errors import ShapeError
-from ..parameters import Parameter
-from .base import Layer
-from .checks import batch_shape
+from ... import initializers
+from ...calls import backward_equations, forward_equations
+from ...checks import count, flag
+from ...errors import ShapeError
+from ...parameters import Parameter
+from ..base import Layer
+from ..checks import batch_shape
 
 
 class Weighted(Layer):

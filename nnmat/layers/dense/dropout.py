@@ -4,9 +4,9 @@ import numpy as np
 
 from nnmat_kernels import unchecked as k
 
-from ..calls import backward_equations, forward_equations
-from ..checks import number
-from .activations import Elementwise
+from ...calls import backward_equations, forward_equations
+from ...checks import number
+from ..activations.elementwise import Elementwise
 
 
 class Dropout(Elementwise):

@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from ..calls import backward_equations, forward_equations
-from .base import Layer
+from ...calls import backward_equations, forward_equations
+from ..base import Layer
 
 
 class Flatten(Layer):

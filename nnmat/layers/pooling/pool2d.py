@@ -3,13 +3,13 @@
 from nnmat_kernels import unchecked as k
 from nnmat_kernels.geometry import window_geometry
 
-from ..calls import backward_equations, forward_equations
-from ..checks import flag, pair
-from ..errors import ConfigError
-from ..explicit_convolution import Pair
-from .base import Layer
-from .checks import check_images
-from .summary import options
+from ...calls import backward_equations, forward_equations
+from ...checks import flag, pair
+from ...errors import ConfigError
+from ...explicit_convolution import Pair
+from ..base import Layer
+from ..checks import check_images
+from ..summary import options
 
 
 class Pooling(Layer):

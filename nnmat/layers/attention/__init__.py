@@ -1,0 +1,1 @@
+"""Layers of sequences that look at each other's places: `positional` embeddings."""

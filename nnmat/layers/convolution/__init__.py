@@ -1,0 +1,1 @@
+"""`conv2d`: windows of images times filters."""

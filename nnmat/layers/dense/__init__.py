@@ -1,0 +1,1 @@
+"""Layers of rows: `linear`; `flatten` makes rows of images; `dropout` leaves elements out."""

@@ -1,0 +1,1 @@
+"""`pool2d`: one number for each window of each channel."""
