@@ -301,6 +301,9 @@ def doors(folder) -> dict[str, Door]:
             "steepest_descent x0": Door(descended, X, several=True),
             "steepest_descent gradient": Door(descended_by, 2 * X, lists=True),
             "calculus": Door(of_calculus, X, lists=True),
+            "windows": Door(lambda A: datasets.windows(A, 1).X, Y, lists=True),
+            "RandomWindows": Door(lambda A: datasets.RandomWindows(A, 1, 1, 1).tokens, Y, lists=True),
+            "Vocabulary.decode": Door(lambda A: len(datasets.Vocabulary("abcdefghij").decode(A)), Y, lists=True),
             "khat": Door(lambda A: nnmat.khat(A, (4, 6, 2)), KERNEL),
             "khat operator": Door(
                 lambda A: nnmat.khat(KERNEL, (4, 6, 2), form="operator") @ A, np.tile(WEIGHTS, 12), lists=True
