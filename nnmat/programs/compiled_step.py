@@ -55,8 +55,8 @@ class CompiledStep:
     def _batch(self, X, y, weight) -> Batch:
         y, dtype, kinds = array("step", "y", y), self.model.dtype, self.model.input_dtype
         if type(X) is tuple:  # of a model of several inputs
-            kinds = kinds if type(kinds) is tuple else (kinds,) * len(X)
-            X = tuple(_input(f"X[{i}]", *pair) for i, pair in enumerate(zip(X, kinds, strict=False)))
+            kinds = kinds if type(kinds) is tuple and len(kinds) == len(X) else (dtype,) * len(X)
+            X = tuple(_input(f"X[{i}]", *pair) for i, pair in enumerate(zip(X, kinds, strict=True)))
         else:
             X = _input("X", X, kinds)
         y = y.astype(target_dtype(self.loss, y, dtype), copy=False)

@@ -25,15 +25,15 @@ def forward_task(q, k, v, mask, key_mask, stream, below, kept, scale, plan, o, l
     p = plan[0]
     pair, split = task // p.splits, task % p.splits
     image, head = pair // p.heads, pair % p.heads
-    at_q = p.q_first + image * p.queries * p.q_row + head * p.size
-    at_k = p.k_first + image * p.keys * p.k_row + head * p.size
+    at_q = p.q_first + image * p.queries * p.q_row + head * p.head_size
+    at_k = p.k_first + image * p.keys * p.k_row + head * p.head_size
     at_v = p.v_first + image * p.keys * p.v_row + head * p.value_size
     row_o = p.heads * p.value_size
     first, last = split * p.blocks // p.splits, (split + 1) * p.blocks // p.splits
     n = max(0, min(p.keys, min(last * p.rows, p.queries) + p.before))
     width = np.int64(NR_BYTES) // q.itemsize
     values = scratch(max(1, (p.value_size + width - 1) // width * width * n), q)
-    own, S = scratch((p.size + width) * p.rows, q), scratch(max(1, n * p.rows), q)
+    own, S = scratch((p.head_size + width) * p.rows, q), scratch(max(1, n * p.rows), q)
     ends, inverse = np.empty(p.rows, q.dtype), np.empty(p.rows, q.dtype)
     seed = seed_of(stream)
     pack_rows(values, v, at_v, p.v_row, p.value_size, n)
@@ -42,8 +42,10 @@ def forward_task(q, k, v, mask, key_mask, stream, below, kept, scale, plan, o, l
         m = min(p.rows, p.queries - i0)
         ld = (m + width - 1) // width * width
         seen = max(0, min(p.keys, i0 + m + p.before))
-        pack_columns(own, q, at_q + i0 * p.q_row, p.q_row, m, p.size, scale)
-        call(multiply, (k, at_k, p.k_row, ONE, own, ZERO, p.size * width, S, ZERO, ld, seen, ld, p.size, ZERO))
+        pack_columns(own, q, at_q + i0 * p.q_row, p.q_row, m, p.head_size, scale)
+        call(
+            multiply, (k, at_k, p.k_row, ONE, own, ZERO, p.head_size * width, S, ZERO, ld, seen, ld, p.head_size, ZERO)
+        )
         at_mask = image * p.mask_image + head * p.mask_head
         from_j = 0 if mask.size + key_mask.size > 0 else max(0, min(seen, i0 + p.before))
         hide(

@@ -1,6 +1,6 @@
 """The sizes of an attention and where its arrays lie, as a record that kernels take.
 
-    queries  (B, Tq, columns)   head h of row (b, i) begins at q_first + (b Tq + i) q_row + h size
+    queries  (B, Tq, columns)   head h of row (b, i) begins at q_first + (b Tq + i) q_row + h head_size
     keys     (B, Tk, columns)   likewise with k_first, k_row; values with v_first, v_row, value_size
     mask     (B or 1, heads or 1, Tq or 1, Tk)   strides 0 where it is 1
 
@@ -19,10 +19,11 @@ KEYS_AT_ONCE = 192  # keys of a block of the backward pass: whole tiles, and two
 FEWEST_TASKS = 16  # so many tasks of the forward pass at least, where there are blocks of queries enough
 
 FIELDS = (
-    "batch", "heads", "queries", "keys", "size", "value_size", "before", "q_first", "q_row", "k_first", "k_row",
+    "batch", "heads", "queries", "keys", "head_size", "value_size", "before", "q_first", "q_row", "k_first", "k_row",
     "v_first", "v_row", "mask_image", "mask_head", "mask_row", "rows", "blocks", "splits",
 )  # fmt: skip
-ATTENTION_PLAN = np.dtype([(name, np.int64) for name in FIELDS])
+# Its fields are read as attributes, with the compiler or without it.
+ATTENTION_PLAN = np.dtype((np.record, np.dtype([(name, np.int64) for name in FIELDS], align=True)))
 
 
 def block_rows(queries: int, keys: int, itemsize: int) -> int:
@@ -54,7 +55,7 @@ def plan_of(
     rows = (3 * columns,) * 3 if packed else (columns, columns, heads * value_size)
     firsts = (0, columns, 2 * columns) if packed else (0, 0, 0)
     p["batch"], p["heads"], p["queries"], p["keys"], p["before"] = batch, heads, queries, keys, before
-    p["size"], p["value_size"] = size, value_size
+    p["head_size"], p["value_size"] = size, value_size
     p["q_row"], p["k_row"], p["v_row"] = rows
     p["q_first"], p["k_first"], p["v_first"] = firsts
     if mask_shape is not None:

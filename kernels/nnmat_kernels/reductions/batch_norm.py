@@ -161,29 +161,31 @@ def _running(who, name, A, X):
 
 
 @operation("running_mean", "running_variance", "out", "statistics")
-def batch_norm_unchecked(
-    X, gamma, beta, eps, momentum, running_mean, running_variance, out=None, statistics=None
-):  # fmt: skip
+def batch_norm_unchecked(X, gamma, beta, eps, momentum, running_mean, running_variance, out=None, statistics=None):
     N, Y, found = _prepared(X, out, statistics)
     if X.size:
-        x, parts = X.reshape(-1), np.empty((_chunks(X.size), 3, N))
+        x, parts, constants = X.reshape(-1), np.empty((_chunks(X.size), 3, N)), np.empty((3, wide(N)), X.dtype)
         gamma, beta = or_constant(gamma, 1, N, X), or_constant(beta, 0, N, X)
         launch(_measure_parallel, _pieces(X.dtype)[0], x, wide(N), parts)
-        launch(_fold_parts, parts, x.size, wide(N), float(eps), momentum, running_mean, running_variance, found)
-        launch(_normalise_parallel, _pieces(X.dtype)[1], x, found, gamma, beta, wide(N), len(parts), Y.reshape(-1))
+        launch(
+            _fold_parts, parts, x.size, wide(N), float(eps), momentum, running_mean, running_variance, found, gamma,
+            beta, constants,
+        )  # fmt: skip
+        launch(_normalise_parallel, _pieces(X.dtype)[1], x, constants, len(parts), Y.reshape(-1))
     return made((out, Y), (statistics, found))
 
 
 @operation("out", "statistics")
-def batch_norm_evaluation_unchecked(
-    X, gamma, beta, eps, running_mean, running_variance, out=None, statistics=None
-):  # fmt: skip
+def batch_norm_evaluation_unchecked(X, gamma, beta, eps, running_mean, running_variance, out=None, statistics=None):
     N, Y, found = _prepared(X, out, statistics)
-    launch(_known_statistics, running_mean, running_variance, float(eps), found)
-    if X.size:
-        x, y, chunks = X.reshape(-1), Y.reshape(-1), _chunks(X.size)
-        gamma, beta = or_constant(gamma, 1, N, X), or_constant(beta, 0, N, X)
-        launch(_normalise_parallel, _pieces(X.dtype)[1], x, found, gamma, beta, wide(N), chunks, y)
+    if N:
+        gamma, beta, constants = (
+            or_constant(gamma, 1, N, X),
+            or_constant(beta, 0, N, X),
+            np.empty((3, wide(N)), X.dtype),
+        )
+        launch(_known_statistics, running_mean, running_variance, float(eps), found, gamma, beta, constants)
+        launch(_normalise_parallel, _pieces(X.dtype)[1], X.reshape(-1), constants, _chunks(X.size), Y.reshape(-1))
     return made((out, Y), (statistics, found))
 
 
@@ -221,7 +223,7 @@ def _pieces(dtype):
     flat, matrix, slots = flat_of(dtype), matrix_of(dtype), float64[:, :, ::1]
     return (
         address(_measure, flat, int64, slots, int64),
-        address(_normalise, flat, matrix, flat, flat, int64, flat),
+        address(scale_rows, flat, matrix, flat),
         address(_sum, flat, flat, matrix, int64, slots, int64),
         address(row_gradients, flat, flat, matrix, flat),
     )
@@ -311,7 +313,7 @@ def _run(running, momentum, base, means, factor):
 
 
 @jit
-def _fold_parts(parts, size, width, eps, momentum, running_mean, running_variance, statistics):
+def _fold_parts(parts, size, width, eps, momentum, running_mean, running_variance, statistics, gamma, beta, constants):
     chunks, N = parts.shape[0], parts.shape[2]
     rows, means, squares = np.float64(size // N), np.zeros(N), np.zeros(N)
     base = parts[0, 0].copy()
@@ -326,37 +328,39 @@ def _fold_parts(parts, size, width, eps, momentum, running_mean, running_varianc
     _store_statistics(statistics, base, means, squares, eps)
     _run(running_mean, momentum, base, means, 1.0)
     _run(running_variance, momentum, squares, np.zeros(N), rows / (rows - 1.0))
+    _value_constants(statistics, gamma, beta, constants)
 
 
 @jit
-def _known_statistics(running_mean, running_variance, eps, statistics):
+def _known_statistics(running_mean, running_variance, eps, statistics, gamma, beta, constants):
     N = running_mean.size
     base, variances = np.empty(N), np.empty(N)
     for c in range(N):
         base[c], variances[c] = running_mean[c], running_variance[c]
     _store_statistics(statistics, base, np.zeros(N), variances, eps)
+    _value_constants(statistics, gamma, beta, constants)
 
 
 @exact_jit
-def _constants(statistics, gamma, beta, constants):
+def _scale_and_shift(statistics, gamma, beta, narrow):
+    """m, k and b of y = (x - m) k + b: k = r γ, b = β - rest k."""
     for c in range(gamma.size):
         k = statistics[2, c] * gamma[c]
-        constants[0, c], constants[1, c], constants[2, c] = statistics[0, c], k, beta[c] - statistics[1, c] * k
+        narrow[0, c], narrow[1, c], narrow[2, c] = statistics[0, c], k, beta[c] - statistics[1, c] * k
 
 
 @jit
-def _normalise(x, statistics, gamma, beta, width, y):
-    """y = (x - m) k + (β - rest k), k = r γ."""
-    constants = np.empty((3, gamma.size), x.dtype)
-    _constants(statistics, gamma, beta, constants)
-    scale_rows(x, widened(constants, width), y)
+def _value_constants(statistics, gamma, beta, constants):
+    narrow = np.empty((3, gamma.size), gamma.dtype)
+    _scale_and_shift(statistics, gamma, beta, narrow)
+    constants[:, :] = widened(narrow, constants.shape[1])
 
 
 @parallel_jit
-def _normalise_parallel(piece, x, statistics, gamma, beta, width, chunks, y):
+def _normalise_parallel(piece, x, constants, chunks, y):
     for c in prange(chunks):
-        first, last = _bounds(x.size, width, chunks, np.int64(c))
-        call(piece, (x[first:last], statistics, gamma, beta, width, y[first:last]))
+        first, last = _bounds(x.size, constants.shape[1], chunks, np.int64(c))
+        call(piece, (x[first:last], constants, y[first:last]))
 
 
 @exact_jit

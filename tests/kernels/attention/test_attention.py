@@ -14,9 +14,14 @@ from tests.kernels.guards import awkward_layouts, guarded, same_bits_for_any_thr
 
 dtypes = pytest.mark.parametrize("dtype", [np.float32, np.float64])
 # batch, heads, queries, keys, size, value size
-SIZES = [(1, 1, 1, 1, 1, 1), (2, 3, 5, 7, 4, 6), (1, 2, 33, 31, 16, 5), (2, 1, 65, 64, 17, 33), (1, 1, 3, 200, 8, 8)]
-SIZES += [(1, 2, 130, 70, 3, 2), (0, 2, 3, 4, 2, 2), (2, 2, 0, 4, 2, 2), (2, 2, 4, 0, 2, 2), (1, 1, 4, 5, 2, 0)]
-SIZES += [(1, 1, 2, 3, 0, 2), pytest.param((1, 1, 70, 450, 40, 8), marks=pytest.mark.slow)]
+SIZES = [(1, 1, 1, 1, 1, 1), (2, 3, 5, 7, 4, 6), (0, 2, 3, 4, 2, 2), (2, 2, 0, 4, 2, 2), (2, 2, 4, 0, 2, 2)]
+SIZES += [(1, 1, 4, 5, 2, 0), (1, 1, 2, 3, 0, 2)]
+# Without the JIT these take too long: both sides of a vector, a block of queries, a block of keys.
+large = [(1, 2, 33, 31, 16, 5), (2, 1, 65, 64, 17, 33), (1, 1, 3, 200, 8, 8), (1, 2, 130, 70, 3, 2)]
+large += [(1, 1, 70, 450, 40, 8)]
+SIZES += [pytest.param(sizes, marks=pytest.mark.slow) for sizes in large]
+PACKED = [(2, 2, 6, 6, 3, 3)]
+PACKED += [pytest.param(sizes, marks=pytest.mark.slow) for sizes in ((2, 3, 40, 40, 5, 5), (1, 2, 64, 64, 32, 32))]
 
 
 def example(sizes, dtype, rng):
@@ -71,7 +76,7 @@ def test_values_and_gradients(sizes, option, dtype, rng):
 
 @dtypes
 @pytest.mark.parametrize("option", ["none", "causal", "keys", "mask", "all"])
-@pytest.mark.parametrize("sizes", [(2, 3, 40, 40, 5, 5), (1, 2, 64, 64, 32, 32)])
+@pytest.mark.parametrize("sizes", PACKED)
 def test_packed(sizes, option, dtype, rng):
     """Queries, keys and values in one array give the bits of separate ones."""
     Q, K, V, G = example(sizes, dtype, rng)
@@ -144,6 +149,7 @@ def test_nan_is_seen(dtype, rng):
     np.testing.assert_array_equal(np.isnan(k.attention(Q, K, V, causal=True)[1])[0, 0], np.arange(6) >= 3)
 
 
+@pytest.mark.slow
 def test_a_query_has_the_bits_of_its_block(rng):
     """What comes behind a query, or beside it in the batch, does not touch it."""
     Q, K, V, _ = example((2, 2, 70, 70, 8, 8), np.float32, rng)
@@ -152,6 +158,7 @@ def test_a_query_has_the_bits_of_its_block(rng):
     np.testing.assert_array_equal(one, O[1:])
 
 
+@pytest.mark.slow
 def test_one_query_after_the_other_is_all_of_them(rng):
     """Keys and values of the past are kept: query t sees t of them before its own."""
     Q, K, V, _ = example((1, 2, 20, 20, 8, 8), np.float64, rng)
@@ -201,6 +208,7 @@ def test_threads(sizes, rng):
     same_bits_for_any_threads(compute)
 
 
+@pytest.mark.slow
 def test_arrays_grow_linearly(rng):
     """Python's own measure sees the arrays of drivers: none of Tq x Tk."""
     Q, K, V, G = example((1, 1, 600, 600, 2, 2), np.float32, rng)

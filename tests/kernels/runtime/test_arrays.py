@@ -96,3 +96,10 @@ def test_elementwise_arrays_may_be_their_own_output():
         arrays.elementwise_arrays("f", flat[1:], X=flat[:-1])
     with pytest.raises(ShapeError, match=r"^f: expected arrays of one shape, got X \(3, 4\), G \(2, 4\)"):
         arrays.elementwise_arrays("f", None, X=X, G=G[:2])
+
+
+def test_drivers_return_what_they_made():
+    A, B = np.zeros(1), np.ones(1)
+    assert arrays.made((A, A), (B, B)) is None
+    assert arrays.made((None, A), (B, B)) is A
+    assert arrays.made((None, A), (B, B), (None, B)) == (A, B)

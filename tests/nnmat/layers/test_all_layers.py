@@ -8,26 +8,38 @@ import pytest
 
 import nnmat
 from nnmat import (
+    ELU,
     GELU,
     Add,
     AvgPool2d,
+    BatchNorm1d,
+    BatchNorm2d,
     Concatenate,
     Conv2d,
     Dropout,
+    Embedding,
     Flatten,
+    GroupNorm,
+    LayerNorm,
     LeakyReLU,
     Linear,
     MaxPool2d,
+    PositionalEmbedding,
     ReLU,
+    Residual,
+    RMSNorm,
     Sequential,
     Sigmoid,
+    SiLU,
     Softmax,
+    Softplus,
     Tanh,
     Tied,
 )
 from tests.composites import Added, TiedAutoencoder
 
 IMAGE = (7, 6, 4)
+TOKENS = 6  # in the tables of embeddings
 CASES = {
     "linear": (lambda: Linear(5, 3), (5,)),
     "linear no bias": (lambda: Linear(None, 3, bias=False), (5,)),
@@ -48,8 +60,27 @@ CASES = {
     "relu": (lambda: ReLU(), IMAGE),
     "leaky relu": (lambda: LeakyReLU(0.1), (5,)),
     "gelu": (lambda: GELU(), (5,)),
+    "gelu tanh": (lambda: GELU("tanh"), (5,)),
+    "elu": (lambda: ELU(0.7), (5,)),
+    "silu": (lambda: SiLU(), IMAGE),
+    "softplus": (lambda: Softplus(2.0), (5,)),
     "softmax": (lambda: Softmax(), (5,)),
     "dropout": (lambda: Dropout(0.4), (9,)),
+    "layer norm": (lambda: LayerNorm(), (4, 5)),
+    "layer norm plain": (lambda: LayerNorm(5, affine=False), (5,)),
+    "layer norm no shift": (lambda: LayerNorm(None, 1e-3, bias=False), (5,)),
+    "rms norm": (lambda: RMSNorm(), (4, 5)),
+    "group norm": (lambda: GroupNorm(2), IMAGE),
+    "batch norm": (lambda: BatchNorm1d(5, momentum=0.3), (5,)),
+    "batch norm of sequences": (lambda: BatchNorm1d(affine=False), (3, 4)),
+    "batch norm of images": (lambda: BatchNorm2d(4), IMAGE),
+    "embedding": (lambda: Embedding(TOKENS, 4), (5,)),
+    "embedding and numbers": (lambda: Add([Embedding(TOKENS, 4), Linear(3, 4)]), ((5,), (5, 3))),
+    "positions": (lambda: PositionalEmbedding(7), (5, 4)),
+    "positions sinusoidal": (lambda: PositionalEmbedding(kind="sinusoidal"), (5, 3)),
+    "residual block": (lambda: Residual(Sequential([LayerNorm(), Linear(5, 5), GELU()])), (5,)),
+    "residual projection": (lambda: Residual(Sequential([Conv2d(4, 2, 3, 2, 1), SiLU()]), Conv2d(4, 2, 1, 2)), IMAGE),
+    "tied head": (lambda: head(Embedding(TOKENS, 4)), (5,)),
     "sequential": (lambda: Sequential([Linear(None, 4), Sigmoid(), Linear(4, 3)]), (5,)),
     "nested": (
         lambda: Sequential(
@@ -74,6 +105,10 @@ def tied(layer, transpose=False):
     return Sequential([layer, Tanh(), Tied(layer, transpose)])
 
 
+def head(embedding):
+    return Sequential([embedding, PositionalEmbedding(), RMSNorm(), Tied(embedding, transpose=True)])
+
+
 @pytest.fixture(params=CASES)
 def case(request):
     return CASES[request.param]
@@ -87,16 +122,33 @@ def build(case, dtype=np.float64, seed=3):
     return layer
 
 
-def draw(shape, batch, rng, dtype=np.float64):
-    if shape and isinstance(shape[0], tuple):
-        return tuple(draw(s, batch, rng, dtype) for s in shape)
+def draw(layer, batch, rng, dtype=np.float64):
+    several = isinstance(layer.input_dtype, tuple)
+    if layer.input_shape and isinstance(layer.input_shape[0], tuple):
+        kinds = layer.input_dtype if several else [layer.input_dtype] * len(layer.input_shape)
+        return tuple(_draw(*pair, batch, rng, dtype) for pair in zip(layer.input_shape, kinds, strict=True))
+    return _draw(layer.input_shape, layer.input_dtype, batch, rng, dtype)
+
+
+def _draw(shape, kind, batch, rng, dtype):
+    if kind == np.int64:
+        return rng.integers(0, TOKENS, (batch, *shape))
     n = batch * int(np.prod(shape))  # distinct values, none near 0: away from the kinks of ReLU and the ties of pools
     values = np.linspace(-2, 2, n + n % 2)[:n]
     return rng.permutation(values).reshape(batch, *shape).astype(dtype)
 
 
 def arrays(X):
-    return X if isinstance(X, tuple) else (X,)
+    """What there is: the gradient of tokens is None."""
+    return tuple(A for A in (X if isinstance(X, tuple) else (X,)) if A is not None)
+
+
+def numbers(X):
+    return [A for A in arrays(X) if A.dtype.kind == "f"]
+
+
+def least(layer):
+    return max(part.least_batch for part in layer.modules())
 
 
 def inner(G, Y):
@@ -108,10 +160,14 @@ def difference(function, h=1e-3):
     return (function(-2 * h) - 8 * function(-h) + 8 * function(h) - function(2 * h)) / (12 * h)
 
 
+def as_double(A):
+    return A.astype(np.float64) if A.dtype.kind == "f" else A
+
+
 @pytest.mark.parametrize("training", [True, False])
 def test_backward_is_the_derivative_of_forward(case, training, rng):
     layer = build(case)
-    X = draw(layer.input_shape, 3, rng)
+    X = draw(layer, 3, rng)
     before = {name: A.copy() for name, A in layer.buffers().items()}
 
     def value(G, X):  # with the same random state each time
@@ -140,7 +196,7 @@ def test_backward_is_the_derivative_of_forward(case, training, rng):
     gX = layer.backward(G)
     gX = tuple(g.copy() for g in arrays(gX))
     grads = [p.grad.copy() for p in layer.parameters()]
-    sides = [entries(arrays(X), gX)]
+    sides = [entries(numbers(X), gX)] if gX else []
     if layer.parameters():
         sides.append(entries([p.value for p in layer.parameters()], grads))
     for numeric, exact in sides:
@@ -149,18 +205,17 @@ def test_backward_is_the_derivative_of_forward(case, training, rng):
 
 def test_declared_shape_is_the_real_one(case, rng):
     layer = build(case)
-    for batch in (1, 4):
-        Y = layer.forward(draw(layer.input_shape, batch, rng), training=True)
+    for batch in (least(layer), 4):
+        X = draw(layer, batch, rng)
+        Y = layer.forward(X, training=True)
         assert Y.shape == (batch, *layer.output_shape(layer.input_shape))
         gX = layer.backward(rng.standard_normal(Y.shape))
-        assert [g.shape[1:] for g in arrays(gX)] == (
-            list(layer.input_shape) if isinstance(layer.input_shape[0], tuple) else [layer.input_shape]
-        )
+        assert [g.shape for g in arrays(gX)] == [A.shape for A in numbers(X)]
 
 
 def test_empty_batch(case, rng):
     layer = build(case)
-    X = draw(layer.input_shape, 0, rng)
+    X = draw(layer, 0, rng)
     Y = layer.forward(X, training=True)
     assert Y.shape == (0, *layer.output_shape(layer.input_shape))
     layer.backward(Y)
@@ -170,7 +225,7 @@ def test_empty_batch(case, rng):
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 def test_dtype_stays(case, dtype, rng):
     layer = build(case, dtype)
-    Y = layer.forward(draw(layer.input_shape, 2, rng, dtype), training=True)
+    Y = layer.forward(draw(layer, 2, rng, dtype), training=True)
     assert Y.dtype == dtype
     assert all(g.dtype == dtype for g in arrays(layer.backward(Y)))
     assert all(p.grad.dtype == dtype for p in layer.parameters())
@@ -179,8 +234,8 @@ def test_dtype_stays(case, dtype, rng):
 def test_float32_is_close_to_float64(case, rng):
     single, double = build(case, np.float32), build(case, np.float64)
     double.flat_parameters[...] = single.flat_parameters
-    X = draw(single.input_shape, 3, rng, np.float32)
-    X64 = tuple(x.astype(np.float64) for x in X) if isinstance(X, tuple) else X.astype(np.float64)
+    X = draw(single, 3, rng, np.float32)
+    X64 = tuple(map(as_double, X)) if isinstance(X, tuple) else as_double(X)
     Y, Y64 = single.forward(X, training=True), double.forward(X64, training=True)
     np.testing.assert_allclose(Y, Y64, atol=1e-5 * np.abs(Y64).max(), rtol=0)
     G = rng.standard_normal(Y.shape).astype(np.float32)
@@ -190,7 +245,7 @@ def test_float32_is_close_to_float64(case, rng):
 
 def test_wrong_input_raises(case, rng):
     layer = build(case)
-    X = draw(layer.input_shape, 2, rng)
+    X = draw(layer, 2, rng)
     one, rest = arrays(X)[0], arrays(X)[1:]
 
     def like(A):
@@ -200,7 +255,7 @@ def test_wrong_input_raises(case, rng):
         layer.forward(like(one[..., np.newaxis]))
     with pytest.raises(nnmat.ShapeError, match="expected X"):
         layer.forward(like(np.concatenate([one, one], axis=-1)))
-    with pytest.raises(nnmat.DtypeError, match="float64, got float32"):
+    with pytest.raises(nnmat.DtypeError, match="float64, got float32|to hold integers, tokens, got dtype float32"):
         layer.forward(like(one.astype(np.float32)))
     with pytest.raises(nnmat.DtypeError, match="expected X.* to be a NumPy array, got list"):
         layer.forward(like(one.tolist()))
@@ -213,7 +268,7 @@ def test_wrong_input_raises(case, rng):
 
 def test_backward_needs_a_recorded_forward(case, rng):
     layer = build(case)
-    X = draw(layer.input_shape, 2, rng)
+    X = draw(layer, 2, rng)
     Y = layer.forward(X, record=False)
     with pytest.raises(nnmat.StateError, match="needs a recorded forward"):
         layer.backward(Y)
@@ -227,7 +282,7 @@ def test_backward_needs_a_recorded_forward(case, rng):
 def test_what_a_call_returns_stays_what_it_is(case, rng):
     """It is the caller's: later passes do not write to it, and writing to it changes no pass."""
     layer, twin = build(case), build(case)
-    X, other = draw(layer.input_shape, 3, rng), draw(layer.input_shape, 3, rng)
+    X, other = draw(layer, 3, rng), draw(layer, 3, rng)
     Y = layer.forward(X, training=True)
     G = rng.standard_normal(Y.shape)
     kept = Y.copy()
@@ -253,7 +308,7 @@ def test_what_a_call_returns_stays_what_it_is(case, rng):
 
 def test_nothing_of_the_callers_is_written_to(case, rng):
     layer = build(case)
-    X = draw(layer.input_shape, 2, rng)
+    X = draw(layer, 2, rng)
     X_before = copy.deepcopy(X)
     Y = layer.forward(X, training=True)
     G = rng.standard_normal(Y.shape)
@@ -266,7 +321,7 @@ def test_nothing_of_the_callers_is_written_to(case, rng):
 
 def test_non_contiguous_and_read_only_inputs(case, rng):
     layer = build(case)
-    X = draw(layer.input_shape, 3, rng)
+    X = draw(layer, 3, rng)
 
     def awkward(A):
         wide = np.repeat(A, 2, axis=0)[::2]
@@ -286,7 +341,7 @@ def test_non_contiguous_and_read_only_inputs(case, rng):
 
 def test_record_false_writes_nothing(case, rng):
     layer = build(case)
-    X, other = draw(layer.input_shape, 2, rng), draw(layer.input_shape, 5, rng)
+    X, other = draw(layer, 2, rng), draw(layer, 5, rng)
     Y = layer.forward(X, training=True)
     G = rng.standard_normal(Y.shape)
     kept = Y.copy()
@@ -304,7 +359,7 @@ def test_record_false_writes_nothing(case, rng):
 
 def test_accumulate_parameters_and_input_gradient(case, rng):
     layer = build(case)
-    Y = layer.forward(draw(layer.input_shape, 3, rng), training=True)
+    Y = layer.forward(draw(layer, 3, rng), training=True)
     G = rng.standard_normal(Y.shape)
     gX = copy.deepcopy(layer.backward(G, keep=True))
     grads = layer.flat_gradients.copy()
@@ -322,11 +377,11 @@ def test_accumulate_parameters_and_input_gradient(case, rng):
 
 def test_batch_size_may_change(case, rng):
     layer = build(case)
-    for batch in (3, 5, 2, 5, 1):
+    for batch in (3, 5, 2, 5, least(build(case))):
         fresh = build(case)
         for A, B in zip(fresh.buffers().values(), layer.buffers().values(), strict=True):
             A[...] = B  # the two draw the same masks
-        X = draw(layer.input_shape, batch, rng)
+        X = draw(layer, batch, rng)
         Y = layer.forward(X, training=True)
         assert np.array_equal(Y, fresh.forward(X, training=True))
         G = rng.standard_normal(Y.shape)
@@ -338,7 +393,7 @@ def test_batch_size_may_change(case, rng):
 @pytest.mark.parametrize("how", [copy.deepcopy, lambda layer: pickle.loads(pickle.dumps(layer))])
 def test_copies_are_independent_and_train(case, how, rng):
     layer = build(case)
-    X = draw(layer.input_shape, 3, rng)
+    X = draw(layer, 3, rng)
     layer.forward(X, training=True)
     twin = how(layer)
     Y = layer.forward(X, record=False)
@@ -357,11 +412,11 @@ def test_copies_are_independent_and_train(case, how, rng):
 
 def test_saved_and_loaded(case, rng, tmp_path):
     layer = build(case)
-    layer.forward(draw(layer.input_shape, 3, rng), training=True)
+    layer.forward(draw(layer, 3, rng), training=True)
     nnmat.save(layer, tmp_path / "model.npz")
     twin = nnmat.load(tmp_path / "model.npz", layers=[Added, TiedAutoencoder])
     assert repr(twin) == repr(layer)
-    X = draw(layer.input_shape, 3, rng)
+    X = draw(layer, 3, rng)
     assert np.array_equal(twin.forward(X, training=True), layer.forward(X, training=True))
 
 
@@ -369,16 +424,19 @@ def test_same_seed_same_parameters(case):
     make, shape = case
     one, two, other = (make().build(shape, rng=seed) for seed in (1, 1, 2))
     assert np.array_equal(one.flat_parameters, two.flat_parameters)
-    if one.parameters():
+    if any(p.kind not in ("gamma", "beta") for p in one.parameters()):  # those begin as ones and zeros
         assert not np.array_equal(one.flat_parameters, other.flat_parameters)
 
 
 def test_nan_is_never_hidden(case, rng):
     layer = build(case)
-    X = draw(layer.input_shape, 2, rng)
-    arrays(X)[0][0] = np.nan
+    X = draw(layer, 2, rng)
+    if not numbers(X):
+        return  # tokens
+    numbers(X)[0][0] = np.nan
     assert np.isnan(layer.forward(X, training=True)[0]).any()
-    assert np.isfinite(layer.forward(X, training=True)[1]).all() or layer.kind == "Dropout"
+    of_a_batch = ("Dropout", "BatchNorm1d", "BatchNorm2d")
+    assert np.isfinite(layer.forward(X, training=True)[1]).all() or layer.kind in of_a_batch
 
 
 def test_same_bits_for_any_number_of_threads(case):
@@ -386,9 +444,9 @@ def test_same_bits_for_any_number_of_threads(case):
     if threads == 1:
         pytest.skip("only one thread is available: there is nothing to compare")
     layer, results = build(case, np.float32), []
-    size = sum(A.size for A in arrays(draw(layer.input_shape, 1, np.random.default_rng(1))))
+    size = sum(A.size for A in arrays(draw(layer, 1, np.random.default_rng(1))))
     batch = 4 * 65_536 // size  # enough work for every kernel to start its threads
-    X = draw(layer.input_shape, batch, np.random.default_rng(1), np.float32)
+    X = draw(layer, batch, np.random.default_rng(1), np.float32)
     state = {name: A.copy() for name, A in layer.buffers().items()}
     try:
         for n in (1, threads):
