@@ -3,7 +3,16 @@
 import numpy as np
 import pytest
 
-from nnmat import Adam, Checkpoint, Embedding, Linear, Sequential, SoftmaxCrossEntropy, Trainer
+from nnmat import (
+    Adam,
+    Callback,
+    Embedding,
+    Linear,
+    Sequential,
+    SoftmaxCrossEntropy,
+    Trainer,
+    TrainingInterrupted,
+)
 from nnmat.datasets import RandomWindows, SampleSource, windows
 from nnmat.errors import ConfigError, DataError, DtypeError
 
@@ -34,20 +43,31 @@ def test_random_windows():
     assert (firsts.min(), firsts.max()) == (0, 45)  # every window has a token behind it
 
 
-def test_a_run_that_is_resumed_has_the_same_bits(tmp_path):
+def test_a_run_that_is_stopped_and_resumed_has_the_same_bits(tmp_path):
     tokens = np.random.default_rng(0).integers(0, 7, 200)
-    ends = []
-    for resumed in (False, True):
+
+    class Stop(Callback):
+        at: int | None = None
+
+        def on_step_end(self, trainer, step, loss):
+            if step == self.at:
+                raise KeyboardInterrupt
+
+    def run(**options):
         model = Sequential([Embedding(7, 5), Linear(5, 7)], input_shape=(4,), seed=0)
         trainer = Trainer(model, SoftmaxCrossEntropy(), Adam(model, lr=0.01), metrics=["accuracy"])
         source = RandomWindows(tokens, 4, 3, steps=10)
-        options: dict = {"validation": windows(tokens, 4), "seed": 3, "progress": False}
-        options["callbacks"] = [Checkpoint(tmp_path / f"{resumed}.npz", keep="last", every_steps=14)]
-        if resumed:
-            options["resume"] = tmp_path / "False.npz"
-        history = trainer.fit(source, epochs=2, **options)
-        ends.append((model.flat_parameters.tobytes(), history["validation_loss"][-1]))
-    assert ends[0] == ends[1]
+        stop = Stop()
+        stop.at = options.pop("at", None)
+        history = trainer.fit(
+            source, epochs=2, validation=windows(tokens, 4), seed=3, progress=False, callbacks=[stop], **options
+        )
+        return model.flat_parameters.tobytes(), history["validation_loss"]
+
+    with pytest.raises(TrainingInterrupted) as stopped:
+        run(at=14, checkpoint=tmp_path / "half.npz")
+    assert stopped.value.checkpoint == tmp_path / "half.npz"
+    assert run() == run(resume=tmp_path / "half.npz")
 
 
 @pytest.mark.parametrize("make", [windows, lambda tokens, context: RandomWindows(tokens, context, 2, 3)])
