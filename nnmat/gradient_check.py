@@ -112,7 +112,7 @@ def gradcheck(
     inputs = list(X) if type(X) is tuple else [X]
     inputs = [plain("gradcheck", _input_name(X, i), A, "float64") for i, A in enumerate(inputs)]
     for i, A in enumerate(inputs):
-        if A.dtype.newbyteorder("=") != np.float64 and A.dtype.kind not in "iu":
+        if A.dtype.newbyteorder("=") != np.float64 and A.dtype.kind not in "iub":
             name = _input_name(X, i)
             remedy = dtype_remedy(name, A.dtype, "float64")
             if A.dtype.kind == "f":

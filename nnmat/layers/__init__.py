@@ -5,7 +5,11 @@ from .activations.rectifiers import ELU, LeakyReLU, ReLU
 from .activations.sigmoid import Sigmoid, Tanh
 from .activations.smooth import SiLU, Softplus
 from .activations.softmax import Softmax
+from .attention.block import TransformerBlock
+from .attention.feed_forward import GatedFeedForward
+from .attention.multi_head import MultiHeadAttention
 from .attention.positional import PositionalEmbedding
+from .attention.rotary import RotaryEmbedding
 from .base import Layer
 from .containers.add import Add
 from .containers.concatenate import Concatenate
@@ -35,16 +39,19 @@ __all__ = [
     "Dropout",
     "Embedding",
     "Flatten",
+    "GatedFeedForward",
     "GroupNorm",
     "Layer",
     "LayerNorm",
     "LeakyReLU",
     "Linear",
     "MaxPool2d",
+    "MultiHeadAttention",
     "PositionalEmbedding",
     "RMSNorm",
     "ReLU",
     "Residual",
+    "RotaryEmbedding",
     "Sequential",
     "SiLU",
     "Sigmoid",
@@ -52,5 +59,6 @@ __all__ = [
     "Softplus",
     "Tanh",
     "Tied",
+    "TransformerBlock",
     "observe",
 ]

@@ -124,7 +124,10 @@ class Layer(Passes):
         return [input_shape for _ in self.named_children()]
 
     def input_dtypes(self) -> Any:
-        """What X is made of: the layer's dtype, int64 where it is tokens; for several inputs also a tuple of these."""
+        """What X is made of: the layer's dtype, int64 for tokens, bool for flags; of several inputs also a tuple.
+
+        Such inputs have no gradient: `backward` returns None in their place.
+        """
         return self.dtype
 
     def flops(self) -> int:

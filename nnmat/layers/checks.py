@@ -38,14 +38,14 @@ def check_dtype(who: str, dtype) -> np.dtype:
     return found
 
 
-TOKENS = np.dtype(np.int64)
+TOKENS, FLAGS = np.dtype(np.int64), np.dtype(np.bool_)
 
 
 def check_batch(layer: Any, A, shape: Shape, name: str, batch: int | None = None, dtype: Any = None):
     """`A` in canonical form if it is a batch of `shape` (of `batch` samples, if given) for `layer`; else raises.
 
     `dtype`: that of the layer if it is None; of several arrays a tuple, or one for all. Integers of other sizes become
-    int64 where it is that.
+    int64 where it is that, tokens.
     """
     dtype = layer.dtype if dtype is None else dtype
     if type(A) is np.ndarray and A.dtype is dtype and A.flags.carray:
@@ -75,8 +75,8 @@ def check_batch(layer: Any, A, shape: Shape, name: str, batch: int | None = None
         raise ShapeError(
             f"{layer.who}: expected {name} of shape {expected}, got {A.shape}.{_shape_hint(name, A.shape, shape)}"
         )
-    if dtype == TOKENS:
-        return as_tokens(layer.who, name, A)
+    if dtype != layer.dtype:
+        return canonical(as_exact(layer.who, name, A, dtype))
     if A.dtype.newbyteorder("=") != layer.dtype:
         remedy = dtype_remedy(name, A.dtype, str(layer.dtype))
         if A.dtype in (np.float32, np.float64):
@@ -85,14 +85,14 @@ def check_batch(layer: Any, A, shape: Shape, name: str, batch: int | None = None
     return canonical(A)
 
 
-def as_tokens(who: str, name: str, A: np.ndarray) -> np.ndarray:
-    """`A` as int64 in canonical form if it holds integers, else a DtypeError."""
-    if A.dtype.kind not in "iu":
+def as_exact(who: str, name: str, A: np.ndarray, dtype: np.dtype) -> np.ndarray:
+    """`A` as tokens (int64, made of any integers) or as flags (booleans); a DtypeError if it holds something else."""
+    what, kinds = ("integers, tokens", "iu") if dtype == TOKENS else ("booleans", "b")
+    if A.dtype.kind not in kinds:
         raise DtypeError(
-            f"{who}: expected {name} to hold integers, tokens, got dtype {A.dtype}. "
-            f"{dtype_remedy(name, A.dtype, 'int64')}"
+            f"{who}: expected {name} to hold {what}, got dtype {A.dtype}. {dtype_remedy(name, A.dtype, str(dtype))}"
         )
-    return canonical(A.astype(TOKENS, copy=False))
+    return A.astype(dtype, copy=False)
 
 
 def batch_shape(shape: Shape, batch: int | str = "B") -> str:

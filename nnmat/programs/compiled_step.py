@@ -9,7 +9,7 @@ from nnmat_kernels.runtime.door import array
 
 from ..errors import ConfigError, NonFiniteError
 from ..layers.base import Layer
-from ..layers.checks import TOKENS, as_tokens
+from ..layers.checks import FLAGS, TOKENS, as_exact
 from ..losses import Loss
 from ..optimizers import Optimizer
 from .compiled_function import CompiledFunction
@@ -79,9 +79,9 @@ class CompiledStep:
 
 
 def _input(name: str, A, dtype) -> Any:
-    """An input as the kernels take it; tokens as int64."""
+    """An input as the kernels take it: tokens as int64."""
     A = array("step", name, A)
-    return canonical(as_tokens("step", name, A) if dtype == TOKENS else A)
+    return canonical(as_exact("step", name, A, dtype) if dtype in (TOKENS, FLAGS) else A)
 
 
 _REMEDY = "Nothing was updated. Try a smaller learning rate, or clip_norm=1.0 in the optimizer."

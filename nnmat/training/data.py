@@ -19,7 +19,7 @@ from nnmat_kernels.unchecked import sum_of_squares
 from ..checks import count
 from ..datasets import ArrayBatches, BatchSource
 from ..errors import ConfigError, DataError, DtypeError, ShapeError
-from ..layers.checks import TOKENS, as_tokens
+from ..layers.checks import FLAGS, TOKENS, as_exact
 from .reporting.display import LateBar
 
 BLOCK = 1 << 24  # bytes of an array that are looked at together
@@ -113,9 +113,10 @@ def cast_batch(who: str, model, X, y, weight=None) -> tuple:
 
 
 def cast(who: str, name: str, A, dtype) -> Any:
-    """`A`, an array or a tuple of arrays, in `dtype`, or the tuple's; int64: integers only, tokens.
+    """`A`, an array or a tuple of arrays, in `dtype`, or the tuple's; int64 and bool: of such only.
 
-    Raises DataError for a finite number that becomes infinite, DtypeError for tokens that are no integers.
+    Raises DataError for a finite number that becomes infinite, DtypeError for tokens that are no integers
+    and flags that are no booleans.
     """
     if type(A) is tuple:
         dtypes = dtype if type(dtype) is tuple else (dtype,) * len(A)
@@ -123,8 +124,8 @@ def cast(who: str, name: str, A, dtype) -> Any:
     A = A if type(A) is np.ndarray else array(who, name, A)
     if A.dtype == dtype:
         return A
-    if dtype == TOKENS:
-        return as_tokens(who, name, A)
+    if dtype in (TOKENS, FLAGS):
+        return as_exact(who, name, A, dtype)
     _check_kind(who, name, A)
     try:
         with np.errstate(over="raise"):
@@ -189,10 +190,10 @@ def _check_arrays(who: str, model, loss, source: ArrayBatches, progress: bool) -
     with LateBar(f"{who}: checking the data", total, "B", progress) as bar:
         for name, A in zip([*names, "y", "sample_weight"], source.arrays, strict=False):
             _check_kind(who, name, A)
+            if (kind := dtypes.get(name)) in (TOKENS, FLAGS):
+                as_exact(who, name, A[:0], kind)
             if A.dtype.kind != "f":
                 continue
-            if dtypes.get(name) == TOKENS:
-                as_tokens(who, name, A[:0])
             for first, block in blocks(A):
                 _check_finite(who, name, block, first)
                 if A.itemsize > model.dtype.itemsize:

@@ -1,1 +1,2 @@
-"""Layers of sequences that look at each other's places: `positional` embeddings."""
+"""Sequences whose places look at each other: `multi_head` attention, `positional` embeddings and `rotary` ones, the
+`feed_forward` half of a Transformer, and its `block`."""
