@@ -21,6 +21,7 @@ from .errors import (
 from .explicit_convolution import khat, khat_pattern
 from .formats import torch_state as convert
 from .formats.npz import load, load_state, save
+from .generation import Decoder, generate
 from .gradient_check import gradcheck
 from .layers import (
     ELU,
@@ -91,6 +92,7 @@ __all__ = [
     "ConfigError",
     "Conv2d",
     "DataError",
+    "Decoder",
     "Dropout",
     "DtypeError",
     "EarlyStopping",
@@ -142,6 +144,7 @@ __all__ = [
     "compile_step",
     "convert",
     "datasets",
+    "generate",
     "get_num_threads",
     "gradcheck",
     "initializers",

@@ -42,6 +42,7 @@ FRAMEWORK_LEVELS = {
     "optimizers": 4,  # L-BFGS takes the line searches of descent
     "formats": 4,
     "gradient_check": 4,
+    "generation": 4,
     "datasets": 5,
     "programs": 5,
     "warmup": 5,
