@@ -3,31 +3,47 @@
 PyTorch has images channels-first (B, C, H, W), convolution kernels (Co, Ci/groups, kh, kw), and flattens images in the
 order channel, row, column. nnmat has them channels-last: (B, H, W, C), (Co, kh, kw, Ci/groups), and flattens in the
 order row, column, channel. So kernels are transposed, and the columns of the first Linear after a Flatten of images
-are renumbered. `Linear` weights are (out, in) in both.
+are renumbered. `Linear` weights are (out, in) in both. Of normalisations γ and β are `weight` and `bias` there, and a
+count of batches, which nothing depends on, stands behind the running figures.
 
     from_torch(model, torch_model.state_dict())                    # into a Sequential with the layers in the same order
     torch_model.load_state_dict({k: torch.from_numpy(v) for k, v in to_torch(model).items()})
 """
 
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from nnmat_kernels.runtime.door import array, dtype_remedy, plain
 
 from ..errors import ConfigError, DtypeError, ShapeError
-from ..layers import Conv2d, Flatten, Layer, Linear, Sequential
+from ..layers import (
+    BatchNorm1d,
+    BatchNorm2d,
+    Conv2d,
+    Embedding,
+    Flatten,
+    GroupNorm,
+    Layer,
+    LayerNorm,
+    Linear,
+    PositionalEmbedding,
+    Residual,
+    RMSNorm,
+    Sequential,
+    Tied,
+)
 
 
 def from_torch(model: Sequential, state: Mapping[str, Any]) -> None:
     """Copy a PyTorch state dict, of tensors or arrays, into a built chain of layers; a module stands for its own one.
 
-    The model's parameters and the entries of `state` are matched in order, each layer by its own kind (`weight`,
-    `bias`), so the prefixes of the names may differ. Everything is checked before anything is copied. Raises
+    The model's parameters and buffers and the entries of `state` are matched in order, each layer by its own kinds
+    (`weight`, `bias`), so the prefixes of the names may differ. Everything is checked before anything is copied. Raises
     ConfigError (missing or extra entries), ShapeError, DtypeError.
     """
-    parameters = _parameters(model)
+    entries = _entries(model)
     if callable(module := getattr(state, "state_dict", None)):
         state = module()
     if not isinstance(state, Mapping):
@@ -37,30 +53,37 @@ def from_torch(model: Sequential, state: Mapping[str, Any]) -> None:
         )
     names = list(state)
     theirs = [name.rpartition(".")[2] for name in names]
-    ours = [p.kind for p, _ in parameters]
+    ours = [entry.kind for entry in entries]
     if theirs != ours:
         raise ConfigError(
-            f"from_torch: expected entries of the kinds {ours} (for {[p.name for p, _ in parameters]}), got {names}. "
+            f"from_torch: expected entries of the kinds {ours} (for {[entry.name for entry in entries]}), got {names}. "
             "Both models need the same layers in the same order."
         )
-    arrays = []
-    for name, (p, order) in zip(names, parameters, strict=True):
+    arrays: list[np.ndarray] = []
+    for name, entry in zip(names, entries, strict=True):
         A = state[name]
         A = (array if hasattr(A, "__array__") else plain)("from_torch", f"state[{name!r}]", A)
-        if A.dtype.kind != "f":
+        expected = entry.order.torch_shape(entry.target.shape)
+        if A.dtype.kind != entry.target.dtype.kind:
+            kind = "floats" if entry.target.dtype.kind == "f" else "integers"
             remedy = dtype_remedy(f"state[{name!r}]", A.dtype)
-            raise DtypeError(f"from_torch: expected {name!r} as an array of floats, got {A.dtype}. {remedy}")
-        expected = order.torch_shape(p.shape)
+            raise DtypeError(f"from_torch: expected {name!r} as an array of {kind}, got {A.dtype}. {remedy}")
         if A.shape != expected:
-            raise ShapeError(f"from_torch: expected {name!r} of shape {expected} for {p.name!r}, got {A.shape}.")
-        arrays.append(order.from_torch(A))
-    for (p, _), A in zip(parameters, arrays, strict=True):
-        p.value = A
+            raise ShapeError(f"from_torch: expected {name!r} of shape {expected} for {entry.name!r}, got {A.shape}.")
+        arrays.append(entry.order.from_torch(A))
+        for other, B in zip(entries, arrays[:-1], strict=False):
+            if other.target is entry.target and not np.array_equal(B, arrays[-1], equal_nan=True):
+                raise ConfigError(
+                    f"from_torch: expected {name!r} as another entry has it, for both are {other.name!r}, a shared "
+                    "weight, got other numbers. Tie them in the torch model too."
+                )
+    for entry, A in zip(entries, arrays, strict=True):
+        entry.target[...] = A
 
 
 def to_torch(model: Sequential) -> dict[str, np.ndarray]:
-    """A built chain's parameters as a PyTorch state dict of new NumPy arrays, under the model's names."""
-    return {p.name: np.array(order.to_torch(p.value), order="C") for p, order in _parameters(model)}
+    """A built chain's parameters and buffers as a PyTorch state dict of new NumPy arrays, under the model's names."""
+    return {entry.name: np.array(entry.order.to_torch(entry.target), order="C") for entry in _entries(model)}
 
 
 class _Same:
@@ -105,25 +128,40 @@ class _AfterFlatten(_Same):
         return A.reshape(-1, H, W, C).transpose(0, 3, 1, 2).reshape(A.shape)  # (M, H W C) -> (M, C H W)
 
 
-def _parameters(model: Layer) -> list:
-    """The parameters of the chain in order, each with the way it is stored."""
+_SAME = _Same()
+
+
+class Entry(NamedTuple):
+    """One array of a state dict: its name, the last part of which is `kind`, where it belongs here, and how."""
+
+    name: str
+    target: np.ndarray
+    order: _Same = _SAME
+
+    @property
+    def kind(self) -> str:
+        """The last part of the name."""
+        return self.name.rpartition(".")[2]
+
+
+def _entries(model: Layer) -> list[Entry]:
+    """The arrays of the chain in PyTorch's order."""
     if not isinstance(model, Sequential) or not model.built:
         raise ConfigError("convert: expected a built Sequential. Composite layers of your own: copy p.value yourself.")
-    found: list = []
+    return list(_of_chain(model))
+
+
+def _of_chain(model: Sequential) -> Iterator[Entry]:
     image = None  # the image shape that the present columns are a flattening of
     for layer in _chain(model):
-        if isinstance(layer, Conv2d):
-            found.append((layer.weight, _Kernel()))
-        elif isinstance(layer, Linear):
-            found.append((layer.weight, _Same() if image is None else _AfterFlatten(image)))
+        if isinstance(layer, Linear):
+            yield Entry(f"{layer.path}.weight", layer.weight.value, _SAME if image is None else _AfterFlatten(image))
+            yield from _named(layer, bias=layer.bias)
             image = None
-        elif layer.own_parameters() or layer.children():
-            raise ConfigError(f"convert: {layer.who} has parameters that PyTorch stores in a way not known here.")
         elif isinstance(layer, Flatten) and len(layer.input_shape) == 3:
             image = layer.input_shape
-        if isinstance(layer, Conv2d | Linear) and layer.bias is not None:
-            found.append((layer.bias, _Same()))
-    return found
+        else:
+            yield from _of_layer(layer)
 
 
 def _chain(model: Sequential):
@@ -132,3 +170,63 @@ def _chain(model: Sequential):
             yield from _chain(layer)
         else:
             yield layer
+
+
+def _of_layer(layer: Layer) -> Iterator[Entry]:
+    for kinds, entries in _KNOWN.items():
+        if isinstance(layer, kinds):
+            yield from entries(layer)
+            return
+    if layer.own_parameters() or layer.own_buffers() or layer.children():
+        raise ConfigError(f"convert: {layer.who} has parameters that PyTorch stores in a way not known here.")
+
+
+def _named(layer: Layer, **parameters) -> Iterator[Entry]:
+    """Parameters as they are, under PyTorch's names; those that are None are left out."""
+    for name, p in parameters.items():
+        if p is not None:
+            yield Entry(f"{layer.path}.{name}", p.value)
+
+
+def _of_convolution(layer) -> Iterator[Entry]:
+    yield Entry(f"{layer.path}.weight", layer.weight.value, _Kernel())
+    yield from _named(layer, bias=layer.bias)
+
+
+def _of_weight(layer) -> Iterator[Entry]:
+    yield from _named(layer, weight=layer.weight)
+
+
+def _of_norm(layer) -> Iterator[Entry]:
+    yield from _named(layer, weight=layer.gamma, bias=layer.beta)
+
+
+def _of_batch_norm(layer) -> Iterator[Entry]:
+    yield from _of_norm(layer)
+    buffers = layer.own_buffers()
+    yield Entry(f"{layer.path}.running_mean", buffers["running_mean"])
+    yield Entry(f"{layer.path}.running_var", buffers["running_variance"])
+    yield Entry(f"{layer.path}.num_batches_tracked", np.zeros((), np.int64))  # nothing here depends on it
+
+
+def _of_tied(layer) -> Iterator[Entry]:
+    """The shared weight once more, where it has PyTorch's shape: of a head of an embedding."""
+    if not (layer.transpose and isinstance(layer.layer, Embedding)):
+        raise ConfigError(f"convert: {layer.who} shares a weight in a way that PyTorch's layers do not.")
+    yield from _named(layer, weight=layer.layer.weight)
+
+
+def _of_residual(layer) -> Iterator[Entry]:
+    for part in layer.children():
+        yield from _of_chain(part) if isinstance(part, Sequential) else _of_layer(part)
+
+
+_KNOWN: dict[Any, Callable[[Any], Iterator[Entry]]] = {
+    Linear: lambda layer: _named(layer, weight=layer.weight, bias=layer.bias),
+    Conv2d: _of_convolution,
+    (Embedding, PositionalEmbedding): _of_weight,
+    (LayerNorm, RMSNorm, GroupNorm): _of_norm,
+    (BatchNorm1d, BatchNorm2d): _of_batch_norm,
+    Residual: _of_residual,
+    Tied: _of_tied,
+}

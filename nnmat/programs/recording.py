@@ -84,7 +84,7 @@ class Parts:
         """All that a program of them takes as constant."""
         return (
             [store.version for store in self.stores],
-            [(o.clip_norm, o.weight_decay, o.settings()) for o in self.optimizers],
+            [o.constants() for o in self.optimizers],
             [loss.config() for loss in self.losses],
             [layer.config() for layer in self.layers if not layer.children()],
         )

@@ -94,7 +94,7 @@ def _pool_before_relu(entries: Entries, e: Entry) -> bool:
     return True
 
 
-UPDATES = ("sgd_update", "adam_update", "rmsprop_update")
+UPDATES = ("sgd_update", "adam_update", "rmsprop_update", "nadam_update", "adagrad_update", "lion_update")
 
 
 def _norm_beside_updates(entries: Entries, e: Entry) -> bool:

@@ -18,6 +18,16 @@ OPTIMIZERS = {
     "momentum": lambda m: nm.SGD(m, lr=nm.schedules.Cosine(0.1, 40), momentum=0.9, nesterov=True, weight_decay=1e-3),
     "Adam, clipped": lambda m: nm.Adam(m, clip_norm=0.5),
     "AdamW": lambda m: nm.AdamW(m, lr=lambda step: 1e-3 / (1 + step)),
+    "amsgrad, uphill": lambda m: nm.AdamW(m, amsgrad=True, maximize=True, clip_norm=0.5),
+    "NAdam": lambda m: nm.NAdam(m, lr=nm.schedules.Cosine(0.01, 20)),
+    "Adagrad": nm.Adagrad,
+    "Lion": lambda m: nm.Lion(m, lr=nm.schedules.Cosine(0.01, 20), weight_decay=0.1),
+    "Muon": lambda m: nm.Muon(m, lr=nm.schedules.Cosine(0.01, 20), clip_norm=0.5),
+    "groups": lambda m: nm.AdamW(
+        m,
+        lr=nm.schedules.Cosine(0.01, 20),
+        groups=[{"parameters": lambda p: p.name.endswith("bias"), "lr_factor": 0.3, "weight_decay": 0.1}],
+    ),
     "RMSProp": lambda m: nm.RMSProp(m, momentum=0.9, centered=True, weight_decay={"bias": 0.1}),
 }
 LOSSES = {

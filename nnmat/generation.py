@@ -1,0 +1,159 @@
+"""Text from a language model, a token at a time: what past tokens have left in the attention is kept."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+
+from nnmat_kernels import unchecked as k
+from nnmat_kernels.runtime.door import array, dtype_remedy
+
+from .calls import Call
+from .checks import count, generator, number
+from .errors import ConfigError, DataError, DtypeError, LabelError, NonFiniteError
+from .layers import Dropout, Embedding, Layer, LayerNorm, Linear, PositionalEmbedding, RMSNorm, Sequential, Tied
+from .layers.attention.block import TransformerBlock
+
+OF_EACH_PLACE = (Embedding, LayerNorm, RMSNorm, Linear, Dropout, Tied)
+
+
+class Decoder:
+    """A language model, token by token: `read(token)` gives the logits (V,) of the token that follows.
+
+    The model is a chain of an `Embedding`, `PositionalEmbedding`s, causal `TransformerBlock`s, and layers that treat
+    each place alone (norms, `Linear`, `Dropout`, a tied head), built for sequences of T tokens. Keys and values of past
+    places are kept, so a token costs O(T), and the logits are those of the model's forward for all tokens so far.
+    Errors: ConfigError (another model), LabelError (token), DataError (more than T tokens; `reset` forgets them).
+    """
+
+    def __init__(self, model: Layer):
+        if not isinstance(model, Sequential) or not model.built or len(model.input_shape) != 1:
+            raise ConfigError(
+                f"Decoder: expected a built Sequential that takes tokens (B, T), got {model!r:.80}. Begin it with an "
+                "Embedding."
+            )
+        self.layers = list(_chain(model))
+        if not isinstance(self.layers[0], Embedding):
+            raise ConfigError(f"Decoder: expected an Embedding first, got {self.layers[0].who}.")
+        self.tokens, self.context = self.layers[0].tokens, model.input_shape[0]
+        self._call = Call(record=False)
+        self._kept: dict[Layer, _KeysAndValues] = {}
+        for layer in self.layers:
+            if isinstance(layer, TransformerBlock):
+                self._kept[layer] = _KeysAndValues(layer, self.context)
+            elif not isinstance(layer, (*OF_EACH_PLACE, PositionalEmbedding)):
+                raise ConfigError(
+                    f"Decoder: expected layers that treat each place alone, or causal Transformer blocks, got "
+                    f"{layer.who}. Write Trainer.predict for whole sequences."
+                )
+        self.place = 0  # of the coming token
+
+    def reset(self) -> None:
+        """Forget all tokens."""
+        self.place = 0
+
+    def read(self, token: int) -> np.ndarray:
+        """The logits (V,) after one more token."""
+        if not 0 <= token < self.tokens:
+            raise LabelError(f"Decoder: expected a token from 0 to {self.tokens - 1}, got {token}.")
+        if self.place == self.context:
+            raise DataError(f"Decoder: expected at most {self.context} tokens, the model's context. Call reset().")
+        X: Any = np.full((1, 1), token, np.int64)
+        for layer in self.layers:
+            if layer in self._kept:
+                X = self._kept[layer].forward(X, self.place, self._call)
+            elif isinstance(layer, PositionalEmbedding):
+                X = k.add_to_rows(X, layer.rows()[self.place : self.place + 1])
+            else:
+                X = layer.forward(X, self._call)
+        self.place += 1
+        return X.reshape(-1)
+
+
+class _KeysAndValues:
+    """A Transformer block at one place, with the keys and values of the places before."""
+
+    def __init__(self, block: TransformerBlock, context: int):
+        attention = block.attention
+        if not attention.causal or attention.cross or block.key_mask:
+            raise ConfigError(
+                f"Decoder: expected causal blocks without key_mask, got {block.who}. A place that looks at later ones "
+                "changes with them."
+            )
+        self.block = block
+        self.keys, self.values = (np.empty((1, context, block.features), block.dtype) for _ in range(2))
+
+    def forward(self, X: np.ndarray, place: int, call: Call) -> np.ndarray:
+        """Y (1, 1, D) of the block for X (1, 1, D): its equations, for the last place only."""
+        block, attention, D = self.block, self.block.attention, self.block.features
+        QKV = attention.in_proj.forward(block.norm1.forward(X, call), call)
+        QKV = attention.turned(QKV, 2 * attention.heads, before=place)
+        self.keys[0, place], self.values[0, place] = QKV[0, 0, D : 2 * D], QKV[0, 0, 2 * D :]
+        Q, past = QKV[:, :, :D], slice(0, place + 1)
+        O, _ = k.attention(Q, self.keys[:, past], self.values[:, past], attention.heads)  # noqa: E741
+        U = k.add(X, attention.out_proj.forward(O, call))
+        return k.add(U, block.feed_forward.forward(block.norm2.forward(U, call), call))
+
+
+def generate(
+    model: Layer, start, tokens: int, *, temperature: float = 1.0, top_k: int | None = None, seed: Any = 0
+) -> Iterator[int]:
+    """The tokens that a language model writes behind those of `start` (n,), one after the other.
+
+    Each is drawn from softmax(h / `temperature`), h the logits of the model, of the `top_k` largest only if that is
+    given; temperature 0 takes the largest. `seed`: a number or a NumPy generator. When the model's context is full, the
+    last half of it is read again from the first place on, so a token costs O(T) in the mean.
+    Errors: ConfigError (options, a model that `Decoder` does not take), DataError (`start` is empty), LabelError,
+        NonFiniteError (the logits are).
+    """
+    decoder = Decoder(model)
+    given = array("generate", "start", start)
+    if given.dtype.kind not in "iu":
+        remedy = dtype_remedy("start", given.dtype, "np.int64")
+        raise DtypeError(f"generate: expected start as tokens, integers, got {given.dtype}. {remedy}")
+    if given.ndim != 1 or given.size == 0:
+        raise DataError(f"generate: expected start of shape (n,), n >= 1, got {given.shape}. Give at least one token.")
+    if (wrong := given[(given < 0) | (given >= decoder.tokens)]).size:
+        raise LabelError(f"generate: expected tokens from 0 to {decoder.tokens - 1} in start, got {wrong[0]}.")
+    count("generate", "tokens", tokens, least=0)
+    number("generate", "temperature", temperature, 0.0, hint="Try 0.8.")
+    if top_k is not None:
+        count("generate", "top_k", top_k)
+    return _tokens(decoder, given.tolist(), tokens, temperature, top_k, generator("generate", "seed", seed))
+
+
+def _tokens(decoder: Decoder, seen: list[int], tokens: int, temperature: float, top_k, rng) -> Iterator[int]:
+    seen = seen[-decoder.context :]
+    unread = seen
+    for _ in range(tokens):
+        if decoder.place + len(unread) > decoder.context:
+            decoder.reset()
+            unread = seen[-max(1, decoder.context // 2) :]
+        for token in unread:
+            h = decoder.read(token)
+        token = draw(h, temperature, top_k, rng)
+        seen = [*seen[1 - decoder.context :], token] if decoder.context > 1 else [token]
+        unread = [token]
+        yield token
+
+
+def draw(h: np.ndarray, temperature: float, top_k: int | None, rng: np.random.Generator) -> int:
+    """A token drawn from softmax(h / temperature), of the `top_k` largest logits only; the largest at temperature 0."""
+    if not np.isfinite(h.max()):
+        raise NonFiniteError(f"generate: expected finite logits, got {h.max()} among them. Was the training finite?")
+    if temperature == 0.0:
+        return int(h.argmax())
+    h = h.astype(np.float64)
+    if top_k is not None and top_k < h.size:
+        h[np.argsort(-h, kind="stable")[top_k:]] = -np.inf
+    weights = np.exp((h - h.max()) / temperature)
+    sums = np.cumsum(weights)
+    return min(int(np.searchsorted(sums, rng.random() * sums[-1], side="right")), h.size - 1)
+
+
+def _chain(model: Sequential) -> Iterator[Layer]:
+    for layer in model:
+        if isinstance(layer, Sequential):
+            yield from _chain(layer)
+        else:
+            yield layer
