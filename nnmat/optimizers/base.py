@@ -159,6 +159,8 @@ class Optimizer(abc.ABC):
 
     def apply(self, lr: float, gradient_norm: float | None = None) -> None:
         """`step` with the learning rate `lr`, whatever the schedule says."""
+        if type(lr) is float and (found := recorder()) is not None:  # a number that Python knows
+            found.refused = found.refused or f"{type(self).__name__}.apply(lr): use step(), with a schedule"
         part_of_a_step(self, self._apply, lr, gradient_norm)
 
     def _apply(self, lr: float, gradient_norm: float | None) -> None:

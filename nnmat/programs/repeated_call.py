@@ -21,6 +21,9 @@ class RepeatedCall:
         self._step, self._parts, self._slots = SingleStep(program), parts, slots
         self.names = {name: i for i, name in enumerate(program.results)}  # where each result stands
         self._expected = [(name, A.shape, A.dtype, A.nbytes) for name, A in arrays.items()]
+        state = parts.state().values()
+        self._taken = [(A.ctypes.data, A.ctypes.data + A.nbytes) for A in state if A.nbytes]
+        self._writes = bool(program.written)
         self._unchanged = Unchanged(parts) if parts.are_own() else _never
 
     def __call__(self, arrays: tuple) -> np.ndarray | None:
@@ -28,7 +31,7 @@ class RepeatedCall:
         if len(arrays) != len(self._expected) or observing.blocks or not self._unchanged():
             return None
         step = self._step
-        places: list[tuple[int, int]] = []
+        places = list(self._taken)
         for A, (name, shape, dtype, size) in zip(arrays, self._expected, strict=True):
             if type(A) is not np.ndarray or A.shape != shape or A.dtype is not dtype or not A.flags.carray:
                 return None
@@ -48,7 +51,8 @@ class RepeatedCall:
             return None
         for optimizer, _, _ in self._slots:
             optimizer.steps += 1
-        self._parts.forget_passes()
+        if self._writes:
+            self._parts.forget_passes()
         return step.results
 
 

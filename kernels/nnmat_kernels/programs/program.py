@@ -23,7 +23,7 @@ from .block import Block
 from .entries import Entry
 from .listing import History, Listing, Row, flops, operation_text, size_of, traffic
 from .phases import Phase, runner_of_pieces
-from .runner import FINISHED, FINITE, NEGATIVE, TRUE, run
+from .runner import COUNT, FINISHED, FINITE, NEGATIVE, TRUE, run
 
 
 class Slot:
@@ -90,6 +90,7 @@ class Program:
         self.history: History = []  # of its operations, from the recording through the rules
         self.bytes = 0  # of its own memory
         self.done = 0  # steps
+        self.written: list[np.ndarray] = []  # given arrays that it writes to
         self.groups: list[tuple[int, int, Entry | None]] = []  # the launches of each entry
         self._ticks = np.empty(0, np.int64)  # of each launch and of all calls, if they are counted
         self._steps, self._seconds = 0, 0.0  # that they were counted in
@@ -108,6 +109,7 @@ class Program:
             first_link.append(len(links))
         checks = [(e, FINITE, place) for name, (e, place) in places.items() if name in finite]
         checks += [check for e, block in enumerate(self.blocks) if e not in counts for check in _refusals(e, block)]
+        checks += [(e, COUNT, self.blocks[e].result_place(0)) for e in counts]
         if missing := [name for name in slots if (name, 0) not in self._columns]:
             raise ValueError(f"{', '.join(missing)} reaches no kernel: Python computes with it")
         self.results = list(results)  # the names of the columns that `run` gives; behind them the counts
