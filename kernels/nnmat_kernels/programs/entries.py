@@ -56,6 +56,7 @@ class Entries:
         self.pinned = list(pinned)
         owners = [_owner(e.arguments[name]) for e in self.list for name in e.made]
         self.made = {id(A): A for A in owners}
+        self._reading: dict[int, list[Entry]] | None = None  # of each made array, by its id, who reads it
         self.kept_alive = list(operations)  # so that no other array comes to lie where one of these was
 
     def root(self, A: np.ndarray) -> np.ndarray | None:
@@ -69,7 +70,16 @@ class Entries:
 
     def readers(self, made: np.ndarray) -> list[Entry]:
         """The entries that read from a made array."""
-        return [e for e in self.list if any(self.root(A) is made for A in e.reads())]
+        if self._reading is None:
+            self._reading = {}
+            for e in self.list:
+                for root in {id(r): r for A in e.reads() if (r := self.root(A)) is not None}:
+                    self._reading.setdefault(root, []).append(e)
+        return self._reading.get(id(made), [])
+
+    def changed(self) -> None:
+        """A rule has changed the list."""
+        self._reading = None
 
     def maker(self, A: np.ndarray) -> tuple[Entry, str] | None:
         """The entry that has made A as a whole, and as which argument."""

@@ -96,6 +96,7 @@ def _pool_before_relu(entries: Entries, e: Entry) -> bool:
     return True
 
 
+TOLD = 200  # operations of a step up to which its story has every change
 UPDATES = ("sgd_update", "adam_update", "rmsprop_update", "nadam_update", "adagrad_update", "lion_update")
 
 
@@ -157,14 +158,15 @@ RULES = (
 
 def improve(entries: Entries, rules: Any = RULES) -> list[tuple[str, list[str]]]:
     """Apply the rules until none fits; returns those that did, in order: each name, and the operations after it."""
-    fired = []
-    changed = True
+    fired: list[tuple[str, list[str]]] = []
+    short, changed = len(entries.list) <= TOLD, True
     while changed:
         changed = False
         for rule in rules:
             for e in list(entries.list):
                 if any(other is e for other in entries.list) and rule.apply(entries, e):
-                    fired.append((rule.name, operations_of(entries)))
+                    entries.changed()
+                    fired.append((rule.name, operations_of(entries) if short else []))
                     changed = True
     return fired
 

@@ -49,7 +49,7 @@ def layer_norm(
     Shapes: X (..., N), gamma and beta (N,) or None (1 and 0), Y as X, statistics (3, rows): the mean, what its rounding
         lost, and r; float32 or float64. `out` may be X itself, not overlap it otherwise.
     Errors: DtypeError, ShapeError, ValueError (eps, out).
-    Reference: Ba, Kiros & Hinton 2016.
+    Reference: docs/equations.md, section 3.11; Ba, Kiros & Hinton 2016.
     """
     X, gamma, beta, out = _checked("layer_norm", X, gamma, beta, eps, out)
     return out, layer_norm_unchecked(X, gamma, beta, eps, out)
@@ -65,7 +65,7 @@ def rms_norm(
     Shapes: X (..., N), gamma (N,) or None (1), Y as X, statistics (3, rows): 0, 0 and r; float32 or float64. `out` may
         be X itself, not overlap it otherwise.
     Errors: DtypeError, ShapeError, ValueError (eps, out).
-    Reference: Zhang & Sennrich 2019.
+    Reference: docs/equations.md, section 3.11; Zhang & Sennrich 2019.
     """
     X, gamma, _, out = _checked("rms_norm", X, gamma, None, eps, out)
     return out, rms_norm_unchecked(X, gamma, eps, out)
@@ -84,7 +84,7 @@ def layer_norm_backward(
     Backward: gX = diag(r)(Ĝ C - diag(rowmean(Ĝ ⊙ X̂)) X̂), Ĝ = G diag(γ); gγ = (G ⊙ X̂)ᵀ 1; gβ = Gᵀ 1.
     Shapes: G, X and gX (..., N), statistics (3, rows) of the forward pass, gγ and gβ (N,). `out` for gX may be G or X.
     Errors: DtypeError, ShapeError, ValueError (out).
-    Reference: Ba, Kiros & Hinton 2016; Zhang & Sennrich 2019.
+    Reference: docs/equations.md, section 3.11.
     """
     G, X, statistics, gamma, out = _checked_backward("layer_norm_backward", G, X, statistics, gamma, out)
     return out, *layer_norm_backward_unchecked(G, X, statistics, gamma, out)
@@ -103,7 +103,7 @@ def rms_norm_backward(
     Backward: gX = diag(r)(Ĝ - diag(rowmean(Ĝ ⊙ X̂)) X̂), Ĝ = G diag(γ); gγ = (G ⊙ X̂)ᵀ 1.
     Shapes: G, X and gX (..., N), statistics (3, rows) of the forward pass, gγ (N,). `out` for gX may be G or X.
     Errors: DtypeError, ShapeError, ValueError (out).
-    Reference: Ba, Kiros & Hinton 2016; Zhang & Sennrich 2019.
+    Reference: docs/equations.md, section 3.11.
     """
     G, X, statistics, gamma, out = _checked_backward("rms_norm_backward", G, X, statistics, gamma, out)
     return out, rms_norm_backward_unchecked(G, X, statistics, gamma, out)
@@ -207,18 +207,11 @@ def _sums(X, x, rows, N, T, t, pairs, sums):
 
 
 @exact_jit
-def _store_means(total, n, m):
-    for i in range(m.size):
-        m[i] = total[i] / n
-
-
-@exact_jit
-def _store_scales(total, squares, n, eps, centred, rest, r):
-    """What the rounding of the means lost, 0 where there are none, and r."""
-    for i in range(r.size):
-        e = total[i] / n if centred else 0.0
-        rest[i] = e
-        r[i] = 1.0 / np.sqrt(squares[i] / n - e * e + eps)
+def _finish(sums, n, eps, centred, statistics, top, rows):
+    for i in range(rows):
+        rest = sums[0, i] / n if centred else 0.0
+        statistics[1, top + i] = rest
+        statistics[2, top + i] = 1.0 / np.sqrt(sums[1, i] / n - rest * rest + eps)
 
 
 @exact_jit
@@ -226,15 +219,16 @@ def _normalise(X, gamma, beta, eps, centred, Y, statistics, first, last):
     """Rows first..last-1. Each step is done for some rows: so no row waits for the divisions of another."""
     N, n, T, count = gamma.size, np.float64(gamma.size), flat(statistics), statistics.shape[1]
     sums, pairs = np.empty((2, NORM_ROWS)), np.empty(2 * NORM_ROWS, X.dtype)
-    means, rests, scales = statistics[0], statistics[1], statistics[2]
-    means[first:last] = 0
     for top in range(first, last, NORM_ROWS):
         rows, x = min(NORM_ROWS, last - top), top * N
+        for i in range(rows):
+            statistics[0, top + i] = 0
         if centred:
             _sums(X, x, rows, N, T, top, pairs, sums)
-            _store_means(sums[0], n, means[top : top + rows])
+            for i in range(rows):
+                statistics[0, top + i] = sums[0, i] / n
         _sums(X, x, rows, N, T, top, pairs, sums)
-        _store_scales(sums[0], sums[1], n, eps, centred, rests[top : top + rows], scales[top : top + rows])
+        _finish(sums, n, eps, centred, statistics, top, rows)
         scale_rows(X, x, N, rows, N, T, top, count, gamma, beta, Y)
 
 

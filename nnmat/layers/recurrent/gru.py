@@ -20,7 +20,8 @@ class GRU(Recurrence):
         dA = [dr dz dn]        dU = [dr dz dn⊙r]        gX_t = dA W_x        gW_x = Σ_t dAᵀ X_t        gb = Σ_t dAᵀ 1
         gW_h = Σ_t dUᵀ H_(t-1)        gb_h = Σ_t dUᵀ 1
     Shapes: X, gX (B, T, N_x), H, G (B, T, N), W_x = `in_proj.weight` (3 N, N_x),
-        b = `in_proj.bias` (3 N,), W_h = `weight` (3 N, N), b_h = `bias` (3 N,); float32 or float64 as built. N_x = `in_features`, N = `hidden`.
+        b = `in_proj.bias` (3 N,), W_h = `weight` (3 N, N), b_h = `bias` (3 N,);
+        float32 or float64 as built. N_x = `in_features`, N = `hidden`.
     Errors: ConfigError (options), ShapeError, DtypeError.
     Reference: docs/equations.md, section 3.10; K. Cho et al., "Learning phrase representations using RNN
         encoder-decoder", 2014.

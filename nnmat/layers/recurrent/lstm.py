@@ -17,7 +17,8 @@ class LSTM(Recurrence):
         dA = [dC⊙g⊙i⊙(1-i)   dC⊙C_(t-1)⊙f⊙(1-f)   dC⊙i⊙(1-g⊙g)   dH⊙τ⊙o⊙(1-o)]
         gX_t = dA W_x        gW_x = Σ_t dAᵀ X_t        gW_h = Σ_t dAᵀ H_(t-1)        gb = Σ_t dAᵀ 1
     Shapes: X, gX (B, T, N_x), H, G (B, T, N), W_x = `in_proj.weight` (4 N, N_x),
-        b = `in_proj.bias` (4 N,), W_h = `weight` (4 N, N); float32 or float64 as built. N_x = `in_features`, N = `hidden`.
+        b = `in_proj.bias` (4 N,), W_h = `weight` (4 N, N);
+        float32 or float64 as built. N_x = `in_features`, N = `hidden`.
     Errors: ConfigError (options), ShapeError, DtypeError.
     Reference: docs/equations.md, section 3.10; S. Hochreiter, J. Schmidhuber, "Long short-term memory", 1997.
 

@@ -152,7 +152,8 @@ def build(case, dtype=np.float64, seed=3):
     make, shape = case
     layer = make().build(shape, rng=seed, dtype=dtype)
     for p in layer.parameters():  # biases too, so that nothing hides behind zeros
-        p.value = np.random.default_rng(seed).standard_normal(p.shape)
+        width = p.shape[-1] if len(p.shape) == 2 else 1  # so that nothing saturates on a long way
+        p.value = np.random.default_rng(seed).standard_normal(p.shape) / np.sqrt(width)
     return layer
 
 
