@@ -52,22 +52,30 @@ class Decoder:
         """Forget all tokens."""
         self.place = 0
 
-    def read(self, token: int) -> np.ndarray:
-        """The logits (V,) after one more token."""
-        if not 0 <= token < self.tokens:
-            raise LabelError(f"Decoder: expected a token from 0 to {self.tokens - 1}, got {token}.")
-        if self.place == self.context:
+    def read(self, *tokens: int) -> np.ndarray:
+        """The logits (V,) after one more token, or several."""
+        for token in tokens:
+            if not 0 <= token < self.tokens:
+                raise LabelError(f"Decoder: expected a token from 0 to {self.tokens - 1}, got {token}.")
+        if not tokens:
+            raise DataError("Decoder: expected at least one token, got none.")
+        if self.place + len(tokens) > self.context:
             raise DataError(f"Decoder: expected at most {self.context} tokens, the model's context. Call reset().")
-        X: Any = np.full((1, 1), token, np.int64)
+        if self.place == 0:
+            return self._read(tokens)
+        return [self._read((token,)) for token in tokens][-1]
+
+    def _read(self, tokens: tuple[int, ...]) -> np.ndarray:
+        X: Any = np.array([tokens], np.int64)
         for layer in self.layers:
             if layer in self._kept:
                 X = self._kept[layer].forward(X, self.place, self._call)
             elif isinstance(layer, PositionalEmbedding):
-                X = k.add_to_rows(X, layer.rows()[self.place : self.place + 1])
+                X = k.add_to_rows(X, layer.rows()[self.place : self.place + len(tokens)])
             else:
                 X = layer.forward(X, self._call)
-        self.place += 1
-        return X.reshape(-1)
+        self.place += len(tokens)
+        return X[0, -1].copy()
 
 
 class _KeysAndValues:
@@ -84,13 +92,16 @@ class _KeysAndValues:
         self.keys, self.values = (np.empty((1, context, block.features), block.dtype) for _ in range(2))
 
     def forward(self, X: np.ndarray, place: int, call: Call) -> np.ndarray:
-        """Y (1, 1, D) of the block for X (1, 1, D): its equations, for the last place only."""
+        """Y (1, n, D) of the block for X (1, n, D), the places from `place` on: the first n, or the coming one."""
         block, attention, D = self.block, self.block.attention, self.block.features
         QKV = attention.in_proj.forward(block.norm1.forward(X, call), call)
         QKV = attention.turned(QKV, 2 * attention.heads, before=place)
-        self.keys[0, place], self.values[0, place] = QKV[0, 0, D : 2 * D], QKV[0, 0, 2 * D :]
-        Q, past = QKV[:, :, :D], slice(0, place + 1)
-        O, _ = k.attention(Q, self.keys[:, past], self.values[:, past], attention.heads)  # noqa: E741
+        end = place + X.shape[1]
+        self.keys[0, place:end], self.values[0, place:end] = QKV[0, :, D : 2 * D], QKV[0, :, 2 * D :]
+        if place == 0:
+            O, _ = k.self_attention(QKV, attention.heads, True)  # noqa: E741
+        else:  # one query sees all
+            O, _ = k.attention(QKV[:, :, :D], self.keys[:, :end], self.values[:, :end], attention.heads)  # noqa: E741
         U = k.add(X, attention.out_proj.forward(O, call))
         return k.add(U, block.feed_forward.forward(block.norm2.forward(U, call), call))
 
@@ -129,9 +140,7 @@ def _tokens(decoder: Decoder, seen: list[int], tokens: int, temperature: float, 
         if decoder.place + len(unread) > decoder.context:
             decoder.reset()
             unread = seen[-max(1, decoder.context // 2) :]
-        for token in unread:
-            h = decoder.read(token)
-        token = draw(h, temperature, top_k, rng)
+        token = draw(decoder.read(*unread), temperature, top_k, rng)
         seen = [*seen[1 - decoder.context :], token] if decoder.context > 1 else [token]
         unread = [token]
         yield token

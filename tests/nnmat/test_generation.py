@@ -57,6 +57,12 @@ def test_the_logits_are_those_of_the_whole_forward(name, dtype, rng):
         with pytest.raises(DataError, match=r"^Decoder: expected at most 9 tokens, .*Call reset\(\)"):
             decoder.read(0)
         decoder.reset()
+    for cut in (1, 4, 9):
+        decoder.reset()
+        close = {"rtol": 1e-4 if dtype == np.float32 else 1e-11, "atol": 1e-5}
+        np.testing.assert_allclose(decoder.read(*tokens[:cut].tolist()), whole[cut - 1], **close)
+        if cut < 9:
+            np.testing.assert_allclose(decoder.read(*tokens[cut:].tolist()), whole[8], **close)
 
 
 def test_greedy_text_is_that_of_whole_forwards():
@@ -125,3 +131,5 @@ def test_other_models_are_refused():
             Decoder(model)
     with pytest.raises(LabelError, match=r"^Decoder: expected a token from 0 to 10, got -1"):
         Decoder(language_model()).read(-1)
+    with pytest.raises(DataError, match=r"^Decoder: expected at least one token, got none"):
+        Decoder(language_model()).read()
