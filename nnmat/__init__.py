@@ -26,6 +26,9 @@ from .gradient_check import gradcheck
 from .layers import (
     ELU,
     GELU,
+    GRU,
+    LSTM,
+    RNN,
     Add,
     AvgPool2d,
     BatchNorm1d,
@@ -74,7 +77,10 @@ __version__ = "0.1.0"
 __all__ = [
     "ELU",
     "GELU",
+    "GRU",
     "LBFGS",
+    "LSTM",
+    "RNN",
     "SGD",
     "Adagrad",
     "Adam",

@@ -31,6 +31,7 @@ from .products.batched_matmul import batched_matmul
 from .products.matmul import matmul
 from .recurrent.gru import gru, gru_backward
 from .recurrent.lstm import lstm, lstm_backward
+from .recurrent.rnn import rnn, rnn_backward
 from .reductions.batch_norm import batch_norm, batch_norm_backward, batch_norm_evaluation
 from .reductions.group_norm import group_norm, group_norm_backward
 from .reductions.layer_norm import layer_norm, layer_norm_backward, rms_norm, rms_norm_backward
@@ -88,6 +89,8 @@ __all__ = [
     "rms_norm",
     "rms_norm_backward",
     "rmsprop_update",
+    "rnn",
+    "rnn_backward",
     "rotate",
     "row_sums",
     "self_attention",

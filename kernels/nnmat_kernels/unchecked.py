@@ -74,6 +74,8 @@ from .recurrent.gru import gru_backward_unchecked as gru_backward
 from .recurrent.gru import gru_unchecked as gru
 from .recurrent.lstm import lstm_backward_unchecked as lstm_backward
 from .recurrent.lstm import lstm_unchecked as lstm
+from .recurrent.rnn import rnn_backward_unchecked as rnn_backward
+from .recurrent.rnn import rnn_unchecked as rnn
 from .reductions.batch_norm import batch_norm_backward_unchecked as batch_norm_backward
 from .reductions.batch_norm import batch_norm_evaluation_unchecked as batch_norm_evaluation
 from .reductions.batch_norm import batch_norm_unchecked as batch_norm

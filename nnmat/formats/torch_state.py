@@ -6,7 +6,8 @@ order row, column, channel. So kernels are transposed, and the columns of the fi
 are renumbered. `Linear` weights are (out, in) in both. Of normalisations γ and β are `weight` and `bias` there, and a
 count of batches, which nothing depends on, stands behind the running figures. Weights of queries, keys and values lie
 one below the other there (`in_proj_weight`), and a `TransformerBlock` has the order of nn.TransformerEncoderLayer
-(with norm_first=True): attention, the two layers, the norms.
+(with norm_first=True): attention, the two layers, the norms. Of the two biases of nn.RNN and nn.LSTM only the sum
+counts: it is the bias here, and there the first one, with zeros for the second.
 
     from_torch(model, torch_model.state_dict())                    # into a Sequential with the layers in the same order
     torch_model.load_state_dict({k: torch.from_numpy(v) for k, v in to_torch(model).items()})
@@ -21,6 +22,9 @@ from nnmat_kernels.runtime.door import array, dtype_remedy, plain
 
 from ..errors import ConfigError, DtypeError, ShapeError
 from ..layers import (
+    GRU,
+    LSTM,
+    RNN,
     BatchNorm1d,
     BatchNorm2d,
     Conv2d,
@@ -77,7 +81,11 @@ def from_torch(model: Sequential, state: Mapping[str, Any]) -> None:
             raise ShapeError(f"from_torch: expected {name!r} of shape {expected} for {entry.name!r}, got {A.shape}.")
         arrays.append(A)
         for other, B in zip(entries, arrays[:-1], strict=False):
-            if other.parts[0] is entry.parts[0] and not np.array_equal(B, arrays[-1], equal_nan=True):
+            if (
+                other.parts[0] is entry.parts[0]
+                and not isinstance(entry.order, _Added)
+                and not np.array_equal(B, arrays[-1], equal_nan=True)
+            ):
                 raise ConfigError(
                     f"from_torch: expected {name!r} as another entry has it, for both are {other.name!r}, a shared "
                     "weight, got other numbers. Tie them in the torch model too."
@@ -133,6 +141,13 @@ class _AfterFlatten(_Same):
         return A.reshape(-1, H, W, C).transpose(0, 3, 1, 2).reshape(A.shape)  # (M, H W C) -> (M, C H W)
 
 
+class _Added(_Same):
+    """The second of two biases that count as a sum: it is added to what is here, and zeros there."""
+
+    def to_torch(self, A):
+        return np.zeros_like(A)
+
+
 _SAME = _Same()
 
 
@@ -163,6 +178,9 @@ class Entry(NamedTuple):
 
     def write(self, A: np.ndarray) -> None:
         """Copy it to here."""
+        if isinstance(self.order, _Added):
+            self.parts[0][...] += A
+            return
         if len(self.parts) == 1:
             self.parts[0][...] = self.order.from_torch(A)
             return
@@ -262,6 +280,17 @@ def _of_block(layer) -> Iterator[Entry]:
     yield from _of_layer(layer.norm2)
 
 
+def _of_recurrence(layer) -> Iterator[Entry]:
+    """Gates are in one order; nn.GRU has the second bias that is needed there, too."""
+    yield from _named(
+        layer, weight_ih_l0=layer.in_proj.weight, weight_hh_l0=layer.weight, bias_ih_l0=layer.in_proj.bias
+    )
+    if isinstance(layer, GRU):
+        yield from _named(layer, bias_hh_l0=layer.bias)
+    elif layer.in_proj.bias is not None:
+        yield Entry(f"{layer.path}.bias_hh_l0", (layer.in_proj.bias.value,), _Added())
+
+
 def _of_children(layer) -> Iterator[Entry]:
     for part in layer.children():
         yield from _of_chain(part) if isinstance(part, Sequential) else _of_layer(part)
@@ -275,6 +304,7 @@ _KNOWN: dict[Any, Callable[[Any], Iterator[Entry]]] = {
     (BatchNorm1d, BatchNorm2d): _of_batch_norm,
     (Residual, GatedFeedForward): _of_children,
     MultiHeadAttention: _of_attention,
+    (RNN, LSTM, GRU): _of_recurrence,
     TransformerBlock: _of_block,
     Tied: _of_tied,
 }

@@ -26,10 +26,16 @@ from .normalisation.group_norm import GroupNorm
 from .normalisation.layer_norm import LayerNorm, RMSNorm
 from .observing import observe
 from .pooling.pool2d import AvgPool2d, MaxPool2d
+from .recurrent.gru import GRU
+from .recurrent.lstm import LSTM
+from .recurrent.rnn import RNN
 
 __all__ = [
     "ELU",
     "GELU",
+    "GRU",
+    "LSTM",
+    "RNN",
     "Add",
     "AvgPool2d",
     "BatchNorm1d",

@@ -7,6 +7,9 @@ from torch import nn
 
 import nnmat
 from nnmat import (
+    GRU,
+    LSTM,
+    RNN,
     BatchNorm1d,
     BatchNorm2d,
     Conv2d,
@@ -158,6 +161,20 @@ def test_a_transformer_block(bias, rng):
 
     X = rng.standard_normal((2, 5, 12))
     both_ways(model, make(0).train(), make(1).train(), None, X)  # in training it takes no other way
+
+
+@pytest.mark.parametrize("bias", [True, False])
+@pytest.mark.parametrize(("ours", "theirs"), [(RNN, nn.RNN), (LSTM, nn.LSTM), (GRU, nn.GRU)])
+def test_recurrent_layers(ours, theirs, bias, rng):
+    model = Sequential([ours(4, 6, bias)], input_shape=(5, 4), dtype=np.float64)
+    module = drawn(theirs(4, 6, bias=bias, batch_first=True))
+    convert.from_torch(model, module)
+    X = rng.standard_normal((2, 5, 4))
+    np.testing.assert_allclose(model.forward(X), module(torch.from_numpy(X))[0].detach().numpy(), rtol=1e-10)
+    state = {name.removeprefix("0."): torch.from_numpy(A) for name, A in convert.to_torch(model).items()}
+    other = drawn(theirs(4, 6, bias=bias, batch_first=True), 1)
+    other.load_state_dict(state)
+    np.testing.assert_allclose(model.forward(X), other(torch.from_numpy(X))[0].detach().numpy(), rtol=1e-10)
 
 
 class LanguageModel(nn.Module):

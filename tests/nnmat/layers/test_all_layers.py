@@ -10,6 +10,9 @@ import nnmat
 from nnmat import (
     ELU,
     GELU,
+    GRU,
+    LSTM,
+    RNN,
     Add,
     AvgPool2d,
     BatchNorm1d,
@@ -19,15 +22,18 @@ from nnmat import (
     Dropout,
     Embedding,
     Flatten,
+    GatedFeedForward,
     GroupNorm,
     LayerNorm,
     LeakyReLU,
     Linear,
     MaxPool2d,
+    MultiHeadAttention,
     PositionalEmbedding,
     ReLU,
     Residual,
     RMSNorm,
+    RotaryEmbedding,
     Sequential,
     Sigmoid,
     SiLU,
@@ -35,6 +41,7 @@ from nnmat import (
     Softplus,
     Tanh,
     Tied,
+    TransformerBlock,
 )
 from tests.composites import Added, TiedAutoencoder
 
@@ -81,6 +88,33 @@ CASES = {
     "residual block": (lambda: Residual(Sequential([LayerNorm(), Linear(5, 5), GELU()])), (5,)),
     "residual projection": (lambda: Residual(Sequential([Conv2d(4, 2, 3, 2, 1), SiLU()]), Conv2d(4, 2, 1, 2)), IMAGE),
     "tied head": (lambda: head(Embedding(TOKENS, 4)), (5,)),
+    "rotary": (lambda: RotaryEmbedding(2), (5, 8)),
+    "attention": (lambda: MultiHeadAttention(6, 3), (5, 6)),
+    "attention causal": (lambda: MultiHeadAttention(4, 2, causal=True, rotary=True, rate=0.3, bias=False), (5, 4)),
+    "attention key mask": (lambda: MultiHeadAttention(6, 2, key_mask=True), ((4, 6), (4,))),
+    "attention cross": (lambda: MultiHeadAttention(4, 2, cross=True, key_features=3), ((3, 4), (5, 3))),
+    "attention cross key mask": (
+        lambda: MultiHeadAttention(4, 2, cross=True, key_mask=True, rotary=True, rate=0.2),
+        ((3, 4), (5, 4), (5,)),
+    ),
+    "gated": (lambda: GatedFeedForward(4, 6), (3, 4)),
+    "block": (lambda: TransformerBlock(4, 2, causal=True), (5, 4)),
+    "block with options": (
+        lambda: TransformerBlock(4, 2, 5, rate=0.2, feed_forward="gated", norm="rms", bias=False, rotary=True),
+        (3, 4),
+    ),
+    "block key mask": (lambda: TransformerBlock(4, 1, 6, key_mask=True, feed_forward="gelu_tanh"), ((3, 4), (3,))),
+    "rnn": (lambda: RNN(3, 4), (5, 3)),
+    "rnn with states": (lambda: RNN(3, 4, states=True, last=True), ((5, 3), (4,))),
+    "lstm": (lambda: LSTM(3, 4), (5, 3)),
+    "lstm with states": (lambda: LSTM(3, 4, bias=False, states=True), ((5, 3), (4,), (4,))),
+    "lstm last": (lambda: LSTM(3, 4, last=True), (5, 3)),
+    "gru": (lambda: GRU(3, 4), (5, 3)),
+    "gru with states": (lambda: GRU(3, 4, bias=False, states=True, last=True), ((5, 3), (4,))),
+    "language model": (
+        lambda: head(Embedding(TOKENS, 4), TransformerBlock(4, 2, 5, causal=True), GRU(4, 4)),
+        (5,),
+    ),
     "sequential": (lambda: Sequential([Linear(None, 4), Sigmoid(), Linear(4, 3)]), (5,)),
     "nested": (
         lambda: Sequential(
@@ -105,8 +139,8 @@ def tied(layer, transpose=False):
     return Sequential([layer, Tanh(), Tied(layer, transpose)])
 
 
-def head(embedding):
-    return Sequential([embedding, PositionalEmbedding(), RMSNorm(), Tied(embedding, transpose=True)])
+def head(embedding, *layers):
+    return Sequential([embedding, PositionalEmbedding(), *layers, RMSNorm(), Tied(embedding, transpose=True)])
 
 
 @pytest.fixture(params=CASES)
@@ -118,7 +152,8 @@ def build(case, dtype=np.float64, seed=3):
     make, shape = case
     layer = make().build(shape, rng=seed, dtype=dtype)
     for p in layer.parameters():  # biases too, so that nothing hides behind zeros
-        p.value = np.random.default_rng(seed).standard_normal(p.shape)
+        width = p.shape[-1] if len(p.shape) == 2 else 1  # so that nothing saturates on a long way
+        p.value = np.random.default_rng(seed).standard_normal(p.shape) / np.sqrt(width)
     return layer
 
 
@@ -133,6 +168,8 @@ def draw(layer, batch, rng, dtype=np.float64):
 def _draw(shape, kind, batch, rng, dtype):
     if kind == np.int64:
         return rng.integers(0, TOKENS, (batch, *shape))
+    if kind == np.bool_:
+        return rng.random((batch, *shape)) < 0.7
     n = batch * int(np.prod(shape))  # distinct values, none near 0: away from the kinks of ReLU and the ties of pools
     values = np.linspace(-2, 2, n + n % 2)[:n]
     return rng.permutation(values).reshape(batch, *shape).astype(dtype)
