@@ -6,11 +6,24 @@ from typing import Any
 import numpy as np
 
 from nnmat_kernels import unchecked as k
+from nnmat_kernels.attention.one_place import BlockWeights
 
 from ..calls import Call
 from ..errors import ConfigError, DataError, LabelError
-from ..layers import Dropout, Embedding, Layer, LayerNorm, Linear, PositionalEmbedding, RMSNorm, Sequential, Tied
+from ..layers import (
+    Dropout,
+    Embedding,
+    GatedFeedForward,
+    Layer,
+    LayerNorm,
+    Linear,
+    PositionalEmbedding,
+    RMSNorm,
+    Sequential,
+    Tied,
+)
 from ..layers.attention.block import TransformerBlock
+from ..parameters import Parameter
 
 OF_EACH_PLACE = (Embedding, LayerNorm, RMSNorm, Linear, Dropout, Tied)
 
@@ -87,11 +100,21 @@ class _KeysAndValues:
                 "changes with them."
             )
         self.block = block
-        self.keys, self.values = (np.empty((1, context, block.features), block.dtype) for _ in range(2))
+        D, dtype = block.features, block.dtype
+        self.keys, self.values = (np.empty((1, context, D), dtype) for _ in range(2))
+        self.weights = None if block.config()["feed_forward"] == "gelu_tanh" else _weights(block)
+        self.scratch = np.empty(5 * D + context + 2 * block.hidden, dtype)
 
     def forward(self, X: np.ndarray, place: int, call: Call) -> np.ndarray:
         """Y (1, n, D) of the block for X (1, n, D), the places from `place` on: the first n, or the coming one."""
         block, attention, D = self.block, self.block.attention, self.block.features
+        if X.shape[1] == 1 and self.weights is not None:
+            Y = np.empty_like(X)
+            k.block_at_place(
+                X[0, 0], self.weights, self.keys[0], self.values[0], place, attention.heads, block.norm1.eps,
+                block.norm == "layer", self.scratch, Y[0, 0],
+            )  # fmt: skip
+            return Y
         QKV = attention.in_proj.forward(block.norm1.forward(X, call), call)
         QKV = attention.turned(QKV, 2 * attention.heads, before=place)
         end = place + X.shape[1]
@@ -102,6 +125,32 @@ class _KeysAndValues:
             O, _ = k.attention(QKV[:, :, :D], self.keys[:, :end], self.values[:, :end], attention.heads)  # noqa: E741
         U = k.add(X, attention.out_proj.forward(O, call))
         return k.add(U, block.feed_forward.forward(block.norm2.forward(U, call), call))
+
+
+def _weights(block: Any) -> BlockWeights:
+    """The block's parameters, which are views: they follow when the model is trained on."""
+    none = np.empty(0, block.dtype)
+
+    def value(p: Parameter | None) -> np.ndarray:
+        return none if p is None else p.value
+
+    attention = block.attention
+    up, gate, down = _feed_forward(block.feed_forward)
+    cosines, sines = attention.angles()
+    return BlockWeights(
+        *map(value, (block.norm1.gamma, block.norm1.beta, attention.in_proj.weight, attention.in_proj.bias)),
+        *map(value, (attention.out_proj.weight, attention.out_proj.bias, block.norm2.gamma, block.norm2.beta)),
+        *map(value, (up.weight, up.bias)),
+        *((np.empty((0, block.features), block.dtype), none) if gate is None else map(value, (gate.weight, gate.bias))),
+        *map(value, (down.weight, down.bias)),
+        cosines,
+        sines,
+    )
+
+
+def _feed_forward(layer: Any) -> tuple:
+    """The layer that goes up, the gate or None, and the one that goes down."""
+    return (layer.up, layer.gate, layer.out) if isinstance(layer, GatedFeedForward) else (layer[0], None, layer[2])
 
 
 def _chain(model: Sequential) -> Iterator[Layer]:
