@@ -99,7 +99,7 @@ class _KeysAndValues:
                 f"Decoder: expected causal blocks without key_mask, got {block.who}. A place that looks at later ones "
                 "changes with them."
             )
-        self.block = block
+        self.block: Any = block
         D, dtype = block.features, block.dtype
         self.keys, self.values = (np.empty((1, context, D), dtype) for _ in range(2))
         self.weights = None if block.config()["feed_forward"] == "gelu_tanh" else _weights(block)
@@ -138,13 +138,22 @@ def _weights(block: Any) -> BlockWeights:
     up, gate, down = _feed_forward(block.feed_forward)
     cosines, sines = attention.angles()
     return BlockWeights(
-        *map(value, (block.norm1.gamma, block.norm1.beta, attention.in_proj.weight, attention.in_proj.bias)),
-        *map(value, (attention.out_proj.weight, attention.out_proj.bias, block.norm2.gamma, block.norm2.beta)),
-        *map(value, (up.weight, up.bias)),
-        *((np.empty((0, block.features), block.dtype), none) if gate is None else map(value, (gate.weight, gate.bias))),
-        *map(value, (down.weight, down.bias)),
-        cosines,
-        sines,
+        gain1=value(block.norm1.gamma),
+        shift1=value(block.norm1.beta),
+        in_weight=value(attention.in_proj.weight),
+        in_bias=value(attention.in_proj.bias),
+        out_weight=value(attention.out_proj.weight),
+        out_bias=value(attention.out_proj.bias),
+        gain2=value(block.norm2.gamma),
+        shift2=value(block.norm2.beta),
+        up=value(up.weight),
+        up_bias=value(up.bias),
+        gate=np.empty((0, block.features), block.dtype) if gate is None else value(gate.weight),
+        gate_bias=none if gate is None else value(gate.bias),
+        down=value(down.weight),
+        down_bias=value(down.bias),
+        cosines=cosines,
+        sines=sines,
     )
 
 
