@@ -7,18 +7,35 @@ from torch import nn
 
 import nnmat
 from nnmat import (
+    ELU,
     GELU,
+    GRU,
+    LSTM,
+    RNN,
     AvgPool2d,
+    BatchNorm1d,
+    BatchNorm2d,
     Conv2d,
+    Embedding,
     Flatten,
+    GroupNorm,
+    LayerNorm,
     LeakyReLU,
     Linear,
     MaxPool2d,
+    MultiHeadAttention,
+    PositionalEmbedding,
     ReLU,
+    Residual,
+    RMSNorm,
     Sequential,
     Sigmoid,
+    SiLU,
     Softmax,
+    Softplus,
     Tanh,
+    Tied,
+    TransformerBlock,
 )
 
 CONVOLUTIONS = [
@@ -102,6 +119,10 @@ def test_linear(shape, bias, rng):
         (ReLU, nn.ReLU),
         (lambda: LeakyReLU(0.2), lambda: nn.LeakyReLU(0.2)),
         (GELU, nn.GELU),
+        (lambda: GELU("tanh"), lambda: nn.GELU(approximate="tanh")),
+        (SiLU, nn.SiLU),
+        (lambda: ELU(0.7), lambda: nn.ELU(0.7)),
+        (lambda: Softplus(1.5), lambda: nn.Softplus(1.5, threshold=100)),
         (Softmax, lambda: nn.Softmax(dim=1)),
     ],
 )
@@ -174,3 +195,256 @@ def test_training_for_ten_steps_is_the_same_path(rng):
         assert value == pytest.approx(reference.item(), rel=1e-12)
     for A, B in zip(nnmat.convert.to_torch(model).values(), twin.state_dict().values(), strict=True):
         close(A, B, "parameter")
+
+
+# ---- layers whose parameters have other names there: a map from theirs to ours ---------------------------------------
+
+
+def same_passes(layer, X, function, values, rng, training=True, mapped=None):
+    """Forward and all gradients of a layer, and of `function(tensors of X, tensors of values)` by autograd.
+
+    `values`: the parameters as PyTorch has them, by name; `mapped(gradients)`: the layer's as a dict with these names.
+    """
+    several = isinstance(X, tuple)
+    tensors = [torch.from_numpy(np.ascontiguousarray(A)) for A in (X if several else (X,))]
+    tensors = [t.requires_grad_() if t.is_floating_point() else t for t in tensors]
+    leaves = {name: torch.from_numpy(np.array(A)).requires_grad_() for name, A in values.items()}
+    y = function(tensors, leaves)
+    Y = layer.forward(X, training=training, record=True)
+    close(Y, y, "output")
+    G = rng.standard_normal(Y.shape)
+    y.backward(torch.from_numpy(G))
+    gX = layer.backward(G)
+    for ours, t in zip(gX if several else (gX,), tensors, strict=True):
+        if ours is not None:
+            close(ours, t.grad, "input gradient")
+    gradients = {p.name: p.grad for p in layer.parameters()}
+    gradients = gradients if mapped is None else mapped(gradients)
+    assert gradients.keys() == leaves.keys()
+    for name, leaf in leaves.items():
+        scale = max(np.linalg.norm(g) for g in gradients.values())  # that of keys' biases is 0 but for rounding
+        assert np.linalg.norm(gradients[name] - leaf.grad.numpy()) <= 1e-11 * scale, name
+
+
+def drawn(layer, shape, rng):
+    """The built layer, and its parameters by name, all drawn anew."""
+    layer.build(shape, dtype=np.float64)
+    for p in layer.parameters():
+        p.value = rng.standard_normal(p.shape) / np.sqrt(p.shape[-1] if len(p.shape) > 1 else 1)
+    return layer, {p.name: p.value for p in layer.parameters()}
+
+
+@pytest.mark.parametrize("shape", [(7,), (3, 5), (2, 3, 4)])
+@pytest.mark.parametrize("offset", [0.0, 1e3])
+def test_norms_of_rows(shape, offset, rng):
+    X = offset + rng.standard_normal((4, *shape))
+    width = shape[-1:]
+    layer, values = drawn(LayerNorm(eps=1e-3), shape, rng)
+    norm = nn.functional.layer_norm
+    same_passes(layer, X, lambda x, p: norm(x[0], width, p["gamma"], p["beta"], 1e-3), values, rng)
+    layer, values = drawn(RMSNorm(eps=1e-3), shape, rng)
+    same_passes(layer, X, lambda x, p: nn.functional.rms_norm(x[0], width, p["gamma"], 1e-3), values, rng)
+
+
+@pytest.mark.parametrize(("groups", "shape"), [(1, (3, 4, 6)), (2, (5, 6)), (3, (2, 2, 6)), (6, (3, 3, 6))])
+def test_group_norm(groups, shape, rng):
+    layer, values = drawn(GroupNorm(groups), shape, rng)
+
+    def theirs(x, p):
+        first = x[0].movedim(-1, 1)
+        return nn.functional.group_norm(first, groups, p["gamma"], p["beta"]).movedim(1, -1)
+
+    same_passes(layer, rng.standard_normal((3, *shape)), theirs, values, rng)
+
+
+@pytest.mark.parametrize(("kind", "shape"), [(BatchNorm1d, (6,)), (BatchNorm1d, (5, 6)), (BatchNorm2d, (3, 4, 6))])
+@pytest.mark.parametrize("momentum", [0.1, 0.7])
+def test_batch_norm_and_its_running_buffers(kind, shape, momentum, rng):
+    layer, values = drawn(kind(momentum=momentum), shape, rng)
+    mean, variance = torch.zeros(6, dtype=torch.float64), torch.ones(6, dtype=torch.float64)
+    for training in (True, True, False):
+        X = 2 + 3 * rng.standard_normal((4, *shape))
+
+        def theirs(x, p, training=training):
+            first = x[0].movedim(-1, 1)
+            found = nn.functional.batch_norm(first, mean, variance, p["gamma"], p["beta"], training, momentum)
+            return found.movedim(1, -1)
+
+        same_passes(layer, X, theirs, values, rng, training)
+        close(layer.buffers()["running_mean"], mean, "running mean")
+        close(layer.buffers()["running_variance"], variance, "running variance")
+
+
+def test_embeddings_with_a_tied_head(rng):
+    table = Embedding(11, 6)
+    model = Sequential([table, PositionalEmbedding(9), Tanh(), Tied(table, transpose=True)])
+    layer, values = drawn(model, (7,), rng)
+
+    def theirs(x, p):
+        Z = nn.functional.embedding(x[0], p["0.weight"]) + p["1.weight"][:7]
+        return torch.tanh(Z) @ p["0.weight"].T
+
+    same_passes(layer, rng.integers(0, 11, (5, 7)), theirs, values, rng)
+
+
+def torch_attention(Q, K, V, heads, hidden):
+    """softmax(Q Kᵀ/√d + M) V head by head; `hidden` (B, 1 or heads, Tq, Tk) is M, and dead rows give 0."""
+    Q, K, V = (A.unflatten(2, (heads, -1)).transpose(1, 2) for A in (Q, K, V))
+    S = Q @ K.transpose(2, 3) / Q.shape[-1] ** 0.5 + hidden
+    dead = torch.isneginf(S).all(dim=3, keepdim=True)
+    P = torch.softmax(S.masked_fill(dead, 0.0), dim=3).masked_fill(dead, 0.0)
+    return (P @ V).transpose(1, 2).flatten(2)
+
+
+def turned(A, heads):
+    """RoPE with the halves of a head as pairs."""
+    B, T, D = A.shape
+    d = D // heads
+    angle = torch.arange(T, dtype=torch.float64)[:, None] * 10_000.0 ** (
+        -torch.arange(0, d, 2, dtype=torch.float64) / d
+    )
+    cos, sin = angle.cos()[:, None], angle.sin()[:, None]
+    left, right = A.reshape(B, T, heads, 2, d // 2).unbind(3)
+    return torch.stack([left * cos - right * sin, left * sin + right * cos], dim=3).reshape(B, T, D)
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_attention_of_random_shapes_and_masks(seed):
+    rng = np.random.default_rng(seed)
+    heads, d, cross = int(rng.integers(1, 5)), 2 * int(rng.integers(1, 5)), bool(rng.random() < 0.5)
+    B, Tq, D = int(rng.integers(1, 4)), int(rng.integers(1, 70)), heads * d
+    Tk, E = (int(rng.integers(1, 70)), int(rng.integers(1, 9))) if cross else (Tq, D)
+    causal, keyed, masked, rotary, bias = (bool(rng.random() < 0.5) for _ in range(5))
+    layer = MultiHeadAttention(
+        D, heads, cross=cross, key_features=E if cross else None, causal=causal, key_mask=keyed, mask=masked,
+        rotary=rotary, bias=bias,
+    )  # fmt: skip
+    X, shapes, places = [rng.standard_normal((B, Tq, D))], [(Tq, D)], torch.zeros(B, 1, Tq, Tk, dtype=torch.float64)
+    if cross:
+        X, shapes = [*X, rng.standard_normal((B, Tk, E))], [*shapes, (Tk, E)]
+    if keyed:
+        X, shapes = [*X, rng.random((B, Tk)) < 0.6], [*shapes, (Tk,)]
+        X[-1][0] = False  # its queries see nothing
+        places = places.masked_fill(~torch.from_numpy(X[-1])[:, None, None], -np.inf)
+    if causal:
+        places = places.masked_fill(torch.ones(Tq, Tk).triu(1).bool(), -np.inf)
+    if masked:
+        M = rng.standard_normal((B, heads, Tq, Tk) if seed % 2 else (B, Tq, Tk))
+        M[rng.random(M.shape) < 0.2] = -np.inf
+        X, shapes = [*X, M], [*shapes, M.shape[1:]]
+        places = places + torch.from_numpy(M if M.ndim == 4 else M[:, None])
+    several = len(X) > 1
+    layer, values = drawn(layer, tuple(shapes) if several else shapes[0], rng)
+
+    def theirs(x, p):
+        def linear(A, name):
+            return nn.functional.linear(A, p[f"{name}.weight"], p.get(f"{name}.bias"))
+
+        if cross:
+            Q, K, V = linear(x[0], "query"), linear(x[1], "key"), linear(x[1], "value")
+        else:
+            Q, K, V = linear(x[0], "in_proj").split(D, dim=2)
+        if rotary:
+            Q, K = turned(Q, heads), turned(K, heads)
+        return linear(torch_attention(Q, K, V, heads, places), "out_proj")
+
+    same_passes(layer, tuple(X) if several else X[0], theirs, values, rng)
+
+
+@pytest.mark.parametrize("causal", [True, False])
+def test_attention_is_that_of_the_module(causal, rng):
+    """nn.MultiheadAttention with its packed weights; the gradient of the keys' bias is 0."""
+    layer, values = drawn(MultiHeadAttention(12, 3, causal=causal, key_mask=True), ((9, 12), (9,)), rng)
+    twin = nn.MultiheadAttention(12, 3, batch_first=True).double()
+    names = {"in_proj.weight": "in_proj_weight", "in_proj.bias": "in_proj_bias"}
+    twin.load_state_dict({names.get(name, name): torch.from_numpy(A) for name, A in values.items()})
+    X, counts = rng.standard_normal((4, 9, 12)), rng.random((4, 9)) < 0.7
+    counts[:, 0] = True
+    x = torch.from_numpy(X).requires_grad_()
+    hidden = torch.ones(9, 9).triu(1).bool() if causal else None
+    y, _ = twin(x, x, x, key_padding_mask=~torch.from_numpy(counts), attn_mask=hidden, need_weights=False)
+    Y = layer.forward((X, counts), training=True)
+    close(Y, y, "output")
+    G = rng.standard_normal(Y.shape)
+    y.backward(torch.from_numpy(G))
+    gX, nothing = layer.backward(G)
+    close(gX, x.grad, "input gradient")
+    assert nothing is None
+    theirs = dict(twin.named_parameters())
+    for p in layer.parameters():
+        close(p.grad, theirs[names.get(p.name, p.name)].grad, p.name)
+    assert np.abs(layer.in_proj.bias.grad[12:24]).max() < 1e-13
+
+
+@pytest.mark.parametrize("norm", ["layer", "rms"])
+@pytest.mark.parametrize("kind", ["gelu", "gelu_tanh", "gated"])
+@pytest.mark.parametrize("bias", [True, False])
+def test_transformer_block(norm, kind, bias, rng):
+    D, heads = 8, 2
+    layer = TransformerBlock(D, heads, 11, causal=True, feed_forward=kind, norm=norm, bias=bias, rotary=bias)
+    layer, values = drawn(layer, (6, D), rng)
+
+    def theirs(x, p):
+        def linear(A, name):
+            return nn.functional.linear(A, p[f"{name}.weight"], p.get(f"{name}.bias"))
+
+        def normed(A, name):
+            if norm == "rms":
+                return nn.functional.rms_norm(A, (D,), p[f"{name}.gamma"], 1e-5)
+            return nn.functional.layer_norm(A, (D,), p[f"{name}.gamma"], p.get(f"{name}.beta"))
+
+        Q, K, V = linear(normed(x[0], "norm1"), "attention.in_proj").split(D, dim=2)
+        if bias:
+            Q, K = turned(Q, heads), turned(K, heads)
+        hidden = torch.zeros(6, 6, dtype=torch.float64).masked_fill(torch.ones(6, 6).triu(1).bool(), -np.inf)
+        U = x[0] + linear(torch_attention(Q, K, V, heads, hidden), "attention.out_proj")
+        N = normed(U, "norm2")
+        if kind == "gated":
+            Z = nn.functional.silu(linear(N, "feed_forward.gate")) * linear(N, "feed_forward.up")
+            return U + linear(Z, "feed_forward.out")
+        A = nn.functional.gelu(linear(N, "feed_forward.0"), approximate="tanh" if kind == "gelu_tanh" else "none")
+        return U + linear(A, "feed_forward.2")
+
+    same_passes(layer, rng.standard_normal((3, 6, D)), theirs, values, rng)
+
+
+def test_residual(rng):
+    block = Sequential([Linear(5, 7), Tanh(), Linear(7, 4)])
+    layer, values = drawn(Residual(block, Linear(5, 4, bias=False)), (5,), rng)
+
+    def theirs(x, p):
+        H = torch.tanh(nn.functional.linear(x[0], p["block.0.weight"], p["block.0.bias"]))
+        H = nn.functional.linear(H, p["block.2.weight"], p["block.2.bias"])
+        return H + x[0] @ p["shortcut.weight"].T
+
+    same_passes(layer, rng.standard_normal((6, 5)), theirs, values, rng)
+
+
+@pytest.mark.parametrize(("kind", "theirs"), [(RNN, nn.RNN), (LSTM, nn.LSTM), (GRU, nn.GRU)])
+@pytest.mark.parametrize("bias", [True, False])
+@pytest.mark.parametrize("last", [True, False])
+@pytest.mark.parametrize("sizes", [(3, 5, 4, 6), (17, 2, 7, 3), (1, 9, 2, 33)])
+def test_recurrent_layers(kind, theirs, bias, last, sizes, rng):
+    B, T, D, N = sizes
+    first = [rng.standard_normal((B, N)) for _ in range(2 if kind is LSTM else 1)]
+    layer = kind(D, N, bias, last=last, states=True)
+    layer, values = drawn(layer, ((T, D), *[(N,)] * len(first)), rng)
+    twin = theirs(D, N, bias=bias, batch_first=True).double()
+    names = {"weight_ih_l0": "in_proj.weight", "weight_hh_l0": "weight", "bias_ih_l0": "in_proj.bias"}
+    names |= {"bias_hh_l0": "bias" if kind is GRU else None}
+    state = {name: values.get(names[name], np.zeros(p.shape)) for name, p in twin.named_parameters()}
+    twin.load_state_dict({name: torch.from_numpy(A) for name, A in state.items()})
+    X = (rng.standard_normal((B, T, D)), *first)
+    tensors = [torch.from_numpy(A).requires_grad_() for A in X]
+    begun = [t[None] for t in tensors[1:]]
+    y, _ = twin(tensors[0], tuple(begun) if kind is LSTM else begun[0])
+    y = y[:, -1] if last else y
+    Y = layer.forward(X, training=True)
+    close(Y, y, "output")
+    G = rng.standard_normal(Y.shape)
+    y.backward(torch.from_numpy(G))
+    for ours, t in zip(layer.backward(G), tensors, strict=True):
+        close(ours, t.grad, "input gradient")
+    gradients = {p.name: p.grad for p in layer.parameters()}
+    for name, p in twin.named_parameters():
+        close(gradients[names[name] or "in_proj.bias"], p.grad, name)

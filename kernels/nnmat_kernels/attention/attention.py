@@ -53,7 +53,7 @@ def attention(
     Shapes: Q (B, Tq, heads d), K (B, Tk, heads d), V (B, Tk, heads dv), O (B, Tq, heads dv), ℓ (B, heads, Tq); float32
         or float64; options as at the head of this file. `out` overlaps no input.
     Errors: ShapeError, DtypeError, ValueError (options, out).
-    Reference: docs/equations.md, section 3.5; Dao et al. 2022 for the order of the work.
+    Reference: docs/equations.md, section 3.13; Dao et al. 2022 for the order of the work.
     """
     who = "attention"
     given = (Q, K, V, mask)
@@ -86,7 +86,7 @@ def attention_backward(
     Backward: gV = Pᵀ G, gS = P ⊙ (G Vᵀ - rowsum(G ⊙ O) 1ᵀ), gQ = a gS K, gK = a gSᵀ Q for each head.
     Shapes: G and O (B, Tq, heads dv), ℓ (B, heads, Tq); gQ, gK and gV as Q, K and V; float32 or float64.
     Errors: ShapeError, DtypeError, ValueError (options).
-    Reference: docs/equations.md, section 3.5.
+    Reference: docs/equations.md, section 3.13.
     """
     who = "attention_backward"
     Q, K, V = checked_separate(who, Q, K, V, heads)
@@ -116,7 +116,7 @@ def self_attention(
     Shapes: QKV (B, T, 3 heads d): all queries, then all keys, then all values; O (B, T, heads d), ℓ (B, heads, T);
         float32 or float64. `out` does not overlap QKV.
     Errors: ShapeError, DtypeError, ValueError (options, out).
-    Reference: docs/equations.md, section 3.5.
+    Reference: docs/equations.md, section 3.13.
     """
     who = "self_attention"
     given = (QKV, mask)
@@ -147,7 +147,7 @@ def self_attention_backward(
     Backward: that of `attention`, side by side: gQKV = [gQ gK gV].
     Shapes: G and O (B, T, heads d), ℓ (B, heads, T), gQKV as QKV; float32 or float64. `out` overlaps no input.
     Errors: ShapeError, DtypeError, ValueError (options, out).
-    Reference: docs/equations.md, section 3.5.
+    Reference: docs/equations.md, section 3.13.
     """
     who = "self_attention_backward"
     given = (QKV, G, O, lse, mask)

@@ -35,7 +35,7 @@ def rotate(
         float64. `turned`: the number of heads, None: all; of packed queries, keys and values (B, T, 3 heads d) the
         first 2 heads. `out` may be X itself, not overlap it otherwise.
     Errors: ShapeError, DtypeError, ValueError (turned, before, out).
-    Reference: docs/equations.md, section 3.5; Su et al. 2021.
+    Reference: docs/equations.md, section 3.13; Su et al. 2021.
     """
     who = "rotate"
     X0, X = X, as_array(who, "X", X, 3)

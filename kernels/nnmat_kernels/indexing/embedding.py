@@ -29,7 +29,7 @@ def embedding(E: np.ndarray, ids: np.ndarray, out: np.ndarray | None = None) -> 
     Backward: `embedding_backward`.
     Shapes: E (V, D), float32 or float64; ids integers from 0 to V - 1 of any shape; Y (*ids.shape, D).
     Errors: LabelError (a token out of range), DtypeError, ShapeError, ValueError (out).
-    Reference: docs/equations.md, section 3.6.
+    Reference: docs/equations.md, section 3.12.
     """
     E0, E = E, as_array("embedding", "E", E, 2)
     ids = _as_tokens("embedding", ids)
@@ -47,7 +47,7 @@ def embedding_backward(
     Backward: gE = Zᵀ G, or gE + Zᵀ G if `accumulate`.
     Shapes: ids integers from 0 to rows - 1 of any shape, G (*ids.shape, D), gE (rows, D); float32 or float64.
     Errors: LabelError (a token out of range), DtypeError, ShapeError, ValueError (rows, out; accumulate without out).
-    Reference: docs/equations.md, section 3.6.
+    Reference: docs/equations.md, section 3.12.
     """
     who = "embedding_backward"
     G0, G, ids = G, as_array(who, "G", G), _as_tokens(who, ids)

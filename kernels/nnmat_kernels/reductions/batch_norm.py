@@ -60,7 +60,7 @@ def batch_norm(
     Shapes: X (..., N) of at least 2 rows, Y as X; gamma, beta and the running ones (N,) or None (1, 0, not kept);
         statistics (3, N): μ, what its rounding lost, and r; float32 or float64. `out` may be X itself.
     Errors: DtypeError, ShapeError, ValueError (eps, momentum, out).
-    Reference: docs/equations.md, section 3.3; Ioffe & Szegedy 2015.
+    Reference: docs/equations.md, section 3.11; Ioffe & Szegedy 2015.
     """
     who = "batch_norm"
     X, gamma, beta, out = _checked(who, X, gamma, beta, eps, out)
@@ -94,7 +94,7 @@ def batch_norm_evaluation(
     Shapes: X (..., N), Y as X; running_mean, running_variance, gamma and beta (N,), the last two or None (1, 0);
         statistics (3, N) as those of `batch_norm`; float32 or float64. `out` may be X itself.
     Errors: DtypeError, ShapeError, ValueError (eps, out).
-    Reference: docs/equations.md, section 3.3.
+    Reference: docs/equations.md, section 3.11.
     """
     who = "batch_norm_evaluation"
     X, gamma, beta, out = _checked(who, X, gamma, beta, eps, out)
@@ -120,7 +120,7 @@ def batch_norm_backward(
         gγ = (G ⊙ X̂)ᵀ 1; gβ = Gᵀ 1.
     Shapes: G, X and gX (..., N), statistics (3, N) of the forward pass, gγ and gβ (N,). `out` for gX may be G or X.
     Errors: DtypeError, ShapeError, ValueError (out).
-    Reference: docs/equations.md, section 3.3.
+    Reference: docs/equations.md, section 3.11.
     """
     who = "batch_norm_backward"
     G0, X0, statistics0 = G, X, statistics

@@ -47,7 +47,7 @@ def group_norm(
     Shapes: X (B, ..., C) with C a multiple of groups, gamma and beta (C,) or None (1, 0), Y as X, statistics
         (3, B groups): μ, what its rounding lost, and r; float32 or float64. `out` may be X itself.
     Errors: DtypeError, ShapeError, ValueError (eps, out).
-    Reference: docs/equations.md, section 3.3; Wu & He 2018.
+    Reference: docs/equations.md, section 3.11; Wu & He 2018.
     """
     who = "group_norm"
     X0, X = X, as_array(who, "X", X)
@@ -76,7 +76,7 @@ def group_norm_backward(
     Shapes: G, X and gX (B, ..., C), statistics (3, B groups) of the forward pass, gγ and gβ (C,). `out` for gX may be
         G or X.
     Errors: DtypeError, ShapeError, ValueError (out).
-    Reference: docs/equations.md, section 3.3.
+    Reference: docs/equations.md, section 3.11.
     """
     who = "group_norm_backward"
     G0, X0, statistics0 = G, X, statistics

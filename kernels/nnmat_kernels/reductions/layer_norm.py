@@ -49,7 +49,7 @@ def layer_norm(
     Shapes: X (..., N), gamma and beta (N,) or None (1 and 0), Y as X, statistics (3, rows): the mean, what its rounding
         lost, and r; float32 or float64. `out` may be X itself, not overlap it otherwise.
     Errors: DtypeError, ShapeError, ValueError (eps, out).
-    Reference: docs/equations.md, section 3.3; Ba, Kiros & Hinton 2016.
+    Reference: docs/equations.md, section 3.11; Ba, Kiros & Hinton 2016.
     """
     X, gamma, beta, out = _checked("layer_norm", X, gamma, beta, eps, out)
     return out, layer_norm_unchecked(X, gamma, beta, eps, out)
@@ -65,7 +65,7 @@ def rms_norm(
     Shapes: X (..., N), gamma (N,) or None (1), Y as X, statistics (3, rows): 0, 0 and r; float32 or float64. `out` may
         be X itself, not overlap it otherwise.
     Errors: DtypeError, ShapeError, ValueError (eps, out).
-    Reference: docs/equations.md, section 3.3; Zhang & Sennrich 2019.
+    Reference: docs/equations.md, section 3.11; Zhang & Sennrich 2019.
     """
     X, gamma, _, out = _checked("rms_norm", X, gamma, None, eps, out)
     return out, rms_norm_unchecked(X, gamma, eps, out)
@@ -84,7 +84,7 @@ def layer_norm_backward(
     Backward: gX = diag(r)(Ĝ C - diag(rowmean(Ĝ ⊙ X̂)) X̂), Ĝ = G diag(γ); gγ = (G ⊙ X̂)ᵀ 1; gβ = Gᵀ 1.
     Shapes: G, X and gX (..., N), statistics (3, rows) of the forward pass, gγ and gβ (N,). `out` for gX may be G or X.
     Errors: DtypeError, ShapeError, ValueError (out).
-    Reference: docs/equations.md, section 3.3.
+    Reference: docs/equations.md, section 3.11.
     """
     G, X, statistics, gamma, out = _checked_backward("layer_norm_backward", G, X, statistics, gamma, out)
     return out, *layer_norm_backward_unchecked(G, X, statistics, gamma, out)
@@ -103,7 +103,7 @@ def rms_norm_backward(
     Backward: gX = diag(r)(Ĝ - diag(rowmean(Ĝ ⊙ X̂)) X̂), Ĝ = G diag(γ); gγ = (G ⊙ X̂)ᵀ 1.
     Shapes: G, X and gX (..., N), statistics (3, rows) of the forward pass, gγ (N,). `out` for gX may be G or X.
     Errors: DtypeError, ShapeError, ValueError (out).
-    Reference: docs/equations.md, section 3.3.
+    Reference: docs/equations.md, section 3.11.
     """
     G, X, statistics, gamma, out = _checked_backward("rms_norm_backward", G, X, statistics, gamma, out)
     return out, rms_norm_backward_unchecked(G, X, statistics, gamma, out)

@@ -56,6 +56,12 @@ class Case:
         if not self.images:
             self.input_shape = (int(rng.integers(1, 40)) if self.scale == "small" else int(rng.integers(8, 24)),)
         self.rows = BATCHES * self.batch + int(rng.choice([0, 1, self.batch - 1, rng.integers(self.batch)]))
+        self.tokens = self.scale == "small" and not self.images and bool(rng.random() < 0.4)
+        if self.tokens:
+            self.depth, self.input_shape = min(self.depth, 4), (int(rng.integers(1, 20)),)
+        if self.rows % self.batch == 1 or self.batch == 1:  # batch norm takes no batch of one
+            self.batch = max(self.batch, 2)
+            self.rows = BATCHES * self.batch
         self.loss = str(rng.choice(["labels", "labels", "options", "targets", "squares", "binary"]))
         self.weighted = bool(rng.random() < 0.2)
         self.threads = int(rng.choice(THREADS))
@@ -84,7 +90,7 @@ class Case:
         return nm.Trainer(model, self.made_loss(rng), optimizer, metrics=self.metrics(rng), compiled=compiled)
 
     def model(self, rng) -> nm.Sequential:
-        layers = self._images(rng) if self.images else self._dense(rng)
+        layers = self._images(rng) if self.images else self._sequences(rng) if self.tokens else self._dense(rng)
         model = nm.Sequential(
             [*layers, nm.Linear(None, self.classes)], input_shape=self.input_shape, seed=self.seed, dtype=self.dtype
         )
@@ -104,6 +110,8 @@ class Case:
                 layers.append(nm.Concatenate([layer, nm.Linear(None, 3)]))
             elif branches and kind < 0.6:
                 layers += [layer, nm.Add([None, nm.Sequential([nm.Linear(width, width), nm.Tanh()])])]
+            elif 0.84 < kind <= 0.92 and self.scale == "small":
+                layers += [layer, nm.Residual(nm.Sequential([nm.RMSNorm(), nm.GatedFeedForward(width, 7)]))]
             elif kind > 0.92 and self.scale == "small":
                 square = nm.Linear(width, width)
                 layers += [layer, square, nm.Sigmoid(), nm.Tied(square, transpose=bool(rng.integers(2)))]
@@ -111,6 +119,28 @@ class Case:
                 layers.append(layer)
             layers += self._between(rng)
         return layers
+
+    def _sequences(self, rng) -> list:
+        """What takes tokens: attention, recurrent layers, a head of the table."""
+        T, D = self.input_shape[0], 2 * int(rng.integers(1, 5))
+        table, heads = nm.Embedding(self.classes, D), int(rng.choice([1, D // 2]))
+        layers: list = [table, nm.PositionalEmbedding(T + int(rng.integers(3)), ("learned", "sinusoidal")[T % 2])]
+        for _ in range(self.depth - 1):
+            causal, bias = bool(rng.integers(2)), bool(rng.integers(2))
+            kinds = [
+                lambda causal=causal: nm.MultiHeadAttention(D, heads, causal=causal, rotary=not causal, rate=0.2),
+                lambda causal=causal, bias=bias: nm.TransformerBlock(
+                    D, heads, 9, causal=causal, bias=bias, rate=0.1, feed_forward=("gated", "gelu")[bias]
+                ),
+                lambda bias=bias: nm.RNN(D, D, bias),
+                lambda bias=bias: nm.LSTM(D, D, bias),
+                lambda bias=bias: nm.GRU(D, D, bias),
+                lambda: nm.RotaryEmbedding(heads),
+            ]
+            layers.append(kinds[int(rng.integers(len(kinds)))]())
+        if rng.random() < 0.5:
+            layers.append(nm.Tied(table, transpose=True))
+        return [*layers, nm.Flatten()]
 
     def _images(self, rng) -> list:
         layers: list = []
@@ -131,6 +161,8 @@ class Case:
 
     def _between(self, rng) -> list:
         kinds = [nm.ReLU, nm.Sigmoid, nm.Tanh, nm.GELU, lambda: nm.LeakyReLU(0.1), lambda: nm.Dropout(0.3)]
+        kinds += [nm.SiLU, lambda: nm.ELU(0.5), nm.Softplus, lambda: nm.GELU("tanh"), nm.LayerNorm, nm.RMSNorm]
+        kinds += [lambda: nm.GroupNorm(1), nm.BatchNorm2d if self.images else nm.BatchNorm1d]
         if not self.images:
             kinds.append(nm.Softmax)
         return [kinds[int(rng.integers(len(kinds)))]() for _ in range(int(rng.choice([0, 1, 1, 1, 2])))]
@@ -188,6 +220,8 @@ class Case:
     def data(self) -> tuple:
         rng = np.random.default_rng((self.seed, 2))
         X = rng.standard_normal((self.rows, *self.input_shape)).astype(self.dtype)
+        if self.tokens:
+            X = rng.integers(0, self.classes, X.shape)
         if self.loss in ("labels", "options"):
             y = rng.integers(0, self.classes, self.rows)
             if self.loss == "options":

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from nnmat import ConfigError, LeakyReLU, ReLU
+from nnmat import ELU, ConfigError, LeakyReLU, ReLU
 
 X = np.array([[-1000.0, -2.0, 0.0, 0.5, 1000.0]])
 G = np.array([[1.0, 2.0, 3.0, 4.0, 5.0]])
@@ -39,3 +39,18 @@ def test_leaky_relu_refuses(slope):
         ConfigError, match=r"^LeakyReLU: expected negative_slope as a finite number, got .*\. Try 0\.01"
     ):
         LeakyReLU(slope)
+
+
+@pytest.mark.parametrize("alpha", [1.0, 0.3, -1, 0])
+def test_elu_is_continuous_and_has_its_slope_at_zero(alpha):
+    Y, gX = run(ELU(alpha))
+    left = np.minimum(X, 0)
+    np.testing.assert_allclose(Y, np.where(X > 0, X, alpha * np.expm1(left)), rtol=1e-14)
+    np.testing.assert_allclose(gX, G * np.where(X > 0, 1, alpha * np.exp(left)), rtol=1e-14)
+    assert ELU(**ELU(alpha).config()).alpha == alpha
+
+
+@pytest.mark.parametrize("alpha", [np.nan, np.inf, "1", None, True])
+def test_elu_refuses(alpha):
+    with pytest.raises(ConfigError, match=r"^ELU: expected alpha as a finite number, got .*\. Try 1\.0"):
+        ELU(alpha)
