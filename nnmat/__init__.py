@@ -21,7 +21,8 @@ from .errors import (
 from .explicit_convolution import khat, khat_pattern
 from .formats import torch_state as convert
 from .formats.npz import load, load_state, save
-from .generation import Decoder, generate
+from .generation.decoder import Decoder
+from .generation.sampling import generate
 from .gradient_check import gradcheck
 from .layers import (
     ELU,

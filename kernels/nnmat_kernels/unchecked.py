@@ -5,7 +5,7 @@ shapes fit, and `out`, if it is given, overlaps nothing that the public function
 caught. `softmax_cross_entropy` is for logits (B, M) and int64 labels (B,) without options; it checks the labels.
 Some stand only here, what a step needs besides: `add`, `add_to_rows`, `multiply`, `copy`, `copy_columns`,
 `paste_columns`, `fill`, `gather`, `next_mask` (of dropout), `count_correct`, `norm`, `clip_scale`,
-`times`, `nadam_product`, `combination`, and of Muon `muon_direction`, `muon_unit`, `muon_step`.
+`times`, `block_at_place`, `nadam_product`, `combination`, and of Muon `muon_direction`, `muon_unit`, `muon_step`.
 """
 
 # ruff: noqa: F401
@@ -13,6 +13,7 @@ from .attention.attention import attention_backward_unchecked as attention_backw
 from .attention.attention import attention_unchecked as attention
 from .attention.attention import self_attention_backward_unchecked as self_attention_backward
 from .attention.attention import self_attention_unchecked as self_attention
+from .attention.one_place import block_at_place_unchecked as block_at_place
 from .attention.rotary import rotate_unchecked as rotate
 from .convolution.conv2d import conv2d_input_gradient_unchecked as conv2d_input_gradient
 from .convolution.conv2d import conv2d_unchecked as conv2d

@@ -77,9 +77,17 @@ class Entries:
                     self._reading.setdefault(root, []).append(e)
         return self._reading.get(id(made), [])
 
-    def changed(self) -> None:
-        """A rule has changed the list."""
-        self._reading = None
+    def remove(self, entry: Entry) -> None:
+        """Take an entry off the list."""
+        self.list = [e for e in self.list if e is not entry]
+        for A in entry.reads():
+            if self._reading is not None and (root := self.root(A)) is not None:
+                self._reading[id(root)] = [e for e in self._reading.get(id(root), []) if e is not entry]
+
+    def reads_too(self, entry: Entry, A: np.ndarray) -> None:
+        """An entry reads this array from now on."""
+        if self._reading is not None and (root := self.root(A)) is not None:
+            self._reading.setdefault(id(root), []).append(entry)
 
     def maker(self, A: np.ndarray) -> tuple[Entry, str] | None:
         """The entry that has made A as a whole, and as which argument."""
@@ -102,6 +110,7 @@ class Entries:
 
     def replace(self, old: np.ndarray, new: np.ndarray) -> None:
         """Whoever reads a made array reads the other one, of as many numbers, instead."""
+        self._reading = None
         for e in self.list:
             for name, A in e.arguments.items():
                 if isinstance(A, np.ndarray) and name not in e.made and self.root(A) is old:

@@ -144,6 +144,11 @@ class MultiHeadAttention(Layer):
         key_mask = parts[1 + self.cross] if self.key_mask else None
         return self.causal, mask, key_mask, 0.0 if stream is None else self.rate, stream
 
+    def angles(self) -> tuple[np.ndarray, np.ndarray]:
+        """cos and sin of all places (T, d/2), if it is rotary; else arrays of no rows."""
+        none = np.empty((0, 0), self.dtype)
+        return (self._cosines, self._sines) if self.rotary else (none, none)
+
     def turned(self, A, heads: int, back: bool = False, before: int = 0):
         """The first heads of A turned by their places, of which `before` come first, or back, if it is rotary."""
         return k.rotate(A, self._cosines, self._sines, heads, before, back) if self.rotary else A
