@@ -107,24 +107,28 @@ class Optimizer(abc.ABC):
     @property
     def lr(self) -> float:
         """The learning rate of the coming step; assigning a number or a schedule replaces the schedule."""
-        found = self.schedule(self.steps)
-        try:
-            value = float(found)
-        except (TypeError, ValueError):
-            raise ConfigError(
-                f"{type(self).__name__}: expected the schedule to return a number, got {found!r:.60} for step "
-                f"{self.steps}. It is called with the number of the step, from 0 on."
-            ) from None
-        if not 0.0 <= value < math.inf:
-            raise ConfigError(
-                f"{type(self).__name__}: expected a finite learning rate >= 0, the schedule gave {value} "
-                f"for step {self.steps}."
-            )
-        return value
+        return self.rate_at(self.steps)
 
     @lr.setter
     def lr(self, value) -> None:
         self.schedule = as_schedule(type(self).__name__, value)
+
+    def rate_at(self, step: int) -> float:
+        """The learning rate of the step after so many."""
+        found = self.schedule(step)
+        try:
+            value = float(found)
+        except (TypeError, ValueError):
+            raise ConfigError(
+                f"{type(self).__name__}: expected the schedule to return a number, got {found!r:.60} for step {step}. "
+                "It is called with the number of the step, from 0 on."
+            ) from None
+        if not 0.0 <= value < math.inf:
+            raise ConfigError(
+                f"{type(self).__name__}: expected a finite learning rate >= 0, the schedule gave {value} for step "
+                f"{step}."
+            )
+        return value
 
     def rates(self, count: int) -> list[float]:
         """The learning rates of the coming steps; fewer if the schedule raises, but for the first."""
@@ -155,6 +159,8 @@ class Optimizer(abc.ABC):
 
     def apply(self, lr: float, gradient_norm: float | None = None) -> None:
         """`step` with the learning rate `lr`, whatever the schedule says."""
+        if type(lr) is float and (found := recorder()) is not None:  # a number that Python knows
+            found.refused = found.refused or f"{type(self).__name__}.apply(lr): use step(), with a schedule"
         part_of_a_step(self, self._apply, lr, gradient_norm)
 
     def _apply(self, lr: float, gradient_norm: float | None) -> None:

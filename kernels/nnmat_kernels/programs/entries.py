@@ -79,6 +79,10 @@ class Entries:
                     return e, name
         return None
 
+    def is_pinned(self, A: np.ndarray) -> bool:
+        """Whether somebody reads it after the step."""
+        return any(_owner(B) is _owner(A) for B in self.pinned)
+
     def only_reader(self, A: np.ndarray) -> Entry | None:
         """The one entry that reads a made array, if nobody else wants it."""
         if any(self.root(B) is A for B in self.pinned):

@@ -33,8 +33,10 @@ def _drop_copy(entries: Entries, e: Entry) -> bool:
     if e.name != "copy" or "out" not in e.made:
         return False
     X, out = e.arguments["X"], e.arguments["out"]
-    if X.dtype != out.dtype or _is_written_after(entries, e, X):
+    if X.dtype != out.dtype or _is_written_after(entries, e, X) or _is_written_after(entries, e, out):
         return False
+    if entries.root(X) is None and entries.is_pinned(out):
+        return False  # what comes back must be made by the step
     entries.list.remove(e)
     entries.replace(out, X)
     return True

@@ -1,7 +1,9 @@
 """Compiled steps have the bits of steps by hand: layers, losses, optimizers, sizes, threads; and their errors."""
 
 import copy
+import gc
 import itertools
+import weakref
 
 import numpy as np
 import pytest
@@ -414,3 +416,43 @@ def test_arguments():
         step(np.zeros((3, 16)), np.zeros((3, 10)))
     with pytest.raises(nm.ShapeError, match="expected X of shape"):
         step(np.zeros((3, 15), np.float32), np.zeros((3, 10)))
+
+
+@only_compiled
+def test_weights_keep_their_dtype(rng):
+    model = dense(MIDDLES["sigmoid"])
+    other, losses = copy.deepcopy(model), [nm.SoftmaxCrossEntropy(), nm.SoftmaxCrossEntropy()]
+    step = compile_step(model, losses[0], nm.SGD(model, lr=0.1))
+    optimizer = nm.SGD(other, lr=0.1)
+    for _ in range(6):
+        X, y, w = rng.standard_normal((8, 16)).astype("float32"), rng.integers(0, 10, 8), rng.random(8)
+        assert step(X, y, w) == by_hand(other, losses[1], optimizer, X, y, w)
+
+
+@only_compiled
+def test_a_parameter_that_is_frozen_and_thawed_has_two_programs(rng):
+    model = dense(MIDDLES["sigmoid"])
+    step = compile_step(model, nm.SoftmaxCrossEntropy(), nm.SGD(model, lr=0.1))
+    for i in range(20):
+        model[0].weight.trainable = i % 2 == 0
+        X, y = rng.standard_normal((8, 16)).astype("float32"), rng.integers(0, 10, 8)
+        step(X, y)
+    assert step.why_not(X, y) == ""
+
+
+@only_compiled
+def test_a_step_that_is_deleted_gives_its_memory_back(rng):
+    model = dense(MIDDLES["sigmoid"])
+    step = compile_step(model, nm.SoftmaxCrossEntropy(), nm.SGD(model, lr=0.1))
+    for _ in range(6):
+        X = rng.standard_normal((8, 16)).astype("float32")
+        step(X, rng.integers(0, 10, 8))
+    program, data = weakref.ref(step._programs), weakref.ref(X)
+    del X
+    gc.disable()
+    try:
+        del step
+        assert program() is None
+        assert data() is None
+    finally:
+        gc.enable()
