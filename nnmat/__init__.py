@@ -21,6 +21,8 @@ from .errors import (
 from .explicit_convolution import khat, khat_pattern
 from .formats import torch_state as convert
 from .formats.npz import load, load_state, save
+from .generation.decoder import Decoder
+from .generation.sampling import generate
 from .gradient_check import gradcheck
 from .layers import (
     ELU,
@@ -61,7 +63,7 @@ from .layers import (
     observe,
 )
 from .losses import Loss, MeanSquaredError, SigmoidBinaryCrossEntropy, SoftmaxCrossEntropy
-from .optimizers import SGD, Adam, AdamW, Optimizer, RMSProp
+from .optimizers import LBFGS, SGD, Adagrad, Adam, AdamW, Lion, Muon, NAdam, Optimizer, RMSProp
 from .parameters import Parameter
 from .programs.compiled_step import compile_step
 from .training.callbacks import Callback, Checkpoint, EarlyStopping
@@ -77,9 +79,11 @@ __all__ = [
     "ELU",
     "GELU",
     "GRU",
+    "LBFGS",
     "LSTM",
     "RNN",
     "SGD",
+    "Adagrad",
     "Adam",
     "AdamW",
     "Add",
@@ -95,6 +99,7 @@ __all__ = [
     "ConfigError",
     "Conv2d",
     "DataError",
+    "Decoder",
     "Dropout",
     "DtypeError",
     "EarlyStopping",
@@ -110,12 +115,15 @@ __all__ = [
     "LayerNorm",
     "LeakyReLU",
     "Linear",
+    "Lion",
     "Log",
     "Loss",
     "MaxPool2d",
     "MeanSquaredError",
     "MissingExtraError",
     "MultiHeadAttention",
+    "Muon",
+    "NAdam",
     "NonFiniteError",
     "Optimizer",
     "Parameter",
@@ -143,6 +151,7 @@ __all__ = [
     "compile_step",
     "convert",
     "datasets",
+    "generate",
     "get_num_threads",
     "gradcheck",
     "initializers",

@@ -77,7 +77,7 @@ NAMES = {  # arguments of other libraries, and what they may be called here
 MORE_NAMES = {"alpha": "negative_slope", "step_size": "lr", "weights": "weight_initializer", "random_state": "seed"}
 ADVICE = {  # arguments that nothing here corresponds to
     "activation": "An activation is a layer of its own: Linear(784, 128), ReLU().",
-    "amsgrad": "Adam is here as it was published: leave it out.",
+    "amsgrad": "Adam and AdamW have it: leave it out.",
     "batch_first": "The batch is always the first axis: leave it out.",
     "bias_constraint": "There are no constraints: leave it out.",
     "data_format": "Images are always channels-last, (B, H, W, C): leave it out.",
@@ -89,7 +89,7 @@ ADVICE = {  # arguments that nothing here corresponds to
     "inplace": "No layer writes into its input: leave it out.",
     "input_shape": "It belongs to the model: Sequential(layers, input_shape=...).",
     "last_epoch": "A schedule is a function of the step: leave it out.",
-    "maximize": "Turn the sign of the loss round.",
+    "maximize": "The optimizers have it: SGD(model, maximize=True).",
     "name": "Parameters are named by their place in the model, such as 0.weight: leave it out.",
     "optimizer": "A schedule stands in the optimizer: SGD(model, lr=Cosine(...)).",
     "padding_mode": "Padding is always with zeros: leave it out.",
@@ -122,7 +122,7 @@ OF_OPTIMIZERS = {
     "apply_gradients": "Write optimizer.step().",
     "load_state_dict": "Write optimizer.load_state(state).",
     "minimize": "Write model.backward(loss.backward()), then optimizer.step().",
-    "param_groups": "Write optimizer.lr = 0.01; weight_decay={'weight': 1e-4, 'bias': 0} takes a number for each kind.",
+    "param_groups": "Write optimizer.lr = 0.01; groups=[{'parameters': [...], 'lr_factor': 0.1}] makes groups.",
     "state_dict": "Write optimizer.state().",
     "zero_grad": OF_MODELS["zero_grad"],
 }

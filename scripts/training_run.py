@@ -22,7 +22,16 @@ from cli import (
 )
 from nnmat import datasets, schedules
 
-OPTIMIZERS = {"sgd": nnmat.SGD, "adam": nnmat.Adam, "adamw": nnmat.AdamW, "rmsprop": nnmat.RMSProp}
+OPTIMIZERS = {
+    "sgd": nnmat.SGD,
+    "adam": nnmat.Adam,
+    "adamw": nnmat.AdamW,
+    "nadam": nnmat.NAdam,
+    "adagrad": nnmat.Adagrad,
+    "lion": nnmat.Lion,
+    "muon": nnmat.Muon,
+    "rmsprop": nnmat.RMSProp,
+}
 
 
 def make_parser(description: str, examples: str, **defaults) -> argparse.ArgumentParser:
@@ -104,17 +113,22 @@ def fit(model: nnmat.Sequential, train: datasets.Dataset, test: datasets.Dataset
     optimizer = OPTIMIZERS[args.optimizer](model, lr=lr, weight_decay=args.weight_decay, **momentum(args))
     loss = nnmat.SoftmaxCrossEntropy(label_smoothing=args.label_smoothing)
     trainer = nnmat.Trainer(model, loss, optimizer, metrics=["accuracy"])
-    kept = {"checkpoint": args.save.with_suffix(".interrupted.npz")} if args.save else {}
+    return fit_with(trainer, train, test, args, PrintEpoch(), batch_size=args.batch_size)
+
+
+def fit_with(trainer: nnmat.Trainer, train, validation, args: argparse.Namespace, lines: nnmat.Callback, **options):
+    """The history of the training as the common options say; `lines` prints a line for each epoch."""
+    if args.save:
+        options["checkpoint"] = args.save.with_suffix(".interrupted.npz")
     return trainer.fit(
         train,
         epochs=args.epochs,
-        batch_size=args.batch_size,
-        validation=test,
-        callbacks=[PrintEpoch()],
+        validation=validation,
+        callbacks=[lines],
         seed=args.seed,
-        progress=False if args.quiet else "bar",  # the lines are PrintEpoch's, on stdout
+        progress=False if args.quiet else "bar",
         resume=args.resume,
-        **kept,
+        **options,
     )
 
 

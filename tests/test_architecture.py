@@ -38,10 +38,11 @@ FRAMEWORK_LEVELS = {
     "schedules": 3,
     "metrics": 3,
     "losses": 3,
-    "optimizers": 4,
-    "descent": 4,
+    "descent": 3,
+    "optimizers": 4,  # L-BFGS takes the line searches of descent
     "formats": 4,
     "gradient_check": 4,
+    "generation": 4,
     "datasets": 5,
     "programs": 5,
     "warmup": 5,
@@ -98,6 +99,8 @@ LARGE_FOLDERS: dict[str, str] = {}
 TESTED_BY = {
     "kernels/nnmat_kernels/errors.py": "tests/kernels/test_contracts.py",
     "kernels/nnmat_kernels/unchecked.py": "tests/kernels/test_contracts.py",
+    "kernels/nnmat_kernels/optimizers/more_updates.py": "tests/kernels/optimizers/test_updates.py",
+    "kernels/nnmat_kernels/optimizers/vectors.py": "tests/kernels/optimizers/test_updates.py",
     "kernels/nnmat_kernels/attention/backward.py": "tests/kernels/attention/test_attention.py",
     "kernels/nnmat_kernels/attention/checks.py": "tests/kernels/attention/test_attention.py",
     "kernels/nnmat_kernels/attention/forward.py": "tests/kernels/attention/test_attention.py",

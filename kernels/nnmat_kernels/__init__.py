@@ -23,6 +23,7 @@ from .elementwise.softplus import softplus, softplus_backward
 from .indexing.embedding import embedding, embedding_backward
 from .losses.elementwise_losses import mean_squared_error, sigmoid_binary_cross_entropy
 from .losses.softmax_cross_entropy import softmax_cross_entropy
+from .optimizers.more_updates import adagrad_update, lion_update, nadam_update
 from .optimizers.updates import adam_update, rmsprop_update, sgd_update
 from .pooling.avg_pool2d import avg_pool2d, avg_pool2d_backward
 from .pooling.max_pool2d import max_pool2d, max_pool2d_backward
@@ -39,6 +40,7 @@ from .reductions.sums import column_sums, row_sums, sum_of_squares
 from .runtime.config import get_num_threads, max_num_threads, set_num_threads
 
 __all__ = [
+    "adagrad_update",
     "adam_update",
     "attention",
     "attention_backward",
@@ -72,6 +74,7 @@ __all__ = [
     "layer_norm_backward",
     "leaky_relu",
     "leaky_relu_backward",
+    "lion_update",
     "log_softmax",
     "lstm",
     "lstm_backward",
@@ -80,6 +83,7 @@ __all__ = [
     "max_pool2d",
     "max_pool2d_backward",
     "mean_squared_error",
+    "nadam_update",
     "relu",
     "relu_backward",
     "rms_norm",

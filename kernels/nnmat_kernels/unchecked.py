@@ -4,7 +4,8 @@ The arguments are those of the public functions, by position; every array is ali
 shapes fit, and `out`, if it is given, overlaps nothing that the public function would refuse. Anything else is not
 caught. `softmax_cross_entropy` is for logits (B, M) and int64 labels (B,) without options; it checks the labels.
 Some stand only here, what a step needs besides: `add`, `add_to_rows`, `multiply`, `copy`, `copy_columns`,
-`paste_columns`, `fill`, `gather`, `next_mask` (of dropout), `count_correct`, `norm`, `clip_scale`.
+`paste_columns`, `fill`, `gather`, `next_mask` (of dropout), `count_correct`, `norm`, `clip_scale`,
+`times`, `block_at_place`, `nadam_product`, `combination`, and of Muon `muon_direction`, `muon_unit`, `muon_step`.
 """
 
 # ruff: noqa: F401
@@ -12,6 +13,7 @@ from .attention.attention import attention_backward_unchecked as attention_backw
 from .attention.attention import attention_unchecked as attention
 from .attention.attention import self_attention_backward_unchecked as self_attention_backward
 from .attention.attention import self_attention_unchecked as self_attention
+from .attention.one_place import block_at_place_unchecked as block_at_place
 from .attention.rotary import rotate_unchecked as rotate
 from .convolution.conv2d import conv2d_input_gradient_unchecked as conv2d_input_gradient
 from .convolution.conv2d import conv2d_unchecked as conv2d
@@ -50,10 +52,19 @@ from .indexing.embedding import embedding_unchecked as embedding
 from .indexing.take_rows import gather_unchecked as gather
 from .losses.count_correct import count_correct_unchecked as count_correct
 from .losses.softmax_cross_entropy import softmax_cross_entropy_unchecked as softmax_cross_entropy
+from .optimizers.more_updates import adagrad_update_unchecked as adagrad_update
+from .optimizers.more_updates import lion_update_unchecked as lion_update
+from .optimizers.more_updates import nadam_product_unchecked as nadam_product
+from .optimizers.more_updates import nadam_update_unchecked as nadam_update
+from .optimizers.muon import combination_unchecked as combination
+from .optimizers.muon import muon_direction_unchecked as muon_direction
+from .optimizers.muon import muon_step_unchecked as muon_step
+from .optimizers.muon import muon_unit_unchecked as muon_unit
 from .optimizers.updates import adam_update_unchecked as adam_update
 from .optimizers.updates import clip_scale_unchecked as clip_scale
 from .optimizers.updates import rmsprop_update_unchecked as rmsprop_update
 from .optimizers.updates import sgd_update_unchecked as sgd_update
+from .optimizers.updates import times_unchecked as times
 from .pooling.avg_pool2d import avg_pool2d_backward_unchecked as avg_pool2d_backward
 from .pooling.avg_pool2d import avg_pool2d_unchecked as avg_pool2d
 from .pooling.max_pool2d import max_pool2d_backward_unchecked as max_pool2d_backward

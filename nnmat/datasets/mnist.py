@@ -1,7 +1,6 @@
 """The MNIST digits of Y. LeCun, C. Cortes and C. Burges: 60,000 training and 10,000 test images of 28 x 28 pixels."""
 
 import hashlib
-import os
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -12,6 +11,8 @@ from ..errors import DataError, FileFormatError
 from ..formats.atomic import atomic_write
 from .dataset import Dataset
 from .idx import Unpacking, view_idx
+from .places import EMBEDDED as DATA
+from .places import places
 
 MIRRORS = (
     "https://ossci-datasets.s3.amazonaws.com/mnist/",
@@ -27,7 +28,7 @@ SHA256 = {
 }
 
 MOST = 1 << 26  # bytes: no MNIST file is larger, packed or not
-EMBEDDED = Path(__file__).resolve().parents[2] / "data" / "mnist"
+EMBEDDED = DATA / "mnist"
 
 
 def mnist(mirrors: Sequence[str] = MIRRORS, progress: bool = True) -> tuple[Dataset, Dataset]:
@@ -62,27 +63,10 @@ def _load(files: dict[str, Path], part: str) -> Dataset:
     return Dataset(X, labels.astype(np.int64))
 
 
-def _places() -> tuple[list[Path], Path | None]:
-    """The folders to look in, best first, and the one to download to, if there is any."""
-    if chosen := os.environ.get("NNMAT_DATA"):
-        folder = Path(os.path.expanduser(chosen))
-        if str(folder).startswith("~"):
-            raise DataError(
-                f"mnist: expected NNMAT_DATA as a folder, got {chosen!r}, and this user has no home folder. "
-                "Give a full path."
-            )
-        return [folder / "mnist", folder], folder / "mnist"
-    caches = os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache")
-    if caches.startswith("~"):  # no HOME, and the system does not know the user
-        return [EMBEDDED], None
-    cache = Path(caches) / "nnmat" / "data" / "mnist"
-    return [EMBEDDED, cache], cache
-
-
 def _find_or_download(mirrors: Sequence[str], progress: bool) -> dict[str, Path]:
-    places, target = _places()
+    folders, target = places("mnist", EMBEDDED)
     best: dict[str, Path] = {}
-    for place in places:
+    for place in folders:
         found = _files_in(place)
         if len(found) == len(SHA256):
             return found
@@ -92,7 +76,7 @@ def _find_or_download(mirrors: Sequence[str], progress: bool) -> dict[str, Path]
     for name in missing:
         path = None if target is None else target / f"{name}.gz"
         if path is None or not _download(name, path, mirrors, progress, failures):
-            tried = "\n".join(f"  {line}" for line in [*(f"{place}: not there" for place in places), *failures])
+            tried = "\n".join(f"  {line}" for line in [*(f"{place}: not there" for place in folders), *failures])
             remedy = f"Put the four MNIST files into {target}, or set NNMAT_DATA to the folder that has them."
             if target is None:
                 remedy = "This user has no home folder to download to: set NNMAT_DATA to a folder."

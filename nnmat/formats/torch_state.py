@@ -3,31 +3,56 @@
 PyTorch has images channels-first (B, C, H, W), convolution kernels (Co, Ci/groups, kh, kw), and flattens images in the
 order channel, row, column. nnmat has them channels-last: (B, H, W, C), (Co, kh, kw, Ci/groups), and flattens in the
 order row, column, channel. So kernels are transposed, and the columns of the first Linear after a Flatten of images
-are renumbered. `Linear` weights are (out, in) in both.
+are renumbered. `Linear` weights are (out, in) in both. Of normalisations γ and β are `weight` and `bias` there, and a
+count of batches, which nothing depends on, stands behind the running figures. Weights of queries, keys and values lie
+one below the other there (`in_proj_weight`), and a `TransformerBlock` has the order of nn.TransformerEncoderLayer
+(with norm_first=True): attention, the two layers, the norms. Of the two biases of nn.RNN and nn.LSTM only the sum
+counts: it is the bias here, and there the first one, with zeros for the second.
 
     from_torch(model, torch_model.state_dict())                    # into a Sequential with the layers in the same order
     torch_model.load_state_dict({k: torch.from_numpy(v) for k, v in to_torch(model).items()})
 """
 
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from nnmat_kernels.runtime.door import array, dtype_remedy, plain
 
 from ..errors import ConfigError, DtypeError, ShapeError
-from ..layers import Conv2d, Flatten, Layer, Linear, Sequential
+from ..layers import (
+    GRU,
+    LSTM,
+    RNN,
+    BatchNorm1d,
+    BatchNorm2d,
+    Conv2d,
+    Embedding,
+    Flatten,
+    GatedFeedForward,
+    GroupNorm,
+    Layer,
+    LayerNorm,
+    Linear,
+    MultiHeadAttention,
+    PositionalEmbedding,
+    Residual,
+    RMSNorm,
+    Sequential,
+    Tied,
+    TransformerBlock,
+)
 
 
 def from_torch(model: Sequential, state: Mapping[str, Any]) -> None:
     """Copy a PyTorch state dict, of tensors or arrays, into a built chain of layers; a module stands for its own one.
 
-    The model's parameters and the entries of `state` are matched in order, each layer by its own kind (`weight`,
-    `bias`), so the prefixes of the names may differ. Everything is checked before anything is copied. Raises
+    The model's parameters and buffers and the entries of `state` are matched in order, each layer by its own kinds
+    (`weight`, `bias`), so the prefixes of the names may differ. Everything is checked before anything is copied. Raises
     ConfigError (missing or extra entries), ShapeError, DtypeError.
     """
-    parameters = _parameters(model)
+    entries = _entries(model)
     if callable(module := getattr(state, "state_dict", None)):
         state = module()
     if not isinstance(state, Mapping):
@@ -37,30 +62,41 @@ def from_torch(model: Sequential, state: Mapping[str, Any]) -> None:
         )
     names = list(state)
     theirs = [name.rpartition(".")[2] for name in names]
-    ours = [p.kind for p, _ in parameters]
+    ours = [entry.kind for entry in entries]
     if theirs != ours:
         raise ConfigError(
-            f"from_torch: expected entries of the kinds {ours} (for {[p.name for p, _ in parameters]}), got {names}. "
+            f"from_torch: expected entries of the kinds {ours} (for {[entry.name for entry in entries]}), got {names}. "
             "Both models need the same layers in the same order."
         )
-    arrays = []
-    for name, (p, order) in zip(names, parameters, strict=True):
+    arrays: list[np.ndarray] = []
+    for name, entry in zip(names, entries, strict=True):
         A = state[name]
         A = (array if hasattr(A, "__array__") else plain)("from_torch", f"state[{name!r}]", A)
-        if A.dtype.kind != "f":
+        expected = entry.shape()
+        if A.dtype.kind != entry.parts[0].dtype.kind:
+            kind = "floats" if entry.parts[0].dtype.kind == "f" else "integers"
             remedy = dtype_remedy(f"state[{name!r}]", A.dtype)
-            raise DtypeError(f"from_torch: expected {name!r} as an array of floats, got {A.dtype}. {remedy}")
-        expected = order.torch_shape(p.shape)
+            raise DtypeError(f"from_torch: expected {name!r} as an array of {kind}, got {A.dtype}. {remedy}")
         if A.shape != expected:
-            raise ShapeError(f"from_torch: expected {name!r} of shape {expected} for {p.name!r}, got {A.shape}.")
-        arrays.append(order.from_torch(A))
-    for (p, _), A in zip(parameters, arrays, strict=True):
-        p.value = A
+            raise ShapeError(f"from_torch: expected {name!r} of shape {expected} for {entry.name!r}, got {A.shape}.")
+        arrays.append(A)
+        for other, B in zip(entries, arrays[:-1], strict=False):
+            if (
+                other.parts[0] is entry.parts[0]
+                and not isinstance(entry.order, _Added)
+                and not np.array_equal(B, arrays[-1], equal_nan=True)
+            ):
+                raise ConfigError(
+                    f"from_torch: expected {name!r} as another entry has it, for both are {other.name!r}, a shared "
+                    "weight, got other numbers. Tie them in the torch model too."
+                )
+    for entry, A in zip(entries, arrays, strict=True):
+        entry.write(A)
 
 
 def to_torch(model: Sequential) -> dict[str, np.ndarray]:
-    """A built chain's parameters as a PyTorch state dict of new NumPy arrays, under the model's names."""
-    return {p.name: np.array(order.to_torch(p.value), order="C") for p, order in _parameters(model)}
+    """A built chain's parameters and buffers as a PyTorch state dict of new NumPy arrays, under the model's names."""
+    return {entry.name: entry.read() for entry in _entries(model)}
 
 
 class _Same:
@@ -105,25 +141,71 @@ class _AfterFlatten(_Same):
         return A.reshape(-1, H, W, C).transpose(0, 3, 1, 2).reshape(A.shape)  # (M, H W C) -> (M, C H W)
 
 
-def _parameters(model: Layer) -> list:
-    """The parameters of the chain in order, each with the way it is stored."""
+class _Added(_Same):
+    """The second of two biases that count as a sum: it is added to what is here, and zeros there."""
+
+    def to_torch(self, A):
+        return np.zeros_like(A)
+
+
+_SAME = _Same()
+
+
+class Entry(NamedTuple):
+    """One array of a state dict: its name, the last part of which is its kind, and what it is here.
+
+    That is one array, stored in some `order`, or several, one below the other.
+    """
+
+    name: str
+    parts: tuple[np.ndarray, ...]
+    order: _Same = _SAME
+
+    @property
+    def kind(self) -> str:
+        """The last part of the name."""
+        return self.name.rpartition(".")[2]
+
+    def shape(self) -> tuple[int, ...]:
+        """Its shape there."""
+        first, *_ = (self.order.torch_shape(part.shape) for part in self.parts)
+        return first if len(self.parts) == 1 else (sum(map(len, self.parts)), *first[1:])
+
+    def read(self) -> np.ndarray:
+        """A copy of it as it is there."""
+        found = [self.order.to_torch(part) for part in self.parts]
+        return np.array(found[0] if len(found) == 1 else np.concatenate(found), order="C")
+
+    def write(self, A: np.ndarray) -> None:
+        """Copy it to here."""
+        if isinstance(self.order, _Added):
+            self.parts[0][...] += A
+            return
+        if len(self.parts) == 1:
+            self.parts[0][...] = self.order.from_torch(A)
+            return
+        for part, B in zip(self.parts, np.split(A, np.cumsum([len(part) for part in self.parts])[:-1]), strict=True):
+            part[...] = B
+
+
+def _entries(model: Layer) -> list[Entry]:
+    """The arrays of the chain in PyTorch's order."""
     if not isinstance(model, Sequential) or not model.built:
         raise ConfigError("convert: expected a built Sequential. Composite layers of your own: copy p.value yourself.")
-    found: list = []
+    return list(_of_chain(model))
+
+
+def _of_chain(model: Sequential) -> Iterator[Entry]:
     image = None  # the image shape that the present columns are a flattening of
     for layer in _chain(model):
-        if isinstance(layer, Conv2d):
-            found.append((layer.weight, _Kernel()))
-        elif isinstance(layer, Linear):
-            found.append((layer.weight, _Same() if image is None else _AfterFlatten(image)))
+        if isinstance(layer, Linear):
+            yield Entry(f"{layer.path}.weight", (layer.weight.value,), _SAME if image is None else _AfterFlatten(image))
+            yield from _named(layer, bias=layer.bias)
             image = None
-        elif layer.own_parameters() or layer.children():
-            raise ConfigError(f"convert: {layer.who} has parameters that PyTorch stores in a way not known here.")
         elif isinstance(layer, Flatten) and len(layer.input_shape) == 3:
             image = layer.input_shape
-        if isinstance(layer, Conv2d | Linear) and layer.bias is not None:
-            found.append((layer.bias, _Same()))
-    return found
+        else:
+            yield from _of_layer(layer)
 
 
 def _chain(model: Sequential):
@@ -132,3 +214,97 @@ def _chain(model: Sequential):
             yield from _chain(layer)
         else:
             yield layer
+
+
+def _of_layer(layer: Layer) -> Iterator[Entry]:
+    for kinds, entries in _KNOWN.items():
+        if isinstance(layer, kinds):
+            yield from entries(layer)
+            return
+    if layer.own_parameters() or layer.own_buffers() or layer.children():
+        raise ConfigError(f"convert: {layer.who} has parameters that PyTorch stores in a way not known here.")
+
+
+def _named(layer: Layer, **parameters) -> Iterator[Entry]:
+    """Parameters as they are, under PyTorch's names; those that are None are left out."""
+    for name, p in parameters.items():
+        if p is not None:
+            yield Entry(f"{layer.path}.{name}", (p.value,))
+
+
+def _of_convolution(layer) -> Iterator[Entry]:
+    yield Entry(f"{layer.path}.weight", (layer.weight.value,), _Kernel())
+    yield from _named(layer, bias=layer.bias)
+
+
+def _of_weight(layer) -> Iterator[Entry]:
+    yield from _named(layer, weight=layer.weight)
+
+
+def _of_norm(layer) -> Iterator[Entry]:
+    yield from _named(layer, weight=layer.gamma, bias=layer.beta)
+
+
+def _of_batch_norm(layer) -> Iterator[Entry]:
+    yield from _of_norm(layer)
+    buffers = layer.own_buffers()
+    yield Entry(f"{layer.path}.running_mean", (buffers["running_mean"],))
+    yield Entry(f"{layer.path}.running_var", (buffers["running_variance"],))
+    yield Entry(f"{layer.path}.num_batches_tracked", (np.zeros((), np.int64),))  # nothing here depends on it
+
+
+def _of_tied(layer) -> Iterator[Entry]:
+    """The shared weight once more, where it has PyTorch's shape: of a head of an embedding."""
+    if not (layer.transpose and isinstance(layer.layer, Embedding)):
+        raise ConfigError(f"convert: {layer.who} shares a weight in a way that PyTorch's layers do not.")
+    yield from _named(layer, weight=layer.layer.weight)
+
+
+def _of_attention(layer) -> Iterator[Entry]:
+    own = [layer.query, layer.key, layer.value] if layer.cross else [layer.in_proj]
+    weights = [linear.weight.value for linear in own]
+    if layer.key_features == layer.features:
+        yield Entry(f"{layer.path}.in_proj_weight", tuple(weights))
+    else:
+        for name, W in zip("qkv", weights, strict=True):
+            yield Entry(f"{layer.path}.{name}_proj_weight", (W,))
+    if own[0].bias is not None:
+        yield Entry(f"{layer.path}.in_proj_bias", tuple(linear.bias.value for linear in own))
+    yield from _of_layer(layer.out_proj)
+
+
+def _of_block(layer) -> Iterator[Entry]:
+    yield from _of_attention(layer.attention)
+    yield from _of_children(layer.feed_forward)
+    yield from _of_layer(layer.norm1)
+    yield from _of_layer(layer.norm2)
+
+
+def _of_recurrence(layer) -> Iterator[Entry]:
+    """Gates are in one order; nn.GRU has the second bias that is needed there, too."""
+    yield from _named(
+        layer, weight_ih_l0=layer.in_proj.weight, weight_hh_l0=layer.weight, bias_ih_l0=layer.in_proj.bias
+    )
+    if isinstance(layer, GRU):
+        yield from _named(layer, bias_hh_l0=layer.bias)
+    elif layer.in_proj.bias is not None:
+        yield Entry(f"{layer.path}.bias_hh_l0", (layer.in_proj.bias.value,), _Added())
+
+
+def _of_children(layer) -> Iterator[Entry]:
+    for part in layer.children():
+        yield from _of_chain(part) if isinstance(part, Sequential) else _of_layer(part)
+
+
+_KNOWN: dict[Any, Callable[[Any], Iterator[Entry]]] = {
+    Linear: lambda layer: _named(layer, weight=layer.weight, bias=layer.bias),
+    Conv2d: _of_convolution,
+    (Embedding, PositionalEmbedding): _of_weight,
+    (LayerNorm, RMSNorm, GroupNorm): _of_norm,
+    (BatchNorm1d, BatchNorm2d): _of_batch_norm,
+    (Residual, GatedFeedForward): _of_children,
+    MultiHeadAttention: _of_attention,
+    (RNN, LSTM, GRU): _of_recurrence,
+    TransformerBlock: _of_block,
+    Tied: _of_tied,
+}

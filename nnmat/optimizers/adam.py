@@ -2,10 +2,11 @@
 
 from nnmat_kernels.unchecked import adam_update
 
-from ..checks import fraction, positive
+from ..checks import flag, fraction, positive
 from ..errors import ConfigError
 from ..layers.base import Layer
 from .base import Optimizer, Rate, Segment
+from .groups import Groups
 
 
 class Adam(Optimizer):
@@ -16,7 +17,8 @@ class Adam(Optimizer):
         θ ← θ - η m/(1 - β₁ᵏ) / (√(v/(1 - β₂ᵏ)) + ε)          k = 1, 2, ... the step
 
     η = `lr`, (β₁, β₂) = `betas` from 0 to below 1, ε = `eps` > 0 (outside the root, after the correction), λ =
-    `weight_decay` (coupled: it passes through m and v; the decoupled one is AdamW).
+    `weight_decay` (coupled: it passes through m and v; the decoupled one is AdamW). With `amsgrad` the largest v so far
+    stands under the root (Reddi, Kale, Kumar 2018).
     Errors: ConfigError. Reference: docs/equations.md, section 5.2; Kingma and Ba 2015.
     """
 
@@ -30,15 +32,19 @@ class Adam(Optimizer):
         eps: float = 1e-8,
         weight_decay: float | dict[str, float] = 0.0,
         clip_norm: float | None = None,
+        maximize: bool = False,
+        groups: Groups | None = None,
+        amsgrad: bool = False,
     ):
-        self.betas, self.eps = _check("Adam", betas, eps)
-        super().__init__(model, lr, weight_decay, clip_norm, ["mean", "square"])
+        self.betas, self.eps = check_betas("Adam", betas, eps)
+        self.amsgrad = flag("Adam", "amsgrad", amsgrad)
+        super().__init__(model, lr, weight_decay, clip_norm, _vectors(self.amsgrad), maximize, groups)
 
     def update(self, segment, lr, scale):
         _update(self, segment, lr, scale, decoupled=False)
 
     def settings(self):
-        return {"betas": list(self.betas), "eps": self.eps}
+        return _settings(self)
 
 
 class AdamW(Optimizer):
@@ -60,18 +66,31 @@ class AdamW(Optimizer):
         eps: float = 1e-8,
         weight_decay: float | dict[str, float] = 0.01,
         clip_norm: float | None = None,
+        maximize: bool = False,
+        groups: Groups | None = None,
+        amsgrad: bool = False,
     ):
-        self.betas, self.eps = _check("AdamW", betas, eps)
-        super().__init__(model, lr, weight_decay, clip_norm, ["mean", "square"])
+        self.betas, self.eps = check_betas("AdamW", betas, eps)
+        self.amsgrad = flag("AdamW", "amsgrad", amsgrad)
+        super().__init__(model, lr, weight_decay, clip_norm, _vectors(self.amsgrad), maximize, groups)
 
     def update(self, segment, lr, scale):
         _update(self, segment, lr, scale, decoupled=True)
 
     def settings(self):
-        return {"betas": list(self.betas), "eps": self.eps}
+        return _settings(self)
 
 
-def _check(who: str, betas, eps) -> tuple[tuple[float, float], float]:
+def _vectors(amsgrad: bool) -> list[str]:
+    return ["mean", "square", "largest"] if amsgrad else ["mean", "square"]
+
+
+def _settings(optimizer) -> dict:
+    found = {"betas": list(optimizer.betas), "eps": optimizer.eps}
+    return {**found, "amsgrad": True} if optimizer.amsgrad else found
+
+
+def check_betas(who: str, betas, eps) -> tuple[tuple[float, float], float]:
     if not isinstance(betas, list | tuple) or len(betas) != 2:
         raise ConfigError(f"{who}: expected betas as two numbers, got {betas!r}. The usual ones are (0.9, 0.999).")
     beta1, beta2 = (
@@ -95,4 +114,5 @@ def _update(optimizer, segment: Segment, lr: float, scale: float, decoupled: boo
         weight_decay=segment.weight_decay,
         decoupled=decoupled,
         scale=scale,
+        top=segment.vectors.get("largest"),
     )

@@ -11,12 +11,13 @@ from nnmat_kernels import unchecked as k
 from nnmat_kernels.runtime.door import array, dtype_remedy
 from nnmat_kernels.runtime.launch import part_of_a_step, recorder
 
-from ..checks import number, renamed_methods
+from ..checks import flag, number, renamed_methods
 from ..errors import ConfigError, DtypeError, ShapeError
 from ..habits import OF_OPTIMIZERS, check_arguments, refuse_attributes
 from ..layers.base import Layer
 from ..parameters import ParameterSlice
 from ..schedules import Constant, as_schedule, schedule_config, schedule_from_config
+from .groups import Groups, parameter_groups
 
 _RENAMED = {"_update": "update(self, segment, lr, scale)", "_settings": "settings(self)", "stretches": "segments(self)"}
 Rate = float | Callable[[int], float]  # a learning rate: a number, or a schedule
@@ -30,6 +31,8 @@ class Segment(NamedTuple):
     values: np.ndarray
     gradients: np.ndarray
     vectors: dict[str, np.ndarray]  # of the optimizer
+    lr_factor: float = 1.0
+    rule: Any = None  # what `Optimizer.rule` says of its parameters
 
 
 class Optimizer(abc.ABC):
@@ -39,6 +42,10 @@ class Optimizer(abc.ABC):
     parameters declared with decay (weights, not biases), or a dict by kind, the last part of the parameter's name:
     `{"weight": 1e-4, "bias": 0}`. `clip_norm`: the largest allowed norm c of the whole gradient, which is scaled by
     min(1, c/(n + 1e-6)), n² = Σ g² over the trainable parameters. Scalars are computed in float64 and rounded once.
+
+    `maximize`: go uphill, by -g in the place of g. `groups`: parameters with settings of their own, a list of dicts
+    with "parameters" (names, `Parameter`s, or a function of a parameter that says True), and "lr_factor" (their
+    learning rate as a multiple of `lr`) or "weight_decay" (of all of them) or both; the rest is in no group.
 
     Parameters that are not trainable keep their values and their state. A concrete optimizer implements
     `update` and `settings`.
@@ -53,6 +60,8 @@ class Optimizer(abc.ABC):
         weight_decay: float | dict[str, float],
         clip_norm: float | None,
         vectors: list[str],
+        maximize: bool = False,
+        groups: Groups | None = None,
     ):
         who = type(self).__name__
         if not isinstance(model, Layer):
@@ -65,9 +74,13 @@ class Optimizer(abc.ABC):
         self.clip_norm = (
             None if clip_norm is None else number(who, "clip_norm", clip_norm, 0.0, hint="Try 1.0 or None.")
         )
+        self.maximize = flag(who, "maximize", maximize)
+        self.groups = parameter_groups(who, model, groups)
+        self._group_of = {name: group for group in self.groups for name in group.names}
         self.steps = 0  # done so far
         self._store = model.store  # raises if the model is not built
         self._vectors = {name: np.zeros_like(self._store.values) for name in vectors}
+        self._more: dict[str, np.ndarray] = {}  # state of another shape than the parameters'
         self._segments: list[Segment] = []
         self._trainable: list[slice] = []  # merged whatever their weight decay: the norm does not depend on that
         self._version: int | None = None
@@ -83,29 +96,39 @@ class Optimizer(abc.ABC):
 
     @abc.abstractmethod
     def settings(self) -> dict:
-        """The constructor's arguments beside lr, weight_decay and clip_norm."""
+        """The constructor's arguments beside those that all optimizers have."""
+
+    def prepare(self) -> None:
+        """What is done once in a step, before the first `update`: nothing, for most."""
+
+    def rule(self, place: ParameterSlice) -> Any:
+        """Neighbours of different rules are no one segment; all parameters have the same, for most."""
 
     @property
     def lr(self) -> float:
         """The learning rate of the coming step; assigning a number or a schedule replaces the schedule."""
-        found = self.schedule(self.steps)
-        try:
-            value = float(found)
-        except (TypeError, ValueError):
-            raise ConfigError(
-                f"{type(self).__name__}: expected the schedule to return a number, got {found!r:.60} for step "
-                f"{self.steps}. It is called with the number of the step, from 0 on."
-            ) from None
-        if not 0.0 <= value < math.inf:
-            raise ConfigError(
-                f"{type(self).__name__}: expected a finite learning rate >= 0, the schedule gave {value} "
-                f"for step {self.steps}."
-            )
-        return value
+        return self.rate_at(self.steps)
 
     @lr.setter
     def lr(self, value) -> None:
         self.schedule = as_schedule(type(self).__name__, value)
+
+    def rate_at(self, step: int) -> float:
+        """The learning rate of the step after so many."""
+        found = self.schedule(step)
+        try:
+            value = float(found)
+        except (TypeError, ValueError):
+            raise ConfigError(
+                f"{type(self).__name__}: expected the schedule to return a number, got {found!r:.60} for step {step}. "
+                "It is called with the number of the step, from 0 on."
+            ) from None
+        if not 0.0 <= value < math.inf:
+            raise ConfigError(
+                f"{type(self).__name__}: expected a finite learning rate >= 0, the schedule gave {value} for step "
+                f"{step}."
+            )
+        return value
 
     def rates(self, count: int) -> list[float]:
         """The learning rates of the coming steps; fewer if the schedule raises, but for the first."""
@@ -136,32 +159,42 @@ class Optimizer(abc.ABC):
 
     def apply(self, lr: float, gradient_norm: float | None = None) -> None:
         """`step` with the learning rate `lr`, whatever the schedule says."""
+        if type(lr) is float and (found := recorder()) is not None:  # a number that Python knows
+            found.refused = found.refused or f"{type(self).__name__}.apply(lr): use step(), with a schedule"
         part_of_a_step(self, self._apply, lr, gradient_norm)
 
     def _apply(self, lr: float, gradient_norm: float | None) -> None:
-        scale = 1.0
+        scale = sign = -1.0 if self.maximize else 1.0
         if self.clip_norm is not None:
             norm = self.gradient_norm() if gradient_norm is None else gradient_norm
-            scale = k.clip_scale(norm, self.clip_norm)
+            scale = k.clip_scale(norm, self.clip_norm, sign)
         self.steps = self.steps + 1
+        self.prepare()
+        rates = {1.0: lr}
         for segment in self._segments if self._version == self._store.version else self.segments():
-            self.update(segment, lr, scale)
+            if segment.lr_factor not in rates:
+                rates[segment.lr_factor] = k.times(lr, segment.lr_factor)
+            self.update(segment, rates[segment.lr_factor], scale)
 
     def segments(self) -> list[Segment]:
         """The parts of the flat vectors that are updated, each with its weight decay; neighbours are merged."""
         if self._version != self._store.version:
-            parts: list[tuple[slice, float]] = []
+            parts: list[tuple[slice, tuple]] = []
             for place in self.model.parameter_slices():
                 if not place.trainable:
                     continue
-                part, decay = place.slice, self._decay_of(place)
-                if parts and parts[-1][0].stop == part.start and parts[-1][1] == decay:
+                group = self._group_of.get(place.name)
+                factor = 1.0 if group is None else group.lr_factor
+                part, settings = place.slice, (self._decay_of(place), factor, self.rule(place))
+                if parts and parts[-1][0].stop == part.start and parts[-1][1] == settings:
                     part = slice(parts.pop()[0].start, part.stop)
-                parts.append((part, decay))
+                parts.append((part, settings))
             values, gradients = self._store.values, self._store.gradients
             self._segments = [
-                Segment(part, decay, values[part], gradients[part], {k: v[part] for k, v in self._vectors.items()})
-                for part, decay in parts
+                Segment(
+                    part, decay, values[part], gradients[part], {k: v[part] for k, v in self._vectors.items()}, *others
+                )
+                for part, (decay, *others) in parts
             ]
             self._trainable = _merged([part for part, _ in parts])
             self._version = self._store.version
@@ -172,6 +205,9 @@ class Optimizer(abc.ABC):
         return {**self.__dict__, "_segments": [], "_trainable": [], "_version": None}
 
     def _decay_of(self, place: ParameterSlice) -> float:
+        group = self._group_of.get(place.name)
+        if group is not None and group.weight_decay is not None:
+            return group.weight_decay
         if isinstance(self.weight_decay, dict):
             return self.weight_decay.get(_kind(place), 0.0)
         return self.weight_decay if place.decay else 0.0
@@ -191,26 +227,32 @@ class Optimizer(abc.ABC):
 
     def config(self) -> dict:
         """The kind and all settings, as JSON-able values."""
-        return {
-            "kind": type(self).__name__,
-            "lr": schedule_config(self.schedule),
-            **self.settings(),
-            "weight_decay": self.weight_decay,
-            "clip_norm": self.clip_norm,
-        }
+        return {"kind": type(self).__name__, "lr": schedule_config(self.schedule), **self._settings_of_all()}
+
+    def constants(self) -> tuple:
+        """What steps do not change, and a program of them takes as it is."""
+        return self.clip_norm, self.weight_decay, self.maximize, self.groups, self.settings()
+
+    def _settings_of_all(self) -> dict:
+        settings = {**self.settings(), "weight_decay": self.weight_decay, "clip_norm": self.clip_norm}
+        if self.maximize:
+            settings["maximize"] = True
+        if self.groups:
+            settings["groups"] = [group.config() for group in self.groups]
+        return settings
 
     def state_vectors(self) -> dict[str, np.ndarray]:
         """The optimizer's own vectors by name, as they are."""
-        return dict(self._vectors)
+        return {**self._vectors, **self._more}
 
     def state(self) -> dict[str, Any]:
         """What a checkpoint keeps: the steps done, the schedule's config, and copies of the optimizer's vectors."""
-        vectors = {name: vector.copy() for name, vector in self._vectors.items()}
+        vectors = {name: vector.copy() for name, vector in self.state_vectors().items()}
         return {"steps": self.steps, "schedule": schedule_config(self.schedule), **vectors}
 
     def load_state(self, state: dict) -> None:
         """Continue from a `state()` of an optimizer of this kind and settings for a model of this size."""
-        who, expected = type(self).__name__, {"steps", "schedule", *self._vectors}
+        who, expected = type(self).__name__, {"steps", "schedule", *self.state_vectors()}
         if set(state) != expected:
             raise ConfigError(
                 f"{who}: expected a state with {sorted(expected)}, got {sorted(state)}. "
@@ -219,7 +261,7 @@ class Optimizer(abc.ABC):
         steps = np.asarray(state["steps"])
         if steps.shape != () or steps.dtype.kind not in "iu" or steps < 0:
             raise ConfigError(f"{who}: expected steps in the state as an integer >= 0, got {state['steps']!r}.")
-        for name, vector in self._vectors.items():
+        for name, vector in self.state_vectors().items():
             loaded = array(who, f"state[{name!r}]", state[name])
             if loaded.shape != vector.shape:
                 raise ShapeError(
@@ -240,13 +282,12 @@ class Optimizer(abc.ABC):
                 f"{who}: expected the schedule in the state to be of nnmat.schedules or the one that this optimizer "
                 f"has, got {state['schedule']!r}. Set lr to that function before."
             )
-        for name, vector in self._vectors.items():
+        for name, vector in self.state_vectors().items():
             vector[...] = array(who, name, state[name])
         self.steps, self.schedule = int(steps), schedule
 
     def __repr__(self) -> str:
-        settings = {"lr": self.schedule, **self.settings(), "weight_decay": self.weight_decay}
-        settings["clip_norm"] = self.clip_norm
+        settings = {"lr": self.schedule, **self._settings_of_all()}
         return f"{type(self).__name__}({', '.join(f'{name}={value!r}' for name, value in settings.items())})"
 
 

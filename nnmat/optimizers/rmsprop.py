@@ -5,6 +5,7 @@ from nnmat_kernels.unchecked import rmsprop_update
 from ..checks import flag, fraction, positive
 from ..layers.base import Layer
 from .base import Optimizer, Rate
+from .groups import Groups
 
 
 class RMSProp(Optimizer):
@@ -32,13 +33,15 @@ class RMSProp(Optimizer):
         momentum: float = 0.0,
         weight_decay: float | dict[str, float] = 0.0,
         clip_norm: float | None = None,
+        maximize: bool = False,
+        groups: Groups | None = None,
     ):
         self.alpha = fraction("RMSProp", "alpha", alpha, "The usual value is 0.99.")
         self.eps = positive("RMSProp", "eps", eps, "The usual value is 1e-8.")
         self.centered = flag("RMSProp", "centered", centered)
         self.momentum = fraction("RMSProp", "momentum", momentum, "Common values are 0 and 0.9.")
         more = ["mean", "velocity"] if self.centered or self.momentum else []
-        super().__init__(model, lr, weight_decay, clip_norm, ["square", *more])
+        super().__init__(model, lr, weight_decay, clip_norm, ["square", *more], maximize, groups)
 
     def update(self, segment, lr, scale):
         rmsprop_update(

@@ -6,6 +6,7 @@ from ..checks import flag, fraction, number
 from ..errors import ConfigError
 from ..layers.base import Layer
 from .base import Optimizer, Rate
+from .groups import Groups
 
 
 class SGD(Optimizer):
@@ -31,6 +32,8 @@ class SGD(Optimizer):
         nesterov: bool = False,
         weight_decay: float | dict[str, float] = 0.0,
         clip_norm: float | None = None,
+        maximize: bool = False,
+        groups: Groups | None = None,
     ):
         self.momentum = fraction("SGD", "momentum", momentum, "Common values are 0.9 and 0.99.")
         self.dampening = number("SGD", "dampening", dampening, 0.0, 1.0)
@@ -40,7 +43,7 @@ class SGD(Optimizer):
                 f"SGD: expected momentum > 0 and dampening = 0 with nesterov=True, got momentum={momentum!r}, "
                 f"dampening={dampening!r}. Try momentum=0.9."
             )
-        super().__init__(model, lr, weight_decay, clip_norm, ["velocity"] if self.momentum else [])
+        super().__init__(model, lr, weight_decay, clip_norm, ["velocity"] if self.momentum else [], maximize, groups)
 
     def update(self, segment, lr, scale):
         sgd_update(

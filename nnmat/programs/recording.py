@@ -1,8 +1,11 @@
 """What a step is made of, found while it runs: its operations, its parts, and what changes from step to step."""
 
+import copy
+import operator
+import os
 import threading
 import warnings
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
@@ -14,6 +17,12 @@ from ..errors import StateError
 from ..layers.base import Layer
 from ..losses import Loss
 from ..optimizers import Optimizer
+from ..parameters import Parameter, Store
+
+PROGRAMS = 16  # situations that a step keeps a program for; the oldest makes room
+WORTH_A_PROGRAM = 10  # steps
+CHECKED = 2  # steps that run both ways before a program is trusted
+FIRST_ONES = "the first of such steps run by hand, are recorded and checked"
 
 
 class StepRecorder(Recorder):
@@ -23,7 +32,7 @@ class StepRecorder(Recorder):
         super().__init__()
         self.optimizers: list[Optimizer] = []  # one for each step that it makes
 
-    def learning_rate(self, optimizer: Optimizer) -> float:
+    def learning_rate(self, optimizer) -> float:
         """A slot for it; the number of the step becomes one, too."""
         name = str(len(self.optimizers))
         self.optimizers.append(optimizer)
@@ -67,7 +76,13 @@ class Parts:
         self.layers = [p for p in own.values() if isinstance(p, Layer)]
         self.losses = [p for p in own.values() if isinstance(p, Loss)]
         self.optimizers = [p for p in own.values() if isinstance(p, Optimizer)]
-        stores = {id(s): s for layer in self.layers for p in layer.own_parameters() if (s := p.store) is not None}
+        stores: dict[int, Store] = {}
+        self._parameters: dict[int, dict[Parameter, None]] = {}  # of each store, by its id
+        for layer in self.layers:
+            for p in layer.own_parameters():
+                if (store := p.store) is not None:
+                    stores[id(store)] = store
+                    self._parameters.setdefault(id(store), {})[p] = None
         self.stores = list(stores.values())
 
     def refusal(self) -> str:
@@ -81,8 +96,8 @@ class Parts:
     def settings(self) -> tuple:
         """All that a program of them takes as constant."""
         return (
-            [store.version for store in self.stores],
-            [(o.clip_norm, o.weight_decay, o.settings()) for o in self.optimizers],
+            [_flags(store, self._parameters[id(store)]) for store in self.stores],
+            [o.constants() for o in self.optimizers],
             [loss.config() for loss in self.losses],
             [layer.config() for layer in self.layers if not layer.children()],
         )
@@ -103,6 +118,11 @@ class Parts:
         held = [A for p in (*self.layers, *self.losses, *self.optimizers) for A in vars(p).values()]
         return [*self.state().values(), *(A for A in held if isinstance(A, np.ndarray))]
 
+    def held(self) -> dict[str, np.ndarray]:
+        """The arrays that parts from outside hold as attributes: a step by hand may write to them."""
+        outside = [p for p in (*self.layers, *self.losses, *self.optimizers) if not _is_own(p)]
+        return {f"{i}.{n}": A for i, p in enumerate(outside) for n, A in vars(p).items() if isinstance(A, np.ndarray)}
+
     def forget_passes(self) -> None:
         """What layers and losses have kept of a pass by hand is not of the last step: no backward may follow."""
         for layer in self.layers:
@@ -115,20 +135,25 @@ class Parts:
         return all(map(_is_own, (*self.layers, *self.losses, *self.optimizers)))
 
 
-class Comparison:
-    """A step done by hand, and then again from the same state by a program."""
+def _flags(store: Store, parameters: Iterable[Parameter]) -> list[tuple[bool, bool]]:
+    return [(p.trainable, p.decay) for p in parameters]
 
-    def __init__(self, parts: Parts):
+
+class Comparison:
+    """A step done by hand, and then again from the same state by a program, which writes to these arrays."""
+
+    def __init__(self, parts: Parts, written: Sequence[np.ndarray]):
         self.parts = parts
+        state = {n: A for n, A in parts.state().items() if any(np.may_share_memory(A, B) for B in written)}
+        self._names, self._arrays = list(state), [*state.values(), *parts.held().values()]
         self._before, self._steps = self._copies(), [o.steps for o in parts.optimizers]
-        self._after: list[np.ndarray] = []
-        self._steps_after: list[int] = []
+        self._after, self._steps_after = self._before, self._steps
 
     def _copies(self) -> list[np.ndarray]:
-        return [A.copy() for A in self.parts.state().values()]
+        return [A.copy() for A in self._arrays]
 
     def _restore(self, copies: list[np.ndarray], steps: list[int]) -> None:
-        for A, was in zip(self.parts.state().values(), copies, strict=True):
+        for A, was in zip(self._arrays, copies, strict=True):
             A[...] = was
         for optimizer, done in zip(self.parts.optimizers, steps, strict=True):
             optimizer.steps = done
@@ -138,14 +163,20 @@ class Comparison:
         self._after, self._steps_after = self._copies(), [o.steps for o in self.parts.optimizers]
         self._restore(self._before, self._steps)
 
+    def forward(self) -> None:
+        """To the state after the step by hand."""
+        self._restore(self._after, self._steps_after)
+
     def differences(self) -> list[str]:
         """What has other bits than after the step by hand."""
-        state = self.parts.state()
-        return [n for (n, A), B in zip(state.items(), self._after, strict=True) if A.tobytes() != B.tobytes()]
+        found = zip(self._names, self._arrays, self._after, strict=False)
+        wrong = [name for name, A, B in found if A.tobytes() != B.tobytes()]
+        same = [o.steps for o in self.parts.optimizers] == self._steps_after
+        return wrong if same else [*wrong, "step numbers"]
 
     def refuse(self, who: str, wrong: list[str]) -> str:
         """Leave the state of the step by hand, and say what is wrong: an error if it is a class from outside."""
-        self._restore(self._after, self._steps_after)
+        self.forward()
         what = f"{who}: the program gave other {', '.join(wrong)} than the equations."
         if not self.parts.are_own():
             raise StateError(
@@ -156,14 +187,51 @@ class Comparison:
         return "the program gave other bits than the equations"
 
 
+_OPEN = {"steps", "divisor", "schedule", "looked"}  # attributes that may change without being settings
+
+
+class Unchanged:
+    """Whether parts of nnmat have the settings that they had, asked in 2 us."""
+
+    def __init__(self, parts: Parts):
+        self._versions = [(store, store.version) for store in parts.stores]
+        self._values = []
+        self._arrays = []
+        for part in (*parts.layers, *parts.losses, *parts.optimizers):
+            own = vars(part)
+            names = [name for name in own if not name.startswith("_") and name not in _OPEN]
+            self._arrays += [(own, name, own[name]) for name in names if isinstance(own[name], np.ndarray)]
+            if names := [name for name in names if not isinstance(own[name], np.ndarray)]:
+                values = operator.itemgetter(*names)
+                self._values.append((own, values, _frozen(values(own))))
+
+    def __call__(self) -> bool:
+        for store, version in self._versions:
+            if store.version != version:
+                return False
+        for own, values, before in self._values:
+            if values(own) != before:
+                return False
+        return all(own[name] is A for own, name, A in self._arrays)
+
+
+def _frozen(value):
+    """The same for comparisons, whatever becomes of its lists and dicts."""
+    if type(value) is tuple:
+        return tuple(map(_frozen, value))
+    return copy.copy(value) if type(value) in (list, dict) else value
+
+
 class Turn:
     """The memory of a step's programs, which one call at a time has; who finds it taken runs by hand."""
 
     def __init__(self) -> None:
-        self._lock = threading.Lock()
+        self._lock, self._process = threading.Lock(), os.getpid()
 
     def take(self) -> bool:
         """Whether it was free, and now is the caller's."""
+        if self._process != os.getpid():  # a forked child: who had it then does not live here
+            self.__init__()  # type: ignore[misc]
         return self._lock.acquire(blocking=False)
 
     def give_back(self) -> None:

@@ -23,10 +23,9 @@ from ..layers import observing
 from ..layers.base import Layer
 from ..losses import Loss
 from ..optimizers import Optimizer
-from .recording import Comparison, Parts, share_memory, stranger
+from .recording import CHECKED, FIRST_ONES, PROGRAMS, WORTH_A_PROGRAM, Comparison, Parts, share_memory, stranger
+from .repeated_call import RepeatedCall
 
-PROGRAMS = 16  # situations that a step keeps a program for; the oldest makes room
-CHECKED = 2  # steps that run both ways before a program is trusted
 Measured = dict[str, tuple[float, float]]  # metrics: each mean and its weight
 
 
@@ -107,6 +106,7 @@ class StepPrograms:
         self.model, self.loss, self.optimizer, self.equations = model, loss, optimizer, equations
         self._situations: list[_Situation] = []  # that of the last batch at the end
         self._last_batch: Batch | None = None
+        self._unused = 0  # programs that made room for others after a few steps
         self.parts = Parts([model, loss, optimizer])
         self._buffers = list(model.buffers().values())
         self.profile = profile  # whether programs measure their entries
@@ -114,7 +114,13 @@ class StepPrograms:
 
     def why_not(self, batch: Batch) -> str:
         """Why a step on such a batch runs by hand, or nothing."""
-        return self.refused or self._situation(batch).refused
+        situation = self._situation(batch)
+        return self.refused or situation.refused or ("" if situation.checked >= CHECKED else FIRST_ONES)
+
+    @property
+    def first_refusal(self) -> str:
+        """Why any steps so far run by hand, beside the first ones of each kind, or nothing."""
+        return self.refused or next((s.refused for s in self._situations if s.refused), "")
 
     def ready(self, batch: Batch) -> bool:
         """Whether a program that was checked runs steps on such batches."""
@@ -202,6 +208,7 @@ class StepPrograms:
                 [result.H],
                 many,
                 constants=["divisor"],
+                known=list(self.parts.state().values()),
             )
         except (TypeError, ValueError) as error:
             situation.refused = str(error)
@@ -214,11 +221,16 @@ class StepPrograms:
 
     def _compare(self, situation: _Situation, batch: Batch) -> Steps:
         """The step by hand, and again from the same state by the program."""
-        lr, own = self.optimizer.lr, Comparison(self.parts)
+        assert situation.program is not None
+        lr, own = self.optimizer.lr, Comparison(self.parts, situation.program.written)
         by_hand = self.equations(batch, lr)
         outputs = by_hand.H.copy()
         own.back()
-        by_program = self.run(batch, batch.places(), [lr])
+        try:
+            by_program = self.run(batch, batch.places(), [lr])
+        except BaseException:
+            own.forward()
+            raise
         wrong = own.differences()
         if by_program[:4] != by_hand[:4]:
             wrong.append("results")
@@ -234,6 +246,13 @@ class StepPrograms:
         """What the program of most steps does, and, if it was asked to `profile`, the times."""
         used = [s.program for s in self._situations if s.program is not None and s.checked >= CHECKED]
         return max(used, key=lambda program: program.done).listing() if used else None
+
+    def repeated_call(self, batch: Batch) -> RepeatedCall | None:
+        """For more calls with single batches like this one, of one input, for which a program is `ready`."""
+        program = self._situation(batch).program
+        if program is None or type(batch.X) is tuple or batch.source is not None:
+            return None
+        return RepeatedCall(program, self.parts, batch.arrays(), [(self.optimizer, "lr", "steps")])
 
     def forget(self) -> None:
         """All programs, and the arrays that they hold."""
@@ -253,13 +272,21 @@ class StepPrograms:
             found = _Situation(key)
             if shared:
                 found.refused = "arrays of the batch share memory"
-            self._situations = self._situations[1 - PROGRAMS :]
+            elif self._unused > PROGRAMS:
+                found.refused = "most programs would be made for a few steps"
+            if len(self._situations) == PROGRAMS:
+                oldest = self._situations.pop(0)
+                self._unused += oldest.program is not None and oldest.program.done < WORTH_A_PROGRAM
         elif found is not self._situations[-1]:
             self._situations.remove(found)
         if not self._situations or found is not self._situations[-1]:
             self._situations.append(found)
         self._last_batch = batch
         return found
+
+    def forget_batch(self) -> None:
+        """The arrays of the last batch."""
+        self._last_batch = None
 
     def __getstate__(self):
         # A copy or a pickle records anew: programs point to the arrays of this one.

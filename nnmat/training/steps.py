@@ -16,7 +16,7 @@ from ..datasets import ArrayBatches
 from ..programs.recording import target_dtype
 from ..programs.step_programs import Batch, Gather, Measured, StepPrograms, Steps
 from .callbacks import next_look
-from .data import WHOLE, batches, cast_batch
+from .data import WHOLE, batches, cast_batch, several_inputs
 from .nonfinite import raise_for_gradient, raise_for_loss
 
 TOGETHER = 0.1  # seconds of steps in one call: so long a signal waits, and progress stands still
@@ -53,8 +53,8 @@ class TrainingSteps:
 
     def said_once(self) -> str:
         """Why steps run by hand although they should not, the first time that one asks; else nothing."""
-        reason = self.programs.refused if self.trainer.compiled and not self._said else ""
-        self._said = True
+        reason = self.programs.first_refusal if self.trainer.compiled and not self._said else ""
+        self._said = self._said or bool(reason)
         return reason
 
     def end_run(self) -> None:
@@ -117,7 +117,7 @@ class TrainingSteps:
         if self._source is not None:
             return self._source
         source = run.source
-        if type(source) is not ArrayBatches or not source.shuffle or type(source.inputs) is tuple:
+        if type(source) is not ArrayBatches or not source.shuffle or several_inputs(self.trainer.model):
             return None
         X, y, *weights = source.arrays
         dtype = self.trainer.model.dtype

@@ -24,7 +24,7 @@ from ..warmup import first_use
 from .callbacks import Callback
 from .checkpoint import INTERRUPTED, Progress, free_name, interrupt_path
 from .data import batch_source
-from .evaluation import Evaluation, evaluate, predict, probabilities
+from .evaluation import evaluate, predict, probabilities
 from .habits import check_kind, check_one_argument, check_outputs, explained
 from .interruption import SIGNALS, Interruption, TrainingInterrupted
 from .nonfinite import check_parameters
@@ -90,10 +90,9 @@ class Trainer:
         self.figures: list[str] = []  # those that each epoch of the run has, if callbacks add none of their own
         self._requested: list[Path] = []  # checkpoints to be written when the epoch is finished
         self._due: list[Path] = []  # checkpoints to be written after the present step
-        self._buffers = list(model.buffers().values())
         self.compiled = flag("Trainer", "compiled", compiled)
         self.profile = flag("Trainer", "profile", profile)
-        self._steps, self.evaluation = TrainingSteps(self), Evaluation(self)
+        self._steps = TrainingSteps(self)
 
     @explained
     @first_use
@@ -134,8 +133,7 @@ class Trainer:
         seed = count("fit", "seed", seed, least=0)
         _check_callbacks(callbacks)
         run = Run(self, source, check, callbacks, budget, seed)
-        if reason := self._steps.said_once():
-            display.note(f"fit: steps run by hand, not as programs: {reason}.")
+        self._tell_why(display)
         self.stop, self._requested, self._due, self.validating = False, [], [], check is not None
         self.figures = [] if any(_adds_figures(c) for c in callbacks) else self._figure_names()
         for callback in callbacks:
@@ -156,8 +154,11 @@ class Trainer:
             raise
         finally:
             self._steps.end_run()
-            self.evaluation.forget()
         return run.state.history
+
+    def _tell_why(self, display: Display) -> None:
+        if reason := self._steps.said_once():
+            display.note(f"fit: steps run by hand, not as programs: {reason}.")
 
     def _tell(self, callbacks: Sequence[Callback], error: BaseException) -> None:
         """Tell every callback of the error; what one of them raises itself is a note of the error, not in its place."""
@@ -184,6 +185,7 @@ class Trainer:
                 if self.stop and state.batches < len(source):  # what was asked for goes on from here, not from an end
                     paths, self._requested, self._due = self._requested + self._due, [], []
                     run.write_all(paths)
+                self._tell_why(display)
                 if not self._finish_epoch(run, interruption, display):
                     return
                 run.end_epoch()
@@ -301,10 +303,7 @@ class Trainer:
         check_one_argument("evaluate", batch_size)
         bars = Display("evaluate", progress).bars
         source = self._source("evaluate", data, batch_size, False, bars)
-        try:
-            figures = evaluate("evaluate", self, source, samples_of(source)[1], bars)
-        finally:
-            self.evaluation.forget()
+        figures = evaluate("evaluate", self, source, samples_of(source)[1], bars)
         assert figures is not None  # there is nobody to stop it
         return figures
 
@@ -330,10 +329,7 @@ class Trainer:
         return probabilities(self.loss, self._outputs("predict_proba", X, batch_size, progress))
 
     def _outputs(self, who: str, X, batch_size: int, progress: bool) -> np.ndarray:
-        try:
-            return predict(who, self, X, batch_size, Display(who, progress).bars)
-        finally:
-            self.evaluation.forget()
+        return predict(who, self.model, X, batch_size, Display(who, progress).bars)
 
     def _source(self, who: str, data, batch_size: int | None, shuffle: bool, progress: bool) -> BatchSource:
         return batch_source(who, self.model, self.loss, data, batch_size, shuffle, progress)

@@ -252,6 +252,9 @@ def updates(size) -> list[Case]:
     return [
         case("sgd_update", 1, lr=1e-3, momentum=0.9),
         case("adam_update", 2, lr=1e-3, beta1=0.9, beta2=0.999, eps=1e-8, step=9),
+        case("nadam_update", 2, product=0.4, lr=1e-3, beta1=0.9, beta2=0.999, eps=1e-8, step=9),
+        case("adagrad_update", 1, lr=1e-3, eps=1e-8),
+        case("lion_update", 1, lr=1e-3, beta1=0.9, beta2=0.99),
         case("rmsprop_update", 1, lr=1e-3, alpha=0.999, eps=1e-8),
     ]
 

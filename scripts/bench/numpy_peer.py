@@ -229,6 +229,36 @@ def adam_update(theta, g, m, v, *, lr, beta1, beta2, eps, step):
     return theta, m, v
 
 
+def nadam_update(theta, g, m, v, *, product, lr, beta1, beta2, eps, step):
+    mu, coming = (beta1 * (1 - 0.5 * 0.96 ** (k * 4e-3)) for k in (step, step + 1))
+    m *= np.float32(beta1)
+    m += np.float32(1 - beta1) * g
+    v *= np.float32(beta2)
+    v += np.float32(1 - beta2) * np.square(g)
+    root = np.sqrt(v)
+    root *= np.float32(1 / np.sqrt(1 - beta2**step))
+    root += np.float32(eps)
+    ahead = np.float32(lr * (1 - mu) / (1 - product)) * g
+    ahead += np.float32(lr * coming / (1 - product * coming)) * m
+    theta -= ahead / root
+    return theta, m, v
+
+
+def adagrad_update(theta, g, v, *, lr, eps):
+    v += np.square(g)
+    root = np.sqrt(v)
+    root += np.float32(eps)
+    theta -= np.float32(lr) * g / root
+    return theta, v
+
+
+def lion_update(theta, g, m, *, lr, beta1, beta2):
+    theta -= np.float32(lr) * np.sign(np.float32(beta1) * m + np.float32(1 - beta1) * g)
+    m *= np.float32(beta2)
+    m += np.float32(1 - beta2) * g
+    return theta, m
+
+
 def rmsprop_update(theta, g, v, *, lr, alpha, eps):
     v *= np.float32(alpha)
     v += np.float32(1 - alpha) * np.square(g)

@@ -176,6 +176,12 @@ def updated(name):
             k.sgd_update(theta, A, v, lr=0.1, momentum=0.5)
         elif name == "adam":
             k.adam_update(theta, A, m, v, lr=0.1, beta1=0.9, beta2=0.99, eps=1e-8, step=1)
+        elif name == "nadam":
+            k.nadam_update(theta, A, m, v, product=0.5, lr=0.1, beta1=0.9, beta2=0.99, eps=1e-8, step=1)
+        elif name == "adagrad":
+            k.adagrad_update(theta, A, v, lr=0.1, eps=1e-8)
+        elif name == "lion":
+            k.lion_update(theta, A, m, lr=0.1, beta1=0.9, beta2=0.99)
         else:
             k.rmsprop_update(theta, A, v, lr=0.1, alpha=0.9, eps=1e-8)
         return theta
@@ -236,7 +242,10 @@ def kernels():
             "k.mean_squared_error y": Door(lambda A: k.mean_squared_error(LOGITS, A)[1], X),
             "k.sigmoid_binary_cross_entropy y": Door(lambda A: k.sigmoid_binary_cross_entropy(LOGITS, A)[1], X),
         }
-        | {f"k.{name}_update g": Door(updated(name), WEIGHTS, in_place=True) for name in ("sgd", "adam", "rmsprop")}
+        | {
+            f"k.{name}_update g": Door(updated(name), WEIGHTS, in_place=True)
+            for name in ("sgd", "adam", "nadam", "adagrad", "lion", "rmsprop")
+        }
     )
 
 
@@ -292,6 +301,9 @@ def doors(folder) -> dict[str, Door]:
             "steepest_descent x0": Door(descended, X, several=True),
             "steepest_descent gradient": Door(descended_by, 2 * X, lists=True),
             "calculus": Door(of_calculus, X, lists=True),
+            "windows": Door(lambda A: datasets.windows(A, 1).X, Y, lists=True),
+            "RandomWindows": Door(lambda A: datasets.RandomWindows(A, 1, 1, 1).tokens, Y, lists=True),
+            "Vocabulary.decode": Door(lambda A: len(datasets.Vocabulary("abcdefghij").decode(A)), Y, lists=True),
             "khat": Door(lambda A: nnmat.khat(A, (4, 6, 2)), KERNEL),
             "khat operator": Door(
                 lambda A: nnmat.khat(KERNEL, (4, 6, 2), form="operator") @ A, np.tile(WEIGHTS, 12), lists=True

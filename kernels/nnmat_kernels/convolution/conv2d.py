@@ -199,7 +199,7 @@ def _planned_for(input_shape, kernel_shape, stride, padding, dilation, groups, d
     return planned(w, kernel_shape[0], groups, dtype)
 
 
-@operation("out")
+@operation("out", refuses=True)
 def conv2d_unchecked(X, K, bias, stride, padding, dilation, groups, out=None, activation=None) -> np.ndarray:
     """`conv2d` without its checks: canonical arrays, options as numbers or tuples."""
     own = _planned_for(X.shape, K.shape, stride, padding, dilation, groups, X.dtype)
@@ -208,7 +208,7 @@ def conv2d_unchecked(X, K, bias, stride, padding, dilation, groups, out=None, ac
     return out
 
 
-@operation("out")
+@operation("out", refuses=True)
 def conv2d_input_gradient_unchecked(G, K, input_shape, stride, padding, dilation, groups, out=None) -> np.ndarray:
     """`conv2d_input_gradient` without its checks, as above."""
     out = np.empty(input_shape, G.dtype) if out is None else out

@@ -137,7 +137,8 @@ def task_size(M, N, tasks, width):
         high = m - left + (0 if left == 0 else MR_SMALL if left <= MR_SMALL else MR)
         # Multiply-adds and, at the speed of about 10 of them each, the numbers of B and of A that a task packs.
         cost = high * ((n + width // 2 - 1) // (width // 2) * (width // 2)) + 10 * n + 5 * m
-        if best < 0 or cost < best:
+        # Of nearly equal grids that of more rows: an update then finds its part of a gradient in its own cache.
+        if best < 0 or 64 * cost < 65 * best:
             best, rows, columns = cost, m, n
     return rows, columns
 

@@ -23,15 +23,20 @@ def compiled(
     outputs: Sequence[np.ndarray] = (),
     undo: bool = False,
     constants: Sequence[str] = (),
+    known: Sequence[np.ndarray] = (),
 ) -> Program:
     """The program of recorded operations, improved by the rules; arguments and errors as those of `Program`.
 
     `outputs`: arrays that are read after a step. The program's own `outputs` stand in their places. `saved` None: all
     that is written before a kernel may refuse what it is given. `undo`: whether a call may copy all that its steps
     write before it starts, which pays if it makes many. `constants`: results that may come from no kernel, if they are
-    the same at every step; the program's `results` are the others.
+    the same at every step; the program's `results` are the others. `known`: arrays that may be outputs as they are; all
+    others must be made by an operation.
     """
     entries = Entries(operations, outputs)
+    for A in outputs:
+        if entries.root(A) is None and not any(np.may_share_memory(A, B) for B in known):
+            raise ValueError(f"the array of shape {A.shape} that is wanted after the step is made by no operation")
     history = [("recorded", operations_of(entries))]
     history += improve(entries, [rule for rule in RULES if undo or not rule.undoes])
     size = lay_out(entries)
@@ -43,7 +48,7 @@ def compiled(
         for A, was in zip(reversed(given), reversed(before), strict=True):
             A[...] = was
     if saved is None:
-        saved = _before_refusals(entries)
+        saved = _before_refusals(entries, lowered)
     now = {name: lowered.now(value) for name, value in results.items()}
     program = Program(
         lowered.launches,
@@ -56,6 +61,7 @@ def compiled(
         _each_once(given) if _undoes(history) else (),
     )
     program.outputs, program.history, program.bytes = entries.pinned, history, size
+    program.written = _each_once(given)
     program.groups = [(*lowered.firsts[i : i + 2], e) for i, e in enumerate(entries.list)]  # type: ignore[misc]
     return program
 
@@ -66,9 +72,10 @@ def _undoes(history: History) -> bool:
     return any(rule.undoes and rule.name in names for rule in RULES)
 
 
-def _before_refusals(entries: Entries) -> list[np.ndarray]:
+def _before_refusals(entries: Entries, lowered: Lowered) -> list[np.ndarray]:
     """The given arrays that are written before the last kernel that gives (a number, a row), each once."""
-    last = max((i for i, e in enumerate(entries.list) if e.driver.refuses), default=0)
+    refusing = [i for i, e in enumerate(entries.list) if e.driver.refuses or lowered.gives_rows(i)]
+    last = max(refusing, default=0)
     return _each_once([A for e in entries.list[:last] for A in e.written() if entries.root(A) is None])
 
 

@@ -39,6 +39,10 @@ class Lowered:
         results = [launch[2] for launch in self.launches if len(launch) == 3]
         return any(part is number for r in results for part in (r if isinstance(r, tuple) else (r,)))
 
+    def gives_rows(self, entry: int) -> bool:
+        """Whether a launch of this entry gives (a number, a row), the row that it refuses."""
+        return any(isinstance(launch[-1], tuple) for launch in self.launches[slice(*self.firsts[entry : entry + 2])])
+
     def launches_of(self, name: str) -> list[int]:
         """The first launch of each entry of a driver."""
         return [first for e, first in zip(self.entries, self.firsts, strict=False) if e.name == name]

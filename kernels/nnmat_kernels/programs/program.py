@@ -23,7 +23,7 @@ from .block import Block
 from .entries import Entry
 from .listing import History, Listing, Row, flops, operation_text, size_of, traffic
 from .phases import Phase, runner_of_pieces
-from .runner import FINISHED, FINITE, NEGATIVE, TRUE, run
+from .runner import COUNT, FINISHED, FINITE, NEGATIVE, TRUE, run
 
 
 class Slot:
@@ -90,6 +90,7 @@ class Program:
         self.history: History = []  # of its operations, from the recording through the rules
         self.bytes = 0  # of its own memory
         self.done = 0  # steps
+        self.written: list[np.ndarray] = []  # given arrays that it writes to
         self.groups: list[tuple[int, int, Entry | None]] = []  # the launches of each entry
         self._ticks = np.empty(0, np.int64)  # of each launch and of all calls, if they are counted
         self._steps, self._seconds = 0, 0.0  # that they were counted in
@@ -108,6 +109,7 @@ class Program:
             first_link.append(len(links))
         checks = [(e, FINITE, place) for name, (e, place) in places.items() if name in finite]
         checks += [check for e, block in enumerate(self.blocks) if e not in counts for check in _refusals(e, block)]
+        checks += [(e, COUNT, self.blocks[e].result_place(0)) for e in counts]
         if missing := [name for name in slots if (name, 0) not in self._columns]:
             raise ValueError(f"{', '.join(missing)} reaches no kernel: Python computes with it")
         self.results = list(results)  # the names of the columns that `run` gives; behind them the counts
@@ -213,13 +215,18 @@ class Program:
             if offset:
                 table[:, c] += offset
         results = np.zeros((steps, len(self._wanted)), np.int64)
+        return self._execute(table, results), results
+
+    def _execute(self, table: np.ndarray, results: np.ndarray) -> int:
         for A, was in zip(self._undone, self._at_start, strict=True):
             was[...] = A
-        started = time.perf_counter()
-        done, check = _runner()(*self._arguments, table, self._wanted, results, self._ticks)
-        self.done += done
-        if self._ticks.size:
+        if not self._ticks.size:
+            done, check = _runner()(*self._arguments, table, self._wanted, results, self._ticks)
+        else:
+            started = time.perf_counter()
+            done, check = _runner()(*self._arguments, table, self._wanted, results, self._ticks)
             self._steps, self._seconds = self._steps + done, self._seconds + time.perf_counter() - started
+        self.done += done
         if check != FINISHED:  # also where a kernel has raised an exception: by hand it will again
             for A, was in zip(self.saved, self.before, strict=True):
                 A[...] = was
@@ -227,7 +234,41 @@ class Program:
                 for A, was in zip(self._undone, self._at_start, strict=True):
                     A[...] = was
                 _runner()(*self._arguments, table[:done], self._wanted, results[:done], np.empty(0, np.int64))
-        return done, results
+        return done
+
+
+class SingleStep:
+    """Runs one step of a program at a time, in a third of the time that `run` takes to be told of it."""
+
+    def __init__(self, program: Program):
+        self._program = program
+        columns = program._columns
+        self._table = np.zeros((1, len(columns)), np.int64)
+        self._results = np.zeros((1, len(program._wanted)), np.int64)
+        self._words, self._floats = self._table[0], self._table[0].view(np.float64)
+        self.results = self._results[0]  # after a step, words of 64 bits, in the order of `program.results`
+        self._places: dict[str, list[tuple[int, int]]] = {}
+        for c, (name, offset) in enumerate(columns):
+            self._places.setdefault(name, []).append((c, offset))
+
+    def set_address(self, name: str, address: int) -> None:
+        """Where an input is."""
+        for c, offset in self._places.get(name, ()):
+            self._words[c] = address + offset
+
+    def set_count(self, name: str, number: int) -> None:
+        """The number of a step."""
+        for c, _ in self._places.get(name, ()):
+            self._words[c] = number
+
+    def set_float(self, name: str, number: float) -> None:
+        """A learning rate."""
+        for c, _ in self._places.get(name, ()):
+            self._floats[c] = number
+
+    def run(self) -> bool:
+        """Whether the step was done."""
+        return self._program._execute(self._table, self._results) == 1
 
 
 def _refusals(e: int, block: Block) -> list[tuple[int, int, int]]:

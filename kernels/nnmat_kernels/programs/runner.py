@@ -5,7 +5,7 @@ import numpy as np
 from ..runtime.config import jit
 from .words import call_block, copy, load, store, ticks
 
-FINITE, NEGATIVE, TRUE = 1, 2, 3  # what a word must be for the step to go on
+FINITE, NEGATIVE, TRUE, COUNT = 1, 2, 3, 4  # what a word must be for the step to go on
 FAILED, FINISHED = -2, -1  # in place of a check
 _EXPONENT = 0x7FF0000000000000  # all ones in an infinite float64, or one that is not a number
 
@@ -16,6 +16,8 @@ def _holds(what, word):
         return word & _EXPONENT != _EXPONENT
     if what == NEGATIVE:
         return word < 0
+    if what == COUNT:
+        return word >= 0
     return word & 1 == 1
 
 

@@ -164,11 +164,15 @@ class Recorder:
         return optimizer.lr
 
     def __enter__(self):
+        self._before = _recorders.get(threading.get_ident())
         _recorders[threading.get_ident()] = self
         return self
 
     def __exit__(self, *exception):
-        del _recorders[threading.get_ident()]
+        if self._before is None:
+            del _recorders[threading.get_ident()]
+        else:
+            _recorders[threading.get_ident()] = self._before
 
 
 _recorders: dict[int, Recorder] = {}  # by thread

@@ -144,22 +144,27 @@ class MultiHeadAttention(Layer):
         key_mask = parts[1 + self.cross] if self.key_mask else None
         return self.causal, mask, key_mask, 0.0 if stream is None else self.rate, stream
 
-    def _turned(self, A, heads: int, back: bool = False):
-        """The first heads turned by their places, or back, if that is asked for."""
-        return k.rotate(A, self._cosines, self._sines, heads, back=back) if self.rotary else A
+    def angles(self) -> tuple[np.ndarray, np.ndarray]:
+        """cos and sin of all places (T, d/2), if it is rotary; else arrays of no rows."""
+        none = np.empty((0, 0), self.dtype)
+        return (self._cosines, self._sines) if self.rotary else (none, none)
+
+    def turned(self, A, heads: int, back: bool = False, before: int = 0):
+        """The first heads of A turned by their places, of which `before` come first, or back, if it is rotary."""
+        return k.rotate(A, self._cosines, self._sines, heads, before, back) if self.rotary else A
 
     @forward_equations
     def forward(self, X, call):
         given = self._options(X, call)
         queries = X[0] if type(X) is tuple else X
         if self.cross:
-            Q = self._turned(self.query.forward(queries, call), self.heads)  # Q = X W_Qᵀ + 1 b_Qᵀ
-            K = self._turned(self.key.forward(X[1], call), self.heads)
+            Q = self.turned(self.query.forward(queries, call), self.heads)  # Q = X W_Qᵀ + 1 b_Qᵀ
+            K = self.turned(self.key.forward(X[1], call), self.heads)
             V = self.value.forward(X[1], call)
             O, ends = k.attention(Q, K, V, self.heads, *given)  # O_h = softmax(a Q_h K_hᵀ + M) V_h  # noqa: E741
             call.keep(Q=Q, K=K, V=V)
         else:
-            QKV = self._turned(self.in_proj.forward(queries, call), 2 * self.heads)
+            QKV = self.turned(self.in_proj.forward(queries, call), 2 * self.heads)
             O, ends = k.self_attention(QKV, self.heads, *given)  # noqa: E741
             call.keep(QKV=QKV)
         call.keep(O=O, ends=ends, given=given, inputs=len(X) if type(X) is tuple else 1)
@@ -171,13 +176,13 @@ class MultiHeadAttention(Layer):
         gO = self.out_proj.backward(G, call)  # gO = G W_O
         if self.cross:
             gQ, gK, gV = k.attention_backward(gO, call.Q, call.K, call.V, call.O, call.ends, self.heads, *call.given)
-            gX = self.query.backward(self._turned(gQ, self.heads, True), call, **wanted)
-            gZ = self.key.backward(self._turned(gK, self.heads, True), call, **wanted)
+            gX = self.query.backward(self.turned(gQ, self.heads, True), call, **wanted)
+            gZ = self.key.backward(self.turned(gK, self.heads, True), call, **wanted)
             gZv = self.value.backward(gV, call, **wanted)
             found: tuple = (gX, k.add(gZ, gZv)) if call.wants_input else ()  # gX = gQ W_Q, gZ = gK W_K + gV W_V
         else:
             gQKV = k.self_attention_backward(gO, call.QKV, call.O, call.ends, self.heads, *call.given)
-            found = (self.in_proj.backward(self._turned(gQKV, 2 * self.heads, True), call, **wanted),)
+            found = (self.in_proj.backward(self.turned(gQKV, 2 * self.heads, True), call, **wanted),)
         if not call.wants_input:
             return None
         return (*found, *(None,) * (call.inputs - len(found))) if call.inputs > 1 else found[0]

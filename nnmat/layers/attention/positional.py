@@ -63,8 +63,8 @@ class PositionalEmbedding(Layer):
             angles = np.arange(T)[:, np.newaxis] * 10_000.0 ** (-np.arange(0, D, 2) / D)
             self._table = np.stack([np.sin(angles), np.cos(angles)], axis=2).reshape(T, -1)[:, :D].astype(self.dtype)
 
-    def _rows(self):
-        """P_T."""
+    def rows(self) -> np.ndarray:
+        """P_T, the first rows of the table."""
         return self._table if self.weight is None else self.weight.value[: self.input_shape[0]]
 
     def _parted(self, A) -> tuple:
@@ -74,7 +74,7 @@ class PositionalEmbedding(Layer):
 
     @forward_equations
     def forward(self, X, call):
-        return k.add_to_rows(X, self._rows())  # Y_b = X_b + P_T
+        return k.add_to_rows(X, self.rows())  # Y_b = X_b + P_T
 
     @backward_equations
     def backward(self, G, call):

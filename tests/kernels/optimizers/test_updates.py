@@ -5,8 +5,8 @@ import itertools
 import numpy as np
 import pytest
 
+import nnmat_kernels as updates
 from nnmat_kernels.errors import DtypeError, ShapeError
-from nnmat_kernels.optimizers import updates
 from nnmat_kernels.reference.optimizers import updates as twin
 from nnmat_kernels.runtime.parallel import PARALLEL_SIZE
 from tests.kernels.guards import same_bits_for_any_threads
@@ -23,11 +23,18 @@ CASES = {
     "adam": ("adam_update", 2, ADAM),
     "adam, L2": ("adam_update", 2, {**ADAM, "weight_decay": 0.1, "scale": 0.5}),
     "adamw": ("adam_update", 2, {**ADAM, "weight_decay": 0.1, "decoupled": True}),
+    "amsgrad": ("adam_update", 3, {**ADAM, "weight_decay": 0.1}),
+    "amsgrad, decoupled": ("adam_update", 3, {**ADAM, "weight_decay": 0.1, "decoupled": True, "scale": -1.0}),
+    "nadam": ("nadam_update", 2, {**ADAM, "product": 0.25, "weight_decay": 0.1, "scale": 0.5}),
+    "nadam, decoupled": ("nadam_update", 2, {**ADAM, "product": 0.25, "weight_decay": 0.1, "decoupled": True}),
+    "adagrad": ("adagrad_update", 1, {"lr": 0.1, "eps": 1e-6, "weight_decay": 0.1, "scale": -0.5}),
+    "lion": ("lion_update", 1, {"lr": 0.01, "beta1": 0.9, "beta2": 0.99, "weight_decay": 0.1, "scale": 0.5}),
     "rmsprop": ("rmsprop_update", 1, {**RMS, "weight_decay": 0.1}),
     "rmsprop, centred": ("rmsprop_update", 3, {**RMS, "centered": True}),
     "rmsprop, momentum": ("rmsprop_update", 3, {**RMS, "momentum": 0.8, "scale": 0.5}),
     "rmsprop, both": ("rmsprop_update", 3, {**RMS, "centered": True, "momentum": 0.8, "weight_decay": 0.1}),
 }
+STEPPED = ("adam_update", "nadam_update")
 SIZES = [0, 1, 7, 64, 1001, 70_001]
 
 
@@ -39,7 +46,7 @@ def run(module, case, n, dtype, steps=4, seed=0):
     for k in range(steps):
         g = rng.normal(size=n).astype(dtype)
         before = g.copy()
-        more = {"adam_update": {"step": k + 1}, "sgd_update": {"first": k == 0}}.get(name, {})
+        more = {"sgd_update": {"first": k == 0}}.get(name, {"step": k + 1} if name in STEPPED else {})
         if module is twin:
             theta, g, vectors = theta.astype(np.float64), g.astype(np.float64), [v.astype(np.float64) for v in vectors]
         getattr(module, name)(theta, g, *vectors, **options, **more)
@@ -109,7 +116,7 @@ def test_nan_gradients_are_not_hidden(case):
     name, states, options = CASES[case]
     theta, g = np.ones(9), np.ones(9)
     g[4] = np.nan
-    more = {"step": 1} if name == "adam_update" else {}
+    more = {"step": 1} if name in STEPPED else {}
     getattr(updates, name)(theta, g, *(np.zeros(9) for _ in range(states)), **options, **more)
     assert np.flatnonzero(np.isnan(theta)).tolist() == [4]
 
@@ -126,7 +133,7 @@ def test_steps_are_integers(step):
 def test_scalars_are_numbers(case):
     """NumPy turns None into NaN, which would end in the parameters."""
     name, states, options = CASES[case]
-    more = {"step": 1} if name == "adam_update" else {}
+    more = {"step": 1} if name in STEPPED else {}
     for option, wrong in itertools.product([o for o in options if type(options[o]) is not bool], [None, "a", 1j]):
         with pytest.raises(ValueError, match=rf"^{name}: expected {option} to be a number, got {wrong!r}\. Try"):
             getattr(updates, name)(*np.zeros((2 + states, 4)), **{**options, option: wrong}, **more)
@@ -177,7 +184,7 @@ def test_the_first_step_does_not_read_v(case):
 @pytest.mark.parametrize("case", CASES)
 def test_vectors_may_not_overlap(case):
     name, states, options = CASES[case]
-    more = {"step": 1} if name == "adam_update" else {}
+    more = {"step": 1} if name in STEPPED else {}
     for first in range(2 + states):
         for second in range(first):
             memory = np.ones(12)

@@ -225,3 +225,22 @@ def test_the_norm_stays_before_the_update(why):
     last = [lambda scale: k.fill(g, 0.0)] if why == "more to come" else []
     entries = entries_of(_updated([g[:n]], [update, *last], clip=why == "clipping"))
     assert improve(entries) == []
+
+
+def test_a_copy_stays_where_it_is_written_afterwards():
+    X = array(5, 4)
+    before = X.copy()
+
+    def work():
+        Y = k.copy(X)
+        k.relu(Y, Y)
+        return k.sigmoid(Y)
+
+    fired, operations, same = improved(work)
+    assert (fired, operations, same) == ([], ["copy", "relu", "sigmoid"], True)
+    assert X.tobytes() == before.tobytes()
+
+
+def test_a_copy_of_what_is_given_stays_where_it_comes_back():
+    X = array(5, 4)
+    assert improved(lambda: k.copy(X)) == ([], ["copy"], True)

@@ -65,3 +65,55 @@ def test_errors_leave_the_model_alone():
     with pytest.raises(nnmat.ConfigError, match="expected a built Sequential"):
         convert.to_torch(TiedAutoencoder(2).build((3,)))
     assert np.array_equal(model.flat_parameters, before)
+
+
+def sequence_model(seed=0):
+    embedding = nnmat.Embedding(7, 12)
+    layers = [embedding, nnmat.PositionalEmbedding(), nnmat.TransformerBlock(12, 3, feed_forward="gated", bias=False)]
+    layers += [nnmat.LSTM(12, 12), nnmat.GRU(12, 12), nnmat.RNN(12, 12), nnmat.BatchNorm1d()]
+    layers.append(nnmat.Tied(embedding, transpose=True))
+    return Sequential(layers, input_shape=(5,), seed=seed)
+
+
+def test_layers_of_sequences_there_and_back():
+    model, twin = sequence_model(0), sequence_model(1)
+    rng = np.random.default_rng(0)
+    for A in (model.flat_parameters, *model.buffers().values()):
+        A[...] = rng.uniform(0.1, 1, A.shape)
+    state = convert.to_torch(model)
+    assert [name for name in state if name.startswith("2.")] == [
+        "2.attention.in_proj_weight",
+        "2.attention.out_proj.weight",
+        "2.feed_forward.gate.weight",
+        "2.feed_forward.up.weight",
+        "2.feed_forward.out.weight",
+        "2.norm1.weight",
+        "2.norm2.weight",
+    ]
+    assert not state["3.bias_hh_l0"].any()
+    assert state["4.bias_hh_l0"].any()
+    assert state["6.num_batches_tracked"].dtype == np.int64
+    convert.from_torch(twin, state)
+    assert np.array_equal(twin.flat_parameters, model.flat_parameters)
+    for name, A in twin.buffers().items():
+        assert np.array_equal(A, model.buffers()[name]), name
+
+
+def test_the_second_bias_of_a_recurrent_layer_is_added():
+    model = Sequential([nnmat.LSTM(2, 3)], input_shape=(4, 2))
+    state = convert.to_torch(model)
+    convert.from_torch(model, state | {"0.bias_ih_l0": np.ones(12), "0.bias_hh_l0": np.full(12, 0.5)})
+    assert (model[0].in_proj.bias.value == 1.5).all()
+
+
+def test_a_shared_weight_is_one():
+    model = sequence_model()
+    state, before = convert.to_torch(model), model.flat_parameters.copy()
+    last = list(state)[-1]
+    with pytest.raises(nnmat.ConfigError, match=rf"^from_torch: expected '{last}' as another entry has it"):
+        convert.from_torch(model, state | {last: state[last] + 1})
+    with pytest.raises(
+        nnmat.DtypeError, match=r"^from_torch: expected '6.num_batches_tracked' as an array of integers"
+    ):
+        convert.from_torch(model, state | {"6.num_batches_tracked": np.array(1.5)})
+    assert np.array_equal(model.flat_parameters, before)

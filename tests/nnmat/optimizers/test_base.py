@@ -5,7 +5,7 @@ import json
 import numpy as np
 import pytest
 
-from nnmat import SGD, Adam, AdamW, Linear, RMSProp, Sequential, Sigmoid
+from nnmat import SGD, Adagrad, Adam, AdamW, Linear, Lion, NAdam, RMSProp, Sequential, Sigmoid
 from nnmat.errors import BuildError, ConfigError, DtypeError, ShapeError
 from nnmat.optimizers import Optimizer
 from nnmat.schedules import Cosine, Step
@@ -16,6 +16,11 @@ MAKERS = {
     "SGD nesterov": lambda m, **o: SGD(m, **{"lr": 0.1, "momentum": 0.9, "nesterov": True, **o}),
     "Adam": lambda m, **o: Adam(m, **{"lr": 0.01, **o}),
     "AdamW": lambda m, **o: AdamW(m, **{"lr": 0.01, **o}),
+    "Adam amsgrad": lambda m, **o: Adam(m, **{"lr": 0.01, "amsgrad": True, **o}),
+    "NAdam": lambda m, **o: NAdam(m, **{"lr": 0.01, **o}),
+    "NAdam decoupled": lambda m, **o: NAdam(m, **{"lr": 0.01, "decoupled": True, **o}),
+    "Adagrad": lambda m, **o: Adagrad(m, **{"lr": 0.2, **o}),
+    "Lion": lambda m, **o: Lion(m, **{"lr": 0.008, **o}),
     "RMSProp": lambda m, **o: RMSProp(m, **{"lr": 0.01, **o}),
     "RMSProp centered": lambda m, **o: RMSProp(m, **{"lr": 0.01, "centered": True, "momentum": 0.9, **o}),
 }
@@ -245,6 +250,21 @@ def test_option_errors():
             make()
     with pytest.raises(BuildError, match="not built yet"):
         SGD(Linear(2, 3))
+
+
+@pytest.mark.parametrize("name", MAKERS)
+@pytest.mark.parametrize("clip", [None, 0.5])
+def test_uphill_is_downhill_by_the_negative_gradient(name, clip, rng):
+    models = make_model(), make_model()
+    optimizers = [MAKERS[name](m, clip_norm=clip, maximize=up) for m, up in zip(models, (True, False), strict=True)]
+    for _ in range(4):
+        draw(models[0], rng)
+        models[1].flat_gradients[...] = -models[0].flat_gradients
+        for optimizer in optimizers:
+            optimizer.step()
+    np.testing.assert_array_equal(models[0].flat_parameters, models[1].flat_parameters)
+    assert optimizers[0].config()["maximize"] is True
+    assert "maximize" not in optimizers[1].config()
 
 
 def test_repr_names_the_settings():

@@ -1,5 +1,6 @@
 """Steps of one's own as programs: a GAN's two steps, with the bits of the function run by hand."""
 
+import collections
 import copy
 import os
 import threading
@@ -251,3 +252,142 @@ def test_several_threads_may_call(rng):
     for thread in threads:
         thread.join()
     assert wrong == []
+
+
+def test_a_compiled_step_inside_another_runs_by_hand_and_so_do_both(rng):
+    models = []
+    for compiled in (True, False):
+        model, optimizer, function = classifier()
+        inner = nm.compile_step(function) if compiled else function
+        outer = nm.compile_step(lambda X, y, inner=inner: inner(X, y)) if compiled else inner
+        models.append((model, outer, optimizer))
+    for _ in range(12):
+        X, y = labelled(rng)
+        (a, compiled, first), (b, by_hand, second) = models
+        assert compiled(X, y) == by_hand(X, y)
+        assert a.flat_parameters.tobytes() == b.flat_parameters.tobytes()
+        assert first.steps == second.steps
+    assert compiled.why_not(X, y) == "a compiled step runs inside it"
+
+
+def test_a_rate_that_python_knows(rng):
+    model, optimizer, _ = classifier()
+    other, twin, _ = classifier()
+    rate, loss = [0.1], nm.SoftmaxCrossEntropy()
+
+    def function(model, optimizer, X, y):
+        value = loss.forward(model.forward(X, training=True), y)
+        model.backward(loss.backward(), input_gradient=False)
+        optimizer.apply(rate[0])
+        return value
+
+    step = nm.compile_step(lambda X, y: function(model, optimizer, X, y))
+    for i in range(12):
+        rate[0] = 0.1 if i < 8 else 0.01
+        X, y = labelled(rng)
+        assert step(X, y) == function(other, twin, X, y)
+        assert model.flat_parameters.tobytes() == other.flat_parameters.tobytes()
+    assert step.why_not(X, y) == "SGD.apply(lr): use step(), with a schedule"
+
+
+def test_an_optimizer_that_begins_again(rng):
+    pairs = []
+    for compiled in (True, False):
+        model, optimizer, function = classifier()
+        pairs.append((model, optimizer, nm.compile_step(function) if compiled else function, optimizer.state()))
+    for i in range(14):
+        X, y = labelled(rng)
+        values = set()
+        for _, optimizer, step, start in pairs:
+            if i == 8:
+                optimizer.load_state(start)
+            values.add(step(X, y))
+        assert len(values) == 1
+        assert pairs[0][0].flat_parameters.tobytes() == pairs[1][0].flat_parameters.tobytes()
+
+
+def test_a_schedule_that_raises_does_so_at_its_step(rng):
+    _model, optimizer, function = classifier()
+    optimizer.lr = lambda step: 1 / (9 - step)
+    step = nm.compile_step(function)
+    for _ in range(9):
+        step(*labelled(rng))
+    with pytest.raises(ZeroDivisionError):
+        step(*labelled(rng))
+
+
+@pytest.mark.parametrize(
+    "function",
+    [
+        lambda model, X: (model.forward(X), X),
+        lambda model, X: model.forward(X).mean(axis=0),
+        lambda model, X: X.reshape(-1),
+    ],
+)
+def test_results_that_no_operation_makes_run_by_hand(function, rng):
+    model, _, _ = classifier()
+    step, (X, _) = nm.compile_step(lambda X: function(model, X)), labelled(rng)
+    for _ in range(6):
+        step(X)
+    Z, _ = labelled(rng)
+    expected = function(model, Z)
+    for A, B in zip(np.atleast_2d(step(Z)[-1]), np.atleast_2d(expected[-1]), strict=True):
+        assert A.tobytes() == B.tobytes()
+    assert "made by no operation" in step.why_not(X)
+
+
+def test_an_argument_that_is_a_part_of_the_model(rng):
+    model, _, _ = classifier()
+    other = nm.Sequential([nm.Linear(5, 4)], input_shape=(5,))
+    step, W = nm.compile_step(lambda X: (model.forward(X), other.forward(X))), model[0].weight.value
+    for _ in range(6):
+        step(W)
+    X, _ = labelled(rng)
+    assert step(X)[0].tobytes() == model.forward(X).tobytes()
+    assert step.why_not(W) == "an argument is a part of the model"
+
+
+def test_named_tuples_come_back(rng):
+    Losses = collections.namedtuple("Losses", "first second")
+    _, _, function = classifier()
+    step = nm.compile_step(lambda X, y: Losses(function(X, y), None))
+    for _ in range(6):
+        found = step(*labelled(rng))
+    assert type(found) is Losses
+    assert step.why_not(*labelled(rng)) == ""
+
+
+def test_what_a_convolution_refuses_changes_nothing_before(rng):
+    """Images with infinities have a kernel of their own, which a program does not know."""
+    models = []
+    for compiled in (True, False):
+        model, _optimizer, function = classifier()
+        images = nm.Sequential([nm.Conv2d(2, 4, 3)], input_shape=(8, 8, 2))
+
+        def both(X, y, Z, function=function, images=images):
+            return function(X, y), images.forward(Z)
+
+        models.append((model, nm.compile_step(both) if compiled else both))
+    for i in range(9):
+        X, y = labelled(rng)
+        Z = rng.standard_normal((2, 8, 8, 2)).astype(np.float32)
+        if i == 7:
+            Z[0, 0, 0, 0] = np.inf
+        found = [step(X, y, Z) for _, step in models]
+        assert found[0][0] == found[1][0]
+        assert found[0][1].tobytes() == found[1][1].tobytes()
+        assert models[0][0].flat_parameters.tobytes() == models[1][0].flat_parameters.tobytes()
+
+
+def test_batches_of_many_sizes_are_not_recorded_for_ever(rng):
+    _, _, function = classifier()
+    step = nm.compile_step(function)
+    for size in rng.integers(1, 30, 1500):
+        step(*labelled(rng, size))
+    assert step.why_not(*labelled(rng, 99)) == "most programs would be made for a few calls"
+
+
+def test_why_not_says_what_the_first_calls_do(rng):
+    _, _, function = classifier()
+    step = nm.compile_step(function)
+    assert step.why_not(*labelled(rng)) == "the first of such steps run by hand, are recorded and checked"

@@ -1,7 +1,9 @@
 """Compiled steps have the bits of steps by hand: layers, losses, optimizers, sizes, threads; and their errors."""
 
 import copy
+import gc
 import itertools
+import weakref
 
 import numpy as np
 import pytest
@@ -18,6 +20,16 @@ OPTIMIZERS = {
     "momentum": lambda m: nm.SGD(m, lr=nm.schedules.Cosine(0.1, 40), momentum=0.9, nesterov=True, weight_decay=1e-3),
     "Adam, clipped": lambda m: nm.Adam(m, clip_norm=0.5),
     "AdamW": lambda m: nm.AdamW(m, lr=lambda step: 1e-3 / (1 + step)),
+    "amsgrad, uphill": lambda m: nm.AdamW(m, amsgrad=True, maximize=True, clip_norm=0.5),
+    "NAdam": lambda m: nm.NAdam(m, lr=nm.schedules.Cosine(0.01, 20)),
+    "Adagrad": nm.Adagrad,
+    "Lion": lambda m: nm.Lion(m, lr=nm.schedules.Cosine(0.01, 20), weight_decay=0.1),
+    "Muon": lambda m: nm.Muon(m, lr=nm.schedules.Cosine(0.01, 20), clip_norm=0.5),
+    "groups": lambda m: nm.AdamW(
+        m,
+        lr=nm.schedules.Cosine(0.01, 20),
+        groups=[{"parameters": lambda p: p.name.endswith("bias"), "lr_factor": 0.3, "weight_decay": 0.1}],
+    ),
     "RMSProp": lambda m: nm.RMSProp(m, momentum=0.9, centered=True, weight_decay={"bias": 0.1}),
 }
 LOSSES = {
@@ -404,3 +416,72 @@ def test_arguments():
         step(np.zeros((3, 16)), np.zeros((3, 10)))
     with pytest.raises(nm.ShapeError, match="expected X of shape"):
         step(np.zeros((3, 15), np.float32), np.zeros((3, 10)))
+
+
+@only_compiled
+def test_weights_keep_their_dtype(rng):
+    model = dense(MIDDLES["sigmoid"])
+    other, losses = copy.deepcopy(model), [nm.SoftmaxCrossEntropy(), nm.SoftmaxCrossEntropy()]
+    step = compile_step(model, losses[0], nm.SGD(model, lr=0.1))
+    optimizer = nm.SGD(other, lr=0.1)
+    for _ in range(6):
+        X, y, w = rng.standard_normal((8, 16)).astype("float32"), rng.integers(0, 10, 8), rng.random(8)
+        assert step(X, y, w) == by_hand(other, losses[1], optimizer, X, y, w)
+
+
+@only_compiled
+def test_a_parameter_that_is_frozen_and_thawed_has_two_programs(rng):
+    model = dense(MIDDLES["sigmoid"])
+    step = compile_step(model, nm.SoftmaxCrossEntropy(), nm.SGD(model, lr=0.1))
+    for i in range(20):
+        model[0].weight.trainable = i % 2 == 0
+        X, y = rng.standard_normal((8, 16)).astype("float32"), rng.integers(0, 10, 8)
+        step(X, y)
+    assert step.why_not(X, y) == ""
+
+
+@only_compiled
+def test_a_step_that_is_deleted_gives_its_memory_back(rng):
+    model = dense(MIDDLES["sigmoid"])
+    step = compile_step(model, nm.SoftmaxCrossEntropy(), nm.SGD(model, lr=0.1))
+    for _ in range(6):
+        X = rng.standard_normal((8, 16)).astype("float32")
+        step(X, rng.integers(0, 10, 8))
+    program, data = weakref.ref(step._programs), weakref.ref(X)
+    del X
+    gc.disable()
+    try:
+        del step
+        assert program() is None
+        assert data() is None
+    finally:
+        gc.enable()
+
+
+@only_compiled
+def test_noise_that_python_draws_into_an_array_is_found(rng):
+    """The layer says that it consists of kernels; the array is one of its own, which a program may read."""
+
+    class Noisy(nm.Layer):
+        recordable = True
+
+        def __init__(self):
+            super().__init__()
+            self.noise = np.zeros((8, 16), np.float32)
+
+        def output_shape(self, input_shape):
+            return input_shape
+
+        def forward(self, X, call):
+            self.noise[...] = rng.standard_normal((8, 16))
+            return k.unchecked.add(X, self.noise)
+
+        def backward(self, G, call):
+            return G
+
+    model = nm.Sequential([Noisy(), nm.Linear(16, 10)], input_shape=(16,))
+    step = compile_step(model, nm.SoftmaxCrossEntropy(), nm.SGD(model, lr=0.1))
+    X, y = rng.standard_normal((8, 16)).astype("float32"), rng.integers(0, 10, 8)
+    with pytest.raises(nm.StateError, match="recordable = False"):
+        for _ in range(5):
+            step(X, y)

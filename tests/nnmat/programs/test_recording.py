@@ -129,7 +129,7 @@ def test_an_array_that_nobody_knows():
 
 def test_a_step_is_taken_back_and_compared():
     model, loss, optimizer = example()
-    own = Comparison(Parts([model, loss, optimizer]))
+    own = Comparison(Parts([model, loss, optimizer]), [model.flat_parameters])
     before = model.flat_parameters.copy()
     model.flat_gradients[:] = 1
     optimizer.step()

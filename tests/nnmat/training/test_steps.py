@@ -308,3 +308,51 @@ def test_why_steps_run_by_hand_is_said_once(capsys):
 def test_compiled_is_a_flag():
     with pytest.raises(nm.ConfigError, match="compiled"):
         trainer("yes")
+
+
+@only_compiled
+@pytest.mark.parametrize("inputs", [1, 2])
+def test_models_of_several_inputs(inputs):
+    """Enough steps for programs."""
+    rng = np.random.default_rng(0)
+    X, y = tuple(rng.standard_normal((inputs, 500, 6)).astype(np.float32)), rng.integers(0, 3, 500)
+    layers = [nm.Concatenate(), nm.Linear(6 * inputs, 3)]
+    found = []
+    for compiled in (True, False):
+        model = nm.Sequential(copy.deepcopy(layers), input_shape=((6,),) * inputs)
+        own = nm.Trainer(model, nm.SoftmaxCrossEntropy(), nm.Adam(model), compiled=compiled)
+        own.fit((X, y), epochs=1, batch_size=8, progress=False)
+        found.append(model.flat_parameters.tobytes())
+    assert found[0] == found[1]
+
+
+@only_compiled
+def test_accuracy_with_ignored_labels_is_refused_as_by_hand():
+    rng = np.random.default_rng(0)
+    X, y = rng.standard_normal((800, 6)).astype(np.float32), rng.integers(0, 3, 800)
+    y[777] = -100
+    told = []
+    for compiled in (True, False):
+        model = nm.Sequential([nm.Linear(6, 3)], input_shape=(6,))
+        loss = nm.SoftmaxCrossEntropy(ignore_index=-100)
+        own = nm.Trainer(model, loss, nm.SGD(model), metrics=["accuracy"], compiled=compiled)
+        with pytest.raises(nm.LabelError) as caught:
+            own.fit((X, y), epochs=1, batch_size=8, seed=2, progress=False)
+        told.append((str(caught.value), own.optimizer.steps))
+    assert told[0] == told[1]
+
+
+@only_compiled
+def test_a_loss_that_computes_in_python_is_told(capsys):
+    class Half(nm.MeanSquaredError):
+        recordable = True
+
+        def forward(self, H, y, call):
+            return super().forward(H, y, call) / 2
+
+    model = nm.Sequential([nm.Linear(6, 3)], input_shape=(6,))
+    own = nm.Trainer(model, Half(), nm.SGD(model, lr=1e-3))
+    rng = np.random.default_rng(0)
+    data = rng.standard_normal((400, 6)).astype(np.float32), rng.standard_normal((400, 3)).astype(np.float32)
+    own.fit(data, epochs=2, batch_size=8, checkpoint=None)
+    assert capsys.readouterr().err.count("steps run by hand, not as programs: ") == 1

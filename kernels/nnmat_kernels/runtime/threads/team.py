@@ -11,9 +11,14 @@ wait for it, this team does its pieces. Who does which changes no bit.
     claim pieces until there are none          claim pieces until there are none
     wait until all pieces are done
 
-Pieces are numbered over all jobs, so that a thread that comes late never takes one of another job for its own: a claim
-raises `next` from t to t + 1, which can only succeed while piece t of the present job is not taken, and until it is
-done the job stays as it is. One job runs at a time; a caller that finds the team at work does its pieces alone.
+The pieces are dealt out in ranges, one for each thread that may take part, and everybody begins with its own: so from
+kernel to kernel a thread finds in its cache what it has worked on before, such as its part of the parameters. When its
+range is empty it takes from the others.
+
+The pieces of a range are numbered over all jobs, so that a thread that comes late never takes one of another job for
+its own: a claim raises the range's `next` from t to t + 1, which can only succeed while piece t of the present job is
+not taken, and until it is done the job stays as it is. One job runs at a time; a caller that finds the team at work
+does its pieces alone.
 
 The threads are Python's, each for good inside machine code that holds no interpreter lock. They come with the first
 job, end with the interpreter, and are not in a forked child, whose kernels run alone.
@@ -34,12 +39,11 @@ _TEAM_CODE = """
 @alone = global i64 0
 
 @end = global i64 0, align 128       ; pieces of all jobs up to the present one
-@next = global i64 0, align 128      ; the next one to be claimed
+@claimed = global i64 0, align 128   ; how many are claimed, or fewer for a moment
 @done = global i64 0, align 128      ; how many are done
 @busy = global i64 0, align 128      ; whether there is a job
 @stop = global i64 0, align 128
-@start = global i64 0, align 128     ; the first piece of the present job, and what runs its pieces:
-@piece = global ptr null
+@piece = global ptr null, align 128  ; what runs the pieces of the present job:
 @arrays = global ptr null
 @sizes = global ptr null
 @steps = global ptr null
@@ -47,6 +51,8 @@ _TEAM_CODE = """
 @inner = global i64 0
 @count = global i64 0
 @threads = global i64 0              ; how many may take part
+@ranges = global i64 0               ; of how many ranges it is
+@dealt = global ptr null             ; for each range 16 words: next, end, and what is taken off to have the piece
 @sleepers = global ptr null, align 128  ; for each worker 16 words: whether it sleeps, and 8 further its semaphore
 
 declare void @llvm.memcpy.p0.p0.i64(ptr, ptr, i64, i1)
@@ -91,25 +97,47 @@ call:
   ret void
 }
 
-; Claims a piece and does it; whether there was one.
-define internal i1 @take() {
+; Claims a piece and does it, for the thread of this number; whether there was one.
+define internal i1 @take(i64 %number) {
+  %ranges = load atomic i64, ptr @ranges acquire, align 8
+  %dealt = load ptr, ptr @dealt
+  %some = icmp sgt i64 %ranges, 0
+  br i1 %some, label %begin, label %none
+begin:
+  %own = urem i64 %number, %ranges
+  br label %choose
+choose:
+  %i = phi i64 [0, %begin], [%after, %empty]
+  %more = icmp slt i64 %i, %ranges
+  br i1 %more, label %range, label %none
+range:
+  %far = add i64 %own, %i
+  %r = urem i64 %far, %ranges
+  %first = mul i64 %r, 16
+  %next_place = getelementptr i64, ptr %dealt, i64 %first
+  %end_place = getelementptr i64, ptr %next_place, i64 1
+  %base_place = getelementptr i64, ptr %next_place, i64 2
   br label %look
 look:
-  %end = load atomic i64, ptr @end acquire, align 8
-  %t = load atomic i64, ptr @next acquire, align 8
+  %end = load atomic i64, ptr %end_place acquire, align 8
+  %t = load atomic i64, ptr %next_place acquire, align 8
   %left = icmp slt i64 %t, %end
-  br i1 %left, label %try, label %none
+  br i1 %left, label %try, label %empty
 try:
   %one_more = add i64 %t, 1
-  %result = cmpxchg ptr @next, i64 %t, i64 %one_more acq_rel acquire
+  %result = cmpxchg ptr %next_place, i64 %t, i64 %one_more acq_rel acquire
   %mine = extractvalue {i64, i1} %result, 1
   br i1 %mine, label %do, label %look
 do:
-  %start = load i64, ptr @start
-  %index = sub i64 %t, %start
+  %known = atomicrmw add ptr @claimed, i64 1 acq_rel
+  %base = load i64, ptr %base_place
+  %index = sub i64 %t, %base
   call void @run(i64 %index)
   %before = atomicrmw add ptr @done, i64 1 acq_rel
   ret i1 1
+empty:
+  %after = add i64 %i, 1
+  br label %choose
 none:
   ret i1 0
 }
@@ -117,8 +145,8 @@ none:
 ; Whether a worker should claim: there are pieces left, and it is among the threads that may take part.
 define internal i1 @wanted(i64 %worker) {
   %end = load atomic i64, ptr @end seq_cst, align 8
-  %t = load atomic i64, ptr @next seq_cst, align 8
-  %left = icmp slt i64 %t, %end
+  %claimed = load atomic i64, ptr @claimed seq_cst, align 8
+  %left = icmp slt i64 %claimed, %end
   %threads = load atomic i64, ptr @threads acquire, align 8
   %number = add i64 %worker, 1
   %allowed = icmp slt i64 %number, %threads
@@ -145,8 +173,9 @@ look:
   %wanted = call i1 @wanted(i64 %worker)
   br i1 %wanted, label %claim, label %rest
 claim:
-  %took = call i1 @take()
-  br label %awake
+  %number = add i64 %worker, 1
+  %took = call i1 @take(i64 %number)
+  br i1 %took, label %awake, label %rest
 rest:
   call void @pause()
   %idler = add i64 %idle, 1
@@ -228,18 +257,40 @@ publish:
   store i64 %count, ptr @count
   %members = sext i32 %threads to i64
   store atomic i64 %members, ptr @threads release, align 8
-  %start = load i64, ptr @end
-  store i64 %start, ptr @start
-  %end = add i64 %start, %pieces
-  store atomic i64 %end, ptr @end seq_cst, align 8
-  fence seq_cst
   %fewer = icmp slt i64 %pieces, %members
   %useful = select i1 %fewer, i64 %pieces, i64 %members
+  store atomic i64 %useful, ptr @ranges release, align 8
+  %start = load i64, ptr @end
+  %end = add i64 %start, %pieces
+  %dealt = load ptr, ptr @dealt
+  br label %deal
+deal:  ; range r has the pieces from r pieces / ranges on
+  %r = phi i64 [0, %publish], [%next_range, %deal]
+  %next_range = add i64 %r, 1
+  %from_all = mul i64 %r, %pieces
+  %from = udiv i64 %from_all, %useful
+  %to_all = mul i64 %next_range, %pieces
+  %to = udiv i64 %to_all, %useful
+  %size = sub i64 %to, %from
+  %word = mul i64 %r, 16
+  %next_place = getelementptr i64, ptr %dealt, i64 %word
+  %end_place = getelementptr i64, ptr %next_place, i64 1
+  %base_place = getelementptr i64, ptr %next_place, i64 2
+  %old = load i64, ptr %end_place
+  %base = sub i64 %old, %from
+  store i64 %base, ptr %base_place
+  %new = add i64 %old, %size
+  store atomic i64 %new, ptr %end_place release, align 8
+  %all_dealt = icmp eq i64 %next_range, %useful
+  br i1 %all_dealt, label %call_all, label %deal
+call_all:
+  store atomic i64 %end, ptr @end seq_cst, align 8
+  fence seq_cst
   %workers = sub i64 %useful, 1
   call void @wake(i64 %workers)
   br label %claim
 claim:
-  %took = call i1 @take()
+  %took = call i1 @take(i64 0)
   br i1 %took, label %claim, label %wait
 wait:
   %idle = phi i64 [0, %claim], [%idler, %rest], [%idler, %let]
@@ -261,7 +312,7 @@ leave:
 }
 """
 _PAUSE = {"x86_64": "pause", "AMD64": "pause", "aarch64": "yield", "arm64": "yield"}
-_LINE = 128  # bytes of a worker's flag and semaphore
+_LINE = 128  # bytes of a worker's flag and semaphore, and of a range
 
 
 class Team:
@@ -278,8 +329,9 @@ class Team:
         self._engine = binding.create_mcjit_compiler(binding.parse_assembly(code), machine)
         self._engine.finalize_object()
         self.address = self._engine.get_function_address("door")
-        self._memory = ctypes.create_string_buffer(_LINE * (size + 1))
+        self._memory = ctypes.create_string_buffer(_LINE * (2 * size + 1))
         first = -(-ctypes.addressof(self._memory) // _LINE) * _LINE
+        self._word("dealt").value = first + _LINE * size
         for worker in range(size - 1):
             c.sem_init(ctypes.c_void_p(first + worker * _LINE + _LINE // 2), 0, 0)
         self._word("sleepers").value = first

@@ -1,0 +1,58 @@
+"""Write text with a trained language model."""
+
+import itertools
+import sys
+import time
+
+import nnmat
+from cli import (
+    guarded,
+    input_file,
+    nonnegative_float,
+    nonnegative_int,
+    positive_int,
+    script_parser,
+    use_threads,
+)
+from nnmat.datasets import Vocabulary
+from train_transformer import vocabulary_of
+
+EXAMPLES = """\
+examples:
+  python scripts/train_transformer.py --save plays.npz
+  python scripts/sample.py plays.npz
+  python scripts/sample.py plays.npz --start "HAMLET. " --length 300 --temperature 0.8 --top-k 10 --seed 1"""
+
+
+def main() -> None:
+    parser = script_parser(__doc__, EXAMPLES)
+    parser.add_argument("model", type=input_file, help="what train_transformer.py --save wrote")
+    parser.add_argument("--start", default="\n", help="the text that is continued (default: a new line)")
+    parser.add_argument("--length", type=nonnegative_int, default=500, help="characters to write (%(default)s)")
+    parser.add_argument("--temperature", type=nonnegative_float, default=0.8, help="0: the likeliest (%(default)s)")
+    parser.add_argument("--top-k", type=positive_int, help="draw from the k likeliest only (default: from all)")
+    parser.add_argument("--seed", type=nonnegative_int, default=0, help="of the draws (default: %(default)s)")
+    parser.add_argument("--threads", type=positive_int, default=1, help="more gain nothing here (%(default)s)")
+    parser.add_argument("--quiet", action="store_true", help="the text and nothing else")
+    args = parser.parse_args()
+    use_threads(parser, args.threads)
+    if not args.start:
+        parser.error("argument --start: expected at least one character")
+    model = nnmat.load(args.model)
+    vocabulary = Vocabulary.load(vocabulary_of(args.model))
+    options = {"temperature": args.temperature, "top_k": args.top_k, "seed": args.seed}
+    tokens = nnmat.generate(model, vocabulary.encode(args.start), args.length, **options)
+    print(args.start.lstrip("\n"), end="")
+    first = list(itertools.islice(tokens, 1))  # whose kernels may have to be compiled
+    started, written = time.perf_counter(), 0
+    for token in itertools.chain(first, tokens):
+        print(vocabulary.decode([token]), end="", flush=not args.quiet)
+        written += 1
+    seconds = time.perf_counter() - started
+    print()
+    if not args.quiet and written > 1:
+        print(f"{(written - 1) / seconds:,.0f} characters per second", file=sys.stderr)
+
+
+if __name__ == "__main__":
+    guarded(main)

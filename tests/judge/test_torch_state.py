@@ -1,0 +1,206 @@
+"""State dicts of PyTorch's layers, both ways: equal outputs in float64."""
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+import nnmat
+from nnmat import (
+    GRU,
+    LSTM,
+    RNN,
+    BatchNorm1d,
+    BatchNorm2d,
+    Conv2d,
+    Embedding,
+    Flatten,
+    GroupNorm,
+    LayerNorm,
+    Linear,
+    MultiHeadAttention,
+    PositionalEmbedding,
+    ReLU,
+    Residual,
+    RMSNorm,
+    Sequential,
+    Tanh,
+    Tied,
+    TransformerBlock,
+    convert,
+)
+
+
+def drawn(module, seed=0):
+    """A torch module in float64 with other numbers than the first ones, variances above 0."""
+    generator = torch.Generator().manual_seed(seed)
+    module = module.double()
+    for name, A in module.state_dict().items():
+        if A.dtype == torch.float64:
+            A.copy_(torch.rand(A.shape, generator=generator, dtype=A.dtype) + (0.1 if "var" in name else -0.4))
+    return module.eval()
+
+
+def both_ways(model, module, other, call=None, X=None):
+    """Outputs are equal after from_torch, and after to_torch into another module."""
+    call = call or (lambda m, X: m(torch.from_numpy(X)))
+    convert.from_torch(model, module)
+    Y = model.forward(X)
+    for twin in (module, other):
+        if twin is other:
+            twin.load_state_dict(
+                {
+                    k: torch.from_numpy(A)
+                    for k, A in zip(twin.state_dict(), convert.to_torch(model).values(), strict=True)
+                }
+            )
+        theirs = call(twin, X).detach().numpy()
+        np.testing.assert_allclose(Y, theirs, rtol=1e-10, atol=1e-12)
+    for A, B in zip(convert.to_torch(model).values(), module.state_dict().values(), strict=True):
+        np.testing.assert_array_equal(A, B.numpy())
+
+
+def images(call):
+    return lambda m, X: call(m, torch.from_numpy(X.transpose(0, 3, 1, 2).copy()))
+
+
+@pytest.mark.parametrize(
+    ("ours", "theirs", "shape"),
+    [
+        (lambda: [LayerNorm(6)], lambda: nn.LayerNorm(6), (5, 6)),
+        (lambda: [LayerNorm(6, bias=False)], lambda: nn.LayerNorm(6, bias=False), (5, 6)),
+        (lambda: [RMSNorm(6, eps=1e-6)], lambda: nn.RMSNorm(6, eps=1e-6), (5, 6)),
+        (lambda: [BatchNorm1d(6)], lambda: nn.BatchNorm1d(6), (6,)),
+        (lambda: [BatchNorm1d(6, affine=False)], lambda: nn.BatchNorm1d(6, affine=False), (6,)),
+        (lambda: [Residual(Sequential([Linear(6, 6), Tanh()])), Linear(6, 2)], lambda: Skipped(6), (6,)),
+    ],
+)
+def test_layers_of_rows(ours, theirs, shape, rng):
+    model = Sequential(ours(), input_shape=shape, dtype=np.float64)
+    both_ways(model, drawn(theirs()), drawn(theirs(), 1), X=rng.standard_normal((4, *shape)))
+
+
+class Skipped(nn.Module):
+    """What a residual block is in torch."""
+
+    def __init__(self, width):
+        super().__init__()
+        self.inner, self.head = nn.Linear(width, width), nn.Linear(width, 2)
+
+    def forward(self, X):
+        return self.head(X + torch.tanh(self.inner(X)))
+
+
+def test_batch_norm_in_a_network_and_after_training(rng):
+    layers = [Conv2d(3, 4, 3), BatchNorm2d(4), ReLU(), GroupNorm(2, 4), Flatten(), Linear(None, 5), BatchNorm1d(5)]
+    model = Sequential(layers, input_shape=(6, 5, 3), dtype=np.float64)
+
+    def make(seed):
+        parts = [nn.Conv2d(3, 4, 3), nn.BatchNorm2d(4), nn.ReLU(), nn.GroupNorm(2, 4), nn.Flatten()]
+        return drawn(nn.Sequential(*parts, nn.Linear(48, 5), nn.BatchNorm1d(5)), seed)
+
+    module, X = make(0), rng.standard_normal((7, 6, 5, 3))
+    both_ways(model, module, make(1), images(lambda m, X: m(X)), X)
+    module.train()
+    for _ in range(3):
+        model.forward(X, training=True)
+        module(torch.from_numpy(X.transpose(0, 3, 1, 2).copy()))
+    found = convert.to_torch(model)
+    for (key, A), (name, B) in zip(module.state_dict().items(), found.items(), strict=True):
+        if "tracked" not in key:
+            np.testing.assert_allclose(B, A.numpy(), rtol=1e-10, atol=1e-12, err_msg=name)
+
+
+@pytest.mark.parametrize("bias", [True, False])
+def test_self_attention(bias, rng):
+    model = Sequential([MultiHeadAttention(12, 3, bias=bias)], input_shape=(5, 12), dtype=np.float64)
+
+    def make(seed):
+        return drawn(nn.MultiheadAttention(12, 3, bias=bias, batch_first=True), seed)
+
+    def call(m, X):
+        A = torch.from_numpy(X)
+        return m(A, A, A)[0]
+
+    assert list(convert.to_torch(model)) == [
+        "0.in_proj_weight",
+        *["0.in_proj_bias"] * bias,
+        "0.out_proj.weight",
+        *["0.out_proj.bias"] * bias,
+    ]
+    both_ways(model, make(0), make(1), call, rng.standard_normal((2, 5, 12)))
+
+
+@pytest.mark.parametrize("width", [12, 8])
+def test_cross_attention(width, rng):
+    """Weights of three layers here; packed there, unless the keys have another width."""
+    attention = MultiHeadAttention(12, 3, cross=True, key_features=width)
+    model = Sequential([attention], input_shape=((5, 12), (4, width)), dtype=np.float64)
+
+    def make(seed):
+        return drawn(nn.MultiheadAttention(12, 3, kdim=width, vdim=width, batch_first=True), seed)
+
+    def call(m, X):
+        A, B = map(torch.from_numpy, X)
+        return m(A, B, B)[0]
+
+    X = rng.standard_normal((2, 5, 12)), rng.standard_normal((2, 4, width))
+    both_ways(model, make(0), make(1), call, X)
+
+
+@pytest.mark.parametrize("bias", [True, False])
+def test_a_transformer_block(bias, rng):
+    block = TransformerBlock(12, 3, 20, bias=bias)
+    model = Sequential([block], input_shape=(5, 12), dtype=np.float64)
+
+    def make(seed):
+        layer = nn.TransformerEncoderLayer(
+            12, 3, 20, dropout=0.0, activation="gelu", batch_first=True, norm_first=True, bias=bias
+        )
+        return drawn(layer, seed)
+
+    X = rng.standard_normal((2, 5, 12))
+    both_ways(model, make(0).train(), make(1).train(), None, X)  # in training it takes no other way
+
+
+@pytest.mark.parametrize("bias", [True, False])
+@pytest.mark.parametrize(("ours", "theirs"), [(RNN, nn.RNN), (LSTM, nn.LSTM), (GRU, nn.GRU)])
+def test_recurrent_layers(ours, theirs, bias, rng):
+    model = Sequential([ours(4, 6, bias)], input_shape=(5, 4), dtype=np.float64)
+    module = drawn(theirs(4, 6, bias=bias, batch_first=True))
+    convert.from_torch(model, module)
+    X = rng.standard_normal((2, 5, 4))
+    np.testing.assert_allclose(model.forward(X), module(torch.from_numpy(X))[0].detach().numpy(), rtol=1e-10)
+    state = {name.removeprefix("0."): torch.from_numpy(A) for name, A in convert.to_torch(model).items()}
+    other = drawn(theirs(4, 6, bias=bias, batch_first=True), 1)
+    other.load_state_dict(state)
+    np.testing.assert_allclose(model.forward(X), other(torch.from_numpy(X))[0].detach().numpy(), rtol=1e-10)
+
+
+class LanguageModel(nn.Module):
+    """A tied head: its weight is in the state dict twice."""
+
+    def __init__(self):
+        super().__init__()
+        self.table, self.places = nn.Embedding(7, 12), nn.Embedding(5, 12)
+        layer = nn.TransformerEncoderLayer(12, 3, 48, dropout=0.0, activation="gelu", batch_first=True, norm_first=True)
+        self.block, self.norm, self.head = layer, nn.LayerNorm(12), nn.Linear(12, 7, bias=False)
+        self.head.weight = self.table.weight
+
+    def forward(self, X):
+        hidden = torch.triu(torch.ones(5, 5, dtype=torch.bool), 1)
+        H = self.block(self.table(X) + self.places.weight, src_mask=hidden)
+        return self.head(self.norm(H))
+
+
+def test_a_language_model_with_a_tied_head(rng):
+    embedding = Embedding(7, 12)
+    layers = [embedding, PositionalEmbedding(), TransformerBlock(12, 3, causal=True), LayerNorm(12)]
+    model = Sequential([*layers, Tied(embedding, transpose=True)], input_shape=(5,), dtype=np.float64)
+    X = rng.integers(0, 7, (3, 5))
+    module, other = drawn(LanguageModel()).train(), drawn(LanguageModel(), 1).train()
+    both_ways(model, module, other, None, X)
+    state, before = convert.to_torch(model), model.flat_parameters.copy()
+    with pytest.raises(nnmat.ConfigError, match=r"^from_torch: expected '4\..*weight' as another entry has it"):
+        convert.from_torch(model, {**state, list(state)[-1]: state["0.weight"] + 1})
+    assert (model.flat_parameters == before).all()
