@@ -73,10 +73,11 @@ class PositionalEmbedding(Layer):
     @backward_equations
     def backward(self, G, call):
         if gP := call.into(self.weight):
-            T, D = self.input_shape
-            k.column_sums(G.reshape(len(G), T * D), gP.out[:T].reshape(T * D), gP.accumulate)  # gP_T = Σ_b G_b
-            if not gP.accumulate and len(gP.out) > T:
-                k.fill(gP.out[T:], 0.0)
+            length, width = self.input_shape
+            rows = gP.out[:length].reshape(length * width)
+            k.column_sums(G.reshape(len(G), length * width), rows, gP.accumulate)  # gP_T = Σ_b G_b
+            if not gP.accumulate and len(gP.out) > length:
+                k.fill(gP.out[length:], 0.0)
         return G  # gX = G
 
     def config(self):
