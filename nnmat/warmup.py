@@ -216,21 +216,22 @@ def _choose(shape: tuple, dtype: str, B: int) -> None:
 def _zeros(shape: tuple, B: int, dtype) -> Any:
     """A batch for an input shape, or one for each of several."""
     if shape and isinstance(shape[0], tuple):
-        return tuple(_zeros(own, B, dtype) for own in shape)
+        dtypes = dtype if isinstance(dtype, tuple) else (dtype,) * len(shape)
+        return tuple(_zeros(own, B, kind) for own, kind in zip(shape, dtypes, strict=True))
     return np.zeros((B, *shape), dtype)
 
 
 def _forward(model: Layer, B: int) -> None:
-    model.forward(_zeros(model.input_shape, B, model.dtype), training=True)
+    model.forward(_zeros(model.input_shape, B, model.input_dtype), training=True)
 
 
 def _backward(model: Layer, B: int) -> None:
-    H = model.forward(_zeros(model.input_shape, B, model.dtype), training=True)
+    H = model.forward(_zeros(model.input_shape, B, model.input_dtype), training=True)
     model.backward(np.zeros_like(H), input_gradient=False)
 
 
 def _predict(model: Layer, B: int) -> None:
-    model.forward(_zeros(model.input_shape, B, model.dtype), record=False)
+    model.forward(_zeros(model.input_shape, B, model.input_dtype), record=False)
 
 
 # ---- the usual networks ---------------------------------------------------------------------------------------------

@@ -165,7 +165,7 @@ def _checked_forward(written: Callable, method: Callable) -> Callable:
                 )
             training, record = call.training, call.record
         record = training if record is None else record
-        X = check_batch(self, X, self.input_shape, "X", dtype=self.input_dtype)
+        X = check_batch(self, X, self.input_shape, "X", None, self.input_dtype)
         # Backward may read Y, and what classes from outside do with theirs nobody knows.
         return _own(self._forward_pass(X, training, record), X, record or self._any_foreign)
 

@@ -68,21 +68,23 @@ class CompiledFunction:
 
     def __call__(self, *arrays):
         """What the function returns: numbers as floats, arrays as copies."""
-        given = [canonical(array(self._who, f"argument {i}", A)) for i, A in enumerate(arrays)]
         if (outer := recorder()) is not None:
             outer.refused = outer.refused or "a compiled step runs inside it"
         # Who observes sees layers run by hand; and so does one thread what another one is doing as a program.
         if settings.DISABLE_JIT or observing.blocks or outer is not None or not self._turn.take():
-            return _plain(self.function(*given))
+            return _plain(self.function(*self._given(arrays)))
         try:
-            return self._call(given)
+            s = self._repeated
+            if s is not None and s.repeated is not None and (words := s.repeated(arrays)) is not None:
+                return s.returned(words)
+            return self._call(self._given(arrays))
         finally:
             self._turn.give_back()
 
+    def _given(self, arrays: tuple) -> list[np.ndarray]:
+        return [canonical(array(self._who, f"argument {i}", A)) for i, A in enumerate(arrays)]
+
     def _call(self, given: list[np.ndarray]):
-        s = self._repeated
-        if s is not None and s.repeated is not None and (words := s.repeated(tuple(given))) is not None:
-            return s.returned(words)
         s = self._situation(given)
         if s.refused:
             return _plain(self.function(*given))
@@ -102,13 +104,13 @@ class CompiledFunction:
 
     def program(self, *arrays) -> Program | None:
         """The program for such arrays, or None before the third call; `print` shows what it does."""
-        return self._situation([canonical(array(self._who, f"argument {i}", A)) for i, A in enumerate(arrays)]).program
+        return self._situation(self._given(arrays)).program
 
     def why_not(self, *arrays) -> str:
         """Why calls with such arrays run by hand, or an empty text."""
         if settings.DISABLE_JIT:
             return "NUMBA_DISABLE_JIT is set"
-        s = self._situation([canonical(array(self._who, f"argument {i}", A)) for i, A in enumerate(arrays)])
+        s = self._situation(self._given(arrays))
         return s.refused or ("" if s.checked >= CHECKED else FIRST_ONES)
 
     def forget(self) -> None:

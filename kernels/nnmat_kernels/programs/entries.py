@@ -56,6 +56,7 @@ class Entries:
         self.pinned = list(pinned)
         owners = [_owner(e.arguments[name]) for e in self.list for name in e.made]
         self.made = {id(A): A for A in owners}
+        self._reading: dict[int, list[Entry]] | None = None  # of each made array, by its id, who reads it
         self.kept_alive = list(operations)  # so that no other array comes to lie where one of these was
 
     def root(self, A: np.ndarray) -> np.ndarray | None:
@@ -69,7 +70,24 @@ class Entries:
 
     def readers(self, made: np.ndarray) -> list[Entry]:
         """The entries that read from a made array."""
-        return [e for e in self.list if any(self.root(A) is made for A in e.reads())]
+        if self._reading is None:
+            self._reading = {}
+            for e in self.list:
+                for root in {id(r): r for A in e.reads() if (r := self.root(A)) is not None}:
+                    self._reading.setdefault(root, []).append(e)
+        return self._reading.get(id(made), [])
+
+    def remove(self, entry: Entry) -> None:
+        """Take an entry off the list."""
+        self.list = [e for e in self.list if e is not entry]
+        for A in entry.reads():
+            if self._reading is not None and (root := self.root(A)) is not None:
+                self._reading[id(root)] = [e for e in self._reading.get(id(root), []) if e is not entry]
+
+    def reads_too(self, entry: Entry, A: np.ndarray) -> None:
+        """An entry reads this array from now on."""
+        if self._reading is not None and (root := self.root(A)) is not None:
+            self._reading.setdefault(id(root), []).append(entry)
 
     def maker(self, A: np.ndarray) -> tuple[Entry, str] | None:
         """The entry that has made A as a whole, and as which argument."""
@@ -92,6 +110,7 @@ class Entries:
 
     def replace(self, old: np.ndarray, new: np.ndarray) -> None:
         """Whoever reads a made array reads the other one, of as many numbers, instead."""
+        self._reading = None
         for e in self.list:
             for name, A in e.arguments.items():
                 if isinstance(A, np.ndarray) and name not in e.made and self.root(A) is old:

@@ -37,7 +37,7 @@ def _drop_copy(entries: Entries, e: Entry) -> bool:
         return False
     if entries.root(X) is None and entries.is_pinned(out):
         return False  # what comes back must be made by the step
-    entries.list.remove(e)
+    entries.remove(e)
     entries.replace(out, X)
     return True
 
@@ -57,7 +57,7 @@ def _drop_unread(entries: Entries, e: Entry) -> bool:
         if (root := entries.root(A)) is not None
     ):
         return False
-    entries.list.remove(e)
+    entries.remove(e)
     return True
 
 
@@ -72,7 +72,7 @@ def _activate(entries: Entries, e: Entry) -> bool:
         return False
     e.arguments |= {"activation": after.name, "out": after.arguments["out"].reshape(H.shape)}
     e.fused += [after.name, *after.fused]
-    entries.list.remove(after)
+    entries.remove(after)
     return True
 
 
@@ -92,10 +92,12 @@ def _pool_before_relu(entries: Entries, e: Entry) -> bool:
         return False
     e.arguments |= {"Y": pool[0].arguments["out"], "out": after.arguments["out"].reshape(gX.shape)}
     e.fused += [after.name, *after.fused]
-    entries.list.remove(after)
+    entries.remove(after)
+    entries.reads_too(e, pool[0].arguments["out"])
     return True
 
 
+TOLD = 200  # operations of a step up to which its story has every change
 UPDATES = ("sgd_update", "adam_update", "rmsprop_update", "nadam_update", "adagrad_update", "lion_update")
 
 
@@ -111,7 +113,7 @@ def _norm_beside_updates(entries: Entries, e: Entry) -> bool:
         return False
     if not all(any(_lies_in(u.arguments["g"], part) for part in parts) for u in updates):
         return False
-    entries.list[at:] = [NormAndUpdates(e, updates)]
+    entries.list = [*entries.list[:at], NormAndUpdates(e, updates)]
     return True
 
 
@@ -157,14 +159,14 @@ RULES = (
 
 def improve(entries: Entries, rules: Any = RULES) -> list[tuple[str, list[str]]]:
     """Apply the rules until none fits; returns those that did, in order: each name, and the operations after it."""
-    fired = []
-    changed = True
+    fired: list[tuple[str, list[str]]] = []
+    short, changed = len(entries.list) <= TOLD, True
     while changed:
         changed = False
         for rule in rules:
             for e in list(entries.list):
                 if any(other is e for other in entries.list) and rule.apply(entries, e):
-                    fired.append((rule.name, operations_of(entries)))
+                    fired.append((rule.name, operations_of(entries) if short else []))
                     changed = True
     return fired
 

@@ -75,7 +75,7 @@ def batch_norm(
         raise ValueError(f"{who}: expected momentum to be a number in [0, 1], got {momentum!r}. Try momentum=0.1.")
     mean = _running(who, "running_mean", running_mean, X)
     variance = _running(who, "running_variance", running_variance, X)
-    return out, batch_norm_unchecked(X, gamma, beta, eps, float(momentum), mean, variance, out)
+    return out, batch_norm_unchecked(X, gamma, beta, eps, momentum, mean, variance, out)
 
 
 def batch_norm_evaluation(

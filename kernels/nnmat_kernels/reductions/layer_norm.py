@@ -207,18 +207,11 @@ def _sums(X, x, rows, N, T, t, pairs, sums):
 
 
 @exact_jit
-def _store_means(total, n, m):
-    for i in range(m.size):
-        m[i] = total[i] / n
-
-
-@exact_jit
-def _store_scales(total, squares, n, eps, centred, rest, r):
-    """What the rounding of the means lost, 0 where there are none, and r."""
-    for i in range(r.size):
-        e = total[i] / n if centred else 0.0
-        rest[i] = e
-        r[i] = 1.0 / np.sqrt(squares[i] / n - e * e + eps)
+def _finish(sums, n, eps, centred, statistics, top, rows):
+    for i in range(rows):
+        rest = sums[0, i] / n if centred else 0.0
+        statistics[1, top + i] = rest
+        statistics[2, top + i] = 1.0 / np.sqrt(sums[1, i] / n - rest * rest + eps)
 
 
 @exact_jit
@@ -226,15 +219,16 @@ def _normalise(X, gamma, beta, eps, centred, Y, statistics, first, last):
     """Rows first..last-1. Each step is done for some rows: so no row waits for the divisions of another."""
     N, n, T, count = gamma.size, np.float64(gamma.size), flat(statistics), statistics.shape[1]
     sums, pairs = np.empty((2, NORM_ROWS)), np.empty(2 * NORM_ROWS, X.dtype)
-    means, rests, scales = statistics[0], statistics[1], statistics[2]
-    means[first:last] = 0
     for top in range(first, last, NORM_ROWS):
         rows, x = min(NORM_ROWS, last - top), top * N
+        for i in range(rows):
+            statistics[0, top + i] = 0
         if centred:
             _sums(X, x, rows, N, T, top, pairs, sums)
-            _store_means(sums[0], n, means[top : top + rows])
+            for i in range(rows):
+                statistics[0, top + i] = sums[0, i] / n
         _sums(X, x, rows, N, T, top, pairs, sums)
-        _store_scales(sums[0], sums[1], n, eps, centred, rests[top : top + rows], scales[top : top + rows])
+        _finish(sums, n, eps, centred, statistics, top, rows)
         scale_rows(X, x, N, rows, N, T, top, count, gamma, beta, Y)
 
 

@@ -1,5 +1,6 @@
 """Where in a sequence a row stands."""
 
+import math
 from typing import Any
 
 import numpy as np
@@ -66,6 +67,11 @@ class PositionalEmbedding(Layer):
         """P_T, the first rows of the table."""
         return self._table if self.weight is None else self.weight.value[: self.input_shape[0]]
 
+    def _parted(self, A) -> tuple:
+        """The rows of an array like P that are used, and the others, each as one vector."""
+        used = math.prod(self.input_shape)
+        return A.reshape(-1)[:used], A.reshape(-1)[used:]
+
     @forward_equations
     def forward(self, X, call):
         return k.add_to_rows(X, self.rows())  # Y_b = X_b + P_T
@@ -73,11 +79,10 @@ class PositionalEmbedding(Layer):
     @backward_equations
     def backward(self, G, call):
         if gP := call.into(self.weight):
-            length, width = self.input_shape
-            rows = gP.out[:length].reshape(length * width)
-            k.column_sums(G.reshape(len(G), length * width), rows, gP.accumulate)  # gP_T = Σ_b G_b
-            if not gP.accumulate and len(gP.out) > length:
-                k.fill(gP.out[length:], 0.0)
+            used, rest = self._parted(gP.out)
+            k.column_sums(G.reshape(len(G), -1), used, gP.accumulate)  # gP_T = Σ_b G_b
+            if not gP.accumulate:
+                k.fill(rest, 0.0)
         return G  # gX = G
 
     def config(self):

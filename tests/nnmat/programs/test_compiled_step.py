@@ -456,3 +456,32 @@ def test_a_step_that_is_deleted_gives_its_memory_back(rng):
         assert data() is None
     finally:
         gc.enable()
+
+
+@only_compiled
+def test_noise_that_python_draws_into_an_array_is_found(rng):
+    """The layer says that it consists of kernels; the array is one of its own, which a program may read."""
+
+    class Noisy(nm.Layer):
+        recordable = True
+
+        def __init__(self):
+            super().__init__()
+            self.noise = np.zeros((8, 16), np.float32)
+
+        def output_shape(self, input_shape):
+            return input_shape
+
+        def forward(self, X, call):
+            self.noise[...] = rng.standard_normal((8, 16))
+            return k.unchecked.add(X, self.noise)
+
+        def backward(self, G, call):
+            return G
+
+    model = nm.Sequential([Noisy(), nm.Linear(16, 10)], input_shape=(16,))
+    step = compile_step(model, nm.SoftmaxCrossEntropy(), nm.SGD(model, lr=0.1))
+    X, y = rng.standard_normal((8, 16)).astype("float32"), rng.integers(0, 10, 8)
+    with pytest.raises(nm.StateError, match="recordable = False"):
+        for _ in range(5):
+            step(X, y)

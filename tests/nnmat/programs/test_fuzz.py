@@ -104,6 +104,9 @@ def test_the_layers_losses_and_optimizers_are_all_there():
     assert layers == {
         *("Add", "AvgPool2d", "Concatenate", "Conv2d", "Dropout", "Flatten", "GELU", "LeakyReLU", "Linear"),
         *("MaxPool2d", "ReLU", "Sequential", "Sigmoid", "Softmax", "Tanh", "Tied", "TransposedLinear"),
+        *("BatchNorm1d", "BatchNorm2d", "ELU", "Embedding", "GRU", "GatedFeedForward", "GroupNorm", "LSTM"),
+        *("LayerNorm", "MultiHeadAttention", "PositionalEmbedding", "RMSNorm", "RNN", "Residual", "RotaryEmbedding"),
+        *("SiLU", "Softplus", "TableHead", "TransformerBlock"),
     }
     assert losses == {"MeanSquaredError", "SigmoidBinaryCrossEntropy", "SoftmaxCrossEntropy"}
     assert optimizers == {"Adam", "AdamW", "RMSProp", "SGD"}

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+import nnmat as nm
 from nnmat import GRU, LSTM, RNN, ConfigError, ShapeError
 
 KINDS = [RNN, GRU, LSTM]
@@ -30,6 +31,20 @@ def test_a_sequence_in_two_parts(kind, rng):
     first = part.forward((X[:, :3], np.zeros((2, 4))))
     second = part.forward((X[:, 3:], first[:, -1]))
     np.testing.assert_allclose(np.concatenate([first, second], axis=1), H, rtol=1e-13)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_training_with_first_states(kind, rng):
+    states = 2 if kind is LSTM else 1
+    X = (rng.standard_normal((64, 5, 3)), *rng.standard_normal((states, 64, 4)))
+    X, y = tuple(A.astype(np.float32) for A in X), rng.integers(0, 4, 64)
+    found = []
+    for compiled in (False, True):
+        layer = kind(3, 4, states=True, last=True).build(tuple(A.shape[1:] for A in X))
+        trainer = nm.Trainer(layer, nm.SoftmaxCrossEntropy(), nm.SGD(layer, lr=0.1), compiled=compiled)
+        trainer.fit((X, y), 8, batch_size=10, progress=False)
+        found.append(layer.flat_parameters.tobytes())
+    assert found[0] == found[1]
 
 
 @pytest.mark.parametrize("kind", KINDS)
