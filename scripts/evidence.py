@@ -20,6 +20,8 @@ ROWS: dict[str, Callable[[], Row | list[Row]]] = {
     "wide": training.wide,
     "cnn": training.cnn,
     "gradients": truth.gradients,
+    "plays": training.language_model,
+    "muon": training.language_model_by_muon,
     "bits": training.same_bits,
     "clone": training.fresh_clone,
     "start": training.second_start,

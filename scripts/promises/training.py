@@ -11,6 +11,7 @@ from promises.row import ROOT, Row, run, written
 
 # The options of the row for 784-800-10.
 WIDE = "--hidden 800 --activation relu --dropout 0.3 --epochs 20 --batch-size 64 --lr 0.001"
+TRANSFORMER = "python scripts/train_transformer.py"
 RESUMED = "python -m pytest -q tests/nnmat/training tests/scripts/test_training_run.py -k 'interrupt or ctrl'"
 
 
@@ -45,6 +46,21 @@ def wide() -> Row:
 def cnn() -> Row:
     """Accuracy of the convolutional network, the mean of three seeds."""
     return accuracy("scripts/train_cnn.py", 99.1)
+
+
+def language_model() -> Row:
+    """Loss of the small Transformer on the held-out tenth of the plays, the largest of three seeds."""
+    found = [written(f"{TRANSFORMER} --quiet --seed {seed}")["held_out_loss"] for seed in (0, 1, 2)]
+    each = ", ".join(f"{loss:.3f}" for loss in found)
+    value = f"{max(found):.3f} (seeds 0, 1, 2: {each})"
+    return Row("held-out loss: nano recipe", "<= 1.96", value, max(found) <= 1.96, f"{TRANSFORMER} --seed 0|1|2")
+
+
+def language_model_by_muon() -> Row:
+    """The same with Muon in the place of AdamW, seed 0."""
+    adamw, muon = (written(f"{TRANSFORMER} --quiet --optimizer {o}")["held_out_loss"] for o in ("adamw", "muon"))
+    value = f"{muon:.3f}, AdamW's is {adamw:.3f}"
+    return Row("held-out loss: Muon", "below AdamW's", value, muon < adamw, f"{TRANSFORMER} --optimizer muon")
 
 
 def same_bits() -> Row:

@@ -37,3 +37,21 @@ def test_the_median_of_five_starts_counts(seconds, holds, monkeypatch):
     row = training.second_start()
     assert row.holds == holds
     assert row.value.startswith(f"median {seconds:.2f} s, from 1.00 to 9.50 s")
+
+
+@pytest.mark.parametrize(("worst", "holds"), [(1.96, True), (1.97, False)])
+def test_the_largest_loss_of_three_seeds_counts(worst, holds, monkeypatch):
+    losses = iter([1.5, worst, 1.25])
+    monkeypatch.setattr(training, "written", lambda command: {"held_out_loss": next(losses)})
+    row = training.language_model()
+    assert row.holds == holds
+    assert row.value == f"{worst:.3f} (seeds 0, 1, 2: 1.500, {worst:.3f}, 1.250)"
+
+
+@pytest.mark.parametrize(("muon", "holds"), [(1.85, True), (1.9, False)])
+def test_muon_is_held_against_adamw(muon, holds, monkeypatch):
+    losses = {"adamw": 1.9, "muon": muon}
+    monkeypatch.setattr(training, "written", lambda command: {"held_out_loss": losses[command.split()[-1]]})
+    row = training.language_model_by_muon()
+    assert row.holds == holds
+    assert row.value == f"{muon:.3f}, AdamW's is 1.900"
