@@ -1,5 +1,7 @@
 """Windows of tokens: which, in which order, and that a run of the Trainer on them can be resumed."""
 
+import signal
+
 import numpy as np
 import pytest
 
@@ -51,7 +53,7 @@ def test_a_run_that_is_stopped_and_resumed_has_the_same_bits(tmp_path):
 
         def on_step_end(self, trainer, step, loss):
             if step == self.at:
-                raise KeyboardInterrupt
+                signal.raise_signal(signal.SIGINT)
 
     def run(**options):
         model = Sequential([Embedding(7, 5), Linear(5, 7)], input_shape=(4,), seed=0)
