@@ -37,7 +37,7 @@ def gru(
     Shapes: A (B, T, 3 N), W (3 N, N), b (3 N,) or None (0), H0 (B, N) or None (0); H (B, T, N), gates (B, T, 4 N): r,
         z, n and q; float32 or float64.
     Errors: ShapeError, DtypeError.
-    Reference: Cho et al. 2014.
+    Reference: docs/equations.md, section 3.10; Cho et al. 2014.
     """
     who = "gru"
     A, W = checked_sequence(who, A, W, 3)
@@ -55,7 +55,7 @@ def gru_backward(
     Backward: the equations at the head of this file, from the last step to the first; gives gA, gU, H_prev and gH0.
     Shapes: G (B, T, N) for every H_t; gA and gU (B, T, 3 N), H_prev (B, T, N), gH0 (B, N); float32 or float64.
     Errors: ShapeError, DtypeError.
-    Reference: Cho et al. 2014.
+    Reference: docs/equations.md, section 3.10; Cho et al. 2014.
     """
     who = "gru_backward"
     gates, W = as_array(who, "gates", gates, 3), as_array(who, "W", W, 2)

@@ -38,7 +38,7 @@ def lstm(
     Shapes: A (B, T, 4 N), W (4 N, N), H0 and C0 (B, N) or None (0); H and C (B, T, N), gates (B, T, 4 N); float32 or
         float64.
     Errors: ShapeError, DtypeError.
-    Reference: Hochreiter & Schmidhuber 1997.
+    Reference: docs/equations.md, section 3.10; Hochreiter & Schmidhuber 1997.
     """
     who = "lstm"
     A, W = checked_sequence(who, A, W, 4)
@@ -64,7 +64,7 @@ def lstm_backward(
     Shapes: G (B, T, N) for every H_t, GC (B, N) for the last C_t or None (0); gA (B, T, 4 N), H_prev (B, T, N), gH0 and
         gC0 (B, N); float32 or float64.
     Errors: ShapeError, DtypeError.
-    Reference: Hochreiter & Schmidhuber 1997.
+    Reference: docs/equations.md, section 3.10; Hochreiter & Schmidhuber 1997.
     """
     who = "lstm_backward"
     gates, W = checked_sequence(who, gates, W, 4)

@@ -28,7 +28,7 @@ class MultiHeadAttention(Layer):
     Shapes: X, Y, G, gX (B, T, D), D = `features` = `heads` d; float32 or float64 as built. With options X is a tuple,
         in this order: queries (B, Tq, D); `cross`: what keys and values are made of (B, Tk, D'), D' = `key_features`;
         `key_mask`: booleans (B, Tk), True where a key counts; `mask`: M (B, Tq, Tk) or (B, 1 or heads, Tq, Tk), where
-        -inf hides. Masks have no gradient.
+        -inf hides (`fit` takes no infinite numbers: hide by `key_mask` or `causal` there). Masks have no gradient.
     Errors: ConfigError (options; heads that do not divide D), ShapeError, DtypeError.
     Reference: docs/equations.md, section 3.13; A. Vaswani et al., "Attention is all you need", 2017.
 

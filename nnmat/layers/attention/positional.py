@@ -80,7 +80,7 @@ class PositionalEmbedding(Layer):
     def backward(self, G, call):
         if gP := call.into(self.weight):
             used, rest = self._parted(gP.out)
-            k.column_sums(G.reshape(len(G), -1), used, gP.accumulate)  # gP_T = Σ_b G_b
+            k.column_sums(G.reshape(len(G), used.size), used, gP.accumulate)  # gP_T = Σ_b G_b
             if not gP.accumulate:
                 k.fill(rest, 0.0)
         return G  # gX = G

@@ -482,6 +482,7 @@ def test_noise_that_python_draws_into_an_array_is_found(rng):
     model = nm.Sequential([Noisy(), nm.Linear(16, 10)], input_shape=(16,))
     step = compile_step(model, nm.SoftmaxCrossEntropy(), nm.SGD(model, lr=0.1))
     X, y = rng.standard_normal((8, 16)).astype("float32"), rng.integers(0, 10, 8)
-    with pytest.raises(nm.StateError, match="recordable = False"):  # noqa: PT012
-        for _ in range(5):
-            step(X, y)
+    for _ in range(2):
+        step(X, y)
+    with pytest.raises(nm.StateError, match="recordable = False"):
+        step(X, y)
