@@ -1,5 +1,6 @@
 """Tokens drawn from what a language model says comes next."""
 
+import math
 from collections.abc import Iterator
 from typing import Any
 
@@ -55,13 +56,15 @@ def _tokens(decoder: Decoder, seen: list[int], tokens: int, temperature: float, 
 
 def draw(h: np.ndarray, temperature: float, top_k: int | None, rng: np.random.Generator) -> int:
     """A token drawn from softmax(h / temperature), of the `top_k` largest logits only; the largest at temperature 0."""
-    if not np.isfinite(h.max()):
-        raise NonFiniteError(f"generate: expected finite logits, got {h.max()} among them. Was the training finite?")
+    largest = float(h.max())
+    if not math.isfinite(largest):
+        raise NonFiniteError(f"generate: expected finite logits, got {largest} among them. Was the training finite?")
     if temperature == 0.0:
         return int(h.argmax())
     h = h.astype(np.float64)
     if top_k is not None and top_k < h.size:
         h[np.argsort(-h, kind="stable")[top_k:]] = -np.inf
-    weights = np.exp((h - h.max()) / temperature)
-    sums = np.cumsum(weights)
-    return min(int(np.searchsorted(sums, rng.random() * sums[-1], side="right")), h.size - 1)
+    h -= largest
+    h /= temperature
+    sums = np.exp(h, out=h).cumsum()
+    return min(int(sums.searchsorted(rng.random() * sums[-1], side="right")), h.size - 1)
