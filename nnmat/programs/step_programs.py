@@ -32,9 +32,8 @@ Measured = dict[str, tuple[float, float]]  # metrics: each mean and its weight
 class Gather:
     """Where the rows of a batch come from: X[rows], y[rows], and weight[rows] if there is one."""
 
-    def __init__(self, X: np.ndarray, y: np.ndarray, weight: np.ndarray | None = None, many: bool = True):
+    def __init__(self, X: np.ndarray, y: np.ndarray, weight: np.ndarray | None = None):
         self.X, self.y, self.weight = X, y, weight
-        self.many = many  # whether a call makes many steps
 
 
 class Batch(NamedTuple):
@@ -197,7 +196,6 @@ class StepPrograms:
         try:
             if reason := recorder.refused or unknown:
                 raise ValueError(reason)
-            many = batch.source is not None and batch.source.many
             program = compiled(
                 done,
                 batch.inputs(),
@@ -206,7 +204,6 @@ class StepPrograms:
                 self._buffers,
                 ["lr"],
                 [result.H],
-                many,
                 constants=["divisor"],
                 known=list(self.parts.state().values()),
             )

@@ -128,9 +128,8 @@ class TrainingSteps:
         for A, kinds in ((X, (of_inputs,)), (y, (dtype, np.dtype(np.int64)))):
             if A.dtype not in kinds or not A.flags.carray or A.nbytes > WHOLE:
                 return None
-        look = next_look(run.callbacks, run.state.step)
         weight = weights[0].astype(dtype, copy=False) if weights else None
-        self._source = Gather(X, y, weight, look is None or look > run.state.step + 1)
+        self._source = Gather(X, y, weight)
         return self._source
 
     def _filled(self, source: Gather, size: int) -> Batch:

@@ -2,7 +2,6 @@
 
 entries        the operations of a recorded step, and who makes and reads which array
 rewrites       the rules that improve them, each with why the bits stay
-phases         pieces of work that all threads share
 memory         arrays by lifetime, in one block
 lowering       from operations to launches
 block, words   a launch as words in memory; reading, writing and calling there

@@ -6,7 +6,6 @@ import numpy as np
 
 from ..runtime.launch import Operation
 from .entries import Entries
-from .listing import History
 from .lowering import Lowered
 from .memory import lay_out
 from .program import Program
@@ -21,24 +20,22 @@ def compiled(
     saved: Sequence[np.ndarray] | None = (),
     slots: Sequence[str] = (),
     outputs: Sequence[np.ndarray] = (),
-    undo: bool = False,
     constants: Sequence[str] = (),
     known: Sequence[np.ndarray] = (),
 ) -> Program:
     """The program of recorded operations, improved by the rules; arguments and errors as those of `Program`.
 
     `outputs`: arrays that are read after a step. The program's own `outputs` stand in their places. `saved` None: all
-    that is written before a kernel may refuse what it is given. `undo`: whether a call may copy all that its steps
-    write before it starts, which pays if it makes many. `constants`: results that may come from no kernel, if they are
-    the same at every step; the program's `results` are the others. `known`: arrays that may be outputs as they are; all
-    others must be made by an operation.
+    that is written before a kernel may refuse what it is given. `constants`: results that may come from no kernel, if
+    they are the same at every step; the program's `results` are the others. `known`: arrays that may be outputs as they
+    are; all others must be made by an operation.
     """
     entries = Entries(operations, outputs)
     for A in outputs:
         if entries.root(A) is None and not any(np.may_share_memory(A, B) for B in known):
             raise ValueError(f"the array of shape {A.shape} that is wanted after the step is made by no operation")
     history = [("recorded", operations_of(entries))]
-    history += improve(entries, [rule for rule in RULES if undo or not rule.undoes])
+    history += improve(entries, RULES)
     size = lay_out(entries)
     given = [A for e in entries.list for A in e.written() if entries.root(A) is None]
     before = [A.copy() for A in given]
@@ -58,18 +55,11 @@ def compiled(
         lowered.launches_of("count_correct")[:1],
         saved,
         slots,
-        _each_once(given) if _undoes(history) else (),
     )
     program.outputs, program.history, program.bytes = entries.pinned, history, size
     program.written = _each_once(given)
     program.groups = [(*lowered.firsts[i : i + 2], e) for i, e in enumerate(entries.list)]  # type: ignore[misc]
     return program
-
-
-def _undoes(history: History) -> bool:
-    """Whether a rule has fired that needs steps to be undone."""
-    names = {name for name, _ in history}
-    return any(rule.undoes and rule.name in names for rule in RULES)
 
 
 def _before_refusals(entries: Entries, lowered: Lowered) -> list[np.ndarray]:

@@ -22,7 +22,6 @@ from ..runtime.launch import ParallelKernel
 from .block import Block
 from .entries import Entry
 from .listing import History, Listing, Row, flops, operation_text, size_of, traffic
-from .phases import Phase, runner_of_pieces
 from .runner import COUNT, FINISHED, FINITE, NEGATIVE, TRUE, run
 
 
@@ -62,13 +61,12 @@ class CountSlot(Slot, int):
 class Program:
     """Launches that run without Python.
 
-    `launches`: (kernel, arguments, result) of a tape, or phases of such. `inputs`: arrays by name, whose place changes
-    from step to step. `results`: numbers that launches gave, by name, wanted after each step; those named in `finite`
-    must be so for a step to go on. `counts`: launches whose integer results are wanted besides. `saved`: arrays that
-    are copied before each step, and are as they were if one is stopped. `undone`: arrays that are copied at the start
-    of each call; from there the steps before one that is stopped are done again, for that one may have written to them.
-    `slots`: those that some kernel must take. A launch that gives (a number, a row) refuses that row unless it is
-    negative, one that gives False cannot do its work; either stops the step.
+    `launches`: (kernel, arguments, result) of a tape. `inputs`: arrays by name, whose place changes from step to step.
+    `results`: numbers that launches gave, by name, wanted after each step; those named in `finite` must be so for a
+    step to go on. `counts`: launches whose integer results are wanted besides, and must not be negative. `saved`:
+    arrays that are copied before each step, and are as they were if one is stopped. `slots`: those that some kernel
+    must take. A launch that gives (a number, a row) refuses that row unless it is negative, one that gives False cannot
+    do its work; either stops the step.
     Raises ValueError (a result that no launch gave, or of which nobody has said what it means; a slot that no kernel
     takes), TypeError (an argument of a kind that has no words).
     """
@@ -82,10 +80,8 @@ class Program:
         counts: Sequence[int] = (),
         saved: Sequence[np.ndarray] = (),
         slots: Sequence[str] = (),
-        undone: Sequence[np.ndarray] = (),
     ):
-        self._inner: list[list[Block]] = []  # of each launch that is a phase, the blocks of its pieces
-        self.blocks = [self._block_of(launch) for launch in launches]
+        self.blocks = [Block(kernel, arguments) for kernel, arguments, _ in launches]
         self.outputs: list[np.ndarray] = []
         self.history: History = []  # of its operations, from the recording through the rules
         self.bytes = 0  # of its own memory
@@ -94,18 +90,14 @@ class Program:
         self.groups: list[tuple[int, int, Entry | None]] = []  # the launches of each entry
         self._ticks = np.empty(0, np.int64)  # of each launch and of all calls, if they are counted
         self._steps, self._seconds = 0, 0.0  # that they were counted in
-        self._given = [
-            None if isinstance(launch, Phase) else launch[2] for launch in launches
-        ]  # known by their identity: kept alive
+        self._given = [result for _, _, result in launches]  # known by their identity: kept alive
         self._columns: list[tuple[str, int]] = []  # of a step's inputs: an array and an offset in it, or a slot and 0
-        self._undone, self._at_start = list(undone), [A.copy() for A in undone]
         self.saved, self.before = list(saved), [A.copy() for A in saved]
         places = {name: self._place_of(name, value) for name, value in results.items()}
         links: list[tuple[int, int]] = []
         first_link = [0]
         for e, block in enumerate(self.blocks):
-            for part in (block, *self._inner[e]):
-                links += self._links(e, part, inputs)
+            links += self._links(e, block, inputs)
             first_link.append(len(links))
         checks = [(e, FINITE, place) for name, (e, place) in places.items() if name in finite]
         checks += [check for e, block in enumerate(self.blocks) if e not in counts for check in _refusals(e, block)]
@@ -124,16 +116,6 @@ class Program:
             self._checks,
             _table(saved_words, 3),
         )
-
-    def _block_of(self, launch) -> Block:
-        if not isinstance(launch, Phase):
-            self._inner.append([])
-            return Block(*launch[:2])
-        pieces = [[Block(kernel, arguments) for kernel, arguments, _ in piece] for piece in launch.pieces]
-        self._inner.append([block for piece in pieces for block in piece])
-        addresses = np.array([block.words.ctypes.data for block in self._inner[-1]], np.int64)
-        firsts = np.cumsum([0, *map(len, pieces)], dtype=np.int64)
-        return Block(runner_of_pieces(), (addresses, firsts, np.zeros(len(pieces), np.int64)))
 
     def _place_of(self, name: str, value) -> tuple[int, int]:
         """The launch that gave a number, and the address where the program finds it."""
@@ -180,7 +162,6 @@ class Program:
         tick = self._seconds / self._ticks[-1] if self._ticks[-1:].any() else 0.0
         for first, last, entry in groups:
             blocks = self.blocks[first:last]
-            kernels = [b.name for i in range(first, last) for b in self._inner[i] or [self.blocks[i]]]
             opened = sources[first_link[first] : first_link[last]]
             arrays = [A for block in blocks for _, A in block.places if isinstance(A, np.ndarray) and A.size]
             if entry is not None:
@@ -189,7 +170,7 @@ class Program:
                 Row(
                     "" if entry is None else entry.place,
                     "" if entry is None else operation_text(entry),
-                    tuple(dict.fromkeys(kernels)),
+                    tuple(dict.fromkeys(block.name for block in blocks)),
                     tuple(A.shape for A in arrays),
                     tuple(dict.fromkeys(names[s] if s < len(names) else "a result" for s in opened)),
                     0 if entry is None else flops(entry),
@@ -218,8 +199,6 @@ class Program:
         return self._execute(table, results), results
 
     def _execute(self, table: np.ndarray, results: np.ndarray) -> int:
-        for A, was in zip(self._undone, self._at_start, strict=True):
-            was[...] = A
         if not self._ticks.size:
             done, check = _runner()(*self._arguments, table, self._wanted, results, self._ticks)
         else:
@@ -230,10 +209,6 @@ class Program:
         if check != FINISHED:  # also where a kernel has raised an exception: by hand it will again
             for A, was in zip(self.saved, self.before, strict=True):
                 A[...] = was
-            if self._undone:
-                for A, was in zip(self._undone, self._at_start, strict=True):
-                    A[...] = was
-                _runner()(*self._arguments, table[:done], self._wanted, results[:done], np.empty(0, np.int64))
         return done
 
 

@@ -10,10 +10,8 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ..codegen.builder import ACTIVATIONS
-from ..runtime.parallel import PARALLEL_SIZE
 from .entries import Entries, Entry
 from .listing import operation_text
-from .phases import NormAndUpdates
 
 Fits = Callable[[Entries, Entry], bool]
 
@@ -26,7 +24,6 @@ class Rule(NamedTuple):
     becomes: str
     why: str  # the bits stay
     apply: Fits
-    undoes: bool = False  # whether the program must be able to undo a step: it writes before all checks are made
 
 
 def _drop_copy(entries: Entries, e: Entry) -> bool:
@@ -98,30 +95,6 @@ def _pool_before_relu(entries: Entries, e: Entry) -> bool:
 
 
 TOLD = 200  # operations of a step up to which its story has every change
-UPDATES = ("sgd_update", "adam_update", "rmsprop_update", "nadam_update", "adagrad_update", "lion_update")
-
-
-def _norm_beside_updates(entries: Entries, e: Entry) -> bool:
-    at = next(i for i, other in enumerate(entries.list) if other is e)
-    updates = entries.list[at + 1 :]
-    if type(e) is not Entry or e.name != "norm" or not updates or any(u.name not in UPDATES for u in updates):
-        return False
-    if any(argument is e.result for u in updates for argument in u.arguments.values()):
-        return False  # clipping: no update without the norm
-    parts = e.arguments["parts"]
-    if sum(part.size for part in parts) < PARALLEL_SIZE:
-        return False
-    if not all(any(_lies_in(u.arguments["g"], part) for part in parts) for u in updates):
-        return False
-    entries.list = [*entries.list[:at], NormAndUpdates(e, updates)]
-    return True
-
-
-def _lies_in(A: np.ndarray, part: np.ndarray) -> bool:
-    first, last = part.ctypes.data, part.ctypes.data + part.nbytes
-    return first <= A.ctypes.data and A.ctypes.data + A.nbytes <= last
-
-
 RULES = (
     Rule(
         "copy",
@@ -145,14 +118,6 @@ RULES = (
         "the chosen element is the output: where that is not above 0 the ReLU lets nothing through, and elsewhere in "
         "the window the gradient is 0 either way",
         _pool_before_relu,
-    ),
-    Rule(
-        "norm beside the update",
-        "n = norm(g), then updates by g, and no update takes n",
-        "chunk by chunk: the sum of the squares of g, and the update",
-        "the sums of the chunks are those of the norm, added in the same order; updates are element by element",
-        _norm_beside_updates,
-        undoes=True,
     ),
 )
 

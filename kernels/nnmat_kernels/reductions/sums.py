@@ -234,29 +234,11 @@ def _total_of_squares(a):
 @operation()
 def norm_unchecked(parts) -> float:
     """The norm of some vectors together, the squares of each summed first."""
-    return _root_of([sum_of_squares_unchecked(part) for part in parts])
-
-
-def _root_of(squares: list[float]) -> float:
+    squares = [sum_of_squares_unchecked(part) for part in parts]
     total = squares[0] if squares else 0.0
     for square in squares[1:]:
         total = launch(_plus, total, square)
     return launch(_root, total)
-
-
-def chunk_of_squares(a, slots, c: int) -> None:
-    """slots[c] = the sum of the squares of a chunk, of CHUNK_SIZE elements at most."""
-    launch(_square_slot, a, slots, c)
-
-
-def root_of_sums(parts) -> float:
-    """What `norm` gives for parts of which each has an array of the `chunk_of_squares` of all its chunks."""
-    return _root_of([launch(_sum_in_order, slots) for slots in parts])
-
-
-@jit
-def _square_slot(a, slots, c):
-    slots[c] = _sum_of_squares(a)
 
 
 @exact_jit

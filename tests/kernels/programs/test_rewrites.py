@@ -4,12 +4,9 @@ import numpy as np
 import pytest
 
 from nnmat_kernels import unchecked as k
-from nnmat_kernels.programs.lowering import Lowered
-from nnmat_kernels.programs.phases import Phase
-from nnmat_kernels.programs.rewrites import RULES, improve
+from nnmat_kernels.programs.rewrites import RULES
 from nnmat_kernels.runtime.config import settings
-from nnmat_kernels.runtime.parallel import CHUNK_SIZE
-from tests.kernels.programs.recordings import array, entries_of, improved
+from tests.kernels.programs.recordings import array, improved
 
 CONVOLUTION = ((1, 1), (0, 0), (1, 1), 1)
 POOL = ((2, 2), (2, 2), (0, 0))
@@ -170,61 +167,6 @@ def test_numbers_stay():
         return None
 
     assert improved(work) == ([], ["sum_of_squares"], True)
-
-
-def _large():
-    rng = np.random.default_rng(3)
-    return rng.standard_normal((3, 150_001)).astype(np.float32)
-
-
-def _updated(parts, updates, clip=False):
-    def work():
-        norm = k.norm(parts)
-        scale = k.clip_scale(norm, 1.0) if clip else 1.0
-        for update in updates:
-            update(scale)
-        return None
-
-    return work
-
-
-@pytest.mark.skipif(bool(settings.DISABLE_JIT), reason="sizes of parallel kernels take long without the JIT")
-@pytest.mark.parametrize("cut", [0, 100_000])
-def test_the_norm_is_summed_beside_the_update(cut):
-    theta, g, v = _large()
-    before = theta.copy(), v.copy()
-    pieces = [slice(0, None)] if cut == 0 else [slice(0, cut), slice(cut, None)]  # of another weight decay
-
-    def updates(t, w):
-        return [
-            lambda scale, p=p, i=i: k.sgd_update(t[p], g[p], w[p], 0.1, 0.9, weight_decay=0.01 * i, scale=scale)
-            for i, p in enumerate(pieces)
-        ]
-
-    entries = entries_of(_updated([g], updates(theta, v)))
-    expected = theta.copy(), v.copy(), entries.list[0].result
-    theta[:], v[:] = before
-    assert improve(entries) == [("norm beside the update", [" + ".join(["norm"] + ["sgd_update"] * len(pieces))])]
-    lowered = Lowered(entries)
-    assert isinstance(lowered.launches[0], Phase)
-    assert len(lowered.launches[0].pieces) == -(-g.size // CHUNK_SIZE)
-    assert lowered.now(expected[2]) == expected[2]
-    assert (theta.tobytes(), v.tobytes()) == (expected[0].tobytes(), expected[1].tobytes())
-
-
-@pytest.mark.skipif(bool(settings.DISABLE_JIT), reason="sizes of parallel kernels take long without the JIT")
-@pytest.mark.parametrize("why", ["clipping", "small", "another gradient", "more to come"])
-def test_the_norm_stays_before_the_update(why):
-    theta, g, v = _large()
-    n = 100 if why == "small" else g.size
-    other = g.copy()
-
-    def update(scale):
-        k.sgd_update(theta[:n], other if why == "another gradient" else g[:n], v[:n], 0.1, 0.9, scale=scale)
-
-    last = [lambda scale: k.fill(g, 0.0)] if why == "more to come" else []
-    entries = entries_of(_updated([g[:n]], [update, *last], clip=why == "clipping"))
-    assert improve(entries) == []
 
 
 def test_a_copy_stays_where_it_is_written_afterwards():

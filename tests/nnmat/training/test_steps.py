@@ -260,8 +260,8 @@ def test_a_step_that_is_not_finite_is_named_as_by_hand(clipped):
 
 
 @only_compiled
-def test_a_gradient_that_is_not_finite_is_undone():
-    """Where the norm is summed beside the update, the update is made before anybody looks."""
+def test_a_gradient_that_is_not_finite_changes_nothing():
+    """Nothing of that step is left."""
     told, states = [], []
     rng = np.random.default_rng(0)
     X = rng.standard_normal((4096, 260)).astype(np.float32)
@@ -277,7 +277,7 @@ def test_a_gradient_that_is_not_finite_is_undone():
         states.append(
             (linear.flat_parameters.tobytes(), optimizer.state_vectors()["velocity"].tobytes(), optimizer.steps)
         )
-        assert not compiled or "norm beside the update" in own.program.rules
+        assert not compiled or own.program is not None
     assert "gradient" in told[0]
     assert told[0] == told[1]
     assert states[0] == states[1]
