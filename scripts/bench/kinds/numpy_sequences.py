@@ -50,11 +50,13 @@ def attention_backward(G, Q, K, V, O, lse, heads):  # noqa: E741
 
 
 def self_attention(QKV, heads, out):
-    return attention(*np.split(QKV, 3, 2), heads, out)
+    Q, K, V = np.split(QKV, 3, 2)
+    return attention(Q, K, V, heads, out)
 
 
 def self_attention_backward(G, QKV, O, lse, heads, out):  # noqa: E741
-    return np.concatenate(attention_backward(G, *np.split(QKV, 3, 2), O, lse, heads), 2, out=out)
+    Q, K, V = np.split(QKV, 3, 2)
+    return np.concatenate(attention_backward(G, Q, K, V, O, lse, heads), 2, out=out)
 
 
 def split(A, heads):

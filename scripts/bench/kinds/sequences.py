@@ -58,9 +58,9 @@ def attentions(B, heads, T, d) -> list[Case]:
     one, packed = (B, T, width), (B, T, 3 * width)
 
     def apart(rng):
-        G, *QKV = normal(one, one, one, one)(rng)
-        lse, O = peers.attention(*QKV, heads, np.empty_like(G))  # noqa: E741
-        return [G, *QKV, O, lse]
+        G, Q, K, V = normal(one, one, one, one)(rng)
+        lse, O = peers.attention(Q, K, V, heads, np.empty_like(G))  # noqa: E741
+        return [G, Q, K, V, O, lse]
 
     def side_by_side(rng):
         G, QKV = normal(one, packed)(rng)
@@ -82,7 +82,7 @@ def attentions(B, heads, T, d) -> list[Case]:
             label,
             apart,
             lambda k, *arrays: k.attention_backward(*arrays, heads, True),
-            lambda *arrays: peers.attention_backward(*arrays, heads),
+            lambda G, Q, K, V, O, lse: peers.attention_backward(G, Q, K, V, O, lse, heads),
             products_of(B, heads, T, d, 5),
             T + d,
             outs=(),
@@ -101,7 +101,7 @@ def attentions(B, heads, T, d) -> list[Case]:
             label,
             side_by_side,
             lambda k, *arrays, **out: k.self_attention_backward(*arrays, heads, True, **out),
-            lambda *arrays, out: peers.self_attention_backward(*arrays, heads, out),
+            lambda G, QKV, O, lse, out: peers.self_attention_backward(G, QKV, O, lse, heads, out),
             products_of(B, heads, T, d, 5),
             T + d,
         ),
