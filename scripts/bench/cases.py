@@ -1,4 +1,4 @@
-"""What `bench_kernels.py` measures: a case per kernel and shape, with NumPy's form of it from `numpy_peer.py`."""
+"""What `bench_kernels.py` measures: a case per kernel and shape, with NumPy's form of it; more are in `kinds/`."""
 
 import functools
 
