@@ -6,8 +6,9 @@ import sys
 import tempfile
 
 from bench import groups
-from bench.cases import Case, quick_cases
+from bench.cases import quick_cases
 from bench.kernels import TILE, TORCH, every_case, report, row_key, tile_asked
+from bench.kinds.case import Case
 from bench.processes import Worker
 from cli import (
     guarded,
@@ -36,8 +37,9 @@ columns:
             PASS if it is at most 2 (n + 3) eps for sums of n terms
 
 groups, with the geometric mean and the smallest of their ratios beside their bars if --peer torch is given: matmul,
-batched_matmul, conv, elementwise. Groups without a bar: ladder, the steps of docs/kernels.md from the naive loop to
-these kernels (the first steps run on one thread whatever --threads says), and others, one kernel at a time
+batched_matmul, conv, elementwise, norms, attention, recurrent. Groups without a bar: ladder, the steps of
+docs/kernels.md from the naive loop to these kernels (the first steps run on one thread whatever --threads says), and
+others, one kernel at a time
 
 examples:
   python scripts/bench_kernels.py --quick                  every kernel on one small shape

@@ -114,6 +114,11 @@ TESTED_BY = {
     "nnmat/errors.py": "tests/test_bad_input.py",
     "nnmat/formats/paths.py": "tests/nnmat/formats/test_atomic.py",
     "nnmat/programs/step_programs.py": "tests/nnmat/programs/test_compiled_step.py",
+    "scripts/bench/kinds/case.py": "tests/scripts/bench/test_groups.py",
+    "scripts/bench/kinds/norms.py": "tests/scripts/bench/test_cases.py",
+    "scripts/bench/kinds/numpy_norms.py": "tests/scripts/bench/test_numpy_peer.py",
+    "scripts/bench/kinds/numpy_sequences.py": "tests/scripts/bench/test_numpy_peer.py",
+    "scripts/bench/kinds/sequences.py": "tests/scripts/bench/test_cases.py",
     "scripts/bench/torch_peer.py": "tests/judge/test_bench_torch.py",
 }
 

@@ -1,56 +1,13 @@
-"""What `bench_kernels.py` measures: a case per kernel and shape, with NumPy's form of it from `numpy_peer.py`."""
+"""What `bench_kernels.py` measures: a case per kernel and shape, with NumPy's form of it; more are in `kinds/`."""
 
 import functools
-from collections.abc import Callable
-from dataclasses import dataclass
 
 import numpy as np
 
 from bench import numpy_peer
+from bench.kinds import norms, sequences
+from bench.kinds.case import Case, at_once, normal
 from bench.numpy_peer import positions
-
-
-@dataclass(frozen=True)
-class Case:
-    """One kernel on one shape.
-
-    `arrays(rng)` makes the inputs; `call(module, *arrays, **outs)` runs the kernel or its float64 twin and
-    `peer(*arrays, **outs)` NumPy; both return all results: an array or number, or several. `outs` names the arguments
-    that take the last results. `flops` is the work of a product; 0 means that memory traffic counts: all inputs and
-    results, once each. `terms` is the longest sum in one element of a result, which bounds its rounding error.
-    `comparable` is false where NumPy's results are right and yet others: another random mask. `group` is what --only
-    asks for and what may have a bar (`groups.py`); `torch` is what `torch_peer.py` needs to compute the same.
-    `bind` and `bind_peer`, where they are given, take what `call` and `peer` take and give a function without arguments
-    that does the same: of a kernel that takes microseconds, the frames of `call` would be a part.
-    """
-
-    name: str
-    shape: str
-    arrays: Callable
-    call: Callable
-    peer: Callable
-    flops: float = 0
-    terms: int = 8
-    outs: tuple[str, ...] = ("out",)
-    comparable: bool = True
-    group: str = "others"
-    torch: dict | None = None
-    bind: Callable | None = None
-    bind_peer: Callable | None = None
-
-    @property
-    def key(self) -> str:
-        return f"{self.name} {self.shape}"
-
-
-def at_once(bind: Callable) -> Callable:
-    """What `call` or `peer` is, made of `bind` or `bind_peer`."""
-    return lambda *arguments, **outs: bind(*arguments, **outs)()
-
-
-def normal(*shapes):
-    """A maker of float32 arrays of standard normal numbers."""
-    return lambda rng: [rng.standard_normal(shape, np.float32) for shape in shapes]
 
 
 def product(M, N, K, transpose_a=False, transpose_b=False, group="others") -> Case:
@@ -221,6 +178,14 @@ def elementwise(rows, columns) -> list[Case]:
         case("relu_backward", 2, lambda G, Y, out: np.multiply(G, Y > 0, out=out)),
         case("leaky_relu", 1, lambda X, out: numpy_peer.leaky_relu(X, slope, out), slope),
         case("leaky_relu_backward", 2, lambda G, X, out: numpy_peer.leaky_relu_backward(G, X, slope, out), slope),
+        case("elu", 1, numpy_peer.elu),
+        case("elu_backward", 2, numpy_peer.elu_backward),
+        case("silu", 1, numpy_peer.silu),
+        case("silu_backward", 2, numpy_peer.silu_backward),
+        case("softplus", 1, numpy_peer.softplus),
+        case("softplus_backward", 2, numpy_peer.softplus_backward),
+        case("gelu_tanh", 1, numpy_peer.gelu_tanh),
+        case("gelu_tanh_backward", 2, numpy_peer.gelu_tanh_backward),
         case("softmax", 1, numpy_peer.softmax, terms=columns),
         case("softmax_backward", 2, numpy_peer.softmax_backward, terms=columns),
         case("log_softmax", 1, numpy_peer.log_softmax, terms=columns),
@@ -273,6 +238,12 @@ def cases() -> list[Case]:
         *elementwise(8192, 128),
         *elementwise(128, 10),
         *updates(100_000),
+        *(case for shape in norms.SHAPES for case in norms.of_matrices(*shape)),
+        *norms.of_groups(64, 28, 32, 8),
+        *sequences.embeddings(768, 65, 128),
+        sequences.turned(12, 64, 4, 32),
+        *(case for shape in sequences.ATTENTION for case in sequences.attentions(*shape)),
+        *sequences.recurrences(32, 50, 128),
     ]
 
 
@@ -285,4 +256,10 @@ def quick_cases() -> list[Case]:
         *pools(8, 24, 8),
         *elementwise(1024, 128),
         *updates(100_000),
+        *norms.of_matrices(768, 128),
+        *norms.of_groups(8, 14, 32, 8),
+        *sequences.embeddings(768, 65, 128),
+        sequences.turned(12, 64, 4, 32),
+        *sequences.attentions(12, 4, 64, 32),
+        *sequences.recurrences(32, 10, 128),
     ]

@@ -5,16 +5,14 @@ import functools
 import numpy as np
 
 from bench import numpy_peer
-from bench.cases import Case, at_once, normal, product, stack
+from bench.cases import product, stack
+from bench.kinds import norms, sequences
+from bench.kinds.case import Case, at_once, normal, taken
 from bench.numpy_peer import positions
 
 # name: (geometric mean of the ratios, smallest ratio) that a group must reach against the best of all peers
 BARS = {"matmul": (1.0, 0.85), "batched_matmul": (1.5, 1.0), "conv": (1.25, 0.85), "elementwise": (1.5, 1.0)}
-
-
-def taken(outs: dict, **names: str) -> dict:
-    """The arguments of one kernel of several: `taken(outs, out="Y")` is {"out": outs["Y"]}, or empty without outs."""
-    return {argument: outs[name] for argument, name in names.items()} if outs else {}
+BARS |= {"norms": (1.5, 1.5), "attention": (1.3, 1.3), "recurrent": (1.5, 1.5)}
 
 
 def trained_convolution(B, H, Ci, Co, k, stride=1, padding=0, groups=1) -> Case:
@@ -134,4 +132,7 @@ def cases() -> list[Case]:
         trained_convolution(64, 16, 128, 128, 3, padding=1, groups=128),
         *(both_ways(name, *shape) for name in names for shape in matrices),
         *(loss_both_ways(*shape) for shape in matrices),
+        *(norms.both_ways(name, *shape) for name in ("layer_norm", "batch_norm") for shape in norms.SHAPES),
+        *(sequences.attention_both_ways(*shape) for shape in sequences.ATTENTION),
+        *(sequences.recurrent_both_ways(name, 32, 50, 64, 128) for name in sequences.GATES),
     ]

@@ -15,7 +15,8 @@ from tqdm import tqdm
 
 import nnmat_kernels
 from bench import groups, ladder, machine, peak
-from bench.cases import Case, cases
+from bench.cases import cases
+from bench.kinds.case import Case
 from bench.processes import Variant, Worker, best_of, in_turn, seconds_per_call
 from cli import settings
 from nnmat_kernels import reference

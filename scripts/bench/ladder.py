@@ -11,7 +11,7 @@ import numpy as np
 
 import nnmat_kernels
 from bench import numpy_peer
-from bench.cases import Case, normal
+from bench.kinds.case import Case, normal
 
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "kernels.md"
 N, SIZE = 512, 32_768

@@ -151,6 +151,55 @@ def _erf(X):
     return np.array([math.erf(x) for x in X.ravel().tolist()]).reshape(X.shape)
 
 
+def elu(X, out):
+    np.minimum(X, np.float32(0), out=out)
+    np.expm1(out, out=out)
+    return np.maximum(out, X, out=out)
+
+
+def elu_backward(G, X, out):
+    np.minimum(X, np.float32(0), out=out)
+    np.exp(out, out=out)
+    return np.multiply(out, G, out=out)
+
+
+def silu(X, out):
+    sigmoid(X, out)
+    return np.multiply(out, X, out=out)
+
+
+def silu_backward(G, X, out):
+    S = sigmoid(X, np.empty_like(X))
+    np.subtract(ONE, S, out=out)
+    np.multiply(out, X, out=out)
+    np.add(out, ONE, out=out)
+    np.multiply(out, S, out=out)
+    return np.multiply(out, G, out=out)
+
+
+def softplus(X, out):
+    return np.logaddexp(X, np.float32(0), out=out)
+
+
+def softplus_backward(G, X, out):
+    sigmoid(X, out)
+    return np.multiply(out, G, out=out)
+
+
+def gelu_tanh(X, out):
+    np.tanh(np.float32(np.sqrt(2 / np.pi)) * (X + np.float32(0.044715) * (X * X * X)), out=out)
+    np.add(out, ONE, out=out)
+    np.multiply(out, X, out=out)
+    return np.multiply(out, np.float32(0.5), out=out)
+
+
+def gelu_tanh_backward(G, X, out):
+    root, half, square = np.float32(np.sqrt(2 / np.pi)), np.float32(0.5), X * X
+    t = np.tanh(root * (X + np.float32(0.044715) * square * X))
+    slope = root * (ONE + np.float32(3 * 0.044715) * square)
+    return np.multiply(G, half * (ONE + t + X * (ONE - t * t) * slope), out=out)
+
+
 def leaky_relu(X, slope, out):
     """max(x, slope x), for slopes up to 1."""
     np.multiply(X, np.float32(slope), out=out)

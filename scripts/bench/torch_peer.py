@@ -1,6 +1,7 @@
 """The computations of `groups.py` in PyTorch; run as a module, a worker that measures them for `bench_kernels.py`.
 
-The operators are called directly, without autograd, into buffers allocated before where PyTorch can: its best case.
+The operators are called directly, without autograd but for recurrent networks, into buffers allocated before
+where PyTorch can: its best case.
 """
 
 import functools
@@ -78,8 +79,71 @@ def cross_entropy(arrays, layout) -> Callable:
     return call
 
 
+def layer_norm(arrays, layout) -> Callable:
+    X, gamma, beta, G = arrays
+    shape = [X.shape[1]]
+
+    def call():
+        Y, mean, r = aten.native_layer_norm(X, shape, gamma, beta, 1e-5)
+        dX, dgamma, dbeta = aten.native_layer_norm_backward(G, X, shape, mean, r, gamma, beta, [True] * 3)
+        return dgamma, dbeta, Y, dX
+
+    return call
+
+
+def batch_norm(arrays, layout) -> Callable:
+    X, gamma, beta, G, *running = arrays
+
+    def call():
+        Y, mean, r = aten.native_batch_norm(X, gamma, beta, *running, True, 0.1, 1e-5)
+        dX, dgamma, dbeta = aten.native_batch_norm_backward(G, X, gamma, *running, mean, r, True, 1e-5, [True] * 3)
+        return *running, dgamma, dbeta, Y, dX
+
+    return call
+
+
+def attention(arrays, layout, heads) -> Callable:
+    """What scaled_dot_product_attention runs on CPUs, on heads that lie apart; nothing is copied to look like ours."""
+    QKV, G = arrays
+    B, T, width = G.shape
+    Q, K, V, G = (A.view(B, T, heads, -1).transpose(1, 2).contiguous() for A in (*QKV.split(width, 2), G))
+    forward = aten._scaled_dot_product_flash_attention_for_cpu
+    backward = aten._scaled_dot_product_flash_attention_for_cpu_backward
+
+    def call():
+        O, lse = forward(Q, K, V, 0.0, True)  # noqa: E741
+        return tuple(A.transpose(1, 2) for A in (O, *backward(G, Q, K, V, O, lse, 0.0, True)))
+
+    return call
+
+
+def recurrent(name) -> Callable:
+    """The function of nn.RNN, nn.LSTM or nn.GRU, time first, which is its fastest; its backward needs autograd."""
+    function = getattr(torch, "rnn_tanh" if name == "rnn" else name)
+
+    def make(arrays, layout) -> Callable:
+        X, G, Wx, Wh, *biases = arrays
+        X, G = (A.transpose(0, 1).contiguous() for A in (X, G))
+        wanted = [A.requires_grad_() for A in (X, Wx, Wh, *biases)]
+        weights = [Wx, Wh, *biases, *[torch.zeros_like(biases[0])] * (2 - len(biases))]
+        first = torch.zeros(1, X.shape[1], G.shape[2])
+        states = (first, first) if name == "lstm" else first
+
+        def call():
+            with torch.enable_grad():
+                H = function(X, states, weights, True, 1, 0.0, True, False, False)[0]
+            dX, *others = torch.autograd.grad(H, wanted, G)
+            return H.detach().transpose(0, 1), dX.transpose(0, 1), *others
+
+        return call
+
+    return make
+
+
 KINDS: dict[str, Callable] = {"matmul": matmul, "conv": conv, "softmax": softmax, "cross_entropy": cross_entropy}
 KINDS |= {name: activation(name) for name in ("sigmoid", "tanh", "gelu")}
+KINDS |= {"layer_norm": layer_norm, "batch_norm": batch_norm, "attention": attention}
+KINDS |= {name: recurrent(name) for name in ("rnn", "lstm", "gru")}
 
 
 def computation(arrays: list[np.ndarray], kind: str, layout: str = "NCHW", **options) -> Callable:

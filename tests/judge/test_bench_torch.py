@@ -21,7 +21,9 @@ def test_pytorch_computes_what_the_case_says(case):
     exact = kernels.results(case.call(kernels.twins(), *kernels.copies(arrays, np.float64)))
     for layout in layouts(case):
         found = torch_peer.computation(arrays, layout=layout, **case.torch)()
-        found = [A.permute(0, 2, 3, 1) if A.ndim == 4 else A for A in (found if isinstance(found, tuple) else (found,))]
+        found = found if isinstance(found, tuple) else (found,)
+        if case.group == "conv":
+            found = [A.permute(0, 2, 3, 1) if A.ndim == 4 else A for A in found]
         assert kernels.largest_error([A.numpy() for A in found], exact) < 1e-5
 
 

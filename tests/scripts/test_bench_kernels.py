@@ -51,7 +51,10 @@ def test_an_unknown_kernel_is_a_usage_error(words):
     done = run("--only", *words)
     assert done.returncode == 2
     assert "no kernel's name contains nonsense. There are: matmul, batched_matmul" in done.stderr
-    assert "the groups matmul, batched_matmul, conv, elementwise, ladder, others" in done.stderr
+    assert (
+        "the groups matmul, batched_matmul, conv, elementwise, norms, attention, recurrent, ladder, others"
+        in done.stderr
+    )
 
 
 def test_each_word_chooses_a_group_or_kernels():

@@ -1,6 +1,7 @@
 """The shapes of the groups, and how one case calls several kernels."""
 
 from bench import groups
+from bench.kinds.case import taken
 
 
 def test_the_shapes_of_the_groups():
@@ -8,7 +9,11 @@ def test_the_shapes_of_the_groups():
     for case in groups.cases():
         found.setdefault(case.group, []).append(case)
     sizes = {name: len(cases) for name, cases in found.items()}
-    assert sizes == {"matmul": 42, "batched_matmul": 5, "conv": 10, "elementwise": 15}
+    assert sizes == {"matmul": 42, "batched_matmul": 5, "conv": 10, "elementwise": 15} | {
+        "norms": 6,
+        "attention": 3,
+        "recurrent": 3,
+    }
     assert all(case.torch for case in groups.cases())
     assert len({case.key for case in groups.cases()}) == len(groups.cases())
 
@@ -19,8 +24,8 @@ def test_a_group_has_a_bar_and_cases():
 
 
 def test_each_kernel_of_a_case_takes_its_own_arrays():
-    assert groups.taken({"Y": 1, "dX": 2}, out="dX") == {"out": 2}
-    assert groups.taken({}, out="dX") == {}  # without arrays for the results the kernels make their own
+    assert taken({"Y": 1, "dX": 2}, out="dX") == {"out": 2}
+    assert taken({}, out="dX") == {}  # without arrays for the results the kernels make their own
 
 
 def test_the_first_layer_needs_no_input_gradient():

@@ -7,7 +7,8 @@ from bench import cases, groups, kernels, ladder, numpy_peer
 from nnmat_kernels.geometry import conv_output_size
 
 LADDER = {case.shape: case for case in ladder.cases()}.values()  # one for each of its problems
-PEERS = [*cases.quick_cases(), *(c for c in groups.cases() if c.group == "conv"), *LADDER]
+GROUPS = ("conv", "norms", "attention", "recurrent")
+PEERS = [*cases.quick_cases(), *(c for c in groups.cases() if c.group in GROUPS), *LADDER]
 
 
 @pytest.mark.parametrize("case", PEERS, ids=lambda case: case.key)
