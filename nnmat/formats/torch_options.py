@@ -5,8 +5,7 @@ from typing import Any
 import numpy as np
 
 from ..errors import ConfigError
-from ..layers import Layer
-from ..layers.attention.block import TransformerBlock
+from ..layers import Layer, TransformerBlock
 
 
 def check_options(model: Layer, module: Any) -> None:
