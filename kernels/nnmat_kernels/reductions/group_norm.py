@@ -207,7 +207,7 @@ def _image_gradient(g, x, image, groups, statistics, gamma, width, sums, gx):
         q = r * r * inner / numbers
         e = r * mean / numbers - rest * q
         if numbers == 1.0:  # s g - e is 0, but for rounding
-            q = e = r = 0.0
+            q = e = r = np.float64(0.0)
         for c in range(group * own, (group + 1) * own):
             constants[0, c], constants[1, c] = statistics[0, place], np.float64(gamma[c]) * r
             constants[2, c], constants[3, c] = q, e

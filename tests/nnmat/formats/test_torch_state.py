@@ -139,7 +139,9 @@ def test_norms_behind_a_flatten_of_images(norm, inside, rng):
     state = convert.to_torch(there)
     convert.from_torch(model, state)
     X = rng.standard_normal((6, 5, 4, 3))
-    np.testing.assert_allclose(model.forward(X), there.forward(channels_first(X.reshape(6, 60))), rtol=1e-10)
+    np.testing.assert_allclose(
+        model.forward(X), there.forward((1 + inside) * channels_first(X.reshape(6, 60))), rtol=1e-10
+    )
     for A, B in zip(convert.to_torch(model).values(), state.values(), strict=True):
         assert np.array_equal(A, B)
 
