@@ -4,6 +4,8 @@ import itertools
 import sys
 import time
 
+import numpy as np
+
 import nnmat
 from cli import (
     guarded,
@@ -27,7 +29,7 @@ examples:
 def main() -> None:
     parser = script_parser(__doc__, EXAMPLES)
     parser.add_argument("model", type=input_file, help="what train_transformer.py --save wrote")
-    parser.add_argument("--start", default="\n", help="the text that is continued (default: a new line)")
+    parser.add_argument("--start", help="the text that is continued (default: a new line, or the first character)")
     parser.add_argument("--length", type=nonnegative_int, default=500, help="characters to write (%(default)s)")
     parser.add_argument("--temperature", type=nonnegative_float, default=0.8, help="0: the likeliest (%(default)s)")
     parser.add_argument("--top-k", type=positive_int, help="draw from the k likeliest only (default: from all)")
@@ -36,13 +38,14 @@ def main() -> None:
     parser.add_argument("--quiet", action="store_true", help="the text and nothing else")
     args = parser.parse_args()
     use_threads(parser, args.threads)
-    if not args.start:
+    if args.start == "":
         parser.error("argument --start: expected at least one character")
     model = nnmat.load(args.model)
     vocabulary = Vocabulary.load(vocabulary_of(args.model))
+    start, given = start_of(args.start, vocabulary, nnmat.Decoder(model).tokens)
     options = {"temperature": args.temperature, "top_k": args.top_k, "seed": args.seed}
-    tokens = nnmat.generate(model, vocabulary.encode(args.start), args.length, **options)
-    print(args.start.lstrip("\n"), end="")
+    tokens = nnmat.generate(model, given, args.length, **options)
+    print(start.lstrip("\n"), end="")
     first = list(itertools.islice(tokens, 1))  # whose kernels may have to be compiled
     started, written = time.perf_counter(), 0
     for token in itertools.chain(first, tokens):
@@ -52,6 +55,21 @@ def main() -> None:
     print()
     if not args.quiet and written > 1:
         print(f"{(written - 1) / seconds:,.0f} characters per second", file=sys.stderr)
+
+
+def start_of(text: str | None, vocabulary: Vocabulary, known: int) -> tuple[str, np.ndarray]:
+    """The text to begin with and its tokens; None: a new line, or the first character of a vocabulary without one."""
+    if len(vocabulary) != known:
+        raise nnmat.DataError(
+            f"expected the vocabulary to have the {known} characters of the model, got {len(vocabulary)}. Is it "
+            "the file of another model?"
+        )
+    if text is None:
+        text = "\n" if "\n" in vocabulary.characters else vocabulary.characters[0]
+    try:
+        return text, vocabulary.encode(text)
+    except nnmat.DataError as error:
+        raise nnmat.DataError(f"argument --start: {error}") from None
 
 
 if __name__ == "__main__":

@@ -56,13 +56,15 @@ class Vocabulary:
     def decode(self, tokens) -> str:
         """The text of tokens (n,), integers; DtypeError, or LabelError for one that is not from 0 to V - 1."""
         tokens = array("Vocabulary.decode", "tokens", tokens)
-        if tokens.dtype.kind not in "iu":
-            remedy = dtype_remedy("tokens", tokens.dtype, "np.int64")
+        if tokens.dtype.kind not in "iu" and tokens.size:  # an empty list has no dtype of its own
+            remedy = dtype_remedy("tokens", tokens.dtype, "int64")
             raise DtypeError(f"Vocabulary.decode: expected tokens of an integer dtype, got {tokens.dtype}. {remedy}")
         if tokens.ndim == 0:
             raise ShapeError("Vocabulary.decode: expected tokens of shape (n,), got a single number. Try [token].")
         tokens = tokens.reshape(-1)
-        if tokens.size and not 0 <= tokens.min() <= tokens.max() < len(self):
+        if not tokens.size:
+            return ""
+        if not 0 <= tokens.min() <= tokens.max() < len(self):
             wrong = tokens[(tokens < 0) | (tokens >= len(self))][0]
             raise LabelError(f"Vocabulary.decode: expected tokens from 0 to {len(self) - 1}, got {wrong}.")
         return self._points[tokens].astype("<u4").tobytes().decode("utf-32-le", "surrogatepass")

@@ -70,8 +70,8 @@ class RandomWindows:
 def _checked(who: str, tokens, context) -> tuple[np.ndarray, int]:
     """The tokens as an array (n,) int64, and the context, if there is at least one window."""
     tokens, context = array(who, "tokens", tokens), count(who, "context", context)
-    if tokens.dtype.kind not in "iu":
-        remedy = dtype_remedy("tokens", tokens.dtype, "np.int64")
+    if tokens.dtype.kind not in "iu" and tokens.size:  # an empty list has no dtype of its own
+        remedy = dtype_remedy("tokens", tokens.dtype, "int64")
         raise DtypeError(f"{who}: expected tokens of an integer dtype, got {tokens.dtype}. {remedy}")
     if tokens.ndim != 1:
         raise DataError(f"{who}: expected tokens of shape (n,), one text, got {tokens.shape}.")

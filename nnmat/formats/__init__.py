@@ -1,8 +1,9 @@
 """Files: models, checkpoints, and other libraries' weights.
 
-npz          models in NumPy's format
-torch_state  PyTorch's state dictionaries, as arrays
-archive      NumPy archives, read and verified to the last byte
-atomic       a file is replaced as a whole or not at all
-paths        paths as users give them
+npz            models in NumPy's format
+torch_state    PyTorch's state dictionaries, as arrays
+torch_options  what none of them holds
+archive        NumPy archives, read and verified to the last byte
+atomic         a file is replaced as a whole or not at all
+paths          paths as users give them
 """

@@ -2,18 +2,19 @@
 
 PyTorch has images channels-first (B, C, H, W), convolution kernels (Co, Ci/groups, kh, kw), and flattens images in the
 order channel, row, column. nnmat has them channels-last: (B, H, W, C), (Co, kh, kw, Ci/groups), and flattens in the
-order row, column, channel. So kernels are transposed, and the columns of the first Linear after a Flatten of images
-are renumbered. `Linear` weights are (out, in) in both. Of normalisations γ and β are `weight` and `bias` there, and a
-count of batches, which nothing depends on, stands behind the running figures. Weights of queries, keys and values lie
-one below the other there (`in_proj_weight`), and a `TransformerBlock` has the order of nn.TransformerEncoderLayer
-(with norm_first=True): attention, the two layers, the norms. Of the two biases of nn.RNN and nn.LSTM only the sum
-counts: it is the bias here, and there the first one, with zeros for the second.
+order row, column, channel. So kernels are transposed, and after a Flatten of images columns are renumbered: those of
+the next Linear, and the figures of norms before it; other layers with parameters are refused there. `Linear` weights
+are (out, in) in both. Of normalisations γ and β are `weight` and `bias` there, and a count of batches, which nothing
+depends on, stands behind the running figures. Weights of queries, keys and values lie one below the other there
+(`in_proj_weight`), and a `TransformerBlock` has the order of nn.TransformerEncoderLayer (with norm_first=True):
+attention, the two layers, the norms. Of the two biases of nn.RNN and nn.LSTM only the sum counts: it is the bias here,
+and there the first one, with zeros for the second.
 
     from_torch(model, torch_model.state_dict())                    # into a Sequential with the layers in the same order
     torch_model.load_state_dict({k: torch.from_numpy(v) for k, v in to_torch(model).items()})
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Generator, Iterator, Mapping
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -28,6 +29,7 @@ from ..layers import (
     BatchNorm1d,
     BatchNorm2d,
     Conv2d,
+    Dropout,
     Embedding,
     Flatten,
     GatedFeedForward,
@@ -43,17 +45,20 @@ from ..layers import (
     Tied,
     TransformerBlock,
 )
+from .torch_options import check_options
 
 
 def from_torch(model: Sequential, state: Mapping[str, Any]) -> None:
     """Copy a PyTorch state dict, of tensors or arrays, into a built chain of layers; a module stands for its own one.
 
     The model's parameters and buffers and the entries of `state` are matched in order, each layer by its own kinds
-    (`weight`, `bias`), so the prefixes of the names may differ. Everything is checked before anything is copied. Raises
-    ConfigError (missing or extra entries), ShapeError, DtypeError.
+    (`weight`, `bias`), so the prefixes of the names may differ. A module's options are compared, too. Everything is
+    checked before anything is copied. Raises ConfigError (missing or extra entries, options), ShapeError, DtypeError.
     """
     entries = _entries(model)
     if callable(module := getattr(state, "state_dict", None)):
+        if hasattr(state, "modules"):
+            check_options(model, state)
         state = module()
     if not isinstance(state, Mapping):
         raise ConfigError(
@@ -127,7 +132,7 @@ class _Kernel(_Same):
 
 
 class _AfterFlatten(_Same):
-    """A Linear weight on a flattened image (H, W, C): columns in the order (C, H, W) there, (H, W, C) here."""
+    """A weight or a vector for the columns of a flattened image (H, W, C): (C, H, W) is their order there."""
 
     def __init__(self, image: tuple[int, int, int]):
         self.image = image
@@ -192,28 +197,55 @@ def _entries(model: Layer) -> list[Entry]:
     """The arrays of the chain in PyTorch's order."""
     if not isinstance(model, Sequential) or not model.built:
         raise ConfigError("convert: expected a built Sequential. Composite layers of your own: copy p.value yourself.")
-    return list(_of_chain(model))
+    return list(_of_chain(model, None))
 
 
-def _of_chain(model: Sequential) -> Iterator[Entry]:
-    image = None  # the image shape that the present columns are a flattening of
-    for layer in _chain(model):
-        if isinstance(layer, Linear):
-            yield Entry(f"{layer.path}.weight", (layer.weight.value,), _SAME if image is None else _AfterFlatten(image))
-            yield from _named(layer, bias=layer.bias)
-            image = None
-        elif isinstance(layer, Flatten) and len(layer.input_shape) == 3:
-            image = layer.input_shape
-        else:
-            yield from _of_layer(layer)
+def _of_chain(layer: Layer, image: tuple | None) -> Generator[Entry, None, tuple | None]:
+    """The entries of a layer whose columns are a flattening of `image`, if that is given.
+
+    Returns the image that the columns of its output are a flattening of, or None.
+    """
+    if isinstance(layer, Sequential):
+        for part in layer:
+            image = yield from _of_chain(part, image)
+        return image
+    if isinstance(layer, Residual):
+        found = yield from _of_chain(layer.block, image)
+        other = image if layer.shortcut is None else (yield from _of_chain(layer.shortcut, image))
+        if found != other:
+            raise _order_unknown(layer)
+        return found
+    if isinstance(layer, Flatten):
+        return _image(layer.input_shape) if len(layer.input_shape) == 3 else image
+    if image is None:
+        yield from _of_layer(layer)
+        return None
+    order = _AfterFlatten(image)
+    if isinstance(layer, Linear):
+        yield Entry(f"{layer.path}.weight", (layer.weight.value,), order)
+        yield from _named(layer, bias=layer.bias)
+        return None
+    known = isinstance(layer, BatchNorm1d | LayerNorm | RMSNorm) or (isinstance(layer, GroupNorm) and layer.groups == 1)
+    plain = not (layer.own_parameters() or layer.children() or isinstance(layer, GroupNorm))
+    if not (known or plain) or layer.output_shape(layer.input_shape) != layer.input_shape:
+        raise _order_unknown(layer)
+    for entry in _of_layer(layer):
+        yield entry._replace(order=order) if entry.parts[0].ndim else entry
+    return image
 
 
-def _chain(model: Sequential):
-    for layer in model:
-        if isinstance(layer, Sequential):
-            yield from _chain(layer)
-        else:
-            yield layer
+def _image(shape: tuple) -> tuple | None:
+    """`shape` (H, W, C) if its flattening has another order there."""
+    H, W, C = shape
+    return None if C == 1 or H * W == 1 else shape
+
+
+def _order_unknown(layer: Layer) -> ConfigError:
+    return ConfigError(
+        "convert: expected a Linear, or norms of whole rows or of single columns, behind a Flatten of images, got "
+        f"{layer.who}. Columns have the order channel, row, column in PyTorch: put a Linear between, or copy p.value "
+        "yourself."
+    )
 
 
 def _of_layer(layer: Layer) -> Iterator[Entry]:
@@ -293,7 +325,7 @@ def _of_recurrence(layer) -> Iterator[Entry]:
 
 def _of_children(layer) -> Iterator[Entry]:
     for part in layer.children():
-        yield from _of_chain(part) if isinstance(part, Sequential) else _of_layer(part)
+        yield from _of_chain(part, None)
 
 
 _KNOWN: dict[Any, Callable[[Any], Iterator[Entry]]] = {
@@ -302,9 +334,10 @@ _KNOWN: dict[Any, Callable[[Any], Iterator[Entry]]] = {
     (Embedding, PositionalEmbedding): _of_weight,
     (LayerNorm, RMSNorm, GroupNorm): _of_norm,
     (BatchNorm1d, BatchNorm2d): _of_batch_norm,
-    (Residual, GatedFeedForward): _of_children,
+    GatedFeedForward: _of_children,
     MultiHeadAttention: _of_attention,
     (RNN, LSTM, GRU): _of_recurrence,
     TransformerBlock: _of_block,
     Tied: _of_tied,
+    Dropout: lambda layer: iter(()),  # its buffer counts draws
 }

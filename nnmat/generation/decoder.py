@@ -1,5 +1,6 @@
 """A language model read token by token: what past tokens have left in the attention is kept."""
 
+import operator
 from collections.abc import Iterator
 from typing import Any
 
@@ -9,7 +10,7 @@ from nnmat_kernels import unchecked as k
 from nnmat_kernels.attention.one_place import BlockWeights
 
 from ..calls import Call
-from ..errors import ConfigError, DataError, LabelError
+from ..errors import ConfigError, DataError, DtypeError, LabelError
 from ..layers import (
     Dropout,
     Embedding,
@@ -34,7 +35,8 @@ class Decoder:
     The model is a chain of an `Embedding`, `PositionalEmbedding`s, causal `TransformerBlock`s, and layers that treat
     each place alone (norms, `Linear`, `Dropout`, a tied head), built for sequences of T tokens. Keys and values of past
     places are kept, so a token costs O(T), and the logits are those of the model's forward for all tokens so far.
-    Errors: ConfigError (another model), LabelError (token), DataError (more than T tokens; `reset` forgets them).
+    Errors: ConfigError (another model), DtypeError (a token that is no integer), LabelError (token), DataError (more
+        than T tokens; `reset` forgets them).
     """
 
     def __init__(self, model: Layer):
@@ -57,6 +59,11 @@ class Decoder:
                     f"Decoder: expected layers that treat each place alone, or causal Transformer blocks, got "
                     f"{layer.who}. Write Trainer.predict for whole sequences."
                 )
+        if (given := model.output_shape(model.input_shape)) != (self.context, self.tokens):
+            raise ConfigError(
+                f"Decoder: expected a logit for each of the {self.tokens} tokens, got {given[-1]} outputs. End "
+                f"the model with Linear(None, {self.tokens}), or Tied(embedding, transpose=True)."
+            )
         self.place = 0  # of the coming token
 
     def reset(self) -> None:
@@ -65,6 +72,7 @@ class Decoder:
 
     def read(self, *tokens: int) -> np.ndarray:
         """The logits (V,) after one more token, or several."""
+        tokens = tuple(map(_token, tokens))
         for token in tokens:
             if not 0 <= token < self.tokens:
                 raise LabelError(f"Decoder: expected a token from 0 to {self.tokens - 1}, got {token}.")
@@ -102,8 +110,15 @@ class _KeysAndValues:
         self.block: Any = block
         D, dtype = block.features, block.dtype
         self.keys, self.values = (np.empty((1, context, D), dtype) for _ in range(2))
-        self.weights = None if block.config()["feed_forward"] == "gelu_tanh" else _weights(block)
+        self.weights = _weights(block)
         self.scratch = np.empty(5 * D + context + 2 * block.hidden, dtype)
+
+    def __getstate__(self):
+        return {**self.__dict__, "weights": None}  # views do not survive a copy or a pickle as views
+
+    def __setstate__(self, state: dict) -> None:
+        self.__dict__.update(state)
+        self.weights = _weights(self.block)
 
     def forward(self, X: np.ndarray, place: int, call: Call) -> np.ndarray:
         """Y (1, n, D) of the block for X (1, n, D), the places from `place` on: the first n, or the coming one."""
@@ -127,8 +142,20 @@ class _KeysAndValues:
         return k.add(U, block.feed_forward.forward(block.norm2.forward(U, call), call))
 
 
-def _weights(block: Any) -> BlockWeights:
-    """The block's parameters, which are views: they follow when the model is trained on."""
+def _token(token: Any) -> int:
+    """A token as an int."""
+    try:
+        return operator.index(token)
+    except TypeError:
+        raise DtypeError(
+            f"Decoder: expected tokens as integers, got {token!r:.60}. Write read(3), or read(3, 1)."
+        ) from None
+
+
+def _weights(block: Any) -> BlockWeights | None:
+    """The block's parameters, which are views: they follow when the model is trained on. None: for GELU("tanh")."""
+    if block.config()["feed_forward"] == "gelu_tanh":
+        return None
     none = np.empty(0, block.dtype)
 
     def value(p: Parameter | None) -> np.ndarray:

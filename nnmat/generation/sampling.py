@@ -9,9 +9,11 @@ import numpy as np
 from nnmat_kernels.runtime.door import array, dtype_remedy
 
 from ..checks import count, generator, number
-from ..errors import DataError, DtypeError, LabelError, NonFiniteError
+from ..errors import ConfigError, DataError, DtypeError, LabelError, NonFiniteError
 from ..layers import Layer
 from .decoder import Decoder
+
+LEAST_TEMPERATURE = 1e-6  # above 0: logits divided by less are as good as infinite
 
 
 def generate(
@@ -20,22 +22,27 @@ def generate(
     """The tokens that a language model writes behind those of `start` (n,), one after the other.
 
     Each is drawn from softmax(h / `temperature`), h the logits of the model, of the `top_k` largest only if that is
-    given; temperature 0 takes the largest. `seed`: a number or a NumPy generator. When the model's context is full, the
-    last half of it is read again from the first place on, so a token costs O(T) in the mean.
+    given; temperature 0 takes the largest, and above it 1e-6 is the least. `seed`: a number or a NumPy generator. When
+    the model's context is full, the last half of it is read again from the first place on, so a token costs O(T) in
+    the mean.
     Errors: ConfigError (options, a model that `Decoder` does not take), DataError (`start` is empty), LabelError,
         NonFiniteError (the logits are).
     """
     decoder = Decoder(model)
     given = array("generate", "start", start)
-    if given.dtype.kind not in "iu":
-        remedy = dtype_remedy("start", given.dtype, "np.int64")
+    if given.dtype.kind not in "iu" and given.size:  # an empty list has no dtype of its own
+        remedy = dtype_remedy("start", given.dtype, "int64")
         raise DtypeError(f"generate: expected start as tokens, integers, got {given.dtype}. {remedy}")
     if given.ndim != 1 or given.size == 0:
         raise DataError(f"generate: expected start of shape (n,), n >= 1, got {given.shape}. Give at least one token.")
     if (wrong := given[(given < 0) | (given >= decoder.tokens)]).size:
         raise LabelError(f"generate: expected tokens from 0 to {decoder.tokens - 1} in start, got {wrong[0]}.")
     count("generate", "tokens", tokens, least=0)
-    number("generate", "temperature", temperature, 0.0, hint="Try 0.8.")
+    if 0.0 < number("generate", "temperature", temperature, 0.0, hint="Try 0.8.") < LEAST_TEMPERATURE:
+        raise ConfigError(
+            f"generate: expected temperature as 0, which takes the largest logit, or a number >= {LEAST_TEMPERATURE}, "
+            f"got {temperature}. Try 0."
+        )
     if top_k is not None:
         count("generate", "top_k", top_k)
     return _tokens(decoder, given.tolist(), tokens, temperature, top_k, generator("generate", "seed", seed))

@@ -18,10 +18,10 @@ import numpy.typing as npt
 
 from ..calls import Call, Inputs
 from ..checks import equations, generator, renamed_methods
-from ..errors import BuildError, ConfigError
+from ..errors import BuildError, ConfigError, ShapeError
 from ..habits import OF_MODELS, check_arguments, refuse_attributes
 from ..parameters import Parameter, ParameterSlice, Store, allocate
-from .checks import Shape, check_dtype, check_shape
+from .checks import Shape, batch_shape, check_dtype, check_shape, is_several
 from .passes import Passes
 from .summary import table
 
@@ -52,6 +52,9 @@ class Layer(Passes):
     # itself, or it is False: what is inherited may have changed.
     recordable: bool = True
     least_batch: int = 1  # samples that a forward in training takes at least
+    # Whether X may be a tuple: else shapes of several inputs are refused before `output_shape`. Classes from outside
+    # may take one, unless they say False.
+    takes_several: bool = False
 
     def __init_subclass__(cls, **arguments: Any) -> None:
         renamed_methods(cls, _RENAMED)
@@ -59,6 +62,7 @@ class Layer(Passes):
         check_arguments(cls)
         if cls._foreign:
             cls.recordable = cls.__dict__.get("recordable", False)
+            cls.takes_several = cls.__dict__.get("takes_several", True)
 
     # ---- what a concrete layer implements -----------------------------------------------------------------------
 
@@ -130,6 +134,10 @@ class Layer(Passes):
         """
         return self.dtype
 
+    def hiding_inputs(self) -> Any:
+        """Whether X may hold -inf, as additive masks do; of several inputs a tuple. Data sets are checked by that."""
+        return False
+
     def flops(self) -> int:
         """Floating-point operations of one sample's forward (a multiply-add is 2; element-wise work is left out)."""
         return sum(child.flops() for child in self.children())
@@ -153,7 +161,7 @@ class Layer(Passes):
         input_shape = check_shape(self.kind, input_shape)
         rng = generator(self.kind, "rng", 0 if rng is None else rng)
         self._check_places({})
-        self.output_shape(input_shape)
+        self.checked_output_shape(input_shape)
         try:
             self._prepare(input_shape, dtype, rng, "")
             uses = self._uses()
@@ -169,6 +177,15 @@ class Layer(Passes):
             tied = [part for part in layer.modules() if part._accumulates]
             layer._tied = list(dict.fromkeys(p for part in tied for p in part.own_parameters()))
         return self
+
+    def checked_output_shape(self, input_shape: Shape) -> Shape:
+        """`output_shape` for a shape that comes from outside of the layer; a ShapeError for several inputs too many."""
+        if is_several(input_shape) and not self.takes_several:
+            raise ShapeError(
+                f"{self.who}: takes one input, got {len(input_shape)}, of shapes {batch_shape(input_shape)}. Add() and "
+                "Concatenate() make one of several."
+            )
+        return self.output_shape(input_shape)
 
     def _uses(self) -> dict[Parameter, list["Layer"]]:
         """The parameters in order of declaration with the layers that use each, checked."""
@@ -204,7 +221,7 @@ class Layer(Passes):
 
     def _prepare(self, input_shape: Shape, dtype: np.dtype, rng: np.random.Generator, path: str) -> None:
         self.input_shape, self.dtype, self.path = input_shape, dtype, path
-        self._output_shape = self.output_shape(input_shape)
+        self._output_shape = self.checked_output_shape(input_shape)
         self.declare(input_shape, rng)
         for p in self.own_parameters():
             if p.name == p.kind and not p.bound:  # not named yet: the first layer that uses it names it

@@ -27,6 +27,11 @@ def check_shape(who: str, shape) -> Shape:
     )
 
 
+def is_several(shape: Shape) -> bool:
+    """Whether it is the shapes of several inputs."""
+    return len(shape) > 0 and isinstance(shape[0], tuple)
+
+
 def check_dtype(who: str, dtype) -> np.dtype:
     """`dtype` as numpy.dtype float32 or float64, else a DtypeError."""
     try:

@@ -52,6 +52,7 @@ class Optimizer(abc.ABC):
     """
 
     recordable = False  # whether `update` consists of kernels alone, so that a program can do without Python
+    instead_of_step = ""  # what to write instead of `step`, where a step needs more than one gradient
 
     def __init__(
         self,

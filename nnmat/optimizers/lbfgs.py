@@ -36,9 +36,15 @@ class LBFGS(Optimizer):
 
     `line_search`: of `nnmat.descent`, None for StrongWolfe(c2=0.9); its first guess is min(1, 1/Σ|gᵢ|) at the first
     step, and 1 later. `weight_decay` λ is part of what is minimised: (λ/2)‖θ‖². All is computed in float64, by hand:
-    there are no programs of it, and a Trainer, whose steps are of one evaluation, does not take it.
+    there are no programs of it, and a Trainer, whose steps are of one evaluation, does not take it. If `evaluate`
+    raises, the step is undone.
     Errors: ConfigError; StateError (`step`); NonFiniteError. Reference: docs/equations.md, section 5.11; Nocedal 1980.
     """
+
+    instead_of_step = (
+        "Write optimizer.step_by(evaluate) in a loop, where evaluate() runs forward, loss and backward for the whole "
+        "data, and returns the loss."
+    )
 
     def __init__(
         self,
@@ -61,28 +67,41 @@ class LBFGS(Optimizer):
         self._pairs_of: int | None = None  # the store's version, whose trainable parameters the pairs are of
         self.stalled = ""  # why the last step did not move, if it did not
 
-    def update(self, segment, lr, scale):
+    def apply(self, lr, gradient_norm=None):
         raise StateError(
-            "LBFGS: expected step_by(evaluate), for a step needs the loss at several points, got step or a Trainer. "
-            "evaluate() runs forward, loss and backward for the whole data, and returns the loss."
+            f"LBFGS: expected step_by(evaluate), for a step needs the loss at several points, got step. "
+            f"{self.instead_of_step}"
         )
+
+    def update(self, segment, lr, scale):
+        self.apply(lr)
 
     def settings(self):
         return {"history": self.history, "line_search": repr(self.line_search)}
 
     def step_by(self, evaluate: Callable[[], float]) -> float:
-        """One step; returns the loss before it. `stalled` says why the parameters did not move, if they did not."""
+        """One step; returns the loss before it. `stalled` says why the parameters did not move, if they did not.
+
+        If `evaluate` raises, parameters and `steps` are what they were.
+        """
         if not callable(evaluate):
             raise ConfigError(
                 f"LBFGS.step_by: expected a function that runs forward, loss and backward, got {evaluate!r:.60}."
             )
         unrecordable("LBFGS computes in Python")
-        segments = self.segments()
         if self._pairs_of not in (None, self._store.version):
             self._more["pairs"][0] = 0  # other parameters are trained now
         self._pairs_of = self._store.version
-        point = _Points(self, evaluate)
-        x = self._store.values.astype(np.float64)
+        point, x = _Points(self, evaluate), self._store.values.astype(np.float64)
+        steps, pairs, stalled = self.steps, self._more["pairs"][0], self.stalled
+        try:
+            return self._step(point, x)
+        except BaseException:
+            point.write(x)
+            self.steps, self._more["pairs"][0], self.stalled = steps, pairs, stalled
+            raise
+
+    def _step(self, point: "_Points", x: np.ndarray) -> float:
         loss, value, g = point.at(x)
         if not (math.isfinite(value) and np.isfinite(g).all()):
             raise NonFiniteError(
@@ -94,7 +113,7 @@ class LBFGS(Optimizer):
         if found is None:
             point.write(x)
             return loss
-        if segments and point.x is not None and not np.array_equal(point.x, found):
+        if point.segments and point.x is not None and not np.array_equal(point.x, found):
             point.at(found)
         self._remember(found - x, point.g - g)
         return loss
@@ -151,7 +170,7 @@ class _Points:
         """The loss, the value with weight decay, and its gradient, which is 0 where nothing is trained."""
         if self.x is None or not np.array_equal(self.x, x):
             self.write(x)
-            self.loss = float(self.evaluate())
+            self.loss = _loss(self.evaluate())
             self.f, self.g = self.sign * self.loss, np.zeros(x.size)
             for segment in self.segments:
                 part, decay = segment.part, segment.weight_decay
@@ -172,3 +191,13 @@ class _Points:
     def gradient(self, x: np.ndarray) -> np.ndarray:
         """∇f(x)."""
         return self.at(x)[2]
+
+
+def _loss(value) -> float:
+    """What `evaluate` returned, as a number."""
+    try:
+        return float(value)
+    except (TypeError, ValueError):
+        raise ConfigError(
+            f"LBFGS.step_by: expected evaluate() to return the loss, a number, got {value!r:.60}. Nothing was updated."
+        ) from None

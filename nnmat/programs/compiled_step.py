@@ -33,6 +33,11 @@ class CompiledStep:
             raise ConfigError(
                 "compile_step: the optimizer updates another model. Make it from this one: SGD(model, ...)."
             )
+        if optimizer.instead_of_step:
+            raise ConfigError(
+                f"compile_step: expected an optimizer whose steps need one gradient, got {type(optimizer).__name__}. "
+                f"{optimizer.instead_of_step}"
+            )
         self._model, self._loss, self._optimizer = model, loss, optimizer
         self._equations = functools.partial(_equations, model, loss, optimizer)  # without self: that would be a circle
         self._programs = StepPrograms(model, loss, optimizer, self._equations, profile)

@@ -135,12 +135,15 @@ def cast(who: str, name: str, A, dtype) -> Any:
         raise
 
 
-def batches(who: str, source: BatchSource, rng: np.random.Generator, start: int = 0) -> Iterable[tuple]:
+def batches(who: str, model, source: BatchSource, rng: np.random.Generator, start: int = 0) -> Iterable[tuple]:
     """The batches of an epoch, checked as they come if they have not been before."""
     found = source.batches(rng, start=start)
     if type(source) is not ArrayBatches:
         return _checked(who, found, start)
-    return _finite(who, source, found) if any(A.nbytes > WHOLE for A in source.arrays) else found
+    if not any(A.nbytes > WHOLE for A in source.arrays):
+        return found
+    single = source.inputs is source.arrays[0]
+    return _finite(who, source, found, _hiding(model, 1 if single else len(source.inputs)))
 
 
 def checksum(source) -> str | None:
@@ -186,6 +189,7 @@ def _check_arrays(who: str, model, loss, source: ArrayBatches, progress: bool) -
     names = ["X"] if single else [f"X[{i}]" for i in range(len(inputs))]
     one = model.input_dtype
     dtypes = dict(zip(names, one if type(one) is tuple else (one,) * len(names), strict=True))
+    hiding = [name for name, hides in zip(names, _hiding(model, len(names)), strict=True) if hides]
     total = sum(min(A.nbytes, WHOLE) for A in source.arrays)
     with LateBar(f"{who}: checking the data", total, "B", progress) as bar:
         for name, A in zip([*names, "y", "sample_weight"], source.arrays, strict=False):
@@ -195,7 +199,7 @@ def _check_arrays(who: str, model, loss, source: ArrayBatches, progress: bool) -
             if A.dtype.kind != "f":
                 continue
             for first, block in blocks(A):
-                _check_finite(who, name, block, first)
+                _check_finite(who, name, block, first, name in hiding)
                 if A.itemsize > model.dtype.itemsize:
                     _check_range(who, name, block, model.dtype, first)
                 if name == "sample_weight":
@@ -257,14 +261,15 @@ def _checked(who: str, found: Any, start: int) -> Iterator[tuple]:
         yield (X, y, *weight)
 
 
-def _finite(who: str, source: ArrayBatches, found: Iterable[tuple]) -> Iterator[tuple]:
+def _finite(who: str, source: ArrayBatches, found: Iterable[tuple], hiding: tuple[bool, ...]) -> Iterator[tuple]:
     """The batches of large arrays, none of them with a NaN; the error counts rows in the whole arrays."""
     for batch in found:
         X, *others = batch
         arrays = [*(X if type(X) is tuple else (X,)), *others]
         for i, A in enumerate(arrays):
-            if A.dtype.kind == "f" and not all_finite(A):
-                row, *rest = _first(~np.isfinite(A))
+            hides = i < len(hiding) and hiding[i]
+            if A.dtype.kind == "f" and (wrong := _wrong(A, hides)) is not None:
+                row, *rest = _first(wrong)
                 rows = source.rows
                 number = rows.start + row if isinstance(rows, slice) else int(rows[row])
                 names = ["X"] if type(X) is not tuple else [f"X[{j}]" for j in range(len(X))]
@@ -278,10 +283,24 @@ def _check_kind(who: str, name: str, A: np.ndarray) -> None:
         raise DtypeError(f"{who}: expected {name} to hold real numbers, got dtype {A.dtype}. {remedy}")
 
 
-def _check_finite(who: str, name: str, A: np.ndarray, first: int = 0) -> None:
+def _hiding(model, inputs: int) -> tuple[bool, ...]:
+    """For each input whether it may hold -inf."""
+    found = model.hiding_inputs()
+    return found if type(found) is tuple else (found,) * inputs
+
+
+def _wrong(A: np.ndarray, hides: bool) -> np.ndarray | None:
+    """Where A holds NaN or an infinity, but for -inf where that `hides`; None if nowhere."""
+    if all_finite(A):
+        return None
+    wrong = np.isnan(A) | np.isposinf(A) if hides else ~np.isfinite(A)
+    return wrong if wrong.any() else None
+
+
+def _check_finite(who: str, name: str, A: np.ndarray, first: int = 0, hides: bool = False) -> None:
     """Raise DataError for a NaN or an infinity; the array's first row is number `first` of the whole."""
-    if not all_finite(A):
-        where = _first(~np.isfinite(A))
+    if (wrong := _wrong(A, hides)) is not None:
+        where = _first(wrong)
         _refuse(who, name, A[where], (where[0] + first, *where[1:]))
 
 

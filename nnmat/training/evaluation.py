@@ -35,7 +35,7 @@ def evaluate(
     asked: float | None = None
     total = source.samples if size else len(source)
     with LateBar(who, total, " samples" if size else " batches", progress) as bar:
-        for X, y, *weight in batches(who, source, np.random.default_rng(0)):
+        for X, y, *weight in batches(who, model, source, np.random.default_rng(0)):
             X, y, *weight = cast_batch(who, model, X, y, *weight)
             H = model.forward(X, record=False)
             value = loss.forward(H, y, *weight)

@@ -75,7 +75,7 @@ class TrainingSteps:
         if source is not None:
             yield from self._gathered(run, interruption, source)
             return
-        for X, y, *weight in batches("fit", run.source, run.rng, start=run.state.batches):
+        for X, y, *weight in batches("fit", self.trainer.model, run.source, run.rng, start=run.state.batches):
             if interruption.pressed or run.state.step >= run.last_step:
                 return
             batch = self._batch(X, y, weight[0] if weight else None)

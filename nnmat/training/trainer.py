@@ -72,6 +72,11 @@ class Trainer:
             raise ConfigError("Trainer: the model is not built yet. Give Sequential(..., input_shape=...).")
         if optimizer.model is not model:
             raise ConfigError("Trainer: the optimizer updates another model. Make it from this one: SGD(model, ...).")
+        if optimizer.instead_of_step:
+            raise ConfigError(
+                f"Trainer: expected an optimizer whose steps need one gradient, got {type(optimizer).__name__}. "
+                f"{optimizer.instead_of_step}"
+            )
         if isinstance(metrics, str) or callable(metrics):
             metrics = [metrics]
         self.model, self.loss, self.optimizer = model, loss, optimizer

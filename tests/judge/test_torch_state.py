@@ -204,3 +204,41 @@ def test_a_language_model_with_a_tied_head(rng):
     with pytest.raises(nnmat.ConfigError, match=r"^from_torch: expected '4\..*weight' as another entry has it"):
         convert.from_torch(model, {**state, list(state)[-1]: state["0.weight"] + 1})
     assert (model.flat_parameters == before).all()
+
+
+@pytest.mark.parametrize(
+    ("ours", "theirs"),
+    [
+        (BatchNorm1d, lambda: nn.BatchNorm1d(60)),
+        (LayerNorm, lambda: nn.LayerNorm(60)),
+        (lambda: RMSNorm(eps=1e-6), lambda: nn.RMSNorm(60, eps=1e-6)),
+        (lambda: GroupNorm(1), lambda: nn.GroupNorm(1, 60)),
+    ],
+)
+def test_norms_behind_a_flatten_of_images(ours, theirs, rng):
+    model = Sequential([Flatten(), ours(), Linear(None, 7)], input_shape=(5, 4, 3), dtype=np.float64)
+    first, second = (drawn(nn.Sequential(nn.Flatten(), theirs(), nn.Linear(60, 7)), seed) for seed in (0, 1))
+    both_ways(model, first, second, images(lambda m, X: m(X)), rng.standard_normal((3, 5, 4, 3)))
+
+
+@pytest.mark.parametrize(
+    ("ours", "shape", "theirs"),
+    [
+        (lambda: RNN(8, 3), (5, 8), lambda: nn.RNN(8, 3, nonlinearity="relu")),
+        (lambda: TransformerBlock(8, 2, 7), (5, 8), lambda: nn.TransformerEncoderLayer(8, 2, 7, activation="gelu")),
+        (lambda: TransformerBlock(8, 2, 7), (5, 8), lambda: nn.TransformerEncoderLayer(8, 2, 7, norm_first=True)),
+        (
+            lambda: TransformerBlock(8, 2, 7, feed_forward="gelu_tanh"),
+            (5, 8),
+            lambda: nn.TransformerEncoderLayer(8, 2, 7, norm_first=True, activation="gelu"),
+        ),
+        (LayerNorm, (5,), lambda: nn.LayerNorm(5, eps=0.5)),
+        (RMSNorm, (5,), lambda: nn.RMSNorm(5)),
+    ],
+)
+def test_modules_of_other_options_are_refused(ours, shape, theirs):
+    model = Sequential([ours()], input_shape=shape)
+    before = model.flat_parameters.copy()
+    with pytest.raises(nnmat.ConfigError, match=r"^from_torch: expected \w+ with .* It computes something else"):
+        convert.from_torch(model, theirs())
+    assert (model.flat_parameters == before).all()

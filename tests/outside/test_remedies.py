@@ -1,12 +1,15 @@
 """What users of other libraries write out of habit: the right value, or an error that says what to write instead."""
 
+import ast
 import warnings
 from collections import OrderedDict
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 import nnmat
+import nnmat_kernels
 from nnmat import (
     SGD,
     Adam,
@@ -360,3 +363,16 @@ def test_probabilities_are_no_logits(logits, warned):
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         assert loss.forward(logits, y) == first  # it is said once
+
+
+def test_no_remedy_names_a_dtype_twice():
+    """Remedies put "np." before the dtype that they are given."""
+    places = [path for package in (nnmat, nnmat_kernels) for path in Path(package.__file__).parent.rglob("*.py")]
+    assert len(places) > 100
+    for path in places:
+        text = path.read_text(encoding="utf-8")
+        assert "np.np" not in text, path
+        for call in ast.walk(ast.parse(text)):
+            if isinstance(call, ast.Call) and ast.unparse(call.func).endswith(("dtype_remedy", "plain", "no_array")):
+                words = [word.value for word in call.args if isinstance(word, ast.Constant)]
+                assert not any(str(word).startswith("np.") for word in words), (path, call.lineno)

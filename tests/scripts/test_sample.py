@@ -37,14 +37,27 @@ def test_it_writes_what_the_model_does(saved):
 def test_errors(saved):
     folder, _, _ = saved
     for words, code, text in [
-        (["m.npz", "--start", "xyz"], 1, "expected characters among the 5 of the vocabulary, got 'x' at place 0"),
+        (
+            ["m.npz", "--start", "xyz"],
+            1,
+            "--start: Vocabulary.encode: expected characters among the 5 of the vocabulary, got 'x' at place 0",
+        ),
         (["m.npz", "--start", ""], 2, "argument --start: expected at least one character"),
+        (["m.npz", "--temperature", "1e-320"], 1, "expected temperature as 0, which takes the largest logit, or a num"),
         (["none.npz"], 2, "there is no file none.npz"),
     ]:
         out = run("sample.py", *words, cwd=folder)
         assert out.returncode == code, out.stderr
         assert text in out.stderr
         assert "Traceback" not in out.stderr
+    Vocabulary("abc").save(folder / "m.vocabulary.json")
+    out = run("sample.py", "m.npz", cwd=folder)
+    assert out.returncode == 1
+    assert "expected the vocabulary to have the 5 characters of the model, got 3" in out.stderr
+    Vocabulary("abcde").save(folder / "m.vocabulary.json")
+    out = run("sample.py", "m.npz", "--length", 3, "--quiet", cwd=folder)
+    assert out.returncode == 0, out.stderr
+    assert out.stdout[0] == "a"
     (folder / "m.vocabulary.json").unlink()
     out = run("sample.py", "m.npz", cwd=folder)
     assert out.returncode == 1

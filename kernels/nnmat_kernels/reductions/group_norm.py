@@ -185,7 +185,7 @@ def _groups_parallel(piece, X, groups, gamma, beta, eps, width, statistics, Y):
 
 @jit
 def _image_gradient(g, x, image, groups, statistics, gamma, width, sums, gx):
-    """gx = g s - (x - m) q - e: s = γ r, q = r² mean(γ g x̂), e = r mean(γ g) - rest q."""
+    """gx = g s - (x - m) q - e: s = γ r, q = r² mean(γ g x̂), e = r mean(γ g) - rest q; 0 for groups of one number."""
     C = gamma.size
     own, numbers = C // groups, np.float64(x.size // groups)
     S, constants = np.zeros((3, width), x.dtype), np.empty((4, C), x.dtype)
@@ -206,6 +206,8 @@ def _image_gradient(g, x, image, groups, statistics, gamma, width, sums, gx):
             inner += np.float64(gamma[c]) * product
         q = r * r * inner / numbers
         e = r * mean / numbers - rest * q
+        if numbers == 1.0:  # s g - e is 0, but for rounding
+            q = e = r = np.float64(0.0)
         for c in range(group * own, (group + 1) * own):
             constants[0, c], constants[1, c] = statistics[0, place], np.float64(gamma[c]) * r
             constants[2, c], constants[3, c] = q, e

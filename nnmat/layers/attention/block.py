@@ -38,6 +38,8 @@ class TransformerBlock(Layer):
     `rotary`: see `MultiHeadAttention`.
     """
 
+    takes_several = True
+
     def __init__(
         self,
         features: int,

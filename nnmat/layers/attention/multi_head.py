@@ -28,7 +28,7 @@ class MultiHeadAttention(Layer):
     Shapes: X, Y, G, gX (B, T, D), D = `features` = `heads` d; float32 or float64 as built. With options X is a tuple,
         in this order: queries (B, Tq, D); `cross`: what keys and values are made of (B, Tk, D'), D' = `key_features`;
         `key_mask`: booleans (B, Tk), True where a key counts; `mask`: M (B, Tq, Tk) or (B, 1 or heads, Tq, Tk), where
-        -inf hides (`fit` takes no infinite numbers: hide by `key_mask` or `causal` there). Masks have no gradient.
+        -inf hides. Masks have no gradient.
     Errors: ConfigError (options; heads that do not divide D), ShapeError, DtypeError.
     Reference: docs/equations.md, section 3.13; A. Vaswani et al., "Attention is all you need", 2017.
 
@@ -37,6 +37,8 @@ class MultiHeadAttention(Layer):
     turns queries and keys by their places. Neither the scores nor the weights of all pairs are ever stored. Weights of
     queries, keys and values lie one below the other in `in_proj` (3 D, D); with `cross` in `query`, `key`, `value`.
     """
+
+    takes_several = True
 
     def __init__(
         self,
@@ -122,6 +124,10 @@ class MultiHeadAttention(Layer):
     def input_dtypes(self):
         kinds = (self.dtype,) * (1 + self.cross) + (FLAGS,) * self.key_mask + (self.dtype,) * self.mask
         return kinds if len(kinds) > 1 else self.dtype
+
+    def hiding_inputs(self):
+        others = 1 + self.cross + self.key_mask
+        return (False,) * others + (True,) if self.mask else False
 
     def declare(self, input_shape, rng):
         (Tq, D), (Tk, _) = self._inputs(input_shape)

@@ -20,6 +20,8 @@ class Branches(Layer):
     `layers=None`: the identity of each of several inputs.
     """
 
+    takes_several = True
+
     def __init__(self, layers: Iterable[Layer | None] | None = None):
         super().__init__()
         self.layers = None if layers is None else list_of_layers(self.kind, layers)
@@ -53,7 +55,9 @@ class Branches(Layer):
 
     def branch_shapes(self, input_shape: Shape) -> list[Shape]:
         """The shape of what each branch gives."""
-        return [shape if layer is None else layer.output_shape(shape) for layer, shape in self.branches(input_shape)]
+        return [
+            shape if layer is None else layer.checked_output_shape(shape) for layer, shape in self.branches(input_shape)
+        ]
 
     def declare(self, input_shape, rng):
         self._several = isinstance(input_shape[0], tuple) if input_shape else False
@@ -66,6 +70,10 @@ class Branches(Layer):
         if any(dtype != found[0] for dtype in found):
             raise ConfigError(f"{self.who}: some of its layers take tokens and some numbers. Give each an input.")
         return found[0]
+
+    def hiding_inputs(self):
+        found = tuple(layer is not None and layer.hiding_inputs() for layer in self._branches)
+        return found if self._several else all(found)
 
     def run_branches(self, X, call) -> list[np.ndarray]:
         """F_i(X_i) for each branch."""

@@ -35,8 +35,8 @@ class Residual(Layer):
         return found if self.shortcut is None else [*found, ("shortcut", self.shortcut)]
 
     def output_shape(self, input_shape):
-        given = self.block.output_shape(input_shape)
-        other = input_shape if self.shortcut is None else self.shortcut.output_shape(input_shape)
+        given = self.block.checked_output_shape(input_shape)
+        other = input_shape if self.shortcut is None else self.shortcut.checked_output_shape(input_shape)
         if given != other:
             raise ShapeError(
                 f"{self.who}: expected a block that gives the shape of the shortcut, {batch_shape(other)}, got "

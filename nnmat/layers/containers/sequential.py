@@ -26,6 +26,8 @@ class Sequential(Layer):
     Reference: docs/equations.md, section 3.8: MOT-1.
     """
 
+    takes_several = True  # if the first layer does
+
     def __init__(
         self,
         layers: Iterable[Layer],
@@ -53,7 +55,7 @@ class Sequential(Layer):
         shapes = [input_shape]
         for i, layer in enumerate(self.layers):
             try:
-                shapes.append(layer.output_shape(shapes[-1]))
+                shapes.append(layer.checked_output_shape(shapes[-1]))
             except ShapeError as error:
                 if layer.built:
                     raise
@@ -74,6 +76,9 @@ class Sequential(Layer):
                     f"{layer.who}: it takes tokens, and the layer before it gives numbers. Put it first of all."
                 )
         return self.layers[0].input_dtype
+
+    def hiding_inputs(self):
+        return self.layers[0].hiding_inputs()
 
     @forward_equations
     def forward(self, X, call):

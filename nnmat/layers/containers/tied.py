@@ -35,6 +35,8 @@ class Tied(Layer):
     model, as a saved model has it.)
     """
 
+    takes_several = True  # if the layer does
+
     def __init__(self, layer: Layer | str, transpose: bool = False):
         super().__init__()
         if not isinstance(layer, Layer | str):
@@ -70,7 +72,7 @@ class Tied(Layer):
     def output_shape(self, input_shape):
         if self.twin is None:
             raise BuildError(f"Tied: the layer at the path {self.layer!r} is not known yet. Pass the layer itself.")
-        return self.twin.output_shape(input_shape)
+        return self.twin.checked_output_shape(input_shape)
 
     def declare(self, input_shape, rng):
         if isinstance(self.layer, Layer) and not self.layer.built:
@@ -80,6 +82,9 @@ class Tied(Layer):
 
     def input_dtypes(self):
         return self.twin.input_dtype
+
+    def hiding_inputs(self):
+        return self.twin.hiding_inputs()
 
     @forward_equations
     def forward(self, X, call):

@@ -27,8 +27,9 @@ class Scaled(Layer):
         setattr(self, name, None if width is None else count(self.kind, name, width))
         self.eps = positive(self.kind, "eps", eps, hint="Try 1e-5.")
         self.affine = flag(self.kind, "affine", affine)
+        bias = flag(self.kind, "bias", bias) and self.affine
         self.gamma = Parameter("gamma", decay=False) if affine else None
-        self.beta = Parameter("beta", decay=False) if affine and flag(self.kind, "bias", bias) else None
+        self.beta = Parameter("beta", decay=False) if bias else None
 
     def output_shape(self, input_shape):
         width = getattr(self, self._name)

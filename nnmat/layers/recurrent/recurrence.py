@@ -20,6 +20,7 @@ class Recurrence(Layer):
     `states`: X is a tuple, and its other parts are the states (B, N) before the first step, which are 0 else.
     """
 
+    takes_several = True
     gates = 1
     states_of = 1  # states that a step hands on
 

@@ -53,9 +53,17 @@ def test_files(tmp_path):
         (lambda: Vocabulary("ab").encode("a!"), DataError, r"got '!' at place 1"),
         (lambda: Vocabulary("ab").decode([0, 2]), LabelError, r"^Vocabulary\.decode: .*from 0 to 1, got 2\."),
         (lambda: Vocabulary("ab").decode([-1]), LabelError, r"from 0 to 1, got -1"),
-        (lambda: Vocabulary("ab").decode([0.5]), DtypeError, r"^Vocabulary\.decode: .*integer dtype, got float64"),
+        (
+            lambda: Vocabulary("ab").decode([0.5]),
+            DtypeError,
+            r"^Vocabulary\.decode: .*integer dtype, got float64\. Try tokens.astype\(np.int64\)",
+        ),
     ],
 )
 def test_errors(call, kind, text):
     with pytest.raises(kind, match=text):
         call()
+
+
+def test_no_tokens_are_an_empty_text():
+    assert Vocabulary("ab").decode([]) == Vocabulary("ab").decode(np.zeros(0, int)) == ""

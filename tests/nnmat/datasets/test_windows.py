@@ -78,8 +78,14 @@ def test_errors(make):
     for tokens, context, kind, text in [
         (np.arange(4), 4, DataError, rf"^{who}: expected more tokens than context = 4, .*got 4\. Give a longer text"),
         (np.arange(0), 1, DataError, rf"^{who}: expected more tokens than context = 1"),
+        ([], 1, DataError, rf"^{who}: expected more tokens than context = 1, .*got 0\."),
         (np.zeros((4, 2), int), 1, DataError, rf"^{who}: expected tokens of shape \(n,\), one text, got \(4, 2\)"),
-        (np.zeros(4), 1, DtypeError, rf"^{who}: expected tokens of an integer dtype, got float64\. "),
+        (
+            np.zeros(4),
+            1,
+            DtypeError,
+            rf"^{who}: expected tokens of an integer dtype, got float64\. Try tokens\.astype\(np\.int64\)",
+        ),
         (np.arange(4), 0, ConfigError, rf"^{who}: expected context as an integer >= 1, got 0"),
     ]:
         with pytest.raises(kind, match=text):

@@ -117,3 +117,49 @@ def test_a_shared_weight_is_one():
     ):
         convert.from_torch(model, state | {"6.num_batches_tracked": np.array(1.5)})
     assert np.array_equal(model.flat_parameters, before)
+
+
+def channels_first(A):
+    """Rows of flattened images (5, 4, 3), as PyTorch has them."""
+    return A.reshape(-1, 5, 4, 3).transpose(0, 3, 1, 2).reshape(A.shape)
+
+
+@pytest.mark.parametrize(
+    "norm", [nnmat.BatchNorm1d, nnmat.LayerNorm, nnmat.RMSNorm, lambda: nnmat.GroupNorm(1), nnmat.Dropout]
+)
+@pytest.mark.parametrize("inside", [False, True])
+def test_norms_behind_a_flatten_of_images(norm, inside, rng):
+    flatten = nnmat.Residual(Flatten(), Flatten()) if inside else Flatten()
+    layers = [flatten, nnmat.Residual(Sequential([norm(), ReLU()])), norm(), Linear(None, 7), nnmat.LayerNorm()]
+    model = Sequential(layers, input_shape=(5, 4, 3), dtype=np.float64)
+    there = Sequential([nnmat.Residual(Sequential([norm(), ReLU()])), norm(), Linear(None, 7), nnmat.LayerNorm()],
+                       input_shape=(60,), dtype=np.float64)  # fmt: skip
+    for A in (there.flat_parameters, *(B for B in there.buffers().values() if B.dtype == np.float64)):
+        A[...] = rng.uniform(0.1, 1, A.shape)
+    state = convert.to_torch(there)
+    convert.from_torch(model, state)
+    X = rng.standard_normal((6, 5, 4, 3))
+    np.testing.assert_allclose(
+        model.forward(X), there.forward((1 + inside) * channels_first(X.reshape(6, 60))), rtol=1e-10
+    )
+    for A, B in zip(convert.to_torch(model).values(), state.values(), strict=True):
+        assert np.array_equal(A, B)
+
+
+@pytest.mark.parametrize(
+    "layer",
+    [
+        lambda: nnmat.GroupNorm(3),
+        lambda: nnmat.GroupNorm(3, affine=False),
+        lambda: nnmat.Residual(Linear(None, 60)),
+        lambda: nnmat.GatedFeedForward(60, 4),
+        lambda: nnmat.Concatenate([None, None]),
+    ],
+)
+def test_layers_that_depend_on_the_order_behind_a_flatten_are_refused(layer):
+    model = Sequential([Flatten(), layer(), Linear(None, 7)], input_shape=(5, 4, 3))
+    for call in (convert.to_torch, lambda m: convert.from_torch(m, {})):
+        with pytest.raises(nnmat.ConfigError, match=r"^convert: expected a Linear, or norms .* behind a Flatten of im"):
+            call(model)
+    gray = Sequential([Flatten(), nnmat.Residual(Linear(None, 20)), Linear(None, 7)], input_shape=(5, 4, 1))
+    assert list(convert.to_torch(gray)) == ["1.block.weight", "1.block.bias", "2.weight", "2.bias"]

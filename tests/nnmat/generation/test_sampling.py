@@ -25,6 +25,7 @@ def test_texts_go_on_beyond_the_context():
     assert found == list(generate(model, np.arange(11), 40, temperature=0.7, top_k=5, seed=np.random.default_rng(2)))
     assert found != list(generate(model, np.arange(11), 40, temperature=0.7, top_k=5, seed=3))
     assert list(generate(model, [1], 0)) == []
+    assert list(generate(model, [1], 5, temperature=1e-6)) == list(generate(model, [1], 5, temperature=0))
     assert len(list(generate(language_model(context=1), [1], 5))) == 5
 
 
@@ -47,12 +48,18 @@ def test_draws_follow_the_softmax():
 @pytest.mark.parametrize(
     ("start", "options", "kind", "text"),
     [
-        ([], {}, DtypeError, r"^generate: expected start as tokens"),
+        ([], {}, DataError, r"^generate: expected start of shape \(n,\), n >= 1, got \(0,\)"),
         (np.zeros(0, int), {}, DataError, r"^generate: expected start of shape \(n,\), n >= 1"),
         ([[1]], {}, DataError, r"^generate: expected start of shape"),
-        ([0.5], {}, DtypeError, r"^generate: expected start as tokens, integers, got float64"),
+        (
+            [0.5],
+            {},
+            DtypeError,
+            r"^generate: expected start as tokens, integers, got float64.*Try start\.astype\(np\.int64\)",
+        ),
         ([11], {}, LabelError, r"^generate: expected tokens from 0 to 10 in start, got 11"),
         ([1], {"temperature": -1}, ConfigError, r"^generate: expected temperature as a finite number >= 0"),
+        ([1], {"temperature": 1e-320}, ConfigError, r"^generate: expected temperature as 0, .*>= 1e-06, got 1e-320"),
         ([1], {"top_k": 0}, ConfigError, r"^generate: expected top_k as an integer >= 1"),
         ([1], {"seed": "a"}, ConfigError, r"^generate: "),
     ],

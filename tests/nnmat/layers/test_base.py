@@ -184,3 +184,52 @@ def test_what_a_class_from_outside_inherits_it_may_have_changed():
     assert Linear(3, 2).recordable
     assert all(nnmat.Conv2d(1, 2, 3, method=method).recordable for method in ("auto", "im2col"))
     assert not nnmat.Conv2d(1, 2, 3, method="khat").recordable
+
+
+@pytest.mark.parametrize(
+    "layer",
+    [
+        nnmat.LayerNorm,
+        nnmat.BatchNorm1d,
+        lambda: nnmat.GroupNorm(1),
+        lambda: Dropout(0.1),
+        lambda: Linear(None, 4),
+        lambda: nnmat.Embedding(4, 8),
+        nnmat.PositionalEmbedding,
+        lambda: nnmat.GatedFeedForward(8, 4),
+        lambda: Conv2d(1, 2, 3),
+        ReLU,
+        nnmat.Softmax,
+        Flatten,
+        lambda: nnmat.Residual(ReLU()),
+    ],
+)
+@pytest.mark.parametrize(
+    "inside", [lambda layer: layer, lambda layer: Sequential([layer]), lambda layer: nnmat.Tied(layer)]
+)
+def test_shapes_of_several_inputs_are_refused_where_one_is_taken(layer, inside):
+    for shape in (((5, 8), (5,)), [[5, 8], [5, 8]], ((5, 8), (5, 8), (5,))):
+        part = layer()
+        with pytest.raises(
+            nnmat.ShapeError, match=rf"{part.kind}: takes one input, got {len(shape)}, of shapes \(B, 5, 8\)"
+        ):
+            inside(part).build(shape)
+
+
+def test_classes_from_outside_say_whether_they_take_several_inputs():
+    class Own(nnmat.Layer):
+        def output_shape(self, input_shape):
+            return input_shape[0]
+
+        def forward(self, X, call):
+            return X[0]
+
+        def backward(self, G, call):
+            return G, G
+
+    class One(Own):
+        takes_several = False
+
+    assert Own().build(((2,), (2,))).built
+    with pytest.raises(nnmat.ShapeError, match=r"^One: takes one input, got 2"):
+        One().build(((2,), (2,)))

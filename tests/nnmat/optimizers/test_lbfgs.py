@@ -16,6 +16,7 @@ from nnmat import (
     StateError,
     Tanh,
     Trainer,
+    compile_step,
 )
 from nnmat.descent import FixedStep
 
@@ -111,15 +112,53 @@ def test_a_minimum_is_left_alone(rng):
     assert (model.flat_parameters == kept).all()
 
 
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("error", [KeyboardInterrupt, NonFiniteError])
+def test_a_step_that_is_interrupted_is_undone(error, dtype, rng):
+    model, _X, _Y, evaluate = problem(rng, [Linear(4, 8), Tanh(), Linear(8, 3)], dtype)
+    optimizer, twin = LBFGS(model), LBFGS(model)
+    for _ in range(3):
+        optimizer.step_by(evaluate)
+    twin.load_state(optimizer.state())
+    kept = model.flat_parameters.copy()
+    for last in (1, 2):
+        calls = itertools.count(1)
+
+        def interrupted(calls=calls, last=last):
+            if next(calls) == last:
+                raise error
+            return evaluate()
+
+        with pytest.raises(error):
+            optimizer.step_by(interrupted)
+        assert (model.flat_parameters == kept).all()
+        assert optimizer.steps == 3
+    value = optimizer.step_by(evaluate)
+    moved = model.flat_parameters.copy()
+    model.flat_parameters[...] = kept
+    assert twin.step_by(evaluate) == value
+    assert (model.flat_parameters == moved).all()
+
+
 def test_errors(rng):
-    model, X, Y, evaluate = problem(rng)
+    model, *_, evaluate = problem(rng)
     optimizer = LBFGS(model)
-    with pytest.raises(StateError, match=r"^LBFGS: expected step_by\(evaluate\), .*got step or a Trainer"):
-        optimizer.step()
-    before = model.flat_parameters.copy()
-    with pytest.raises(StateError, match=r"^LBFGS: expected step_by"):
-        Trainer(model, MeanSquaredError(), LBFGS(model)).fit((X, Y), epochs=1, progress=False)
-    assert (model.flat_parameters == before).all()
+    for call in (optimizer.step, lambda: optimizer.apply(0.1)):
+        with pytest.raises(
+            StateError, match=r"^LBFGS: expected step_by\(evaluate\), .*got step\. Write optimizer\.step_"
+        ):
+            call()
+    with pytest.raises(ConfigError, match=r"^Trainer: expected an optimizer .*got LBFGS\. Write optimizer\.step_by\("):
+        Trainer(model, MeanSquaredError(), optimizer)
+    with pytest.raises(ConfigError, match=r"^compile_step: expected an optimizer .*got LBFGS\. Write optimizer\.step_"):
+        compile_step(model, MeanSquaredError(), optimizer)
+    assert optimizer.steps == 0
+    for found in (None, "a", [1, 2]):
+        with pytest.raises(
+            ConfigError, match=r"^LBFGS\.step_by: expected evaluate\(\) to return the loss, a number, got"
+        ):
+            optimizer.step_by(lambda found=found: found)
+    assert optimizer.steps == 0
     with pytest.raises(ConfigError, match=r"^LBFGS\.step_by: expected a function .*got 1"):
         optimizer.step_by(1)
     with pytest.raises(ConfigError, match=r"^LBFGS: expected line_search as one of nnmat\.descent"):

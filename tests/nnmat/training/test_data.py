@@ -190,3 +190,37 @@ def test_checksums_tell_data_apart():
     assert len({of(X, Y), *others}) == 6
     assert checksum(OneBatch(X, Y)) is None
     assert checksum(None) is None
+
+
+def masked(dtype=np.float32):
+    """A model of queries and an additive mask, and data of it."""
+    model = nnmat.MultiHeadAttention(4, 2, mask=True).build(((3, 4), (3, 3)), dtype=dtype)
+    rng = np.random.default_rng(0)
+    Q, M = rng.standard_normal((6, 3, 4)), np.where(np.tri(3) > 0, 0.0, -np.inf) + np.zeros((6, 1, 1))
+    return Trainer(model, MeanSquaredError(), SGD(model, lr=0.1)), Q.astype(dtype), M.astype(dtype)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("whole", [True, False])
+def test_additive_masks_may_hide_by_minus_infinity(dtype, whole, monkeypatch):
+    if not whole:
+        monkeypatch.setattr("nnmat.training.data.WHOLE", 1)
+    trainer, Q, M = masked(dtype)
+    for given in (M, M.astype(np.float64)):
+        history = trainer.fit(((Q, given), Q), epochs=3, batch_size=2, validation=((Q, given), Q), progress=False)
+        assert np.isfinite(history["validation_loss"]).all()
+        assert np.isfinite(trainer.evaluate(((Q, given), Q))["loss"])
+    for value, text in ((np.inf, "inf"), (np.nan, "nan")):
+        with pytest.raises(nnmat.DataError, match=rf"X\[1\] holds {text} at index \(4, 1, 2\)"):
+            trainer.fit(((Q, replaced(M, (4, 1, 2), value)), Q), epochs=1, progress=False)
+    with pytest.raises(nnmat.DataError, match=r"X\[0\] holds -inf at index \(4, 1, 2\)"):
+        trainer.evaluate(((replaced(Q, (4, 1, 2), -np.inf), M), Q))
+
+
+def test_containers_say_which_inputs_hide():
+    attention, layers = nnmat.MultiHeadAttention(4, 2, cross=True, key_mask=True, mask=True), nnmat.Sequential
+    assert attention.hiding_inputs() == (False, False, False, True)
+    assert layers([attention, Linear(4, 2)]).hiding_inputs() == attention.hiding_inputs()
+    assert nnmat.Tied(attention).hiding_inputs() == attention.hiding_inputs()
+    assert not Linear(2, 3).hiding_inputs()
+    assert nnmat.Add([None, Linear(None, 2)]).build(((2,), (2,))).hiding_inputs() == (False, False)

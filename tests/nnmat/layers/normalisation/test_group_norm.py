@@ -27,3 +27,14 @@ def test_groups_must_divide_the_channels():
         GroupNorm(2).build((3, 5))
     with pytest.raises(ConfigError, match="expected groups as an integer >= 1"):
         GroupNorm(0)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_groups_of_one_number_have_no_gradient(dtype, rng):
+    layer = GroupNorm(5).build((5,), dtype=dtype)
+    layer.gamma.value = rng.standard_normal(5)
+    X, G = (300 * rng.standard_normal((4, 5)).astype(dtype) for _ in range(2))
+    assert not layer.forward(X, training=True).any()
+    assert not layer.backward(G).any()
+    assert not layer.gamma.grad.any()
+    assert layer.beta.grad.any()

@@ -49,3 +49,9 @@ def test_gradients_go_to_what_is_there(rng):
         model.flat_gradients[...] = 7
         np.testing.assert_array_equal(model.backward(G, parameters=False), gX)
         assert (model.flat_gradients == 7).all()
+
+
+def test_the_options_are_flags():
+    for options in ({"affine": False, "bias": "x"}, {"bias": 2}, {"affine": "x"}):
+        with pytest.raises(ConfigError, match=r"^LayerNorm: expected (bias|affine) as True or False"):
+            LayerNorm(**options)
