@@ -5,7 +5,7 @@ import operator
 import os
 import threading
 import warnings
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -96,7 +96,7 @@ class Parts:
     def settings(self) -> tuple:
         """All that a program of them takes as constant."""
         return (
-            [_flags(store, self._parameters[id(store)]) for store in self.stores],
+            [[(p.trainable, p.decay) for p in self._parameters[id(store)]] for store in self.stores],
             [o.constants() for o in self.optimizers],
             [loss.config() for loss in self.losses],
             [layer.config() for layer in self.layers if not layer.children()],
@@ -133,10 +133,6 @@ class Parts:
     def are_own(self) -> bool:
         """Whether all of them are of nnmat itself."""
         return all(map(_is_own, (*self.layers, *self.losses, *self.optimizers)))
-
-
-def _flags(store: Store, parameters: Iterable[Parameter]) -> list[tuple[bool, bool]]:
-    return [(p.trainable, p.decay) for p in parameters]
 
 
 class Comparison:
@@ -191,7 +187,7 @@ _OPEN = {"steps", "divisor", "schedule", "looked"}  # attributes that may change
 
 
 class Unchanged:
-    """Whether parts of nnmat have the settings that they had, asked in 2 us."""
+    """Whether parts of nnmat have the settings that they had, without asking each for its `config`."""
 
     def __init__(self, parts: Parts):
         self._versions = [(store, store.version) for store in parts.stores]

@@ -78,8 +78,8 @@ def plain_copy_and_fetch(A, a, B, b, n, soon):
 def copy_and_fetch(typing_context, A, a, B, b, n, soon):
     """B[b + t] = A[a + t] for t < n, after asking for the n numbers of A at `soon`, which are wanted next.
 
-    Rows that lie all over a large array come at 2.5 times the speed: the memory is busy with the next while this one is
-    copied, and the processor would not guess where that lies.
+    For rows that lie all over a large array: the memory is busy with the next while this one is copied, and the
+    processor would not guess where that lies.
     """
 
     def generate(context, builder, signature, arguments):

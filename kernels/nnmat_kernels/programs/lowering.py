@@ -10,7 +10,7 @@ class Lowered:
 
     def __init__(self, entries: Entries):
         self.entries = entries.list
-        self.launches: list[Any] = []
+        self.launches: list[tuple[Any, tuple, Any]] = []
         self.firsts: list[int] = []  # the first launch of each entry, and behind the last
         self._results: dict[int, Any] = {}  # of each number that the recording gave, by its id, the one given now
         for e in entries.list:
@@ -36,7 +36,7 @@ class Lowered:
 
     def gives(self, number) -> bool:
         """Whether a launch gives this number."""
-        results = [launch[2] for launch in self.launches if len(launch) == 3]
+        results = [result for _, _, result in self.launches]
         return any(part is number for r in results for part in (r if isinstance(r, tuple) else (r,)))
 
     def gives_rows(self, entry: int) -> bool:

@@ -213,7 +213,7 @@ class Program:
 
 
 class SingleStep:
-    """Runs one step of a program at a time, in a third of the time that `run` takes to be told of it."""
+    """Runs one step of a program at a time, with nothing to be made anew for it."""
 
     def __init__(self, program: Program):
         self._program = program

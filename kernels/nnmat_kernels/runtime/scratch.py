@@ -28,7 +28,7 @@ def keep_freed_memory() -> bool:
     """Let glibc keep the memory of freed arrays for the next ones; False where nothing was done.
 
     Every pass makes its arrays anew. By default glibc gives large ones back to the system when they are freed, which
-    then clears each page of the next one: the step of a CNN on 128 images takes 1.6 times as long.
+    then clears each page of the next one; docs/processes.md has what that takes.
     """
     if any(name in os.environ for name in OWN_CHOICES):
         return False

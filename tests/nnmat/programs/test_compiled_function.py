@@ -96,7 +96,7 @@ def test_several_steps_of_one_optimizer(rng):
     models = []
     for compiled in (False, True):
         model, optimizer, one = classifier()
-        optimizer.lr = nm.schedules.Exponential(0.1, 0.9) if hasattr(nm.schedules, "Exponential") else 0.1
+        optimizer.lr = nm.schedules.Cosine(0.1, 30)
 
         def two(X, y, one=one):
             return one(X, y), one(X, y)
