@@ -59,11 +59,6 @@ class Expr:
         return frozenset().union(*(a.free for a in self.args))
 
     @cached_property
-    def size(self) -> int:
-        """The number of nodes when it is written out."""
-        return 1 + sum(a.size for a in self.args)
-
-    @cached_property
     def has_differential(self) -> bool:
         """A differential dX stands in it (in a line of a derivation)."""
         return self.op == "d" or (self.op != "ref" and any(a.has_differential for a in self.args))
@@ -158,7 +153,8 @@ def node(op: str, args: tuple[Expr, ...] = (), data: Any = None, shape: Shape = 
             if found is None:
                 found = Expr()
                 found.op, found.args, found.data, found.shape = op, args, data, shape
-                _ = found.free, found.digest  # here, from those of the operands: later they would need the stack
+                # here, from those of the operands: later they would need the stack
+                _ = found.free, found.digest, found.has_differential
                 _nodes[key] = found
     return found
 
@@ -333,19 +329,24 @@ def nodes(e: Expr, until: Callable[[Expr], bool] = lambda x: False) -> Iterator[
             yield x
 
 
+def ordered(e: Expr, until: Callable[[Expr], bool] = lambda x: False) -> list[Expr]:
+    """Every node of an expression, once, operands before operators; not those for which `until` holds, nor what is
+    below them. Those who look at the nodes in this order need no stack of Python's, however deep the expression is."""
+    found: dict[Expr, None] = {}
+    stack = [] if until(e) else [e]
+    while stack:
+        x = stack[-1]
+        below = [] if x in found else [a for a in reversed(x.args) if a not in found and not until(a)]
+        if below:
+            stack += below
+        else:
+            found.setdefault(stack.pop())
+    return list(found)
+
+
 def depending(e: Expr, symbol: Expr) -> list[Expr]:
     """The nodes of an expression that depend on a symbol, once, operands before operators."""
-    found: dict[Expr, None] = {}
-
-    def visit(x: Expr) -> None:
-        for a in x.args:
-            if a not in found and symbol in a.free:
-                visit(a)
-        found[x] = None
-
-    if symbol in e.free:
-        visit(e)
-    return list(found)
+    return ordered(e, until=lambda x: symbol not in x.free)
 
 
 def dimensions(e: Expr) -> frozenset[str]:
@@ -360,17 +361,17 @@ def bottom_up(e: Expr, leave: Callable[[Expr, Expr], Expr], enter: Callable[[Exp
     """
     done: dict[Expr, Expr] = {}
 
-    def visit(x: Expr) -> Expr:
-        new = done.get(x)
-        if new is None:
-            new = enter(x) if enter is not None else None
-            if new is None:
-                args = tuple(map(visit, x.args))
-                new = leave(x, x if args == x.args else rebuild(x, args))
-            done[x] = new
-        return new
+    def known(x: Expr) -> bool:
+        if x not in done and enter is not None:
+            new = enter(x)
+            if new is not None:
+                done[x] = new
+        return x in done
 
-    return visit(e)
+    for x in ordered(e, until=known):
+        args = tuple([done[a] for a in x.args])
+        done[x] = leave(x, x if args == x.args else rebuild(x, args))
+    return done[e]
 
 
 def rewrite(e: Expr, change: Callable[[Expr], Expr | None]) -> Expr:
