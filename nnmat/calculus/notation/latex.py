@@ -11,6 +11,7 @@ class LatexWriter(Writer):
     """The tokens of LaTeX."""
 
     hadamard, divide, kronecker, star = r" \odot ", r" \oslash ", r" \otimes ", r" \star "
+    dots = r"\cdots"
 
     def parens(self, body: str) -> str:
         return rf"\left({body}\right)"

@@ -11,7 +11,7 @@ from fractions import Fraction
 from ..dimensions import Dim, Floor
 from .names import GREEK, IN_FORMULAS, IN_TEXT, options, printed
 from .node import Node
-from .sharing import fresh, kind, operands_first, repeated, taken
+from .sharing import fresh, kind, length, operands_first, repeated, taken
 
 Nodes = tuple[Node, ...]
 SUM, HADAMARD, PRODUCT, POSTFIX, ATOM = range(5)
@@ -26,13 +26,14 @@ class Writer:
     what the names stand for. Names that would look alike are written as they were given.
     """
 
-    hadamard, divide, kronecker, star, gradient = " ⊙ ", " ⊘ ", " ⊗ ", " ⋆ ", "∇"
+    hadamard, divide, kronecker, star, dots = " ⊙ ", " ⊘ ", " ⊗ ", " ⋆ ", "⋯"
 
     def __init__(self) -> None:
         self.done: dict[Node, tuple[str, int]] = {}
         self.names: dict[Node, str] = {}
         self.used: set[str] = set()  # names of symbols, quantities and sizes, as they are printed
         self.owners: dict[str, str] = {}  # what is printed, and the name that it is printed for
+        self.sizes: dict[Node, int] = {}
 
     def write(self, e: Node) -> str:
         """The expression, and below it what its new names stand for."""
@@ -49,6 +50,17 @@ class Writer:
             self.names[x] = name
         self._compose(e)
         return self.at(e, SUM), [(self.symbol(name), self.done[x][0]) for x, name in reversed(meanings)]
+
+    def know(self, *others: Node) -> None:
+        """No name is given that stands in these expressions."""
+        for e in others:
+            self.used |= taken(e)
+
+    def size(self, e: Node) -> int:
+        """About how many signs the expression has when it is written out."""
+        for x in operands_first(e, until=self.sizes.__contains__):
+            self.sizes[x] = length(x, self.sizes)
+        return self.sizes[e]
 
     def _compose(self, e: Node) -> None:
         """The text of a node and of all that it is made of, operands first."""
@@ -214,7 +226,10 @@ class Writer:
         return self.call(self.word("Tr"), f"{left} {inside}")
 
     def sum(self, e: Node) -> str:
-        terms = [self.spread(self.at(a, HADAMARD), a, e) for a in e.args]
+        return self.joined([self.spread(self.at(a, HADAMARD), a, e) for a in e.args])
+
+    def joined(self, terms: list[str]) -> str:
+        """The sum of terms that are written; one without a minus comes first."""
         first = next((i for i, t in enumerate(terms) if not t.startswith("-")), 0)
         terms.insert(0, terms.pop(first))
         return terms[0] + "".join(f" - {t[1:]}" if t.startswith("-") else f" + {t}" for t in terms[1:])
