@@ -59,7 +59,7 @@ class Evaluation:
         known = self.known
         for x in [] if e in known else ordered(e, until=known.__contains__):
             found = OPERATORS[x.op](self, x, *[known[a] for a in x.args])
-            if not isfinite(found.sum()) and not np.isfinite(found).all():
+            if not isfinite(np.add.reduce(found, axis=None)) and not np.isfinite(found).all():
                 raise DomainError(f"evaluate: expected finite values, got NaN or infinity in {described(x)}.")
             known[x] = found if self.blur is None else self.blur(x, found)
         return known[e]

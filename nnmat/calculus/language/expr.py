@@ -334,10 +334,12 @@ def ordered(e: Expr, until: Callable[[Expr], bool] = lambda x: False) -> list[Ex
     stack = [] if until(e) else [e]
     while stack:
         x = stack[-1]
-        below = [] if x in found else [a for a in reversed(x.args) if a not in found and not until(a)]
-        if below:
-            stack += below
-        else:
+        waiting = len(stack)
+        if x not in found:
+            for a in reversed(x.args):
+                if a not in found and not until(a):
+                    stack.append(a)
+        if len(stack) == waiting:
             found.setdefault(stack.pop())
     return list(found)
 
