@@ -11,7 +11,7 @@ from ..dimensions import Dim
 from .names import printed
 from .node import Node
 
-LETTERS = {"scalar": "stqrckl", "column": "uvwzhqr", "matrix": "KLPQRSTZ"}
+LETTERS = {"scalar": "strqck", "column": "uvwpqr", "matrix": "KLPQRSTZ"}
 WORTH = 14  # signs that a name has to save
 SHORT = 30  # expressions of so few signs are left as they are
 MOST = 10**9

@@ -46,7 +46,7 @@ class Row(NamedTuple):
 class _Report:
     """Which rows there are, in either format."""
 
-    differential, becomes = "df", "→"
+    differential, whole_differential, becomes = "df", "d(f)", "→"
 
     def __init__(self, d: Record, w: Writer, full: bool):
         self.d, self.w, self.full = d, w, full
@@ -68,14 +68,17 @@ class _Report:
         short = self.full or len(terms) <= 4 or sum(map(self.w.size, terms)) <= LONG
         if short and len(terms) > 1 and terms is whole.args:
             body, meanings = self.w.page(whole)
-        else:
-            parts, meanings = [], []
-            for t in terms if short else (*terms[:2], terms[-1]):
-                meanings += self.w.page(t)[1]
-                parts.append(self.w.spread(self.w.at(t, HADAMARD if len(terms) > 1 else 0), t, whole))
-            if not short:
-                parts.insert(2, self.w.dots)
-            body = self.w.joined(parts)
+            return [Row(left, sign, body, tuple(rules), inside), *self.meanings(meanings)]
+        parts, meanings = [], []
+        for t in terms if short else (*terms[:2], terms[-1]):
+            if t.op == "d" and self.w.size(t) > LONG and not self.full:
+                parts.append(self.whole_differential)
+                continue
+            meanings += self.w.page(t)[1]
+            parts.append(self.w.spread(self.w.at(t, HADAMARD if len(terms) > 1 else 0), t, whole))
+        if not short:
+            parts.insert(2, self.w.dots)
+        body = self.w.joined(parts)
         return [Row(left, sign, body, tuple(rules), inside), *self.meanings(meanings)]
 
     def meanings(self, found: list[tuple[str, str]]) -> list[Row]:
@@ -155,14 +158,17 @@ class _Report:
         """The rows of every quantity that is shown: what is alike is shown by its gradients only, then not at all."""
         seen: Counter[tuple[str, ...]] = Counter()
         blocks: list[list[Row]] = []
+        alike = False
         for at, stage in enumerate(self.d.stages):
             laws = tuple(e.rule for e in stage.edits)
             seen[laws] += 1
             last = at >= len(self.d.stages) - 1
             if self.full or last or at < FEW or (seen[laws] <= ALIKE and at < LISTED):
                 blocks.append([*self.aligned(self.laws(stage)), *self.gradients(stage)])
+                alike = False
             elif at < LISTED:
-                blocks.append(self.gradients(stage))
+                blocks[-1 :] = [[*blocks[-1], *self.gradients(stage)]] if alike else [blocks[-1], self.gradients(stage)]
+                alike = True
         if len(self.d.stages) > LISTED and not self.full:
             left_out = len(self.d.stages) - LISTED - 1
             blocks.insert(-1, [self.words(f"{left_out} quantities more, in the same way")])
@@ -223,7 +229,7 @@ class _Text(_Report):
 class _Latex(_Report):
     """An align* environment for each quantity."""
 
-    differential, becomes = r"\mathrm{d}f", r"\to"
+    differential, whole_differential, becomes = r"\mathrm{d}f", r"d\left(f\right)", r"\to"
 
     def words(self, text: str, symbol: str = "") -> Row:
         return Row("", "", rf"\text{{\dots\ {text} }}{symbol}")
