@@ -9,6 +9,7 @@ atom       = number | name | name "(" arguments ")" | "(" expression ")"
 """
 
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from ..errors import ParseError
@@ -36,6 +37,24 @@ class Tree:
     column: int
     parts: tuple["Tree", ...] = ()
     options: tuple[tuple[str, "Tree"], ...] = ()
+
+
+def spine(tree: Tree) -> list[Tree]:
+    """The binary operators from a tree down its first operands, the lowest first: a + b + c is deep on this side."""
+    found: list[Tree] = []
+    while tree.kind == "binary":
+        found.append(tree)
+        tree = tree.parts[0]
+    return found[::-1]
+
+
+def every(tree: Tree) -> Iterator[Tree]:
+    """A tree and all below it, from left to right."""
+    stack = [tree]
+    while stack:
+        found = stack.pop()
+        stack += reversed(found.parts)
+        yield found
 
 
 def tokens(text: str) -> list[Token]:
