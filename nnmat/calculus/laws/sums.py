@@ -6,7 +6,6 @@ from ..language.assumptions import is_positive
 from ..language.expr import Expr, add, matmul, mul, node, number, ones, power, transpose
 from ..language.operators import diagm
 
-
 UNIT = Fraction(1)
 
 

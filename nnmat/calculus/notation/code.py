@@ -1,17 +1,38 @@
 """Expressions as code: what `repr` prints, and what `parse` reads back to the same expression."""
 
-from collections.abc import Mapping, MutableMapping
+from collections.abc import Iterable, MutableMapping
 
 from .names import IN_CODE, options
 from .node import Node
-from .sharing import operands_first
+from .sharing import fresh, kind, length, operands_first, parts, taken
 
 SUM, PRODUCT, MINUS, POWER, ATOM = range(5)
+ONE_LINE = 2_000  # signs of an expression that is one line of code
+
+
+Line = tuple[str, str]  # a name, and what it stands for
 
 
 def code(e: Node) -> str:
-    """The expression in the language of `parse`."""
-    return Coder().write(e)
+    """The expression in the language of `parse`: on one line, or, if that is long, with names for what is repeated."""
+    sizes: dict[Node, int] = {}
+    for x in operands_first(e, until=lambda x: False):
+        sizes[x] = length(x, sizes)
+    if sizes[e] <= ONE_LINE:
+        return Coder().write(e)
+    *given, (_, last) = program(e, Coder())
+    return "\n".join([*(f"{name} = {body}" for name, body in given), last])
+
+
+def program(e: Node, coder: "Coder", used: Iterable[str] = ()) -> list[Line]:
+    """Lines of code: what is repeated or lies deep has one of its own, above those that need it. The last is `e`."""
+    taken_names = {*taken(e), *used}
+    lines: list[Line] = []
+    for x in parts(e, coder.names):
+        body = coder.write(x)
+        coder.names[x] = fresh(kind(x), taken_names)
+        lines.append((coder.names[x], body))
+    return [*lines, ("", coder.write(e))]
 
 
 class Coder:
@@ -23,11 +44,11 @@ class Coder:
     def __init__(
         self,
         done: MutableMapping[Node, tuple[str, int]] | None = None,
-        names: Mapping[Node, str] | None = None,
+        names: dict[Node, str] | None = None,
         limit: int | None = None,
     ):
         self.done = {} if done is None else done
-        self.names, self.limit = names or {}, limit
+        self.names, self.limit = {} if names is None else names, limit
 
     def write(self, e: Node) -> str:
         for x in operands_first(e, until=self.is_written):

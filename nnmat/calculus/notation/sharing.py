@@ -81,6 +81,22 @@ def repeated(root: Node, names: Mapping[Node, str]) -> list[Node]:
     return chosen
 
 
+DEPTH = 40  # operators inside one another in one line of code
+
+
+def parts(root: Node, names: Mapping[Node, str]) -> list[Node]:
+    """The nodes that get a line of their own in code, operands first: what is repeated, and what lies very deep."""
+    chosen = set(repeated(root, names))
+    found: list[Node] = []
+    depth: dict[Node, int] = {}
+    for x in operands_first(root, until=names.__contains__):
+        depth[x] = 1 + max((depth.get(a, 0) for a in below(x)), default=0)
+        if x in chosen or (depth[x] >= DEPTH and x is not root and not is_plain(x)):
+            found.append(x)
+            depth[x] = 0
+    return found
+
+
 def kind(e: Node) -> str:
     rows, columns = (d.constant == 1 for d in e.shape)
     return "scalar" if rows and columns else "column" if rows or columns else "matrix"

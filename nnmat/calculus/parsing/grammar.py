@@ -196,6 +196,21 @@ class Parser:
         return Tree("call", name.body, name.column, tuple(parts), tuple(options))
 
 
+def statements(text: str) -> list[tuple[str, str]]:
+    """The lines `name = expression` of a text, and its expression at the end, without a name or with one.
+
+    A text without such lines is one expression. What stands behind a # is a comment.
+    """
+    if not isinstance(text, str) or "=" not in text:
+        return [("", text)]
+    lines = [line.partition("#")[0] for line in text.splitlines()]
+    matches = [re.match(r"\s*([^\W\d]\w*)\s*=(.*)", line) for line in lines if line.strip()]
+    if not matches or not all(matches[:-1]) or (len(matches) == 1 and not matches[0]):
+        return [("", text)]
+    last = matches[-1][2] if matches[-1] else [line for line in lines if line.strip()][-1]
+    return [*((m[1], m[2]) for m in matches[:-1] if m), ("", last)]
+
+
 def tree_of(text: str) -> Tree:
     """The syntax tree of an expression. Raises ParseError with the column."""
     return Parser(text).whole()

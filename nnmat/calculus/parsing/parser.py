@@ -13,7 +13,7 @@ from ..language.operators import let, matrix
 from ..language.signatures import SIGNATURES
 from ..language.vocabulary import known_functions
 from .builder import build
-from .grammar import Tree, every, tree_of
+from .grammar import Tree, every, statements, tree_of
 from .products import check_products
 from .shape_inference import infer
 
@@ -25,9 +25,12 @@ def parse(text: str, named: Mapping[str, Expr] | None = None, **shapes: Any) -> 
     for attributes. A name that is not declared gets its shape from its use, where only one is possible: a capital
     letter begins a matrix, a small one a column, a Greek name is a scalar or, in a matrix product, a column. What is
     left open is a ParseError that says what to declare. `named` holds expressions that stand under names (quantities
-    by let). Raises ParseError with the column; ShapeError for shapes that are none.
+    by let). A text may have lines `K = A @ x` above the expression, for what it needs more than once, as the code that is
+    printed of long results has. Raises ParseError with the column; ShapeError for shapes that are none.
     """
-    return parse_all([("", text)], named, **shapes)[""]
+    texts = statements(text)
+    e = parse_all(texts, named, **shapes)[""]
+    return e if len(texts) == 1 else e.inline(keep=named or ())
 
 
 def parse_all(texts: list[tuple[str, str]], named: Mapping[str, Expr] | None = None, **shapes: Any) -> dict[str, Expr]:

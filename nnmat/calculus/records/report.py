@@ -167,7 +167,7 @@ class _Report:
                 blocks.append([*self.aligned(self.laws(stage)), *self.gradients(stage)])
                 alike = False
             elif at < LISTED:
-                blocks[-1 :] = [[*blocks[-1], *self.gradients(stage)]] if alike else [blocks[-1], self.gradients(stage)]
+                blocks[-1:] = [[*blocks[-1], *self.gradients(stage)]] if alike else [blocks[-1], self.gradients(stage)]
                 alike = True
         if len(self.d.stages) > LISTED and not self.full:
             left_out = len(self.d.stages) - LISTED - 1
@@ -196,8 +196,10 @@ class _Text(_Report):
         """The laws in one column."""
         written = [self.written(row._replace(rules=())) for row in rows]
         wide = min(max(map(len, written), default=0), 88)
-        return [Row("", "", f"{w:<{wide}}  {', '.join(dict.fromkeys(row.rules))}".rstrip())
-                for w, row in zip(written, rows, strict=True)]
+        return [
+            Row("", "", f"{w:<{wide}}  {', '.join(dict.fromkeys(row.rules))}".rstrip())
+            for w, row in zip(written, rows, strict=True)
+        ]
 
     def written(self, row: Row) -> str:
         front = "    " if row.inside else "   " if row.sign and not row.left else ""

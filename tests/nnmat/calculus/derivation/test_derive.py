@@ -19,11 +19,11 @@ from nnmat.calculus import (
     norm2,
     parse,
     relu,
-    tanh,
     scalar,
     sigmoid,
     sin,
     sum,
+    tanh,
     trace,
     vector,
 )
