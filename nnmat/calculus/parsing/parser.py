@@ -25,8 +25,8 @@ def parse(text: str, named: Mapping[str, Expr] | None = None, **shapes: Any) -> 
     for attributes. A name that is not declared gets its shape from its use, where only one is possible: a capital
     letter begins a matrix, a small one a column, a Greek name is a scalar or, in a matrix product, a column. What is
     left open is a ParseError that says what to declare. `named` holds expressions that stand under names (quantities
-    by let). A text may have lines `K = A @ x` above the expression, for what it needs more than once, as the code that is
-    printed of long results has. Raises ParseError with the column; ShapeError for shapes that are none.
+    by let). A text may have lines `K = A @ x` above the expression, for what it needs more than once, as printed code
+    of long results has. Raises ParseError with the column; ShapeError for shapes that are none.
     """
     texts = statements(text)
     e = parse_all(texts, named, **shapes)[""]

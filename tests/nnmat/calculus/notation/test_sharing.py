@@ -5,9 +5,14 @@ from nnmat.calculus.notation.sharing import fresh
 
 
 def test_a_long_part_is_named_once():
-    assert str(parse("exp(A @ B @ x + y) * sin(exp(A @ B @ x + y))")) == "u ⊙ sin(u)\n    with u = exp(ABx + y)"
+    assert (
+        str(parse("exp(A @ (B @ x + y) - A @ (y + z)) * sin(exp(A @ (B @ x + y) - A @ (y + z)))"))
+        == "u ⊙ sin(u)\n    with u = exp(A(Bx + y) - A(y + z))"
+    )
     assert str(parse("exp(x) * sin(exp(x))")) == "exp(x) ⊙ sin(exp(x))"
-    assert r"\text{with}\ u = \exp" in latex(parse("exp(A @ B @ x + y) * sin(exp(A @ B @ x + y))"))
+    assert r"\text{with}\ u = \exp" in latex(
+        parse("exp(A @ (B @ x + y) - A @ (y + z)) * sin(exp(A @ (B @ x + y) - A @ (y + z)))")
+    )
 
 
 def test_names_that_are_taken_are_left_out():
