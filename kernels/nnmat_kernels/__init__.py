@@ -45,8 +45,8 @@ from .runtime.config import get_num_threads, max_num_threads, set_num_threads
 __all__ = [
     "adagrad_update",
     "adam_update",
-    "adversarial_loss",
     "adaptive_max_pool2d",
+    "adversarial_loss",
     "attention",
     "attention_backward",
     "avg_pool2d",
