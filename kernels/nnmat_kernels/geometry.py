@@ -77,6 +77,29 @@ def output_plane(
     return Ho, Wo
 
 
+def transposed_plane(
+    who: str,
+    plane: tuple[int, int],
+    kernel: tuple[int, int],
+    stride: tuple[int, int],
+    padding: tuple[int, int],
+    output_padding: tuple[int, int],
+    dilation: tuple[int, int],
+) -> tuple[int, int]:
+    """Height and width of the images of which a window makes `plane`; raises if there are none.
+
+    It is (size - 1) stride - 2 padding + dilation (kernel - 1) + 1 + output padding.
+    """
+    options = zip(plane, kernel, stride, padding, output_padding, dilation, strict=True)
+    Ho, Wo = ((n - 1) * s - 2 * p + d * (k - 1) + 1 + op for n, k, s, p, op, d in options)
+    if Ho < 1 or Wo < 1:
+        raise ShapeError(
+            f"{who}: expected padding that leaves something of the output, got padding {padding}, which makes {plane} "
+            f"into {(Ho, Wo)}. Try less padding."
+        )
+    return Ho, Wo
+
+
 def window(who, shape, kernel_size, stride, padding, dilation) -> Window:
     """The `Window` of an operation on images of `shape` (B, H, W, C), after checking it."""
     kernel = pair(who, "kernel_size", kernel_size)

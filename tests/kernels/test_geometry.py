@@ -6,7 +6,16 @@ import numpy as np
 import pytest
 
 from nnmat_kernels.errors import ShapeError
-from nnmat_kernels.geometry import Window, conv_output_size, image_shape, output_plane, pair, window, window_geometry
+from nnmat_kernels.geometry import (
+    Window,
+    conv_output_size,
+    image_shape,
+    output_plane,
+    pair,
+    transposed_plane,
+    window,
+    window_geometry,
+)
 
 
 def test_conv_output_size_counts_the_positions_of_a_window():
@@ -49,6 +58,15 @@ def test_output_plane():
         ShapeError, match=re.escape("Who: expected a window that fits into the padded image, got kernel (3, 9)")
     ):
         output_plane("Who", (8, 8), (3, 9), (1, 1), (0, 0))
+
+
+def test_transposed_plane_is_what_the_window_was_taken_from():
+    for more in ((0, 0), (1, 0), (1, 2)):
+        sizes = (5, 3), (2, 3), (1, 0)
+        plane = transposed_plane("Who", (4, 6), *sizes, more, (1, 2))
+        assert output_plane("Who", plane, *sizes, (1, 2)) == (4, 6)
+    with pytest.raises(ShapeError, match=r"^Who: expected padding that leaves .*, got padding \(2, 0\), which makes"):
+        transposed_plane("Who", (1, 1), (3, 3), (1, 1), (2, 0), (0, 0), (1, 1))
 
 
 def test_image_shape():
