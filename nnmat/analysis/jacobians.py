@@ -22,8 +22,8 @@ def jacobian(layer: Layer, X: np.ndarray, training: bool = False) -> np.ndarray:
     """J (Y.size, X.size) with vec dY = J vec dX for Y = layer.forward(X, training).
 
     `layer` is built and takes one array of floats; X (B, ...) of its dtype, which J has too. Row i is the backward of
-    the i-th unit matrix, so it is as exact as `backward`. Works on a copy: the layer, its buffers included, is left as it
-    is. Raises BuildError, ShapeError, DtypeError, and ConfigError for a matrix that takes more than 2 GiB.
+    the i-th unit matrix, so it is as exact as `backward`. Works on a copy: the layer, its buffers included, stays as
+    it is. Raises BuildError, ShapeError, DtypeError, and ConfigError for a matrix that takes more than 2 GiB.
     """
     at = _Point("jacobian", layer, X, training)
     size = at.Y.size * at.X.size * at.X.itemsize
