@@ -64,7 +64,7 @@ from .layers import (
     TransformerBlock,
     observe,
 )
-from .losses import Loss, MeanSquaredError, SigmoidBinaryCrossEntropy, SoftmaxCrossEntropy
+from .losses import AdversarialLoss, Loss, MeanSquaredError, SigmoidBinaryCrossEntropy, SoftmaxCrossEntropy
 from .optimizers import LBFGS, SGD, Adagrad, Adam, AdamW, Lion, Muon, NAdam, Optimizer, RMSProp
 from .parameters import Parameter
 from .programs.compiled_step import compile_step
@@ -89,6 +89,7 @@ __all__ = [
     "Adam",
     "AdamW",
     "Add",
+    "AdversarialLoss",
     "Armijo",
     "AvgPool2d",
     "BatchNorm1d",

@@ -239,6 +239,7 @@ def kernels():
             "k.softmax_cross_entropy weights": Door(
                 lambda A: k.softmax_cross_entropy(LOGITS, Y, class_weight=A)[1], WEIGHTS[:3], optional=True
             ),
+            "k.adversarial_loss S": Door(lambda A: k.adversarial_loss(A, "hinge", "real")[1], X),
             "k.mean_squared_error y": Door(lambda A: k.mean_squared_error(LOGITS, A)[1], X),
             "k.sigmoid_binary_cross_entropy y": Door(lambda A: k.sigmoid_binary_cross_entropy(LOGITS, A)[1], X),
         }
@@ -257,11 +258,13 @@ def losses():
         "SoftmaxCrossEntropy weighted": (lambda: nnmat.SoftmaxCrossEntropy(class_weight=[1, 2, 3]), Y),
         "SigmoidBinaryCrossEntropy": (nnmat.SigmoidBinaryCrossEntropy, X),
         "MeanSquaredError": (nnmat.MeanSquaredError, X),
+        "AdversarialLoss": (lambda: nnmat.AdversarialLoss().generator, None),
     }
     doors = {}
     for name, (make, y) in kinds.items():
         doors[f"{name} H"] = Door(loss_of(make, LOGITS, y, "H"), LOGITS)
-        doors[f"{name} y"] = Door(loss_of(make, LOGITS, y, "y"), y)
+        if y is not None:
+            doors[f"{name} y"] = Door(loss_of(make, LOGITS, y, "y"), y)
         doors[f"{name} sample_weight"] = Door(loss_of(make, LOGITS, y, "sample_weight"), WEIGHTS, optional=True)
     return doors
 
