@@ -38,6 +38,7 @@ from nnmat import (
     Tied,
     TransformerBlock,
 )
+from tests.judge.autograd import close, drawn, same_passes, torch_attention, turned
 
 CONVOLUTIONS = [
     # in, out, kernel, stride, padding, dilation, groups, height, width
@@ -53,12 +54,6 @@ CONVOLUTIONS = [
     (3, 3, 3, 3, 2, 2, 3, 10, 8),
 ]
 METHODS = ["auto", "im2col", "khat"]
-
-
-def close(ours, theirs, what):
-    theirs = theirs.detach().numpy() if isinstance(theirs, torch.Tensor) else theirs
-    assert ours.shape == theirs.shape, what
-    assert np.linalg.norm(ours - theirs) <= 1e-11 * max(np.linalg.norm(theirs), 1e-3), what
 
 
 def nchw(X):
@@ -221,41 +216,7 @@ def test_training_for_ten_steps_is_the_same_path(rng):
         close(A, B, "parameter")
 
 
-# ---- layers whose parameters have other names there: a map from theirs to ours ---------------------------------------
-
-
-def same_passes(layer, X, function, values, rng, training=True, mapped=None):
-    """Forward and all gradients of a layer, and of `function(tensors of X, tensors of values)` by autograd.
-
-    `values`: the parameters as PyTorch has them, by name; `mapped(gradients)`: the layer's as a dict with these names.
-    """
-    several = isinstance(X, tuple)
-    tensors = [torch.from_numpy(np.ascontiguousarray(A)) for A in (X if several else (X,))]
-    tensors = [t.requires_grad_() if t.is_floating_point() else t for t in tensors]
-    leaves = {name: torch.from_numpy(np.array(A)).requires_grad_() for name, A in values.items()}
-    y = function(tensors, leaves)
-    Y = layer.forward(X, training=training, record=True)
-    close(Y, y, "output")
-    G = rng.standard_normal(Y.shape)
-    y.backward(torch.from_numpy(G))
-    gX = layer.backward(G)
-    for ours, t in zip(gX if several else (gX,), tensors, strict=True):
-        if ours is not None:
-            close(ours, t.grad, "input gradient")
-    gradients = {p.name: p.grad for p in layer.parameters()}
-    gradients = gradients if mapped is None else mapped(gradients)
-    assert gradients.keys() == leaves.keys()
-    for name, leaf in leaves.items():
-        scale = max(np.linalg.norm(g) for g in gradients.values())  # that of keys' biases is 0 but for rounding
-        assert np.linalg.norm(gradients[name] - leaf.grad.numpy()) <= 1e-11 * scale, name
-
-
-def drawn(layer, shape, rng):
-    """The built layer, and its parameters by name, all drawn anew."""
-    layer.build(shape, dtype=np.float64)
-    for p in layer.parameters():
-        p.value = rng.standard_normal(p.shape) / np.sqrt(p.shape[-1] if len(p.shape) > 1 else 1)
-    return layer, {p.name: p.value for p in layer.parameters()}
+# ---- layers whose parameters have other names there ------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("shape", [(7,), (3, 5), (2, 3, 4)])
@@ -309,27 +270,6 @@ def test_embeddings_with_a_tied_head(rng):
         return torch.tanh(Z) @ p["0.weight"].T
 
     same_passes(layer, rng.integers(0, 11, (5, 7)), theirs, values, rng)
-
-
-def torch_attention(Q, K, V, heads, hidden):
-    """softmax(Q Kᵀ/√d + M) V head by head; `hidden` (B, 1 or heads, Tq, Tk) is M, and dead rows give 0."""
-    Q, K, V = (A.unflatten(2, (heads, -1)).transpose(1, 2) for A in (Q, K, V))
-    S = Q @ K.transpose(2, 3) / Q.shape[-1] ** 0.5 + hidden
-    dead = torch.isneginf(S).all(dim=3, keepdim=True)
-    P = torch.softmax(S.masked_fill(dead, 0.0), dim=3).masked_fill(dead, 0.0)
-    return (P @ V).transpose(1, 2).flatten(2)
-
-
-def turned(A, heads):
-    """RoPE with the halves of a head as pairs."""
-    B, T, D = A.shape
-    d = D // heads
-    angle = torch.arange(T, dtype=torch.float64)[:, None] * 10_000.0 ** (
-        -torch.arange(0, d, 2, dtype=torch.float64) / d
-    )
-    cos, sin = angle.cos()[:, None], angle.sin()[:, None]
-    left, right = A.reshape(B, T, heads, 2, d // 2).unbind(3)
-    return torch.stack([left * cos - right * sin, left * sin + right * cos], dim=3).reshape(B, T, D)
 
 
 @pytest.mark.parametrize("seed", range(12))
