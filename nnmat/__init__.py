@@ -4,6 +4,7 @@ from nnmat_kernels import softmax
 from nnmat_kernels.runtime.config import get_num_threads, set_num_threads
 
 from . import datasets, initializers, metrics, schedules
+from .analysis.jacobians import jacobian, jacobian_norm, jacobian_product
 from .calls import Call
 from .descent import Armijo, ExactQuadratic, FixedStep, StrongWolfe, steepest_descent
 from .errors import (
@@ -36,6 +37,7 @@ from .layers import (
     BatchNorm2d,
     Concatenate,
     Conv2d,
+    ConvTranspose2d,
     Dropout,
     Embedding,
     Flatten,
@@ -62,7 +64,7 @@ from .layers import (
     TransformerBlock,
     observe,
 )
-from .losses import Loss, MeanSquaredError, SigmoidBinaryCrossEntropy, SoftmaxCrossEntropy
+from .losses import AdversarialLoss, Loss, MeanSquaredError, SigmoidBinaryCrossEntropy, SoftmaxCrossEntropy
 from .optimizers import LBFGS, SGD, Adagrad, Adam, AdamW, Lion, Muon, NAdam, Optimizer, RMSProp
 from .parameters import Parameter
 from .programs.compiled_step import compile_step
@@ -87,6 +89,7 @@ __all__ = [
     "Adam",
     "AdamW",
     "Add",
+    "AdversarialLoss",
     "Armijo",
     "AvgPool2d",
     "BatchNorm1d",
@@ -98,6 +101,7 @@ __all__ = [
     "Concatenate",
     "ConfigError",
     "Conv2d",
+    "ConvTranspose2d",
     "DataError",
     "Decoder",
     "Dropout",
@@ -155,6 +159,9 @@ __all__ = [
     "get_num_threads",
     "gradcheck",
     "initializers",
+    "jacobian",
+    "jacobian_norm",
+    "jacobian_product",
     "khat",
     "khat_pattern",
     "load",

@@ -29,6 +29,7 @@ from ..layers import (
     BatchNorm1d,
     BatchNorm2d,
     Conv2d,
+    ConvTranspose2d,
     Dropout,
     Embedding,
     Flatten,
@@ -118,7 +119,7 @@ class _Same:
 
 
 class _Kernel(_Same):
-    """A convolution kernel: (Co, Ci, kh, kw) there, (Co, kh, kw, Ci) here."""
+    """A convolution kernel: (Co, Ci, kh, kw) there, (Co, kh, kw, Ci) here; of a transposed one Ci stands for Co."""
 
     def torch_shape(self, shape):
         Co, kh, kw, Ci = shape
@@ -330,7 +331,7 @@ def _of_children(layer) -> Iterator[Entry]:
 
 _KNOWN: dict[Any, Callable[[Any], Iterator[Entry]]] = {
     Linear: lambda layer: _named(layer, weight=layer.weight, bias=layer.bias),
-    Conv2d: _of_convolution,
+    (Conv2d, ConvTranspose2d): _of_convolution,
     (Embedding, PositionalEmbedding): _of_weight,
     (LayerNorm, RMSNorm, GroupNorm): _of_norm,
     (BatchNorm1d, BatchNorm2d): _of_batch_norm,

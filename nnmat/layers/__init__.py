@@ -17,6 +17,7 @@ from .containers.residual import Residual
 from .containers.sequential import Sequential
 from .containers.tied import Tied
 from .convolution.conv2d import Conv2d
+from .convolution.conv_transpose2d import ConvTranspose2d
 from .dense.dropout import Dropout
 from .dense.embedding import Embedding
 from .dense.flatten import Flatten
@@ -42,6 +43,7 @@ __all__ = [
     "BatchNorm2d",
     "Concatenate",
     "Conv2d",
+    "ConvTranspose2d",
     "Dropout",
     "Embedding",
     "Flatten",

@@ -16,6 +16,7 @@ from nnmat import (
     BatchNorm1d,
     BatchNorm2d,
     Conv2d,
+    ConvTranspose2d,
     Embedding,
     Flatten,
     GroupNorm,
@@ -99,6 +100,29 @@ def test_convolution(case, bias, method, rng):
         [Conv2d(ci, co, k, s, p, d, g, bias=bias, method=method)], input_shape=(H, W, ci), dtype=np.float64
     )
     compare(model, nn.Conv2d(ci, co, k, s, p, d, g, bias=bias).double(), rng.standard_normal((3, H, W, ci)), rng)
+
+
+TRANSPOSED = [
+    # in, out, kernel, stride, padding, output padding, groups, dilation, height, width
+    (1, 8, 5, 1, 0, 0, 1, 1, 6, 5),
+    (6, 4, 4, 2, 1, 0, 1, 1, 7, 7),
+    (4, 6, (3, 2), (2, 3), (1, 2), (1, 2), 2, (1, 2), 5, 4),
+    (6, 6, 3, 2, 1, 1, 6, 1, 4, 5),
+    (5, 7, 1, 1, 0, 0, 1, 1, 6, 6),
+    (5, 2, 2, 3, 0, 2, 1, 1, 3, 4),  # rows and columns that no pixel reaches
+    (3, 5, 3, 1, 2, 0, 1, 2, 6, 7),
+    (9, 3, 7, 1, 0, 0, 3, 1, 1, 1),
+]
+
+
+@pytest.mark.parametrize("bias", [True, False])
+@pytest.mark.parametrize("case", TRANSPOSED, ids=str)
+def test_transposed_convolution(case, bias, rng):
+    ci, co, k, s, p, op, g, d, H, W = case
+    layer = ConvTranspose2d(ci, co, k, s, p, op, g, bias, d)
+    model = Sequential([layer], input_shape=(H, W, ci), dtype=np.float64)
+    twin = nn.Sequential(nn.ConvTranspose2d(ci, co, k, s, p, op, g, bias, d)).double()
+    compare(model, twin, rng.standard_normal((3, H, W, ci)), rng)
 
 
 @pytest.mark.parametrize("bias", [True, False])

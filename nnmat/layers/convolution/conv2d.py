@@ -8,17 +8,16 @@ from nnmat_kernels.geometry import output_plane
 
 from ... import initializers
 from ...calls import backward_equations, forward_equations
-from ...checks import count, pair
-from ...errors import ConfigError, ShapeError
+from ...checks import pair
+from ...errors import ConfigError
 from ...explicit_convolution import Pair, khat, khat_pattern
-from ..checks import batch_shape, check_images
-from ..dense.linear import Weighted
 from ..summary import options
+from .base import Convolution
 
 METHODS = ("auto", "im2col", "khat")
 
 
-class Conv2d(Weighted):
+class Conv2d(Convolution):
     """Two-dimensional convolution (cross-correlation) of channels-last images.
 
     Forward, per output channel o over the input channels c of its group
@@ -54,21 +53,15 @@ class Conv2d(Weighted):
         weight_initializer: str | initializers.Initializer = "glorot_uniform",
         bias_initializer: str | initializers.Initializer = "zeros",
     ):
-        super().__init__(bias, weight_initializer, bias_initializer)
-        self.in_channels = None if in_channels is None else count("Conv2d", "in_channels", in_channels)
-        self.out_channels = count("Conv2d", "out_channels", out_channels)
+        super().__init__(in_channels, out_channels, groups, bias, weight_initializer, bias_initializer)
         self.kernel_size = pair("Conv2d", "kernel_size", kernel_size)
         self.stride = pair("Conv2d", "stride", stride)
         self.padding = pair("Conv2d", "padding", padding, least=0)
         self.dilation = pair("Conv2d", "dilation", dilation)
-        self.groups = count("Conv2d", "groups", groups)
         if method not in METHODS:
             raise ConfigError(f"Conv2d: unknown method {method!r}. Known: {', '.join(METHODS)}.")
         if method == "im2col" and self.groups != 1:
             raise ConfigError('Conv2d: method="im2col" takes groups=1. Use method="auto" for groups.')
-        for name, channels in (("in_channels", self.in_channels), ("out_channels", self.out_channels)):
-            if channels is not None and channels % self.groups:
-                raise ConfigError(f"Conv2d: {name} = {channels} is not a multiple of groups = {self.groups}.")
         self.method = method
         self._geometry = (self.stride, self.padding, self.dilation)
 
@@ -78,15 +71,8 @@ class Conv2d(Weighted):
         return self.method != "khat"
 
     def output_shape(self, input_shape):
-        H, W, Ci = check_images(self.who, input_shape)
-        if self.in_channels is not None and Ci != self.in_channels:
-            raise ShapeError(
-                f"{self.who}: expected {self.in_channels} input channels, got shape {batch_shape(input_shape)}. "
-                "Images are channels-last: (B, H, W, C)."
-            )
-        if Ci % self.groups:
-            raise ShapeError(f"{self.who}: {Ci} input channels are not a multiple of groups = {self.groups}.")
-        return (*output_plane(self.who, (H, W), self.kernel_size, *self._geometry), self.out_channels)
+        plane = self.check_input(input_shape)[:2]
+        return (*output_plane(self.who, plane, self.kernel_size, *self._geometry), self.out_channels)
 
     def declare(self, input_shape, rng):
         Co, Cg, taps = self.out_channels, input_shape[2] // self.groups, math.prod(self.kernel_size)
@@ -143,8 +129,7 @@ class Conv2d(Weighted):
         return 2 * math.prod((*self._output_shape, *self.kernel_size, self.input_shape[2])) // self.groups
 
     def config(self):
-        names = "in_channels out_channels kernel_size stride padding dilation groups method"
-        return options(self, *names.split()) | super().config()
+        return options(self, "kernel_size", "stride", "padding", "dilation", "method") | super().config()
 
 
 def _matrix(A):
