@@ -60,8 +60,9 @@ def interrupted(folder: str, threads: int) -> list[str]:
     """The command with which the run goes on that Ctrl-C has stopped behind its first epoch."""
     words = [sys.executable, *shlex.split(TRAIN)[1:], "--threads", str(threads), "--save", f"{folder}/resumed.npz"]
     environment = os.environ | {"PYTHONUNBUFFERED": "1"}
-    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
-    with subprocess.Popen(words, cwd=ROOT, env=environment, text=True, **pipes) as process:
+    with subprocess.Popen(
+        words, cwd=ROOT, env=environment, text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    ) as process:
         assert process.stdout is not None
         for line in process.stdout:
             if line.startswith("epoch  1"):
@@ -80,14 +81,14 @@ def resumed() -> Row:
         bits = {}
         for threads, other in ((1, 2), (2, 1)):
             run(f"{TRAIN} --threads {threads} --save {folder}/whole.npz")
-            bits[f"{threads} threads"] = load(f"{folder}/whole.npz").flat_parameters.tobytes()
+            bits[str(threads)] = load(f"{folder}/whole.npz").flat_parameters.tobytes()
             go_on = interrupted(folder, threads)
             go_on[go_on.index("--threads") + 1] = str(other)
             run(shlex.join(go_on))
             bits[f"{threads}, then {other}"] = load(f"{folder}/resumed.npz").flat_parameters.tobytes()
             os.remove(f"{folder}/resumed.npz")
     equal = len(set(bits.values())) == 1
-    value = f"{', '.join(bits)}: {'equal' if equal else 'DIFFERENT'}"
+    value = f"threads {', '.join(bits)}: {'equal' if equal else 'DIFFERENT'}"
     bar = "identical: optimizer, random numbers, order of the data"
     return Row("language model resumed: same bits", bar, value, equal, f"{TRAIN} --threads 1|2, Ctrl-C, its command")
 

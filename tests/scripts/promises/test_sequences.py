@@ -50,7 +50,7 @@ def test_resumed_runs_are_held_against_whole_ones(monkeypatch, last, holds):
         monkeypatch.setattr(sequences, name, function)
     row = sequences.resumed()
     assert row.holds == holds
-    assert row.value == f"1 threads, 1, then 2, 2 threads, 2, then 1: {'equal' if holds else 'DIFFERENT'}"
+    assert row.value == f"threads 1, 1, then 2, 2, 2, then 1: {'equal' if holds else 'DIFFERENT'}"
     assert [re.search(r"--threads (\d)", command)[1] for command in commands] == ["1", "2", "2", "1"]
     assert all("--dropout 0.1" in command for command in commands[::2])
 
