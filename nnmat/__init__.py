@@ -4,6 +4,7 @@ from nnmat_kernels import softmax
 from nnmat_kernels.runtime.config import get_num_threads, set_num_threads
 
 from . import datasets, initializers, metrics, schedules
+from .analysis.jacobians import jacobian, jacobian_norm, jacobian_product
 from .calls import Call
 from .descent import Armijo, ExactQuadratic, FixedStep, StrongWolfe, steepest_descent
 from .errors import (
@@ -71,7 +72,7 @@ from .layers import (
     Upsample,
     observe,
 )
-from .losses import Loss, MeanSquaredError, SigmoidBinaryCrossEntropy, SoftmaxCrossEntropy
+from .losses import AdversarialLoss, Loss, MeanSquaredError, SigmoidBinaryCrossEntropy, SoftmaxCrossEntropy
 from .optimizers import LBFGS, SGD, Adagrad, Adam, AdamW, Lion, Muon, NAdam, Optimizer, RMSProp
 from .parameters import Parameter
 from .programs.compiled_step import compile_step
@@ -98,6 +99,7 @@ __all__ = [
     "AdaptiveAvgPool2d",
     "AdaptiveMaxPool2d",
     "Add",
+    "AdversarialLoss",
     "Armijo",
     "AvgPool1d",
     "AvgPool2d",
@@ -173,6 +175,9 @@ __all__ = [
     "get_num_threads",
     "gradcheck",
     "initializers",
+    "jacobian",
+    "jacobian_norm",
+    "jacobian_product",
     "khat",
     "khat_pattern",
     "load",

@@ -42,6 +42,7 @@ FRAMEWORK_LEVELS = {
     "optimizers": 4,  # L-BFGS takes the line searches of descent
     "formats": 4,
     "gradient_check": 4,
+    "analysis": 4,
     "generation": 4,
     "datasets": 5,
     "programs": 5,
@@ -95,7 +96,7 @@ FACES = {"nnmat", "nnmat.calculus", "nnmat.datasets", "nnmat.descent", "nnmat.la
 FACES |= {"nnmat.optimizers", "nnmat_kernels"}
 MOST_FILES = 12
 # Folders that hold more files than that, and why.
-LARGE_FOLDERS: dict[str, str] = {}
+LARGE_FOLDERS: dict[str, str] = {"scripts": "one file for each command: its list is the list of commands"}
 # Modules without a test of their name: the file that tests them.
 TESTED_BY = {
     "kernels/nnmat_kernels/errors.py": "tests/kernels/test_contracts.py",
@@ -116,6 +117,7 @@ TESTED_BY = {
     "nnmat/formats/paths.py": "tests/nnmat/formats/test_atomic.py",
     "nnmat/programs/step_programs.py": "tests/nnmat/programs/test_compiled_step.py",
     "scripts/bench/kinds/case.py": "tests/scripts/bench/test_groups.py",
+    "scripts/bench/kinds/entries.py": "tests/scripts/bench/test_cases.py",
     "scripts/bench/kinds/norms.py": "tests/scripts/bench/test_cases.py",
     "scripts/bench/kinds/numpy_norms.py": "tests/scripts/bench/test_numpy_peer.py",
     "scripts/bench/kinds/numpy_sequences.py": "tests/scripts/bench/test_numpy_peer.py",

@@ -21,6 +21,7 @@ from .elementwise.gelu_tanh import gelu_tanh, gelu_tanh_backward
 from .elementwise.silu import silu, silu_backward
 from .elementwise.softplus import softplus, softplus_backward
 from .indexing.embedding import embedding, embedding_backward
+from .losses.adversarial import adversarial_loss
 from .losses.elementwise_losses import mean_squared_error, sigmoid_binary_cross_entropy
 from .losses.softmax_cross_entropy import softmax_cross_entropy
 from .optimizers.more_updates import adagrad_update, lion_update, nadam_update
@@ -45,6 +46,7 @@ __all__ = [
     "adagrad_update",
     "adam_update",
     "adaptive_max_pool2d",
+    "adversarial_loss",
     "attention",
     "attention_backward",
     "avg_pool2d",

@@ -239,6 +239,7 @@ def kernels():
             "k.softmax_cross_entropy weights": Door(
                 lambda A: k.softmax_cross_entropy(LOGITS, Y, class_weight=A)[1], WEIGHTS[:3], optional=True
             ),
+            "k.adversarial_loss S": Door(lambda A: k.adversarial_loss(A, "hinge", "real")[1], X),
             "k.mean_squared_error y": Door(lambda A: k.mean_squared_error(LOGITS, A)[1], X),
             "k.sigmoid_binary_cross_entropy y": Door(lambda A: k.sigmoid_binary_cross_entropy(LOGITS, A)[1], X),
         }
@@ -257,11 +258,13 @@ def losses():
         "SoftmaxCrossEntropy weighted": (lambda: nnmat.SoftmaxCrossEntropy(class_weight=[1, 2, 3]), Y),
         "SigmoidBinaryCrossEntropy": (nnmat.SigmoidBinaryCrossEntropy, X),
         "MeanSquaredError": (nnmat.MeanSquaredError, X),
+        "AdversarialLoss": (lambda: nnmat.AdversarialLoss().generator, None),
     }
     doors = {}
     for name, (make, y) in kinds.items():
         doors[f"{name} H"] = Door(loss_of(make, LOGITS, y, "H"), LOGITS)
-        doors[f"{name} y"] = Door(loss_of(make, LOGITS, y, "y"), y)
+        if y is not None:
+            doors[f"{name} y"] = Door(loss_of(make, LOGITS, y, "y"), y)
         doors[f"{name} sample_weight"] = Door(loss_of(make, LOGITS, y, "sample_weight"), WEIGHTS, optional=True)
     return doors
 
@@ -312,6 +315,9 @@ def doors(folder) -> dict[str, Door]:
                 lambda A: nnmat.khat(KERNEL, (4, 6, 2), form="triplets").product(A), np.tile(WEIGHTS, 12), lists=True
             ),
             "gradcheck": Door(lambda A: nnmat.gradcheck(nnmat.Linear(3, 2), A).error, X, several=True),
+            "jacobian": Door(lambda A: nnmat.jacobian(built(nnmat.Linear(3, 2)), A), X),
+            "jacobian_norm": Door(lambda A: nnmat.jacobian_norm(built(nnmat.Linear(3, 2)), A), X),
+            "jacobian_product": Door(lambda A: nnmat.jacobian_product(built(nnmat.Linear(3, 2)), X, A), X),
             "from_torch": Door(from_torch, X[:2], frames=True),
             "load_state": Door(loaded, np.tile(WEIGHTS, 2), lists=True),
             "load_state of a model": Door(stated, X[:2], lists=True),
