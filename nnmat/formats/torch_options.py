@@ -36,7 +36,7 @@ def check_options(model: Layer, module: Any) -> None:
     _check_windows(model, parts)
 
 
-_WINDOWED = (Conv1d, Conv2d, ConvTranspose2d, MaxPool1d, MaxPool2d, AvgPool1d, AvgPool2d)
+_WINDOWED: tuple[type[Layer], ...] = (Conv1d, Conv2d, ConvTranspose2d, MaxPool1d, MaxPool2d, AvgPool1d, AvgPool2d)
 _WINDOWED += (AdaptiveAvgPool2d, AdaptiveMaxPool2d, Upsample)
 _SAME_NAMES = (
     "kernel_size stride dilation groups output_padding ceil_mode padding_mode output_size size scale_factor mode"
