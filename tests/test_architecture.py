@@ -118,6 +118,7 @@ TESTED_BY = {
     "nnmat/programs/step_programs.py": "tests/nnmat/programs/test_compiled_step.py",
     "scripts/bench/kinds/case.py": "tests/scripts/bench/test_groups.py",
     "scripts/bench/kinds/entries.py": "tests/scripts/bench/test_cases.py",
+    "scripts/bench/kinds/images.py": "tests/scripts/bench/test_cases.py",
     "scripts/bench/kinds/norms.py": "tests/scripts/bench/test_cases.py",
     "scripts/bench/kinds/numpy_norms.py": "tests/scripts/bench/test_numpy_peer.py",
     "scripts/bench/kinds/numpy_sequences.py": "tests/scripts/bench/test_numpy_peer.py",

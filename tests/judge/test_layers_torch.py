@@ -12,19 +12,26 @@ from nnmat import (
     GRU,
     LSTM,
     RNN,
+    AdaptiveAvgPool2d,
+    AdaptiveMaxPool2d,
+    AvgPool1d,
     AvgPool2d,
     BatchNorm1d,
     BatchNorm2d,
+    Conv1d,
     Conv2d,
     ConvTranspose2d,
     Embedding,
     Flatten,
+    GlobalAvgPool2d,
     GroupNorm,
     LayerNorm,
     LeakyReLU,
     Linear,
+    MaxPool1d,
     MaxPool2d,
     MultiHeadAttention,
+    Pad,
     PositionalEmbedding,
     ReLU,
     Residual,
@@ -37,6 +44,7 @@ from nnmat import (
     Tanh,
     Tied,
     TransformerBlock,
+    Upsample,
 )
 from tests.judge.autograd import close, drawn, same_passes, torch_attention, turned
 
@@ -57,7 +65,7 @@ METHODS = ["auto", "im2col", "khat"]
 
 
 def nchw(X):
-    return X.transpose(0, 3, 1, 2) if X.ndim == 4 else X
+    return X.transpose(0, X.ndim - 1, *range(1, X.ndim - 1)) if X.ndim > 2 else X
 
 
 def compare(model, twin, X, rng):
@@ -170,6 +178,105 @@ def test_pooling(kernel, stride, padding, size, rng):
             X,
             rng,
         )
+
+
+MORE_WINDOWS = [  # kernel, stride, padding, dilation, size
+    (2, None, 0, 2, (8, 9)),
+    (3, 2, 1, 1, (8, 10)),
+    ((3, 2), (2, 3), (1, 0), (2, 1), (11, 9)),
+    (2, 3, 1, 1, (5, 7)),  # with ceil_mode a last window would begin beyond the image
+    (3, 1, 0, 3, (9, 8)),
+    (2, 2, 0, 1, (7, 7)),
+]
+
+
+@pytest.mark.parametrize("ceil_mode", [True, False])
+@pytest.mark.parametrize(("kernel", "stride", "padding", "dilation", "size"), MORE_WINDOWS)
+def test_pooling_with_all_options(kernel, stride, padding, dilation, size, ceil_mode, rng):
+    shape, X = (*size, 3), rng.standard_normal((2, *size, 3))
+
+    def check(ours, theirs):
+        compare(Sequential([ours], input_shape=shape, dtype=np.float64), nn.Sequential(theirs), X, rng)
+
+    window = kernel, stride, padding
+    check(
+        MaxPool2d(*window, dilation, ceil_mode=ceil_mode),
+        nn.MaxPool2d(*window, dilation, ceil_mode=ceil_mode),
+    )
+    for count, divisor in ((True, None), (False, None), (True, 5), (False, 3)):
+        check(
+            AvgPool2d(*window, count, ceil_mode=ceil_mode, divisor=divisor),
+            nn.AvgPool2d(*window, ceil_mode, count, divisor),
+        )
+
+
+@pytest.mark.parametrize("output", [1, 3, (2, 7), (None, 4), (9, 10)])
+def test_adaptive_pooling(output, rng):
+    shape, X = (7, 8, 3), rng.standard_normal((2, 7, 8, 3))
+    for ours, theirs in ((AdaptiveAvgPool2d, nn.AdaptiveAvgPool2d), (AdaptiveMaxPool2d, nn.AdaptiveMaxPool2d)):
+        compare(Sequential([ours(output)], input_shape=shape, dtype=np.float64), nn.Sequential(theirs(output)), X, rng)
+    twin = nn.Sequential(nn.AdaptiveAvgPool2d(1), nn.Flatten())
+    compare(Sequential([GlobalAvgPool2d()], input_shape=shape, dtype=np.float64), twin, X, rng)
+
+
+@pytest.mark.parametrize("options", [{"scale_factor": 2}, {"scale_factor": (1, 3)}, {"size": (9, 4)}, {"size": 3}])
+def test_upsampling(options, rng):
+    shape, X = (4, 6, 3), rng.standard_normal((2, 4, 6, 3))
+    for more in ({}, {"mode": "bilinear"}, {"mode": "bilinear", "align_corners": True}):
+        theirs = nn.Upsample(**options, **more)
+        compare(Sequential([Upsample(**options, **more)], input_shape=shape, dtype=np.float64), theirs, X, rng)
+
+
+@pytest.mark.parametrize("mode", ["constant", "reflect", "replicate", "circular"])
+def test_pad(mode, rng):
+    layer, _ = drawn(Pad(((1, 2), (3, 0)), mode), (4, 6, 3), rng)
+
+    def theirs(x, p):
+        return nn.functional.pad(x[0].movedim(-1, 1), (3, 0, 1, 2), mode).movedim(1, -1)
+
+    same_passes(layer, rng.standard_normal((2, 4, 6, 3)), theirs, {}, rng)
+
+
+@pytest.mark.filterwarnings("ignore:Using padding='same' with even kernel lengths")
+@pytest.mark.parametrize("mode", ["zeros", "reflect", "replicate", "circular"])
+@pytest.mark.parametrize("padding", [2, (1, 2), "same", "valid"])
+@pytest.mark.parametrize("method", METHODS)
+def test_padding_of_convolutions(method, padding, mode, rng):
+    options = {"padding": padding, "dilation": (1, 2), "padding_mode": mode}
+    ours = Conv2d(2, 3, (4, 3), method=method, **options)
+    model = Sequential([ours], input_shape=(7, 8, 2), dtype=np.float64)
+    twin = nn.Sequential(nn.Conv2d(2, 3, (4, 3), **options)).double()
+    compare(model, twin, rng.standard_normal((2, 7, 8, 2)), rng)
+
+
+SEQUENCES = [  # kernel, stride, padding, dilation, groups, mode
+    (3, 1, 0, 1, 1, "zeros"),
+    (4, 2, 3, 2, 2, "zeros"),
+    (3, 1, "same", 2, 1, "circular"),
+    (2, 3, 2, 1, 4, "reflect"),
+    (1, 1, 0, 1, 1, "zeros"),
+]
+
+
+@pytest.mark.parametrize("bias", [True, False])
+@pytest.mark.parametrize(("kernel", "stride", "padding", "dilation", "groups", "mode"), SEQUENCES)
+def test_convolution_of_sequences(kernel, stride, padding, dilation, groups, mode, bias, rng):
+    options = (4, 8, kernel, stride, padding, dilation, groups, bias, mode)
+    model = Sequential([Conv1d(*options)], input_shape=(11, 4), dtype=np.float64)
+    compare(model, nn.Sequential(nn.Conv1d(*options)).double(), rng.standard_normal((3, 11, 4)), rng)
+
+
+@pytest.mark.parametrize("ceil_mode", [True, False])
+@pytest.mark.parametrize(("kernel", "stride", "padding"), [(2, None, 0), (3, 2, 1), (4, 3, 2), (3, 1, 1)])
+def test_pooling_of_sequences(kernel, stride, padding, ceil_mode, rng):
+    window, X = (kernel, stride, padding), rng.standard_normal((2, 12, 3))
+    pools = [(MaxPool1d(*window, ceil_mode=ceil_mode), nn.MaxPool1d(*window, ceil_mode=ceil_mode))]
+    pools.append((MaxPool1d(*window, 2, ceil_mode=ceil_mode), nn.MaxPool1d(*window, 2, ceil_mode=ceil_mode)))
+    for count in (True, False):
+        ours = AvgPool1d(*window, count, ceil_mode=ceil_mode)
+        pools.append((ours, nn.AvgPool1d(*window, ceil_mode, count)))
+    for ours, theirs in pools:
+        compare(Sequential([ours], input_shape=(12, 3), dtype=np.float64), nn.Sequential(theirs), X, rng)
 
 
 def test_ties_of_the_maximum_go_to_the_first(rng):

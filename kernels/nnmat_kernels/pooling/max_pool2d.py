@@ -97,7 +97,8 @@ def max_pool2d_unchecked(
     floor = floor_of(out.dtype, relu)
     if dilation != (1, 1):
         sizes = zip(out.shape[1:3], X.shape[1:3], kernel_size, stride, padding, dilation, strict=True)
-        listed_max(X, *(dilated_windows(*own) for own in sizes), floor, out, indices)
+        rows, columns = (dilated_windows(*own) for own in sizes)
+        listed_max(X, rows, columns, floor, out, indices)
     elif X.size < POOLING_PARALLEL_FROM:
         launch(_max_pool, X, *kernel_size, *stride, *padding, floor, out, indices, _rows(out.dtype))
     elif X.size:

@@ -6,11 +6,11 @@ from pathlib import Path
 import pytest
 
 import nnmat
-from tests.nnmat.calculus.layers_derived import images_and_containers, rows, sequences
+from tests.nnmat.calculus.layers_derived import images_and_containers, resized, rows, sequences
 from tests.nnmat.calculus.layers_derived.beside import CASES
 
 PAGE = Path(__file__).resolve().parents[3] / "docs" / "calculus.md"
-FAMILIES = (rows, sequences, images_and_containers)  # each puts its cases into CASES
+FAMILIES = (rows, sequences, images_and_containers, resized)  # each puts its cases into CASES
 
 
 @pytest.mark.parametrize("name", CASES)
