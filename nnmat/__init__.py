@@ -4,6 +4,7 @@ from nnmat_kernels import softmax
 from nnmat_kernels.runtime.config import get_num_threads, set_num_threads
 
 from . import datasets, initializers, metrics, schedules
+from .adversarial.trainer import Adversarial
 from .calls import Call
 from .descent import Armijo, ExactQuadratic, FixedStep, StrongWolfe, steepest_descent
 from .errors import (
@@ -61,6 +62,7 @@ from .layers import (
     Tanh,
     Tied,
     TransformerBlock,
+    Unflatten,
     observe,
 )
 from .losses import AdversarialLoss, Loss, MeanSquaredError, SigmoidBinaryCrossEntropy, SoftmaxCrossEntropy
@@ -88,6 +90,7 @@ __all__ = [
     "Adam",
     "AdamW",
     "Add",
+    "Adversarial",
     "AdversarialLoss",
     "Armijo",
     "AvgPool2d",
@@ -151,6 +154,7 @@ __all__ = [
     "Trainer",
     "TrainingInterrupted",
     "TransformerBlock",
+    "Unflatten",
     "compile_step",
     "convert",
     "datasets",

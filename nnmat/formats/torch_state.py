@@ -45,6 +45,7 @@ from ..layers import (
     Sequential,
     Tied,
     TransformerBlock,
+    Unflatten,
 )
 from .torch_options import check_options
 
@@ -218,6 +219,13 @@ def _of_chain(layer: Layer, image: tuple | None) -> Generator[Entry, None, tuple
         return found
     if isinstance(layer, Flatten):
         return _image(layer.input_shape) if len(layer.input_shape) == 3 else image
+    if isinstance(layer, Unflatten):
+        if image is not None or (len(layer.shape) == 3 and _image(layer.shape) is not None):
+            raise ConfigError(
+                f"convert: {layer.who} makes images of rows, whose entries have the order channel, row, column in "
+                "PyTorch. Copy p.value yourself: rows of the Linear before it are to be put in the other order."
+            )
+        return None
     if image is None:
         yield from _of_layer(layer)
         return None

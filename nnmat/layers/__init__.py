@@ -22,6 +22,7 @@ from .dense.dropout import Dropout
 from .dense.embedding import Embedding
 from .dense.flatten import Flatten
 from .dense.linear import Linear
+from .dense.unflatten import Unflatten
 from .normalisation.batch_norm import BatchNorm1d, BatchNorm2d
 from .normalisation.group_norm import GroupNorm
 from .normalisation.layer_norm import LayerNorm, RMSNorm
@@ -68,5 +69,6 @@ __all__ = [
     "Tanh",
     "Tied",
     "TransformerBlock",
+    "Unflatten",
     "observe",
 ]

@@ -43,6 +43,7 @@ from nnmat import (
     Tanh,
     Tied,
     TransformerBlock,
+    Unflatten,
 )
 from tests.composites import Added, TiedAutoencoder
 
@@ -70,6 +71,7 @@ CASES = {
     "average pool": (lambda: AvgPool2d(2), IMAGE),
     "average pool overlapping": (lambda: AvgPool2d(3, stride=2, padding=1, count_padding=False), IMAGE),
     "flatten": (lambda: Flatten(), IMAGE),
+    "unflatten": (lambda: Unflatten((2, 3, 4)), (24,)),
     "sigmoid": (lambda: Sigmoid(), (5,)),
     "tanh": (lambda: Tanh(), IMAGE),
     "relu": (lambda: ReLU(), IMAGE),
