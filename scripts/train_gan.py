@@ -214,8 +214,8 @@ def parser_of() -> argparse.ArgumentParser:
         EXAMPLES,
         classifies=False,
         epochs=20,
-        batch_size=128,
-        lr=2e-4,
+        batch_size=64,
+        lr=4e-4,
         optimizer="adam",
     )
     network = parser.add_argument_group("game and networks")
@@ -225,9 +225,9 @@ def parser_of() -> argparse.ArgumentParser:
         "--channels",
         type=positive_int,
         nargs=2,
-        default=(32, 64),
+        default=(16, 32),
         metavar=("C1", "C2"),
-        help="of images of 14 x 14 and of 7 x 7, in both networks (32 64)",
+        help="of images of 14 x 14 and of 7 x 7, in both networks (16 32)",
     )
     network.add_argument(
         "--hidden", type=positive_int, default=256, help="units of the linear layers within (default: %(default)s)"
