@@ -5,6 +5,7 @@ from nnmat_kernels.runtime.config import get_num_threads, set_num_threads
 
 from . import datasets, initializers, metrics, schedules
 from .adversarial.trainer import Adversarial
+from .analysis.jacobians import jacobian, jacobian_norm, jacobian_product
 from .calls import Call
 from .descent import Armijo, ExactQuadratic, FixedStep, StrongWolfe, steepest_descent
 from .errors import (
@@ -162,6 +163,9 @@ __all__ = [
     "get_num_threads",
     "gradcheck",
     "initializers",
+    "jacobian",
+    "jacobian_norm",
+    "jacobian_product",
     "khat",
     "khat_pattern",
     "load",

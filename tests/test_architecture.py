@@ -42,6 +42,7 @@ FRAMEWORK_LEVELS = {
     "optimizers": 4,  # L-BFGS takes the line searches of descent
     "formats": 4,
     "gradient_check": 4,
+    "analysis": 4,
     "generation": 4,
     "datasets": 5,
     "programs": 5,
@@ -96,7 +97,7 @@ FACES = {"nnmat", "nnmat.calculus", "nnmat.datasets", "nnmat.descent", "nnmat.la
 FACES |= {"nnmat.optimizers", "nnmat_kernels"}
 MOST_FILES = 12
 # Folders that hold more files than that, and why.
-LARGE_FOLDERS: dict[str, str] = {"scripts": "one file for each command, which is run by its place"}
+LARGE_FOLDERS: dict[str, str] = {"scripts": "one file for each command: its list is the list of commands"}
 # Modules without a test of their name: the file that tests them.
 TESTED_BY = {
     "kernels/nnmat_kernels/errors.py": "tests/kernels/test_contracts.py",

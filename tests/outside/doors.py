@@ -315,6 +315,9 @@ def doors(folder) -> dict[str, Door]:
                 lambda A: nnmat.khat(KERNEL, (4, 6, 2), form="triplets").product(A), np.tile(WEIGHTS, 12), lists=True
             ),
             "gradcheck": Door(lambda A: nnmat.gradcheck(nnmat.Linear(3, 2), A).error, X, several=True),
+            "jacobian": Door(lambda A: nnmat.jacobian(built(nnmat.Linear(3, 2)), A), X),
+            "jacobian_norm": Door(lambda A: nnmat.jacobian_norm(built(nnmat.Linear(3, 2)), A), X),
+            "jacobian_product": Door(lambda A: nnmat.jacobian_product(built(nnmat.Linear(3, 2)), X, A), X),
             "from_torch": Door(from_torch, X[:2], frames=True),
             "load_state": Door(loaded, np.tile(WEIGHTS, 2), lists=True),
             "load_state of a model": Door(stated, X[:2], lists=True),
