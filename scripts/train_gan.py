@@ -32,7 +32,7 @@ from training_run import OPTIMIZERS, classifier, digits, fit_with, make_parser, 
 
 EXAMPLES = """\
 examples:
-  python scripts/train_gan.py                                 the networks below; pictures of samples in gan-pictures/
+  python scripts/train_gan.py                                 30 epochs; pictures of samples in gan-pictures/
   python scripts/train_cnn.py --save judge.npz                a judge of the samples, trained once,
   python scripts/train_gan.py --judge judge.npz               and used again
   python scripts/train_gan.py --loss wasserstein --clip-weights 0.01 --discriminator-steps 5 --optimizer rmsprop
@@ -213,7 +213,7 @@ def parser_of() -> argparse.ArgumentParser:
         "discriminator of convolutions, in turn.",
         EXAMPLES,
         classifies=False,
-        epochs=20,
+        epochs=30,
         batch_size=64,
         lr=4e-4,
         optimizer="adam",

@@ -85,9 +85,14 @@ def spread(seconds: list[float]) -> str:
 
 def interrupted(command: str) -> list[str]:
     """The command with which the run goes on that Ctrl-C has stopped behind its first epoch."""
-    words = [sys.executable, *shlex.split(command)[1:]]
-    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
-    with subprocess.Popen(words, cwd=ROOT, env=os.environ | {"PYTHONUNBUFFERED": "1"}, text=True, **pipes) as process:
+    with subprocess.Popen(
+        [sys.executable, *shlex.split(command)[1:]],
+        cwd=ROOT,
+        env=os.environ | {"PYTHONUNBUFFERED": "1"},
+        text=True,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    ) as process:
         assert process.stdout is not None
         for line in process.stdout:
             if line.startswith("epoch  1"):
