@@ -48,13 +48,13 @@ def parser_of() -> argparse.ArgumentParser:
         "and a shortcut, the mean over the pixels, linear.",
         EXAMPLES,
         epochs=10,
-        batch_size=128,
+        batch_size=64,
         lr=0.1,
         optimizer="sgd",
         dropout=0.0,
-        weight_decay=5e-4,
+        weight_decay=1e-3,
         label_smoothing=0.1,
-        warm_up=200,
+        warm_up=400,
     )
     network = parser.add_argument_group("network")
     network.add_argument(

@@ -37,5 +37,5 @@ def test_the_network_is_the_one_asked_for():
 
 def test_its_recipe():
     args = train_resnet.parser_of().parse_args([])
-    assert (args.epochs, args.optimizer, args.warm_up, args.label_smoothing) == (10, "sgd", 200, 0.1)
+    assert (args.epochs, args.optimizer, args.warm_up, args.label_smoothing) == (10, "sgd", 400, 0.1)
     assert train_resnet.resnet(args).flat_parameters.size == 73_082
