@@ -10,6 +10,7 @@ import pytest
 import nnmat
 from nnmat import Adam, AdversarialLoss, BatchNorm1d, Dropout, LeakyReLU, Linear, ReLU, Sequential, Tanh
 from nnmat.adversarial.trainer import Adversarial
+from nnmat.formats.npz import read_archive, write_archive
 
 DATA = np.tanh(np.random.default_rng(5).standard_normal((44, 5))).astype(np.float32)
 
@@ -309,3 +310,41 @@ def test_data_that_cannot_be_trained_on():
         gan().fit(np.where(np.eye(5, dtype=bool), np.float32(np.nan), np.float32(0)), 1, progress=False)
     with pytest.raises(nnmat.ConfigError, match="either epochs or steps"):
         gan().fit(DATA, progress=False)
+
+
+def spoil_model(header, arrays):
+    del header["models"]["discriminator"]
+
+
+def spoil_array(header, arrays):
+    del arrays["model/discriminator/parameter/0.weight"]
+
+
+def spoil_noise(header, arrays):
+    header["training"]["generators"]["noise"]["state"] = 3
+
+
+def spoil_generators(header, arrays):
+    del header["training"]["generators"]
+
+
+@pytest.mark.parametrize(
+    ("spoil", "text"),
+    [
+        (spoil_model, "expected the model 'discriminator' as a dict, got None"),
+        (spoil_array, "differing entries: parameter/0.weight"),
+        (spoil_noise, "expected the states of the generators noise of NumPy's PCG64"),
+        (spoil_generators, "expected generators as a dict, got None"),
+    ],
+)
+def test_a_damaged_checkpoint_changes_nothing(spoil, text, tmp_path):
+    callbacks = [nnmat.Checkpoint(tmp_path / "c.npz", keep="last")]
+    fit(gan(), 1, callbacks=callbacks)
+    header, arrays = read_archive(tmp_path / "c.npz")
+    spoil(header, arrays)
+    write_archive(tmp_path / "d.npz", header, arrays)
+    own = gan(seed=9)
+    before = bits(own)
+    with pytest.raises(nnmat.FileFormatError, match=re.escape(text)):
+        fit(own, 2, callbacks=callbacks, resume=tmp_path / "d.npz")
+    assert bits(own) == before
