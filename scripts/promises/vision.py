@@ -14,6 +14,7 @@ from collections.abc import Callable
 from bench.processes import Variant, Worker, best_of, in_turn
 from nnmat import get_num_threads, load
 from promises.row import ROOT, Row, run, written
+from promises.speed import named
 from promises.training import accuracy
 
 RESNET, GAN = "scripts/train_resnet.py", "scripts/train_gan.py"
@@ -23,8 +24,8 @@ FASTER = 1.5  # than PyTorch at its best
 MINUTES = 20.0  # of the GAN's training
 SURE, LEAST = 0.9, 0.04  # the share of confident samples, and of each digit
 QUICK = {
-    RESNET: "--widths 4 6 8 --limit 1500 --batch-size 50 --epochs 3 --dropout 0.1",
-    GAN: "--channels 4 6 --hidden 16 --limit 1500 --batch-size 50 --epochs 3 --judge {judge} --no-pictures",
+    RESNET: "--widths 4 6 8 --limit 1500 --batch-size 50 --epochs 6 --dropout 0.1",
+    GAN: "--channels 4 6 --hidden 16 --limit 1500 --batch-size 50 --epochs 6 --judge {judge} --no-pictures",
 }
 
 
@@ -70,8 +71,8 @@ def steps(net: str) -> Row:
     finally:
         for worker in workers:
             worker.close()
-    _, ours = best_of(taken["nnmat"])
-    best, theirs = best_of(taken["torch"])
+    _, ours = bestnamed(taken["nnmat"])
+    best, theirs = bestnamed(taken["torch"])
     ratio = statistics.median(theirs) / statistics.median(ours)
     value = f"{ratio:.2f}x: {spread(ours)} beside {spread(theirs)} of PyTorch, {best}"
     return Row(f"steps of {net} against PyTorch", f">= {FASTER}x", value, ratio >= FASTER, command)
@@ -133,17 +134,11 @@ def _bits(file: str) -> bytes:
     return b"".join([model.flat_parameters.tobytes(), *(A.tobytes() for A in model.buffers().values())])
 
 
-def _of(function: Callable, word: str, doc: str) -> Callable:
-    made = functools.partial(function, word)
-    made.__doc__ = doc
-    return made
-
-
 ROWS: dict[str, Callable[[], Row | list[Row]]] = {
     "resnet": resnet,
-    "resnet-steps": _of(steps, "resnet", "Steps of the residual network against PyTorch."),
-    "resnet-resumed": _of(resumed, RESNET, "A residual network stopped and resumed: the same bits."),
+    "resnet-steps": named(steps, "resnet", "Steps of the residual network against PyTorch."),
+    "resnet-resumed": named(resumed, RESNET, "A residual network stopped and resumed: the same bits."),
     "gan": gan,
-    "gan-steps": _of(steps, "gan", "The two steps of the GAN against PyTorch."),
-    "gan-resumed": _of(resumed, GAN, "A GAN stopped and resumed: the same bits."),
+    "gan-steps": named(steps, "gan", "The two steps of the GAN against PyTorch."),
+    "gan-resumed": named(resumed, GAN, "A GAN stopped and resumed: the same bits."),
 }
