@@ -71,8 +71,8 @@ def steps(net: str) -> Row:
     finally:
         for worker in workers:
             worker.close()
-    _, ours = bestnamed(taken["nnmat"])
-    best, theirs = bestnamed(taken["torch"])
+    _, ours = best_of(taken["nnmat"])
+    best, theirs = best_of(taken["torch"])
     ratio = statistics.median(theirs) / statistics.median(ours)
     value = f"{ratio:.2f}x: {spread(ours)} beside {spread(theirs)} of PyTorch, {best}"
     return Row(f"steps of {net} against PyTorch", f">= {FASTER}x", value, ratio >= FASTER, command)
