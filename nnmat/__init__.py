@@ -4,6 +4,7 @@ from nnmat_kernels import softmax
 from nnmat_kernels.runtime.config import get_num_threads, set_num_threads
 
 from . import datasets, initializers, metrics, schedules
+from .adversarial.trainer import Adversarial
 from .analysis.jacobians import jacobian, jacobian_norm, jacobian_product
 from .calls import Call
 from .descent import Armijo, ExactQuadratic, FixedStep, StrongWolfe, steepest_descent
@@ -69,6 +70,7 @@ from .layers import (
     Tanh,
     Tied,
     TransformerBlock,
+    Unflatten,
     Upsample,
     observe,
 )
@@ -99,6 +101,7 @@ __all__ = [
     "AdaptiveAvgPool2d",
     "AdaptiveMaxPool2d",
     "Add",
+    "Adversarial",
     "AdversarialLoss",
     "Armijo",
     "AvgPool1d",
@@ -167,6 +170,7 @@ __all__ = [
     "Trainer",
     "TrainingInterrupted",
     "TransformerBlock",
+    "Unflatten",
     "Upsample",
     "compile_step",
     "convert",

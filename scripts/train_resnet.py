@@ -41,19 +41,20 @@ def resnet(args: argparse.Namespace) -> Sequential:
     return Sequential(layers, input_shape=(28, 28, 1), seed=args.seed)
 
 
-def main() -> None:
+def parser_of() -> argparse.ArgumentParser:
+    """The options of all training scripts, and those of the network."""
     parser = make_parser(
         "Train a residual network on MNIST: a convolution, blocks of two convolutions 3x3 with batch normalisation "
         "and a shortcut, the mean over the pixels, linear.",
         EXAMPLES,
         epochs=10,
-        batch_size=128,
+        batch_size=64,
         lr=0.1,
         optimizer="sgd",
         dropout=0.0,
-        weight_decay=5e-4,
+        weight_decay=1e-3,
         label_smoothing=0.1,
-        warm_up=200,
+        warm_up=400,
     )
     network = parser.add_argument_group("network")
     network.add_argument(
@@ -65,7 +66,11 @@ def main() -> None:
         help="channels of the first convolution and of each stage (16 32 64)",
     )
     network.add_argument("--blocks", type=positive_int, default=1, help="blocks of a stage (default: %(default)s)")
-    run(parser, resnet)
+    return parser
+
+
+def main() -> None:
+    run(parser_of(), resnet)
 
 
 if __name__ == "__main__":

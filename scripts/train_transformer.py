@@ -132,7 +132,7 @@ def main() -> None:
     loss = nnmat.SoftmaxCrossEntropy(label_smoothing=args.label_smoothing)
     trainer = nnmat.Trainer(model, loss, optimizer_for(model, args))
     started = time.perf_counter()
-    history = fit_with(trainer, source, held_out, args, PrintEpoch())
+    history = fit_with(trainer, source, args, PrintEpoch(), validation=held_out)
     report(model, vocabulary, history, time.perf_counter() - started, args)
 
 

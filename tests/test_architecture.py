@@ -48,8 +48,9 @@ FRAMEWORK_LEVELS = {
     "programs": 5,
     "warmup": 5,
     "training": 6,
-    "__init__": 7,
-    "__main__": 8,
+    "adversarial": 7,
+    "__init__": 8,
+    "__main__": 9,
 }
 KERNEL_LEVELS = {
     "errors": 0,

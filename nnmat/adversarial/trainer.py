@@ -15,7 +15,7 @@ from nnmat_kernels.runtime.compiling import working_time
 
 from .. import metrics as _metrics
 from ..checks import count, flag, positive
-from ..datasets import BatchSource
+from ..datasets import ArrayBatches, BatchSource
 from ..errors import ConfigError, NonFiniteError, ShapeError
 from ..layers import Layer, Sequential, Sigmoid
 from ..layers.checks import batch_shape
@@ -155,14 +155,11 @@ class Adversarial(Loop):
 
     def _source(self, train, batch_size: int | None, bars: bool) -> BatchSource:
         data = train
-        if not isinstance(data, BatchSource):
-            if isinstance(data, np.ndarray):
-                X = data
-            else:
-                X = getattr(data, "X", data[0] if isinstance(data, tuple) and data else data)
+        if not isinstance(train, BatchSource):
+            X = train[0] if isinstance(train, tuple) and train else getattr(train, "X", train)
             data = (X, np.zeros(np.shape(X)[:1], np.int8))
         source = batch_source("train", self.discriminator, _NoTargets(), data, batch_size, True, bars)
-        if not isinstance(train, BatchSource):
+        if isinstance(source, ArrayBatches):
             check_last_batch(self.generator, source)
         return source
 

@@ -49,6 +49,7 @@ from ..layers import (
     Sequential,
     Tied,
     TransformerBlock,
+    Unflatten,
 )
 from .torch_options import check_options
 
@@ -239,6 +240,13 @@ def _of_chain(layer: Layer, image: tuple | None, first: bool = False) -> Generat
     if isinstance(layer, Flatten):
         shape = (1, *layer.input_shape) if first and len(layer.input_shape) == 2 else layer.input_shape
         return _image(shape) if len(shape) == 3 else image
+    if isinstance(layer, Unflatten):
+        if image is not None or (len(layer.shape) == 3 and _image(layer.shape) is not None):
+            raise ConfigError(
+                f"convert: {layer.who} makes images of rows, whose entries have the order channel, row, column in "
+                "PyTorch. Copy p.value yourself: rows of the Linear before it are to be put in the other order."
+            )
+        return None
     if image is None:
         yield from _of_layer(layer)
         return None

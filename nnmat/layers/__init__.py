@@ -23,6 +23,7 @@ from .dense.dropout import Dropout
 from .dense.embedding import Embedding
 from .dense.flatten import Flatten
 from .dense.linear import Linear
+from .dense.unflatten import Unflatten
 from .normalisation.batch_norm import BatchNorm1d, BatchNorm2d
 from .normalisation.group_norm import GroupNorm
 from .normalisation.layer_norm import LayerNorm, RMSNorm
@@ -80,6 +81,7 @@ __all__ = [
     "Tanh",
     "Tied",
     "TransformerBlock",
+    "Unflatten",
     "Upsample",
     "observe",
 ]

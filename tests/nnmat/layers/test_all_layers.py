@@ -50,6 +50,7 @@ from nnmat import (
     Tanh,
     Tied,
     TransformerBlock,
+    Unflatten,
     Upsample,
 )
 from tests.composites import Added, TiedAutoencoder
@@ -101,6 +102,7 @@ CASES = {
     "pad": (lambda: Pad((1, (0, 2)), value=0.5), (3, 4, 4)),
     "pad reflect": (lambda: Pad(2, "reflect"), (3, 4, 4)),
     "flatten": (lambda: Flatten(), IMAGE),
+    "unflatten": (lambda: Unflatten((2, 3, 4)), (24,)),
     "sigmoid": (lambda: Sigmoid(), (5,)),
     "tanh": (lambda: Tanh(), IMAGE),
     "relu": (lambda: ReLU(), IMAGE),
