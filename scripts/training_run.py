@@ -48,6 +48,9 @@ def make_parser(description: str, examples: str, **defaults) -> argparse.Argumen
         default="cosine",
         help="learning rate over the run: falling to 0 along a cosine, or constant (default: %(default)s)",
     )
+    run.add_argument(
+        "--warm-up", type=nonnegative_int, default=0, help="steps up to the full rate (default: %(default)s)"
+    )
     run.add_argument("--weight-decay", type=rate, default=0.0, help="of weights, not biases (default: %(default)s)")
     run.add_argument("--label-smoothing", type=rate, default=0.0, help="of the targets (default: %(default)s)")
     run.add_argument("--dropout", type=rate, help="rate behind the hidden linear layers (default: %(default)s)")
@@ -108,8 +111,7 @@ def fit(model: nnmat.Sequential, train: datasets.Dataset, test: datasets.Dataset
 
     The file is named after --save, or is the one that `fit` finds a free name for: two runs in a folder have two.
     """
-    steps = args.epochs * -(-len(train) // args.batch_size)
-    lr = schedules.Cosine(args.lr, steps) if args.schedule == "cosine" else args.lr
+    lr = rate_of(args, args.epochs * -(-len(train) // args.batch_size))
     optimizer = OPTIMIZERS[args.optimizer](model, lr=lr, weight_decay=args.weight_decay, **momentum(args))
     loss = nnmat.SoftmaxCrossEntropy(label_smoothing=args.label_smoothing)
     trainer = nnmat.Trainer(model, loss, optimizer, metrics=["accuracy"])
@@ -130,6 +132,14 @@ def fit_with(trainer: nnmat.Trainer, train, validation, args: argparse.Namespace
         resume=args.resume,
         **options,
     )
+
+
+def rate_of(args: argparse.Namespace, steps: int, final: float = 0.0):
+    """The learning rate over so many steps: a linear rise, and then constant, or a cosine down to `final` of it."""
+    lr = args.lr
+    if args.schedule == "cosine":
+        lr = schedules.Cosine(lr, max(1, steps - args.warm_up), final * lr)
+    return schedules.WarmUp(args.warm_up, lr) if args.warm_up else lr
 
 
 def momentum(args: argparse.Namespace) -> dict:

@@ -62,6 +62,7 @@ KERNEL_LEVELS = {
     "optimizers": 3,
     "products": 4,
     "pooling": 4,
+    "resampling": 4,
     "attention": 5,
     "recurrent": 5,
     "convolution": 5,

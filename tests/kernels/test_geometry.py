@@ -1,5 +1,6 @@
 """Window sizes: the formula against counting, and the errors."""
 
+import itertools
 import re
 
 import numpy as np
@@ -8,10 +9,13 @@ import pytest
 from nnmat_kernels.errors import ShapeError
 from nnmat_kernels.geometry import (
     Window,
+    bins,
     conv_output_size,
     image_shape,
     output_plane,
     pair,
+    pooled_size,
+    taps_inside,
     transposed_plane,
     window,
     window_geometry,
@@ -27,6 +31,35 @@ def test_conv_output_size_counts_the_positions_of_a_window():
                         last = size + 2 * padding - dilation * (kernel - 1) - 1  # the last start that still fits
                         positions = len([start for start in range(0, last + 1, stride)])
                         assert max(0, conv_output_size(size, kernel, stride, padding, dilation)) == positions
+
+
+def test_pooled_size_counts_the_windows_up_to_the_end():
+    for size, kernel, stride, padding, dilation in itertools.product(
+        range(1, 9), range(1, 4), range(1, 5), (0, 1), (1, 2)
+    ):
+        plain = conv_output_size(size, kernel, stride, padding, dilation)
+        assert pooled_size(size, kernel, stride, padding, dilation, False) == plain
+        starts, span = [-padding], dilation * (kernel - 1) + 1
+        while starts[-1] + span < size + padding:  # something is left
+            starts.append(starts[-1] + stride)
+        found = pooled_size(size, kernel, stride, padding, dilation, True)
+        if padding < span <= size + 2 * padding:
+            assert found == len([start for start in starts if start < size])
+
+
+def test_taps_inside():
+    for size, stride, padding, dilation in itertools.product((1, 4, 7), (1, 2), (0, 2, 3), (1, 2, 3)):
+        for i, (first, count) in enumerate(taps_inside(6, size, 3, stride, padding, dilation)):
+            taps = [i * stride - padding + a * dilation for a in range(3)]
+            inside = [m for m in taps if 0 <= m < size]
+            assert count == len(inside)
+            assert not inside or first == inside[0]
+
+
+def test_bins_cover_the_axis():
+    assert bins(6, 3) == [(0, 2), (2, 4), (4, 6)]
+    assert bins(5, 3) == [(0, 2), (1, 4), (3, 5)]
+    assert bins(2, 3) == [(0, 1), (0, 2), (1, 2)]
 
 
 def test_pair():
@@ -95,3 +128,7 @@ def test_window_geometry_of_a_pooling():
         window_geometry("Who", (1 << 16, 1 << 15), 2, 1, 0)
     with pytest.raises(ShapeError, match="Who: expected a window that fits"):
         window_geometry("Who", (5, 7), (6, 2), 1, 0)
+    assert window_geometry("Who", (5, 7), (3, 2), 2, 0, (2, 3), True)[3] == (1, 3)
+    assert window_geometry("Who", (5, 5), 2, 2, (0, 2), (1, 3), True)[3] == (3, 4)
+    with pytest.raises(ShapeError, match=r"^Who: expected windows that hold a pixel each, got .* Try less padding"):
+        window_geometry("Who", (1, 9), 2, 1, 1, 2)
