@@ -127,7 +127,7 @@ def measured(case: Case, rng: np.random.Generator) -> dict[str, Any]:
         "LAW-9": float(np.abs(rest).max() / np.abs(k.conv2d(dX, dK, None, *case.options)).max()),
         "TR-6,7": float(traces / (np.linalg.norm(H) * np.linalg.norm(Y))),
         "shape": K_hat.shape,
-        "used": np.count_nonzero(K_hat),
+        "used": int(np.count_nonzero(K_hat)),
     }
 
 

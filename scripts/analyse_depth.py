@@ -9,6 +9,7 @@ G_L, so ‖G_0‖ / ‖G_L‖ lies in
 
 import argparse
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -99,7 +100,7 @@ def bound_of(made: Layer, F: Sequential, Z: np.ndarray, kind: str) -> float:
     """‖J‖ of the block's F at Z; with BatchNorm max_j r_j |γ_j| times that of what stands behind it."""
     if kind != "residual + BatchNorm":
         return jacobian_norm(F, Z, tolerance=PRECISION)
-    norm = next(part for part in made.modules() if isinstance(part, BatchNorm1d))
+    norm: Any = next(part for part in made.modules() if isinstance(part, BatchNorm1d))
     r = (Z.var(axis=0) + norm.eps) ** -0.5
     Xhat = r * (Z - Z.mean(axis=0))  # γ = 1 and β = 0 yet
     return float(np.max(r * np.abs(norm.gamma.value))) * jacobian_norm(F, Xhat, tolerance=PRECISION)

@@ -110,8 +110,8 @@ def train(args: argparse.Namespace, X: np.ndarray) -> Table:
     table = Table(
         f"The generator's gradient, the discriminator {args.ahead} steps ahead",
         (
-            *("trained by", "step", "E s", "minimax \\|g\\|", "upper bound", "minimax ‖gθ‖", "its bound"),
-            *("non-sat. \\|g\\|", "lower bound", "non-sat. ‖gθ‖", "bound of it", "gap", "holds"),
+            *("trained by", "step", "E s", "minimax |g|", "upper bound", "minimax ‖gθ‖", "its bound"),
+            *("non-sat. |g|", "lower bound", "non-sat. ‖gθ‖", "bound of it", "gap", "holds"),
         ),
     )
     start = Game(args.seed, args.lr)

@@ -33,6 +33,7 @@ ROWS: dict[str, Callable[[], Row | list[Row]]] = {
     "calculus": truth.calculus,
     "random": truth.calculus_random,
     "texts": truth.texts_without_shapes,
+    "analysis": truth.analysis,
     **survival.ROWS,
     **vision.ROWS,
 }

@@ -10,7 +10,7 @@ import math
 
 import numpy as np
 
-from ..checks import count, generator, positive
+from ..checks import count, flag, generator, positive
 from ..errors import ConfigError, DtypeError, NonFiniteError, ShapeError, StateError
 from ..layers.base import Layer
 from ..layers.checks import check_batch, is_several
@@ -64,6 +64,8 @@ def jacobian_norm(
     tolerance, limit = positive("jacobian_norm", "tolerance", tolerance), count("jacobian_norm", "limit", limit)
     at = _Point("jacobian_norm", layer, X, training)
     V = generator("jacobian_norm", "seed", seed).standard_normal(at.X.shape).astype(at.X.dtype)
+    if V.size == 0:  # of no samples
+        return 0.0
     V /= _length(V)
     sigma = 0.0
     for _ in range(limit):
@@ -94,7 +96,8 @@ class _Point:
             raise ShapeError(f"{who}: expected a layer of one input, {layer.who} takes {len(layer.input_shape)}.")
         if layer.built and layer.input_dtype != layer.dtype:
             raise DtypeError(f"{who}: expected a layer of floats, {layer.who} takes {layer.input_dtype}.")
-        self.layer, self.training = copy.deepcopy(layer), training
+        self.training = flag(who, "training", training)
+        self.layer = copy.deepcopy(layer)
         self.X = check_batch(self.layer, X, layer.input_shape, "X")
         self._buffers = [(A, A.copy()) for A in self.layer.buffers().values()]
         self.Y = self._forward(self.X, record=True)  # which `back` is the backward of

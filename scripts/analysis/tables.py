@@ -30,7 +30,7 @@ class Table:
 
     def lines(self) -> list[str]:
         """Markdown, padded so that it is a table in a terminal, too."""
-        texts = [self.columns, *(tuple(map(shown, row)) for row in self.rows)]
+        texts = [[shown(cell).replace("|", "\\|") for cell in row] for row in (self.columns, *self.rows)]
         widths = [max(map(width, column)) for column in zip(*texts, strict=True)]
         head, *rows = ["| " + " | ".join(map(padded, text, widths)) + " |" for text in texts]
         return [head, "|" + "|".join("-" * (places + 2) for places in widths) + "|", *rows]

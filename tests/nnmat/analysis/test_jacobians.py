@@ -79,6 +79,12 @@ def test_a_constant_has_norm_zero(rng):
     assert jacobian_norm(layer, rng.standard_normal((2, 3))) == 0.0
 
 
+def test_of_no_samples():
+    layer, X = built(Linear(3, 2), (3,)), np.zeros((0, 3))
+    assert jacobian(layer, X).shape == (0, 0)
+    assert jacobian_norm(layer, X) == 0.0
+
+
 def test_the_layer_is_left_as_it_was(rng):
     model = built(Sequential([Linear(4, 4), BatchNorm1d(), Dropout(0.5)]), (4,))
     X = rng.standard_normal((6, 4))
@@ -103,6 +109,8 @@ def test_what_is_refused(function, rng):
     with pytest.raises(nnmat.BuildError, match="not built"):
         function(Linear(3, 2), X)
     layer = built(Linear(3, 2), (3,))
+    with pytest.raises(nnmat.ConfigError, match="expected training as True or False"):
+        function(layer, X, X)
     with pytest.raises(nnmat.ShapeError, match="expected X of shape"):
         function(layer, X[:, :2])
     with pytest.raises(nnmat.DtypeError, match="float32"):
