@@ -99,5 +99,6 @@ def mean_over_entries(who, kernels: EntryKernels, H, Y, sample_weight, a, b, G) 
         s = spread(who, sample_weight, rows)
         divisor, w = launch(sum_of_weights, s), spread(who, s, H.size)
     options = H.dtype.type(a), H.dtype.type(b), divisor, M, G.reshape(-1), np.empty(0, H.dtype)
-    sizes = PARALLEL_SIZE, CHUNK_SIZE, divisor, M
-    return mean_over_rows(*kernels, *sizes, H.reshape(-1), Y.reshape(-1), w, *options), G, divisor
+    arrays = H.reshape(-1), Y.reshape(-1), w
+    value = mean_over_rows(*kernels, PARALLEL_SIZE, CHUNK_SIZE, divisor, M, *arrays, *options)
+    return value, G, divisor
