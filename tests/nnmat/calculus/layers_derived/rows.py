@@ -23,6 +23,7 @@ from nnmat import (
     Softplus,
     Tanh,
     Tied,
+    Unflatten,
 )
 from nnmat.calculus import dim
 from tests.nnmat.calculus.layers_derived.beside import CASES, INPUTS, ROWS, B, Beside, T, about, linear
@@ -80,6 +81,14 @@ def flatten():
     both.input("X", (B * T, "D"))
     both.arrays |= {"B": both.batch, "T": 4, "D": 5}
     return both, "Y = reshape(X, B, T * D)"
+
+
+@about(Unflatten)
+def unflatten():
+    both = Beside(Unflatten((4, 5)), (20,))
+    both.input("X", ("B", dim("T") * dim("D")))
+    both.arrays |= {"B": both.batch, "T": 4, "D": 5}
+    return both, "Y = reshape(X, B * T, D)"
 
 
 def one_hot(both, tokens):
