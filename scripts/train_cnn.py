@@ -1,10 +1,11 @@
 """Train a convolutional network on the MNIST digits."""
 
+import argparse
 from typing import Any
 
 from cli import guarded, positive_int
 from nnmat import Conv2d, Dropout, Flatten, Linear, MaxPool2d, ReLU, Sequential
-from training_run import make_parser, run
+from training_run import add_channels, make_parser, run
 
 EXAMPLES = """\
 examples:
@@ -39,7 +40,8 @@ def lenet(args) -> Sequential:
     )
 
 
-def main() -> None:
+def parser_of() -> argparse.ArgumentParser:
+    """The options of all training scripts, and those of the network."""
     parser = make_parser(
         "Train a convolutional network on MNIST: conv 5x5, ReLU, pool, conv 5x5, ReLU, pool, linear, ReLU, linear.",
         EXAMPLES,
@@ -50,21 +52,18 @@ def main() -> None:
         dropout=0.25,
     )
     network = parser.add_argument_group("network")
-    network.add_argument(
-        "--channels",
-        type=positive_int,
-        nargs=2,
-        default=(16, 32),
-        metavar=("C1", "C2"),
-        help="output channels of the two convolutions (16 32)",
-    )
+    add_channels(network, "output channels of the two convolutions (16 32)")
     network.add_argument(
         "--hidden", type=positive_int, default=128, help="units of the hidden layer (default: %(default)s)"
     )
     network.add_argument(
         "--method", choices=("auto", "im2col"), default="auto", help="how convolutions are computed (%(default)s)"
     )
-    run(parser, lenet)
+    return parser
+
+
+def main() -> None:
+    run(parser_of(), lenet)
 
 
 if __name__ == "__main__":

@@ -76,6 +76,7 @@ from .optimizers.updates import clip_scale_unchecked as clip_scale
 from .optimizers.updates import rmsprop_update_unchecked as rmsprop_update
 from .optimizers.updates import sgd_update_unchecked as sgd_update
 from .optimizers.updates import times_unchecked as times
+from .pooling.adaptive_max_pool2d import adaptive_max_pool2d_unchecked as adaptive_max_pool2d
 from .pooling.avg_pool2d import avg_pool2d_backward_unchecked as avg_pool2d_backward
 from .pooling.avg_pool2d import avg_pool2d_unchecked as avg_pool2d
 from .pooling.max_pool2d import max_pool2d_backward_unchecked as max_pool2d_backward
@@ -104,3 +105,4 @@ from .reductions.softmax import softmax_unchecked as softmax
 from .reductions.sums import column_sums_unchecked as column_sums
 from .reductions.sums import norm_unchecked as norm
 from .reductions.sums import sum_of_squares_unchecked as sum_of_squares
+from .resampling.resample import resample_unchecked as resample

@@ -4,6 +4,7 @@ Points outside the domain raise DomainError: the logarithm of a number <= 0, a d
 """
 
 from collections.abc import Callable, Mapping
+from math import isfinite
 from typing import Any
 
 import numpy as np
@@ -12,7 +13,7 @@ from ...checks import real_array
 from ..dimensions import ONE
 from ..errors import DomainError, ShapeError
 from ..language.elementwise import FUNCTIONS
-from ..language.expr import Expr, described, lift
+from ..language.expr import Expr, described, lift, ordered
 from . import windows
 from .binding import bind
 
@@ -55,15 +56,13 @@ class Evaluation:
             return self._value(e)
 
     def _value(self, e: Expr) -> np.ndarray:
-        found = self.known.get(e)
-        if found is None:
-            found = OPERATORS[e.op](self, e, *(self._value(a) for a in e.args))
-            if not np.isfinite(found).all():
-                raise DomainError(f"evaluate: expected finite values, got NaN or infinity in {described(e)}.")
-            if self.blur is not None:
-                found = self.blur(e, found)
-            self.known[e] = found
-        return found
+        known = self.known
+        for x in [] if e in known else ordered(e, until=known.__contains__):
+            found = OPERATORS[x.op](self, x, *[known[a] for a in x.args])
+            if not isfinite(np.add.reduce(found, axis=None)) and not np.isfinite(found).all():
+                raise DomainError(f"evaluate: expected finite values, got NaN or infinity in {described(x)}.")
+            known[x] = found if self.blur is None else self.blur(x, found)
+        return known[e]
 
     def shape(self, e: Expr) -> tuple[int, int]:
         return e.shape[0].value(self.sizes), e.shape[1].value(self.sizes)

@@ -1,11 +1,13 @@
 """What is known of an expression from its form and the attributes of its symbols. Unknown counts as no."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from functools import wraps
 from itertools import count
+from typing import Any
 from weakref import WeakKeyDictionary
 
 from ..dimensions import ONE
-from .expr import Expr, nodes
+from .expr import Expr, nodes, ordered
 
 _clock = count()
 _declared: WeakKeyDictionary[Expr, int] = WeakKeyDictionary()  # symbols, and when they were declared last
@@ -44,6 +46,22 @@ def attributes(e: Expr) -> frozenset[str]:
     return frozenset(e.data[1]) if e.op == "sym" else frozenset()
 
 
+def kept(question: Callable[[Expr], Any]) -> Callable[[Expr], Any]:
+    """The answers stay with the nodes, and are found from the operands up: each once, however deep it lies."""
+    name = question.__name__
+
+    @wraps(question)
+    def asked(e: Expr) -> Any:
+        answers = e.__dict__
+        if name not in answers:
+            for x in ordered(e, until=lambda x: name in x.__dict__):
+                x.__dict__[name] = question(x)
+        return answers[name]
+
+    return asked
+
+
+@kept
 def is_symmetric(e: Expr) -> bool:
     """Aᵀ = A."""
     if e.shape[0] != e.shape[1]:
@@ -62,6 +80,7 @@ def is_symmetric(e: Expr) -> bool:
     return False
 
 
+@kept
 def is_invertible(e: Expr) -> bool:
     """The inverse exists wherever the expression is defined."""
     if e.shape[0] != e.shape[1]:
@@ -82,11 +101,13 @@ def is_invertible(e: Expr) -> bool:
     return False
 
 
+@kept
 def is_orthogonal(e: Expr) -> bool:
     """AᵀA = I."""
     return "orthogonal" in attributes(e) or (e.op in ("T", "ref") and is_orthogonal(e.args[0]))
 
 
+@kept
 def is_positive(e: Expr) -> bool:
     """All entries are positive."""
     if e.op == "sym":
@@ -102,6 +123,7 @@ def is_positive(e: Expr) -> bool:
     return e.op in ("ref", "T", "pow", "matmul") and all(is_positive(a) for a in e.args)
 
 
+@kept
 def sums_to_one(e: Expr) -> str | None:
     """ "column" if the entries of a column sum to one, "rows" if those of each row do, else None."""
     if e.op == "sym" and "sums_to_one" in attributes(e):

@@ -27,9 +27,8 @@ def test_a_name(name, written):
 
 
 def test_every_greek_letter_in_either_spelling():
-    writer = LatexWriter()
     for word, letter in GREEK.items():
-        assert writer.symbol(word) == writer.symbol(letter) == "\\" + word
+        assert LatexWriter().symbol(word) == LatexWriter().symbol(letter) == "\\" + word
 
 
 @pytest.mark.parametrize(

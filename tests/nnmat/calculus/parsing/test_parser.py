@@ -74,6 +74,12 @@ def test_named_expressions_stand_in_text():
     assert str(parse("W @ h", {"h": z}).shape[0]) == "M"
 
 
-def test_too_many_operators_are_refused():
+def test_a_sum_of_many_terms_needs_no_stack():
+    e = parse("x" + " * exp(x)" * 5 + " + x" * 2000)
+    assert (e.op, len(e.args)) == ("add", 2001)
+
+
+@pytest.mark.parametrize("text", ["-" * 5000 + "x", "x" + ".T" * 5000])
+def test_too_many_operators_are_refused(text):
     with pytest.raises(ParseError, match="too many operators. Name parts of it with let"):
-        parse("x" + " * exp(x)" * 5 + " + x" * 5000)
+        parse(text)
