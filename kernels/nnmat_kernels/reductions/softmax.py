@@ -1,7 +1,8 @@
-"""Softmax, its logarithm, and the derivatives of both, of rows: a row is the last axis, the others are counted together.
+"""Softmax, its logarithm and both derivatives, of rows: a row is the last axis, the others are counted together.
 
-Another `axis` is for `softmax_columns`. Each row is shifted by its largest entry, so no exponential overflows. Rows are independent of each other: below
-`SOFTMAX_PARALLEL_SIZE` elements one thread takes all of them, above several threads take chunks of rows.
+Another `axis` is for `softmax_columns`. Each row is shifted by its largest entry, so no exponential overflows. Rows are
+independent of each other: below `SOFTMAX_PARALLEL_SIZE` elements one thread takes all of them, above several threads
+take chunks of rows.
 """
 
 import math
@@ -158,9 +159,7 @@ def _axis(who, A, axis) -> int:
     """-1 for the last axis of A, else a number from 0."""
     whole = isinstance(axis, int | np.integer) and not isinstance(axis, bool)
     if not whole or not -A.ndim <= axis < A.ndim:
-        raise ShapeError(
-            f"{who}: expected axis from {-A.ndim} to {A.ndim - 1}, those of shape {A.shape}, got {axis!r}."
-        )
+        raise ShapeError(f"{who}: expected axis from {-A.ndim} to {A.ndim - 1} for shape {A.shape}, got {axis!r}.")
     return -1 if axis % A.ndim == A.ndim - 1 else int(axis % A.ndim)
 
 

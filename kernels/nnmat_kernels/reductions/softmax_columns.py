@@ -48,18 +48,19 @@ def _softmax_piece(x, p, a, m, total):
 
 
 @exact_jit
-def _log_softmax_piece(x, y, a, m, rest):
-    b = a + m.size
+def _log_softmax_piece(x, y, a, m, rest, at_top):
+    b, zero = a + m.size, m.dtype.type(0)
     _column_maximum(x, a, m)
     for j in range(m.size):
-        rest[j] = -1.0  # one place of the maximum is left out: log1p has the others
+        rest[j], at_top[j] = 0.0, -1.0  # added at the end, or a small rest would lose its digits
     for c in range(x.shape[0]):
         row, d = x[c, a:b], y[c, a:b]
         for j in range(m.size):
             d[j] = row[j] - m[j]
-            rest[j] += np.float64(exp(d[j]))
+            rest[j] += 0.0 if d[j] == zero else np.float64(exp(d[j]))
+            at_top[j] += 1.0 if d[j] == zero else 0.0
     for j in range(m.size):
-        m[j] = log1p(rest[j])
+        m[j] = log1p(rest[j] + at_top[j])
     for c in range(x.shape[0]):
         d = y[c, a:b]
         for j in range(m.size):
@@ -78,11 +79,11 @@ def softmax_columns(X, P, first, last):
 
 @exact_jit
 def log_softmax_columns(X, Y, first, last):
-    m, rest = np.empty(COLUMNS_TOGETHER, X.dtype), np.empty(COLUMNS_TOGETHER)
+    m, rest, at_top = np.empty(COLUMNS_TOGETHER, X.dtype), np.empty(COLUMNS_TOGETHER), np.empty(COLUMNS_TOGETHER)
     for i in range(first, last):
         for a in range(0, X.shape[2], COLUMNS_TOGETHER):
             n = min(COLUMNS_TOGETHER, X.shape[2] - a)
-            _log_softmax_piece(X[i], Y[i], a, m[:n], rest[:n])
+            _log_softmax_piece(X[i], Y[i], a, m[:n], rest[:n], at_top[:n])
 
 
 @exact_jit

@@ -59,17 +59,16 @@ def mish_backward_unchecked(G, X, out=None):
 
 @inlined_jit
 def _parts(x):
-    """tanh(ζ(x)), 1 - tanh(ζ(x)), and σ(x), from e = e^-|x|: nothing overflows, and nothing cancels.
+    """tanh(ζ(x)) and (1 - tanh(ζ(x))) σ(x), from e = e^-|x|: nothing overflows, and nothing cancels.
 
     (1 + e^x)² = 1 + n with n = e^x (e^x + 2), so tanh(ζ(x)) = n/(n + 2).
     """
-    one, two = type(x)(1), type(x)(2)
+    zero, one, two = type(x)(0), type(x)(1), type(x)(2)
     e = exp(-abs(x))
     square = e * e
-    n = one + two * e if x > type(x)(0) else square + two * e  # over e² where x > 0
-    rest = two * square if x > type(x)(0) else two
-    d = one / (n + rest)
-    return n * d, rest * d, (one if x > type(x)(0) else e) / (one + e)
+    n = one + two * e if x > zero else square + two * e  # over e² where x > 0
+    rest = two * square if x > zero else two
+    return n / (n + rest), rest * (one if x > zero else e) / ((n + rest) * (one + e))
 
 
 @exact_jit
@@ -77,7 +76,7 @@ def _mish(x, y):
     end = y.dtype.type(MISH_END)
     for i in range(y.size):
         v = -end if x[i] < -end else x[i]  # -inf times 0 would be NaN
-        t, _, _ = _parts(v)
+        t, _ = _parts(v)
         y[i] = v * t
 
 
@@ -86,8 +85,8 @@ def _mish_backward(g, x, gx):
     end, one = gx.dtype.type(MISH_END), gx.dtype.type(1)
     for i in range(gx.size):
         v = within(x[i], end)
-        t, rest, s = _parts(v)
-        gx[i] = g[i] * (t + v * (rest * (one + t)) * s)
+        t, rest = _parts(v)
+        gx[i] = g[i] * (t + v * (rest * (one + t)))
 
 
 _mish_parallel, _mish_backward_parallel = in_chunks(_mish), in_chunks_of_two(_mish_backward)
