@@ -127,6 +127,7 @@ TESTED_BY = {
     "scripts/bench/kinds/numpy_norms.py": "tests/scripts/bench/test_numpy_peer.py",
     "scripts/bench/kinds/numpy_sequences.py": "tests/scripts/bench/test_numpy_peer.py",
     "scripts/bench/kinds/sequences.py": "tests/scripts/bench/test_cases.py",
+    "scripts/bench/kinds/units.py": "tests/scripts/bench/test_cases.py",
     "scripts/bench/torch_peer.py": "tests/judge/test_bench_torch.py",
 }
 
