@@ -83,9 +83,11 @@ CALCULUS_LEVELS = {
     "evaluation": 4,
     "records": 5,
     "checking": 6,
+    "pages": 6,
     "derivation": 7,
     "command": 8,
-    "__init__": 8,
+    "serving": 9,
+    "__init__": 9,
 }
 LEVELS = [
     ("nnmat", ROOT / "nnmat", FRAMEWORK_LEVELS),
