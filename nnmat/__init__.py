@@ -81,7 +81,19 @@ from .layers import (
     Upsample,
     observe,
 )
-from .losses import AdversarialLoss, Loss, MeanSquaredError, SigmoidBinaryCrossEntropy, SoftmaxCrossEntropy
+from .losses import (
+    L1,
+    AdversarialLoss,
+    GaussianNegativeLogLikelihood,
+    Huber,
+    KLDivergence,
+    Loss,
+    MeanSquaredError,
+    PoissonNegativeLogLikelihood,
+    SigmoidBinaryCrossEntropy,
+    SmoothL1,
+    SoftmaxCrossEntropy,
+)
 from .optimizers import LBFGS, SGD, Adagrad, Adam, AdamW, Lion, Muon, NAdam, Optimizer, RMSProp
 from .parameters import Parameter
 from .programs.compiled_step import compile_step
@@ -98,6 +110,7 @@ __all__ = [
     "ELU",
     "GELU",
     "GRU",
+    "L1",
     "LBFGS",
     "LSTM",
     "RNN",
@@ -136,10 +149,13 @@ __all__ = [
     "FixedStep",
     "Flatten",
     "GatedFeedForward",
+    "GaussianNegativeLogLikelihood",
     "GlobalAvgPool2d",
     "GroupNorm",
     "Hardswish",
+    "Huber",
     "Identity",
+    "KLDivergence",
     "LabelError",
     "Layer",
     "LayerNorm",
@@ -162,6 +178,7 @@ __all__ = [
     "PReLU",
     "Pad",
     "Parameter",
+    "PoissonNegativeLogLikelihood",
     "PositionalEmbedding",
     "RMSNorm",
     "RMSProp",
@@ -174,6 +191,7 @@ __all__ = [
     "SiLU",
     "Sigmoid",
     "SigmoidBinaryCrossEntropy",
+    "SmoothL1",
     "Softmax",
     "SoftmaxCrossEntropy",
     "Softplus",

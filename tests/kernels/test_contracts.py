@@ -107,6 +107,8 @@ def test_the_kernels_without_checks_are_the_public_ones(rng):
         "copy",
         "copy_columns",
         "count_correct",
+        "gaussian_chain",
+        "scale_rows",
         "fill",
         "gather",
         "negative_products",
