@@ -78,6 +78,8 @@ class Compiled:
         self.expression, self.gradients = f, dict(gradients)
         self.symbols = sorted(f.free, key=lambda s: s.name)
         self.names = [s.name for s in self.symbols]
+        sides = {s.name: [d.constant for d in s.shape].index(1) for s in self.symbols if any(d.constant == 1 for d in s.shape)}
+        self._vectors = {name: axis for name, axis in sides.items()}  # and on which axis they have one entry
         self._whole = f
         for g in gradients.values():
             self._whole = self._whole * 1 + (g * 0 if g.is_scalar else _scalar_of(g))
@@ -113,8 +115,8 @@ class Compiled:
                 a = arrays[s.name]
                 if type(a) is not np.ndarray or a.dtype != np.float64:
                     a = real_array("compiled", s.name, a).astype(np.float64, copy=False)
-                if a.ndim == 2 and len(s.shape) == 2 and s.shape[1].constant == 1:
-                    a = a.reshape(-1) if a.shape[1] == 1 else a
+                if a.ndim == 2 and s.name in self._vectors and a.shape[self._vectors[s.name]] == 1:
+                    a = a.reshape(-1)
                 given.append(a if a.ndim else float(a))
                 key.append(a.shape)
         except KeyError:

@@ -8,7 +8,7 @@ or (B⁻¹)ᵀ, one inverse may serve them all, and where B⁻¹ is itself a res
 from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
-from .values import Graph, Value, placed
+from .values import Graph, Value, base, placed
 
 LONG = 60  # factors of a chain that is taken from the left
 CALL, PRODUCTS, FACTORS = 3e-6, 6e10, 1.5e10  # seconds for a call, flops of products and of factorisations in a second
@@ -31,11 +31,6 @@ def solving(n: int, k: float) -> float:
 def inverting(n: int) -> float:
     """Flops of B⁻¹."""
     return (2 if n >= LARGE else 8 / 3) * n**3
-
-
-def base(v: Value) -> Value:
-    """The value that is stored: Aᵀ is A."""
-    return v.args[0] if v.op == "T" else v
 
 
 class Ordering:

@@ -38,6 +38,7 @@ class Writer:
         self.arguments = {s.name: self.fresh(s.name) for s in symbols}
         self.dims: dict[str, str] = {}
         self.given: list[str] = []
+        self.rows = [s.name for s in symbols if s.shape[0].constant == 1 != s.shape[1].constant]  # (1, n)
         self._find_sizes(symbols)
         self.names = {v: self.fresh(name) for v, name in names.items()}
         self.placed: dict[Value, str] = {}
@@ -109,8 +110,12 @@ class Writer:
                 self.placed.setdefault(v, target)
             results[name] = body
         value, *gradients = results.items()
-        pairs = ", ".join(f"{name.removeprefix('grad_')!r}: {body}" for name, body in gradients)
-        return [*(f"{s.name} = {s.code}" for s in self.steps), f"return {value[1]}, {{{pairs}}}"]
+        pairs = ", ".join(
+            f"{name[5:]!r}: {body}{'[None, :]' * (name[5:] in self.rows)}" for name, body in gradients
+        )
+        rows = [self.arguments[name] for name in self.rows]
+        lines = [f"{name} = np.reshape({name}, -1)" for name in rows]
+        return [*lines, *(f"{s.name} = {s.code}" for s in self.steps), f"return {value[1]}, {{{pairs}}}"]
 
     def _next(self) -> str:
         at = 1

@@ -166,11 +166,12 @@ class Graph:
             return [*self.items(left, rows, ONE, scalars), *self.items(right, ONE, columns, scalars)]
         if v.op == "eye":
             return []
-        if v.op == "chain":
-            return [i for a, r, c in placed(v.args) for i in self.items(a, r, c, scalars)]
-        if v.op == "T" and v.args[0].op == "chain":
-            turned = [self.transpose(a) for a in reversed(v.args[0].args)]
-            return [i for a, r, c in placed(turned) for i in self.items(a, r, c, scalars)]
+        if base(v).op == "chain":
+            values = base(v).args
+            is_column = len(v.shape) == 1 and len(values[-1].shape) == 1
+            if v.op == "T" or (len(v.shape) == 1 and is_column != (columns == ONE)):
+                values = tuple(self.transpose(a) for a in reversed(values))
+            return [i for a, r, c in placed(values) for i in self.items(a, r, c, scalars)]
         return [Item(v, rows, columns)]
 
     def product(self, factors: Sequence[tuple[Value, Dim, Dim]]) -> Value:
@@ -213,6 +214,11 @@ class Graph:
 
 
 SAME = ("rows", "columns")
+
+
+def base(v: Value) -> Value:
+    """The value that is stored: Aᵀ is A."""
+    return v.args[0] if v.op == "T" else v
 
 
 def placed(values: Sequence[Value]) -> list[tuple[Value, Dim, Dim]]:
