@@ -83,10 +83,12 @@ CALCULUS_LEVELS = {
     "evaluation": 4,
     "records": 5,
     "checking": 6,
+    "pages": 6,
     "derivation": 7,
     "compiling": 8,
     "command": 9,
-    "__init__": 9,
+    "serving": 10,
+    "__init__": 10,
 }
 LEVELS = [
     ("nnmat", ROOT / "nnmat", FRAMEWORK_LEVELS),
@@ -126,6 +128,7 @@ TESTED_BY = {
     "scripts/bench/kinds/numpy_norms.py": "tests/scripts/bench/test_numpy_peer.py",
     "scripts/bench/kinds/numpy_sequences.py": "tests/scripts/bench/test_numpy_peer.py",
     "scripts/bench/kinds/sequences.py": "tests/scripts/bench/test_cases.py",
+    "scripts/bench/kinds/units.py": "tests/scripts/bench/test_cases.py",
     "scripts/bench/torch_peer.py": "tests/judge/test_bench_torch.py",
 }
 

@@ -157,7 +157,9 @@ class Compiled:
         wanted = [tuple(d for d in s.shape if d.constant != 1) for s in self.symbols]
         for s, w, got in zip(self.symbols, wanted, key, strict=True):
             if len(w) != len(got) or 0 in got:
-                raise ShapeError(f"compiled: expected {s.name} of shape {show(s.shape)}, got {got}. Check the transposes.")
+                raise ShapeError(
+                    f"compiled: expected {s.name} of shape {show(s.shape)}, got {got}. Check the transposes."
+                )
             for d, n in zip(w, got, strict=True):
                 if str(d) in d.names:
                     sizes.setdefault(str(d), n)

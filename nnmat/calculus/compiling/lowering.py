@@ -55,9 +55,7 @@ def _matmul(low: Lowering, e: Expr, *args: Value) -> Value:
     for at, (v, rows, columns) in enumerate(factors):
         if v.op == "add" and len(shape_of(e)) < 2 and any(base(a).op == "inv" for a in v.args):
             terms = [a if a.shape else low.graph.full(v.shape, a) for a in v.args]  # (A⁻¹ + A⁻ᵀ)x needs no inverse
-            return low.graph.add(
-                [low.product(*factors[:at], (a, rows, columns), *factors[at + 1 :]) for a in terms]
-            )
+            return low.graph.add([low.product(*factors[:at], (a, rows, columns), *factors[at + 1 :]) for a in terms])
     return low.product(*factors)
 
 

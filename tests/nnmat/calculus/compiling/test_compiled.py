@@ -253,7 +253,9 @@ def test_the_source_needs_numpy_only(tmp_path):
 def test_names_that_python_or_the_code_needs():
     a, b = vector("np", "N"), vector("sigmoid", "N")
     c = vector("lambda", "N")
-    value, g = compile(sum(sigmoid(a) * b * c), ["np", "sigmoid", "lambda"])(np=[0.0], sigmoid=[1.0], **{"lambda": [4.0]})
+    value, g = compile(sum(sigmoid(a) * b * c), ["np", "sigmoid", "lambda"])(
+        np=[0.0], sigmoid=[1.0], **{"lambda": [4.0]}
+    )
     assert value == 2.0
     assert {name: x.tolist() for name, x in g.items()} == {"np": [1.0], "sigmoid": [2.0], "lambda": [0.5]}
 

@@ -20,7 +20,11 @@ def space(*names):
 def test_inverses(n):
     rng = np.random.default_rng(n)
     inverse = space("inverse")["inverse"]
-    for A in (rng.standard_normal((n, n)) + np.eye(n), np.eye(n)[::-1] + 0, np.triu(rng.uniform(1, 2, (n, n))) + 9 * np.eye(n)):
+    for A in (
+        rng.standard_normal((n, n)) + np.eye(n),
+        np.eye(n)[::-1] + 0,
+        np.triu(rng.uniform(1, 2, (n, n))) + 9 * np.eye(n),
+    ):
         wanted = np.linalg.inv(A)
         assert np.abs(inverse(A) - wanted).max() <= 1e-10 * np.abs(wanted).max()
     with pytest.raises(np.linalg.LinAlgError):
