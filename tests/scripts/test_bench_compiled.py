@@ -31,5 +31,5 @@ def test_small_sizes_are_measured_and_right(tmp_path):
 
 def test_without_torch(tmp_path):
     done = run("bench_compiled.py", before=without("torch", tmp_path / "none"))
-    assert done.returncode == 2
+    assert done.returncode == 1
     assert "pip install" in done.stderr

@@ -127,17 +127,21 @@ class Compiled:
             value, gradients = program.run(*given, *extra)
         except np.linalg.LinAlgError as error:
             raise DomainError(f"compiled: expected matrices that can be inverted: {error}.") from None
+        self._finite(value, gradients)
+        return float(value), gradients
+
+    @np.errstate(over="ignore")
+    def _finite(self, value: float, gradients: Mapping[str, Any]) -> None:
         if not isfinite(value):
             raise DomainError(f"compiled: expected a finite value, got {value} for {self.expression!s:.80}.")
         for name, g in gradients.items():
             entries = np.ravel(g, "K")
-            if not isfinite(entries @ entries) and not np.isfinite(entries).all():  # a square may overflow
+            if not isfinite(np.dot(entries, entries)) and not np.isfinite(entries).all():  # a square may overflow
                 raise DomainError(f"compiled: expected a finite gradient by {name}, got NaN or infinity in it.")
-        return float(value), gradients
 
     def _wanted(self, arrays: Mapping[str, Any]) -> str:
         missing = [n for n in self.names if n not in arrays]
-        return f"expected an array for each of {', '.join(self.names)}, got none for {missing[0]}. Pass {missing[0]}=array."
+        return f"expected arrays {', '.join(self.names)}, got none for {missing[0]}. Pass {missing[0]}=array."
 
     def _planned(self, arrays: Mapping[str, Any], key: list[Any], more: tuple) -> tuple[Program, list[int]]:
         """The program for these shapes, when they are checked."""

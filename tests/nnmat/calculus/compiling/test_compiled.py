@@ -243,7 +243,8 @@ def test_the_source_needs_numpy_only(tmp_path):
     arrays = {"x": np.ones(2), "A": np.ones((2, 3)), "B": 2 * np.eye(3), "z": np.arange(3.0)}
     value, gradients = f(**arrays)
     listed = ", ".join(f"{name}=np.array({a.tolist()})" for name, a in arrays.items())
-    end = f"v, g = value_and_gradients({listed})\nprint(repr(float(v)), g['B'].sum())\nimport sys\nassert 'nnmat' not in sys.modules"
+    end = f"v, g = value_and_gradients({listed})\nprint(repr(float(v)), g['B'].sum())\n"
+    end += "import sys\nassert 'nnmat' not in sys.modules"
     (tmp_path / "alone.py").write_text(f"{f.source}\n\n{end}\n")
     done = subprocess.run([sys.executable, "-I", "alone.py"], cwd=tmp_path, capture_output=True, text=True, check=True)
     assert done.stdout.split()[0] == repr(value)

@@ -12,14 +12,14 @@ def setup():
 
 
 def test_equal_values_are_one():
-    g, A, x, y = setup()
+    g, _, x, _ = setup()
     assert g.add([x, x]) is g.add([x, x])
     assert g.mul([x, g.number(2), x]) is g.mul([g.number(2), x, x])
     assert g.mul([g.number(2), g.mul([g.number(3), x])]) is g.mul([g.number(6), x])
 
 
 def test_a_chain_and_its_transpose_are_one():
-    g, A, x, y = setup()
+    g, A, x, _ = setup()
     left = g.product([(x, ONE, M), (A, M, N)])
     right = g.product([(g.transpose(A), N, M), (x, M, ONE)])
     assert left is right
