@@ -106,7 +106,8 @@ def two_layers() -> Case:
 def with_targets(f: Expr, name: str, rows: str, columns: str) -> Expr:
     """The same with a symbol whose rows sum to one."""
     targets = matrix(name, rows, columns, sums_to_one=True)
-    return parse(repr(f), **{s.name: s for s in f.free if s.name != name}, **{name: targets})
+    symbols: Any = {s.name: s for s in f.free} | {name: targets}
+    return parse(repr(f), **symbols)
 
 
 def drawn(axes: dict[str, int]) -> Callable[[int, np.random.Generator], Arrays]:

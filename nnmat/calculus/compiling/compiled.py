@@ -10,7 +10,6 @@ from ...checks import count, real_array
 from ..derivation.derive import derive
 from ..dimensions import show
 from ..errors import DomainError, ShapeError
-from ..evaluation.binding import bind
 from ..language.expr import Expr, dimensions, lift
 from ..laws.simplifier import simplify
 from .lowering import Lowering
@@ -78,12 +77,10 @@ class Compiled:
         self.expression, self.gradients = f, dict(gradients)
         self.symbols = sorted(f.free, key=lambda s: s.name)
         self.names = [s.name for s in self.symbols]
-        sides = {s.name: [d.constant for d in s.shape].index(1) for s in self.symbols if any(d.constant == 1 for d in s.shape)}
-        self._vectors = {name: axis for name, axis in sides.items()}  # and on which axis they have one entry
-        self._whole = f
-        for g in gradients.values():
-            self._whole = self._whole * 1 + (g * 0 if g.is_scalar else _scalar_of(g))
-        self.dimensions = sorted(dimensions(self._whole))
+        # Symbols that are rows or columns, and on which axis they have one entry.
+        ones = {s.name: [d.constant == 1 for d in s.shape] for s in self.symbols}
+        self._vectors = {name: one.index(True) for name, one in ones.items() if any(one)}
+        self.dimensions = sorted(dimensions(f).union(*map(dimensions, gradients.values())))
         unknown = sorted(set(sizes) - set(self.dimensions))
         if unknown:
             raise ShapeError(f"compile: expected sizes of {', '.join(self.dimensions) or 'nothing'}, got {unknown[0]}.")
@@ -122,7 +119,7 @@ class Compiled:
         except KeyError:
             raise ShapeError(f"compiled: {self._wanted(arrays)}") from None
         more = () if len(arrays) == len(given) else tuple((n, v) for n, v in arrays.items() if n not in self.names)
-        known = self._programs.get((*key, *more) if not more else None)
+        known = None if more else self._programs.get(tuple(key))
         if known is None:
             known = self._planned(arrays, key, more)
         program, extra = known
@@ -130,16 +127,21 @@ class Compiled:
             value, gradients = program.run(*given, *extra)
         except np.linalg.LinAlgError as error:
             raise DomainError(f"compiled: expected matrices that can be inverted: {error}.") from None
+        self._finite(value, gradients)
+        return float(value), gradients
+
+    @np.errstate(over="ignore")
+    def _finite(self, value: float, gradients: Mapping[str, Any]) -> None:
         if not isfinite(value):
             raise DomainError(f"compiled: expected a finite value, got {value} for {self.expression!s:.80}.")
         for name, g in gradients.items():
-            if not isfinite(np.add.reduce(g, axis=None)) and not np.isfinite(g).all():
+            entries = np.ravel(g, "K")
+            if not isfinite(np.dot(entries, entries)) and not np.isfinite(entries).all():  # a square may overflow
                 raise DomainError(f"compiled: expected a finite gradient by {name}, got NaN or infinity in it.")
-        return float(value), gradients
 
     def _wanted(self, arrays: Mapping[str, Any]) -> str:
         missing = [n for n in self.names if n not in arrays]
-        return f"expected an array for each of {', '.join(self.names)}, got none for {missing[0]}. Pass {missing[0]}=array."
+        return f"expected arrays {', '.join(self.names)}, got none for {missing[0]}. Pass {missing[0]}=array."
 
     def _planned(self, arrays: Mapping[str, Any], key: list[Any], more: tuple) -> tuple[Program, list[int]]:
         """The program for these shapes, when they are checked."""
@@ -159,7 +161,9 @@ class Compiled:
         wanted = [tuple(d for d in s.shape if d.constant != 1) for s in self.symbols]
         for s, w, got in zip(self.symbols, wanted, key, strict=True):
             if len(w) != len(got) or 0 in got:
-                raise ShapeError(f"compiled: expected {s.name} of shape {show(s.shape)}, got {got}. Check the transposes.")
+                raise ShapeError(
+                    f"compiled: expected {s.name} of shape {show(s.shape)}, got {got}. Check the transposes."
+                )
             for d, n in zip(w, got, strict=True):
                 if str(d) in d.names:
                     sizes.setdefault(str(d), n)
@@ -175,12 +179,6 @@ class Compiled:
                     "Check the transposes and the other arrays."
                 )
         return sizes
-
-
-def _scalar_of(g: Expr) -> Expr:
-    from ..language.operators import inner
-
-    return inner(g, g)
 
 
 def _written(f: Expr, gradients: Mapping[str, Expr], sizes: Mapping[str, int], kernels: bool) -> tuple[str, Writer]:

@@ -27,7 +27,7 @@ TEXTS = {
         except np.linalg.LinAlgError:
             pass
     return np.linalg.inv(A)''',
-    "blockwise": '''def blockwise(A):
+    "blockwise": """def blockwise(A):
     h = len(A) // 2
     if h < 48:
         return np.linalg.inv(A)
@@ -39,7 +39,7 @@ TEXTS = {
     SRP = S @ RP
     B[h:, h:], B[h:, :h], B[:h, h:] = S, -SRP, -(PQ @ S)
     B[:h, :h] = P + PQ @ SRP
-    return B''',
+    return B""",
 }
 NEEDS = {"inverse": ["blockwise"], "conv": ["windows"], "conv_kernel": ["windows"]}
 

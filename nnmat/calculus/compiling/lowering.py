@@ -8,7 +8,7 @@ from ..errors import NotDerivable
 from ..language.assumptions import is_symmetric
 from ..language.expr import Expr, ordered
 from .helpers import ENTRIES
-from .values import Graph, Shape, Value
+from .values import Graph, Shape, Value, base
 
 CALLED = ("kron", "kron_left", "kron_right", "adj", "conv", "conv_input", "conv_kernel")
 
@@ -51,7 +51,12 @@ def _named(low: Lowering, e: Expr, x: Value) -> Value:
 
 
 def _matmul(low: Lowering, e: Expr, *args: Value) -> Value:
-    return low.product(*[(v, *a.shape) for v, a in zip(args, e.args, strict=True)])
+    factors = [(v, *a.shape) for v, a in zip(args, e.args, strict=True)]
+    for at, (v, rows, columns) in enumerate(factors):
+        if v.op == "add" and len(shape_of(e)) < 2 and any(base(a).op == "inv" for a in v.args):
+            terms = [a if a.shape else low.graph.full(v.shape, a) for a in v.args]  # (A⁻¹ + A⁻ᵀ)x needs no inverse
+            return low.graph.add([low.product(*factors[:at], (a, rows, columns), *factors[at + 1 :]) for a in terms])
+    return low.product(*factors)
 
 
 def _add(low: Lowering, e: Expr, *args: Value) -> Value:

@@ -1,8 +1,8 @@
 """In which order the products of a chain are taken, and whether a matrix is inverted or solved with.
 
-The order is the cheapest one for given sizes, found over all splits of the chain; a part of it that is needed elsewhere,
-as it stands or transposed, costs nothing more. A matrix B with one B⁻¹z is solved with; where more products need B⁻¹
-or (B⁻¹)ᵀ, one inverse may serve them all, and where B⁻¹ is itself a result it has to.
+The order is the cheapest one for given sizes, found over all splits of the chain; a part of it that is needed
+elsewhere, as it stands or transposed, costs nothing more. A matrix B with one B⁻¹z is solved with; where more products
+need B⁻¹ or (B⁻¹)ᵀ, one inverse may serve them all, and where B⁻¹ is itself a result it has to.
 """
 
 from collections.abc import Iterable, Mapping

@@ -110,9 +110,7 @@ class Writer:
                 self.placed.setdefault(v, target)
             results[name] = body
         value, *gradients = results.items()
-        pairs = ", ".join(
-            f"{name[5:]!r}: {body}{'[None, :]' * (name[5:] in self.rows)}" for name, body in gradients
-        )
+        pairs = ", ".join(f"{name[5:]!r}: {body}{'[None, :]' * (name[5:] in self.rows)}" for name, body in gradients)
         rows = [self.arguments[name] for name in self.rows]
         lines = [f"{name} = np.reshape({name}, -1)" for name in rows]
         return [*lines, *(f"{s.name} = {s.code}" for s in self.steps), f"return {value[1]}, {{{pairs}}}"]
@@ -159,7 +157,9 @@ class Writer:
             return f"np.broadcast_to({inside}, {self.shape(v)}).copy()"
         body = self.at(v, 0)
         inner = v.args[0] if v.op == "T" else v
-        if v.shape and (inner.op in ("sym", "reshape", "diag") or again or (v.op == "T" and self.uses.get(inner, 0) > 1)):
+        if v.shape and (
+            inner.op in ("sym", "reshape", "diag") or again or (v.op == "T" and self.uses.get(inner, 0) > 1)
+        ):
             return f"{self.at(v, ATOM)}.copy()"
         return f"float({body})" if not v.shape and v.op in ("num", "dim", "sym") else body
 

@@ -95,7 +95,9 @@ class Graph:
 
     def mul(self, args: Iterable[Value]) -> Value:
         """The product of entries: one coefficient, the scalars, and then what has more entries, as one value."""
-        coefficient, small, large = Fraction(1), [], []
+        coefficient = Fraction(1)
+        small: list[Value] = []
+        large: list[Value] = []
         stack = list(args)[::-1]
         while stack:
             a = stack.pop()
