@@ -46,6 +46,7 @@ from .layers import (
     Dropout,
     Dropout2d,
     Embedding,
+    Expression,
     Flatten,
     GatedFeedForward,
     GlobalAvgPool2d,
@@ -81,7 +82,7 @@ from .layers import (
     Upsample,
     observe,
 )
-from .losses import AdversarialLoss, Loss, MeanSquaredError, SigmoidBinaryCrossEntropy, SoftmaxCrossEntropy
+from .losses import AdversarialLoss, ExpressionLoss, loss_from_expression, Loss, MeanSquaredError, SigmoidBinaryCrossEntropy, SoftmaxCrossEntropy
 from .optimizers import LBFGS, SGD, Adagrad, Adam, AdamW, Lion, Muon, NAdam, Optimizer, RMSProp
 from .parameters import Parameter
 from .programs.compiled_step import compile_step
@@ -131,6 +132,8 @@ __all__ = [
     "DtypeError",
     "EarlyStopping",
     "Embedding",
+    "Expression",
+    "ExpressionLoss",
     "ExactQuadratic",
     "FileFormatError",
     "FixedStep",

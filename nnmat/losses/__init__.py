@@ -2,8 +2,17 @@
 
 from .adversarial import AdversarialLoss
 from .base import Loss
+from .expression import ExpressionLoss, loss_from_expression
 from .mean_squared_error import MeanSquaredError
 from .sigmoid_binary_cross_entropy import SigmoidBinaryCrossEntropy
 from .softmax_cross_entropy import SoftmaxCrossEntropy
 
-__all__ = ["AdversarialLoss", "Loss", "MeanSquaredError", "SigmoidBinaryCrossEntropy", "SoftmaxCrossEntropy"]
+__all__ = [
+    "AdversarialLoss",
+    "ExpressionLoss",
+    "Loss",
+    "MeanSquaredError",
+    "SigmoidBinaryCrossEntropy",
+    "SoftmaxCrossEntropy",
+    "loss_from_expression",
+]
