@@ -12,7 +12,7 @@ import numpy as np
 
 from .expr import Expr, lift, mul, node, number, power
 
-erf = np.vectorize(math.erf, otypes=[np.float64])
+_erfc = np.vectorize(math.erfc, otypes=[np.float64])
 
 
 @dataclass(frozen=True)
@@ -40,7 +40,7 @@ def _density(x):
 
 
 def _distribution(x):
-    return 0.5 * (1.0 + erf(x / math.sqrt(2)))
+    return 0.5 * _erfc(-x / math.sqrt(2))  # 1 + erf has no digits left where x is negative
 
 
 def apply(name: str, x: Expr) -> Expr:
