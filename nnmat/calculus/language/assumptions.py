@@ -5,10 +5,11 @@ from itertools import count
 from weakref import WeakKeyDictionary
 
 from ..dimensions import ONE
-from .expr import Expr, nodes
+from .expr import Expr, matmul, mul, nodes, transpose
 
 _clock = count()
 _declared: WeakKeyDictionary[Expr, int] = WeakKeyDictionary()  # symbols, and when they were declared last
+_symmetric: WeakKeyDictionary[Expr, bool] = WeakKeyDictionary()
 _read: WeakKeyDictionary[Expr, tuple[int, frozenset[str], frozenset[str]]] = WeakKeyDictionary()  # see assume
 
 
@@ -46,20 +47,45 @@ def attributes(e: Expr) -> frozenset[str]:
 
 def is_symmetric(e: Expr) -> bool:
     """Aᵀ = A."""
+    known = _symmetric.get(e)
+    if known is None:
+        known = _symmetric[e] = _is_symmetric(e)
+    return known
+
+
+def _is_symmetric(e: Expr) -> bool:
     if e.shape[0] != e.shape[1]:
         return False
     if e.is_scalar or e.op in ("eye", "ones", "zeros", "diagm"):
         return True
     if e.op == "sym":
         return bool(attributes(e) & {"symmetric", "positive_definite", "diagonal"})
-    if e.op in ("inv", "adj", "fn", "pow", "ref", "T"):
+    if e.op in ("inv", "adj", "fn", "pow", "ref", "T", "mpow", "expm", "logm", "sqrtm", "pinv", "pinv_full", "polar"):
         return is_symmetric(e.args[0])
-    if e.op in ("add", "mul"):
+    if e.op in ("mpow_frechet", "expm_frechet", "logm_frechet"):
         return all(is_symmetric(a) for a in e.args)
+    if e.op in ("add", "mul"):
+        rest = [a for a in e.args if not is_symmetric(a)]
+        return sorted(a.digest for a in rest) == sorted(mirrored(a).digest for a in rest)
     if e.op == "matmul":
-        mirrored = [a if is_symmetric(a) else a.args[0] if a.op == "T" else a.T for a in reversed(e.args)]
-        return all(a.digest == b.digest for a, b in zip(e.args, mirrored, strict=True))
+        return mirrored(e).digest == e.digest
     return False
+
+
+def mirrored(e: Expr) -> Expr:
+    """The transpose, moved into a product and into the scalar multiple of a matrix."""
+    if is_symmetric_leaf(e):
+        return e
+    if e.op == "matmul":
+        return matmul(*(a if is_symmetric(a) else mirrored(a) for a in reversed(e.args)))
+    if e.op == "mul" and sum(not a.is_scalar for a in e.args) == 1:
+        return mul(*(a if a.is_scalar else mirrored(a) for a in e.args))
+    return e.args[0] if e.op == "T" else transpose(e)
+
+
+def is_symmetric_leaf(e: Expr) -> bool:
+    """Its own transpose, without a look at products."""
+    return e.is_scalar or (e.op not in ("matmul", "mul") and is_symmetric(e))
 
 
 def is_invertible(e: Expr) -> bool:
@@ -68,9 +94,9 @@ def is_invertible(e: Expr) -> bool:
         return False
     if e.op == "sym":
         return bool(attributes(e) & {"invertible", "positive_definite", "orthogonal"})
-    if e.op in ("eye", "inv"):
+    if e.op in ("eye", "inv", "expm", "cholesky", "eigenvectors", "right_singular"):
         return True
-    if e.op in ("T", "ref"):
+    if e.op in ("T", "ref", "mpow"):
         return is_invertible(e.args[0])
     if e.op == "matmul":
         return all(is_invertible(a) for a in e.args)
@@ -84,7 +110,8 @@ def is_invertible(e: Expr) -> bool:
 
 def is_orthogonal(e: Expr) -> bool:
     """AᵀA = I."""
-    return "orthogonal" in attributes(e) or (e.op in ("T", "ref") and is_orthogonal(e.args[0]))
+    own = "orthogonal" in attributes(e) or e.op in ("eigenvectors", "right_singular")
+    return own or (e.op in ("T", "ref") and is_orthogonal(e.args[0]))
 
 
 def is_positive(e: Expr) -> bool:
@@ -94,7 +121,7 @@ def is_positive(e: Expr) -> bool:
     if e.op in ("num", "dim"):
         return e.op == "dim" or e.data > 0
     if e.op == "fn":
-        return e.data in ("exp", "sigmoid", "softplus", "Phi", "phi", "sqrt")
+        return e.data in ("exp", "sigmoid", "softplus", "Phi", "phi", "sqrt", "cosh")
     if e.op in ("softmax", "ones", "norm"):
         return True
     if e.op in ("add", "mul"):
