@@ -99,6 +99,12 @@ def maximum(a: Expr, b: Expr) -> Expr:
     return node("maximum", (a, b), None, common("maximum", (a, b)))
 
 
+def greater(a: Expr, b: Expr) -> Expr:
+    """1 where A > B, 0 where A < B; entries that are equal are refused: the gradient of maximum."""
+    a, b = lift(a, "greater"), lift(b, "greater")
+    return node("greater", (a, b), None, common("greater", (a, b)))
+
+
 def minimum(a: Expr, b: Expr) -> Expr:
     """The smaller of two, -maximum(-A, -B)."""
     return negative(maximum(negative(lift(a, "minimum")), negative(lift(b, "minimum"))))

@@ -100,7 +100,7 @@ def _diagonal(v: Sizes) -> Sizes:
     return v[0], v[0]
 
 
-def _rows(a: Sizes) -> Sizes:
+def _rows(a: Sizes, *others: Sizes) -> Sizes:
     return a[0], ONE
 
 
@@ -175,7 +175,7 @@ SIGNATURES: dict[str, Signature] = {
         Signature("dot", _scalar, 2, columns=True, equal=SAME, advice="Try A @ B, or inner(A, B)."),
         Signature("inner_rows", _rows, 2, equal=SAME),
         Signature("norm2_rows", _rows),
-        *(Signature(name, _wider, 2, elementwise=True) for name in ("maximum", "minimum")),
+        *(Signature(name, _wider, 2, elementwise=True) for name in ("maximum", "minimum", "greater")),
         Signature("where", _wider, 3, elementwise=True),
         Signature("submatrix", _block, 1, (4, 4)),
         Signature("padded", _block, 1, (4, 4)),

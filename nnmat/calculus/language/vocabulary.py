@@ -70,6 +70,7 @@ CONSTRUCTORS: dict[str, Callable[..., Expr]] = {
             reductions.norm2_rows,
             reductions.maximum,
             reductions.minimum,
+            reductions.greater,
             reductions.where,
             blocks.submatrix,
             blocks.padded,

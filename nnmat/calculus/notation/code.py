@@ -1,5 +1,8 @@
 """Expressions as code: what `repr` prints, and what `parse` reads back to the same expression."""
 
+from collections.abc import Callable
+
+from ..dimensions import Dim
 from .names import IN_CODE, options
 from .node import Node
 
@@ -34,7 +37,21 @@ def _code(e: Node) -> tuple[str, int]:
     if e.op == "pow":
         exponent = str(e.data)
         return f"{_at(e.args[0], ATOM)} ** {f'({exponent})' if '/' in exponent else exponent}", POWER
+    if e.op == "xpow":
+        return " ** ".join(_at(a, ATOM) for a in e.args), POWER
+    if e.op == "slice":
+        return f"{_at(e.args[0], ATOM)}[{places(e)}]", ATOM
     return _call(e), ATOM
+
+
+def places(e: Node, written: Callable[[Dim], str] = str) -> str:
+    """The rows and columns of a block: `0, i`, `0:2, 1:N`."""
+    ends = [(first, length) for first, length in zip(e.data, e.shape, strict=True)]
+    if e.args[0].shape[1].constant == 1 and e.args[0].shape[0].constant != 1:
+        ends = ends[:1]  # of a column
+    return ", ".join(
+        written(first) if length.constant == 1 else f"{written(first)}:{written(first + length)}" for first, length in ends
+    )
 
 
 def _sum(e: Node) -> str:
@@ -64,7 +81,7 @@ def _call(e: Node) -> str:
     name = IN_CODE.get(e.op, e.op)
     if e.op == "fn":
         name = e.data
-    elif e.op in ("softmax", "log_softmax", "lse"):
+    elif e.op in ("softmax", "log_softmax", "lse", "max", "at_max"):
         name += "_rows" if e.data == "rows" else ""
     elif e.op in ("ones", "zeros"):
         args = [str(d) for d in e.shape]
@@ -72,6 +89,10 @@ def _call(e: Node) -> str:
         args = [str(e.shape[0])]
     elif e.op == "dim":
         args = [str(e.data)]
+    elif e.op in ("mpow", "mpow_frechet"):
+        args.append(str(e.data))
+    elif e.op == "embed":
+        args += [str(d) for d in (*e.data, *e.shape)]
     elif e.op in ("reshape", "kron_left", "kron_right"):
         args += [str(d) for d in e.data]
     elif e.op == "conv":
@@ -79,4 +100,6 @@ def _call(e: Node) -> str:
     elif e.op in ("conv_input", "conv_kernel"):
         setting, shape = e.data
         args += [*(str(d) for d in shape), *options(setting)]
+    if name == "max_rows":
+        name, args = "max", [*args, "axis=1"]
     return f"{name}({', '.join(args)})"

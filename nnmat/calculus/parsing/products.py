@@ -40,13 +40,15 @@ class Products:
             raise self.question(tree)
         below = self.below(tree, place)
         signature = SIGNATURES.get(tree.body) if tree.kind == "call" else None
-        for part in tree.parts if signature is None else tree.parts[: signature.operands]:
+        every = signature is None or signature.beside is not None
+        for part in tree.parts if every else tree.parts[: signature.operands]:
             self.walk(part, below)
 
     def below(self, tree: Tree, place: int) -> int:
         """Where the operands of a tree stand."""
-        if tree.kind == "call" and tree.body in SIGNATURES:
-            return ALGEBRA if SIGNATURES[tree.body].square else SUMMED if tree.body == "sum" else REDUCED
+        signature = SIGNATURES.get(tree.body) if tree.kind == "call" else None
+        if signature is not None and not signature.elementwise and tree.body != "transpose":
+            return ALGEBRA if signature.square else SUMMED if tree.body in ("sum", "mean") else REDUCED
         if tree.body == "@":
             return FACTOR
         if place == SUMMED:
@@ -113,7 +115,7 @@ class Products:
                 else f"Write {left} @ inv({right}) for the inverse."
             )
         else:
-            meant = f"Write {left} @ {left} for the matrix product, inv({left}) for the inverse."
+            meant = f"Write power({left}, {right}) for the power of a matrix, inv({left}) for the inverse."
         message = (
             f"expected to know whether `{tree.body}` is meant element by element, got {left} {tree.body} {right} "
             f"without declared shapes. {meant} {self.inference.declaring(tree)}"
