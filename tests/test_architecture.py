@@ -97,6 +97,7 @@ MOST_FILES = 12
 LARGE_FOLDERS: dict[str, str] = {}
 # Modules without a test of their name: the file that tests them.
 TESTED_BY = {
+    "nnmat/calculus/notation/arrays.py": "tests/nnmat/calculus/records/test_programs.py",
     "kernels/nnmat_kernels/errors.py": "tests/kernels/test_contracts.py",
     "kernels/nnmat_kernels/unchecked.py": "tests/kernels/test_contracts.py",
     "kernels/nnmat_kernels/optimizers/more_updates.py": "tests/kernels/optimizers/test_updates.py",

@@ -91,7 +91,12 @@ def commands() -> tuple[argparse.ArgumentParser, Any]:
     d.add_argument("--let", action="append", default=[], metavar="h=EXPR", help="a named intermediate quantity")
     d.add_argument("--upstream", metavar="G", help="the name of the upstream gradient of a matrix-valued expression")
     d.add_argument("--symmetric", choices=FORMS, default="manifold", help="the gradient meant for a symmetric matrix")
-    d.add_argument("--format", choices=("text", "latex"), default="text")
+    d.add_argument(
+        "--format",
+        choices=("text", "latex", "python", "numpy"),
+        default="text",
+        help="the derivation as text or LaTeX; the gradient as code that is read back here, or as a NumPy function",
+    )
     d.add_argument("--full", action="store_true", help="every simplification on a line of its own")
     d.add_argument("--check", action="store_true", help="check every line at random points, too")
     d.add_argument("-o", "--output", metavar="FILE", help="write to a file")
@@ -139,10 +144,11 @@ def _derive(options: argparse.Namespace) -> str:
         )
     G = declared.get(options.upstream, matrix(options.upstream, *f.shape)) if options.upstream else None
     d = derive(f, options.wrt, G=G, symmetric=options.symmetric)
-    text = d.to_latex(options.full) if options.format == "latex" else d.to_text(options.full)
+    formats = {"latex": lambda: d.to_latex(options.full), "python": d.to_python, "numpy": d.to_numpy}
+    text = formats.get(options.format, lambda: d.to_text(options.full))()
     if options.check:
         error = d.check(trials=3, seed=0)
-        mark = "% " if options.format == "latex" else ""
+        mark = {"text": "", "latex": "% "}.get(options.format, "# ")
         text += f"\n\n{mark}checked: {len(d.steps)} steps at 3 random points, largest relative error {error:.1e}"
     return text
 

@@ -31,7 +31,8 @@ def fixed(here: Evaluation, wrt: Expr) -> dict[Expr, np.ndarray]:
 def quotients(here: Evaluation, wrt: Expr, direction: np.ndarray, e: Expr, h: float) -> tuple[np.ndarray, np.ndarray]:
     """The quotients of `e` at the steps h and h/2. Raises DomainError where a kink lies in between."""
     start = fixed(here, wrt)
-    at = {k: Evaluation({**start, wrt: here.known[wrt] + k * h * direction}, here.sizes) for k in (-2, -1, -0.5, 0.5, 1, 2)}
+    moved = {k: here.known[wrt] + k * h * direction for k in (-2, -1, -0.5, 0.5, 1, 2)}
+    at = {k: Evaluation({**start, wrt: x}, here.sizes) for k, x in moved.items()}
     f = {k: evaluation.value(e) for k, evaluation in at.items()}
     first, *others = (evaluation.kinks for evaluation in at.values())
     for kinks in others:

@@ -12,6 +12,7 @@ from ..language.assumptions import attributes
 from ..language.expr import Expr, dimensions, nodes
 
 LARGEST = 10**8  # entries of an array in a check
+DIFFERENT = 8  # sizes, as far as there are no more names than that: many large matrices would take long
 KINDS = 8  # ways to draw a symbol without attributes
 
 
@@ -33,7 +34,7 @@ def sizes_for(e: Expr, rng: np.random.Generator) -> dict[str, int]:
     shapes = {x.shape for x in nodes(e)}
     inside = {room for x in nodes(e) if x.op in ("slice", "embed") for room in rooms(x)}
     for attempt in range(200):
-        spread = rng.permutation(max(len(names), 4))[: len(names)]
+        spread = rng.permutation(max(len(names), 4))[: len(names)] % DIFFERENT
         drawn = 2 + spread if attempt < 20 else rng.integers(1, 9 if attempt < 100 else 65, len(names))
         sizes = {name: int(size) for name, size in zip(names, drawn, strict=True)}
         numbers = [(rows.value(sizes), columns.value(sizes)) for rows, columns in shapes]

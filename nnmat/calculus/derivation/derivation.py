@@ -1,6 +1,7 @@
 """A derivation: the record of how a gradient was found, line by line, each with the law that justifies it."""
 
 from ..checking.verify import check
+from ..records.programs import numpy_code, python_code
 from ..records.record import Record
 from ..records.report import latex_report, report
 
@@ -25,6 +26,14 @@ class Derivation(Record):
     def to_latex(self, full: bool = False) -> str:
         """The derivation as LaTeX, an align* environment for each stage."""
         return latex_report(self, full=full)
+
+    def to_python(self) -> str:
+        """The gradient as code, which `parse` reads back: quantities first, what is repeated under a name."""
+        return python_code(self)
+
+    def to_numpy(self) -> str:
+        """The gradient as a Python function of arrays, with NumPy alone."""
+        return numpy_code(self)
 
     def _repr_latex_(self) -> str:
         return self.to_latex()

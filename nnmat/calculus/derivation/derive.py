@@ -13,7 +13,7 @@ from ..language.expr import Expr, add, described, lift, mul, negative, node, num
 from ..language.operators import diag, diagm, inner, names_of, tril
 from ..laws.simplifier import Simplifier
 from ..parsing.questions import scalar_or
-from ..records.record import Link, Reading, Stage, Step
+from ..records.record import Edit, Link, Reading, Stage
 from .backward import Backward
 from .derivation import Derivation
 from .intermediates import names
@@ -135,7 +135,8 @@ def _allowed(variable: Expr) -> None:
 
 def _constant(root: Expr, variable: Expr) -> Derivation:
     zero = node("zeros", (), None, variable.shape) if not variable.is_scalar else number(0)
-    stage = Stage("f", [Step("differential", "f", "CONST", root, (node("d", (root,)),), (number(0),))])
+    start = (node("d", (root,)),)
+    stage = Stage("f", start, [Edit("CONST", root, 0, start, (number(0),))])
     return Derivation(root, variable, root, zero, [Link(variable.name, variable, zero, zero)], [stage])
 
 
@@ -154,8 +155,7 @@ def _attributed(result: Derivation, symmetric: str) -> None:
     simplifier = Simplifier()
     after = simplifier(raw)
     if after.digest != G.digest:
-        stage = Stage(variable.name)
-        stage.lines.append(Step("attribute", variable.name, rule, G, (G,), (raw,)))
+        stage = Stage(variable.name, (G,), [Edit(rule, G, 0, (G,), (raw,))], kind="attribute")
         stage.readings.append(Reading(variable.name, raw, after, simplifier.log))
         result.stages.append(stage)
     last = result.chain[-1]

@@ -4,6 +4,7 @@ Points outside the domain raise DomainError: the logarithm of a number <= 0, a d
 """
 
 from collections.abc import Callable, Mapping
+from math import isfinite
 from typing import Any
 
 import numpy as np
@@ -12,7 +13,7 @@ from ...checks import real_array
 from ..dimensions import ONE
 from ..errors import DomainError, ShapeError
 from ..language.elementwise import FUNCTIONS
-from ..language.expr import Expr, described, lift
+from ..language.expr import Expr, described, lift, ordered
 from . import windows
 from .binding import bind
 from .matrices import MATRICES
@@ -38,9 +39,9 @@ def evaluate(expression: Expr, **values: Any):
 class Evaluation:
     """The values of many expressions at one point: shared parts are computed once.
 
-    `kinks` collects the signs of divisors, determinants and arguments of functions with a kink at 0: two points between
-    which one changes have no difference quotient worth looking at; and which piece of a function its argument is in. `blur`, if given, changes each result before it is
-    used.
+    `kinks` collects the signs of divisors, determinants and arguments of functions with a kink at 0, and the pieces of
+    functions where they are: two points between which one changes have no difference quotient worth looking at. `blur`,
+    if given, changes each result before it is used.
     """
 
     def __init__(self, arrays: Mapping[Expr, np.ndarray], sizes: Mapping[str, int], blur: Blur | None = None):
@@ -55,15 +56,13 @@ class Evaluation:
             return self._value(e)
 
     def _value(self, e: Expr) -> np.ndarray:
-        found = self.known.get(e)
-        if found is None:
-            found = OPERATORS[e.op](self, e, *(self._value(a) for a in e.args))
-            if not np.isfinite(found).all():
-                raise DomainError(f"evaluate: expected finite values, got NaN or infinity in {described(e)}.")
-            if self.blur is not None:
-                found = self.blur(e, found)
-            self.known[e] = found
-        return found
+        known = self.known
+        for x in [] if e in known else ordered(e, until=known.__contains__):
+            found = OPERATORS[x.op](self, x, *[known[a] for a in x.args])
+            if not isfinite(np.add.reduce(found, axis=None)) and not np.isfinite(found).all():
+                raise DomainError(f"evaluate: expected finite values, got NaN or infinity in {described(x)}.")
+            known[x] = found if self.blur is None else self.blur(x, found)
+        return known[e]
 
     def shape(self, e: Expr) -> tuple[int, int]:
         return e.shape[0].value(self.sizes), e.shape[1].value(self.sizes)

@@ -167,7 +167,7 @@ def _maximum(ev: Place, e: Expr, a: np.ndarray, b: np.ndarray) -> np.ndarray:
 
 def _greater(ev: Place, e: Expr, a: np.ndarray, b: np.ndarray) -> np.ndarray:
     if np.any(a == b):
-        raise DomainError(f"maximum: expected entries that differ, where it has a gradient, got a tie in {described(e)}.")
+        raise DomainError(f"maximum: expected entries that differ, for a gradient, got a tie in {described(e)}.")
     ev.kinks.append(np.sign(a - b))
     return (a > b).astype(np.float64)
 

@@ -1,15 +1,16 @@
 """What is known of an expression from its form and the attributes of its symbols. Unknown counts as no."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from functools import wraps
 from itertools import count
+from typing import Any
 from weakref import WeakKeyDictionary
 
 from ..dimensions import ONE
-from .expr import Expr, matmul, mul, nodes, transpose
+from .expr import Expr, matmul, mul, nodes, ordered, transpose
 
 _clock = count()
 _declared: WeakKeyDictionary[Expr, int] = WeakKeyDictionary()  # symbols, and when they were declared last
-_symmetric: WeakKeyDictionary[Expr, bool] = WeakKeyDictionary()
 _read: WeakKeyDictionary[Expr, tuple[int, frozenset[str], frozenset[str]]] = WeakKeyDictionary()  # see assume
 
 
@@ -45,15 +46,24 @@ def attributes(e: Expr) -> frozenset[str]:
     return frozenset(e.data[1]) if e.op == "sym" else frozenset()
 
 
+def kept(question: Callable[[Expr], Any]) -> Callable[[Expr], Any]:
+    """The answers stay with the nodes, and are found from the operands up: each once, however deep it lies."""
+    name = question.__name__
+
+    @wraps(question)
+    def asked(e: Expr) -> Any:
+        answers = e.__dict__
+        if name not in answers:
+            for x in ordered(e, until=lambda x: name in x.__dict__):
+                x.__dict__[name] = question(x)
+        return answers[name]
+
+    return asked
+
+
+@kept
 def is_symmetric(e: Expr) -> bool:
     """Aᵀ = A."""
-    known = _symmetric.get(e)
-    if known is None:
-        known = _symmetric[e] = _is_symmetric(e)
-    return known
-
-
-def _is_symmetric(e: Expr) -> bool:
     if e.shape[0] != e.shape[1]:
         return False
     if e.is_scalar or e.op in ("eye", "ones", "zeros", "diagm"):
@@ -88,6 +98,7 @@ def is_symmetric_leaf(e: Expr) -> bool:
     return e.is_scalar or (e.op not in ("matmul", "mul") and is_symmetric(e))
 
 
+@kept
 def is_invertible(e: Expr) -> bool:
     """The inverse exists wherever the expression is defined."""
     if e.shape[0] != e.shape[1]:
@@ -108,12 +119,14 @@ def is_invertible(e: Expr) -> bool:
     return False
 
 
+@kept
 def is_orthogonal(e: Expr) -> bool:
     """AᵀA = I."""
     own = "orthogonal" in attributes(e) or e.op in ("eigenvectors", "right_singular")
     return own or (e.op in ("T", "ref") and is_orthogonal(e.args[0]))
 
 
+@kept
 def is_positive(e: Expr) -> bool:
     """All entries are positive."""
     if e.op == "sym":
@@ -129,6 +142,7 @@ def is_positive(e: Expr) -> bool:
     return e.op in ("ref", "T", "pow", "matmul") and all(is_positive(a) for a in e.args)
 
 
+@kept
 def sums_to_one(e: Expr) -> str | None:
     """ "column" if the entries of a column sum to one, "rows" if those of each row do, else None."""
     if e.op == "sym" and "sums_to_one" in attributes(e):

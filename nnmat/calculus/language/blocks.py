@@ -26,7 +26,7 @@ def _range(key: Any, length: Dim, e: Expr) -> tuple[Dim, Dim]:
 def _place(key: Any, length: Dim, e: Expr) -> Dim:
     if isinstance(key, bool) or not isinstance(key, int | str | Dim):
         raise ShapeError(
-            f"{e}[...]: expected places as numbers, names or slices, got {key!r:.40}. Try A[0, 1], A['i', 'j'], A[:2, :]."
+            f"{e}[...]: expected places as numbers, names or slices, got {key!r:.40}. Try A[0, 1], A[:2, :]."
         )
     at = dim(key)
     return length + at if at.constant is not None and at.constant < 0 else at
@@ -35,7 +35,8 @@ def _place(key: Any, length: Dim, e: Expr) -> Dim:
 def entries(e: Expr, key: Any) -> Expr:
     """`A[i, j]` (a scalar), `A[:2, 1:]`, `x[i]` of a column or a row, `A[i]` row i of a matrix (1, n)."""
     rows, columns = e.shape
-    keys = key if isinstance(key, tuple) else (slice(None), key) if rows == ONE and columns != ONE else (key, slice(None))
+    one = (slice(None), key) if rows == ONE and columns != ONE else (key, slice(None))
+    keys = key if isinstance(key, tuple) else one
     if len(keys) != 2:
         raise ShapeError(f"{e}[...]: expected one or two places, got {len(keys)}. Try A[0, 1].")
     ends = [_range(k, length, e) for k, length in zip(keys, e.shape, strict=True)]

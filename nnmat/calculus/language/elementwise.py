@@ -92,9 +92,7 @@ FUNCTIONS: dict[str, Function] = {
         Function("sqrt", np.sqrt, lambda x, y: number(1) / 2 * power(y, -1), inside=lambda x: x >= 0),
         Function("sin", np.sin, lambda x, y: apply("cos", x)),
         Function("cos", np.cos, lambda x, y: -apply("sin", x)),
-        Function(
-            "tan", np.tan, lambda x, y: number(1) + mul(y, y), pieces=lambda x: np.floor(x / math.pi + 0.5)
-        ),
+        Function("tan", np.tan, lambda x, y: number(1) + mul(y, y), pieces=lambda x: np.floor(x / math.pi + 0.5)),
         Function("arctan", np.arctan, lambda x, y: power(number(1) + mul(x, x), -1)),
         Function("cosh", np.cosh, lambda x, y: apply("sinh", x)),
         Function("sinh", np.sinh, lambda x, y: apply("cosh", x)),

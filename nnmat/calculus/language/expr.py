@@ -10,7 +10,6 @@ import threading
 import weakref
 from collections.abc import Callable, Iterable, Iterator
 from fractions import Fraction
-from functools import cached_property
 from hashlib import blake2b
 from itertools import pairwise
 from typing import Any, ClassVar
@@ -24,6 +23,7 @@ from ..notation.latex import LatexWriter
 from ..notation.text import Writer
 
 SCALAR: Shape = (ONE, ONE)
+MOST = 100_000  # operands of a sum or a product: X = X @ X, written twenty times, has more
 _nodes: weakref.WeakValueDictionary = weakref.WeakValueDictionary()
 _lock = threading.Lock()
 
@@ -31,43 +31,21 @@ _lock = threading.Lock()
 class Expr:
     """One node: an operator `op` applied to `args`, with constants of the operator in `data`, of shape `shape`.
 
-    Two expressions that are written the same are the same object. `digest` is equal, moreover, where two expressions
-    differ only in the order of the terms of a sum or of the factors of an elementwise product.
+    Two expressions that are written the same are the same object. `digest`, a fingerprint, is equal, moreover, where
+    two expressions differ only in the order of the terms of a sum or of the factors of an elementwise product. `free`
+    are the symbols that it is made of; `has_differential` says whether a dX stands in it, as in lines of a derivation.
     """
 
-    __slots__ = ("__dict__", "__weakref__", "args", "data", "op", "shape")
+    __slots__ = ("__dict__", "__weakref__", "args", "data", "digest", "free", "has_differential", "op", "shape")
     __array_ufunc__ = None  # an array on the left gives the operation to us, and we refuse it
     op: str
     args: "tuple[Expr, ...]"
     data: Any
     shape: Shape
     at: "ClassVar[Callable[[Expr, Any], Expr]]"  # what A[i, j] is: `blocks` says it
-
-    @cached_property
-    def digest(self) -> bytes:
-        """A fingerprint of the expression, blind to the order of commuting operands."""
-        below = [a.digest for a in self.args]
-        if self.op in ("add", "mul", "inner"):
-            below.sort()
-        body = repr((self.op, self.data, self.shape if not self.args else None)).encode()
-        return blake2b(body + b"".join(below), digest_size=12).digest()
-
-    @cached_property
-    def free(self) -> "frozenset[Expr]":
-        """The symbols that it is made of."""
-        if self.op == "sym":
-            return frozenset([self])
-        return frozenset().union(*(a.free for a in self.args))
-
-    @cached_property
-    def size(self) -> int:
-        """The number of nodes when it is written out."""
-        return 1 + sum(a.size for a in self.args)
-
-    @cached_property
-    def has_differential(self) -> bool:
-        """A differential dX stands in it (in a line of a derivation)."""
-        return self.op == "d" or (self.op != "ref" and any(a.has_differential for a in self.args))
+    digest: bytes
+    free: "frozenset[Expr]"
+    has_differential: bool
 
     @property
     def is_scalar(self) -> bool:
@@ -165,14 +143,25 @@ def node(op: str, args: tuple[Expr, ...] = (), data: Any = None, shape: Shape = 
             if found is None:
                 found = Expr()
                 found.op, found.args, found.data, found.shape = op, args, data, shape
-                _ = found.free, found.digest  # here, from those of the operands: later they would need the stack
+                found.digest = _digest(found)
+                found.free = frozenset([found]) if op == "sym" else frozenset().union(*[a.free for a in args])
+                found.has_differential = op == "d" or (op != "ref" and any([a.has_differential for a in args]))
                 _nodes[key] = found
     return found
 
 
+def _digest(e: Expr) -> bytes:
+    below = [a.digest for a in e.args]
+    if e.op in ("add", "mul", "inner"):
+        below.sort()
+    body = repr((e.op, e.data, e.shape if not e.args else None)).encode()
+    return blake2b(body + b"".join(below), digest_size=12).digest()
+
+
 def number(value: int | float | Fraction) -> Expr:
     """A constant. A float is taken as the decimal number that Python prints: 0.1 is 1/10."""
-    exact = Fraction(repr(float(value))) if isinstance(value, float) else Fraction(value)
+    exact = Fraction(repr(float(value))) if isinstance(value, float) else value
+    exact = exact if isinstance(exact, Fraction) else Fraction(exact)
     try:
         held = float(exact) != 0 or exact == 0
     except OverflowError:
@@ -237,7 +226,12 @@ def common(who: str, args: tuple[Expr, ...]) -> Shape:
 
 
 def _flat(op: str, args: Iterable[Expr]) -> tuple[Expr, ...]:
-    return tuple(part for a in args for part in (a.args if a.op == op else (a,)))
+    flat: list[Expr] = []
+    for a in args:
+        flat += a.args if a.op == op else (a,)
+        if len(flat) > MOST:
+            raise ShapeError(f"{op}: expected at most {MOST} operands, got more. Name parts of it with let.")
+    return tuple(flat)
 
 
 def add(*args: Expr) -> Expr:
@@ -318,21 +312,20 @@ def transposed_factors(factors: Iterable[Expr], equal: Callable[[Expr], bool]) -
     return [a.args[0] if a.op == "T" else a if equal(a) else transpose(a) for a in reversed(list(factors))]
 
 
-def constant(e: Expr) -> Fraction | float | None:
+def constant(e: Expr) -> Fraction | None:
     """The number that an expression of nothing but numbers is: 0.5 * 2, 2 ** 3."""
     if e.op == "num":
-        return e.data
-    values = [constant(a) for a in e.args] if e.op in ("add", "mul", "pow") else [None]
-    if None in values:
+        return Fraction(e.data)
+    values = [v for a in e.args if (v := constant(a)) is not None] if e.op in ("add", "mul", "pow") else []
+    if not values or len(values) < len(e.args):
         return None
     if e.op != "pow":
-        return sum(values) if e.op == "add" else math.prod(values)
-    p = e.data if e.data.denominator != 1 or abs(e.data) > 64 else int(e.data)
+        return sum(values, Fraction(0)) if e.op == "add" else math.prod(values, start=Fraction(1))
+    whole = e.data.denominator == 1 and abs(e.data) <= 64
     try:
-        found = float(values[0]) ** float(p) if isinstance(p, Fraction) else values[0] ** p
-    except ArithmeticError:
+        return values[0] ** int(e.data) if whole else Fraction(repr(float(values[0]) ** float(e.data)))
+    except (ArithmeticError, ValueError, TypeError):
         return None
-    return found if isinstance(found, Fraction | float) and math.isfinite(found) else None
 
 
 def power(a: Expr, exponent: Any) -> Expr:
@@ -360,19 +353,26 @@ def nodes(e: Expr, until: Callable[[Expr], bool] = lambda x: False) -> Iterator[
             yield x
 
 
+def ordered(e: Expr, until: Callable[[Expr], bool] = lambda x: False) -> list[Expr]:
+    """Every node of an expression, once, operands before operators; not those for which `until` holds, nor what is
+    below them. Those who look at the nodes in this order need no stack of Python's, however deep the expression is."""
+    found: dict[Expr, None] = {}
+    stack = [] if until(e) else [e]
+    while stack:
+        x = stack[-1]
+        waiting = len(stack)
+        if x not in found:
+            for a in reversed(x.args):
+                if a not in found and not until(a):
+                    stack.append(a)
+        if len(stack) == waiting:
+            found.setdefault(stack.pop())
+    return list(found)
+
+
 def depending(e: Expr, symbol: Expr) -> list[Expr]:
     """The nodes of an expression that depend on a symbol, once, operands before operators."""
-    found: dict[Expr, None] = {}
-
-    def visit(x: Expr) -> None:
-        for a in x.args:
-            if a not in found and symbol in a.free:
-                visit(a)
-        found[x] = None
-
-    if symbol in e.free:
-        visit(e)
-    return list(found)
+    return ordered(e, until=lambda x: symbol not in x.free)
 
 
 def dimensions(e: Expr) -> frozenset[str]:
@@ -388,17 +388,17 @@ def bottom_up(e: Expr, leave: Callable[[Expr, Expr], Expr], enter: Callable[[Exp
     """
     done: dict[Expr, Expr] = {}
 
-    def visit(x: Expr) -> Expr:
-        new = done.get(x)
-        if new is None:
-            new = enter(x) if enter is not None else None
-            if new is None:
-                args = tuple(map(visit, x.args))
-                new = leave(x, x if args == x.args else rebuild(x, args))
-            done[x] = new
-        return new
+    def known(x: Expr) -> bool:
+        if x not in done and enter is not None:
+            new = enter(x)
+            if new is not None:
+                done[x] = new
+        return x in done
 
-    return visit(e)
+    for x in ordered(e, until=known):
+        args = tuple([done[a] for a in x.args])
+        done[x] = leave(x, x if args == x.args else rebuild(x, args))
+    return done[e]
 
 
 def rewrite(e: Expr, change: Callable[[Expr], Expr | None]) -> Expr:
@@ -422,8 +422,12 @@ def rebuild(x: Expr, args: tuple[Expr, ...]) -> Expr:
 
 
 def replace(e: Expr, old: Expr, new: Expr) -> Expr:
-    """`e` with `new` in the place of every `old`."""
-    return rewrite(e, lambda x: new if x is old else None)
+    """`e` with `new` in the place of every `old`, but not inside of what a name stands for."""
+    return bottom_up(
+        e,
+        lambda x, changed: new if changed is old else changed,
+        enter=lambda x: new if x is old else x if x.op == "ref" or not x.args else None,
+    )
 
 
 def ones(rows: Dim | int | str, columns: Dim | int | str = 1) -> Expr:

@@ -111,6 +111,6 @@ def minimum(a: Expr, b: Expr) -> Expr:
 
 
 def where(condition: Expr, a: Expr, b: Expr) -> Expr:
-    """A where the condition is positive, else B, element by element: where(x - 1, x, 0). It has no part in gradients."""
+    """A where the condition is positive, else B: where(x - 1, x, 0). The condition has no part in gradients."""
     c, a, b = lift(condition, "where"), lift(a, "where"), lift(b, "where")
     return node("where", (c, a, b), None, common("where", (c, a, b)))

@@ -57,8 +57,9 @@ class Signature:
         if self.columns:
             for i, shape in enumerate(shapes):
                 yield COLUMN, i, shape[1], ONE
-        for j in range(1, len(shapes) if self.beside is not None else 0):
-            yield FITTING, j, shapes[0][self.beside], shapes[j][self.beside]
+        if self.beside is not None:
+            for j in range(1, len(shapes)):
+                yield FITTING, j, shapes[0][self.beside], shapes[j][self.beside]
         for (i, a), (j, b) in self.equal:
             yield FITTING, i, shapes[i][a], shapes[j][b]
 

@@ -1,7 +1,7 @@
 """Values of special functions in float64: of the logarithm of Γ and of its derivatives, by recurrence and Stirling.
 
-    ψ⁽ⁿ⁾(x) = ψ⁽ⁿ⁾(x + k) + (-1)ⁿ⁺¹ n! Σ_{j<k} 1/(x + j)ⁿ⁺¹                    (Abramowitz and Stegun 6.3.6, 6.4.6)
-    ψ(x) ~ log x - 1/(2x) - Σ B₂ₘ/(2m x²ᵐ), and its derivatives                  (6.3.18, 6.4.11)
+ψ⁽ⁿ⁾(x) = ψ⁽ⁿ⁾(x + k) + (-1)ⁿ⁺¹ n! Σ_{j<k} 1/(x + j)ⁿ⁺¹                    (Abramowitz and Stegun 6.3.6, 6.4.6)
+ψ(x) ~ log x - 1/(2x) - Σ B₂ₘ/(2m x²ᵐ), and its derivatives                  (6.3.18, 6.4.11)
 """
 
 import math

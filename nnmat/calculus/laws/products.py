@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 from itertools import pairwise
+from weakref import WeakKeyDictionary
 
 from ..language.assumptions import is_orthogonal, is_symmetric, sums_to_one
 from ..language.expr import (
@@ -19,7 +20,7 @@ from ..language.expr import (
     transposed_factors,
 )
 from ..language.operators import diagm, inv
-from ..notation.code import code
+from ..notation.code import Coder
 from .sums import factors, is_zero, mul_powers, scalars, zero_like
 
 
@@ -123,8 +124,12 @@ def product_orientation(e: Expr) -> Expr | None:
     return other if weight(other) < weight(e) else None
 
 
+BEGINNINGS = Coder(WeakKeyDictionary(), limit=120)
+
+
 def weight(e: Expr) -> tuple[int, str]:
-    return sum(a.op == "T" for a in e.args), code(e)
+    """The transposes among the factors, and how the product begins when it is written."""
+    return sum(a.op == "T" for a in e.args), BEGINNINGS.write(e)
 
 
 def product_elementwise(e: Expr) -> Expr | None:

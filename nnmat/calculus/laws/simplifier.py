@@ -67,30 +67,52 @@ class Simplifier:
     def __init__(self) -> None:
         self.done: dict[Expr, Expr] = {}
         self.log: list[Applied] = []
+        self.turns: dict[Expr, Expr] = {}  # what an expression on the way was turned into, which is on the way itself
 
     def __call__(self, e: Expr) -> Expr:
-        found = self.done.get(e)
-        if found is None:
-            found = self._one(e)
-            self.done[e] = found
-            self.done[found] = found
-        return found
+        path = [e]  # each waits for the one after it
+        while path:
+            x = path[-1]
+            if x not in self.done:
+                waits = self._step(x)
+                if waits is not None:
+                    path.append(waits)
+                    if len(path) > LIMIT:
+                        raise self._endless(waits)
+                    continue
+            path.pop()
+        return self.done[e]
 
-    def _one(self, e: Expr) -> Expr:
-        if e.args and e.op != "ref":
-            args = tuple(self(a) for a in e.args)
-            if args != e.args:
-                e = rebuild(e, args)
-                if e in self.done:
-                    return self.done[e]
-        for name, rule in RULES.get(e.op, ()):
-            new = rule(e)
-            if new is not None and new is not e:
-                self.log.append(Applied(name, e, new))
+    def _step(self, x: Expr) -> Expr | None:
+        """Simplify `x` if all that it needs is there; otherwise the first expression that is not."""
+        new = self.turns.get(x)
+        if new is None:
+            args = x.args if x.op != "ref" else ()
+            for a in args:
+                if a not in self.done:
+                    return a
+            now = tuple([self.done[a] for a in args])
+            new = rebuild(x, now) if now != args else self._applied(x)
+            if new is not x:
+                self.turns[x] = new
+        if new is not x and new not in self.done:
+            return new
+        self.done[x] = x if new is x else self.done[new]
+        return None
+
+    def _applied(self, x: Expr) -> Expr:
+        """What the first rule that applies makes of `x`, whose operands are simplified; `x` itself if none does."""
+        for name, rule in RULES.get(x.op, ()):
+            new = rule(x)
+            if new is not None and new is not x:
+                self.log.append(Applied(name, x, new))
                 if len(self.log) > LIMIT:
-                    raise NotDerivable(e, f"simplification took more than {LIMIT} steps. Derive it in parts.")
-                return self(new)
-        return e
+                    raise self._endless(x)
+                return new
+        return x
+
+    def _endless(self, x: Expr) -> NotDerivable:
+        return NotDerivable(x, f"simplification took more than {LIMIT} steps. Derive it in parts.")
 
 
 def simplify(e: Expr) -> Expr:

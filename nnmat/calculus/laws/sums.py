@@ -6,6 +6,8 @@ from ..language.assumptions import is_positive
 from ..language.expr import Expr, add, matmul, mul, node, number, ones, power, transpose
 from ..language.operators import diagm
 
+UNIT = Fraction(1)
+
 
 def zero_like(e: Expr) -> Expr:
     return number(0) if e.is_scalar else node("zeros", (), None, e.shape)
@@ -39,7 +41,7 @@ def coefficient(e: Expr) -> tuple[Fraction, Expr | None]:
     if e.op == "mul" and e.args[0].op == "num":
         rest = mul(*e.args[1:])
         return e.args[0].data, rest
-    return Fraction(1), e
+    return UNIT, e
 
 
 def scalars(e: Expr) -> tuple[list[Expr], Expr | None]:
@@ -184,7 +186,7 @@ def mul_ones(e: Expr) -> Expr | None:
 
 
 def base(e: Expr) -> tuple[Expr, Fraction]:
-    return (e.args[0], e.data) if e.op == "pow" else (e, Fraction(1))
+    return (e.args[0], e.data) if e.op == "pow" else (e, UNIT)
 
 
 def mul_powers(e: Expr) -> Expr | None:

@@ -2,5 +2,6 @@
 
 names   what things are called where they are printed
 node    what a writer reads
-text, latex, code  the writers
+sharing  what is repeated, and gets a name where it is printed
+text, latex, code, arrays  the writers
 """

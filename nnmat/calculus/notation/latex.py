@@ -3,7 +3,7 @@
 from fractions import Fraction
 
 from ..dimensions import Floor
-from .names import GREEK, IN_LATEX
+from .names import GREEK, IN_LATEX, IN_TEXT
 from .text import Writer, decimal
 
 
@@ -11,16 +11,30 @@ class LatexWriter(Writer):
     """The tokens of LaTeX."""
 
     hadamard, divide, kronecker, star = r" \odot ", r" \oslash ", r" \otimes ", r" \star "
+    dots = r"\cdots"
 
     def parens(self, body: str) -> str:
         return rf"\left({body}\right)"
 
-    def symbol(self, name: str) -> str:
+    def listed(self, body: str, meanings: list[tuple[str, str]]) -> str:
+        if not meanings:
+            return body
+        rows = [rf"&\text{{{'and' if i else 'with'}}}\ {name} = {m}" for i, (name, m) in enumerate(meanings)]
+        return r"\begin{aligned}&" + " \\\\\n".join([body, *rows]) + r"\end{aligned}"
+
+    def plain(self, name: str) -> str:
+        return rf"\mathit{{{name.replace('_', chr(92) + '_')}}}"
+
+    def letter(self, name: str) -> str:
         stem = name.rstrip("0123456789")
         digits = name[len(stem) :]
         stem, _, tail = stem.partition("_")
         if not stem:  # _, _x, which have no letter for the index to stand at
             return rf"\mathit{{{name.replace('_', chr(92) + '_')}}}"
+        if not stem:  # _, _x, which have no letter for the index to stand at
+            return rf"\mathit{{{name.replace('_', chr(92) + '_')}}}"
+        if not stem:  # _, _x, which have no letter for the index to stand at
+            return self.plain(name)
         letters = {v: k for k, v in GREEK.items()}
         word = "\\" + letters.get(stem, stem) if stem in GREEK or stem in letters else stem
         if len(stem) > 1 and stem not in GREEK:
@@ -63,7 +77,8 @@ class LatexWriter(Writer):
         return rf"{'-' if value < 0 else ''}\frac{{{abs(value.numerator)}}}{{{value.denominator}}}"
 
     def function(self, name: str) -> str:
-        return IN_LATEX.get(name) or self.word(name)
+        known = IN_LATEX.get(name)
+        return known if known and IN_TEXT.get(name) not in self.used else self.word(name)
 
     def call(self, name: str, *args: str) -> str:
         return rf"{name}\left({', '.join(args)}\right)"

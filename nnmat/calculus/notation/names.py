@@ -28,6 +28,16 @@ def is_greek(name: str) -> bool:
     return stem in SHORT or (stem[:1].islower() and (stem in GREEK or stem in GREEK.values()))
 
 
+def printed(name: str) -> str:
+    """What two names have in common that look alike where they are printed: `lambda` and `λ`, `x1` and `x_1`."""
+    stem = name.rstrip("0123456789")
+    digits = name[len(stem) :]
+    if stem.endswith("_") and digits:
+        stem = stem[:-1]
+    first, line, rest = stem.partition("_")
+    return GREEK.get(first, first) + line + rest + digits
+
+
 def options(setting: Iterable[tuple[int, int]]) -> list[str]:
     """The options of a convolution that are not the usual ones, as they are written: `stride=2`, `padding=(1, 0)`."""
     pairs = zip(USUAL.items(), setting, strict=True)

@@ -10,8 +10,9 @@ from fractions import Fraction
 
 from ..dimensions import Dim, Floor
 from .code import places
-from .names import GREEK, IN_FORMULAS, IN_TEXT, options
+from .names import GREEK, IN_FORMULAS, IN_TEXT, options, printed
 from .node import Node
+from .sharing import fresh, kind, length, operands_first, repeated, taken
 
 Nodes = tuple[Node, ...]
 SUM, HADAMARD, PRODUCT, POSTFIX, ATOM = range(5)
@@ -20,32 +21,87 @@ TIGHT = re.compile(r"(?:[^\W\d_]|1|\(.*\)|\|.*\|)(?:⁻?[ᵀ¹])?", re.DOTALL)
 
 
 class Writer:
-    """Writes expressions; `write(e)` gives the whole, `at(e, strength)` an operand in the parentheses that it needs."""
+    """Writes expressions; `write(e)` gives the whole, `at(e, strength)` an operand in the parentheses that it needs.
 
-    hadamard, divide, kronecker, star, gradient = " ⊙ ", " ⊘ ", " ⊗ ", " ⋆ ", "∇"
+    What stands in an expression more than once may get a name: it is one of `names` from then on, and `page(e)` says
+    what the names stand for. Names that would look alike are written as they were given.
+    """
+
+    hadamard, divide, kronecker, star, dots = " ⊙ ", " ⊘ ", " ⊗ ", " ⋆ ", "⋯"
 
     def __init__(self) -> None:
         self.done: dict[Node, tuple[str, int]] = {}
+        self.names: dict[Node, str] = {}
+        self.used: set[str] = set()  # names of symbols, quantities and sizes, as they are printed
+        self.owners: dict[str, str] = {}  # what is printed, and the name that it is printed for
+        self.sizes: dict[Node, int] = {}
 
     def write(self, e: Node) -> str:
-        return self.part(e)[0]
+        """The expression, and below it what its new names stand for."""
+        body, meanings = self.page(e)
+        return self.listed(body, meanings)
+
+    def page(self, e: Node) -> tuple[str, list[tuple[str, str]]]:
+        """The expression, and the names in it that are new, each with what it stands for, in the order of their use."""
+        self.used |= taken(e)
+        new = repeated(e, self.names)
+        meanings = [(x, fresh(kind(x), self.used)) for x in new]
+        for x, name in meanings:
+            self._compose(x)
+            self.names[x] = name
+        self._compose(e)
+        return self.at(e, SUM), [(self.symbol(name), self.done[x][0]) for x, name in reversed(meanings)]
+
+    def know(self, *others: Node) -> None:
+        """No name is given that stands in these expressions."""
+        for e in others:
+            self.used |= taken(e)
+
+    def size(self, e: Node) -> int:
+        """About how many signs the expression has when it is written out."""
+        for x in operands_first(e, until=self.sizes.__contains__):
+            self.sizes[x] = length(x, self.sizes)
+        return self.sizes[e]
+
+    def _compose(self, e: Node) -> None:
+        """The text of a node and of all that it is made of, operands first."""
+        for x in operands_first(e, until=lambda x: x in self.done or x in self.names):
+            self.done[x] = self.compose(x)
 
     def at(self, e: Node, least: int) -> str:
         body, strength = self.part(e)
         return self.parens(body) if strength < least else body
 
     def part(self, e: Node) -> tuple[str, int]:
+        if e in self.names:
+            return self.symbol(self.names[e]), ATOM
         if e not in self.done:
-            self.done[e] = self.compose(e)
+            self._compose(e)
         return self.done[e]
+
+    def op(self, e: Node) -> str:
+        """The operator of what is written; of what has a name, none."""
+        return "sym" if e in self.names else e.op
+
+    def symbol(self, name: str) -> str:
+        """A name; as it was given, if another name is printed like it."""
+        owner = self.owners.setdefault(printed(name), name)
+        return self.letter(name) if owner == name else self.plain(name)
 
     # What LaTeX writes in another way.
     def parens(self, body: str) -> str:
         return f"({body})"
 
-    def symbol(self, name: str) -> str:
-        stem = name.rstrip("0123456789")
+    def listed(self, body: str, meanings: list[tuple[str, str]]) -> str:
+        rows = [f"\n    {' and' if i else 'with'} {name} = {m}" for i, (name, m) in enumerate(meanings)]
+        return "".join([body, *rows])
+
+    def letter(self, name: str) -> str:
+        stem = re.match("_*[^_0-9]*", name)[0]  # type: ignore[index]
         return GREEK.get(stem, stem) + name[len(stem) :]
+
+    def plain(self, name: str) -> str:
+        return name
 
     def transposed(self, body: str) -> str:
         return body[:-2] + "⁻ᵀ" if body.endswith("⁻¹") else body + "ᵀ"
@@ -83,7 +139,8 @@ class Writer:
         return f"floor(({self.dimension(atom.top)})/{atom.bottom})"
 
     def function(self, name: str) -> str:
-        return IN_TEXT.get(name, name)
+        sign = IN_TEXT.get(name, name)
+        return sign if sign not in self.used else self.word(name)  # a symbol σ is no function
 
     def call(self, name: str, *args: str) -> str:
         return f"{name}({', '.join(args)})"
@@ -123,14 +180,16 @@ class Writer:
             body = self.matmul(e.args[:1], e.args[1:])
             return body, HADAMARD if body.startswith("-") else PRODUCT
         if e.op == "T":
-            return self.transposed(self.at(e.args[0], POSTFIX if e.args[0].op in ("inv", "ones") else ATOM)), POSTFIX
+            upright = self.op(e.args[0]) in ("inv", "ones")
+            return self.transposed(self.at(e.args[0], POSTFIX if upright else ATOM)), POSTFIX
         if e.op == "inv":
             return self.inverted(self.at(e.args[0], ATOM)), POSTFIX
         if e.op == "pow":
             return self.raised(self.at(e.args[0], ATOM), e.data, e.is_scalar), POSTFIX
         if e.op == "mpow":
             n = e.data.constant
-            return self.exponent(self.at(e.args[0], ATOM), self.dimension(e.data) if n is None else Fraction(n)), POSTFIX
+            p = self.dimension(e.data) if n is None else Fraction(n)
+            return self.exponent(self.at(e.args[0], ATOM), p), POSTFIX
         if e.op == "xpow":
             body = self.write(e.args[1])
             return self.exponent(self.at(e.args[0], ATOM), body, e.is_scalar), POSTFIX
@@ -142,7 +201,8 @@ class Writer:
             return self.ones(e)
         if e.op == "d":
             x = e.args[0]
-            return f"d{self.at(x, ATOM) if x.op in ('sym', 'ref') else self.parens(self.write(x))}", ATOM
+            bare = x.op in ("sym", "ref") and f"d{printed(x.name)}" not in self.used
+            return f"d{self.at(x, ATOM) if bare else self.parens(self.at(x, SUM))}", ATOM
         if e.op == "inner":
             return self.inner(e), ATOM
         if e.op in ("kron", "conv") and (e.op == "kron" or not options(e.data)):
@@ -151,11 +211,11 @@ class Writer:
         return self.named(e), ATOM
 
     def named(self, e: Node) -> str:
-        args = [self.write(a) for a in e.args]
+        args = [self.at(a, SUM) for a in e.args]
         if e.op == "zeros":
             return "0"
         if e.op == "eye":
-            return "I"
+            return "I" if "I" not in self.used else self.call(self.word("eye"), self.dimension(e.shape[0]))
         if e.op == "fn":
             return self.call(self.function(e.data), *args)
         if e.op == "det":
@@ -191,18 +251,28 @@ class Writer:
     def inner(self, e: Node) -> str:
         a, b = e.args
         if not b.has_differential:
-            return self.fence("⟨", f"{self.write(a)}, {self.write(b)}", "⟩")
+            return self.fence("⟨", f"{self.at(a, SUM)}, {self.at(b, SUM)}", "⟩")
         inside = self.at(b, PRODUCT)
         if a.op == "num" and a.data == 1:
-            return self.call(self.word("Tr"), self.write(b))
+            return self.call(self.word("Tr"), self.at(b, SUM))
         left = self.at(a, PRODUCT) if a.is_scalar else self.transposed(self.at(a, ATOM))
         return self.call(self.word("Tr"), f"{left} {inside}")
 
     def sum(self, e: Node) -> str:
-        terms = [self.at(a, HADAMARD) for a in e.args]
+        return self.joined([self.spread(self.at(a, HADAMARD), a, e) for a in e.args])
+
+    def joined(self, terms: list[str]) -> str:
+        """The sum of terms that are written; one without a minus comes first."""
         first = next((i for i, t in enumerate(terms) if not t.startswith("-")), 0)
         terms.insert(0, terms.pop(first))
         return terms[0] + "".join(f" - {t[1:]}" if t.startswith("-") else f" + {t}" for t in terms[1:])
+
+    def spread(self, body: str, a: Node, whole: Node) -> str:
+        """A term; a scalar that is added to every entry as λ 1 in a column, λ 1 1ᵀ in a matrix, if it is not 1."""
+        if not a.is_scalar or whole.is_scalar or body in ("1", "-1"):
+            return body
+        rows, columns = (d.constant == 1 for d in whole.shape)
+        return body + " 1" * (not rows) + f" {self.transposed('1')}" * (not columns)
 
     def product(self, args: Nodes) -> str:
         value, rest = Fraction(1), []
@@ -211,7 +281,7 @@ class Writer:
                 value *= a.data
             else:
                 rest.append(a)
-        below = [a for a in rest if a.op == "pow" and a.data < 0 and (a.is_scalar or len(rest) > 1)]
+        below = [a for a in rest if self.op(a) == "pow" and a.data < 0 and (a.is_scalar or len(rest) > 1)]
         above = [a for a in rest if a not in below]
         if not above:  # 1/A is written A^⊙(-1), and further divisors follow it
             above = [a for a in below if not a.is_scalar][:1]
@@ -258,9 +328,9 @@ class Writer:
 
     def matmul(self, first: Nodes, others: Nodes) -> str:
         """The matrix product of the elementwise product `first` with `others`; a minus goes to the front of all."""
-        if len(first) == 1 and first[0].op == "mul":
+        if len(first) == 1 and self.op(first[0]) == "mul":
             first = first[0].args
-        if len(first) == 1 and first[0].op == "matmul":
+        if len(first) == 1 and self.op(first[0]) == "matmul":
             return self.matmul(first[0].args[:1], (*first[0].args[1:], *others))
         if len(first) > 1 and first[0].op == "num" and first[0].data == -1:
             return "-" + self.matmul(first[1:], others)

@@ -12,17 +12,22 @@ from ..language.expr import Expr, divide, matmul, minus, mul, negative, number, 
 from ..language.operators import symbol
 from ..language.signatures import SIGNATURES
 from ..language.vocabulary import CONSTRUCTORS
-from .grammar import Tree
+from .grammar import Tree, spine
 
 BINARY: dict[str, Callable[..., Expr]] = {"+": plus, "-": minus, "*": mul, "/": divide, "@": matmul, "**": power}
 
 
 def build(tree: Tree, text: str, shapes: Mapping[str, Shape], known: Mapping[str, Expr]) -> Expr:
     """The expression of a tree; errors of shapes point at the column."""
+    binary = spine(tree)
+    e, here = None, binary[0].parts[0] if binary else tree
     try:
-        return _build(tree, text, shapes, known)
+        e = _build(here, text, shapes, known)
+        for here in binary:  # no recursion: a sum of a thousand terms would need the stack
+            e = BINARY[here.body](e, build(here.parts[1], text, shapes, known))
     except (ShapeError, DomainError) as error:
-        raise ParseError(str(error), text, tree.column) from None
+        raise ParseError(str(error), text, here.column) from None
+    return e
 
 
 def _build(tree: Tree, text: str, shapes: Mapping[str, Shape], known: Mapping[str, Expr]) -> Expr:
@@ -40,8 +45,6 @@ def _build(tree: Tree, text: str, shapes: Mapping[str, Shape], known: Mapping[st
         return args[0][tuple(places) if len(places) > 1 else places[0]]
     if tree.kind == "sign":
         return negative(args[0])
-    if tree.kind == "binary":
-        return BINARY[tree.body](*args)
     if tree.body == ".T":
         return transpose(args[0])
     if tree.body in FUNCTIONS:

@@ -10,6 +10,7 @@ atom       = number | name | name "(" arguments ")" | "(" expression ")"
 """
 
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 from unicodedata import normalize
 
@@ -38,6 +39,24 @@ class Tree:
     column: int
     parts: tuple["Tree", ...] = ()
     options: tuple[tuple[str, "Tree"], ...] = ()
+
+
+def spine(tree: Tree) -> list[Tree]:
+    """The binary operators from a tree down its first operands, the lowest first: a + b + c is deep on this side."""
+    found: list[Tree] = []
+    while tree.kind == "binary":
+        found.append(tree)
+        tree = tree.parts[0]
+    return found[::-1]
+
+
+def every(tree: Tree) -> Iterator[Tree]:
+    """A tree and all below it, from left to right."""
+    stack = [tree]
+    while stack:
+        found = stack.pop()
+        stack += reversed(found.parts)
+        yield found
 
 
 def tokens(text: str) -> list[Token]:
@@ -198,6 +217,21 @@ class Parser:
                 parts.append(self.sum())
         self.take()
         return Tree("call", name.body, name.column, tuple(parts), tuple(options))
+
+
+def statements(text: str) -> list[tuple[str, str]]:
+    """The lines `name = expression` of a text, and its expression at the end, without a name or with one.
+
+    A text without such lines is one expression. What stands behind a # is a comment.
+    """
+    if not isinstance(text, str) or "=" not in text:
+        return [("", text)]
+    lines = [line.partition("#")[0] for line in text.splitlines()]
+    matches = [re.match(r"\s*([^\W\d]\w*)\s*=(.*)", line) for line in lines if line.strip()]
+    if not matches or not all(matches[:-1]) or (len(matches) == 1 and not matches[0]):
+        return [("", text)]
+    last = matches[-1][2] if matches[-1] else [line for line in lines if line.strip()][-1]
+    return [*((m[1], m[2]) for m in matches[:-1] if m), ("", last)]
 
 
 def tree_of(text: str) -> Tree:

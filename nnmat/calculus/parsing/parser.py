@@ -13,7 +13,7 @@ from ..language.operators import let, matrix
 from ..language.signatures import SIGNATURES
 from ..language.vocabulary import known_functions
 from .builder import build
-from .grammar import Tree, tree_of
+from .grammar import Tree, every, statements, tree_of
 from .products import check_products
 from .shape_inference import infer
 
@@ -25,9 +25,12 @@ def parse(text: str, named: Mapping[str, Expr] | None = None, **shapes: Any) -> 
     for attributes. A name that is not declared gets its shape from its use, where only one is possible: a capital
     letter begins a matrix, a small one a column, a Greek name is a scalar or, in a matrix product, a column. What is
     left open is a ParseError that says what to declare. `named` holds expressions that stand under names (quantities
-    by let). Raises ParseError with the column; ShapeError for shapes that are none.
+    by let). A text may have lines `K = A @ x` above the expression, for what it needs more than once, as printed code
+    of long results has. Raises ParseError with the column; ShapeError for shapes that are none.
     """
-    return parse_all([("", text)], named, **shapes)[""]
+    texts = statements(text)
+    e = parse_all(texts, named, **shapes)[""]
+    return e if len(texts) == 1 else e.inline(keep=named or ())
 
 
 def parse_all(texts: list[tuple[str, str]], named: Mapping[str, Expr] | None = None, **shapes: Any) -> dict[str, Expr]:
@@ -86,6 +89,11 @@ def _declared(name: str, given: Any) -> Expr:
 
 def _check_calls(tree: Tree, text: str) -> None:
     """Every function is one, with as many arguments as it takes and no other options than it has."""
+    for part in every(tree):
+        _check_call(part, text)
+
+
+def _check_call(tree: Tree, text: str) -> None:
     if tree.kind == "call" and tree.body != ".T":
         signature = SIGNATURES.get(tree.body)
         if signature is None and tree.body not in (*FUNCTIONS, "floor"):
@@ -106,13 +114,10 @@ def _check_calls(tree: Tree, text: str) -> None:
             if word not in allowed:
                 among = f"options among {', '.join(allowed)}" if allowed else "no options"
                 raise ParseError(f"expected {among} of {tree.body}, got {word}.", text, value.column)
-    for part in tree.parts:
-        _check_calls(part, text)
 
 
 def _check_order(tree: Tree, text: str, later: set[str]) -> None:
-    if tree.kind == "name" and tree.body in later:
-        message = f"expected quantities that were named before, got {tree.body}. Name it first, and only once."
-        raise ParseError(message, text, tree.column)
-    for part in tree.parts:
-        _check_order(part, text, later)
+    for part in every(tree):
+        if part.kind == "name" and part.body in later:
+            message = f"expected quantities that were named before, got {part.body}. Name it first, and only once."
+            raise ParseError(message, text, part.column)

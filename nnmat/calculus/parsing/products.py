@@ -36,13 +36,16 @@ class Products:
         self.inference, self.text, self.plain = inference, text, plain
 
     def walk(self, tree: Tree, place: int) -> None:
-        if self.is_open(tree, place):
-            raise self.question(tree)
-        below = self.below(tree, place)
-        signature = SIGNATURES.get(tree.body) if tree.kind == "call" else None
-        every = signature is None or signature.beside is not None
-        for part in tree.parts if every else tree.parts[: signature.operands]:
-            self.walk(part, below)
+        stack = [(tree, place)]
+        while stack:
+            tree, place = stack.pop()
+            if self.is_open(tree, place):
+                raise self.question(tree)
+            below = self.below(tree, place)
+            signature = SIGNATURES.get(tree.body) if tree.kind == "call" else None
+            many = len(tree.parts) if signature is None or signature.beside is not None else signature.operands
+            parts = tree.parts[:many]
+            stack += [(part, below) for part in reversed(parts)]
 
     def below(self, tree: Tree, place: int) -> int:
         """Where the operands of a tree stand."""

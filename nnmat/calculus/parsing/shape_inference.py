@@ -18,7 +18,7 @@ from ..errors import ParseError
 from ..language.elementwise import FUNCTIONS
 from ..language.signatures import FITTING, SIGNATURES, Signature
 from .builder import build, no_function, size_of
-from .grammar import Tree
+from .grammar import Tree, every, spine
 from .questions import declaring, guessed, hint, scalar_or, source
 
 LETTERS = ("M", "N", "K", "P", "Q", "R", "S", "T", "U", "V", "W", "D", "E", "F", "H", "J")
@@ -138,6 +138,20 @@ class Inference:
 
     def shape(self, tree: Tree) -> Pair:
         """The shape of a tree, after what it says of its names."""
+        binary = spine(tree)
+        first = binary[0].parts[0] if binary else tree
+        pair = self.noted(first, self.simple(first))
+        for t in binary:
+            pair = self.noted(t, self.binary(t, pair))
+        return pair
+
+    def noted(self, tree: Tree, pair: Pair) -> Pair:
+        self.pairs[id(tree)] = pair
+        self.greek[id(tree)] = self._greek(tree) if kind(pair) == "scalar" else frozenset()
+        return pair
+
+    def simple(self, tree: Tree) -> Pair:
+        """The shape of what is no binary operator."""
         if tree.kind == "number":
             pair: Pair = (ONE, ONE)
         elif tree.kind == "name":
@@ -149,9 +163,7 @@ class Inference:
         elif tree.kind == "index":
             pair = self.index(tree)
         else:
-            pair = self.binary(tree) if tree.kind == "binary" else self.call(tree)
-        self.pairs[id(tree)] = pair
-        self.greek[id(tree)] = self._greek(tree) if kind(pair) == "scalar" else frozenset()
+            pair = self.call(tree)
         return pair
 
     def _greek(self, tree: Tree) -> frozenset[str]:
@@ -173,7 +185,9 @@ class Inference:
 
     def column(self, tree: Tree) -> Pair:
         """The shape of an operand that is no scalar: a Greek name in it is a column."""
-        pair = self.shape(tree)
+        return self.no_scalar(tree, self.shape(tree))
+
+    def no_scalar(self, tree: Tree, pair: Pair) -> Pair:
         names = self.greek[id(tree)]
         if tree.kind == "name":
             self.sure.add(tree.body)
@@ -184,13 +198,14 @@ class Inference:
             return Unknown(), ONE
         return pair
 
-    def binary(self, tree: Tree) -> Pair:
+    def binary(self, tree: Tree, left: Pair) -> Pair:
+        """The shape of a binary operator whose first operand has the shape `left`."""
         if tree.body == "@":
-            left, right = self.column(tree.parts[0]), self.column(tree.parts[1])  # no loop: it would need the stack
+            left, right = self.no_scalar(tree.parts[0], left), self.column(tree.parts[1])
             if not self.equal(left[1], right[0]):
                 raise self.unfit(tree, (left, right))
             return left[0], right[1]
-        left, right = self.shape(tree.parts[0]), self.shape(tree.parts[1])
+        right = self.shape(tree.parts[1])
         if tree.body == "**":
             return self.powers(tree, left, right)
         return self.elementwise(tree, left, right)
@@ -343,15 +358,15 @@ class Inference:
 
 def names_in(tree: Tree) -> list[str]:
     """The names of symbols and quantities in a tree, from left to right."""
-    if tree.kind == "name":
-        return [tree.body]
-    return [name for part in tree.parts for name in names_in(part)]
+    return [part.body for part in every(tree) if part.kind == "name"]
 
 
 def is_made(tree: Tree) -> bool:
     """Something is computed in it that is a scalar for no name's sake: a matrix product, a sum, a norm."""
-    own = tree.body == "@" or (tree.kind == "call" and tree.body in SIGNATURES and tree.body != "dim")
-    return own or any(is_made(part) for part in tree.parts)
+    return any(
+        part.body == "@" or (part.kind == "call" and part.body in SIGNATURES and part.body != "dim")
+        for part in every(tree)
+    )
 
 
 def _names(size: Size) -> Iterable[str]:

@@ -2,4 +2,5 @@
 
 record  lines, steps, gradients
 report  the record as text and as LaTeX
+programs  its gradient as code, of this language or of NumPy
 """

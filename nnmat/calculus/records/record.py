@@ -73,13 +73,50 @@ class Reading(NamedTuple):
     applied: list[Applied]
 
 
+class Edit(NamedTuple):
+    """What a law did to a line: the terms `before`, from place `at` on, became `after`; where `at` is None the terms
+    `before` were gathered from all places, and `after` stands at the end."""
+
+    rule: str
+    on: Expr
+    at: int | None
+    before: tuple[Expr, ...]
+    after: tuple[Expr, ...]
+
+    def apply(self, terms: list[Expr]) -> None:
+        """Change a line, the one that it was made for."""
+        if self.at is None:
+            gone = set(self.before)
+            terms[:] = [t for t in terms if t not in gone]
+            terms += self.after
+        else:
+            terms[self.at : self.at + len(self.before)] = self.after
+
+
 @dataclass
 class Stage:
-    """The record of one quantity on the way: its line steps, then the simplification of the gradients read off."""
+    """The record of one quantity on the way: its line steps, then the simplification of the gradients read off.
+
+    A line is kept as its change: in a sum of a thousand terms a law works on one of them.
+    """
 
     of: str
-    lines: list[Step] = field(default_factory=list)
+    start: tuple[Expr, ...] = ()
+    edits: list[Edit] = field(default_factory=list)
     readings: list[Reading] = field(default_factory=list)
+    kind: str = "differential"
+
+    @cached_property
+    def lines(self) -> list[Step]:
+        """The steps of the line."""
+        steps: list[Step] = []
+        terms, before = list(self.start), self.start
+        for edit in self.edits:
+            edit.apply(terms)
+            after = tuple(terms)
+            steps.append(Step(self.kind, self.of, edit.rule, edit.on, before, after))
+            before = after
+        return steps
 
 
 @dataclass

@@ -19,6 +19,8 @@ from nnmat.calculus.notation.names import GREEK
         ("rate", r"\mathit{rate}"),
         ("_", r"\mathit{\_}"),
         ("_x1", r"\mathit{\_x1}"),
+        ("_", r"\mathit{\_}"),
+        ("_x1", r"\mathit{\_x1}"),
     ],
 )
 def test_a_name(name, written):
@@ -27,9 +29,8 @@ def test_a_name(name, written):
 
 
 def test_every_greek_letter_in_either_spelling():
-    writer = LatexWriter()
     for word, letter in GREEK.items():
-        assert writer.symbol(word) == writer.symbol(letter) == "\\" + word
+        assert LatexWriter().symbol(word) == LatexWriter().symbol(letter) == "\\" + word
 
 
 @pytest.mark.parametrize(
