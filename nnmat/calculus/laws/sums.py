@@ -243,13 +243,11 @@ def mul_diagonal(e: Expr) -> Expr | None:
     if sum(not a.is_scalar for a in e.args) < 2:
         return None
     for i, a in enumerate(e.args):
-        rest = mul(*e.args[:i], *e.args[i + 1 :])
         column = _repeated_column(a)
-        if column is not None:
-            return matmul(diagm(column), rest)
-        row = _repeated_row(a)
-        if row is not None:
-            return matmul(rest, diagm(row))
+        row = _repeated_row(a) if column is None else None
+        if column is not None or row is not None:
+            rest = mul(*e.args[:i], *e.args[i + 1 :])
+            return matmul(diagm(column), rest) if column is not None else matmul(rest, diagm(row))
     return None
 
 

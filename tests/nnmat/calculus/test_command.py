@@ -64,7 +64,7 @@ def test_shapes_attributes_and_upstream(capsys):
         (["derive", "h.T @ h", "--wrt", "x", "--let", "h=exp(k)", "--let", "k=sin(x)"], 2, "named before, got k"),
         (["derive", "h.T @ h", "--wrt", "h", "--let", "h=exp(h)"], 2, "named before, got h. Name it first"),
         (["derive", "h.T @ h", "--wrt", "h", "--let", "h=exp(x)"], 2, "stands in the chain"),
-        (["derive", "x" + 400 * " ** 2", "--wrt", "x"], 2, "too many operators. Name parts of it with let"),
+        (["derive", "x" + 400 * " ** 2", "--wrt", "x"], 2, "expected a number as exponent"),
         (["derive", "1e999 * x.T @ x", "--wrt", "x"], 2, "column 1: expected a number from 1e-308 to 1e308"),
         (["laws", "--seed", "-1"], 2, "expected seed as a seed"),
         (["derive", "x.T @ A @ y", "--wrt", "A", "--shape", "x=M", "--shape", "A=N,M"], 2, "column 5"),

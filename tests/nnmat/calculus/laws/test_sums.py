@@ -19,7 +19,7 @@ CASES = [
     ("add_zeros", "A + 0 * B + B", None),
     ("add_zeros", "A + zeros(M, N)", "A"),
     ("add_zeros", "a + zeros(M, N)", "a 1 1ᵀ"),
-    ("add_ones", "A + a * ones(M, N)", "A + a"),
+    ("add_ones", "A + a * ones(M, N)", "A + a 1 1ᵀ"),
     ("add_ones", "A + B", None),
     ("add_like", "A + B + A", "2 A + B"),
     ("add_like", "A - A", "0"),
