@@ -4,6 +4,8 @@ from nnmat_kernels import softmax
 from nnmat_kernels.runtime.config import get_num_threads, set_num_threads
 
 from . import datasets, initializers, metrics, schedules
+from .adversarial.trainer import Adversarial
+from .analysis.jacobians import jacobian, jacobian_norm, jacobian_product
 from .calls import Call
 from .descent import Armijo, ExactQuadratic, FixedStep, StrongWolfe, steepest_descent
 from .errors import (
@@ -30,23 +32,31 @@ from .layers import (
     GRU,
     LSTM,
     RNN,
+    AdaptiveAvgPool2d,
+    AdaptiveMaxPool2d,
     Add,
+    AvgPool1d,
     AvgPool2d,
     BatchNorm1d,
     BatchNorm2d,
     Concatenate,
+    Conv1d,
     Conv2d,
+    ConvTranspose2d,
     Dropout,
     Embedding,
     Flatten,
     GatedFeedForward,
+    GlobalAvgPool2d,
     GroupNorm,
     Layer,
     LayerNorm,
     LeakyReLU,
     Linear,
+    MaxPool1d,
     MaxPool2d,
     MultiHeadAttention,
+    Pad,
     PositionalEmbedding,
     ReLU,
     Residual,
@@ -60,9 +70,11 @@ from .layers import (
     Tanh,
     Tied,
     TransformerBlock,
+    Unflatten,
+    Upsample,
     observe,
 )
-from .losses import Loss, MeanSquaredError, SigmoidBinaryCrossEntropy, SoftmaxCrossEntropy
+from .losses import AdversarialLoss, Loss, MeanSquaredError, SigmoidBinaryCrossEntropy, SoftmaxCrossEntropy
 from .optimizers import LBFGS, SGD, Adagrad, Adam, AdamW, Lion, Muon, NAdam, Optimizer, RMSProp
 from .parameters import Parameter
 from .programs.compiled_step import compile_step
@@ -86,8 +98,13 @@ __all__ = [
     "Adagrad",
     "Adam",
     "AdamW",
+    "AdaptiveAvgPool2d",
+    "AdaptiveMaxPool2d",
     "Add",
+    "Adversarial",
+    "AdversarialLoss",
     "Armijo",
+    "AvgPool1d",
     "AvgPool2d",
     "BatchNorm1d",
     "BatchNorm2d",
@@ -97,7 +114,9 @@ __all__ = [
     "Checkpoint",
     "Concatenate",
     "ConfigError",
+    "Conv1d",
     "Conv2d",
+    "ConvTranspose2d",
     "DataError",
     "Decoder",
     "Dropout",
@@ -109,6 +128,7 @@ __all__ = [
     "FixedStep",
     "Flatten",
     "GatedFeedForward",
+    "GlobalAvgPool2d",
     "GroupNorm",
     "LabelError",
     "Layer",
@@ -118,6 +138,7 @@ __all__ = [
     "Lion",
     "Log",
     "Loss",
+    "MaxPool1d",
     "MaxPool2d",
     "MeanSquaredError",
     "MissingExtraError",
@@ -126,6 +147,7 @@ __all__ = [
     "NAdam",
     "NonFiniteError",
     "Optimizer",
+    "Pad",
     "Parameter",
     "PositionalEmbedding",
     "RMSNorm",
@@ -148,6 +170,8 @@ __all__ = [
     "Trainer",
     "TrainingInterrupted",
     "TransformerBlock",
+    "Unflatten",
+    "Upsample",
     "compile_step",
     "convert",
     "datasets",
@@ -155,6 +179,9 @@ __all__ = [
     "get_num_threads",
     "gradcheck",
     "initializers",
+    "jacobian",
+    "jacobian_norm",
+    "jacobian_product",
     "khat",
     "khat_pattern",
     "load",

@@ -91,7 +91,7 @@ def gradcheck(
     * `gradcheck(layer, X)`: the derivative of `⟨C, forward(X)⟩` for a random cotangent C, with respect to X and every
       parameter. A layer that is not built is built for the shape of X. X may be a tuple of several inputs.
     * `gradcheck(model, X, y, loss=loss)`: the loss behind the model.
-    * `gradcheck(loss, H, y)`: the derivative of `loss.forward(H, y)` with respect to H.
+    * `gradcheck(loss, H, y)`: the derivative of `loss.forward(H, y)` with respect to H (without y for one of scores).
 
     Each tensor is probed along `directions` random directions and at `elementwise` random elements (True: at every one;
     False: at none). The reference is the five-point difference with steps from `h` down: a step is halved twice until
@@ -132,7 +132,7 @@ def gradcheck(
     elif not isinstance(what, Loss):
         raise ConfigError(f"gradcheck: expected a layer, a model or a loss, got {type(what).__name__}.")
     else:
-        if loss is not None or y is None:
+        if loss is not None or (y is None and what.targets):
             raise ConfigError("gradcheck: expected gradcheck(loss, H, y) for a loss, with targets y and without loss=.")
         subject = _Loss(what, inputs[0], y, weights)
     total = sum((directions if A.size else 0) + _count(A.size, elementwise) for A in subject.tensors.values())

@@ -24,12 +24,13 @@ columns:
   bar         what the ratio (or the seconds of the cold start) must reach; PASS if it does
 
 cases: step 16-32-10, step 784-128-10, step cnn (by hand), compiled ... (the same by Trainer.fit), call ... (one call of
-compile_step a step), unlisted ... (networks drawn at random), jax ..., outside ... (the share of a step's time
+compile_step a step), unlisted ... (networks drawn at random), language ... (the steps of a small Transformer, and
+text written by it), jax ..., outside ... (the share of a step's time
 spent outside kernels), busy ... (all threads beside one, each core with a busy neighbour), epoch, memory, start warm,
 start cold
 
 examples:
-  python scripts/bench_training.py                          everything, about twelve minutes on 2 cores
+  python scripts/bench_training.py                          everything, about fourteen minutes on 2 cores
   python scripts/bench_training.py --only cnn               the cases whose name contains one of the words
   python scripts/bench_training.py --only epoch --rounds 9
   python scripts/bench_training.py --json training.json     for docs/benchmarks.md

@@ -5,7 +5,7 @@ import sys
 from collections.abc import Callable
 
 from cli import guarded, output_file, script_parser, write_json
-from promises import first_use, programs, speed, survival, training, truth
+from promises import first_use, programs, sequences, speed, survival, training, truth, vision
 from promises.row import Row
 
 EXAMPLES = """\
@@ -29,10 +29,13 @@ ROWS: dict[str, Callable[[], Row | list[Row]]] = {
     **first_use.ROWS,
     **speed.ROWS,
     **programs.ROWS,
+    **sequences.ROWS,
     "calculus": truth.calculus,
     "random": truth.calculus_random,
     "texts": truth.texts_without_shapes,
+    "analysis": truth.analysis,
     **survival.ROWS,
+    **vision.ROWS,
 }
 
 

@@ -1,5 +1,6 @@
 """Train a convolutional network on the MNIST digits."""
 
+import argparse
 from typing import Any
 
 from cli import guarded, positive_int
@@ -39,7 +40,8 @@ def lenet(args) -> Sequential:
     )
 
 
-def main() -> None:
+def parser_of() -> argparse.ArgumentParser:
+    """The options of all training scripts, and those of the network."""
     parser = make_parser(
         "Train a convolutional network on MNIST: conv 5x5, ReLU, pool, conv 5x5, ReLU, pool, linear, ReLU, linear.",
         EXAMPLES,
@@ -64,7 +66,11 @@ def main() -> None:
     network.add_argument(
         "--method", choices=("auto", "im2col"), default="auto", help="how convolutions are computed (%(default)s)"
     )
-    run(parser, lenet)
+    return parser
+
+
+def main() -> None:
+    run(parser_of(), lenet)
 
 
 if __name__ == "__main__":

@@ -7,10 +7,10 @@ from pathlib import Path
 from typing import Any
 
 import nnmat
-from cli import guarded, input_file, nonnegative_int, positive_int, settings, shown_command, use_threads, write_json
-from nnmat import Embedding, LayerNorm, PositionalEmbedding, Sequential, Tied, TransformerBlock, datasets, schedules
+from cli import guarded, input_file, positive_int, settings, shown_command, use_threads, write_json
+from nnmat import Embedding, LayerNorm, PositionalEmbedding, Sequential, Tied, TransformerBlock, datasets
 from nnmat.datasets import RandomWindows, Vocabulary, windows
-from training_run import OPTIMIZERS, fit_with, make_parser, momentum
+from training_run import OPTIMIZERS, fit_with, make_parser, momentum, rate_of
 
 EXAMPLES = """\
 examples:
@@ -58,11 +58,7 @@ def language_model(tokens: int, args: argparse.Namespace) -> Sequential:
 
 def schedule_of(args: argparse.Namespace):
     """A linear rise, and then a cosine or nothing, over all steps."""
-    steps = args.epochs * args.epoch_steps
-    lr = args.lr
-    if args.schedule == "cosine":
-        lr = schedules.Cosine(lr, max(1, steps - args.warm_up), FINAL * lr)
-    return schedules.WarmUp(args.warm_up, lr) if args.warm_up else lr
+    return rate_of(args, args.epochs * args.epoch_steps, FINAL)
 
 
 def optimizer_for(model: Sequential, args: argparse.Namespace) -> nnmat.Optimizer:
@@ -103,7 +99,6 @@ def parser_of() -> argparse.ArgumentParser:
     network.add_argument("--width", type=positive_int, help="features of a place (default: %(default)s)")
     network.add_argument("--context", type=positive_int, help="characters in a window (default: %(default)s)")
     network.add_argument("--epoch-steps", type=positive_int, help="batches in an epoch (default: %(default)s)")
-    network.add_argument("--warm-up", type=nonnegative_int, help="steps up to the full rate (default: %(default)s)")
     parser.set_defaults(**RECIPES["nano"])
     return parser
 
@@ -137,7 +132,7 @@ def main() -> None:
     loss = nnmat.SoftmaxCrossEntropy(label_smoothing=args.label_smoothing)
     trainer = nnmat.Trainer(model, loss, optimizer_for(model, args))
     started = time.perf_counter()
-    history = fit_with(trainer, source, held_out, args, PrintEpoch())
+    history = fit_with(trainer, source, args, PrintEpoch(), validation=held_out)
     report(model, vocabulary, history, time.perf_counter() - started, args)
 
 

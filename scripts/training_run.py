@@ -34,8 +34,11 @@ OPTIMIZERS = {
 }
 
 
-def make_parser(description: str, examples: str, **defaults) -> argparse.ArgumentParser:
-    """A parser with the options that all training scripts have; `defaults` sets epochs, batch_size, lr, optimizer."""
+def make_parser(description: str, examples: str, classifies: bool = True, **defaults) -> argparse.ArgumentParser:
+    """A parser with the options that all training scripts have; `defaults` sets epochs, batch_size, lr, optimizer.
+
+    Those of targets and of dropout are of models that classify.
+    """
     parser = script_parser(description, examples)
     run = parser.add_argument_group("training")
     run.add_argument("--epochs", type=positive_int, help="passes over the training set (default: %(default)s)")
@@ -48,9 +51,13 @@ def make_parser(description: str, examples: str, **defaults) -> argparse.Argumen
         default="cosine",
         help="learning rate over the run: falling to 0 along a cosine, or constant (default: %(default)s)",
     )
+    run.add_argument(
+        "--warm-up", type=nonnegative_int, default=0, help="steps up to the full rate (default: %(default)s)"
+    )
     run.add_argument("--weight-decay", type=rate, default=0.0, help="of weights, not biases (default: %(default)s)")
-    run.add_argument("--label-smoothing", type=rate, default=0.0, help="of the targets (default: %(default)s)")
-    run.add_argument("--dropout", type=rate, help="rate behind the hidden linear layers (default: %(default)s)")
+    if classifies:
+        run.add_argument("--label-smoothing", type=rate, default=0.0, help="of the targets (default: %(default)s)")
+        run.add_argument("--dropout", type=rate, help="rate behind the hidden linear layers (default: %(default)s)")
     run.add_argument("--seed", type=nonnegative_int, default=0, help="of weights, order and dropout (%(default)s)")
     machine = parser.add_argument_group("machine and files")
     machine.add_argument("--threads", type=positive_int, help="(default: all cores); results do not depend on it")
@@ -73,13 +80,7 @@ def run(parser: argparse.ArgumentParser, make_model: Callable[[argparse.Namespac
     args = parser.parse_args()
     print(f"nnmat {nnmat.__version__}, {args.threads or nnmat.get_num_threads()} threads")
     use_threads(parser, args.threads)
-    train, test = datasets.mnist()
-    if args.limit is not None:
-        train = train[: args.limit]
-    if args.batch_size == parser.get_default("batch_size"):  # ours, not the user's
-        args.batch_size = min(args.batch_size, len(train))
-    if args.batch_size > len(train):
-        parser.error(f"argument --batch-size: {args.batch_size} is more than the {len(train)} training samples")
+    train, test = digits(parser, args)
     model = make_model(args)
     print(model.summary())
     started = time.perf_counter()
@@ -103,33 +104,59 @@ def run(parser: argparse.ArgumentParser, make_model: Callable[[argparse.Namespac
         write_json(args.json, result)
 
 
-def fit(model: nnmat.Sequential, train: datasets.Dataset, test: datasets.Dataset, args: argparse.Namespace):
-    """The history of the training that the options ask for; Ctrl-C or SIGTERM leaves a file to go on from.
+def digits(parser: argparse.ArgumentParser, args: argparse.Namespace) -> tuple[datasets.Dataset, datasets.Dataset]:
+    """The training and the test digits that the options ask for; a batch is no larger than they are."""
+    train, test = datasets.mnist()
+    if args.limit is not None:
+        train = train[: args.limit]
+    if args.batch_size == parser.get_default("batch_size"):  # ours, not the user's
+        args.batch_size = min(args.batch_size, len(train))
+    if args.batch_size > len(train):
+        parser.error(f"argument --batch-size: {args.batch_size} is more than the {len(train)} training samples")
+    return train, test
 
-    The file is named after --save, or is the one that `fit` finds a free name for: two runs in a folder have two.
-    """
-    steps = args.epochs * -(-len(train) // args.batch_size)
-    lr = schedules.Cosine(args.lr, steps) if args.schedule == "cosine" else args.lr
+
+def fit(model: nnmat.Sequential, train: datasets.Dataset, test: datasets.Dataset, args: argparse.Namespace):
+    """The history of the training that the options ask for."""
+    trainer = classifier(model, train, args)
+    return fit_with(trainer, train, args, PrintEpoch(), batch_size=args.batch_size, validation=test)
+
+
+def classifier(model: nnmat.Sequential, train: datasets.Dataset, args: argparse.Namespace) -> nnmat.Trainer:
+    """The trainer of a model that tells digits apart."""
+    lr = rate_of(args, args.epochs * -(-len(train) // args.batch_size))
     optimizer = OPTIMIZERS[args.optimizer](model, lr=lr, weight_decay=args.weight_decay, **momentum(args))
     loss = nnmat.SoftmaxCrossEntropy(label_smoothing=args.label_smoothing)
-    trainer = nnmat.Trainer(model, loss, optimizer, metrics=["accuracy"])
-    return fit_with(trainer, train, test, args, PrintEpoch(), batch_size=args.batch_size)
+    return nnmat.Trainer(model, loss, optimizer, metrics=["accuracy"])
 
 
-def fit_with(trainer: nnmat.Trainer, train, validation, args: argparse.Namespace, lines: nnmat.Callback, **options):
-    """The history of the training as the common options say; `lines` prints a line for each epoch."""
+def fit_with(
+    trainer: nnmat.Trainer | nnmat.Adversarial, train, args: argparse.Namespace, lines: nnmat.Callback, **options
+) -> dict[str, list]:
+    """The history of the training as the common options say; `lines` prints a line for each epoch.
+
+    Ctrl-C or SIGTERM leaves a file to go on from. It is named after --save, or is the one that `fit` finds a free name
+    for: two runs in a folder have two.
+    """
     if args.save:
         options["checkpoint"] = args.save.with_suffix(".interrupted.npz")
     return trainer.fit(
         train,
         epochs=args.epochs,
-        validation=validation,
         callbacks=[lines],
         seed=args.seed,
         progress=False if args.quiet else "bar",
         resume=args.resume,
         **options,
     )
+
+
+def rate_of(args: argparse.Namespace, steps: int, final: float = 0.0):
+    """The learning rate over so many steps: a linear rise, and then constant, or a cosine down to `final` of it."""
+    lr = args.lr
+    if args.schedule == "cosine":
+        lr = schedules.Cosine(lr, max(1, steps - args.warm_up), final * lr)
+    return schedules.WarmUp(args.warm_up, lr) if args.warm_up else lr
 
 
 def momentum(args: argparse.Namespace) -> dict:

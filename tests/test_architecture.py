@@ -42,13 +42,15 @@ FRAMEWORK_LEVELS = {
     "optimizers": 4,  # L-BFGS takes the line searches of descent
     "formats": 4,
     "gradient_check": 4,
+    "analysis": 4,
     "generation": 4,
     "datasets": 5,
     "programs": 5,
     "warmup": 5,
     "training": 6,
-    "__init__": 7,
-    "__main__": 8,
+    "adversarial": 7,
+    "__init__": 8,
+    "__main__": 9,
 }
 KERNEL_LEVELS = {
     "errors": 0,
@@ -61,6 +63,7 @@ KERNEL_LEVELS = {
     "optimizers": 3,
     "products": 4,
     "pooling": 4,
+    "resampling": 4,
     "attention": 5,
     "recurrent": 5,
     "convolution": 5,
@@ -94,7 +97,7 @@ FACES = {"nnmat", "nnmat.calculus", "nnmat.datasets", "nnmat.descent", "nnmat.la
 FACES |= {"nnmat.optimizers", "nnmat_kernels"}
 MOST_FILES = 12
 # Folders that hold more files than that, and why.
-LARGE_FOLDERS: dict[str, str] = {}
+LARGE_FOLDERS: dict[str, str] = {"scripts": "one file for each command: its list is the list of commands"}
 # Modules without a test of their name: the file that tests them.
 TESTED_BY = {
     "nnmat/calculus/notation/arrays.py": "tests/nnmat/calculus/records/test_programs.py",
@@ -116,6 +119,8 @@ TESTED_BY = {
     "nnmat/formats/paths.py": "tests/nnmat/formats/test_atomic.py",
     "nnmat/programs/step_programs.py": "tests/nnmat/programs/test_compiled_step.py",
     "scripts/bench/kinds/case.py": "tests/scripts/bench/test_groups.py",
+    "scripts/bench/kinds/entries.py": "tests/scripts/bench/test_cases.py",
+    "scripts/bench/kinds/images.py": "tests/scripts/bench/test_cases.py",
     "scripts/bench/kinds/norms.py": "tests/scripts/bench/test_cases.py",
     "scripts/bench/kinds/numpy_norms.py": "tests/scripts/bench/test_numpy_peer.py",
     "scripts/bench/kinds/numpy_sequences.py": "tests/scripts/bench/test_numpy_peer.py",

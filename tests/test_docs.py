@@ -19,7 +19,9 @@ import pytest
 ROOT = pathlib.Path(__file__).resolve().parents[1]
 PAGES_WITH_CODE = (
     "README.md",
+    "docs/analysis.md",
     "docs/calculus.md",
+    "docs/convolution.md",
     "docs/equations.md",
     "docs/kernels.md",
     "docs/notation.md",

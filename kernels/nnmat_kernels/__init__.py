@@ -21,10 +21,12 @@ from .elementwise.gelu_tanh import gelu_tanh, gelu_tanh_backward
 from .elementwise.silu import silu, silu_backward
 from .elementwise.softplus import softplus, softplus_backward
 from .indexing.embedding import embedding, embedding_backward
+from .losses.adversarial import adversarial_loss
 from .losses.elementwise_losses import mean_squared_error, sigmoid_binary_cross_entropy
 from .losses.softmax_cross_entropy import softmax_cross_entropy
 from .optimizers.more_updates import adagrad_update, lion_update, nadam_update
 from .optimizers.updates import adam_update, rmsprop_update, sgd_update
+from .pooling.adaptive_max_pool2d import adaptive_max_pool2d
 from .pooling.avg_pool2d import avg_pool2d, avg_pool2d_backward
 from .pooling.max_pool2d import max_pool2d, max_pool2d_backward
 from .products.batched_matmul import batched_matmul
@@ -37,11 +39,14 @@ from .reductions.group_norm import group_norm, group_norm_backward
 from .reductions.layer_norm import layer_norm, layer_norm_backward, rms_norm, rms_norm_backward
 from .reductions.softmax import log_softmax, softmax, softmax_backward
 from .reductions.sums import column_sums, row_sums, sum_of_squares
+from .resampling.resample import resample
 from .runtime.config import get_num_threads, max_num_threads, set_num_threads
 
 __all__ = [
     "adagrad_update",
     "adam_update",
+    "adaptive_max_pool2d",
+    "adversarial_loss",
     "attention",
     "attention_backward",
     "avg_pool2d",
@@ -86,6 +91,7 @@ __all__ = [
     "nadam_update",
     "relu",
     "relu_backward",
+    "resample",
     "rms_norm",
     "rms_norm_backward",
     "rmsprop_update",

@@ -59,6 +59,19 @@ def conv_output_size(size: int, kernel: int, stride: int = 1, padding: int = 0, 
     return (size + 2 * padding - dilation * (kernel - 1) - 1) // stride + 1
 
 
+def pooled_size(size: int, kernel: int, stride: int, padding: int, dilation: int, ceil_mode: bool) -> int:
+    """The same for a pooling, which with `ceil_mode` takes windows beyond the end, if they begin before it."""
+    if not ceil_mode:
+        return conv_output_size(size, kernel, stride, padding, dilation)
+    positions = -(-(size + 2 * padding - dilation * (kernel - 1) - 1) // stride) + 1
+    return positions - 1 if (positions - 1) * stride >= size + padding else positions
+
+
+def bins(size: int, outputs: int) -> list[tuple[int, int]]:
+    """The beginnings and ends of `outputs` windows that cover an axis evenly; neighbours may share an element."""
+    return [(i * size // outputs, -(-(i + 1) * size // outputs)) for i in range(outputs)]
+
+
 def output_plane(
     who: str,
     plane: tuple[int, int],
@@ -77,6 +90,29 @@ def output_plane(
     return Ho, Wo
 
 
+def transposed_plane(
+    who: str,
+    plane: tuple[int, int],
+    kernel: tuple[int, int],
+    stride: tuple[int, int],
+    padding: tuple[int, int],
+    output_padding: tuple[int, int],
+    dilation: tuple[int, int],
+) -> tuple[int, int]:
+    """Height and width of the images of which a window makes `plane`; raises if there are none.
+
+    It is (size - 1) stride - 2 padding + dilation (kernel - 1) + 1 + output padding.
+    """
+    options = zip(plane, kernel, stride, padding, output_padding, dilation, strict=True)
+    Ho, Wo = ((n - 1) * s - 2 * p + d * (k - 1) + 1 + op for n, k, s, p, op, d in options)
+    if Ho < 1 or Wo < 1:
+        raise ShapeError(
+            f"{who}: expected padding that leaves something of the output, got padding {padding}, which makes {plane} "
+            f"into {(Ho, Wo)}. Try less padding."
+        )
+    return Ho, Wo
+
+
 def window(who, shape, kernel_size, stride, padding, dilation) -> Window:
     """The `Window` of an operation on images of `shape` (B, H, W, C), after checking it."""
     kernel = pair(who, "kernel_size", kernel_size)
@@ -87,16 +123,37 @@ def window(who, shape, kernel_size, stride, padding, dilation) -> Window:
     return Window(B, H, W, C, Ho, Wo, *kernel, *strides, *pads, *dilations)
 
 
-def window_geometry(who: str, plane: tuple[int, int], kernel_size, stride, padding):
+def window_geometry(
+    who: str, plane: tuple[int, int], kernel_size, stride, padding, dilation=(1, 1), ceil_mode: bool = False
+):
     """kernel, stride, padding as pairs, and the output's height and width; raises if a window could miss the image."""
     kernel = pair(who, "kernel_size", kernel_size)
     stride = kernel if stride is None else pair(who, "stride", stride)
-    padding = pair(who, "padding", padding, 0)
-    if padding[0] >= kernel[0] or padding[1] >= kernel[1]:
+    padding, dilation = pair(who, "padding", padding, 0), pair(who, "dilation", dilation)
+    spans = [d * (size - 1) + 1 for size, d in zip(kernel, dilation, strict=True)]
+    if padding[0] >= spans[0] or padding[1] >= spans[1]:
         raise ShapeError(
             f"{who}: expected padding smaller than the kernel, or windows would lie outside the image, got padding "
             f"{padding} and kernel_size {kernel}. Try padding={min(kernel) // 2}."
         )
     if min(plane) < 1 or plane[0] * plane[1] >= 2**31:
         raise ShapeError(f"{who}: expected images of 1 to 2**31 - 1 pixels, got height and width {tuple(plane)}.")
-    return kernel, stride, padding, output_plane(who, plane, kernel, stride, padding)
+    sizes = list(zip(plane, kernel, stride, padding, dilation, strict=True))
+    Ho, Wo = (pooled_size(*own, ceil_mode) for own in sizes)
+    if Ho < 1 or Wo < 1:
+        output_plane(who, plane, kernel, stride, padding, dilation)  # raises
+    for n, own in zip((Ho, Wo), sizes, strict=True):
+        if own[-1] > 1 and not all(count for _, count in taps_inside(n, *own)):
+            raise ShapeError(
+                f"{who}: expected windows that hold a pixel each, got kernel {kernel} with dilation {dilation} and "
+                f"padding {padding} on an image of {tuple(plane)}. Try less padding."
+            )
+    return kernel, stride, padding, (Ho, Wo)
+
+
+def taps_inside(windows: int, size: int, kernel: int, stride: int, padding: int, dilation: int):
+    """For each of some windows on an axis: its first tap inside, and how many of them there are."""
+    for i in range(windows):
+        start = i * stride - padding
+        first = max(0, -(start // dilation))  # ⌈-start / dilation⌉
+        yield start + first * dilation, max(0, min(kernel, -((start - size) // dilation)) - first)

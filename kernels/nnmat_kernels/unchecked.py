@@ -50,6 +50,7 @@ from .indexing.columns import paste_columns_unchecked as paste_columns
 from .indexing.embedding import embedding_backward_unchecked as embedding_backward
 from .indexing.embedding import embedding_unchecked as embedding
 from .indexing.take_rows import gather_unchecked as gather
+from .losses.adversarial import adversarial_loss_unchecked as adversarial_loss
 from .losses.count_correct import count_correct_unchecked as count_correct
 from .losses.softmax_cross_entropy import softmax_cross_entropy_unchecked as softmax_cross_entropy
 from .optimizers.more_updates import adagrad_update_unchecked as adagrad_update
@@ -65,6 +66,7 @@ from .optimizers.updates import clip_scale_unchecked as clip_scale
 from .optimizers.updates import rmsprop_update_unchecked as rmsprop_update
 from .optimizers.updates import sgd_update_unchecked as sgd_update
 from .optimizers.updates import times_unchecked as times
+from .pooling.adaptive_max_pool2d import adaptive_max_pool2d_unchecked as adaptive_max_pool2d
 from .pooling.avg_pool2d import avg_pool2d_backward_unchecked as avg_pool2d_backward
 from .pooling.avg_pool2d import avg_pool2d_unchecked as avg_pool2d
 from .pooling.max_pool2d import max_pool2d_backward_unchecked as max_pool2d_backward
@@ -92,3 +94,4 @@ from .reductions.softmax import softmax_unchecked as softmax
 from .reductions.sums import column_sums_unchecked as column_sums
 from .reductions.sums import norm_unchecked as norm
 from .reductions.sums import sum_of_squares_unchecked as sum_of_squares
+from .resampling.resample import resample_unchecked as resample

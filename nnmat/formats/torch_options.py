@@ -5,7 +5,20 @@ from typing import Any
 import numpy as np
 
 from ..errors import ConfigError
-from ..layers import Layer, TransformerBlock
+from ..layers import (
+    AdaptiveAvgPool2d,
+    AdaptiveMaxPool2d,
+    AvgPool1d,
+    AvgPool2d,
+    Conv1d,
+    Conv2d,
+    ConvTranspose2d,
+    Layer,
+    MaxPool1d,
+    MaxPool2d,
+    TransformerBlock,
+    Upsample,
+)
 
 
 def check_options(model: Layer, module: Any) -> None:
@@ -20,6 +33,55 @@ def check_options(model: Layer, module: Any) -> None:
     for block, part in zip(ours, theirs, strict=False):
         _check_activation(block, part)
     _check_eps(model, [part for part in parts if hasattr(part, "eps")])
+    _check_windows(model, parts)
+
+
+_WINDOWED: tuple[type[Layer], ...] = (Conv1d, Conv2d, ConvTranspose2d, MaxPool1d, MaxPool2d, AvgPool1d, AvgPool2d)
+_WINDOWED += (AdaptiveAvgPool2d, AdaptiveMaxPool2d, Upsample)
+_SAME_NAMES = (
+    "kernel_size stride dilation groups output_padding ceil_mode padding_mode output_size size scale_factor mode"
+)
+_OPTIONS = {name: name for name in _SAME_NAMES.split()} | {
+    "count_padding": "count_include_pad",
+    "divisor": "divisor_override",
+    "align_corners": "align_corners",
+}
+
+
+def _check_windows(model: Layer, parts: list) -> None:
+    """Convolutions, poolings and the like, those of one class in order, if both models have as many of them."""
+    for kind in _WINDOWED:
+        ours: list[Any] = [layer for layer in model.modules() if type(layer) is kind]
+        theirs = [part for part in parts if type(part).__name__ == kind.__name__]
+        for layer, part in zip(ours, theirs, strict=False) if len(ours) == len(theirs) else ():
+            for name, there in _OPTIONS.items():
+                if hasattr(layer, name) and hasattr(part, there):
+                    meant, given = getattr(layer, name), getattr(part, there)
+                    if _plain(meant) != _plain(given):
+                        raise _other(part, f"{there}={meant!r}, that of {layer.who}", repr(given))
+            if hasattr(layer, "padding") and hasattr(part, "padding") and _ends(layer) != _ends(part):
+                raise _other(part, f"padding={layer.padding!r}, that of {layer.who}", repr(part.padding))
+
+
+def _plain(value: Any) -> Any:
+    """One number for equal ones of the axes; nothing for a flag that is off."""
+    if isinstance(value, tuple | list):
+        return _plain(value[0]) if all(n == value[0] for n in value) else tuple(value)
+    return int(value) if isinstance(value, float) and value.is_integer() else value or None
+
+
+def _ends(part: Any) -> Any:
+    """What is put at both ends of each axis: one number, or a pair, for equal ones."""
+    if isinstance(part.padding, str):
+        kernel, dilation = _axes(part.kernel_size), _axes(part.dilation)
+        spans = [d * (size - 1) * (part.padding == "same") for size, d in zip(kernel, dilation, strict=True)]
+        return _plain([(span // 2, span - span // 2) for span in spans])
+    axes = [part.padding] if isinstance(part, Conv1d) else _axes(part.padding)
+    return _plain([end if isinstance(end, tuple) else (end, end) for end in axes])
+
+
+def _axes(value: Any) -> tuple:
+    return tuple(value) if isinstance(value, tuple | list) else (value,)
 
 
 def _check_activation(block: TransformerBlock, part: Any) -> None:

@@ -1,8 +1,9 @@
 """Weights from and to PyTorch, as state dicts of NumPy arrays.
 
 PyTorch has images channels-first (B, C, H, W), convolution kernels (Co, Ci/groups, kh, kw), and flattens images in the
-order channel, row, column. nnmat has them channels-last: (B, H, W, C), (Co, kh, kw, Ci/groups), and flattens in the
-order row, column, channel. So kernels are transposed, and after a Flatten of images columns are renumbered: those of
+order channel, row, column; sequences too, in models with `Conv1d` or its poolings. nnmat has them channels-last:
+(B, H, W, C), (Co, kh, kw, Ci/groups), and flattens in the order row, column, channel.
+So kernels are transposed, and after a Flatten of images columns are renumbered: those of
 the next Linear, and the figures of norms before it; other layers with parameters are refused there. `Linear` weights
 are (out, in) in both. Of normalisations γ and β are `weight` and `bias` there, and a count of batches, which nothing
 depends on, stands behind the running figures. Weights of queries, keys and values lie one below the other there
@@ -26,9 +27,12 @@ from ..layers import (
     GRU,
     LSTM,
     RNN,
+    AvgPool1d,
     BatchNorm1d,
     BatchNorm2d,
+    Conv1d,
     Conv2d,
+    ConvTranspose2d,
     Dropout,
     Embedding,
     Flatten,
@@ -37,6 +41,7 @@ from ..layers import (
     Layer,
     LayerNorm,
     Linear,
+    MaxPool1d,
     MultiHeadAttention,
     PositionalEmbedding,
     Residual,
@@ -44,6 +49,7 @@ from ..layers import (
     Sequential,
     Tied,
     TransformerBlock,
+    Unflatten,
 )
 from .torch_options import check_options
 
@@ -118,7 +124,7 @@ class _Same:
 
 
 class _Kernel(_Same):
-    """A convolution kernel: (Co, Ci, kh, kw) there, (Co, kh, kw, Ci) here."""
+    """A convolution kernel: (Co, Ci, kh, kw) there, (Co, kh, kw, Ci) here; of a transposed one Ci stands for Co."""
 
     def torch_shape(self, shape):
         Co, kh, kw, Ci = shape
@@ -129,6 +135,20 @@ class _Kernel(_Same):
 
     def to_torch(self, A):
         return A.transpose(0, 3, 1, 2)  # (Co, kh, kw, Ci) -> (Co, Ci, kh, kw)
+
+
+class _KernelOfSequences(_Same):
+    """A kernel of one axis: (Co, Ci, k) there, (Co, k, Ci) here."""
+
+    def torch_shape(self, shape):
+        Co, taps, Ci = shape
+        return (Co, Ci, taps)
+
+    def from_torch(self, A):
+        return A.transpose(0, 2, 1)  # (Co, Ci, k) -> (Co, k, Ci)
+
+    def to_torch(self, A):
+        return A.transpose(0, 2, 1)  # (Co, k, Ci) -> (Co, Ci, k)
 
 
 class _AfterFlatten(_Same):
@@ -197,26 +217,36 @@ def _entries(model: Layer) -> list[Entry]:
     """The arrays of the chain in PyTorch's order."""
     if not isinstance(model, Sequential) or not model.built:
         raise ConfigError("convert: expected a built Sequential. Composite layers of your own: copy p.value yourself.")
-    return list(_of_chain(model, None))
+    first = any(isinstance(part, Conv1d | MaxPool1d | AvgPool1d) for part in model.modules())
+    return list(_of_chain(model, None, first))
 
 
-def _of_chain(layer: Layer, image: tuple | None) -> Generator[Entry, None, tuple | None]:
+def _of_chain(layer: Layer, image: tuple | None, first: bool = False) -> Generator[Entry, None, tuple | None]:
     """The entries of a layer whose columns are a flattening of `image`, if that is given.
 
+    `first`: whether sequences have their channels first there, as convolutions need them; else they are as here.
     Returns the image that the columns of its output are a flattening of, or None.
     """
     if isinstance(layer, Sequential):
         for part in layer:
-            image = yield from _of_chain(part, image)
+            image = yield from _of_chain(part, image, first)
         return image
     if isinstance(layer, Residual):
-        found = yield from _of_chain(layer.block, image)
-        other = image if layer.shortcut is None else (yield from _of_chain(layer.shortcut, image))
+        found = yield from _of_chain(layer.block, image, first)
+        other = image if layer.shortcut is None else (yield from _of_chain(layer.shortcut, image, first))
         if found != other:
             raise _order_unknown(layer)
         return found
     if isinstance(layer, Flatten):
-        return _image(layer.input_shape) if len(layer.input_shape) == 3 else image
+        shape = (1, *layer.input_shape) if first and len(layer.input_shape) == 2 else layer.input_shape
+        return _image(shape) if len(shape) == 3 else image
+    if isinstance(layer, Unflatten):
+        if image is not None or (len(layer.shape) == 3 and _image(layer.shape) is not None):
+            raise ConfigError(
+                f"convert: {layer.who} makes images of rows, whose entries have the order channel, row, column in "
+                "PyTorch. Copy p.value yourself: rows of the Linear before it are to be put in the other order."
+            )
+        return None
     if image is None:
         yield from _of_layer(layer)
         return None
@@ -265,7 +295,8 @@ def _named(layer: Layer, **parameters) -> Iterator[Entry]:
 
 
 def _of_convolution(layer) -> Iterator[Entry]:
-    yield Entry(f"{layer.path}.weight", (layer.weight.value,), _Kernel())
+    order = _KernelOfSequences() if isinstance(layer, Conv1d) else _Kernel()
+    yield Entry(f"{layer.path}.weight", (layer.weight.value,), order)
     yield from _named(layer, bias=layer.bias)
 
 
@@ -330,7 +361,7 @@ def _of_children(layer) -> Iterator[Entry]:
 
 _KNOWN: dict[Any, Callable[[Any], Iterator[Entry]]] = {
     Linear: lambda layer: _named(layer, weight=layer.weight, bias=layer.bias),
-    Conv2d: _of_convolution,
+    (Conv1d, Conv2d, ConvTranspose2d): _of_convolution,
     (Embedding, PositionalEmbedding): _of_weight,
     (LayerNorm, RMSNorm, GroupNorm): _of_norm,
     (BatchNorm1d, BatchNorm2d): _of_batch_norm,

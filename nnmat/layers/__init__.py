@@ -16,19 +16,26 @@ from .containers.concatenate import Concatenate
 from .containers.residual import Residual
 from .containers.sequential import Sequential
 from .containers.tied import Tied
+from .convolution.conv1d import Conv1d
 from .convolution.conv2d import Conv2d
+from .convolution.conv_transpose2d import ConvTranspose2d
 from .dense.dropout import Dropout
 from .dense.embedding import Embedding
 from .dense.flatten import Flatten
 from .dense.linear import Linear
+from .dense.unflatten import Unflatten
 from .normalisation.batch_norm import BatchNorm1d, BatchNorm2d
 from .normalisation.group_norm import GroupNorm
 from .normalisation.layer_norm import LayerNorm, RMSNorm
 from .observing import observe
-from .pooling.pool2d import AvgPool2d, MaxPool2d
+from .pooling.adaptive import AdaptiveAvgPool2d, AdaptiveMaxPool2d, GlobalAvgPool2d
+from .pooling.avg_pool import AvgPool1d, AvgPool2d
+from .pooling.max_pool import MaxPool1d, MaxPool2d
 from .recurrent.gru import GRU
 from .recurrent.lstm import LSTM
 from .recurrent.rnn import RNN
+from .resampling.pad import Pad
+from .resampling.upsample import Upsample
 
 __all__ = [
     "ELU",
@@ -36,23 +43,31 @@ __all__ = [
     "GRU",
     "LSTM",
     "RNN",
+    "AdaptiveAvgPool2d",
+    "AdaptiveMaxPool2d",
     "Add",
+    "AvgPool1d",
     "AvgPool2d",
     "BatchNorm1d",
     "BatchNorm2d",
     "Concatenate",
+    "Conv1d",
     "Conv2d",
+    "ConvTranspose2d",
     "Dropout",
     "Embedding",
     "Flatten",
     "GatedFeedForward",
+    "GlobalAvgPool2d",
     "GroupNorm",
     "Layer",
     "LayerNorm",
     "LeakyReLU",
     "Linear",
+    "MaxPool1d",
     "MaxPool2d",
     "MultiHeadAttention",
+    "Pad",
     "PositionalEmbedding",
     "RMSNorm",
     "ReLU",
@@ -66,5 +81,7 @@ __all__ = [
     "Tanh",
     "Tied",
     "TransformerBlock",
+    "Unflatten",
+    "Upsample",
     "observe",
 ]

@@ -27,6 +27,7 @@ class Loss(abc.ABC):
     arguments, those below.
     """
 
+    targets = True  # whether it compares outputs with targets; if not, there is no y
     labels = False  # whether integer targets are labels, and not numbers
     recordable = False  # whether its passes consist of kernels alone, so that a program can do without Python
 
@@ -50,7 +51,8 @@ class Loss(abc.ABC):
         """The mean loss of outputs H (..., M) for targets y; `sample_weight` has the shape of H without its last axis.
 
         Weights may also have the first axes only, such as (B,) for H (B, T, M): they then hold for all rows of a
-        sample. With a divisor of 0 (no row, or all weights 0) the value is 0.0 and the gradient zero.
+        sample. With a divisor of 0 (no row, or all weights 0) the value is 0.0 and the gradient zero. Only a loss of
+        the outputs alone (`targets` is False) goes without y.
 
         A class defines it as `forward(self, H, y, call)`: it checks H, y and `call.sample_weight`, sets `call.G` and
         `call.divisor`, and returns the value. A loss made of losses calls theirs with its call.
@@ -113,7 +115,7 @@ def _whole_forward(written: Callable) -> Callable:
     """`Loss.forward` for a class with these equations."""
 
     @as_method(Loss.forward, written)
-    def forward(self, H, y, sample_weight=None):
+    def forward(self, H, y=None, sample_weight=None):
         call = self._call
         if sample_weight is not None and isinstance(sample_weight, LossCall):  # from a loss made of losses
             if sample_weight is call:  # or from a derived class: super().forward(H, y, call)

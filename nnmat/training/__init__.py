@@ -1,8 +1,9 @@
 """The training loop and what belongs to it.
 
-trainer       `fit`, epochs
+trainer       `Trainer`: `fit`, epochs
 steps         the steps of an epoch, by hand or as a program
 run           one call of `fit`: data, budget, position, files
+loop          what all trainings share: epochs, callbacks, files asked for, how a run ends
 evaluation    figures, outputs and probabilities, in batches
 data          what may be trained on, and how it is checked and cast
 interruption  Ctrl-C and SIGTERM

@@ -2,8 +2,9 @@
 
 A checkpoint is a model file (`nnmat.formats.npz`) with more entries: the header's `training` holds the position (epoch,
 batches done, step), the states of the generator and of the batch source at the start of the epoch, the sums of the
-epoch so far, the history, and the settings; `optimizer/...`, `source/...` and `callback/<i>/...` hold arrays. A run
-resumed from it ends with the same bits as one that was never stopped.
+epoch so far, the history, and the settings; `optimizer/...`, `source/...` and `callback/<i>/...` hold arrays. A run of
+several models has the first one as the file's own and the others as `model/<name>/...`. A run resumed from it ends with
+the same bits as one that was never stopped.
 """
 
 import contextlib
@@ -15,13 +16,15 @@ import time
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from ..errors import ConfigError, DtypeError, FileFormatError, ShapeError, StateError
 from ..formats.npz import check_model, model_entries, plain, read_archive, restore_model, write_archive
 from ..formats.paths import as_path
+from ..layers.base import Layer
+from ..optimizers import Optimizer
 from .callbacks import Checkpoint, EarlyStopping
 from .reporting.history import check_writable
 from .reporting.log import Log
@@ -102,12 +105,28 @@ def _left(path: Path) -> bool:
     return found.st_size == 0 and time.time() - found.st_mtime > 60
 
 
+class Held(NamedTuple):
+    """What a run changes, each by its name: models, optimizers, generators of random numbers.
+
+    `nnmat.load` reads the first model out of a checkpoint.
+    """
+
+    models: dict[str, Layer]
+    optimizers: dict[str, Optimizer]
+    generators: dict[str, np.random.Generator]
+
+
 def write_checkpoint(
-    path: str | os.PathLike, progress: Progress, settings: dict, model, optimizer, source_state: dict, callbacks
+    path: str | os.PathLike, progress: Progress, settings: dict, held: Held, source_state: dict, callbacks
 ) -> None:
     """Write the state of a run to `path`, atomically; `source_state` is the batch source's at the epoch's start."""
-    header, arrays = model_entries(model)
-    found = {"optimizer": optimizer.state(), "source": source_state}
+    first, *others = held.models.items()
+    header, arrays = model_entries(first[1])
+    for name, model in others:
+        own, values = model_entries(model)
+        header.setdefault("models", {})[name] = own
+        arrays |= {f"model/{name}/{key}": value for key, value in values.items()}
+    found = {name: optimizer.state() for name, optimizer in held.optimizers.items()} | {"source": source_state}
     found |= {f"callback/{i}": callback.state() for i, callback in enumerate(callbacks)}
     states = {}
     for name, state in found.items():
@@ -116,11 +135,13 @@ def write_checkpoint(
         states[name] = {key: value for key, value in state.items() if not isinstance(value, np.ndarray)}
         arrays |= {f"{name}/{key}": value for key, value in state.items() if isinstance(value, np.ndarray)}
     header["training"] = {"progress": vars(progress), "settings": settings, "states": states}
+    if held.generators:
+        header["training"]["generators"] = {name: rng.bit_generator.state for name, rng in held.generators.items()}
     write_archive(path, header, arrays)
 
 
-def read_checkpoint(path: Any, settings: dict, model, optimizer, source, callbacks) -> Progress:
-    """Restore a run from `path`; the model, the optimizer, the source and the callbacks change together or not at all.
+def read_checkpoint(path: Any, settings: dict, held: Held, source, callbacks) -> Progress:
+    """Restore a run from `path`: what is `held`, the source and the callbacks change together or not at all.
 
     Raises StateError for a file of another run, FileFormatError for one that is damaged or whose values cannot be
     those of a run, and what the parts' `load_state` has to say in a typed error of its own.
@@ -131,7 +152,37 @@ def read_checkpoint(path: Any, settings: dict, model, optimizer, source, callbac
         raise FileFormatError(
             f"resume: {path} holds a model but no state of a training run. nnmat.load reads it; train on from there."
         )
-    found, stored, states = (_part(path, header["training"], name) for name in ("progress", "settings", "states"))
+    training = header["training"]
+    found, stored, states = (_part(path, training, name) for name in ("progress", "settings", "states"))
+    _check_settings(path, settings, stored)
+    owners = {**held.optimizers, "source": source} | {f"callback/{i}": c for i, c in enumerate(callbacks)}
+    if set(states) != set(owners) or not all(isinstance(state, dict) for state in states.values()):
+        raise FileFormatError(f"resume: {path}: its training state is damaged (it has {', '.join(states)}).")
+    for name, state in states.items():
+        mine = {key.removeprefix(f"{name}/"): A for key, A in arrays.items() if key.startswith(f"{name}/")}
+        states[name] = state | mine
+    progress = _progress(path, found, len(source))
+    first = next(iter(held.models.values()))
+    for i, callback in enumerate(callbacks):
+        _check_callback(f"resume: {path}: callback {i}", callback, states[f"callback/{i}"], first)
+    generators = _part(path, training, "generators") if held.generators else {}
+    if set(generators) != set(held.generators) or not all(map(_is_rng_state, generators.values())):
+        raise FileFormatError(
+            f"resume: {path}: its training state is damaged: expected the states of the generators "
+            f"{', '.join(held.generators)} of NumPy's PCG64, got {generators!r:.80}."
+        )
+    entries = {name: _entries_of(path, name, header, arrays, model is first) for name, model in held.models.items()}
+    for name, model in held.models.items():
+        check_model(path, model, *entries[name])
+    _load_states(path, owners, states)
+    for name, model in held.models.items():
+        restore_model(path, model, *entries[name])
+    for name, rng in held.generators.items():
+        rng.bit_generator.state = generators[name]
+    return progress
+
+
+def _check_settings(path: Path, settings: dict, stored: dict) -> None:
     settings = json.loads(json.dumps(settings, default=plain))  # tuples become lists, as in the file
     for key in sorted(settings.keys() | stored.keys()):
         if settings.get(key) != stored.get(key):
@@ -139,19 +190,20 @@ def read_checkpoint(path: Any, settings: dict, model, optimizer, source, callbac
                 f"resume: {path} was made with {key} = {stored.get(key)!r}, this run has {settings.get(key)!r}. "
                 f"{REASONS.get(key, '')}Resume with the same settings, or start a new run from nnmat.load(path)."
             )
-    owners = {"optimizer": optimizer, "source": source} | {f"callback/{i}": c for i, c in enumerate(callbacks)}
-    if set(states) != set(owners) or not all(isinstance(state, dict) for state in states.values()):
-        raise FileFormatError(f"resume: {path}: its training state is damaged (it has {', '.join(states)}).")
-    for name, state in states.items():
-        mine = {key.removeprefix(f"{name}/"): A for key, A in arrays.items() if key.startswith(f"{name}/")}
-        states[name] = state | mine
-    progress = _progress(path, found, len(source))
-    for i, callback in enumerate(callbacks):
-        _check_callback(f"resume: {path}: callback {i}", callback, states[f"callback/{i}"], model)
-    check_model(path, model, header, arrays)
-    _load_states(path, owners, states)
-    restore_model(path, model, header, arrays)
-    return progress
+
+
+def _entries_of(path: Path, name: str, header: dict, arrays: dict, first: bool) -> tuple[dict, dict]:
+    """The header and the arrays of one of the models in a file."""
+    if first:
+        return header, arrays
+    models = header.get("models")
+    own = models.get(name) if isinstance(models, dict) else None
+    if not isinstance(own, dict):
+        raise FileFormatError(
+            f"resume: {path}: its training state is damaged: expected the model {name!r} as a dict, got {own!r}."
+        )
+    prefix = f"model/{name}/"
+    return own, {key.removeprefix(prefix): A for key, A in arrays.items() if key.startswith(prefix)}
 
 
 def _part(path: Path, training: Any, name: str) -> dict:

@@ -44,7 +44,7 @@ def batch_source(
         if type(data) is ArrayBatches:
             _check_arrays(who, model, loss, data, progress)
             if who == "train":
-                _check_last_batch(model, data)
+                check_last_batch(model, data)
         return data
     arrays = (data.X, data.y) if hasattr(data, "X") and hasattr(data, "y") else data
     if not isinstance(arrays, list | tuple) or len(arrays) not in (2, 3):
@@ -64,7 +64,7 @@ def batch_source(
             f"Use batch_size <= {source.samples}."
         )
     if who == "train":
-        _check_last_batch(model, source)
+        check_last_batch(model, source)
     return source
 
 
@@ -208,7 +208,7 @@ def _check_arrays(who: str, model, loss, source: ArrayBatches, progress: bool) -
     _check_targets(loss, source.arrays[len(inputs)], model.output_shape(model.input_shape))
 
 
-def _check_last_batch(model, source: ArrayBatches) -> None:
+def check_last_batch(model, source: ArrayBatches) -> None:
     """Raise DataError for a smallest batch of an epoch that a layer cannot be trained on."""
     smallest = source.samples % source.batch_size or source.batch_size
     for layer in model.modules():

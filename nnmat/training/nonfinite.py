@@ -4,6 +4,7 @@ The batch is run again, layer by layer. A fault that does not show again, such a
 for in what the layers had recorded and in the gradients that they had written.
 """
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -20,27 +21,28 @@ REMEDY = (
 ONCE = "It did not show again when the batch was repeated; by what the layers had recorded, it came from"
 
 
-def check_parameters(trainer, state) -> None:
-    """Raise NonFiniteError if the last update made trained parameters or buffers infinite or NaN."""
-    model = trainer.model
-    buffers = [(f"buffer {name!r}", A) for name, A in model.buffers().items() if A.dtype.kind == "f"]
-    if all_finite(model.flat_parameters) and all(all_finite(A) for _, A in buffers):
-        return
-    arrays = [(f"parameter {p.name!r}", p.value) for p in model.parameters() if p.trainable]
-    for name, A in [*arrays, *buffers]:
-        wrong = ~np.isfinite(A)
-        if wrong.any():
-            where = tuple(int(i) for i in np.argwhere(wrong)[0])
-            raise NonFiniteError(
-                f"fit: the update of {_position(state, done=True)} made {name} {A[where]} at index {where} "
-                f"({np.count_nonzero(wrong)} of {A.size} entries). No file was written of it. {REMEDY}"
-            )
+def check_parameters(models: Mapping[str, Layer], state) -> None:
+    """Raise NonFiniteError if the last update made trained parameters or buffers of a model infinite or NaN."""
+    for own, model in models.items():
+        buffers = [(f"buffer {name!r}", A) for name, A in model.buffers().items() if A.dtype.kind == "f"]
+        if all_finite(model.flat_parameters) and all(all_finite(A) for _, A in buffers):
+            continue
+        arrays = [(f"parameter {p.name!r}", p.value) for p in model.parameters() if p.trainable]
+        whose = f" of the {own}" if len(models) > 1 else ""
+        for name, A in [*arrays, *buffers]:
+            wrong = ~np.isfinite(A)
+            if wrong.any():
+                where = tuple(int(i) for i in np.argwhere(wrong)[0])
+                raise NonFiniteError(
+                    f"fit: the update of {position(state, done=True)} made {name}{whose} {A[where]} at index {where} "
+                    f"({np.count_nonzero(wrong)} of {A.size} entries). No file was written of it. {REMEDY}"
+                )
 
 
 def raise_for_loss(trainer, X, y, weight, H, value: float, state) -> None:
     """Raise NonFiniteError for a loss that is not finite, with the outputs H of the recorded forward."""
     fault = _forward_fault(trainer, X, y, weight, H)
-    raise NonFiniteError(f"fit: the loss became {value} in {_position(state)}. {fault} {REMEDY}")
+    raise NonFiniteError(f"fit: the loss became {value} in {position(state)}. {fault} {REMEDY}")
 
 
 def raise_for_gradient(trainer, X, y, weight, state) -> None:
@@ -65,10 +67,10 @@ def raise_for_gradient(trainer, X, y, weight, state) -> None:
         fault = f"The first layer at fault in the backward pass is {layer.who}: {what} is not finite."
     else:
         fault = f"{ONCE} {once or 'the loss'}, in the backward pass."
-    raise NonFiniteError(f"fit: the gradient became NaN or infinite in {_position(state)}. {fault} {REMEDY}")
+    raise NonFiniteError(f"fit: the gradient became NaN or infinite in {position(state)}. {fault} {REMEDY}")
 
 
-def _position(state, done: bool = False) -> str:
+def position(state, done: bool = False) -> str:
     """Where the run stands: at the step to come, or at the one that is done."""
     return f"epoch {state.epoch + (state.batches > 0 or not done)}, step {state.step + (not done)}"
 

@@ -50,12 +50,9 @@ class Run:
 
     def _settings(self) -> dict:
         """What must be the same for a run to be resumed."""
-        trainer, check = self.trainer, self.check
+        check = self.check
         return {
-            "model": repr(trainer.model),
-            "loss": repr(trainer.loss),
-            "optimizer": trainer.optimizer.config(),
-            "metrics": list(trainer.metrics),
+            **self.trainer.settings(),
             "batches per epoch": len(self.source),
             "samples": self.samples,
             "batch size": self.batch_size,
@@ -74,8 +71,7 @@ class Run:
 
     def resume(self, path: str | os.PathLike) -> None:
         """Go on where the run stood whose state is in `path`."""
-        model, optimizer = self.trainer.model, self.trainer.optimizer
-        self.state = read_checkpoint(path, self.all_settings, model, optimizer, self.source, self.callbacks)
+        self.state = read_checkpoint(path, self.all_settings, self.trainer.held(), self.source, self.callbacks)
         self.rng.bit_generator.state = self.state.rng_state
         self.source_state = copy.deepcopy(self.source.state())
         self.files.add(as_path("resume", path))
@@ -98,11 +94,11 @@ class Run:
 
         Raises NonFiniteError, before anything is written, if the last update made parameters infinite; OSError.
         """
-        check_parameters(self.trainer, self.state)
+        held = self.trainer.held()
+        check_parameters(held.models, self.state)
         self.state.requested = [str(path) for path in requested]
         self.state.stopped = any(callback.stopped for callback in self.callbacks)
-        model, optimizer = self.trainer.model, self.trainer.optimizer
-        write_checkpoint(path, self.state, self.all_settings, model, optimizer, self.source_state, self.callbacks)
+        write_checkpoint(path, self.state, self.all_settings, held, self.source_state, self.callbacks)
         self.files.add(path)
 
     def write_all(self, paths: Iterable[Path], requested: Iterable[Path] = ()) -> None:

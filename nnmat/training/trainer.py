@@ -1,10 +1,8 @@
 """The training loop: stochastic gradient descent over shuffled minibatches."""
 
-import math
 import os
 import time
 from collections.abc import Callable, Iterable, Sequence
-from pathlib import Path
 
 import numpy as np
 
@@ -14,26 +12,25 @@ from nnmat_kernels.runtime.compiling import working_time
 from .. import metrics as _metrics
 from ..checks import count, flag
 from ..datasets import BatchSource
-from ..errors import ConfigError, DataError
-from ..formats.paths import as_path
+from ..errors import ConfigError
 from ..layers.base import Layer
 from ..losses import Loss
 from ..optimizers import Optimizer
 from ..programs.step_programs import Steps
 from ..warmup import first_use
 from .callbacks import Callback
-from .checkpoint import INTERRUPTED, Progress, free_name, interrupt_path
+from .checkpoint import INTERRUPTED, Held, Progress, interrupt_path
 from .data import batch_source
 from .evaluation import evaluate, predict, probabilities
 from .habits import check_kind, check_one_argument, check_outputs, explained
-from .interruption import SIGNALS, Interruption, TrainingInterrupted
-from .nonfinite import check_parameters
+from .interruption import Interruption
+from .loop import Loop, budget, check_callbacks
 from .reporting.display import Display, advance
 from .run import Run, samples_of
 from .steps import TrainingSteps
 
 
-class Trainer:
+class Trainer(Loop):
     """Repeats, batch after batch: forward, loss, backward, optimizer step.
 
         for X, y in batches:
@@ -66,6 +63,7 @@ class Trainer:
         compiled: bool = True,
         profile: bool = False,
     ):
+        super().__init__()
         for name, value, kind in (("model", model, Layer), ("loss", loss, Loss), ("optimizer", optimizer, Optimizer)):
             check_kind(name, value, kind)
         if not model.built:
@@ -90,11 +88,6 @@ class Trainer:
                 raise ConfigError(f"Trainer: a metric may not be called {name!r}: the history has that already.")
             self.metrics[name] = metric
         check_outputs(model, loss, self.metrics)
-        self.stop = False  # a callback sets it to end training
-        self.validating = False  # whether the run has validation data
-        self.figures: list[str] = []  # those that each epoch of the run has, if callbacks add none of their own
-        self._requested: list[Path] = []  # checkpoints to be written when the epoch is finished
-        self._due: list[Path] = []  # checkpoints to be written after the present step
         self.compiled = flag("Trainer", "compiled", compiled)
         self.profile = flag("Trainer", "profile", profile)
         self._steps = TrainingSteps(self)
@@ -134,107 +127,35 @@ class Trainer:
         source, check = self._source("train", train, batch_size, True, display.bars), None
         if validation is not None:
             check = self._source("validation", validation, batch_size, False, display.bars)
-        budget, checkpoint_path = _budget(epochs, steps), interrupt_path(checkpoint)
+        limits, path = budget(epochs, steps), interrupt_path(checkpoint)
         seed = count("fit", "seed", seed, least=0)
-        _check_callbacks(callbacks)
-        run = Run(self, source, check, callbacks, budget, seed)
+        check_callbacks(callbacks)
+        run = Run(self, source, check, callbacks, limits, seed)
         self._tell_why(display)
-        self.stop, self._requested, self._due, self.validating = False, [], [], check is not None
-        self.figures = [] if any(_adds_figures(c) for c in callbacks) else self._figure_names()
-        for callback in callbacks:
-            callback.on_train_begin(self)
-        if resume is not None:
-            run.resume(resume)
-            self.stop = self.stop or run.state.stopped
-            self._requested = [Path(path) for path in run.state.requested]
-        try:
-            with Interruption() as interruption:
-                self._epochs(run, interruption, display)
-                if interruption.signal is not None and run.goes_on:
-                    raise self._interrupted(run, interruption.signal, checkpoint, checkpoint_path)
-            for callback in callbacks:
-                callback.on_train_end(self, run.state.history)
-        except BaseException as error:
-            self._tell(callbacks, error)
-            raise
-        finally:
-            self._steps.end_run()
-        return run.state.history
+        return self._train(run, display, self._figure_names(check is not None), checkpoint, path, resume)
+
+    def held(self) -> Held:
+        return Held({"model": self.model}, {"optimizer": self.optimizer}, {})
+
+    def settings(self) -> dict:
+        return {
+            "model": repr(self.model),
+            "loss": repr(self.loss),
+            "optimizer": self.optimizer.config(),
+            "metrics": list(self.metrics),
+        }
+
+    def _end_run(self) -> None:
+        self._steps.end_run()
 
     def _tell_why(self, display: Display) -> None:
         if reason := self._steps.said_once():
             display.note(f"fit: steps run by hand, not as programs: {reason}.")
 
-    def _tell(self, callbacks: Sequence[Callback], error: BaseException) -> None:
-        """Tell every callback of the error; what one of them raises itself is a note of the error, not in its place."""
-        for callback in callbacks:
-            try:
-                callback.on_train_error(self, error)
-            except Exception as another:
-                error.add_note(f"{type(callback).__name__}.on_train_error raised {type(another).__name__}: {another}")
-
-    def _epochs(self, run: Run, interruption: Interruption, display: Display) -> None:
-        """Train until the run is over or interrupted."""
-        state, source = run.state, run.source
-        while run.goes_on:
-            run.begin_epoch()
-            self._epoch(run, interruption, display)
-            over = self.stop or state.step >= run.last_step
-            if not over and not interruption.pressed and state.batches != len(source):
-                raise DataError(
-                    f"fit: the batch source has len() = {len(source)}, but an epoch gave {state.batches} batches. "
-                    "Its batches(rng, start) must give exactly len() - start of them."
-                )
-            if over or state.batches >= len(source):
-                check_parameters(self, state)
-                if self.stop and state.batches < len(source):  # what was asked for goes on from here, not from an end
-                    paths, self._requested, self._due = self._requested + self._due, [], []
-                    run.write_all(paths)
-                self._tell_why(display)
-                if not self._finish_epoch(run, interruption, display):
-                    return
-                run.end_epoch()
-                paths, self._requested, self._due = self._requested + self._due, [], []
-                run.write_all(paths)
-            if interruption.pressed:
-                return
-
-    def _interrupted(self, run: Run, signal, checkpoint, path: Path | None) -> TrainingInterrupted:
-        """The exception after a signal; the state of the run is kept, if it can be."""
-        kept, reason = None, "checkpoint=None" if checkpoint is None else _UNWRITABLE
-        if path is not None:
-            try:
-                if checkpoint is INTERRUPTED:
-                    with free_name(path, run.files) as name:
-                        run.write(name, self._requested + self._due)
-                        kept = name
-                else:
-                    run.write(path, self._requested + self._due)
-                    kept = path
-            except OSError as error:
-                reason = f"{error}. {_UNWRITABLE_NOW}"
-        told = f"Its state is in {kept}; go on with fit(..., resume={str(kept)!r})."
-        state = run.state
-        return TrainingInterrupted(
-            f"Training stopped by {SIGNALS[signal]} after {state.epoch} full epochs and {state.batches} batches "
-            f"(step {state.step}). {told if kept else f'Its state was not kept: {reason}.'}",
-            kept,
-            signal,
-        )
-
     @property
     def program(self) -> Listing | None:
         """What the program of the last run does, operation by operation; None if no steps ran as one."""
         return self._steps.listing
-
-    def request_checkpoint(self, path: str | os.PathLike, now: bool = False) -> None:
-        """Write the state of the run to `path` once the present epoch is finished (for callbacks).
-
-        With `now`, after the present step; so also if the run is stopped (`trainer.stop = True`) within an epoch. A
-        run that is resumed from the file goes on. To be called from `on_step_end` or `on_epoch_end`: one from
-        `on_train_end` comes too late and is not served.
-        """
-        (self._due if now else self._requested).append(as_path("request_checkpoint", path))
 
     def _epoch(self, run: Run, interruption: Interruption, display: Display) -> None:
         """Train on the batches of one epoch, from the present position on."""
@@ -257,10 +178,8 @@ class Trainer:
                     callback.on_step_end(self, state.step, found.values[-1])
                 if self.stop:
                     break
-                if self._due and state.batches < len(source):  # at the epoch's end, once its figures are there
-                    state.seconds = working_time() - started
-                    paths, self._due = self._due, []
-                    run.write_all(paths, self._requested)
+                state.seconds = working_time() - started
+                self._write_due(run)
             bar.set_postfix_str(self._postfix(state), refresh=True)
         state.seconds = working_time() - started
 
@@ -275,7 +194,7 @@ class Trainer:
         state.step += len(found.values)
 
     def _finish_epoch(self, run: Run, interruption: Interruption, display: Display) -> bool:
-        """Put the epoch's figures into the history and start the next epoch; False if the run stops before."""
+        self._tell_why(display)
         state, check = run.state, run.check
         figures = _metrics.means(state.sums)
         figures = {"loss": figures.pop("loss"), **figures}
@@ -289,13 +208,7 @@ class Trainer:
             figures |= {f"validation_{name}": value for name, value in found.items()}
         figures["learning_rate"] = state.learning_rate
         figures["seconds"] = state.seconds
-        state.epoch += 1
-        display.epoch(state.epoch, run.last_epoch, run.samples, figures)
-        state.batches, state.sums, state.seconds = 0, {}, 0.0
-        for name, value in {"epoch": state.epoch, **figures}.items():
-            state.history.setdefault(name, []).append(value)
-        for callback in run.callbacks:
-            callback.on_epoch_end(self, state.epoch, figures)
+        self._record(run, display, figures)
         return True
 
     @explained
@@ -339,40 +252,12 @@ class Trainer:
     def _source(self, who: str, data, batch_size: int | None, shuffle: bool, progress: bool) -> BatchSource:
         return batch_source(who, self.model, self.loss, data, batch_size, shuffle, progress)
 
-    def _figure_names(self) -> list[str]:
+    def _figure_names(self, validating: bool) -> list[str]:
         """The figures of an epoch, without those that callbacks add."""
         names = ["loss", *self.metrics]
-        return [*names, *(f"validation_{name}" for name in names if self.validating), "learning_rate", "seconds"]
+        return [*names, *(f"validation_{name}" for name in names if validating), "learning_rate", "seconds"]
 
     def _postfix(self, state: Progress) -> str:
         return ", ".join(
             f"{name} {value:.4f}" for name, value in sorted(_metrics.means(state.sums).items(), reverse=True)
         )
-
-
-_UNWRITABLE = "the working folder cannot be written to. Try fit(..., checkpoint=path)"
-_UNWRITABLE_NOW = "Checkpoint(path, every_steps=...) keeps files in the course of a run"
-
-
-def _check_callbacks(callbacks) -> None:
-    if not isinstance(callbacks, Sequence) or not all(isinstance(c, Callback) for c in callbacks):
-        raise ConfigError(
-            f"fit: expected callbacks as a list of Callback objects, got {callbacks!r}. "
-            "Such as callbacks=[nnmat.EarlyStopping()], with brackets and parentheses."
-        )
-
-
-def _adds_figures(callback: Callback) -> bool:
-    """Whether it might: one of the user's own that looks at them."""
-    kind = type(callback)
-    return not kind.__module__.startswith("nnmat.") and kind.on_epoch_end is not Callback.on_epoch_end
-
-
-def _budget(epochs: int | None, steps: int | None) -> tuple[float, float]:
-    """The last epoch and the last step."""
-    if (epochs is None) == (steps is None):
-        raise ConfigError("fit: expected either epochs or steps, such as fit(train, epochs=10).")
-    return (
-        math.inf if epochs is None else count("fit", "epochs", epochs),
-        math.inf if steps is None else count("fit", "steps", steps),
-    )

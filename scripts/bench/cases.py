@@ -5,7 +5,7 @@ import functools
 import numpy as np
 
 from bench import numpy_peer
-from bench.kinds import norms, sequences
+from bench.kinds import entries, images, norms, sequences
 from bench.kinds.case import Case, at_once, normal
 from bench.numpy_peer import positions
 
@@ -235,8 +235,10 @@ def cases() -> list[Case]:
         *convolutions(64, 16, 32, 32, 3, padding=1),
         *convolutions(64, 16, 64, 128, 3, stride=2, padding=1),
         *pools(128, 24, 8),
+        *images.of_images(128, 24, 8),
         *elementwise(8192, 128),
         *elementwise(128, 10),
+        *entries.of_matrices(8192, 128),
         *updates(100_000),
         *(case for shape in norms.SHAPES for case in norms.of_matrices(*shape)),
         *norms.of_groups(64, 28, 32, 8),
@@ -254,7 +256,9 @@ def quick_cases() -> list[Case]:
         stack(16, 32, 32, 16),
         *convolutions(8, 12, 8, 16, 5),
         *pools(8, 24, 8),
+        *images.of_images(8, 24, 8),
         *elementwise(1024, 128),
+        *entries.of_matrices(1024, 128),
         *updates(100_000),
         *norms.of_matrices(768, 128),
         *norms.of_groups(8, 14, 32, 8),

@@ -317,8 +317,8 @@ def unseen():
         yield
 
 
-def main() -> None:
-    contender: Any = CONTENDERS[sys.argv[1]](*sys.argv[2:])
+def work(contender: Any) -> None:
+    """Answer requests for steps, epochs and memory of a contender until the parent closes the pipe."""
 
     @functools.cache
     def built(kind: str, options: tuple):
@@ -342,6 +342,9 @@ def main() -> None:
     def train(seconds: float, variant: dict, **case) -> float:
         return ready("trainer", variant, **case)(seconds)
 
+    def write(variant: dict, **case) -> float:
+        return ready("writer", variant, **case)()
+
     def epoch(variant: dict) -> float:
         run = ready("epoch", variant)
         with unseen():
@@ -360,6 +363,7 @@ def main() -> None:
             "calls": calls,
             "each": each,
             "train": train,
+            "write": write,
             "epoch": epoch,
             "memory": memory,
         }
@@ -367,4 +371,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    work(CONTENDERS[sys.argv[1]](*sys.argv[2:]))

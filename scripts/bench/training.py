@@ -22,6 +22,7 @@ from bench.processes import Variant, Worker, best_of, in_turn
 CASE = 43  # characters of the longest name
 HEAD = f"{'case':<{CASE}}{'ours':<28}{'peer':<28}{'ratio':>6}  {'bar':<8}"
 CONTENDERS = "bench.networks"  # the module that a worker runs
+LANGUAGE = "bench.models.language"  # the same for the language model
 STEPS = {  # network, batch: how many times faster than PyTorch the step shall be
     ("16-32-10", 32): 7.0,
     ("784-128-10", 32): 2.2,
@@ -46,6 +47,8 @@ JAX = {  # steps of `Trainer.fit` beside those of JAX
     ("784-128-10", 128): 1.6,
     ("784-128-10", 1024): 1.35,
 }
+NANO = {("nano", 12): 1.8}  # the same as COMPILED for the language model
+TEXT = 3.0  # times as many tokens a second as PyTorch
 BUSY = {  # beside a busy process on each core: the time with all threads, as a part of that of one thread there
     "compiled": 1.1,
     "compiled, mean": 1.3,
@@ -123,10 +126,11 @@ class Run:
         self.rounds, self.seconds, self.threads, self.bar = rounds, seconds, threads, bar
         self.workers: dict[str, Worker] = {}
 
-    def worker(self, name: str) -> Worker:
-        if name not in self.workers:
-            self.workers[name] = Worker(CONTENDERS, *name.split())
-        return self.workers[name]
+    def worker(self, name: str, module: str = CONTENDERS) -> Worker:
+        key = name if module == CONTENDERS else f"{module} {name}"
+        if key not in self.workers:
+            self.workers[key] = Worker(module, *name.split())
+        return self.workers[key]
 
     def close(self) -> None:
         for worker in self.workers.values():
@@ -153,14 +157,16 @@ def label(name: str, variant: dict) -> str:
     return ", ".join([*words, *([f"unroll {variant['unroll']}"] if "unroll" in variant else [])])
 
 
-def turns(case: str, unit: str, scale: float, peers: list[str], goal: float, run: Run, net: str, ask) -> Row:
+def turns(
+    case: str, unit: str, scale: float, peers: list[str], goal: float, run: Run, net: str, ask, module=CONTENDERS
+) -> Row:
     """A row from workers in turn: nnmat, and the best variant of the first of the `peers`.
 
     A peer is a contender, and what its process is told: those of "jax 1" and "jax 2" are variants of one peer.
     """
     variants = []
     for name in ["nnmat", *peers]:
-        worker, name = run.worker(name), name.split()[0]
+        worker, name = run.worker(name, module), name.split()[0]
         for options in worker.ask("variants", net=net, threads=run.threads):
             variants.append(Variant(name, label(name, options), functools.partial(ask, worker, options)))
     taken = in_turn(variants, run.rounds, run.bar.update)
@@ -183,14 +189,32 @@ def step_row(net: str, batch: int, run: Run) -> Row:
     return turns(f"step {net} {batch}", "us", 1e6, ["torch"], STEPS[net, batch], run, net, ask)
 
 
-def beside_torch(what: str, name: str, bars: dict, net: str, batch: int, run: Run) -> Row:
+def beside_torch(what: str, name: str, bars: dict, net: str, batch: int, run: Run, module: str = CONTENDERS) -> Row:
     """Our steps, as `what` makes them, beside PyTorch's, which have their batches ready."""
 
     def ask(worker, variant):
-        mine = what if worker is run.workers["nnmat"] else "steps"
+        mine = what if worker is run.worker("nnmat", module) else "steps"
         return worker.ask(mine, seconds=run.seconds, variant=variant, net=net, batch=batch)
 
-    return turns(f"{name} {net} {batch}", "us", 1e6, ["torch"], bars[net, batch], run, net, ask)
+    return turns(f"{name} {net} {batch}", "us", 1e6, ["torch"], bars[net, batch], run, net, ask, module)
+
+
+def text_row(net: str, run: Run) -> Row:
+    """Tokens written one by one, beside PyTorch's loop with the same cache; each with its best number of threads."""
+    variants = []
+    for name in ("nnmat", "torch"):
+        worker = run.worker(name, LANGUAGE)
+        for threads in sorted({1, run.threads}):
+            options = {"threads": threads}
+            variants.append(
+                Variant(name, label(name, options), functools.partial(worker.ask, "write", variant=options, net=net))
+            )
+    taken = in_turn(variants, run.rounds, run.bar.update)
+    (_, ours), (best, theirs) = best_of(taken["nnmat"]), best_of(taken["torch"])
+    others = {name: 1e6 * statistics.median(values) for name, values in taken["torch"].items() if name != best}
+    return Row(
+        f"language {net} text", "us", [1e6 * v for v in ours], [1e6 * v for v in theirs], best, TEXT, others=others
+    )
 
 
 def jax_row(net: str, batch: int, run: Run) -> Row:
@@ -318,6 +342,10 @@ def cases() -> dict[str, Callable[[Run], Row]]:
     ):
         for net, batch in bars:
             found[f"{name} {net} {batch}"] = functools.partial(beside_torch, what, name, bars, net, batch)
+    for net, batch in NANO:
+        steps = functools.partial(beside_torch, "train", "language", NANO, net, batch, module=LANGUAGE)
+        found[f"language {net} {batch}"] = steps
+        found[f"language {net} text"] = functools.partial(text_row, net)
     for net, batch in JAX:
         found[f"jax {net} {batch}"] = functools.partial(jax_row, net, batch)
     for net, batch in OUTSIDE:

@@ -2,7 +2,7 @@
 
 import re
 
-from promises.row import Row, run
+from promises.row import Row, run, written
 
 CALCULUS = {  # what is counted: the file that asserts it
     "worked examples": "tests/nnmat/calculus/test_worked_examples.py",
@@ -59,6 +59,18 @@ def texts_without_shapes() -> Row:
     value = f"{right} right, {asked} asked with the declarations that answer, none silently wrong"
     bar = "at least 60 texts; the gradient that the author means, against NumPy's differences, or a question"
     return Row("texts without shapes: none silently wrong", bar, value, right + asked >= 60, command)
+
+
+def analysis() -> Row:
+    """Every value of the analyses within its bound, and the pages of their tables beside what the scripts print."""
+    scripts = [f"scripts/analyse_{name}.py" for name in ("batchnorm", "depth", "gan", "convolution")]
+    tables = [table for script in scripts for table in written(f"python {script}")["tables"]]
+    kept = [row["holds"] for table in tables for row in table["rows"]]
+    command = "python -m pytest -q tests/scripts -k 'analyse and (page_shows or page_has)'"
+    pages = int(re.findall(r"(\d+) passed", run(command).stdout)[0])
+    value = f"{sum(kept)} of {len(kept)} rows keep their bounds; the tables of {pages} scripts are those of the pages"
+    bar = "all of them; every number of docs/analysis.md and docs/convolution.md printed by a script"
+    return Row("analysis", bar, value, all(kept) and pages == len(scripts) + 1, f"python {scripts[0]} ...; {command}")
 
 
 def bad_input() -> Row:

@@ -12,18 +12,26 @@ from nnmat import (
     GRU,
     LSTM,
     RNN,
+    AdaptiveAvgPool2d,
+    AdaptiveMaxPool2d,
+    AvgPool1d,
     AvgPool2d,
     BatchNorm1d,
     BatchNorm2d,
+    Conv1d,
     Conv2d,
+    ConvTranspose2d,
     Embedding,
     Flatten,
+    GlobalAvgPool2d,
     GroupNorm,
     LayerNorm,
     LeakyReLU,
     Linear,
+    MaxPool1d,
     MaxPool2d,
     MultiHeadAttention,
+    Pad,
     PositionalEmbedding,
     ReLU,
     Residual,
@@ -36,7 +44,9 @@ from nnmat import (
     Tanh,
     Tied,
     TransformerBlock,
+    Upsample,
 )
+from tests.judge.autograd import close, drawn, same_passes, torch_attention, turned
 
 CONVOLUTIONS = [
     # in, out, kernel, stride, padding, dilation, groups, height, width
@@ -54,14 +64,8 @@ CONVOLUTIONS = [
 METHODS = ["auto", "im2col", "khat"]
 
 
-def close(ours, theirs, what):
-    theirs = theirs.detach().numpy() if isinstance(theirs, torch.Tensor) else theirs
-    assert ours.shape == theirs.shape, what
-    assert np.linalg.norm(ours - theirs) <= 1e-11 * max(np.linalg.norm(theirs), 1e-3), what
-
-
 def nchw(X):
-    return X.transpose(0, 3, 1, 2) if X.ndim == 4 else X
+    return X.transpose(0, X.ndim - 1, *range(1, X.ndim - 1)) if X.ndim > 2 else X
 
 
 def compare(model, twin, X, rng):
@@ -99,6 +103,29 @@ def test_convolution(case, bias, method, rng):
         [Conv2d(ci, co, k, s, p, d, g, bias=bias, method=method)], input_shape=(H, W, ci), dtype=np.float64
     )
     compare(model, nn.Conv2d(ci, co, k, s, p, d, g, bias=bias).double(), rng.standard_normal((3, H, W, ci)), rng)
+
+
+TRANSPOSED = [
+    # in, out, kernel, stride, padding, output padding, groups, dilation, height, width
+    (1, 8, 5, 1, 0, 0, 1, 1, 6, 5),
+    (6, 4, 4, 2, 1, 0, 1, 1, 7, 7),
+    (4, 6, (3, 2), (2, 3), (1, 2), (1, 2), 2, (1, 2), 5, 4),
+    (6, 6, 3, 2, 1, 1, 6, 1, 4, 5),
+    (5, 7, 1, 1, 0, 0, 1, 1, 6, 6),
+    (5, 2, 2, 3, 0, 2, 1, 1, 3, 4),  # rows and columns that no pixel reaches
+    (3, 5, 3, 1, 2, 0, 1, 2, 6, 7),
+    (9, 3, 7, 1, 0, 0, 3, 1, 1, 1),
+]
+
+
+@pytest.mark.parametrize("bias", [True, False])
+@pytest.mark.parametrize("case", TRANSPOSED, ids=str)
+def test_transposed_convolution(case, bias, rng):
+    ci, co, k, s, p, op, g, d, H, W = case
+    layer = ConvTranspose2d(ci, co, k, s, p, op, g, bias, d)
+    model = Sequential([layer], input_shape=(H, W, ci), dtype=np.float64)
+    twin = nn.Sequential(nn.ConvTranspose2d(ci, co, k, s, p, op, g, bias, d)).double()
+    compare(model, twin, rng.standard_normal((3, H, W, ci)), rng)
 
 
 @pytest.mark.parametrize("bias", [True, False])
@@ -153,6 +180,105 @@ def test_pooling(kernel, stride, padding, size, rng):
         )
 
 
+MORE_WINDOWS = [  # kernel, stride, padding, dilation, size
+    (2, None, 0, 2, (8, 9)),
+    (3, 2, 1, 1, (8, 10)),
+    ((3, 2), (2, 3), (1, 0), (2, 1), (11, 9)),
+    (2, 3, 1, 1, (5, 7)),  # with ceil_mode a last window would begin beyond the image
+    (3, 1, 0, 3, (9, 8)),
+    (2, 2, 0, 1, (7, 7)),
+]
+
+
+@pytest.mark.parametrize("ceil_mode", [True, False])
+@pytest.mark.parametrize(("kernel", "stride", "padding", "dilation", "size"), MORE_WINDOWS)
+def test_pooling_with_all_options(kernel, stride, padding, dilation, size, ceil_mode, rng):
+    shape, X = (*size, 3), rng.standard_normal((2, *size, 3))
+
+    def check(ours, theirs):
+        compare(Sequential([ours], input_shape=shape, dtype=np.float64), nn.Sequential(theirs), X, rng)
+
+    window = kernel, stride, padding
+    check(
+        MaxPool2d(*window, dilation, ceil_mode=ceil_mode),
+        nn.MaxPool2d(*window, dilation, ceil_mode=ceil_mode),
+    )
+    for count, divisor in ((True, None), (False, None), (True, 5), (False, 3)):
+        check(
+            AvgPool2d(*window, count, ceil_mode=ceil_mode, divisor=divisor),
+            nn.AvgPool2d(*window, ceil_mode, count, divisor),
+        )
+
+
+@pytest.mark.parametrize("output", [1, 3, (2, 7), (None, 4), (9, 10)])
+def test_adaptive_pooling(output, rng):
+    shape, X = (7, 8, 3), rng.standard_normal((2, 7, 8, 3))
+    for ours, theirs in ((AdaptiveAvgPool2d, nn.AdaptiveAvgPool2d), (AdaptiveMaxPool2d, nn.AdaptiveMaxPool2d)):
+        compare(Sequential([ours(output)], input_shape=shape, dtype=np.float64), nn.Sequential(theirs(output)), X, rng)
+    twin = nn.Sequential(nn.AdaptiveAvgPool2d(1), nn.Flatten())
+    compare(Sequential([GlobalAvgPool2d()], input_shape=shape, dtype=np.float64), twin, X, rng)
+
+
+@pytest.mark.parametrize("options", [{"scale_factor": 2}, {"scale_factor": (1, 3)}, {"size": (9, 4)}, {"size": 3}])
+def test_upsampling(options, rng):
+    shape, X = (4, 6, 3), rng.standard_normal((2, 4, 6, 3))
+    for more in ({}, {"mode": "bilinear"}, {"mode": "bilinear", "align_corners": True}):
+        theirs = nn.Upsample(**options, **more)
+        compare(Sequential([Upsample(**options, **more)], input_shape=shape, dtype=np.float64), theirs, X, rng)
+
+
+@pytest.mark.parametrize("mode", ["constant", "reflect", "replicate", "circular"])
+def test_pad(mode, rng):
+    layer, _ = drawn(Pad(((1, 2), (3, 0)), mode), (4, 6, 3), rng)
+
+    def theirs(x, p):
+        return nn.functional.pad(x[0].movedim(-1, 1), (3, 0, 1, 2), mode).movedim(1, -1)
+
+    same_passes(layer, rng.standard_normal((2, 4, 6, 3)), theirs, {}, rng)
+
+
+@pytest.mark.filterwarnings("ignore:Using padding='same' with even kernel lengths")
+@pytest.mark.parametrize("mode", ["zeros", "reflect", "replicate", "circular"])
+@pytest.mark.parametrize("padding", [2, (1, 2), "same", "valid"])
+@pytest.mark.parametrize("method", METHODS)
+def test_padding_of_convolutions(method, padding, mode, rng):
+    options = {"padding": padding, "dilation": (1, 2), "padding_mode": mode}
+    ours = Conv2d(2, 3, (4, 3), method=method, **options)
+    model = Sequential([ours], input_shape=(7, 8, 2), dtype=np.float64)
+    twin = nn.Sequential(nn.Conv2d(2, 3, (4, 3), **options)).double()
+    compare(model, twin, rng.standard_normal((2, 7, 8, 2)), rng)
+
+
+SEQUENCES = [  # kernel, stride, padding, dilation, groups, mode
+    (3, 1, 0, 1, 1, "zeros"),
+    (4, 2, 3, 2, 2, "zeros"),
+    (3, 1, "same", 2, 1, "circular"),
+    (2, 3, 2, 1, 4, "reflect"),
+    (1, 1, 0, 1, 1, "zeros"),
+]
+
+
+@pytest.mark.parametrize("bias", [True, False])
+@pytest.mark.parametrize(("kernel", "stride", "padding", "dilation", "groups", "mode"), SEQUENCES)
+def test_convolution_of_sequences(kernel, stride, padding, dilation, groups, mode, bias, rng):
+    options = (4, 8, kernel, stride, padding, dilation, groups, bias, mode)
+    model = Sequential([Conv1d(*options)], input_shape=(11, 4), dtype=np.float64)
+    compare(model, nn.Sequential(nn.Conv1d(*options)).double(), rng.standard_normal((3, 11, 4)), rng)
+
+
+@pytest.mark.parametrize("ceil_mode", [True, False])
+@pytest.mark.parametrize(("kernel", "stride", "padding"), [(2, None, 0), (3, 2, 1), (4, 3, 2), (3, 1, 1)])
+def test_pooling_of_sequences(kernel, stride, padding, ceil_mode, rng):
+    window, X = (kernel, stride, padding), rng.standard_normal((2, 12, 3))
+    pools = [(MaxPool1d(*window, ceil_mode=ceil_mode), nn.MaxPool1d(*window, ceil_mode=ceil_mode))]
+    pools.append((MaxPool1d(*window, 2, ceil_mode=ceil_mode), nn.MaxPool1d(*window, 2, ceil_mode=ceil_mode)))
+    for count in (True, False):
+        ours = AvgPool1d(*window, count, ceil_mode=ceil_mode)
+        pools.append((ours, nn.AvgPool1d(*window, ceil_mode, count)))
+    for ours, theirs in pools:
+        compare(Sequential([ours], input_shape=(12, 3), dtype=np.float64), nn.Sequential(theirs), X, rng)
+
+
 def test_ties_of_the_maximum_go_to_the_first(rng):
     X = rng.integers(0, 3, (4, 8, 8, 2)).astype(float)  # many ties
     compare(Sequential([MaxPool2d(2)], input_shape=(8, 8, 2), dtype=np.float64), nn.Sequential(nn.MaxPool2d(2)), X, rng)
@@ -197,41 +323,7 @@ def test_training_for_ten_steps_is_the_same_path(rng):
         close(A, B, "parameter")
 
 
-# ---- layers whose parameters have other names there: a map from theirs to ours ---------------------------------------
-
-
-def same_passes(layer, X, function, values, rng, training=True, mapped=None):
-    """Forward and all gradients of a layer, and of `function(tensors of X, tensors of values)` by autograd.
-
-    `values`: the parameters as PyTorch has them, by name; `mapped(gradients)`: the layer's as a dict with these names.
-    """
-    several = isinstance(X, tuple)
-    tensors = [torch.from_numpy(np.ascontiguousarray(A)) for A in (X if several else (X,))]
-    tensors = [t.requires_grad_() if t.is_floating_point() else t for t in tensors]
-    leaves = {name: torch.from_numpy(np.array(A)).requires_grad_() for name, A in values.items()}
-    y = function(tensors, leaves)
-    Y = layer.forward(X, training=training, record=True)
-    close(Y, y, "output")
-    G = rng.standard_normal(Y.shape)
-    y.backward(torch.from_numpy(G))
-    gX = layer.backward(G)
-    for ours, t in zip(gX if several else (gX,), tensors, strict=True):
-        if ours is not None:
-            close(ours, t.grad, "input gradient")
-    gradients = {p.name: p.grad for p in layer.parameters()}
-    gradients = gradients if mapped is None else mapped(gradients)
-    assert gradients.keys() == leaves.keys()
-    for name, leaf in leaves.items():
-        scale = max(np.linalg.norm(g) for g in gradients.values())  # that of keys' biases is 0 but for rounding
-        assert np.linalg.norm(gradients[name] - leaf.grad.numpy()) <= 1e-11 * scale, name
-
-
-def drawn(layer, shape, rng):
-    """The built layer, and its parameters by name, all drawn anew."""
-    layer.build(shape, dtype=np.float64)
-    for p in layer.parameters():
-        p.value = rng.standard_normal(p.shape) / np.sqrt(p.shape[-1] if len(p.shape) > 1 else 1)
-    return layer, {p.name: p.value for p in layer.parameters()}
+# ---- layers whose parameters have other names there ------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("shape", [(7,), (3, 5), (2, 3, 4)])
@@ -285,27 +377,6 @@ def test_embeddings_with_a_tied_head(rng):
         return torch.tanh(Z) @ p["0.weight"].T
 
     same_passes(layer, rng.integers(0, 11, (5, 7)), theirs, values, rng)
-
-
-def torch_attention(Q, K, V, heads, hidden):
-    """softmax(Q Kᵀ/√d + M) V head by head; `hidden` (B, 1 or heads, Tq, Tk) is M, and dead rows give 0."""
-    Q, K, V = (A.unflatten(2, (heads, -1)).transpose(1, 2) for A in (Q, K, V))
-    S = Q @ K.transpose(2, 3) / Q.shape[-1] ** 0.5 + hidden
-    dead = torch.isneginf(S).all(dim=3, keepdim=True)
-    P = torch.softmax(S.masked_fill(dead, 0.0), dim=3).masked_fill(dead, 0.0)
-    return (P @ V).transpose(1, 2).flatten(2)
-
-
-def turned(A, heads):
-    """RoPE with the halves of a head as pairs."""
-    B, T, D = A.shape
-    d = D // heads
-    angle = torch.arange(T, dtype=torch.float64)[:, None] * 10_000.0 ** (
-        -torch.arange(0, d, 2, dtype=torch.float64) / d
-    )
-    cos, sin = angle.cos()[:, None], angle.sin()[:, None]
-    left, right = A.reshape(B, T, heads, 2, d // 2).unbind(3)
-    return torch.stack([left * cos - right * sin, left * sin + right * cos], dim=3).reshape(B, T, D)
 
 
 @pytest.mark.parametrize("seed", range(12))

@@ -6,17 +6,17 @@ import numpy as np
 import pytest
 import torch
 
-from nnmat import MeanSquaredError, SigmoidBinaryCrossEntropy, SoftmaxCrossEntropy
+from nnmat import AdversarialLoss, MeanSquaredError, SigmoidBinaryCrossEntropy, SoftmaxCrossEntropy
 
 TOLERANCE = 1e-11
 SIZES = [(1, 2), (7, 5), (64, 10), (300, 60)]
 
 
-def compare(loss, oracle, H, y, sample_weight=None):
-    """`oracle(H, y)` is a torch scalar."""
+def compare(loss, oracle, H, y=None, sample_weight=None):
+    """`oracle(H, y)` is a torch scalar; `oracle(H)` for a loss of outputs alone."""
     value, G = loss.forward(H, y, sample_weight), loss.backward()
     h = torch.tensor(H, requires_grad=True)
-    expected = oracle(h, torch.tensor(y))
+    expected = oracle(h) if y is None else oracle(h, torch.tensor(y))
     expected.backward()
     assert abs(value - expected.item()) <= TOLERANCE * abs(expected.item())
     assert np.linalg.norm(G - h.grad.numpy()) <= TOLERANCE * np.linalg.norm(h.grad.numpy())
@@ -78,3 +78,30 @@ def test_squares(rng, size):
 def test_large_logits(rng):
     H, y = 300 * rng.normal(size=(50, 9)), rng.integers(0, 9, 50)
     compare(SoftmaxCrossEntropy(), torch.nn.CrossEntropyLoss(), H, y)
+
+
+@pytest.mark.parametrize("size", [(1, 1), (64, 1), (5, 3)])
+@pytest.mark.parametrize("kind", ["minimax", "non_saturating", "least_squares", "hinge", "wasserstein"])
+def test_the_losses_of_a_gan(rng, kind, size):
+    """Real and made scores; binary cross-entropy of PyTorch where the discriminator's is one."""
+    log, relu = torch.nn.functional.logsigmoid, torch.relu
+    cross_entropy = torch.nn.BCEWithLogitsLoss()
+    real, fake, generator = {
+        "minimax": (
+            lambda s: cross_entropy(s, torch.ones_like(s)),
+            lambda s: cross_entropy(s, torch.zeros_like(s)),
+            lambda s: log(-s).mean(),
+        ),
+        "non_saturating": (lambda s: -log(s).mean(), lambda s: -log(-s).mean(), lambda s: -log(s).mean()),
+        "least_squares": (
+            lambda s: ((s - 1) ** 2).mean() / 2,
+            lambda s: (s**2).mean() / 2,
+            lambda s: ((s - 1) ** 2).mean() / 2,
+        ),
+        "hinge": (lambda s: relu(1 - s).mean(), lambda s: relu(1 + s).mean(), lambda s: -s.mean()),
+        "wasserstein": (lambda s: -s.mean(), lambda s: s.mean(), lambda s: -s.mean()),
+    }[kind]
+    loss, S = AdversarialLoss(kind), 4 * rng.normal(size=size)
+    compare(loss.discriminator_real, real, S)
+    compare(loss.discriminator_fake, fake, S)
+    compare(loss.generator, generator, S)

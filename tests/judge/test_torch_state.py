@@ -12,12 +12,15 @@ from nnmat import (
     RNN,
     BatchNorm1d,
     BatchNorm2d,
+    Conv1d,
     Conv2d,
+    ConvTranspose2d,
     Embedding,
     Flatten,
     GroupNorm,
     LayerNorm,
     Linear,
+    MaxPool1d,
     MultiHeadAttention,
     PositionalEmbedding,
     ReLU,
@@ -109,6 +112,72 @@ def test_batch_norm_in_a_network_and_after_training(rng):
     for (key, A), (name, B) in zip(module.state_dict().items(), found.items(), strict=True):
         if "tracked" not in key:
             np.testing.assert_allclose(B, A.numpy(), rtol=1e-10, atol=1e-12, err_msg=name)
+
+
+def test_sequences_are_flattened_channel_by_channel(rng):
+    layers = [Conv1d(3, 4, 3, padding=1), ReLU(), MaxPool1d(2), Conv1d(4, 5, 2), Flatten(), Linear(None, 6)]
+    model = Sequential(layers, input_shape=(10, 3), dtype=np.float64)
+
+    def make(seed):
+        parts = [nn.Conv1d(3, 4, 3, padding=1), nn.ReLU(), nn.MaxPool1d(2), nn.Conv1d(4, 5, 2), nn.Flatten()]
+        return drawn(nn.Sequential(*parts, nn.Linear(20, 6)), seed)
+
+    def call(m, X):
+        return m(torch.from_numpy(X.transpose(0, 2, 1).copy()))
+
+    both_ways(model, make(0), make(1), call, rng.standard_normal((3, 10, 3)))
+
+
+def test_a_generator(rng):
+    layers = [ConvTranspose2d(7, 6, 4), BatchNorm2d(6), ReLU(), ConvTranspose2d(6, 2, 3, 2, 1, 1, groups=2), Tanh()]
+    model = Sequential([*layers, Flatten(), Linear(None, 3)], input_shape=(1, 1, 7), dtype=np.float64)
+
+    def make(seed):
+        parts = [nn.ConvTranspose2d(7, 6, 4), nn.BatchNorm2d(6), nn.ReLU()]
+        parts += [nn.ConvTranspose2d(6, 2, 3, 2, 1, 1, groups=2), nn.Tanh(), nn.Flatten(), nn.Linear(128, 3)]
+        return drawn(nn.Sequential(*parts), seed)
+
+    both_ways(model, make(0), make(1), images(lambda m, X: m(X)), rng.standard_normal((3, 1, 1, 7)))
+
+
+@pytest.mark.parametrize(
+    ("ours", "theirs"),
+    [
+        (lambda: Conv2d(1, 2, 3), lambda: nn.Conv2d(1, 2, 3, stride=2)),
+        (lambda: Conv2d(1, 2, 4, padding="same"), lambda: nn.Conv2d(1, 2, 4, padding=1)),
+        (lambda: Conv2d(1, 2, 3, padding=1), lambda: nn.Conv2d(1, 2, 3, padding=1, padding_mode="circular")),
+        (lambda: ConvTranspose2d(1, 2, 3, 2, output_padding=1), lambda: nn.ConvTranspose2d(1, 2, 3, 2)),
+        (lambda: nnmat.MaxPool2d(2, ceil_mode=True), lambda: nn.MaxPool2d(2)),
+        (lambda: nnmat.AvgPool2d(2, padding=1), lambda: nn.AvgPool2d(2, padding=1, count_include_pad=False)),
+        (lambda: nnmat.Upsample(scale_factor=2), lambda: nn.Upsample(scale_factor=2, mode="bilinear")),
+        (lambda: nnmat.AdaptiveAvgPool2d((1, 2)), lambda: nn.AdaptiveAvgPool2d(1)),
+    ],
+)
+def test_windows_of_other_options_are_refused(ours, theirs):
+    model = Sequential([ours()], input_shape=(9, 9, 1))
+    with pytest.raises(
+        nnmat.ConfigError, match=r"^from_torch: expected \w+ with \w+=.*, that of \w+ '0', got .* something"
+    ):
+        convert.from_torch(model, theirs())
+
+
+@pytest.mark.parametrize(
+    ("ours", "shape", "theirs"),
+    [
+        (lambda: Conv2d(1, 2, 3, padding=1), (9, 9, 1), lambda: nn.Conv2d(1, 2, 3, padding="same")),
+        (lambda: Conv2d(1, 2, (5, 3), padding="same"), (9, 9, 1), lambda: nn.Conv2d(1, 2, (5, 3), padding=(2, 1))),
+        (lambda: Conv2d(1, 2, 3), (9, 9, 1), lambda: nn.Conv2d(1, 2, 3, padding="valid")),
+        (lambda: Conv1d(1, 2, 3, padding=1), (9, 1), lambda: nn.Conv1d(1, 2, 3, padding="same")),
+        (lambda: Conv1d(1, 2, 3, 2, (1, 1)), (9, 1), lambda: nn.Conv1d(1, 2, 3, 2, 1)),
+        (lambda: MaxPool1d(2), (9, 1), lambda: nn.MaxPool1d(2)),
+        (lambda: nnmat.AvgPool2d((2, 2), padding=1), (9, 9, 1), lambda: nn.AvgPool2d(2, padding=1)),
+        (lambda: nnmat.Upsample(scale_factor=(2, 2)), (9, 9, 1), lambda: nn.Upsample(scale_factor=2)),
+        (lambda: nnmat.Upsample((4, 5), mode="bilinear"), (9, 9, 1), lambda: nn.Upsample((4, 5), mode="bilinear")),
+        (lambda: nnmat.AdaptiveMaxPool2d((None, 3)), (9, 9, 1), lambda: nn.AdaptiveMaxPool2d((None, 3))),
+    ],
+)
+def test_windows_of_the_same_options_are_taken(ours, shape, theirs):
+    convert.from_torch(Sequential([ours()], input_shape=shape), theirs())
 
 
 @pytest.mark.parametrize("bias", [True, False])

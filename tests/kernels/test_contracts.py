@@ -27,6 +27,7 @@ CALLS = {
     "sigmoid_binary_cross_entropy, y": lambda A, out: k.sigmoid_binary_cross_entropy(np.eye(4), A, out=out),
     "mean_squared_error": lambda A, out: k.mean_squared_error(A, np.eye(4), out=out),
     "mean_squared_error, y": lambda A, out: k.mean_squared_error(np.eye(4), A, out=out),
+    "adversarial_loss": lambda A, out: k.adversarial_loss(A, "hinge", "real", out=out),
     "column_sums": lambda A, out: k.column_sums(A, out=out[0]),
     "row_sums": lambda A, out: k.row_sums(A, out=out[0]),
     "im2col": lambda A, out: k.im2col(A[None, :, :, None], 1, out=out.reshape(16, 1)),

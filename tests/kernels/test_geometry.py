@@ -1,12 +1,25 @@
 """Window sizes: the formula against counting, and the errors."""
 
+import itertools
 import re
 
 import numpy as np
 import pytest
 
 from nnmat_kernels.errors import ShapeError
-from nnmat_kernels.geometry import Window, conv_output_size, image_shape, output_plane, pair, window, window_geometry
+from nnmat_kernels.geometry import (
+    Window,
+    bins,
+    conv_output_size,
+    image_shape,
+    output_plane,
+    pair,
+    pooled_size,
+    taps_inside,
+    transposed_plane,
+    window,
+    window_geometry,
+)
 
 
 def test_conv_output_size_counts_the_positions_of_a_window():
@@ -18,6 +31,35 @@ def test_conv_output_size_counts_the_positions_of_a_window():
                         last = size + 2 * padding - dilation * (kernel - 1) - 1  # the last start that still fits
                         positions = len([start for start in range(0, last + 1, stride)])
                         assert max(0, conv_output_size(size, kernel, stride, padding, dilation)) == positions
+
+
+def test_pooled_size_counts_the_windows_up_to_the_end():
+    for size, kernel, stride, padding, dilation in itertools.product(
+        range(1, 9), range(1, 4), range(1, 5), (0, 1), (1, 2)
+    ):
+        plain = conv_output_size(size, kernel, stride, padding, dilation)
+        assert pooled_size(size, kernel, stride, padding, dilation, False) == plain
+        starts, span = [-padding], dilation * (kernel - 1) + 1
+        while starts[-1] + span < size + padding:  # something is left
+            starts.append(starts[-1] + stride)
+        found = pooled_size(size, kernel, stride, padding, dilation, True)
+        if padding < span <= size + 2 * padding:
+            assert found == len([start for start in starts if start < size])
+
+
+def test_taps_inside():
+    for size, stride, padding, dilation in itertools.product((1, 4, 7), (1, 2), (0, 2, 3), (1, 2, 3)):
+        for i, (first, count) in enumerate(taps_inside(6, size, 3, stride, padding, dilation)):
+            taps = [i * stride - padding + a * dilation for a in range(3)]
+            inside = [m for m in taps if 0 <= m < size]
+            assert count == len(inside)
+            assert not inside or first == inside[0]
+
+
+def test_bins_cover_the_axis():
+    assert bins(6, 3) == [(0, 2), (2, 4), (4, 6)]
+    assert bins(5, 3) == [(0, 2), (1, 4), (3, 5)]
+    assert bins(2, 3) == [(0, 1), (0, 2), (1, 2)]
 
 
 def test_pair():
@@ -51,6 +93,15 @@ def test_output_plane():
         output_plane("Who", (8, 8), (3, 9), (1, 1), (0, 0))
 
 
+def test_transposed_plane_is_what_the_window_was_taken_from():
+    for more in ((0, 0), (1, 0), (1, 2)):
+        sizes = (5, 3), (2, 3), (1, 0)
+        plane = transposed_plane("Who", (4, 6), *sizes, more, (1, 2))
+        assert output_plane("Who", plane, *sizes, (1, 2)) == (4, 6)
+    with pytest.raises(ShapeError, match=r"^Who: expected padding that leaves .*, got padding \(2, 0\), which makes"):
+        transposed_plane("Who", (1, 1), (3, 3), (1, 1), (2, 0), (0, 0), (1, 1))
+
+
 def test_image_shape():
     assert image_shape("Who", "input_shape", [np.int64(2), 0, 3, 4]) == (2, 0, 3, 4)
     assert all(type(v) is int for v in image_shape("Who", "input_shape", np.arange(4)))
@@ -77,3 +128,7 @@ def test_window_geometry_of_a_pooling():
         window_geometry("Who", (1 << 16, 1 << 15), 2, 1, 0)
     with pytest.raises(ShapeError, match="Who: expected a window that fits"):
         window_geometry("Who", (5, 7), (6, 2), 1, 0)
+    assert window_geometry("Who", (5, 7), (3, 2), 2, 0, (2, 3), True)[3] == (1, 3)
+    assert window_geometry("Who", (5, 5), 2, 2, (0, 2), (1, 3), True)[3] == (3, 4)
+    with pytest.raises(ShapeError, match=r"^Who: expected windows that hold a pixel each, got .* Try less padding"):
+        window_geometry("Who", (1, 9), 2, 1, 1, 2)

@@ -8,6 +8,7 @@ import nnmat
 import nnmat_kernels as k
 from nnmat import calculus, datasets, metrics
 from nnmat.datasets import read_idx
+from nnmat_kernels.resampling.factors import nearest
 
 
 class Door(NamedTuple):
@@ -49,7 +50,16 @@ def layers():
         "Flatten": (nnmat.Flatten, IMAGES),
         "Conv2d": (lambda: nnmat.Conv2d(2, 2, (3, 2)), IMAGES),
         "Conv2d khat": (lambda: nnmat.Conv2d(2, 2, (3, 2), method="khat"), IMAGES),
+        "Conv2d reflect": (lambda: nnmat.Conv2d(2, 2, 3, padding=1, padding_mode="reflect"), IMAGES),
+        "ConvTranspose2d": (lambda: nnmat.ConvTranspose2d(2, 2, 2, stride=2), IMAGES),
+        "Conv1d": (lambda: nnmat.Conv1d(6, 2, 2), IMAGES.reshape(2, 8, 6)),
         "MaxPool2d": (lambda: nnmat.MaxPool2d(2), IMAGES),
+        "MaxPool1d": (lambda: nnmat.MaxPool1d(2), IMAGES.reshape(2, 8, 6)),
+        "AdaptiveMaxPool2d": (lambda: nnmat.AdaptiveMaxPool2d(2), IMAGES),
+        "AdaptiveAvgPool2d": (lambda: nnmat.AdaptiveAvgPool2d(2), IMAGES),
+        "GlobalAvgPool2d": (nnmat.GlobalAvgPool2d, IMAGES),
+        "Upsample": (lambda: nnmat.Upsample(scale_factor=2), IMAGES),
+        "Pad": (lambda: nnmat.Pad(1), IMAGES),
         "AvgPool2d": (lambda: nnmat.AvgPool2d(2), IMAGES),
         "Sequential": (lambda: nnmat.Sequential([nnmat.Linear(3, 2), nnmat.Tanh()]), X),
     }
@@ -220,6 +230,13 @@ def kernels():
             "k.conv2d_weight_gradient G": Door(lambda A: k.conv2d_weight_gradient(IMAGES, A, KERNEL.shape), G),
             "k.im2col": Door(lambda A: k.im2col(A, 2), IMAGES),
             "k.col2im": Door(lambda A: k.col2im(A, IMAGES.shape, 2), k.im2col(IMAGES, 2)),
+            "k.conv2d_input_gradient bias": Door(
+                lambda A: k.conv2d_input_gradient(G, KERNEL, IMAGES.shape, bias=A),
+                IMAGES[0, 0, 0].copy(),
+                optional=True,
+            ),
+            "k.resample": Door(lambda A: k.resample(A, nearest(4, 8), nearest(6, 3)), IMAGES),
+            "k.adaptive_max_pool2d": Door(lambda A: k.adaptive_max_pool2d(A, 2)[0], IMAGES),
             "k.max_pool2d": Door(lambda A: k.max_pool2d(A, 2)[0], IMAGES),
             "k.max_pool2d_backward G": Door(lambda A: k.max_pool2d_backward(A, indices, IMAGES.shape), pooled),
             "k.max_pool2d_backward indices": Door(
@@ -239,6 +256,7 @@ def kernels():
             "k.softmax_cross_entropy weights": Door(
                 lambda A: k.softmax_cross_entropy(LOGITS, Y, class_weight=A)[1], WEIGHTS[:3], optional=True
             ),
+            "k.adversarial_loss S": Door(lambda A: k.adversarial_loss(A, "hinge", "real")[1], X),
             "k.mean_squared_error y": Door(lambda A: k.mean_squared_error(LOGITS, A)[1], X),
             "k.sigmoid_binary_cross_entropy y": Door(lambda A: k.sigmoid_binary_cross_entropy(LOGITS, A)[1], X),
         }
@@ -257,11 +275,13 @@ def losses():
         "SoftmaxCrossEntropy weighted": (lambda: nnmat.SoftmaxCrossEntropy(class_weight=[1, 2, 3]), Y),
         "SigmoidBinaryCrossEntropy": (nnmat.SigmoidBinaryCrossEntropy, X),
         "MeanSquaredError": (nnmat.MeanSquaredError, X),
+        "AdversarialLoss": (lambda: nnmat.AdversarialLoss().generator, None),
     }
     doors = {}
     for name, (make, y) in kinds.items():
         doors[f"{name} H"] = Door(loss_of(make, LOGITS, y, "H"), LOGITS)
-        doors[f"{name} y"] = Door(loss_of(make, LOGITS, y, "y"), y)
+        if y is not None:
+            doors[f"{name} y"] = Door(loss_of(make, LOGITS, y, "y"), y)
         doors[f"{name} sample_weight"] = Door(loss_of(make, LOGITS, y, "sample_weight"), WEIGHTS, optional=True)
     return doors
 
@@ -312,6 +332,9 @@ def doors(folder) -> dict[str, Door]:
                 lambda A: nnmat.khat(KERNEL, (4, 6, 2), form="triplets").product(A), np.tile(WEIGHTS, 12), lists=True
             ),
             "gradcheck": Door(lambda A: nnmat.gradcheck(nnmat.Linear(3, 2), A).error, X, several=True),
+            "jacobian": Door(lambda A: nnmat.jacobian(built(nnmat.Linear(3, 2)), A), X),
+            "jacobian_norm": Door(lambda A: nnmat.jacobian_norm(built(nnmat.Linear(3, 2)), A), X),
+            "jacobian_product": Door(lambda A: nnmat.jacobian_product(built(nnmat.Linear(3, 2)), X, A), X),
             "from_torch": Door(from_torch, X[:2], frames=True),
             "load_state": Door(loaded, np.tile(WEIGHTS, 2), lists=True),
             "load_state of a model": Door(stated, X[:2], lists=True),

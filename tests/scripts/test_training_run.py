@@ -99,3 +99,15 @@ def test_a_parser_takes_its_defaults_from_the_script():
     args = parser.parse_args([])
     assert (args.epochs, args.batch_size, args.lr, args.optimizer, args.dropout) == (3, 5, 0.5, "sgd", 0.25)
     assert (args.schedule, args.seed, args.threads, args.resume) == ("cosine", 0, None, None)
+    assert args.warm_up == 0
+    bare = training_run.make_parser("what", "examples", classifies=False, epochs=3, batch_size=5, lr=0.5)
+    assert not {"dropout", "label_smoothing"} & vars(bare.parse_args([])).keys()
+
+
+def test_the_rate_rises_then_falls():
+    args = SimpleNamespace(lr=0.5, schedule="cosine", warm_up=4)
+    rate = training_run.rate_of(args, 24, final=0.1)
+    assert [rate(step) for step in (0, 3, 4, 14, 24)] == pytest.approx([0.125, 0.5, 0.5, 0.275, 0.05])
+    assert training_run.rate_of(SimpleNamespace(lr=0.5, schedule="constant", warm_up=0), 24) == 0.5
+    rate = training_run.rate_of(SimpleNamespace(lr=0.5, schedule="constant", warm_up=2), 24)
+    assert [rate(step) for step in (0, 1, 20)] == [0.25, 0.5, 0.5]

@@ -118,18 +118,18 @@ class Convolution:
         elif activation == "tanh":
             tanh_unchecked(out, out)
 
-    def input_gradient(self, G, K, out):
-        """`conv2d_input_gradient` into `out`."""
+    def input_gradient(self, G, K, out, bias=None):
+        """`conv2d_input_gradient` into `out`; `bias` may be None."""
         if self._pixels == 0:  # images without pixels, which padding alone may make windows of
             return
         if self._is_product:
             B = K.reshape(K.shape[0], K.shape[3])
-            matmul_unchecked(self._matrix(G), B, False, False, self._matrix(out))
+            matmul_unchecked(self._matrix(G), B, False, False, self._matrix(out), False, bias)
             return
         if self._gradient_in_parts:
-            self._input_gradient_in_parts(G, K, out)
+            self._input_gradient_in_parts(G, K, bias, out)
             return
-        self._run(G, K, self._no_bias, out, True, NONE)
+        self._run(G, K, self._no_bias if bias is None else bias, out, True, NONE)
 
     def _parts(self, width: int):
         """Parts of the kernel of PART_SIZE numbers about, `width` to a tap: slices of rows and columns, the rows and
@@ -158,7 +158,7 @@ class Convolution:
             total += part
         out[...] = total if bias is None else total + bias
 
-    def _input_gradient_in_parts(self, G, K, out):
+    def _input_gradient_in_parts(self, G, K, bias, out):
         unrecordable(_IN_PARTS)
         w, total = self.window, np.zeros(out.shape)
         for taps, plane, inside, there in self._parts(self.filters // self.groups):
@@ -168,7 +168,7 @@ class Convolution:
                 G, kernel, shape, (w.sh, w.sw), (0, 0), (w.dh, w.dw), self.groups, part
             )  # fmt: skip
             total[:, *inside] += part[:, *there]
-        out[...] = total
+        out[...] = total if bias is None else total + bias
 
     def weight_gradient(self, X, G, out, accumulate=False, bias_gradient=None, accumulate_bias=None):
         """`conv2d_weight_gradient` into `out`; into `bias_gradient`, if it is given, the sums of G over the pixels.
@@ -209,10 +209,12 @@ def conv2d_unchecked(X, K, bias, stride, padding, dilation, groups, out=None, ac
 
 
 @operation("out", refuses=True)
-def conv2d_input_gradient_unchecked(G, K, input_shape, stride, padding, dilation, groups, out=None) -> np.ndarray:
+def conv2d_input_gradient_unchecked(
+    G, K, input_shape, stride, padding, dilation, groups, out=None, bias=None
+) -> np.ndarray:
     """`conv2d_input_gradient` without its checks, as above."""
     out = np.empty(input_shape, G.dtype) if out is None else out
-    _planned_for(input_shape, K.shape, stride, padding, dilation, groups, G.dtype).input_gradient(G, K, out)
+    _planned_for(input_shape, K.shape, stride, padding, dilation, groups, G.dtype).input_gradient(G, K, out, bias)
     return out
 
 
@@ -260,13 +262,17 @@ def conv2d(
     dtype = same_dtype(who, X=X, K=K, bias=bias)
     w = checked_window(who, "X", X.shape, K.shape, stride, padding, dilation, groups)
     Co = K.shape[0]
-    if bias is not None and bias.shape != (Co,):
-        raise ShapeError(
-            f"{who}: expected bias of shape {(Co,)}, got {bias.shape}. It has one entry per output channel."
-        )
+    _check_bias(who, bias, Co)
     out = checked_out(who, out, (w.B, w.Ho, w.Wo, Co), dtype, *given)
     planned(w, Co, int(groups), dtype).forward(X, K, bias, out, activation)
     return out
+
+
+def _check_bias(who: str, bias: np.ndarray | None, channels: int) -> None:
+    if bias is not None and bias.shape != (channels,):
+        raise ShapeError(
+            f"{who}: expected bias of shape {(channels,)}, got {bias.shape}. It has one entry per output channel."
+        )
 
 
 def _check_upstream(who: str, G: np.ndarray, w: Window, Co: int) -> None:
@@ -287,26 +293,31 @@ def conv2d_input_gradient(
     dilation=1,
     groups: int = 1,
     out: np.ndarray | None = None,
+    bias: np.ndarray | None = None,
 ) -> np.ndarray:
     """Gradient of a convolution with respect to its input: the transposed linear map, applied to G.
 
-    Forward:   gU = G K_mat, vec gX = Sᵀ vec gU (`col2im`), for each group
+    Forward:   gU = G K_mat, vec gX = Sᵀ vec gU (`col2im`), for each group; + bias in each channel, if there is one,
+               which makes it a transposed convolution
     Backward:  linear in G and in K: with upstream T, gG = `conv2d(T, K)`, gK = `conv2d_weight_gradient(T, G)`
-    Shapes:    G (B, Ho, Wo, Co), K (Co, kh, kw, Ci/groups), gX and T of `input_shape` (B, H, W, Ci);
+    Shapes:    G (B, Ho, Wo, Co), K (Co, kh, kw, Ci/groups), bias (Ci,), gX and T of `input_shape` (B, H, W, Ci);
                one dtype, float32 or float64
     Errors:    ShapeError, DtypeError, ValueError (`out` overlapping an input)
     Reference: docs/equations.md, section 3.2
     """
     who = "conv2d_input_gradient"
-    given = G, K
+    given = G, K, bias
     G, K = as_array(who, "G", G, 4), as_array(who, "K", K, 4)
-    dtype = same_dtype(who, G=G, K=K)
+    if bias is not None:
+        bias = as_array(who, "bias", bias, 1)
+    dtype = same_dtype(who, G=G, K=K, bias=bias)
     shape = image_shape(who, "input_shape", input_shape)
     w = checked_window(who, "input_shape", shape, K.shape, stride, padding, dilation, groups)
     Co = K.shape[0]
     _check_upstream(who, G, w, Co)
+    _check_bias(who, bias, w.C)
     out = checked_out(who, out, shape, dtype, *given)
-    planned(w, Co, int(groups), dtype).input_gradient(G, K, out)
+    planned(w, Co, int(groups), dtype).input_gradient(G, K, out, bias)
     return out
 
 

@@ -15,12 +15,13 @@ from ..codegen.max_window import MASKED, SQUARE, max_window, spread_window
 from ..elementwise.activations import relu_backward_unchecked
 from ..elementwise.copy_add import copy_unchecked
 from ..errors import DtypeError, ShapeError
-from ..geometry import image_shape, window_geometry
+from ..geometry import image_shape, pair, window_geometry
 from ..runtime.arrays import as_array, canonical, checked_out, is_plain
 from ..runtime.config import ONE, ZERO, inlined_jit, jit, parallel_jit
 from ..runtime.door import plain
 from ..runtime.launch import launch, operation
 from ..runtime.target import VECTOR_BYTES
+from .listed_windows import dilated_windows, listed_max
 
 POOLING_PARALLEL_FROM = 65_536  # elements read
 POOLING_TAPS = 256  # numbers that are summed in their dtype, not in float64
@@ -39,6 +40,8 @@ def max_pool2d(
     padding=0,
     out: np.ndarray | None = None,
     indices: np.ndarray | None = None,
+    dilation=1,
+    ceil_mode: bool = False,
 ) -> tuple[np.ndarray, np.ndarray]:
     """The largest element of every window, and where it stood.
 
@@ -46,37 +49,57 @@ def max_pool2d(
         ones the first in row-major order. Padding counts as -inf and is never chosen; a window with NaN gives NaN.
     Backward: `max_pool2d_backward`.
     Shapes: X (B, H, W, C), Y and indices (B, Ho, Wo, C), Ho = ⌊(H + 2 ph - kh)/sh⌋ + 1; float32 or float64, indices
-        int32. kernel_size, stride (None: the kernel size), padding (less than the kernel): an int or a pair.
+        int32. kernel_size, stride (None: the kernel size), padding (less than the kernel), dilation (the step between
+        the elements of a window): an int or a pair. `ceil_mode` also takes windows that reach beyond the end, if they
+        begin in the image or in the padding before it.
     Errors: DtypeError, ShapeError, ValueError (out, indices).
     Reference: docs/equations.md, section 3.3.
     """
     who = "max_pool2d"
     X0, X = X, as_array(who, "X", X, ndim=4)
-    kernel, stride, padding, plane = window_geometry(who, X.shape[1:3], kernel_size, stride, padding)
+    ceil_mode, dilation = bool(ceil_mode), pair(who, "dilation", dilation)
+    options = kernel_size, stride, padding, dilation, ceil_mode
+    kernel, stride, padding, plane = window_geometry(who, X.shape[1:3], *options)
     shape = (X.shape[0], *plane, X.shape[3])
-    if indices is not None:
-        _check_indices(who, indices, shape)
-        if not is_plain(indices) or canonical(indices) is not indices or np.may_share_memory(indices, X0):
-            raise ValueError(
-                f"{who}: expected indices to be a writable, C-contiguous array of its own. "
-                f"Try np.empty({shape}, np.int32)."
-            )
+    indices = checked_indices(who, indices, shape, X0)
     Y = checked_out(who, out, shape, X.dtype, X0, indices)
-    indices = np.empty(shape, np.int32) if indices is None else indices
-    max_pool2d_unchecked(X, kernel, stride, padding, Y, indices)
+    max_pool2d_unchecked(X, kernel, stride, padding, Y, indices, False, dilation, ceil_mode)
     return Y, indices
 
 
+def checked_indices(who: str, indices: np.ndarray | None, shape: tuple, X: np.ndarray) -> np.ndarray:
+    """New indices of that shape, or those given, after checks; they share no memory with X."""
+    if indices is None:
+        return np.empty(shape, np.int32)
+    _check_indices(who, indices, shape)
+    if not is_plain(indices) or canonical(indices) is not indices or np.may_share_memory(indices, X):
+        raise ValueError(
+            f"{who}: expected indices to be a writable, C-contiguous array of its own. Try np.empty({shape}, np.int32)."
+        )
+    return indices
+
+
+def floor_of(dtype: np.dtype, relu: bool = False):
+    """Where a maximum starts."""
+    return _FLOORS[dtype.char, relu]
+
+
 @operation("out", "indices")
-def max_pool2d_unchecked(X, kernel_size, stride, padding, out=None, indices=None, relu=False):
+def max_pool2d_unchecked(
+    X, kernel_size, stride, padding, out=None, indices=None, relu=False, dilation=(1, 1), ceil_mode=False
+):
     """Options are pairs. With `relu` the maximum of 0 and the window: `relu` before or after it, at no cost."""
     if out is None or indices is None:
-        plane = pooled_plane(X.shape[1:3], kernel_size, stride, padding)
+        plane = pooled_plane(X.shape[1:3], kernel_size, stride, padding, dilation, ceil_mode)
         shape = (len(X), *plane, X.shape[3])
         out = np.empty(shape, X.dtype) if out is None else out
         indices = np.empty(shape, np.int32) if indices is None else indices
-    floor = _FLOORS[out.dtype.char, relu]
-    if X.size < POOLING_PARALLEL_FROM:
+    floor = floor_of(out.dtype, relu)
+    if dilation != (1, 1):
+        sizes = zip(out.shape[1:3], X.shape[1:3], kernel_size, stride, padding, dilation, strict=True)
+        rows, columns = (dilated_windows(*own) for own in sizes)
+        listed_max(X, rows, columns, floor, out, indices)
+    elif X.size < POOLING_PARALLEL_FROM:
         launch(_max_pool, X, *kernel_size, *stride, *padding, floor, out, indices, _rows(out.dtype))
     elif X.size:
         launch(_max_pool_parallel, X, *kernel_size, *stride, *padding, floor, out, indices, _rows(out.dtype))
@@ -111,15 +134,20 @@ def max_pool2d_backward(
 
 
 @operation("out")
-def max_pool2d_backward_unchecked(G, indices, input_shape, kernel_size, stride, padding, out=None, Y=None):
+def max_pool2d_backward_unchecked(
+    G, indices, input_shape, kernel_size, stride, padding, out=None, Y=None, dilation=(1, 1)
+):
     """With the forward's options (pairs): windows that do not overlap are written, which is faster than adding.
 
     With Y, the output of `max_pool2d_unchecked(relu=True)`, the gradient is 0 where Y is not above 0.
     """
     out = np.empty(input_shape, G.dtype) if out is None else out
-    if stride[0] < kernel_size[0] or stride[1] < kernel_size[1]:
+    if dilation != (1, 1) or stride[0] < kernel_size[0] or stride[1] < kernel_size[1]:
         own = G if Y is None else relu_backward_unchecked(G, Y)
-        if overlapping(kernel_size, stride) > POOLING_TAPS and out.dtype != np.float64:
+        if (
+            overlapping(kernel_size, stride if dilation == (1, 1) else (1, 1)) > POOLING_TAPS
+            and out.dtype != np.float64
+        ):
             sums = np.empty(out.shape)
             _add_gradients(copy_unchecked(own, np.empty(own.shape)), indices, sums)
             copy_unchecked(sums, out)
@@ -133,9 +161,9 @@ def max_pool2d_backward_unchecked(G, indices, input_shape, kernel_size, stride, 
 
 
 @functools.lru_cache(maxsize=64)
-def pooled_plane(plane, kernel_size, stride, padding) -> tuple:
+def pooled_plane(plane, kernel_size, stride, padding, dilation=(1, 1), ceil_mode=False) -> tuple:
     """Height and width of what comes out; the last ones are kept, for the checks take 6 us."""
-    return window_geometry("pooling", plane, kernel_size, stride, padding)[3]
+    return window_geometry("pooling", plane, kernel_size, stride, padding, dilation, ceil_mode)[3]
 
 
 def overlapping(kernel_size, stride) -> int:

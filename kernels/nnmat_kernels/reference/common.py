@@ -17,17 +17,27 @@ def windows(plane, kernel, stride, padding, dilation=(1, 1)):
     ]
 
 
-def window_slices(plane, kernel_size, stride, padding):
+def window_slices(plane, kernel_size, stride, padding, dilation=1, ceil_mode=False):
     """The windows of a pooling, as (i, j, rows, columns) slices inside the image; the output's plane; the kernel."""
-    (kh, kw), (ph, pw) = pair(kernel_size), pair(padding)
-    sh, sw = (kh, kw) if stride is None else pair(stride)
-    Ho, Wo = windows(plane, (kh, kw), (sh, sw), (ph, pw))
-    places = [
-        (i, j, slice(max(i * sh - ph, 0), i * sh - ph + kh), slice(max(j * sw - pw, 0), j * sw - pw + kw))
-        for i in range(Ho)
-        for j in range(Wo)
-    ]
-    return places, (Ho, Wo), (kh, kw)
+    kernel = pair(kernel_size)
+    steps = kernel if stride is None else pair(stride)
+    rows, columns = (
+        _slices(*own, ceil_mode) for own in zip(plane, kernel, steps, pair(padding), pair(dilation), strict=True)
+    )
+    places = [(i, j, own, other) for i, own in enumerate(rows) for j, other in enumerate(columns)]
+    return places, (len(rows), len(columns)), kernel
+
+
+def _slices(size, kernel, stride, padding, dilation, ceil_mode):
+    """The windows on one axis, one after the other until one reaches the end of the padding."""
+    found, start = [], -padding
+    while start + dilation * (kernel - 1) < size + padding or (ceil_mode and start < size):
+        first = max(start, start % dilation)
+        found.append(slice(first, start + dilation * (kernel - 1) + 1, dilation))
+        if start + dilation * (kernel - 1) >= size + padding - 1 and ceil_mode:
+            break
+        start += stride
+    return found
 
 
 def into(A, out):

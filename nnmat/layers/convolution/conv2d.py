@@ -8,17 +8,18 @@ from nnmat_kernels.geometry import output_plane
 
 from ... import initializers
 from ...calls import backward_equations, forward_equations
-from ...checks import count, pair
-from ...errors import ConfigError, ShapeError
+from ...checks import pair
+from ...errors import ConfigError
 from ...explicit_convolution import Pair, khat, khat_pattern
-from ..checks import batch_shape, check_images
-from ..dense.linear import Weighted
+from ..resampling.ends import Ends
 from ..summary import options
+from .base import Convolution
+from .padding import Padding
 
 METHODS = ("auto", "im2col", "khat")
 
 
-class Conv2d(Weighted):
+class Conv2d(Convolution):
     """Two-dimensional convolution (cross-correlation) of channels-last images.
 
     Forward, per output channel o over the input channels c of its group
@@ -34,6 +35,10 @@ class Conv2d(Weighted):
     Errors: ConfigError (options), ShapeError (channels, a kernel larger than the padded image), DtypeError.
     Reference: docs/equations.md, section 3.2: LAW-9, TR-6, TR-7.
 
+    `padding` may also be ((top, bottom), (left, right)), "valid" (none), or "same" (stride 1), and the output has
+    the size of the image. `padding_mode`: "zeros", or "reflect", "replicate", "circular", as those of `Pad`: then, and
+    for unequal ends, the image gets its ends by `resample`, before the convolution.
+
     `method` chooses how the same numbers are computed: "auto" the fastest kernels; "im2col" the patch matrix U and
     its transpose, Y = U K_matᵀ, gU = G K_mat, gX = col2im(gU), gK = Gᵀ U (groups = 1); "khat" the explicit matrix K̂
     (small images only: it has Ho Wo Co x H W Ci entries).
@@ -45,32 +50,29 @@ class Conv2d(Weighted):
         out_channels: int,
         kernel_size: Pair,
         stride: Pair = 1,
-        padding: Pair = 0,
+        padding: str | Ends = 0,
         dilation: Pair = 1,
         groups: int = 1,
         bias: bool = True,
+        padding_mode: str = "zeros",
         *,
         method: str = "auto",
         weight_initializer: str | initializers.Initializer = "glorot_uniform",
         bias_initializer: str | initializers.Initializer = "zeros",
     ):
-        super().__init__(bias, weight_initializer, bias_initializer)
-        self.in_channels = None if in_channels is None else count("Conv2d", "in_channels", in_channels)
-        self.out_channels = count("Conv2d", "out_channels", out_channels)
+        super().__init__(in_channels, out_channels, groups, bias, weight_initializer, bias_initializer)
         self.kernel_size = pair("Conv2d", "kernel_size", kernel_size)
         self.stride = pair("Conv2d", "stride", stride)
-        self.padding = pair("Conv2d", "padding", padding, least=0)
         self.dilation = pair("Conv2d", "dilation", dilation)
-        self.groups = count("Conv2d", "groups", groups)
+        options = padding, padding_mode, self.kernel_size, self.stride, self.dilation
+        self._padding = Padding("Conv2d", *options)
+        self.padding, self.padding_mode = self._padding.given, padding_mode
         if method not in METHODS:
             raise ConfigError(f"Conv2d: unknown method {method!r}. Known: {', '.join(METHODS)}.")
         if method == "im2col" and self.groups != 1:
             raise ConfigError('Conv2d: method="im2col" takes groups=1. Use method="auto" for groups.')
-        for name, channels in (("in_channels", self.in_channels), ("out_channels", self.out_channels)):
-            if channels is not None and channels % self.groups:
-                raise ConfigError(f"Conv2d: {name} = {channels} is not a multiple of groups = {self.groups}.")
         self.method = method
-        self._geometry = (self.stride, self.padding, self.dilation)
+        self._geometry = (self.stride, self._padding.inside, self.dilation)
 
     @property
     def recordable(self):  # type: ignore[override]
@@ -78,22 +80,19 @@ class Conv2d(Weighted):
         return self.method != "khat"
 
     def output_shape(self, input_shape):
-        H, W, Ci = check_images(self.who, input_shape)
-        if self.in_channels is not None and Ci != self.in_channels:
-            raise ShapeError(
-                f"{self.who}: expected {self.in_channels} input channels, got shape {batch_shape(input_shape)}. "
-                "Images are channels-last: (B, H, W, C)."
-            )
-        if Ci % self.groups:
-            raise ShapeError(f"{self.who}: {Ci} input channels are not a multiple of groups = {self.groups}.")
-        return (*output_plane(self.who, (H, W), self.kernel_size, *self._geometry), self.out_channels)
+        plane = self._padding.plane(self.who, self.check_input(input_shape)[:2])
+        return (*output_plane(self.who, plane, self.kernel_size, *self._geometry), self.out_channels)
 
     def declare(self, input_shape, rng):
+        self._seen = (*self._padding.plane(self.who, input_shape[:2]), input_shape[2])
+        self._ends = self._padding.factors(input_shape[:2])
+        self._transposed = tuple(factor.T for factor in self._ends)
         Co, Cg, taps = self.out_channels, input_shape[2] // self.groups, math.prod(self.kernel_size)
         self.declare_weighted((Co, *self.kernel_size, Cg), taps * Cg, taps * Co // self.groups)
 
     @forward_equations
     def forward(self, X, call):
+        X = k.resample(X, *self._ends) if self._ends else X  # R X_c Cᵀ: the image with its ends
         call.keep(X=X)
         K, b = self.weight.value, None if self.bias is None else self.bias.value
         if self.method == "auto":
@@ -111,8 +110,11 @@ class Conv2d(Weighted):
 
     @backward_equations
     def backward(self, G, call):
-        if self.method != "auto":
-            return self._backward_khat(G, call) if self.method == "khat" else self._backward_im2col(G, call)
+        ways = {"auto": self._backward_auto, "im2col": self._backward_im2col, "khat": self._backward_khat}
+        gX = ways[self.method](G, call)
+        return k.resample(gX, *self._transposed) if self._ends and call.wants_input else gX  # Rᵀ gX_c C
+
+    def _backward_auto(self, G, call):
         K, options = self.weight.value, (*self._geometry, self.groups)
         if gK := call.into(self.weight):  # gK_oabc = Σ_n ⟨G_no, R_a X_nc C_bᵀ⟩ and gb = Σ_nij G
             k.conv2d_weight_gradient(call.X, G, K.shape, *options, *gK, None if self.bias is None else self.bias.grad)
@@ -132,19 +134,20 @@ class Conv2d(Weighted):
             k.column_sums(G, *gb)  # gb = Σ_nij G
         if gK := call.into(self.weight):
             gK_hat = k.matmul(_matrix(G), _matrix(call.X), transpose_a=True)  # gK̂ = Σ_n g_n x_nᵀ
-            P: Any = khat_pattern(gK.out.shape, self.input_shape, *self._geometry, self.groups)
+            P: Any = khat_pattern(gK.out.shape, self._seen, *self._geometry, self.groups)
             gK.write(P.transpose_product(gK_hat.reshape(-1)).reshape(gK.out.shape))  # vec gK = Pᵀ vec gK̂
         return k.matmul(_matrix(G), self._K_hat()).reshape(call.X.shape)  # rows: gx = g K̂
 
     def _K_hat(self) -> Any:
-        return khat(self.weight.value, self.input_shape, *self._geometry, self.groups)
+        return khat(self.weight.value, self._seen, *self._geometry, self.groups)
 
     def flops(self):
         return 2 * math.prod((*self._output_shape, *self.kernel_size, self.input_shape[2])) // self.groups
 
     def config(self):
-        names = "in_channels out_channels kernel_size stride padding dilation groups method"
-        return options(self, *names.split()) | super().config()
+        return (
+            options(self, "kernel_size", "stride", "padding", "dilation", "padding_mode", "method") | super().config()
+        )
 
 
 def _matrix(A):

@@ -1,1 +1,1 @@
-"""Layers of rows: `linear`; `flatten` makes rows of images; `dropout` leaves elements out."""
+"""Layers of rows: `linear`; `flatten` and `unflatten` from images and back; `dropout` leaves elements out."""

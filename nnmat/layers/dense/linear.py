@@ -26,11 +26,12 @@ class Weighted(Layer):
     def own_parameters(self):
         return [self.weight] if self.bias is None else [self.weight, self.bias]
 
-    def declare_weighted(self, shape: tuple[int, ...], fan_in: int, fan_out: int) -> None:
-        """Declare a weight of this shape, and a bias for its first axis."""
+    def declare_weighted(self, shape: tuple[int, ...], fan_in: int, fan_out: int, outputs: int | None = None) -> None:
+        """Declare a weight of this shape, and a bias of so many numbers, by default one for each row of the weight."""
         self.weight.declare(shape, initializers.with_fans(self.weight_initializer, fan_in, fan_out))
         if self.bias is not None:
-            self.bias.declare(shape[:1], initializers.with_fans(self.bias_initializer, fan_in, fan_out))
+            draw = initializers.with_fans(self.bias_initializer, fan_in, fan_out)
+            self.bias.declare((shape[0] if outputs is None else outputs,), draw)
 
     def config(self):
         # An initializer that is a function cannot be saved; a loaded model does not need it.

@@ -1,1 +1,1 @@
-"""What a case of `bench_kernels.py` is, and the cases of norms and sequences with NumPy's form of them."""
+"""What a case of `bench_kernels.py` is, and the cases of norms, sequences and more, with NumPy's form of them."""

@@ -46,6 +46,11 @@ def check(configuration, dtype, rng):
     assert k.conv2d_input_gradient(G, K, X.shape, *rest, out=gX) is gX
     np.testing.assert_array_equal(gX, naive.conv2d_input_gradient(G, K, X.shape, *rest))
     intact()
+    terms = integers(rng, X.shape[3:], dtype)  # of a transposed convolution
+    k.conv2d_input_gradient(G, K, X.shape, *rest, out=gX, bias=terms)
+    np.testing.assert_array_equal(gX, naive.conv2d_input_gradient(G, K, X.shape, *rest, bias=terms))
+    gX[...] -= terms
+    intact()
     gK, intact = guarded(K.shape, dtype)
     gbias, alone = guarded(bias.shape, dtype)
     assert k.conv2d_weight_gradient(X, G, K.shape, *rest, out=gK) is gK

@@ -38,6 +38,39 @@ def test_backward(geometry, dtype, rng):
     )
 
 
+MORE = [
+    # X's shape, kernel, stride, padding, dilation, ceil_mode
+    ((2, 7, 8, 3), 2, None, 0, 2, False),
+    ((1, 9, 7, 17), (3, 2), (1, 2), (2, 1), (2, 3), True),
+    ((2, 6, 9, 2), 3, 2, 1, (1, 2), True),
+    ((2, 7, 6, 5), 2, None, 0, 1, True),
+    ((3, 5, 8, 1), 3, 2, 1, 1, True),
+    ((2, 8, 5, 9), (2, 3), (3, 2), (0, 1), 1, True),
+    ((1, 2, 3, 4), 5, 4, 0, 1, True),  # windows larger than the image
+    ((30, 24, 25, 4), 3, 2, 1, 2, False),  # large enough for several threads
+]
+
+
+@dtypes
+@pytest.mark.parametrize("case", MORE, ids=str)
+def test_dilation_and_ceil_mode(case, dtype, rng):
+    shape, kernel, stride, padding, dilation, ceil_mode = case
+    X = rng.standard_normal(shape).astype(dtype)
+    X[0, 0, 1, 0] = np.nan
+    options = {"dilation": dilation, "ceil_mode": ceil_mode}
+    Y, indices = k.max_pool2d(X, kernel, stride, padding, **options)
+    expected, places = naive.max_pool2d(X, kernel, stride, padding, **options)
+    np.testing.assert_array_equal(Y, expected)
+    np.testing.assert_array_equal(indices, places)
+    G, gX = rng.standard_normal(Y.shape).astype(dtype), np.full_like(X, np.nan)
+    pairs = [(v, v) if isinstance(v, int) else v for v in (kernel, stride or kernel, padding, dilation)]
+    max_pool2d_backward_unchecked(G, indices, X.shape, *pairs[:3], gX, dilation=pairs[3])
+    exact = naive.max_pool2d_backward(G, indices, X.shape)
+    np.testing.assert_allclose(gX, exact, rtol=0, atol=20 * np.finfo(dtype).eps)
+    np.testing.assert_array_equal(k.max_pool2d_backward(G, indices, X.shape), gX)
+    same_bits_for_any_threads(lambda: k.max_pool2d(X, kernel, stride, padding, **options))
+
+
 CHANNELS = (1, 2, 3, 4, 5, 7, 8, 9, 15, 16, 17, 33)
 # windows that tile the plane; leave gaps; are cut by padding; overlap
 WINDOWS = [((2, 2), (2, 2), (0, 0)), ((2, 2), (3, 2), (0, 0)), ((3, 2), (3, 2), (1, 1)), ((3, 3), (2, 2), (1, 1))]

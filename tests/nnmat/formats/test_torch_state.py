@@ -163,3 +163,11 @@ def test_layers_that_depend_on_the_order_behind_a_flatten_are_refused(layer):
             call(model)
     gray = Sequential([Flatten(), nnmat.Residual(Linear(None, 20)), Linear(None, 7)], input_shape=(5, 4, 1))
     assert list(convert.to_torch(gray)) == ["1.block.weight", "1.block.bias", "2.weight", "2.bias"]
+
+
+def test_images_made_of_rows_are_refused_where_the_order_matters():
+    model = Sequential([Linear(3, 24), nnmat.Unflatten((2, 3, 4))], input_shape=(3,))
+    with pytest.raises(nnmat.ConfigError, match="Unflatten '1' makes images of rows"):
+        nnmat.convert.to_torch(model)
+    gray = Sequential([Linear(3, 6), nnmat.Unflatten((2, 3, 1))], input_shape=(3,))
+    assert list(nnmat.convert.to_torch(gray)) == ["0.weight", "0.bias"]

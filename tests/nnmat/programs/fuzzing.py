@@ -12,6 +12,7 @@ import sys
 import tempfile
 import warnings
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -22,6 +23,7 @@ from nnmat_kernels.runtime.parallel import PARALLEL_FLOPS, PARALLEL_SIZE
 THREADS = (1, 2, 5)  # more than there are cores, too
 EPOCHS, BATCHES = 9, 5  # whole batches of an epoch; most have a smaller one more
 SCALES = ("small", "small", "small", "operations", "elements", "logits", "inner")
+INPUTS = ("branches", "RNN", "LSTM", "GRU", "block", "cross", "mask")  # what a model of several inputs begins with
 IGNORED = -7
 
 
@@ -58,6 +60,11 @@ class Case:
         self.rows = BATCHES * self.batch + int(rng.choice([0, 1, self.batch - 1, rng.integers(self.batch)]))
         self.newer = seed % 2 == 1 and self.scale == "small"  # layers of today's networks, too
         self.tokens = self.newer and not self.images and bool(rng.random() < 0.6)
+        self.newest = seed % 3 == 0 or seed % 5 == 0  # optimizers of today, groups, several inputs
+        self.inputs = ""  # several: of branches, of a state, of a mask
+        if self.newest and self.scale == "small" and not self.images:
+            self.inputs, self.tokens, self.depth = str(rng.choice(INPUTS)), False, min(self.depth, 4)
+            self.input_shape = self._several(rng)
         if self.tokens:
             self.depth, self.input_shape = min(self.depth, 4), (int(rng.integers(1, 20)),)
         if self.newer and (self.rows % self.batch == 1 or self.batch == 1):  # batch norm takes no batch of one
@@ -84,6 +91,18 @@ class Case:
             return (long, short) if rng.random() < 0.6 else (short, long)
         return int(rng.integers(1, 90)), int(rng.integers(1, 70))
 
+    def _several(self, rng) -> tuple:
+        """The shapes of several inputs."""
+        T, D, S, E, N = (int(n) for n in rng.integers(1, 9, 5))
+        D *= 2
+        return {
+            "branches": ((D,), (E,)),
+            "block": ((T, D), (T,)),
+            "cross": ((T, D), (S, E), (S,)),
+            "mask": ((T, D), (T, T)),
+            "LSTM": ((T, D), (N,), (N,)),
+        }.get(self.inputs, ((T, D), (N,)))
+
     def trainer(self, compiled: bool) -> nm.Trainer:
         rng = np.random.default_rng((self.seed, 1))
         model = self.model(rng)
@@ -92,6 +111,8 @@ class Case:
 
     def model(self, rng) -> nm.Sequential:
         layers = self._images(rng) if self.images else self._sequences(rng) if self.tokens else self._dense(rng)
+        if self.inputs:
+            layers = [*self._first(rng), nm.Flatten(), *layers]
         model = nm.Sequential(
             [*layers, nm.Linear(None, self.classes)], input_shape=self.input_shape, seed=self.seed, dtype=self.dtype
         )
@@ -121,6 +142,24 @@ class Case:
             layers += self._between(rng)
         return layers
 
+    def _first(self, rng) -> list:
+        """What makes one of several inputs."""
+        first, second = self.input_shape[:2]
+        D, heads = first[-1], int(rng.choice([1, 2]))
+        bias, other = bool(rng.integers(2)), bool(rng.integers(2))
+        if self.inputs == "branches":
+            return [nm.Add([nm.Linear(D, 7), nm.Linear(second[0], 7, bias=False)])]
+        if self.inputs == "block":
+            return [nm.TransformerBlock(D, heads, 5, key_mask=True, causal=other, bias=bias, rate=0.1)]
+        if self.inputs == "cross":
+            features = second[1]
+            return [
+                nm.MultiHeadAttention(D, heads, cross=True, key_features=features, key_mask=True, rate=0.2, bias=bias)
+            ]
+        if self.inputs == "mask":
+            return [nm.MultiHeadAttention(D, heads, mask=True, causal=other, bias=bias)]
+        return [getattr(nm, self.inputs)(D, second[0], bias, states=True, last=other)]
+
     def _sequences(self, rng) -> list:
         """What takes tokens: attention, recurrent layers, a head of the table."""
         T, D = self.input_shape[0], 2 * int(rng.integers(1, 5))
@@ -141,6 +180,8 @@ class Case:
             layers.append(kinds[int(rng.integers(len(kinds)))]())
         if rng.random() < 0.5:
             layers.append(nm.Tied(table, transpose=True))
+        elif rng.random() < 0.7:
+            layers.append((nm.RNN, nm.LSTM, nm.GRU)[int(rng.integers(3))](D, D, last=True))
         return [*layers, nm.Flatten()]
 
     def _images(self, rng) -> list:
@@ -197,6 +238,8 @@ class Case:
             "weight_decay": decay,
             "clip_norm": float(rng.uniform(0.1, 2)) if rng.random() < 0.4 else None,
         }
+        if self.newest:
+            return self._newest_optimizer(model, shared)
         made = [
             lambda: nm.SGD(model, **shared),
             lambda: nm.SGD(model, momentum=0.9, nesterov=True, **shared),
@@ -206,6 +249,31 @@ class Case:
             lambda: nm.AdamW(model, **shared),
             lambda: nm.RMSProp(model, **shared),
             lambda: nm.RMSProp(model, momentum=0.9, centered=True, **shared),
+        ]
+        return made[int(rng.integers(len(made)))]()
+
+    def _newest_optimizer(self, model, shared: dict) -> nm.Optimizer:
+        rng = np.random.default_rng((self.seed, 3))
+        if rng.random() < 0.3:
+            shared |= {"maximize": True, "lr": nm.schedules.Cosine(1e-3, 50)}
+        if rng.random() < 0.5:
+            names = [p.name for p in model.parameters()]
+            chosen = rng.permutation(names)[: 1 + int(rng.integers(len(names)))].tolist()
+            one, other = chosen[::2], chosen[1::2]
+            shared["groups"] = [{"parameters": one, "lr_factor": 0.3, "weight_decay": 0.02}]
+            if other:
+                shared["groups"].append({"parameters": other, "lr_factor": float(rng.integers(2))})
+        made = [
+            lambda: nm.Adam(model, amsgrad=True, **shared),
+            lambda: nm.AdamW(model, amsgrad=True, **shared),
+            lambda: nm.NAdam(model, **shared),
+            lambda: nm.NAdam(model, decoupled=True, **shared),
+            lambda: nm.Adagrad(model, initial=0.1, **shared),
+            lambda: nm.Lion(model, **shared),
+            lambda: nm.Muon(model, **shared),
+            lambda: nm.Muon(model, nesterov=False, scaling="width", **shared),
+            lambda: nm.SGD(model, momentum=0.9, **shared),
+            lambda: nm.RMSProp(model, **shared),
         ]
         return made[int(rng.integers(len(made)))]()
 
@@ -221,9 +289,11 @@ class Case:
 
     def data(self) -> tuple:
         rng = np.random.default_rng((self.seed, 2))
-        X = rng.standard_normal((self.rows, *self.input_shape)).astype(self.dtype)
+        X: Any = self._several_arrays(rng) if self.inputs else rng.standard_normal((self.rows, *self.input_shape))
         if self.tokens:
             X = rng.integers(0, self.classes, X.shape)
+        elif not self.inputs:
+            X = X.astype(self.dtype)
         if self.loss in ("labels", "options"):
             y = rng.integers(0, self.classes, self.rows)
             if self.loss == "options":
@@ -233,6 +303,14 @@ class Case:
         else:
             y = rng.random((self.rows, self.classes)).astype(self.dtype)
         return (X, y, rng.random(self.rows).astype(self.dtype)) if self.weighted else (X, y)
+
+    def _several_arrays(self, rng) -> tuple:
+        X = [rng.standard_normal((self.rows, *shape)).astype(self.dtype) for shape in self.input_shape]
+        if self.inputs in ("block", "cross"):
+            X[-1] = X[-1] > -0.5
+        if self.inputs == "mask":
+            X[-1][X[-1] < -1] = -np.inf
+        return tuple(X)
 
     def run(self, compiled: bool, threads: int, **options) -> tuple[dict, nm.Trainer]:
         """The state after a run, and its trainer."""
@@ -259,7 +337,10 @@ class Case:
         if trainer.program is not None:
             return ""
         step = nm.compile_step(trainer.model, trainer.loss, trainer.optimizer)
-        return step.why_not(*(A[: self.batch] for A in self.data())) or "nobody knows why"
+        first = (
+            tuple(A[: self.batch] for A in part) if type(part) is tuple else part[: self.batch] for part in self.data()
+        )
+        return step.why_not(*first) or "nobody knows why"
 
     def _same(self, how: str, expected: dict, found: dict) -> None:
         wrong = [name for name in expected if found[name] != expected[name]]

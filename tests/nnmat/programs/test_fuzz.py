@@ -13,9 +13,10 @@ import numpy as np
 import pytest
 
 import nnmat as nm
+from nnmat.layers.recurrent.recurrence import Recurrence
 from nnmat_kernels.runtime.config import settings
 from nnmat_kernels.runtime.parallel import PARALLEL_FLOPS, PARALLEL_SIZE
-from tests.nnmat.programs.fuzzing import SCALES, THREADS, Case
+from tests.nnmat.programs.fuzzing import INPUTS, SCALES, THREADS, Case
 
 ROOT = Path(__file__).resolve().parents[3]
 MODELS = int(os.environ.get("NNMAT_FUZZ", "24"))
@@ -77,6 +78,7 @@ def test_the_cases_are_of_every_kind():
     assert {case.threads for case in CASES} == set(THREADS)
     assert {case.loss for case in CASES} == {"labels", "options", "targets", "squares", "binary"}
     assert {case.dtype for case in CASES} == {"float32", "float64"}
+    assert {case.inputs for case in CASES} == {"", *INPUTS}
     for attribute in ("images", "weighted"):
         assert {getattr(case, attribute) for case in CASES} == {True, False}
     assert {case.rows % case.batch == 0 for case in CASES} == {True, False}
@@ -91,7 +93,7 @@ def test_the_cases_are_of_every_kind():
 
 def test_the_layers_losses_and_optimizers_are_all_there():
     layers, losses, optimizers, schedules, metrics = set(), set(), set(), set(), set()
-    clipped, decays = set(), set()
+    clipped, decays, others, recurrent = set(), set(), set(), set()
     for case in CASES[:200]:
         trainer = case.trainer(True)
         layers |= {type(layer).__name__ for layer in trainer.model.modules()}
@@ -101,6 +103,11 @@ def test_the_layers_losses_and_optimizers_are_all_there():
         metrics |= set(trainer.metrics)
         clipped.add(trainer.optimizer.clip_norm is not None)
         decays.add(type(trainer.optimizer.weight_decay).__name__)
+        others.add((trainer.optimizer.maximize, len(trainer.optimizer.groups)))
+        others.add(getattr(trainer.optimizer, "amsgrad", False))
+        recurrent |= {
+            (part.kind, part.last, part.states) for part in trainer.model.modules() if isinstance(part, Recurrence)
+        }
     assert layers == {
         *("Add", "AvgPool2d", "Concatenate", "Conv2d", "Dropout", "Flatten", "GELU", "LeakyReLU", "Linear"),
         *("MaxPool2d", "ReLU", "Sequential", "Sigmoid", "Softmax", "Tanh", "Tied", "TransposedLinear"),
@@ -109,7 +116,10 @@ def test_the_layers_losses_and_optimizers_are_all_there():
         *("SiLU", "Softplus", "TableHead", "TransformerBlock"),
     }
     assert losses == {"MeanSquaredError", "SigmoidBinaryCrossEntropy", "SoftmaxCrossEntropy"}
-    assert optimizers == {"Adam", "AdamW", "RMSProp", "SGD"}
+    assert optimizers == {"Adagrad", "Adam", "AdamW", "Lion", "Muon", "NAdam", "RMSProp", "SGD"}
+    assert others == {True, False, *((maximize, groups) for maximize in (True, False) for groups in range(3))}
+    assert {(last, states) for _, last, states in recurrent} == {(a, b) for a in (True, False) for b in (True, False)}
+    assert {kind for kind, last, _ in recurrent if last} == {"GRU", "LSTM", "RNN"}
     assert schedules >= {"Constant", "Cosine", "Step", "WarmUp", "function"}
     assert metrics == {"accuracy", "binary_accuracy", "top_2"}
     assert clipped == {True, False}

@@ -8,7 +8,7 @@ import pytest
 
 import nnmat
 from nnmat import Adam, Dropout, EarlyStopping, Linear, Sequential, SoftmaxCrossEntropy, Trainer
-from nnmat.training.checkpoint import read_checkpoint
+from nnmat.training.checkpoint import Held, read_checkpoint
 
 
 class Counter(nnmat.Callback):
@@ -64,7 +64,8 @@ class Run:
         return trainer.fit(self.source, 2, callbacks=self.callbacks, progress=False, **options)
 
     def read(self, path, settings):
-        return vars(read_checkpoint(path, settings, self.model, self.optimizer, self.source, self.callbacks))
+        held = Held({"model": self.model}, {"optimizer": self.optimizer}, {})
+        return vars(read_checkpoint(path, settings, held, self.source, self.callbacks))
 
     def state(self) -> str:
         parts = [self.model.flat_parameters, self.model.buffers(), self.optimizer.state(), self.source.state()]

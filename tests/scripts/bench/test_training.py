@@ -70,6 +70,36 @@ def test_the_best_variant_of_the_peer_counts():
     assert (row.ratio, row.holds) == (pytest.approx(2.5), False)
 
 
+def workers_of_language(run, contenders):
+    run.workers.update({f"{training.LANGUAGE} {name}": contender for name, contender in contenders.items()})
+
+
+def test_the_language_model_has_workers_of_its_own():
+    class Trained(Contender):
+        def ask(self, what, **arguments):
+            assert arguments.get("net") == "nano"
+            return super().ask({"train": "steps"}.get(what, what), **arguments)
+
+    run = training.Run(rounds=3, seconds=0.1, threads=2, bar=SimpleNamespace(update=lambda: None))
+    workers_of_language(run, {"nnmat": Trained({2: 1e-2}), "torch": Contender({1: 3e-2, 2: 2e-2})})
+    row = training.cases()["language nano 12"](run)
+    assert (row.case, row.variant, row.bar) == ("language nano 12", "torch, 2 threads", 1.8)
+    assert (row.ratio, row.holds) == (pytest.approx(2.0), True)
+
+
+def test_text_is_written_with_the_best_number_of_threads():
+    class Writer(Contender):
+        def ask(self, what, **arguments):
+            assert (what, arguments["net"]) == ("write", "nano")
+            return self.seconds[arguments["variant"]["threads"]]
+
+    run = training.Run(rounds=3, seconds=0.1, threads=2, bar=SimpleNamespace(update=lambda: None))
+    workers_of_language(run, {"nnmat": Writer({1: 1e-4, 2: 2e-4}), "torch": Writer({1: 3.5e-4, 2: 3e-4})})
+    row = training.cases()["language nano text"](run)
+    assert (row.case, row.unit, row.variant, row.bar) == ("language nano text", "us", "torch, 2 threads", 3.0)
+    assert (row.ours, row.ratio) == (pytest.approx([100.0] * 3), pytest.approx(3.0))
+
+
 def test_the_processes_of_a_peer_are_variants_of_one(monkeypatch):
     class Scan(Contender):
         def ask(self, what, **arguments):
@@ -133,6 +163,9 @@ KINDS |= {"unlisted": training.UNKNOWN, "jax": training.JAX, "outside": training
 
 def test_every_case_has_a_name_of_its_own():
     names = list(training.cases())
+    language = ["language nano 12", "language nano text"]
+    names = [name for name in names if name not in language]
+    assert set(language) < set(training.cases())
     for kind, bars in KINDS.items():
         assert [name for name in names if name.split()[0] == kind] == [f"{kind} {net} {batch}" for net, batch in bars]
     assert max(map(len, names)) < training.CASE

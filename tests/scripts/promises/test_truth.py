@@ -79,6 +79,24 @@ def test_texts_without_shapes_are_counted(says, right, asked, holds):
         truth.texts_without_shapes()
 
 
+@pytest.mark.parametrize(("kept", "passed", "holds"), [(True, 5, True), (False, 5, False), (True, 4, False)])
+def test_bounds_and_pages_are_counted(says, monkeypatch, kept, passed, holds):
+    said, commands = says
+    said["page_shows"] = f"{passed} passed, 80 deselected in 60 s"
+    seen = []
+
+    def written(command):
+        seen.append(command.removeprefix("python "))
+        return {"tables": [{"title": "t", "rows": [{"holds": True}, {"holds": kept}]}]}
+
+    monkeypatch.setattr(truth, "written", written)
+    row = truth.analysis()
+    assert row.holds == holds
+    assert row.value.startswith(f"{8 if kept else 4} of 8 rows keep their bounds; the tables of {passed} scripts")
+    assert all((ROOT / script).is_file() for script in seen)
+    assert len(commands) == 1
+
+
 def test_random_expressions_without_figures_are_an_error(says):
     says[0]["-k random"] = "3 passed"
     with pytest.raises(OSError, match="printed no figures"):

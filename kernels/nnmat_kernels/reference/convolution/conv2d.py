@@ -42,14 +42,15 @@ def conv2d(X, K, bias=None, stride=1, padding=0, dilation=1, groups=1, out=None,
     return into(Y, out)
 
 
-def conv2d_input_gradient(G, K, input_shape, stride=1, padding=0, dilation=1, groups=1, out=None):
+def conv2d_input_gradient(G, K, input_shape, stride=1, padding=0, dilation=1, groups=1, out=None, bias=None):
     """Each tap sends G K[:, a, b, :] back to the places that it read; what falls into the padding is dropped."""
     _, (ph, pw), taps = _taps(input_shape, K.shape, stride, padding, dilation, groups)
     B, H, W, Ci = input_shape
     P = np.zeros((B, H + 2 * ph, W + 2 * pw, Ci))
     for a, b, outputs, place in taps:
         P[place] += np.asarray(G[..., outputs], np.float64) @ np.asarray(K[outputs, a, b, :], np.float64)
-    return into(P[:, ph : ph + H, pw : pw + W, :].copy(), out)
+    gX = P[:, ph : ph + H, pw : pw + W, :].copy()
+    return into(gX if bias is None else gX + np.asarray(bias, np.float64), out)
 
 
 def conv2d_weight_gradient(

@@ -5,6 +5,7 @@ import pytest
 
 import nnmat as nm
 from nnmat import GELU, ConfigError, LayerNorm, Linear, MultiHeadAttention, Residual, Sequential, TransformerBlock
+from nnmat_kernels.runtime.config import settings
 
 
 def test_it_is_two_residual_connections(rng):
@@ -44,6 +45,7 @@ def test_options():
             TransformerBlock(6, 2, **wrong)
 
 
+@pytest.mark.skipif(bool(settings.DISABLE_JIT), reason="nothing is compiled")
 def test_a_language_model_learns(rng):
     """Each token is that of two places before."""
     text = np.resize(rng.integers(0, 5, 2), 400)

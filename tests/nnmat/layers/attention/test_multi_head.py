@@ -5,6 +5,7 @@ import pytest
 
 import nnmat as nm
 from nnmat import ConfigError, DtypeError, MultiHeadAttention, ShapeError
+from nnmat_kernels.runtime.config import settings
 
 
 def test_a_place_that_sees_nothing_gives_the_bias_and_no_gradient(rng):
@@ -61,6 +62,7 @@ def test_the_gradient_of_the_bias_of_keys_is_zero(rng):
     assert np.abs(layer.in_proj.bias.grad[8:16]).max() < 1e-13
 
 
+@pytest.mark.skipif(bool(settings.DISABLE_JIT), reason="nothing is compiled")
 def test_training_with_masks_as_a_program(rng):
     X, counts = rng.standard_normal((60, 5, 4)).astype(np.float32), rng.random((60, 5)) < 0.8
     y = rng.integers(0, 3, 60)

@@ -5,6 +5,7 @@ import pytest
 
 import nnmat as nm
 from nnmat import Concatenate, ConfigError, DtypeError, Embedding, Flatten, Linear, Sequential, ShapeError, Tied
+from nnmat_kernels.runtime.config import settings
 
 
 def test_the_gradient_sums_over_all_places_of_a_token(rng):
@@ -80,6 +81,7 @@ def test_fit_refuses_what_is_no_token(rng):
         trainer.fit((np.full((8, 5), 9), np.zeros(8, np.int64)), 1, progress=False)
 
 
+@pytest.mark.skipif(bool(settings.DISABLE_JIT), reason="nothing is compiled")
 def test_a_step_stops_at_a_token_out_of_range(rng):
     own = model()
     step = nm.compile_step(own, nm.SoftmaxCrossEntropy(), nm.SGD(own, lr=0.1))

@@ -1,0 +1,1 @@
+"""What the analyses share (analyse_*.py): options, tables and pictures."""

@@ -1,0 +1,1 @@
+"""Models of the benchmarks that are no chain of linear layers and convolutions."""
