@@ -244,10 +244,11 @@ def mul_diagonal(e: Expr) -> Expr | None:
         return None
     for i, a in enumerate(e.args):
         column = _repeated_column(a)
-        row = _repeated_row(a) if column is None else None
-        if column is not None or row is not None:
-            rest = mul(*e.args[:i], *e.args[i + 1 :])
-            return matmul(diagm(column), rest) if column is not None else matmul(rest, diagm(row))
+        if column is not None:
+            return matmul(diagm(column), mul(*e.args[:i], *e.args[i + 1 :]))
+        row = _repeated_row(a)
+        if row is not None:
+            return matmul(mul(*e.args[:i], *e.args[i + 1 :]), diagm(row))
     return None
 
 
