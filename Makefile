@@ -48,7 +48,7 @@ check: $(VENV)/.dev  ## lint, formatting, types
 bench: $(VENV)/.run  ## measure every kernel
 	$(BIN)/python scripts/bench_kernels.py
 
-evidence: $(VENV)/.bench  ## measure every promise and print it beside its bar (an hour and a half)
+evidence: $(VENV)/.bench  ## measure every promise and print it beside its bar (takes hours)
 	$(BIN)/python scripts/evidence.py
 
 docs: $(VENV)/.test  ## run every code block of README.md and docs/

@@ -30,7 +30,7 @@ spent outside kernels), busy ... (all threads beside one, each core with a busy 
 start cold
 
 examples:
-  python scripts/bench_training.py                          everything, about fourteen minutes on 2 cores
+  python scripts/bench_training.py                          everything
   python scripts/bench_training.py --only cnn               the cases whose name contains one of the words
   python scripts/bench_training.py --only epoch --rounds 9
   python scripts/bench_training.py --json training.json     for docs/benchmarks.md

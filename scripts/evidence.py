@@ -10,7 +10,7 @@ from promises.row import Row
 
 EXAMPLES = """\
 examples:
-  python scripts/evidence.py                          all rows, about an hour and a half on 2 cores
+  python scripts/evidence.py                          all rows, which takes hours
   python scripts/evidence.py --only fcn gradients     some of them
   python scripts/evidence.py --list                   their names"""
 

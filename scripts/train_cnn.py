@@ -5,7 +5,7 @@ from typing import Any
 
 from cli import guarded, positive_int
 from nnmat import Conv2d, Dropout, Flatten, Linear, MaxPool2d, ReLU, Sequential
-from training_run import make_parser, run
+from training_run import add_channels, make_parser, run
 
 EXAMPLES = """\
 examples:
@@ -52,14 +52,7 @@ def parser_of() -> argparse.ArgumentParser:
         dropout=0.25,
     )
     network = parser.add_argument_group("network")
-    network.add_argument(
-        "--channels",
-        type=positive_int,
-        nargs=2,
-        default=(16, 32),
-        metavar=("C1", "C2"),
-        help="output channels of the two convolutions (16 32)",
-    )
+    add_channels(network, "output channels of the two convolutions (16 32)")
     network.add_argument(
         "--hidden", type=positive_int, default=128, help="units of the hidden layer (default: %(default)s)"
     )

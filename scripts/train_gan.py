@@ -28,7 +28,7 @@ from nnmat import (
     datasets,
 )
 from nnmat.formats.atomic import atomic_write
-from training_run import OPTIMIZERS, classifier, digits, fit_with, make_parser, momentum, rate_of
+from training_run import OPTIMIZERS, add_channels, classifier, digits, fit_with, make_parser, momentum, rate_of
 
 EXAMPLES = """\
 examples:
@@ -221,14 +221,7 @@ def parser_of() -> argparse.ArgumentParser:
     network = parser.add_argument_group("game and networks")
     network.add_argument("--loss", choices=LOSSES, default="non_saturating", help="(default: %(default)s)")
     network.add_argument("--noise", type=positive_int, default=64, help="numbers behind a sample (%(default)s)")
-    network.add_argument(
-        "--channels",
-        type=positive_int,
-        nargs=2,
-        default=(16, 32),
-        metavar=("C1", "C2"),
-        help="of images of 14 x 14 and of 7 x 7, in both networks (16 32)",
-    )
+    add_channels(network, "of images of 14 x 14 and of 7 x 7, in both networks (16 32)")
     network.add_argument(
         "--hidden", type=positive_int, default=256, help="units of the linear layers within (default: %(default)s)"
     )

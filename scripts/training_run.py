@@ -75,6 +75,11 @@ def make_parser(description: str, examples: str, classifies: bool = True, **defa
     return parser
 
 
+def add_channels(group, meaning: str) -> None:
+    """The channels of two layers of convolutions."""
+    group.add_argument("--channels", type=positive_int, nargs=2, default=(16, 32), metavar=("C1", "C2"), help=meaning)
+
+
 def run(parser: argparse.ArgumentParser, make_model: Callable[[argparse.Namespace], nnmat.Sequential]) -> None:
     """Train `make_model(args)` on MNIST as the command line says, and report."""
     args = parser.parse_args()

@@ -178,8 +178,9 @@ class Trainer(Loop):
                     callback.on_step_end(self, state.step, found.values[-1])
                 if self.stop:
                     break
-                state.seconds = working_time() - started
-                self._write_due(run)
+                if self._due:
+                    state.seconds = working_time() - started
+                    self._write_due(run)
             bar.set_postfix_str(self._postfix(state), refresh=True)
         state.seconds = working_time() - started
 

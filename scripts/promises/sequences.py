@@ -1,17 +1,11 @@
 """The rows of the evidence about norms, attention, recurrent networks and the language model made of them."""
 
 import itertools
-import os
-import re
 import shlex
-import signal
-import subprocess
-import sys
-import tempfile
 from collections.abc import Callable
 
-from nnmat import load
-from promises.row import ROOT, Row, run
+from promises.resumed import resumed
+from promises.row import Row, run
 from promises.speed import group, named, training
 
 LENGTHS = (1024, 2048, 4096, 8192)
@@ -56,41 +50,9 @@ def memory() -> Row:
     return Row("attention: memory linear in T", bar, value, holds, "python scripts/evidence.py --only lengths")
 
 
-def interrupted(folder: str, threads: int) -> list[str]:
-    """The command with which the run goes on that Ctrl-C has stopped behind its first epoch."""
-    words = [sys.executable, *shlex.split(TRAIN)[1:], "--threads", str(threads), "--save", f"{folder}/resumed.npz"]
-    environment = os.environ | {"PYTHONUNBUFFERED": "1"}
-    with subprocess.Popen(
-        words, cwd=ROOT, env=environment, text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE
-    ) as process:
-        assert process.stdout is not None
-        for line in process.stdout:
-            if line.startswith("epoch  1"):
-                process.send_signal(signal.SIGINT)
-                break
-        _, said = process.communicate()
-    found = re.search(r"To go on: (.*)", said)
-    if found is None:
-        raise OSError(f"evidence: `{TRAIN}` was not interrupted, exit code {process.returncode}:\n{said}")
-    return shlex.split(found[1])
-
-
-def resumed() -> Row:
-    """A language model with dropout on 1 and 2 threads, and stopped on one number of them and resumed on the other."""
-    with tempfile.TemporaryDirectory() as folder:
-        bits = {}
-        for threads, other in ((1, 2), (2, 1)):
-            run(f"{TRAIN} --threads {threads} --save {folder}/whole.npz")
-            bits[str(threads)] = load(f"{folder}/whole.npz").flat_parameters.tobytes()
-            go_on = interrupted(folder, threads)
-            go_on[go_on.index("--threads") + 1] = str(other)
-            run(shlex.join(go_on))
-            bits[f"{threads}, then {other}"] = load(f"{folder}/resumed.npz").flat_parameters.tobytes()
-            os.remove(f"{folder}/resumed.npz")
-    equal = len(set(bits.values())) == 1
-    value = f"threads {', '.join(bits)}: {'equal' if equal else 'DIFFERENT'}"
-    bar = "identical: optimizer, random numbers, order of the data"
-    return Row("language model resumed: same bits", bar, value, equal, f"{TRAIN} --threads 1|2, Ctrl-C, its command")
+def language_resumed() -> Row:
+    """A language model with dropout, stopped and resumed: the same bits."""
+    return resumed("language model", TRAIN, f"{TRAIN} --threads 1|2, Ctrl-C, its command")
 
 
 ROWS: dict[str, Callable[[], Row | list[Row]]] = {
@@ -100,5 +62,5 @@ ROWS: dict[str, Callable[[], Row | list[Row]]] = {
     },
     "lengths": memory,
     "language": named(training, "language", "The language model's steps, and text written by it, against PyTorch."),
-    "resumed": resumed,
+    "resumed": language_resumed,
 }

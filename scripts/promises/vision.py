@@ -1,23 +1,19 @@
-"""The rows of the evidence about the residual network and the GAN: how good, how fast, resumed with the same bits."""
+"""The rows of the evidence about the residual network and the GAN: how good, how fast."""
 
 import functools
-import os
-import re
-import shlex
-import signal
 import statistics
-import subprocess
-import sys
 import tempfile
 from collections.abc import Callable
 
 from bench.processes import Variant, Worker, best_of, in_turn
-from nnmat import get_num_threads, load
-from promises.row import ROOT, Row, run, written
+from nnmat import get_num_threads
+from promises.resumed import resumed
+from promises.row import Row, run, written
 from promises.speed import named
 from promises.training import accuracy
 
 RESNET, GAN = "scripts/train_resnet.py", "scripts/train_gan.py"
+EVIDENCE = "python scripts/evidence.py --only"
 MODULE = "bench.models.vision"
 SECONDS, ROUNDS = 2.0, 7  # of a turn, and turns
 FASTER = 1.5  # than PyTorch at its best
@@ -25,7 +21,7 @@ MINUTES = 20.0  # of the GAN's training
 SURE, LEAST = 0.9, 0.04  # the share of confident samples, and of each digit
 QUICK = {
     RESNET: "--widths 4 6 8 --limit 1500 --batch-size 50 --epochs 6 --dropout 0.1",
-    GAN: "--channels 4 6 --hidden 16 --limit 1500 --batch-size 50 --epochs 6 --judge {judge} --no-pictures",
+    GAN: "--channels 4 6 --hidden 16 --limit 1500 --batch-size 50 --epochs 6 --no-pictures",
 }
 
 
@@ -59,7 +55,7 @@ def label(variant: dict) -> str:
 
 def steps(net: str) -> Row:
     """The steps of a network, in turn with those of PyTorch."""
-    command = f"python scripts/evidence.py --only {net}-steps"
+    command = f"{EVIDENCE} {net}-steps"
     variants, workers = [], []
     try:
         for name in ("nnmat", "torch"):
@@ -84,61 +80,24 @@ def spread(seconds: list[float]) -> str:
     return f"{middle:.1f} ms ({low:.1f}-{high:.1f})"
 
 
-def interrupted(command: str) -> list[str]:
-    """The command with which the run goes on that Ctrl-C has stopped behind its first epoch."""
-    with subprocess.Popen(
-        [sys.executable, *shlex.split(command)[1:]],
-        cwd=ROOT,
-        env=os.environ | {"PYTHONUNBUFFERED": "1"},
-        text=True,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-    ) as process:
-        assert process.stdout is not None
-        for line in process.stdout:
-            if line.startswith("epoch  1"):
-                process.send_signal(signal.SIGINT)
-                break
-        _, said = process.communicate()
-    found = re.search(r"To go on: (.*)", said)
-    if found is None:
-        raise OSError(f"evidence: `{command}` was not interrupted, exit code {process.returncode}:\n{said}")
-    return shlex.split(found[1])
-
-
-def resumed(script: str) -> Row:
-    """A small run on 1 and 2 threads, and stopped on one number of them and resumed on the other."""
-    bits = {}
+def gan_resumed() -> Row:
+    """A small GAN, stopped and resumed: the same bits."""
     with tempfile.TemporaryDirectory() as folder:
-        judge, whole, part = (f"{folder}/{name}.npz" for name in ("judge", "whole", "part"))
-        if script == GAN:
-            run(f"python scripts/train_cnn.py --quiet --limit 1000 --epochs 1 --save {judge}")
-        train = f"python {script} --quiet {QUICK[script].format(judge=judge)}"
-        for threads, other in ((1, 2), (2, 1)):
-            run(f"{train} --threads {threads} --save {whole}")
-            bits[f"{threads} threads"] = _bits(whole)
-            go_on = interrupted(f"{train} --threads {threads} --save {part}")
-            go_on[go_on.index("--threads") + 1] = str(other)
-            run(shlex.join(go_on))
-            bits[f"{threads}, then {other}"] = _bits(part)
-            os.remove(part)
-    equal = len(set(bits.values())) == 1
-    value = f"{', '.join(bits)}: {'equal' if equal else 'DIFFERENT'}"
-    name = script.removeprefix("scripts/train_").removesuffix(".py")
-    command = f"python scripts/evidence.py --only {name}-resumed"
-    return Row(f"{name}: resumed training", "the same bits", value, equal, command)
+        judge = f"{folder}/judge.npz"
+        run(f"python scripts/train_cnn.py --quiet --limit 1000 --epochs 1 --save {judge}")
+        return resumed("gan", f"python {GAN} --quiet {QUICK[GAN]} --judge {judge}", f"{EVIDENCE} gan-resumed")
 
 
-def _bits(file: str) -> bytes:
-    model = load(file)
-    return b"".join([model.flat_parameters.tobytes(), *(A.tobytes() for A in model.buffers().values())])
+def resnet_resumed() -> Row:
+    """A small residual network, stopped and resumed: the same bits."""
+    return resumed("resnet", f"python {RESNET} --quiet {QUICK[RESNET]}", f"{EVIDENCE} resnet-resumed")
 
 
 ROWS: dict[str, Callable[[], Row | list[Row]]] = {
     "resnet": resnet,
     "resnet-steps": named(steps, "resnet", "Steps of the residual network against PyTorch."),
-    "resnet-resumed": named(resumed, RESNET, "A residual network stopped and resumed: the same bits."),
+    "resnet-resumed": resnet_resumed,
     "gan": gan,
     "gan-steps": named(steps, "gan", "The two steps of the GAN against PyTorch."),
-    "gan-resumed": named(resumed, GAN, "A GAN stopped and resumed: the same bits."),
+    "gan-resumed": gan_resumed,
 }

@@ -1,12 +1,10 @@
 """scripts/analyse_batchnorm.py: the spectrum, its consequences, and the page that shows them."""
 
-import json
-
 import numpy as np
 import pytest
 
 from analyse_batchnorm import spectrum
-from tests.scripts.analysis.pages import assert_shown
+from tests.scripts.analysis.pages import assert_shown, everything_of
 from tests.scripts.running import run as run_script
 from tests.scripts.running import without
 
@@ -18,9 +16,8 @@ def run(*arguments, **options):
 @pytest.fixture(scope="module")
 def everything(tmp_path_factory):
     folder = tmp_path_factory.mktemp("batchnorm")
-    done = run("--json", str(folder / "b.json"), "--plot", str(folder / "b.png"))
-    assert done.returncode == 0, done.stderr
-    return done.stdout, json.loads((folder / "b.json").read_text())["tables"], folder
+    printed, tables = everything_of("analyse_batchnorm.py", folder)
+    return printed, tables, folder
 
 
 @pytest.mark.parametrize("B", [2, 3, 64, 256])
@@ -50,7 +47,7 @@ def test_all_bounds_hold(everything):
 
 
 def test_the_picture_is_there(everything):
-    assert (everything[2] / "b.png").read_bytes().startswith(b"\x89PNG")
+    assert (everything[2] / "picture.png").read_bytes().startswith(b"\x89PNG")
 
 
 def test_an_untrained_network_and_another_seed():
@@ -84,7 +81,7 @@ def test_wrong_options_are_a_usage_message(arguments, text):
 
 
 def test_a_missing_matplotlib_is_said_before_the_work(tmp_path):
-    done = run("--plot", str(tmp_path / "b.png"), before=without("matplotlib", tmp_path))
+    done = run("--plot", str(tmp_path / "picture.png"), before=without("matplotlib", tmp_path))
     assert done.returncode == 1
     assert "--plot: expected matplotlib to be installed, it is not. Try: pip install" in done.stderr
     assert done.stdout == ""

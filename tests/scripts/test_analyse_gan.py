@@ -1,13 +1,11 @@
 """scripts/analyse_gan.py: what saturates and what does not, and the page that shows it."""
 
-import json
-
 import numpy as np
 import pytest
 
 from analyse_gan import KINDS, Game, digits, row_of
 from nnmat import datasets
-from tests.scripts.analysis.pages import assert_shown
+from tests.scripts.analysis.pages import assert_shown, everything_of
 from tests.scripts.running import run as run_script
 
 
@@ -18,9 +16,8 @@ def run(*arguments, **options):
 @pytest.fixture(scope="module")
 def everything(tmp_path_factory):
     folder = tmp_path_factory.mktemp("gan")
-    done = run("--json", str(folder / "g.json"), "--plot", str(folder / "g.png"))
-    assert done.returncode == 0, done.stderr
-    return done.stdout, json.loads((folder / "g.json").read_text())["tables"][0]["rows"], folder
+    printed, tables = everything_of("analyse_gan.py", folder)
+    return printed, tables[0]["rows"], folder
 
 
 def test_the_gradients_are_those_of_the_formulas(rng):
@@ -60,7 +57,7 @@ def test_minimax_stands_still_where_the_other_moves(everything):
     assert first["minimax ‖gθ‖"] < 0.05 * first["non-sat. ‖gθ‖"]
     assert by["minimax", 10]["E s"] < first["E s"] + 0.2
     assert by["non_saturating", 10]["E s"] > first["E s"] + 3
-    assert (folder / "g.png").read_bytes().startswith(b"\x89PNG")
+    assert (folder / "picture.png").read_bytes().startswith(b"\x89PNG")
 
 
 @pytest.mark.parametrize(

@@ -59,7 +59,7 @@ def entry_loss(function) -> EntryKernels:
     def serial(h, y, w, a, b, divisor, columns, g, values, sums, slot, first, last):
         """Entries first..last of flat arrays; `w` has their weights or nothing, `values` room for losses or none."""
         terms = np.empty(min(last - first, SUM_RUN))
-        share = 1.0 / (divisor * columns)
+        share = 1.0 / (divisor * columns) if divisor > 0.0 else 0.0  # every weight is 0: no entry is read
         value = 0.0
         for i in range(first, last, SUM_RUN):
             e = min(i + SUM_RUN, last)

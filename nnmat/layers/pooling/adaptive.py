@@ -27,6 +27,12 @@ def output_sizes(who: str, value: Any) -> tuple[int | None, int | None]:
     return rows, columns
 
 
+def output_plane(plane: tuple[int, int], sizes: tuple[int | None, int | None]) -> tuple[int, int]:
+    """Rows and columns of the output for those of the input."""
+    rows, columns = (n if m is None else m for n, m in zip(plane, sizes, strict=True))
+    return rows, columns
+
+
 class AdaptiveAvgPool2d(Separable):
     """The means of bins that cover an image evenly, so many in a column and in a row.
 
@@ -45,7 +51,7 @@ class AdaptiveAvgPool2d(Separable):
         self.output_size = output_sizes("AdaptiveAvgPool2d", output_size)
 
     def plane(self, plane):
-        return tuple(n if m is None else m for n, m in zip(plane, self.output_size, strict=True))
+        return output_plane(plane, self.output_size)
 
     def factors(self, plane):
         R, C = (bin_means(*sizes) for sizes in zip(plane, self.plane(plane), strict=True))
@@ -74,7 +80,7 @@ class AdaptiveMaxPool2d(Layer):
 
     def output_shape(self, input_shape):
         H, W, C = check_images(self.who, input_shape)
-        return (*(n if m is None else m for n, m in zip((H, W), self.output_size, strict=True)), C)
+        return (*output_plane((H, W), self.output_size), C)
 
     def declare(self, input_shape, rng):
         sizes = zip(self._output_shape[:2], input_shape[:2], strict=True)

@@ -6,6 +6,7 @@ from ...checks import flag, pair
 from ...errors import ConfigError
 from ...explicit_convolution import Pair
 from ..summary import options
+from .ends import check_mode
 from .separable import Separable
 
 UPSAMPLING_MODES = ("nearest", "bilinear")
@@ -43,9 +44,7 @@ class Upsample(Separable):
             )
         self.size = None if size is None else pair("Upsample", "size", size)
         self.scale_factor = None if scale_factor is None else pair("Upsample", "scale_factor", scale_factor)
-        if mode not in UPSAMPLING_MODES:
-            raise ConfigError(f"Upsample: unknown mode {mode!r}. Known: {', '.join(UPSAMPLING_MODES)}.")
-        self.mode = mode
+        self.mode = check_mode("Upsample", "mode", mode, UPSAMPLING_MODES)
         self.align_corners = flag("Upsample", "align_corners", align_corners)
         if self.align_corners and mode == "nearest":
             raise ConfigError('Upsample: expected align_corners=True with mode="bilinear" only, got mode="nearest".')

@@ -1,7 +1,10 @@
 """The tables of docs/ beside those that a script prints."""
 
+import json
 import re
 from pathlib import Path
+
+from tests.scripts.running import run
 
 DOCS = Path(__file__).resolve().parents[3] / "docs"
 NOISE, CLOSE = 1e-9, 0.02  # rounding; what other processors may change in numbers that a training has led to
@@ -46,3 +49,10 @@ def assert_shown(page: str, printed: str, timed: tuple[str, ...] = ()) -> None:
                 shown, row = shown[:1], row[:1]
             wrong = [(a, b) for a, b in zip(shown, row, strict=True) if not equal(a, b)]
             assert not wrong, f"{page}, {title}, {row[0]}: the page and the script differ: {wrong}"
+
+
+def everything_of(script: str, folder: Path) -> tuple[str, list]:
+    """What a script of analysis prints, and the tables that it writes beside its picture."""
+    done = run(script, "--json", str(folder / "tables.json"), "--plot", str(folder / "picture.png"))
+    assert done.returncode == 0, done.stderr
+    return done.stdout, json.loads((folder / "tables.json").read_text())["tables"]

@@ -77,3 +77,9 @@ def test_named_expressions_stand_in_text():
 def test_a_sum_of_many_terms_needs_no_stack():
     e = parse("x" + " * exp(x)" * 5 + " + x" * 2000)
     assert (e.op, len(e.args)) == ("add", 2001)
+
+
+@pytest.mark.parametrize("text", ["-" * 5000 + "x", "x" + ".T" * 5000])
+def test_too_many_operators_are_refused(text):
+    with pytest.raises(ParseError, match="too many operators. Name parts of it with let"):
+        parse(text)
