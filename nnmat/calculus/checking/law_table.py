@@ -138,7 +138,16 @@ SIM_EXAMPLES: dict[str, list[str]] = {
     ],
     "SIM-26": ["eye(1) * a", "adjugate(a) + diag(a) * tril(a)", "softmax(a) * logsumexp(a)", "zeros(1, 1) + a"],
     "MAT-1": ["power(D, 1)", "power(D, -1)", "power(power(R, n), 2)", "D @ power(D, n)", "expm_frechet(D, 2 * E)"],
-    "MAT-2": ["expm(D.T)", "power(D.T, n)", "pinv(A.T)", "expm_frechet(D.T, E.T)", "sylvester(Z.T, D.T, Y.T)"],
+    "MAT-2": [
+        "expm(D.T)",
+        "power(D.T, n)",
+        "pinv(A.T)",
+        "expm_frechet(D.T, E.T)",
+        "sylvester(Z.T, D.T, Y.T)",
+        "nuclear(A.T)",
+        "polar(A.T)",
+        "max(A.T)",
+    ],
     "MAT-3": ["expm(logm(R))", "sqrtm(P) @ sqrtm(P)", "expm(zeros(N, N))", "logm(eye(N))", "sqrtm(a * a * eye(1))"],
     "MAT-4": ["det(expm(D))", "logdet(power(R, n))", "det(power(D, 3))", "trace(logm(R))", "sum(eigenvalues(S))"],
     "MAT-5": ["expm_frechet(D, D)", "power_frechet(D, eye(N), n)", "logm_frechet(R, inv(R))", "sylvester(R, R, R)"],
@@ -146,6 +155,7 @@ SIM_EXAMPLES: dict[str, list[str]] = {
     "MAT-7": ["pinv(R)"],
     "MAT-8": ["t ** (0 * a + 2)"],
     "MAT-9": ["A[0:2, :][1, 0]", "hstack(A, u)[:, N]", "padded(A, 1, 0, M + 1, N)[1:, :]", "A.T[0:2, 0:2]"],
+    "MAT-10": ["max(a) + eigenvalues(a)", "spectral(a) + nuclear(a)", "cholesky(b * b + eye(1))"],
 }
 
 

@@ -313,7 +313,7 @@ def transposed_factors(factors: Iterable[Expr], equal: Callable[[Expr], bool]) -
 
 
 def constant(e: Expr) -> Fraction | None:
-    """The number that an expression of nothing but numbers is: 0.5 * 2, 2 ** 3."""
+    """The number that an expression of nothing but numbers is: 0.5 * 2, 2 ** 3. Raises DomainError if it is none."""
     if e.op == "num":
         return Fraction(e.data)
     values = [v for a in e.args if (v := constant(a)) is not None] if e.op in ("add", "mul", "pow") else []
@@ -323,9 +323,13 @@ def constant(e: Expr) -> Fraction | None:
         return sum(values, Fraction(0)) if e.op == "add" else math.prod(values, start=Fraction(1))
     whole = e.data.denominator == 1 and abs(e.data) <= 64
     try:
-        return values[0] ** int(e.data) if whole else Fraction(repr(float(values[0]) ** float(e.data)))
+        value = values[0] ** int(e.data) if whole else Fraction(repr(float(values[0]) ** float(e.data)))
+        lost = bool(values[0]) and not float(value)
     except (ArithmeticError, ValueError, TypeError):
-        return None
+        lost = True
+    if lost:
+        raise DomainError(f"**: expected a number as exponent that float64 holds, got {e}.")
+    return value
 
 
 def power(a: Expr, exponent: Any) -> Expr:

@@ -2,6 +2,7 @@
 Cholesky factor, and the solution of a Sylvester equation."""
 
 from fractions import Fraction
+from math import isfinite
 from typing import Any
 
 from ..dimensions import Dim, dim
@@ -16,7 +17,7 @@ DERIVATIVE = {"mpow": "mpow_frechet", "expm": "expm_frechet", "logm": "logm_frec
 def exponent(n: Any) -> Dim:
     """The exponent of a matrix: a whole number, or a name that stands for one. Raises ShapeError."""
     whole = n.data if isinstance(n, Expr) and n.op in ("num", "dim") else n
-    if isinstance(whole, float | Fraction) and whole == int(whole):
+    if isinstance(whole, float | Fraction) and isfinite(whole) and whole == int(whole):
         whole = int(whole)
     if isinstance(whole, Dim | int | str) and not isinstance(whole, bool):
         return dim(whole)

@@ -60,6 +60,24 @@ def function_transpose(e: Expr) -> Expr | None:
     return None
 
 
+def invariant(e: Expr) -> Expr | None:
+    """The largest entry, the largest singular value, and the sum of these, of Aᵀ are those of A."""
+    a = e.args[0]
+    return node(e.op, a.args) if a.op == "T" and e.data is None else None
+
+
+def of_one(e: Expr) -> Expr | None:
+    """Of a matrix of one entry: its only eigenvalue, its largest entry, its size."""
+    a = e.args[0]
+    if not a.is_scalar:
+        return None
+    if e.op in ("eigenvalues", "max"):
+        return a
+    if e.op in ("eigenvectors", "right_singular", "at_max"):
+        return number(1)
+    return FUNCTIONS[{"cholesky": "sqrt", "polar": "sign", "dyad": "sign"}.get(e.op, "abs")](a)
+
+
 def sylvester_transpose(e: Expr) -> Expr | None:
     """The X of Aᵀ X + X Bᵀ = Cᵀ is the transpose of the Y of B Y + Y A = C."""
     if all(a.op == "T" or is_symmetric(a) for a in e.args) and e.args[2].op == "T":
@@ -198,10 +216,11 @@ def linear_coefficient(e: Expr) -> Expr | None:
 
 
 OF_ONE = [("MAT-2", function_transpose), ("MAT-3", function_value)]
+SINGLE = ("MAT-10", of_one)
 ALONG = [("MAT-1", last_coefficient), ("MAT-5", along_commuting), ("MAT-2", function_transpose)]
 STATEMENTS = {
     "MAT-1": "A¹ = A, A⁰ = I, (Aᵐ)ⁿ = Aᵐⁿ, Aᵐ Aⁿ = Aᵐ⁺ⁿ, L(A, c E) = c L(A, E)",
-    "MAT-2": "f(Aᵀ) = f(A)ᵀ for a power, expm, logm, sqrtm, A⁺; L(Aᵀ, Eᵀ) = L(A, E)ᵀ",
+    "MAT-2": "f(Aᵀ) = f(A)ᵀ for Aⁿ, expm, logm, sqrtm, A⁺, polar; L(Aᵀ, Eᵀ) = L(A, E)ᵀ; ‖Aᵀ‖_* = ‖A‖_*",
     "MAT-3": "expm(logm(A)) = A, sqrtm(A) sqrtm(A) = A, expm(0) = I, logm(I) = 0",
     "MAT-4": "|expm(A)| = exp(Tr(A)), Tr(logm(A)) = log|A|, |Aⁿ| = |A|ⁿ, 1ᵀλ(A) = Tr(A)",
     "MAT-5": "L(A, E) = f'(A) E where A E = E A; A X + X A = C has X = A⁻¹ C/2 where A C = C A",
@@ -209,6 +228,7 @@ STATEMENTS = {
     "MAT-7": "A⁺ = A⁻¹ of an invertible A",
     "MAT-8": "A^P for a number P",
     "MAT-9": "blocks of blocks, of stacks and of zeros; a block of c A is c times that of A",
+    "MAT-10": "of a matrix of one entry a: λ(a) = max(a) = a, ‖a‖₂ = ‖a‖_* = |a|, its Cholesky factor is √a",
 }
 RULES = {
     "mpow": [("MAT-1", matrix_power), ("MAT-2", function_transpose)],
@@ -223,6 +243,10 @@ RULES = {
     "logdet": [("MAT-4", determinant)],
     "trace": [("MAT-4", trace_of_logarithm)],
     "xpow": [("MAT-8", number_power)],
+    **{key: [SINGLE] for key in ("eigenvalues", "eigenvectors", "singular_values", "right_singular", "cholesky")},
+    **{key: [SINGLE, ("MAT-2", invariant)] for key in ("nuclear", "spectral", "max")},
+    **{key: [SINGLE, ("MAT-2", function_transpose)] for key in ("polar", "dyad")},
+    "at_max": [SINGLE],
     "slice": [("MAT-9", linear_coefficient), ("MAT-9", nested_slice)],
     "embed": [("MAT-9", linear_coefficient), ("MAT-9", nested_embed)],
 }

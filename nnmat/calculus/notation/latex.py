@@ -30,10 +30,6 @@ class LatexWriter(Writer):
         digits = name[len(stem) :]
         stem, _, tail = stem.partition("_")
         if not stem:  # _, _x, which have no letter for the index to stand at
-            return rf"\mathit{{{name.replace('_', chr(92) + '_')}}}"
-        if not stem:  # _, _x, which have no letter for the index to stand at
-            return rf"\mathit{{{name.replace('_', chr(92) + '_')}}}"
-        if not stem:  # _, _x, which have no letter for the index to stand at
             return self.plain(name)
         letters = {v: k for k, v in GREEK.items()}
         word = "\\" + letters.get(stem, stem) if stem in GREEK or stem in letters else stem

@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from ..dimensions import ONE, Dim, Shape, dim, show
 from ..errors import ParseError
 from ..language.elementwise import FUNCTIONS
+from ..language.expr import Expr
 from ..language.signatures import FITTING, SIGNATURES, Signature
 from .builder import build, no_function, size_of
 from .grammar import Tree, every, spine
@@ -51,11 +52,14 @@ def found(size: Size) -> Size:
     return size
 
 
-def infer(texts: Sequence[Text], known: Mapping[str, Shape]) -> "Inference":
-    """The shapes of all names in the texts. What one place says of a Greek name holds everywhere: then once more."""
+def infer(texts: Sequence[Text], known: Mapping[str, Shape], given: Mapping[str, Expr] | None = None) -> "Inference":
+    """The shapes of all names in the texts. What one place says of a Greek name holds everywhere: then once more.
+
+    `given` are the expressions of the names that are known, where they have more than a shape: attributes.
+    """
     columns: set[str] = set()
     while True:
-        inference = Inference(known, "", columns)
+        inference = Inference(known, "", columns, given)
         try:
             for name, text, tree in texts:
                 inference.read(name, text, tree)
@@ -71,8 +75,15 @@ def infer(texts: Sequence[Text], known: Mapping[str, Shape]) -> "Inference":
 class Inference:
     """The shapes of one or more texts over common names; `columns` are the Greek names that are no scalars."""
 
-    def __init__(self, known: Mapping[str, Shape], text: str, columns: Iterable[str] = ()):
+    def __init__(
+        self,
+        known: Mapping[str, Shape],
+        text: str,
+        columns: Iterable[str] = (),
+        given: Mapping[str, Expr] | None = None,
+    ):
         self.shapes: dict[str, Pair] = dict(known)
+        self.given = given or {}
         self.declared = set(known)
         self.columns = set(columns)
         self.text = text
@@ -334,7 +345,7 @@ class Inference:
 
     def derived(self, tree: Tree) -> Pair:
         """Shapes that are computed: of kron, vec, conv. What is unknown in them gets letters first."""
-        return build(tree, self.text, self.as_dimensions(), {}).shape
+        return build(tree, self.text, self.as_dimensions(), self.given).shape
 
     def settle(self, names: Iterable[str]) -> None:
         """Letters for the dimensions of these names that are still unknown."""

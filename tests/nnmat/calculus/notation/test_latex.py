@@ -19,8 +19,6 @@ from nnmat.calculus.notation.names import GREEK
         ("rate", r"\mathit{rate}"),
         ("_", r"\mathit{\_}"),
         ("_x1", r"\mathit{\_x1}"),
-        ("_", r"\mathit{\_}"),
-        ("_x1", r"\mathit{\_x1}"),
     ],
 )
 def test_a_name(name, written):
