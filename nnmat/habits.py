@@ -56,6 +56,11 @@ NAMES = {  # arguments of other libraries, and what they may be called here
     "embedding_dim": "features",
     "kernel_initializer": "weight_initializer",
     "initializer": "weight_initializer",
+    "dim": "axis",
+    "start_dim": "start",
+    "end_dim": "end",
+    "num_parameters": "channels",
+    "init": "initial",
     "p": "rate",
     "drop_prob": "rate",
     "count_include_pad": "count_padding",
@@ -76,6 +81,7 @@ NAMES = {  # arguments of other libraries, and what they may be called here
     "step_size": "every",
 }
 MORE_NAMES = {"alpha": "negative_slope", "step_size": "lr", "weights": "weight_initializer", "random_state": "seed"}
+NOTES = {"dim": "channels are the last axis, -1", "start_dim": "channels are the last axis, 3 of images"}
 ADVICE = {  # arguments that nothing here corresponds to
     "activation": "An activation is a layer of its own: Linear(784, 128), ReLU().",
     "amsgrad": "Adam and AdamW have it: leave it out.",
@@ -187,7 +193,7 @@ def remedy(name: str, known: Collection[str]) -> str:
     """What to write for an argument `name` that is not among those `known`; ends in a space if there is anything."""
     for names in (NAMES, MORE_NAMES):
         if names.get(name) in known:
-            return f"Write {names[name]}. "
+            return f"Write {names[name]}{f': {NOTES[name]}' if name in NOTES else ''}. "
     if name in ADVICE:
         return f"{ADVICE[name]} "
     close = difflib.get_close_matches(name, known, 1)

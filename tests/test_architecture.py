@@ -83,9 +83,11 @@ CALCULUS_LEVELS = {
     "evaluation": 4,
     "records": 5,
     "checking": 6,
+    "pages": 6,
     "derivation": 7,
     "command": 8,
-    "__init__": 8,
+    "serving": 9,
+    "__init__": 9,
 }
 LEVELS = [
     ("nnmat", ROOT / "nnmat", FRAMEWORK_LEVELS),
@@ -125,6 +127,7 @@ TESTED_BY = {
     "scripts/bench/kinds/numpy_norms.py": "tests/scripts/bench/test_numpy_peer.py",
     "scripts/bench/kinds/numpy_sequences.py": "tests/scripts/bench/test_numpy_peer.py",
     "scripts/bench/kinds/sequences.py": "tests/scripts/bench/test_cases.py",
+    "scripts/bench/kinds/units.py": "tests/scripts/bench/test_cases.py",
     "scripts/bench/torch_peer.py": "tests/judge/test_bench_torch.py",
 }
 

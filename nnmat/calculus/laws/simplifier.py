@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from ..errors import NotDerivable
 from ..language.expr import Expr, lift, rebuild
-from . import functions, products, sums, traces
+from . import functions, matrix_rules, products, sums, traces
 
 LIMIT = 20_000
 Rule = Callable[[Expr], Expr | None]
@@ -43,10 +43,11 @@ STATEMENTS = {
     "SIM-24": "diag(diagm(v)) = v, diag(x yᵀ) = x ⊙ y, reshape(reshape(A)) = reshape(A)",
     "SIM-25": "kron_right(A ⊗ B, C) = ⟨A, C⟩ B, kron_left(A ⊗ B, C) = ⟨B, C⟩ A, kron_right(I, A) = Tr(A) I",
     "SIM-26": "1 × 1: I = 1, adj(a) = 1, softmax(a) = 1, diag(a) = tril(a) = logsumexp(a) = a",
+    **matrix_rules.STATEMENTS,
 }
 
 RULES: dict[str, list[tuple[str, Rule]]] = {}
-for table in (sums.RULES, products.RULES, traces.RULES, functions.RULES):
+for table in (sums.RULES, products.RULES, traces.RULES, functions.RULES, matrix_rules.RULES):
     for op, entries in table.items():
         RULES.setdefault(op, []).extend(entries)
 

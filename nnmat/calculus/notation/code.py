@@ -1,7 +1,8 @@
 """Expressions as code: what `repr` prints, and what `parse` reads back to the same expression."""
 
-from collections.abc import Iterable, MutableMapping
+from collections.abc import Callable, Iterable, MutableMapping
 
+from ..dimensions import Dim
 from .names import IN_CODE, options
 from .node import Node
 from .sharing import fresh, kind, length, operands_first, parts, taken
@@ -84,6 +85,10 @@ class Coder:
         if e.op == "pow":
             exponent = str(e.data)
             return f"{self.at(e.args[0], ATOM)} ** {f'({exponent})' if '/' in exponent else exponent}", POWER
+        if e.op == "xpow":
+            return " ** ".join(self.at(a, ATOM) for a in e.args), POWER
+        if e.op == "slice":
+            return f"{self.at(e.args[0], ATOM)}[{places(e)}]", ATOM
         return self.call(e), ATOM
 
     def sum(self, e: Node) -> str:
@@ -111,7 +116,7 @@ class Coder:
         name = IN_CODE.get(e.op, e.op)
         if e.op == "fn":
             name = e.data
-        elif e.op in ("softmax", "log_softmax", "lse"):
+        elif e.op in ("softmax", "log_softmax", "lse", "max", "at_max"):
             name += "_rows" if e.data == "rows" else ""
         elif e.op in ("ones", "zeros"):
             args = [str(d) for d in e.shape]
@@ -119,6 +124,10 @@ class Coder:
             args = [str(e.shape[0])]
         elif e.op == "dim":
             args = [str(e.data)]
+        elif e.op in ("mpow", "mpow_frechet"):
+            args.append(str(e.data))
+        elif e.op == "embed":
+            name, args = "padded", [*args, *(str(d) for d in (*e.data, *e.shape))]
         elif e.op in ("reshape", "kron_left", "kron_right"):
             args += [str(d) for d in e.data]
         elif e.op == "conv":
@@ -126,4 +135,18 @@ class Coder:
         elif e.op in ("conv_input", "conv_kernel"):
             setting, shape = e.data
             args += [*(str(d) for d in shape), *options(setting)]
+        if name == "max_rows":
+            name, args = "max", [*args, "axis=1"]
         return f"{name}({', '.join(args)})"
+
+
+def places(e: Node, written: Callable[[Dim], str] = str) -> str:
+    """The rows and columns of a block: `0, i`, `0:2, 1:N`; of a column its rows alone."""
+    ends = list(zip(e.data, e.shape, strict=True))
+    if e.args[0].shape[1].constant == 1 and e.args[0].shape[0].constant != 1:
+        ends = ends[:1]
+    one = [length.constant == 1 for _, length in ends]
+    return ", ".join(
+        written(first) if single else f"{written(first)}:{written(first + length)}"
+        for single, (first, length) in zip(one, ends, strict=True)
+    )

@@ -8,13 +8,13 @@ GREEK = dict(zip(_WORDS.split(), "αβγδεζηθκλμνξπρστφχψωΓΔ
 SHORT = {"lam", "lamda", "lmbda", "eps"}  # what people write for lambda and epsilon
 
 # Operators whose names are others than those of their nodes: in code, which `parse` reads, and in formulas.
-IN_CODE = {"adj": "adjugate", "lse": "logsumexp", "norm": "frobenius"}
-IN_FORMULAS = {"trace": "Tr", "lse": "logsumexp", "diagm": "Diag", "diag": "diagonal"}
+IN_CODE = {"adj": "adjugate", "lse": "logsumexp", "norm": "frobenius", "mpow": "power", "mpow_frechet": "power_frechet"}
+IN_FORMULAS = {"trace": "Tr", "lse": "logsumexp", "diagm": "Diag", "diag": "diagonal", "mpow_frechet": "power_frechet"}
 
 # Elementwise functions that formulas do not call by their names.
 IN_TEXT = {"sigmoid": "σ", "Phi": "Φ", "phi": "φ", "sqrt": "√"}
 IN_LATEX = {
-    **{name: rf"\{name}" for name in ("exp", "log", "tanh", "sin", "cos")},
+    **{name: rf"\{name}" for name in ("exp", "log", "tanh", "sin", "cos", "tan", "arctan", "sinh", "cosh")},
     **{"sigmoid": r"\sigma", "softplus": r"\zeta", "Phi": r"\Phi", "phi": r"\varphi"},
 }
 

@@ -3,18 +3,22 @@
 import numpy as np
 import pytest
 
+from nnmat_kernels.codegen.microkernel import MR_SINGLE
 from nnmat_kernels.convolution.axes import backward_axes, forward_axes
 from nnmat_kernels.convolution.plan import (
     CONV_CHUNKS,
+    PARTIAL_GRADIENTS,
     PHASE,
     PLAN,
     SCRATCH_BYTES,
+    SHARED_BLOCKS,
     WEIGHT_PLAN,
     is_depthwise,
     plan,
     weight_plan,
 )
 from nnmat_kernels.geometry import window
+from nnmat_kernels.runtime.target import MR
 from tests.kernels.convolution.configurations import CONFIGURATIONS, LARGE, dtypes
 
 everything = pytest.mark.parametrize("configuration", [*CONFIGURATIONS, *LARGE])
@@ -145,3 +149,26 @@ def test_numbers_of_a_window_and_their_sums(configuration, dtype):
     assert p.output_width * p.pixels_per_tile == w.Wo
     assert p.rows_per_block * p.blocks_per_image >= w.Ho
     assert p.blocks == w.B * p.blocks_per_image
+
+
+@pytest.mark.parametrize("shape", [(64, 7, 7, 64), (64, 14, 14, 32), (128, 9, 9, 8), (40, 5, 5, 3), (16, 4, 4, 4)])
+def test_images_of_a_block_fill_its_tiles(shape):
+    """No other number of images, up to that, needs fewer tiles; and there are blocks for threads to share."""
+    w, filters, groups = operation((shape, (64, 3, 3, shape[-1]), 1, 1, 1, 1))
+    p = plan(w, filters, groups, np.float32, False).sizes[0]
+
+    def tiles(images):
+        return -(-w.B // images) * -(-images * w.Ho * w.Wo // MR)
+
+    assert p.blocks >= SHARED_BLOCKS
+    least = max(1, min(p.images_per_block, 8 * max(MR, MR_SINGLE) // (w.Ho * w.Wo)))
+    assert tiles(p.images_per_block) == min(map(tiles, range(least, p.images_per_block + 1)))
+
+
+@pytest.mark.parametrize("images", [1, 15, 16, 32, 62, 63, 64, 1000])
+def test_pieces_of_a_weight_gradient_are_powers_of_two(images):
+    w, filters, groups = operation(((images, 7, 7, 64), (64, 3, 3, 64), 1, 1, 1, 1))
+    p = weight_plan(w, filters, groups, np.float32).sizes[0]
+    assert p.chunks == min(
+        PARTIAL_GRADIENTS, p.blocks, {1: 1, 15: 1, 16: 1, 32: 2, 62: 2, 63: 4, 64: 4, 1000: 16}[images]
+    )
