@@ -6,7 +6,7 @@ from functools import lru_cache
 import numpy as np
 import pytest
 
-from nnmat.calculus import derive, hessian_product, let, matrix, parse, simplify, text, tril
+from nnmat.calculus import derive, dim, hessian_product, let, matrix, parse, simplify, text, tril
 from nnmat.calculus.checking.differences import ATTEMPTS
 from nnmat.calculus.checking.sampling import points
 from nnmat.calculus.dimensions import ONE
@@ -17,7 +17,7 @@ from nnmat.calculus.language.operators import inner
 from nnmat.calculus.language.vocabulary import known_functions
 from nnmat.calculus.notation.names import IN_FORMULAS
 from nnmat.calculus.notation.text import Writer
-from tests.outside.matrix_cookbook import EXCEPTIONS, LONGER, ROWS
+from tests.outside.matrix_cookbook import EXCEPTIONS, LONGER, MISPRINTED, ROWS
 
 FIRST, LAST = 32, 144
 BAR = 1.2
@@ -30,8 +30,9 @@ def symbols(row):
     for part in row.shapes.split():
         name, _, rest = part.partition("=")
         sizes, _, words = rest.partition(":")
-        found[name] = matrix(name, *(*sizes, "1", "1")[:2], **dict.fromkeys(filter(None, words.split(",")), True))
-    found[f"d{row.wrt}"] = matrix(f"d{row.wrt}", *found[row.wrt].shape)
+        rows, columns = [dim("N") + "K" if letter == "T" else letter for letter in (*sizes, "1", "1")[:2]]
+        found[name] = matrix(name, rows, columns, **dict.fromkeys(filter(None, words.split(",")), True))
+    found.setdefault(f"d{row.wrt}", matrix(f"d{row.wrt}", *found[row.wrt].shape))
     return found
 
 
@@ -121,6 +122,11 @@ def test_a_row_is_as_short_as_the_book(row):
     most, same = LONGER.get(str(row), (BAR * book, book))
     assert book == same, written
     assert ours <= most, written
+
+
+def test_a_misprint_is_found():
+    _, _, a, b = results(MISPRINTED)
+    assert distance(a, b) > 0.01
 
 
 def test_every_number_is_a_row_or_an_exception():
