@@ -3,8 +3,8 @@
 from fractions import Fraction
 
 from ..dimensions import Floor
-from .names import GREEK, IN_LATEX, IN_TEXT
-from .text import Writer, decimal
+from .names import GREEK, IN_LATEX, IN_TEXT, decimal
+from .text import Writer
 
 
 class LatexWriter(Writer):

@@ -10,7 +10,7 @@ from fractions import Fraction
 
 from ..dimensions import Dim, Floor
 from .code import places
-from .names import GREEK, IN_FORMULAS, IN_TEXT, options, printed
+from .names import GREEK, IN_FORMULAS, IN_TEXT, decimal, options, printed
 from .node import Node
 from .sharing import fresh, kind, length, operands_first, repeated, taken
 
@@ -342,13 +342,3 @@ class Writer:
         if cut is not None:
             parts[cut - 1 : cut + 1] = [self.parens(f"{parts[cut - 1]} {parts[cut]}")]
         return ("" if all(self.tight(p) for p in parts) else " ").join(parts)
-
-
-def decimal(value: Fraction) -> str:
-    """A number with many digits as people write it, 2e-20; empty if there are few, or no float is this number."""
-    try:
-        written = repr(float(value))
-    except OverflowError:  # a product of numbers that float64 holds, and not this one
-        return ""
-    long = value.denominator > 10**6 or abs(value) >= 10**16
-    return written if long and Fraction(written) == value else ""
