@@ -5,7 +5,7 @@ import sys
 from collections.abc import Callable
 
 from cli import guarded, output_file, script_parser, write_json
-from promises import first_use, programs, sequences, speed, survival, training, truth, vision
+from promises import compiled, first_use, programs, sequences, speed, survival, training, truth, vision
 from promises.row import Row
 
 EXAMPLES = """\
@@ -33,6 +33,7 @@ ROWS: dict[str, Callable[[], Row | list[Row]]] = {
     "calculus": truth.calculus,
     "random": truth.calculus_random,
     "texts": truth.texts_without_shapes,
+    **compiled.ROWS,
     "analysis": truth.analysis,
     **survival.ROWS,
     **vision.ROWS,

@@ -1,5 +1,6 @@
 """Matrix calculus: derive the gradient of a scalar function of matrices, with every step, and check it."""
 
+from .compiling.compiled import Compiled, compile
 from .derivation.derivation import Derivation
 from .derivation.derive import derive, gradient, hessian_product
 from .dimensions import dim
@@ -83,6 +84,7 @@ from .parsing.parser import parse
 from .records.record import Step
 
 __all__ = [
+    "Compiled",
     "Derivation",
     "DomainError",
     "DtypeError",
@@ -97,6 +99,7 @@ __all__ = [
     "arctan",
     "block",
     "cholesky",
+    "compile",
     "conv",
     "cos",
     "cosh",
