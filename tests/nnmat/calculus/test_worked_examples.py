@@ -133,7 +133,7 @@ def test_backpropagation_of_one_sample(depth):
 
 
 OTHER_TOOLS = {
-    "log|X|": "adj(X)ᵀ/|X|",
+    "log|X|": "X⁻ᵀ",
     "log|X| as logdet": "X⁻ᵀ",
     "log(1ᵀexp(x))": "softmax(x)",
     "Tr(XᵀX) - 3": "2 X",
