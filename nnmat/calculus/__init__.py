@@ -4,7 +4,7 @@ from .compiling.compiled import Compiled, compile
 from .derivation.derivation import Derivation
 from .derivation.derive import derive, gradient, hessian_product
 from .dimensions import dim
-from .errors import DomainError, DtypeError, NotDerivable, ParseError, ShapeError, UnverifiedError
+from .errors import DomainError, DtypeError, NotDerivable, ParseError, RecordError, ShapeError, UnverifiedError
 from .evaluation.evaluator import evaluate
 from .language.convolution import conv
 from .language.elementwise import absolute, cos, exp, gelu, log, relu, sigmoid, sin, softplus, sqrt, tanh
@@ -51,6 +51,7 @@ __all__ = [
     "Expr",
     "NotDerivable",
     "ParseError",
+    "RecordError",
     "ShapeError",
     "Step",
     "UnverifiedError",

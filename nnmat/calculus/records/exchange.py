@@ -1,7 +1,7 @@
 """A derivation as JSON, and back: `record_text` and `parts_of`. What the text says is judged in `verifying`."""
 
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
 from ..dimensions import Dim, dim
@@ -16,7 +16,7 @@ from ..notation.code import ATOM, ONE_LINE, Coder, program
 from ..notation.sharing import length, operands_first, taken
 from ..verifying.numbers import ENTRIES, constant
 from ..verifying.reader import Tree, read
-from ..verifying.verifier import FORMAT, VERSION, opened, seal
+from ..verifying.structure import FORMAT, VERSION, opened, seal
 from .record import STATEMENTS, Edit, Link, Reading, Record, Stage
 
 GRADIENT = "∇_"  # begins the name of ∇_v f
@@ -86,7 +86,9 @@ class _Writing:
         for e in seen:
             self.names |= taken(e)
             if e.op == "fn" and e.data not in ENTRIES:
-                raise NotDerivable(e, f"a record cannot hold the function {e.data}, which is no function of the language")
+                raise NotDerivable(
+                    e, f"a record cannot hold the function {e.data}, which is no function of the language"
+                )
         quantities = self._quantities()
         with_upstream = d.root.op == "inner" and d.root is not d.function and d.root.args[1] is d.function
         start = d.stages[0].start[0]  # d of the function in terms of all quantities
@@ -94,6 +96,7 @@ class _Writing:
             "format": FORMAT,
             "version": VERSION,
             "function": self.text(d.function),
+            "whole": self.text(d.function.inline()),  # with no names: a changed definition does not fit it
             "upstream": self.text(d.root.args[0]) if with_upstream else "",
             "wrt": d.wrt.name,
             "form": d.form,
@@ -130,7 +133,8 @@ class _Writing:
             for y in _refs(x):
                 order.setdefault(y.data)
         rows = [(n, found[n]) for n in order if n in found]
-        return [{"name": n, "is": self.text(x.args[0]), "listed": n in listed} for n, x in rows]
+        user = {x.data for e in (self.d.root, self.d.function) for x in _refs(e)}
+        return [{"name": n, "is": self.text(x.args[0]), "listed": n in listed, "found": n not in user} for n, x in rows]
 
     def _stage(self, stage: Stage) -> dict[str, Any]:
         texts = lambda terms: [self.text(t) for t in terms]  # noqa: E731
@@ -182,9 +186,7 @@ def record_text(d: Record) -> str:
     return json.dumps(_Writing(d).record(), ensure_ascii=False, indent=1)
 
 
-# ---- back -------------------------------------------------------------------------------------------------------------
-
-BINARY = {"+": plus, "*": mul, "/": divide, "@": matmul}
+BINARY: dict[str, Callable[..., Expr]] = {"+": plus, "*": mul, "/": divide, "@": matmul}
 
 
 class _Reading:
@@ -197,12 +199,19 @@ class _Reading:
         for name, s in record["symbols"].items():
             rows, columns = (self.size(read(d)) for d in s["shape"])
             self.known[name] = matrix(name, rows, columns, **dict.fromkeys(s["attributes"], True))
+        self.given = dict(self.known)  # without the names that the derivation found: what the user wrote
         for q in record["quantities"]:
             inside = self.expression(q["is"])
             self.known[q["name"]] = node("ref", (inside,), q["name"], inside.shape)
+            plain = self.build(read(q["is"]), self.given)
+            self.given[q["name"]] = plain if q["found"] else node("ref", (plain,), q["name"], plain.shape)
 
     def expression(self, text: str) -> Expr:
         return self.build(read(text), {})
+
+    def written(self, text: str) -> Expr:
+        """An expression of what the user named."""
+        return self.build(read(text), self.given)
 
     def build(self, t: Tree, local: Mapping[str, Expr]) -> Expr:
         if t.kind == "lines":
@@ -256,17 +265,18 @@ class _Reading:
         chain = []
         stages = []
         links = {link["of"]: link for link in r["chain"]}
-        function = self.expression(r["function"])
-        root = inner(self.expression(r["upstream"]), function) if r["upstream"] else function
+        function = self.written(r["function"])
+        root = inner(self.written(r["upstream"]), function) if r["upstream"] else function
         for stage in r["stages"]:
             found = Stage(stage["of"], self.terms(stage["start"]), kind=stage["kind"])
             for g in stage["gradients"]:
                 applied = [Applied(s["law"], *self.terms([s["before"], s["after"]])) for s in g["steps"]]
-                found.readings.append(Reading(g["of"], *self.terms([g["before"], g["after"]]), applied))
+                ends = self.expression(g["before"]), self.expression(g["after"])
+                found.readings.append(Reading(g["of"], *ends, applied))
                 if stage["kind"] == "differential":
                     link = links[g["of"]]
                     v = self.known[g["of"]]
-                    chain.append(Link(g["of"], v, *self.terms([link["local"], link["closed"]])))
+                    chain.append(Link(g["of"], v, self.expression(link["local"]), self.written(link["closed"])))
                     name = f"{GRADIENT}{g['of']} f"
                     self.gradients[g["of"]] = node("ref", (chain[-1].local,), name, v.shape)
             for s in stage["steps"]:
@@ -275,13 +285,15 @@ class _Reading:
             stages.append(found)
         if not chain:
             link = r["chain"][-1]
-            chain.append(Link(link["of"], self.known[link["of"]], *self.terms([link["local"], link["closed"]])))
+            chain.append(
+                Link(link["of"], self.known[link["of"]], self.written(link["local"]), self.written(link["closed"]))
+            )
         listed = [q["name"] for q in r["quantities"] if q["listed"]]
         return {
             "function": function,
             "wrt": self.known[r["wrt"]],
             "root": root,
-            "gradient": self.expression(r["gradient"]),
+            "gradient": self.written(r["gradient"]),
             "chain": chain,
             "stages": stages,
             "form": r["form"],

@@ -182,7 +182,7 @@ class World:
             sizes = [self.size(p) for p in t.parts]
             if len(sizes) != (2 if name in OF_SIZES else 1):
                 raise ShapeError(f"verify: expected the sizes of {name}.")
-            return OF_SIZES[name](sizes) if name in OF_SIZES else np.eye(*sizes) if name == "eye" else _one(sizes[0])
+            return OF_SIZES[name](sizes) if name in OF_SIZES else np.eye(sizes[0]) if name == "eye" else _one(sizes[0])
         if name == "grad":
             return self._gradient(t)
         if name == "d":
@@ -293,7 +293,10 @@ def _windows(name: str, a: Array, b: Array, shape: tuple[int, ...], setting: lis
     (s, t), (p, q), (d, e) = setting
     image = a.shape if name == "conv" else shape if name == "conv_input" else b.shape
     kernel = shape if name == "conv_kernel" else b.shape
-    out = [(n + 2 * pad - (k - 1) * gap - 1) // step + 1 for n, k, step, pad, gap in zip(image, kernel, *setting, strict=True)]
+    out = [
+        (n + 2 * pad - (k - 1) * gap - 1) // step + 1
+        for n, k, step, pad, gap in zip(image, kernel, *setting, strict=True)
+    ]
     if min(out) < 1 or (name != "conv" and a.shape != tuple(out)):
         raise ShapeError(f"verify: expected shapes that fit in {name}.")
     padded = np.zeros((image[0] + 2 * p, image[1] + 2 * q))
