@@ -80,9 +80,18 @@ from .layers import (
     TransformerBlock,
     Unflatten,
     Upsample,
+    layer_from_expression,
     observe,
 )
-from .losses import AdversarialLoss, ExpressionLoss, loss_from_expression, Loss, MeanSquaredError, SigmoidBinaryCrossEntropy, SoftmaxCrossEntropy
+from .losses import (
+    AdversarialLoss,
+    ExpressionLoss,
+    Loss,
+    MeanSquaredError,
+    SigmoidBinaryCrossEntropy,
+    SoftmaxCrossEntropy,
+    loss_from_expression,
+)
 from .optimizers import LBFGS, SGD, Adagrad, Adam, AdamW, Lion, Muon, NAdam, Optimizer, RMSProp
 from .parameters import Parameter
 from .programs.compiled_step import compile_step
@@ -132,9 +141,9 @@ __all__ = [
     "DtypeError",
     "EarlyStopping",
     "Embedding",
+    "ExactQuadratic",
     "Expression",
     "ExpressionLoss",
-    "ExactQuadratic",
     "FileFormatError",
     "FixedStep",
     "Flatten",
@@ -201,8 +210,10 @@ __all__ = [
     "jacobian_product",
     "khat",
     "khat_pattern",
+    "layer_from_expression",
     "load",
     "load_state",
+    "loss_from_expression",
     "metrics",
     "observe",
     "save",

@@ -88,13 +88,10 @@ CALCULUS_LEVELS = {
     "checking": 6,
     "pages": 6,
     "derivation": 7,
-    "__init__": 10,
-    "__init__": 9,
-    "command": 8,
-    "command": 9,
     "compiling": 8,
+    "command": 9,
     "serving": 10,
-    "serving": 9,
+    "__init__": 10,
 }
 LEVELS = [
     ("nnmat", ROOT / "nnmat", FRAMEWORK_LEVELS),

@@ -5,7 +5,8 @@ shapes fit, and `out`, if it is given, overlaps nothing that the public function
 caught. `softmax_cross_entropy` is for logits (B, M) and int64 labels (B,) without options; it checks the labels.
 Some stand only here, what a step needs besides: `add`, `add_to_rows`, `multiply`, `copy`, `copy_columns`,
 `paste_columns`, `fill`, `negative_products`, `gather`, `next_mask` (of dropout), `count_correct`, `norm`, `clip_scale`,
-`times`, `block_at_place`, `walk`, `row_maxima`, `one_hot`, `first_number`, `nadam_product`, `combination`, and of Muon `muon_direction`, `muon_unit`, `muon_step`.
+`times`, `block_at_place`, `walk`, `row_maxima`, `one_hot`, `first_number`, `nadam_product`, `combination`, and of Muon
+`muon_direction`, `muon_unit`, `muon_step`.
 """
 
 # ruff: noqa: F401
@@ -107,7 +108,7 @@ from .reductions.softmax import log_softmax_unchecked as log_softmax
 from .reductions.softmax import softmax_backward_unchecked as softmax_backward
 from .reductions.softmax import softmax_unchecked as softmax
 from .reductions.sums import column_sums_unchecked as column_sums
-from .reductions.sums import row_sums_unchecked as row_sums
 from .reductions.sums import norm_unchecked as norm
+from .reductions.sums import row_sums_unchecked as row_sums
 from .reductions.sums import sum_of_squares_unchecked as sum_of_squares
 from .resampling.resample import resample_unchecked as resample

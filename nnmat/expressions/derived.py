@@ -26,24 +26,34 @@ class Derived:
     """What `who` computes: `f`, and its gradients by some symbols, derived and checked when it is made.
 
     `shapes` declares the symbols; `sizes` says how large dimensions are. A function that is no scalar has an upstream
-    gradient, the symbol `upstream`. Raises ConfigError; ParseError, ShapeError, NotDerivable as `parse` and `derive` do.
+    gradient, the symbol `upstream`. Raises ConfigError, and what `parse` and `derive` raise.
     """
 
     def __init__(self, who: str, text: Any, shapes: Mapping[str, Any], wrt: Iterable[str], sizes: Mapping[str, int]):
         if not isinstance(text, str):
             raise ConfigError(f"{who}: expected the expression as text, got {text!r:.60}.")
         self.who, self.text = who, text
+        self._given = who, text, dict(shapes), tuple(wrt), dict(sizes)
         self.sizes = {name: count(who, f"sizes[{name!r}]", size) for name, size in sizes.items()}
         self.f = parse(text, **shapes)
         used = {s.name for s in self.f.free}
         if unknown := sorted(used - set(shapes)):
             raise ConfigError(
-                f"{who}: expected an expression of {', '.join(shapes)}, got {unknown[0]} in it. Declare it as a parameter."
+                f"{who}: expected an expression of {', '.join(shapes)}, got {unknown[0]} in it. "
+                "Declare it as a parameter."
             )
         self.upstream = next(name for name in (UPSTREAM, "G_", "G__") if name not in used)
         G = None if self.f.is_scalar else matrix(self.upstream, *self.f.shape)
-        self.derivations: dict[str, Derivation] = {name: derive(self.f, name, G=G) for name in wrt if name in used}
+        self.derivations: dict[str, Derivation] = {
+            name: derive(self.f, name, G=G) for name in self._given[3] if name in used
+        }
         self._plans: dict[Any, Plan] = {}
+
+    def __getstate__(self) -> tuple:
+        return self._given
+
+    def __setstate__(self, given: tuple) -> None:
+        self.__init__(*given)  # type: ignore[misc]
 
     def missing(self, known: Iterable[str]) -> list[str]:
         """Names of dimensions that have no size."""
@@ -71,8 +81,6 @@ class Derived:
                 self._plans.pop(next(iter(self._plans)))
             self._plans[key] = found
         return found
-
-
 
     def constant_arrays(self) -> list[np.ndarray]:
         """The lists of operations of all plans, and their numbers."""

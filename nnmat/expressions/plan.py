@@ -1,6 +1,7 @@
 """Values in the order in which they are computed: those of forward, then those that only backward needs."""
 
 from collections.abc import Mapping, Sequence
+from fractions import Fraction
 from typing import Any
 
 import numpy as np
@@ -14,6 +15,7 @@ from .steps import KERNELS, NUMPY, by_numpy, transposed_product
 from .walks import ENTRYWISE, Full, Walk
 
 FREE = {"sym", "num", "dim", "full", "rows", "columns"}  # no work of their own
+FEW = 6  # arrays that a part of a long sum has
 
 
 class Plan:
@@ -115,12 +117,10 @@ class Plan:
             elif v.op == "T":
                 if any(u.op != "product" for u in readers):
                     stored.add(v)
-            elif self.number(v) is None and (
-                v.op not in ENTRYWISE or any(self._needs_array(v, u) for u in readers)
-            ):
+            elif self.number(v) is None and (v.op not in ENTRYWISE or any(self._needs_array(v, u) for u in readers)):
                 stored.add(v)
         self._promote(order, users, stored)
-        self._split(order, stored)
+        self._split(stored)
         return stored
 
     def _needs_array(self, v: Value, reader: Value) -> bool:
@@ -136,19 +136,40 @@ class Plan:
                 continue
             found = {r for u in users.get(v, ()) for r in ({u} if u in stored else roots.get(u, set()))}
             roots[v] = found
-            if len(found) > 1 and (v.op in ("fn", "pow") or len(v.args) > 1):
+            if len(found) > 1 and v.op in ("fn", "pow"):  # the rest costs less than an array
                 stored.add(v)
 
-    def _split(self, order: list[Value], stored: set[Value]) -> None:
-        """Store parts of what is too long for one list."""
-        for v in order:
-            while v in stored and v.op in ENTRYWISE:
-                try:
-                    Walk(v, stored.__contains__, self.number, self.dtype)
-                    break
-                except Full:
+    def _split(self, stored: set[Value]) -> None:
+        """Store parts of what is too long for one list, until all fit: what is stored is one more array elsewhere."""
+        before = -1
+        while before != len(stored):
+            before = len(stored)
+            for v in list(self._phase):
+                if v in stored and v.op in ENTRYWISE and not self._fits(v, stored):
                     inside = [x for x in self._inside(v, stored) if x is not v]
-                    stored.add(max(inside, key=lambda x: (len(self._inside(x, stored)), -x.index)))
+                    longest = max(inside, key=lambda x: (len(self._inside(x, stored)), -x.index), default=None)
+                    stored |= self._parts(v) if longest is None else {longest}
+
+    def _fits(self, v: Value, stored: set[Value]) -> bool:
+        try:
+            Walk(v, stored.__contains__, self.number, self.dtype)
+        except Full:
+            return False
+        return True
+
+    def _parts(self, v: Value) -> set[Value]:
+        """A sum or a product of many arrays as one of sums or products of a few, which are new values before it."""
+        chunks = [v.args[at : at + FEW] for at in range(0, len(v.args), FEW)]
+        data = None if v.op == "add" else Fraction(1)
+        new = [Value(v.op, chunk, data, v.shape, -len(self._phase) - at) for at, chunk in enumerate(chunks)]
+        v.args = tuple(new)
+        order: dict[Value, int] = {}
+        for x, phase in self._phase.items():
+            if x is v:
+                order |= dict.fromkeys(new, phase)
+            order[x] = phase
+        self._phase = order
+        return set(new)
 
     def _inside(self, v: Value, stored: set[Value]) -> list[Value]:
         """The element-wise values that are computed in the walk of v."""
@@ -185,6 +206,8 @@ class Plan:
             return False
         readers = [u for u in self._phase if v in u.args]
         turned = [u for u in readers if u.op == "T" and u in self.stored]
-        return bool(readers) and len(turned) == len(readers) and not any(
-            u.op == "product" and t in u.args for t in turned for u in self._phase
+        return (
+            bool(readers)
+            and len(turned) == len(readers)
+            and not any(u.op == "product" and t in u.args for t in turned for u in self._phase)
         )

@@ -24,7 +24,9 @@ class Full(Exception):
 class Walk:
     """The step that computes one element-wise value, and what it is made of where that is stored nowhere else."""
 
-    def __init__(self, value: Value, is_stored: Callable[[Value], bool], number: Callable[[Value], float | None], dtype):
+    def __init__(
+        self, value: Value, is_stored: Callable[[Value], bool], number: Callable[[Value], float | None], dtype
+    ):
         self.value, self.dtype = value, dtype
         self._is_stored, self._number = is_stored, number
         self.lines: list[list[Any]] = []  # with a register for every result
@@ -85,11 +87,13 @@ class Walk:
     def _add(self, v: Value) -> int:
         found: int | None = None
         for a in sorted(v.args, key=lambda a: _negated(a) is not None):
-            inside = None if found is None or self._is_stored(a) else _negated(a)
-            if inside is not None:
+            inside = None if self._is_stored(a) else _negated(a)
+            if found is None:
+                found = self._operand(a)
+            elif inside is not None:
                 found = self._line("subtract", found, self._operand(inside))
             else:
-                found = self._operand(a) if found is None else self._line("add", found, self._operand(a))
+                found = self._line("add", found, self._operand(a))
         assert found is not None
         return found
 
@@ -127,7 +131,9 @@ class Walk:
 
     def _scaled(self, v: Value) -> int:
         vector, matrix = v.args
-        return self._line("multiply", self._load(vector, "column" if v.data == "rows" else "row"), self._operand(matrix))
+        return self._line(
+            "multiply", self._load(vector, "column" if v.data == "rows" else "row"), self._operand(matrix)
+        )
 
     def _filled(self, v: Value) -> int:
         return self._operand(v.args[0])
@@ -144,7 +150,8 @@ def _coded(lines: list[list[Any]]) -> np.ndarray:
     for at, (name, _, left, right) in enumerate(lines):
         for r in _read(name, left, right):
             last[r] = at
-    free, place = list(range(MOST_REGISTERS))[::-1], {}
+    free = list(range(MOST_REGISTERS))[::-1]
+    place: dict[int, int] = {}
     coded = []
     for at, (name, r, left, right) in enumerate(lines):
         reads = _read(name, left, right)

@@ -63,20 +63,20 @@ class ExpressionLoss(Loss):
         who = type(self).__name__
         if call.sample_weight is not None:
             raise ConfigError(f"{who}: expected no sample_weight: an expression has no place for it.")
-        rows = as_rows(who, H)
+        rows, shape = as_rows(who, H), _shape(H)
         y = as_array_of_targets(who, y)
         if self.labels:
-            Y = k.one_hot(label_rows(who, y, np.shape(H), None), rows.shape[1], rows.dtype, who=who)
+            Y = k.one_hot(label_rows(who, y, shape, None), rows.shape[1], rows.dtype, who=who)
         else:
-            Y = target_rows(who, y, np.shape(H), rows.dtype)
+            Y = target_rows(who, y, shape, rows.dtype)
         call.divisor = float(len(rows))
         if not len(rows):
-            call.divisor, call.G = 0.0, np.empty(np.shape(H), rows.dtype)
+            call.divisor, call.G = 0.0, np.empty(shape, rows.dtype)
             return 0.0
         plan = self._derived.plan(len(rows), rows.dtype, (("H",),), **{WIDTH: rows.shape[1]})
         arrays = {v: {"H": rows, "Y": Y}[name] for name, v in plan.symbols.items()}
         value = plan.run(0, arrays)[""]
-        call.G = plan.run(1, arrays)["H"].reshape(np.shape(H))
+        call.G = plan.run(1, arrays)["H"].reshape(shape)
         return k.first_number(value)
 
     def check_targets(self, y, output_shape):
@@ -93,6 +93,10 @@ class ExpressionLoss(Loss):
 
     def config(self):
         return {"expression": self._derived.text, "labels": self.labels, "sizes": dict(self._derived.sizes)}
+
+
+def _shape(H) -> tuple[int, ...]:
+    return np.shape(H)
 
 
 def loss_from_expression(f: Any, *, labels: bool = False, sizes: Mapping[str, int] | None = None) -> ExpressionLoss:

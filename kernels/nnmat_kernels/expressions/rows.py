@@ -1,4 +1,4 @@
-"""What expressions need besides element-wise work: the largest entry of each row, and labels as rows of zeros and a one."""
+"""What expressions need besides element-wise work: largest entries of rows, labels as rows of zeros and a one."""
 
 import numpy as np
 

@@ -1,8 +1,8 @@
 """An element-wise expression as a list of operations, walked through for one block of entries after the other.
 
-Each line of the list is (operation, register, left, right). A register holds a block of BLOCK entries; all of them fit in
-the level-1 cache, and every line is a loop over such a block that the compiler vectorises. So an expression of any length
-reads its arrays once and writes its results once, and no kernel has to be compiled for it.
+Each line of the list is (operation, register, left, right). A register holds REGISTER_SIZE entries; all of them fit in
+the level-1 cache, and every line is a loop over such a block that the compiler vectorises. So an expression of any
+length reads its arrays once and writes its results once, and no kernel has to be compiled for it.
 
     load       register r = entries of array p: of the kind q, "all" of them, one "row" beside every row, one "column"
                beside every column, or one "number" everywhere
@@ -14,6 +14,7 @@ Each element is computed as written, so its bits depend neither on the threads n
 """
 
 import math
+from typing import Any
 
 import numpy as np
 from numba import prange
@@ -35,11 +36,36 @@ WALKED = (
     *("square", "sqrt", "exp", "log", "sin", "cos", "tanh", "sigmoid", "relu", "step", "abs", "sign", "softplus"),
     *("gelu", "phi", "Phi"),
 )
-_ROW, _COLUMN, _NUMBER = (KINDS_OF_ARRAYS.index(name) for name in ("row", "column", "number"))
-_LOAD, _CONSTANT, _STORE, _ADD, _SUBTRACT, _MULTIPLY, _DIVIDE, _POWER, _NEGATIVE, _RECIPROCAL = range(10)
-_SQUARE, _SQRT, _EXP, _LOG, _SIN, _COS, _TANH, _SIGMOID, _RELU, _STEP, _ABS, _SIGN, _SOFTPLUS = range(10, 23)
-_GELU, _DENSITY, _DISTRIBUTION = range(23, 26)
-_DENSITY_AT_0, _ROOT_HALF = 1 / math.sqrt(2 * math.pi), math.sqrt(0.5)
+_KIND_ALL, _KIND_ROW, _KIND_COLUMN, _KIND_NUMBER = range(len(KINDS_OF_ARRAYS))
+(
+    _DO_LOAD,
+    _DO_CONSTANT,
+    _DO_STORE,
+    _DO_ADD,
+    _DO_SUBTRACT,
+    _DO_MULTIPLY,
+    _DO_DIVIDE,
+    _DO_POWER,
+    _DO_NEGATIVE,
+    _DO_RECIPROCAL,
+) = range(10)
+(
+    _DO_SQUARE,
+    _DO_SQRT,
+    _DO_EXP,
+    _DO_LOG,
+    _DO_SIN,
+    _DO_COS,
+    _DO_TANH,
+    _DO_SIGMOID,
+    _DO_RELU,
+    _DO_STEP,
+    _DO_ABS,
+    _DO_SIGN,
+    _DO_SOFTPLUS,
+) = range(10, 23)
+_DO_GELU, _DO_DENSITY, _DO_DISTRIBUTION = range(23, 26)
+_PHI_AT_0, _SQRT_HALF = 1 / math.sqrt(2 * math.pi), math.sqrt(0.5)
 
 
 @operation("out")
@@ -79,17 +105,17 @@ def _walk_piece(lines, numbers, a, b, c, d, e, f, g, h, columns, out, first, las
         n = min(REGISTER_SIZE, last - start)
         for i in range(lines.shape[0]):
             what, r, p, q = lines[i, 0], lines[i, 1], lines[i, 2], lines[i, 3]
-            if what == _STORE:
+            if what == _DO_STORE:
                 _copy_to(registers[p], out[r, start : start + n])
-            elif what == _CONSTANT:
+            elif what == _DO_CONSTANT:
                 registers[r, :n] = numbers[p]
-            elif what == _LOAD:
+            elif what == _DO_LOAD:
                 if p < 4:
                     source = a if p == 0 else b if p == 1 else c if p == 2 else d
                 else:
                     source = e if p == 4 else f if p == 5 else g if p == 6 else h
                 _load(q, source, start, columns, registers[r, :n])
-            elif what <= _POWER:
+            elif what <= _DO_POWER:
                 _of_two(what, registers[p], registers[q], registers[r, :n])
             else:
                 _of_one(what, registers[p], registers[r, :n])
@@ -104,21 +130,22 @@ def _copy_to(x, y):
 @exact_jit
 def _load(kind, x, start, columns, y):
     """Entries from `start` on of an array of rows of so many columns."""
-    if kind == _NUMBER:
+    if kind == _KIND_NUMBER:
         for i in range(y.size):
             y[i] = x[0]
-    elif kind == _ROW or kind == _COLUMN:
-        row, column = start // columns, start % columns
-        i = np.int64(0)
-        while i < y.size:
-            end = min(y.size, i + columns - column)
-            if kind == _ROW:
-                for k in range(end - i):
-                    y[i + k] = x[column + k]
+    elif kind != _KIND_ALL:
+        row: Any = start // columns
+        column: Any = start % columns
+        done: Any = np.int64(0)
+        while done < y.size:
+            end: Any = min(y.size, done + columns - column)
+            if kind == _KIND_ROW:
+                for i in range(end - done):
+                    y[done + i] = x[column + i]
             else:
-                for k in range(end - i):
-                    y[i + k] = x[row]
-            i, row, column = end, row + 1, 0
+                for i in range(done, end):
+                    y[i] = x[row]
+            done, row, column = np.int64(end), row + 1, 0
     else:
         for i in range(y.size):
             y[i] = x[start + i]
@@ -127,16 +154,16 @@ def _load(kind, x, start, columns, y):
 @exact_jit
 def _of_two(what, p, q, y):
     n = y.size
-    if what == _ADD:
+    if what == _DO_ADD:
         for i in range(n):
             y[i] = p[i] + q[i]
-    elif what == _SUBTRACT:
+    elif what == _DO_SUBTRACT:
         for i in range(n):
             y[i] = p[i] - q[i]
-    elif what == _MULTIPLY:
+    elif what == _DO_MULTIPLY:
         for i in range(n):
             y[i] = p[i] * q[i]
-    elif what == _DIVIDE:
+    elif what == _DO_DIVIDE:
         for i in range(n):
             y[i] = p[i] / q[i]
     else:
@@ -146,9 +173,9 @@ def _of_two(what, p, q, y):
 
 @exact_jit
 def _of_one(what, p, y):
-    if what <= _COS:
+    if what <= _DO_COS:
         _arithmetic(what, p, y)
-    elif what <= _SIGN:
+    elif what <= _DO_SIGN:
         _rectified(what, p, y)
     else:
         _smooth(what, p, y)
@@ -157,25 +184,25 @@ def _of_one(what, p, y):
 @exact_jit
 def _arithmetic(what, p, y):
     n, one = y.size, y.dtype.type(1)
-    if what == _NEGATIVE:
+    if what == _DO_NEGATIVE:
         for i in range(n):
             y[i] = -p[i]
-    elif what == _RECIPROCAL:
+    elif what == _DO_RECIPROCAL:
         for i in range(n):
             y[i] = one / p[i]
-    elif what == _SQUARE:
+    elif what == _DO_SQUARE:
         for i in range(n):
             y[i] = p[i] * p[i]
-    elif what == _SQRT:
+    elif what == _DO_SQRT:
         for i in range(n):
             y[i] = math.sqrt(p[i])
-    elif what == _EXP:
+    elif what == _DO_EXP:
         for i in range(n):
             y[i] = exp(p[i])
-    elif what == _LOG:
+    elif what == _DO_LOG:
         for i in range(n):
             y[i] = log(p[i])
-    elif what == _SIN:
+    elif what == _DO_SIN:
         for i in range(n):
             y[i] = math.sin(p[i])
     else:
@@ -186,19 +213,19 @@ def _arithmetic(what, p, y):
 @exact_jit
 def _rectified(what, p, y):
     n, zero, one = y.size, y.dtype.type(0), y.dtype.type(1)
-    if what == _TANH:
+    if what == _DO_TANH:
         for i in range(n):
             y[i] = tanh_of(p[i])
-    elif what == _SIGMOID:
+    elif what == _DO_SIGMOID:
         for i in range(n):
             y[i] = sigmoid_of(p[i])
-    elif what == _RELU:
+    elif what == _DO_RELU:
         for i in range(n):
             y[i] = zero if p[i] <= zero else p[i]  # this way round NaN stays
-    elif what == _STEP:
+    elif what == _DO_STEP:
         for i in range(n):
             y[i] = zero if p[i] <= zero else p[i] if p[i] != p[i] else one
-    elif what == _ABS:
+    elif what == _DO_ABS:
         for i in range(n):
             y[i] = abs(p[i])
     else:
@@ -209,16 +236,16 @@ def _rectified(what, p, y):
 @exact_jit
 def _smooth(what, p, y):
     n, zero, half, one = y.size, y.dtype.type(0), y.dtype.type(0.5), y.dtype.type(1)
-    peak, root_half = y.dtype.type(_DENSITY_AT_0), y.dtype.type(_ROOT_HALF)
-    if what == _SOFTPLUS:
+    peak, root_half = y.dtype.type(_PHI_AT_0), y.dtype.type(_SQRT_HALF)
+    if what == _DO_SOFTPLUS:
         for i in range(n):
             y[i] = (zero if p[i] <= zero else p[i]) + log1p(exp(-abs(p[i])))
-    elif what == _GELU:
+    elif what == _DO_GELU:
         for i in range(n):
             y[i] = gelu_of(p[i])
-    elif what == _DENSITY:
+    elif what == _DO_DENSITY:
         for i in range(n):
             y[i] = peak * exp(-half * p[i] * p[i])
-    elif what == _DISTRIBUTION:
+    elif what == _DO_DISTRIBUTION:
         for i in range(n):
             y[i] = half * (one + erf(root_half * p[i]))

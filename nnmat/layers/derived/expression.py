@@ -8,9 +8,9 @@ import numpy as np
 from nnmat_kernels import unchecked as k
 
 from ... import initializers
-from ...calls import backward_equations, forward_equations
 from ...calculus.dimensions import dim
 from ...calculus.language.expr import Expr
+from ...calls import backward_equations, forward_equations
 from ...errors import ConfigError, ShapeError
 from ...expressions.derived import BATCH, Derived, text_of
 from ...expressions.plan import Plan
@@ -106,6 +106,9 @@ class Expression(Layer):
 
     @forward_equations
     def forward(self, X, call):
+        if not len(X):  # nothing to compute, and no means
+            call.keep(plan=None)
+            return np.empty((0, *self._output_shape), X.dtype)
         plan = self._plan(len(X), X.dtype)
         arrays = {plan.symbols["X"]: X.reshape(len(X), -1)}
         arrays |= {plan.symbols[name]: p.value for name, p in self._own.items()}
@@ -115,6 +118,11 @@ class Expression(Layer):
 
     @backward_equations
     def backward(self, G, call):
+        if call.plan is None:
+            for into in filter(None, map(call.into, self._own.values())):
+                if not into.accumulate:
+                    k.fill(into.out, 0.0)
+            return np.empty((0, *self.input_shape), G.dtype)
         plan, arrays = call.plan, call.arrays
         if (upstream := plan.symbols.get(self._derived.upstream)) is not None:
             arrays[upstream] = G.reshape(len(G), -1)
@@ -140,7 +148,9 @@ class Expression(Layer):
         } | ({"weight_initializer": self.weight_initializer} if named else {})
 
 
-def layer_from_expression(f: Any, *, parameters: Shapes | None = None, sizes: Sizes | None = None, **options) -> Expression:
+def layer_from_expression(
+    f: Any, *, parameters: Shapes | None = None, sizes: Sizes | None = None, **options
+) -> Expression:
     """The layer of an expression of `nnmat.calculus`, or of its text; the other arguments are those of `Expression`.
 
     The parameters of an expression need no shapes: its symbols beside X have them.
@@ -156,5 +166,7 @@ def _shape(who: str, name: Any, shape: Any) -> tuple:
         shape = (shape,)
     fine = isinstance(shape, tuple | list) and len(shape) <= 2 and all(isinstance(d, str | int) for d in shape)
     if not isinstance(name, str) or not fine:
-        raise ConfigError(f"{who}: expected parameters such as {{'W': ('M', 'N'), 'b': ('M',)}}, got {name!r}: {shape!r}.")
+        raise ConfigError(
+            f"{who}: expected parameters such as {{'W': ('M', 'N'), 'b': ('M',)}}, got {name!r}: {shape!r}."
+        )
     return tuple(shape)

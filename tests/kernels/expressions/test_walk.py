@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+import nnmat_kernels as k
 from nnmat_kernels.expressions.walk import (
     KINDS_OF_ARRAYS,
     MOST_ARRAYS,
@@ -83,15 +84,19 @@ def test_what_is_not_finite_is_not_hidden(value):
 
 
 @pytest.mark.skipif(settings.DISABLE_JIT, reason="one thread")
-def test_the_same_bits_for_any_number_of_threads(threads):
+def test_the_same_bits_for_any_number_of_threads():
     rng = np.random.default_rng(3)
     rows = 2 * PARALLEL_SIZE // 100
     X, b = rng.standard_normal((rows, 100)).astype(np.float32), rng.standard_normal(100).astype(np.float32)
     lines = [("load", 0, 0, "all"), ("load", 1, 1, "row"), ("add", 2, 0, 1), ("tanh", 2, 2, 0), ("store", 0, 2, 0)]
     found = []
-    for n in (1, 2):
-        threads(n)
-        found.append(walk_unchecked(coded(lines), np.empty(0, np.float32), [X, b], 1, X.shape).tobytes())
-    assert found[0] == found[1]
+    before = k.get_num_threads()
+    try:
+        for n in range(1, k.max_num_threads() + 1):
+            k.set_num_threads(n)
+            found.append(walk_unchecked(coded(lines), np.empty(0, np.float32), [X, b], 1, X.shape).tobytes())
+    finally:
+        k.set_num_threads(before)
+    assert len(set(found)) == 1
     few = walk_unchecked(coded(lines), np.empty(0, np.float32), [X[:3], b], 1, (3, 100))
     assert np.array_equal(few[0], np.frombuffer(found[0], np.float32).reshape(X.shape)[:3])

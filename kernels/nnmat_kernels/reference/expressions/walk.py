@@ -1,10 +1,14 @@
 """The twin of `expressions/walk.py`: whole arrays in the place of blocks, in float64."""
 
 import math
+from typing import Any
 
 import numpy as np
 
-_erf = np.vectorize(math.erf, otypes=[np.float64])
+
+def _erf(x):
+    return np.array([math.erf(v) for v in np.ravel(x)]).reshape(np.shape(x))
+
 
 OF_TWO = {
     "add": np.add,
@@ -31,7 +35,7 @@ def walk(lines, numbers, arrays, results, shape):
     rows, columns = shape
     out = np.empty((results, rows, columns))
     spread = {"all": (rows, columns), "row": (1, columns), "column": (rows, 1), "number": (1, 1)}
-    registers: dict[int, np.ndarray] = {}
+    registers: dict[int, Any] = {}
     for name, r, p, q in lines:
         if name == "load":
             registers[r] = np.asarray(arrays[p], np.float64).reshape(spread[q])
