@@ -5,7 +5,7 @@ import numpy as np
 from ...runtime.arrays import elementwise_arrays, made, same_layout
 from ...runtime.launch import launch, operation
 from ...runtime.parallel import PARALLEL_SIZE, in_chunks, in_chunks_of_two
-from .loops import of_gradients, of_values
+from ..loops import of_gradients, of_values
 
 
 def relu6(X: np.ndarray, out: np.ndarray | None = None) -> np.ndarray:

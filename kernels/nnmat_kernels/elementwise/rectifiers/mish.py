@@ -6,9 +6,9 @@ from ...runtime.arrays import elementwise_arrays, made, same_layout
 from ...runtime.config import inlined_jit
 from ...runtime.launch import launch, operation
 from ...runtime.parallel import PARALLEL_SIZE, in_chunks, in_chunks_of_two
+from ..loops import of_gradients, of_values
 from ..silu import within
 from ..vector_math import exp
-from .loops import of_gradients, of_values
 
 MISH_END = 800  # beyond it the weight is 0 or 1 in either dtype
 

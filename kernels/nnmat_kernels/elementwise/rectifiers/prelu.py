@@ -8,7 +8,7 @@ from ...runtime.arrays import as_array, elementwise_arrays, made, same_dtype
 from ...runtime.config import exact_jit, parallel_jit
 from ...runtime.launch import launch, operation
 from ...runtime.parallel import CHUNK_SIZE, PARALLEL_SIZE, in_chunks_of_two
-from .loops import of_gradients
+from ..loops import of_gradients
 
 
 def prelu(X: np.ndarray, slope: np.ndarray, out: np.ndarray | None = None) -> np.ndarray:

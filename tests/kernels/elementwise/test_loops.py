@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from nnmat_kernels.elementwise.rectifiers.loops import of_gradients, of_values
+from nnmat_kernels.elementwise.loops import of_gradients, of_values
 
 
 @of_values
