@@ -66,6 +66,7 @@ from .indexing.embedding import embedding_backward_unchecked as embedding_backwa
 from .indexing.embedding import embedding_unchecked as embedding
 from .indexing.take_rows import gather_unchecked as gather
 from .losses.count_correct import count_correct_unchecked as count_correct
+from .losses.gaussian import gaussian_chain_unchecked as gaussian_chain
 from .losses.softmax_cross_entropy import softmax_cross_entropy_unchecked as softmax_cross_entropy
 from .losses.weighted_rows import scale_rows_unchecked as scale_rows
 from .optimizers.more_updates import adagrad_update_unchecked as adagrad_update

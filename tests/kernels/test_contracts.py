@@ -111,6 +111,8 @@ def test_the_kernels_without_checks_are_the_public_ones(rng):
         "row_maxima",
         "walk",
         "count_correct",
+        "gaussian_chain",
+        "scale_rows",
         "fill",
         "gather",
         "negative_products",
