@@ -84,12 +84,12 @@ from .layers import (
     observe,
 )
 from .losses import (
+    L1,
     AdversarialLoss,
     ExpressionLoss,
     GaussianNegativeLogLikelihood,
     Huber,
     KLDivergence,
-    L1,
     Loss,
     MeanSquaredError,
     PoissonNegativeLogLikelihood,

@@ -13,12 +13,12 @@ from .sigmoid_binary_cross_entropy import SigmoidBinaryCrossEntropy
 from .softmax_cross_entropy import SoftmaxCrossEntropy
 
 __all__ = [
+    "L1",
     "AdversarialLoss",
     "ExpressionLoss",
     "GaussianNegativeLogLikelihood",
     "Huber",
     "KLDivergence",
-    "L1",
     "Loss",
     "MeanSquaredError",
     "PoissonNegativeLogLikelihood",
