@@ -6,6 +6,8 @@ from .derivation.derive import derive, gradient, hessian_product
 from .dimensions import dim
 from .errors import DomainError, DtypeError, NotDerivable, ParseError, RecordError, ShapeError, UnverifiedError
 from .evaluation.evaluator import evaluate
+from .grading.comparing import same
+from .grading.grade import Verdict, claim, grade
 from .language.convolution import conv
 from .language.elementwise import absolute, cos, exp, gelu, log, relu, sigmoid, sin, softplus, sqrt, tanh
 from .language.expr import Expr, eye, latex, ones, text, zeros
@@ -55,8 +57,10 @@ __all__ = [
     "ShapeError",
     "Step",
     "UnverifiedError",
+    "Verdict",
     "absolute",
     "adjugate",
+    "claim",
     "compile",
     "conv",
     "cos",
@@ -71,6 +75,7 @@ __all__ = [
     "eye",
     "frobenius",
     "gelu",
+    "grade",
     "gradient",
     "hessian_product",
     "inner",
@@ -91,6 +96,7 @@ __all__ = [
     "parse",
     "relu",
     "reshape",
+    "same",
     "scalar",
     "sigmoid",
     "simplify",
