@@ -11,7 +11,7 @@ from ..language.operators import let
 from ..parsing.builder import build
 from ..parsing.grammar import Tree, every, tree_of
 
-LEFT = re.compile(r"\s*(?P<left>[^=()@*+]*?)\s*=(?P<body>.*)", re.DOTALL)
+LEFT = re.compile(r"\s*(?P<left>d\s*\(\s*\w+\s*\)|[^=()@*+]*?)\s*=(?P<body>.*)", re.DOTALL)
 GRADIENT = re.compile(r"(?:∇|grad|gradient|G\b|nabla).*|d\s*f\s*/\s*d\s*\w+|(?P<of>f)'")
 
 

@@ -15,7 +15,6 @@ MISUSES = {
     "factor": "a factor such as 1/N too many or missing",
 }
 Repair = tuple[str, Tree]
-BEFORE_PARENTHESES = "hadamard"
 
 
 def _turned(t: Tree) -> Tree:
@@ -90,7 +89,9 @@ def _parentheses(text: str) -> Iterator[Tree]:
     """A pair more, round any part that is longer than one operand."""
     found = tokens(text)[:-1]
     ends = [t.column - 1 + len(t.body) for t in found]
-    calls = {i + 1 for i, t in enumerate(found) if t.kind == "name" and found[i + 1 : i + 2] and found[i + 1].body == "("}
+    calls = {
+        i + 1 for i, t in enumerate(found) if t.kind == "name" and found[i + 1 : i + 2] and found[i + 1].body == "("
+    }
     for i, first in enumerate(found):
         if first.body in (")", ".T", "*", "/", "@", "**", ",", "=", "+") or i in calls:
             continue
@@ -130,7 +131,7 @@ def repairs(tree: Tree, text: str, sizes: Sequence[str]) -> Iterator[Repair]:
     for misuse, way in ways.items():
         for changed in everywhere(tree, way):
             yield misuse, changed
-        if misuse == BEFORE_PARENTHESES:
+        if misuse == "sign":
             for changed in _parentheses(text):
                 yield "parentheses", changed
 

@@ -9,7 +9,8 @@ import numpy as np
 RIGHT: dict[str, tuple[str, str, dict, list[str]]] = {
     "bilinear": (
         "x.T @ A @ y", "A", {"x": "M", "A": ("M", "N"), "y": "N"},
-        ["df = x.T @ dA @ y", "= trace(x.T @ dA @ y)", "= trace(y @ x.T @ dA)", "= trace((x @ y.T).T @ dA)", "gradient = x @ y.T"],
+        ["df = x.T @ dA @ y", "= trace(x.T @ dA @ y)", "= trace(y @ x.T @ dA)", "= trace((x @ y.T).T @ dA)",
+         "gradient = x @ y.T"],
     ),
     "bilinear in y": (
         "x.T @ A @ y", "y", {"x": "M", "A": ("M", "N"), "y": "N"},
@@ -22,7 +23,8 @@ RIGHT: dict[str, tuple[str, str, dict, list[str]]] = {
     ),
     "least squares in X": (
         "(X @ w - t).T @ (X @ w - t)", "X", {"X": ("M", "N"), "w": "N", "t": "M"},
-        ["r = X @ w - t", "dr = dX @ w", "df = 2 * r.T @ dX @ w", "= trace(2 * w @ r.T @ dX)", "gradient = 2 * (X @ w - t) @ w.T"],
+        ["r = X @ w - t", "dr = dX @ w", "df = 2 * r.T @ dX @ w", "= trace(2 * w @ r.T @ dX)",
+         "gradient = 2 * (X @ w - t) @ w.T"],
     ),
     "gaussian": (
         "dim(D) * logdet(S) + trace(inv(S) @ R)", "S", {"S": ("D", "D"), "R": ("D", "D")},
@@ -70,7 +72,8 @@ RIGHT: dict[str, tuple[str, str, dict, list[str]]] = {
     ),
     "quadratic": (
         "x.T @ A @ x", "x", {"x": "N", "A": ("N", "N")},
-        ["df = dx.T @ A @ x + x.T @ A @ dx", "= x.T @ A.T @ dx + x.T @ A @ dx", "= x.T @ (A + A.T) @ dx", "gradient = (A + A.T) @ x"],
+        ["df = dx.T @ A @ x + x.T @ A @ dx", "= x.T @ A.T @ dx + x.T @ A @ dx", "= x.T @ (A + A.T) @ dx",
+         "gradient = (A + A.T) @ x"],
     ),
     "squares": (
         "trace(A @ A.T @ B)", "A", {"A": ("M", "N"), "B": ("M", "M")},

@@ -28,7 +28,7 @@ def test_right_lines_are_right(name):
 
 def differs(name, line, other):
     """Whether two lines say something else: by their values, with dA as a symbol of its own, or by not fitting."""
-    text, wrt, shapes, lines = RIGHT[name]
+    _, wrt, shapes, lines = RIGHT[name]
     declared = dict(shapes)
     declared[f"d{wrt}"] = shapes[wrt]
     above = [x for x in lines if not x.startswith(("df", "gradient", "=", "d"))]
