@@ -136,12 +136,12 @@ class Writer:
         self.placed[v] = name
 
     def _why(self, v: Value) -> str:
-        if v in self.orders:
-            o = self.orders[v]
+        o = self.orders.get(v)
+        if o is not None and o.best < max(o.left, o.right):
             others = [f"{words} {n:,.0f}" for words, n in (("left", o.left), ("right", o.right)) if n > o.best]
             return f"this order: {o.best:,.0f} flops more" + "".join(f", from the {other}" for other in others)
         if v.op == "solve":
-            return "solved: one product needs the inverse"
+            return "solved with, which is cheaper here than the inverse"
         if v.op == "inv":
             return f"inverted: {self.uses.get(v, 0)} lines need it"
         if self.uses.get(v, 0) > 1 and v.op not in ALWAYS:

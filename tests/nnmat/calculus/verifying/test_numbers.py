@@ -48,7 +48,8 @@ UNKNOWN |= {"right_singular", "polar", "dyad", "digamma", "trigamma", "polygamma
 
 
 def test_every_function_of_the_language_is_known():
-    of_users = {n for n in ELEMENTWISE if "_of_" in n}
+    places = ("nnmat", "numpy", "functools")  # other tests have functions of their own
+    of_users = {n for n, f in ELEMENTWISE.items() if not getattr(f.value, "__module__", "numpy").startswith(places)}
     assert {*SIGNATURES, *ELEMENTWISE, *CONSTRUCTORS} - FUNCTIONS - of_users == OTHERS | UNKNOWN
 
 
