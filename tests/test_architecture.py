@@ -89,6 +89,7 @@ CALCULUS_LEVELS = {
     "pages": 6,
     "derivation": 7,
     "compiling": 8,
+    "grading": 8,
     "command": 9,
     "serving": 10,
     "__init__": 10,

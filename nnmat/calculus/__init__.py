@@ -6,6 +6,8 @@ from .derivation.derive import derive, gradient, hessian_product
 from .dimensions import dim
 from .errors import DomainError, DtypeError, NotDerivable, ParseError, RecordError, ShapeError, UnverifiedError
 from .evaluation.evaluator import evaluate
+from .grading.comparing import same
+from .grading.grade import Verdict, claim, grade
 from .language.blocks import block, hstack, vstack
 from .language.convolution import conv
 from .language.elementwise import (
@@ -95,11 +97,13 @@ __all__ = [
     "ShapeError",
     "Step",
     "UnverifiedError",
+    "Verdict",
     "absolute",
     "adjugate",
     "arctan",
     "block",
     "cholesky",
+    "claim",
     "compile",
     "conv",
     "cos",
@@ -122,6 +126,7 @@ __all__ = [
     "eye",
     "frobenius",
     "gelu",
+    "grade",
     "gradient",
     "hessian_product",
     "hstack",
@@ -157,6 +162,7 @@ __all__ = [
     "power",
     "relu",
     "reshape",
+    "same",
     "scalar",
     "sigmoid",
     "silu",
