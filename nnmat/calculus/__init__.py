@@ -2,6 +2,7 @@
 
 from .derivation.derivation import Derivation
 from .derivation.derive import derive, gradient, hessian_product
+from .derivation.jacobian import Jacobian, hessian, jacobian
 from .dimensions import dim
 from .errors import DomainError, DtypeError, NotDerivable, ParseError, ShapeError, UnverifiedError
 from .evaluation.evaluator import evaluate
@@ -36,6 +37,7 @@ from .language.matrix_functions import cholesky, expm, logm, pinv, sqrtm, sylves
 from .language.matrix_functions import matrix_power as power
 from .language.operators import (
     adjugate,
+    commutation,
     det,
     diag,
     diagm,
@@ -87,6 +89,7 @@ __all__ = [
     "DomainError",
     "DtypeError",
     "Expr",
+    "Jacobian",
     "NotDerivable",
     "ParseError",
     "ShapeError",
@@ -97,6 +100,7 @@ __all__ = [
     "arctan",
     "block",
     "cholesky",
+    "commutation",
     "conv",
     "cos",
     "cosh",
@@ -119,12 +123,14 @@ __all__ = [
     "frobenius",
     "gelu",
     "gradient",
+    "hessian",
     "hessian_product",
     "hstack",
     "huber",
     "inner",
     "inner_rows",
     "inv",
+    "jacobian",
     "kron",
     "largest",
     "latex",
