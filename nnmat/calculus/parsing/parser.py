@@ -15,7 +15,7 @@ from .builder import build
 from .grammar import Tree, every, statements, tree_of
 from .products import check_products
 from .shape_inference import infer
-from .synonyms import other
+from .synonyms import OF_MORE, other
 
 
 def parse(text: str, named: Mapping[str, Expr] | None = None, **shapes: Any) -> Expr:
@@ -104,7 +104,7 @@ def _check_call(tree: Tree, text: str) -> None:
             wanted = str(low) if low == high else f"{low} or {high}"
             raise ParseError(
                 f"expected {wanted} argument{'s' * (high > 1)} of {tree.body}, got {len(tree.parts)}. "
-                "Several operands are separated by commas.",
+                f"{OF_MORE.get(tree.body, 'Several operands are separated by commas.')}",
                 text,
                 tree.column,
             )

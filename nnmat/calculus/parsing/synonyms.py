@@ -72,6 +72,12 @@ MEANT = {
     "cross": "the entries: x[1] * y[2] - x[2] * y[1]",
     **dict.fromkeys(("rank", "ceil", "round", "cond"), ""),  # of no use where gradients are
 }
+OF_MORE = {  # what is meant by more arguments than one
+    "max": "The greater of two is maximum(x, y); of rows max(A, axis=1).",
+    "min": "The smaller of two is minimum(x, y); of rows min(A, axis=1).",
+    **{name: f"Of rows it is {name}(A, axis=1), of columns axis=0." for name in ("sum", "mean", "var")},
+    "power": "power(A, 3) is A @ A @ A; x ** y works element by element.",
+}
 
 
 def other(name: str, known: Iterable[str]) -> str:

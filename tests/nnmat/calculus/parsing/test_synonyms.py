@@ -8,7 +8,7 @@ import pytest
 
 from nnmat.calculus import ParseError, evaluate, parse
 from nnmat.calculus.language.vocabulary import known_functions
-from nnmat.calculus.parsing.synonyms import MEANT, other
+from nnmat.calculus.parsing.synonyms import MEANT, OF_MORE, other
 
 SHAPES = {
     **{name: ("N", "N") for name in "AB"},
@@ -53,6 +53,12 @@ def test_what_is_said_is_right(name, value):
     x = np.array([0.1, 0.5, 0.8])
     for text in MEANT[name].partition(" for ")[0].split(", or "):
         assert np.allclose(evaluate(parse(text, x="N"), x=x), [value(v) for v in x], rtol=1e-12)
+
+
+@pytest.mark.parametrize("name", OF_MORE)
+def test_more_arguments_than_there_are(name):
+    with pytest.raises(ParseError, match=re.escape(OF_MORE[name])):
+        parse(f"{name}(A, 0, 1)", A=("N", "N"))
 
 
 @pytest.mark.parametrize(
