@@ -1,10 +1,11 @@
 """Matrix calculus: derive the gradient of a scalar function of matrices, with every step, and check it."""
 
+from .compiling.compiled import Compiled, compile
 from .derivation.derivation import Derivation
 from .derivation.derive import derive, gradient, hessian_product
 from .derivation.jacobian import Jacobian, hessian, jacobian
 from .dimensions import dim
-from .errors import DomainError, DtypeError, NotDerivable, ParseError, ShapeError, UnverifiedError
+from .errors import DomainError, DtypeError, NotDerivable, ParseError, RecordError, ShapeError, UnverifiedError
 from .evaluation.evaluator import evaluate
 from .language.blocks import block, hstack, vstack
 from .language.convolution import conv
@@ -85,6 +86,7 @@ from .parsing.parser import parse
 from .records.record import Step
 
 __all__ = [
+    "Compiled",
     "Derivation",
     "DomainError",
     "DtypeError",
@@ -92,6 +94,7 @@ __all__ = [
     "Jacobian",
     "NotDerivable",
     "ParseError",
+    "RecordError",
     "ShapeError",
     "Step",
     "UnverifiedError",
@@ -101,6 +104,7 @@ __all__ = [
     "block",
     "cholesky",
     "commutation",
+    "compile",
     "conv",
     "cos",
     "cosh",

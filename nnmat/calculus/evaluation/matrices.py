@@ -30,12 +30,12 @@ def _scalar(value: float) -> np.ndarray:
 
 
 def inverse(ev: Place, e: Expr, x: np.ndarray) -> np.ndarray:
-    if la.is_singular(x):
-        raise DomainError(
-            f"inv: expected an invertible matrix, got a singular one in {described(e)}. Try solve or a ridge."
-        )
+    try:
+        value = la.inverse(x, "inv")
+    except DomainError as error:
+        raise DomainError(f"{error} in {described(e)}. Try pinv or a ridge.") from None
     ev.kinks.append(la.sign_of_determinant(x))
-    return la.inverse(x, "inv")
+    return value
 
 
 def norm(ev: Place, e: Expr, x: np.ndarray) -> np.ndarray:

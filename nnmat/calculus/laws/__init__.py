@@ -4,4 +4,5 @@ differentials  d of each operator; of functions of matrices in matrix_differenti
 adjoints       how an operator moves to the other side of an inner product
 simplifier     rules applied until none shrinks the expression any more
 sums, products, traces, functions, matrix_rules  the rules
+gathering, expansion  rules that shorten: common factors, what cancels when it is multiplied out
 """

@@ -84,6 +84,8 @@ def _power(e: Expr, d: Differential) -> Expr:
     if x.op == "norm" and p == 2:
         return mul(number(2), inner(x.args[0], _d(x.args[0], d)))
     rest = [] if p == 1 else [x] if p == 2 else [power(x, p - 1)]
+    if p.denominator != 1 and ((p - 1) / p).denominator == 1:  # y = x^(-1/2): dy = -(1/2) y³ dx
+        rest = [power(e, (p - 1) / p)]
     return mul(number(p), *rest, _d(x, d))
 
 

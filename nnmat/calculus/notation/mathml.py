@@ -25,6 +25,7 @@ SIGNS = {
 SPACES = {r"\ ", r"\,", r"\quad"}
 SPACE = '<mspace width="0.14em"/>'
 LETTERS = {rf"\{name}": letter for name, letter in GREEK.items()} | {r"\varphi": "φ", r"\nabla": "∇", r"\top": "⊤"}
+FUNCTIONS = {"exp", "log", "tanh", "sin", "cos", "tan", "arctan", "sinh", "cosh"}
 UPRIGHT = {r"\operatorname", r"\mathrm", r"\text"}
 MARKED = r"\marked"  # \marked{...}, which LaTeX does not know: a part that is pointed at
 
@@ -106,7 +107,8 @@ class _Reader:
         if token == r"\left":
             left = self.sign(self.take())
             inside = self.row(r"\right")
-            return f"<mrow>{self.fence(left)}{inside}{self.fence(self.sign(self.take()))}</mrow>"
+            high = "<mfrac>" in inside
+            return f"<mrow>{_fence(left, high)}{inside}{_fence(self.sign(self.take()), high)}</mrow>"
         if token == r"\frac":
             return f"<mfrac>{self.group()}{self.group()}</mfrac>"
         if token == MARKED:
@@ -137,9 +139,7 @@ class _Reader:
     def sign(token: str) -> str:
         return SIGNS.get(token, token)
 
-    @staticmethod
-    def fence(sign: str) -> str:
-        return f'<mo fence="true" stretchy="true">{escape(sign)}</mo>'
 
-
-FUNCTIONS = {"exp", "log", "tanh", "sin", "cos", "tan", "arctan", "sinh", "cosh", "det", "min", "max"}
+def _fence(sign: str, high: bool) -> str:
+    """A parenthesis or a bar; only round a fraction it grows."""
+    return f'<mo fence="true" stretchy="{str(high).lower()}">{escape(sign)}</mo>'

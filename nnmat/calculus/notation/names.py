@@ -1,6 +1,7 @@
-"""What things are called where they are printed: Greek letters, functions, operators, the settings of a convolution."""
+"""What things are called where they are printed: Greek letters, functions, operators, numbers, settings of windows."""
 
 from collections.abc import Iterable
+from fractions import Fraction
 
 _WORDS = """alpha beta gamma delta epsilon zeta eta theta kappa lambda mu nu xi pi rho sigma tau phi chi psi omega
 Gamma Delta Theta Lambda Xi Pi Sigma Phi Psi Omega"""
@@ -42,3 +43,13 @@ def options(setting: Iterable[tuple[int, int]]) -> list[str]:
     """The options of a convolution that are not the usual ones, as they are written: `stride=2`, `padding=(1, 0)`."""
     pairs = zip(USUAL.items(), setting, strict=True)
     return [f"{word}={p[0] if p[0] == p[1] else p}" for (word, usual), p in pairs if p != (usual, usual)]
+
+
+def decimal(value: Fraction) -> str:
+    """A number with many digits as people write it, 2e-20; empty if there are few, or no float is this number."""
+    try:
+        written = repr(float(value))
+    except OverflowError:  # a product of numbers that float64 holds, and not this one
+        return ""
+    long = value.denominator > 10**6 or abs(value) >= 10**16
+    return written if long and Fraction(written) == value else ""

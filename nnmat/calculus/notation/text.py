@@ -5,12 +5,13 @@ two factors a column times a row does, too: it is a matrix of rank one. LaTeX is
 tokens (`latex.py`).
 """
 
+import math
 import re
 from fractions import Fraction
 
 from ..dimensions import Dim, Floor
 from .code import places
-from .names import GREEK, IN_FORMULAS, IN_TEXT, options, printed
+from .names import GREEK, IN_FORMULAS, IN_TEXT, decimal, options, printed
 from .node import Node
 from .sharing import fresh, kind, length, operands_first, repeated, taken
 
@@ -32,6 +33,7 @@ class Writer:
     def __init__(self) -> None:
         self.done: dict[Node, tuple[str, int]] = {}
         self.names: dict[Node, str] = {}
+        self.given: dict[Node, str] = {}  # names that were given elsewhere, for the same
         self.used: set[str] = set()  # names of symbols, quantities and sizes, as they are printed
         self.owners: dict[str, str] = {}  # what is printed, and the name that it is printed for
         self.sizes: dict[Node, int] = {}
@@ -45,7 +47,7 @@ class Writer:
         """The expression, and the names in it that are new, each with what it stands for, in the order of their use."""
         self.used |= taken(e)
         new = repeated(e, self.names)
-        meanings = [(x, fresh(kind(x), self.used)) for x in new]
+        meanings = [(x, self.given.get(x) or fresh(kind(x), self.used)) for x in new]
         for x, name in meanings:
             self._compose(x)
             self.names[x] = name
@@ -130,7 +132,21 @@ class Writer:
         return f"{top}/{bottom}"
 
     def ratio(self, value: Fraction) -> str:
-        return decimal(value) or str(value)
+        return self.with_pi(value) or decimal(value) or str(value)
+
+    def with_pi(self, value: Fraction) -> str:
+        """A number as a multiple of π, if it is one and no symbol has that name."""
+        found = None if "π" in self.used else multiple_of_pi(value)
+        if found is None:
+            return ""
+        k, n = found
+        above, below = ("π", "") if n == 1 else ("π²", "") if n == 2 else ("", "π")
+        top = f"{abs(k.numerator)}{above}" if abs(k.numerator) != 1 or not above else above
+        bottom = f"{k.denominator}{below}" if k.denominator != 1 or not below else below
+        sign = "-" if k < 0 else ""
+        return sign + (
+            top if bottom == "1" else f"{top}/{self.parens(bottom) if len(bottom) > 1 and below else bottom}"
+        )
 
     def dimension(self, d: Dim) -> str:
         return d.written(" ", lambda atom: self.symbol(atom) if isinstance(atom, str) else self.floor(atom))
@@ -176,6 +192,8 @@ class Writer:
             return self.sum(e), SUM
         if e.op == "mul":
             return self.product(e.args), HADAMARD
+        if e.op == "matmul" and self.is_square(e):
+            return self.raised(self.fence("‖", self.at(e.args[1], SUM), "‖"), Fraction(2), True), POSTFIX
         if e.op == "matmul":
             body = self.matmul(e.args[:1], e.args[1:])
             return body, HADAMARD if body.startswith("-") else PRODUCT
@@ -209,6 +227,12 @@ class Writer:
             sign = self.kronecker if e.op == "kron" else self.star
             return sign.join(self.at(a, POSTFIX) for a in e.args), HADAMARD
         return self.named(e), ATOM
+
+    def is_square(self, e: Node) -> bool:
+        """uᵀu of a u that is a sum or an elementwise product: ‖u‖²."""
+        left, right = e.args[0], e.args[-1]
+        plain = left.op == "T" and left.args[0] is right and e.is_scalar and len(e.args) == 2
+        return plain and self.op(right) in ("add", "mul") and not right.has_differential
 
     def named(self, e: Node) -> str:
         args = [self.at(a, SUM) for a in e.args]
@@ -274,9 +298,12 @@ class Writer:
         if not a.is_scalar or whole.is_scalar or body in ("1", "-1"):
             return body
         rows, columns = (d.constant == 1 for d in whole.shape)
-        return body + " 1" * (not rows) + f" {self.transposed('1')}" * (not columns)
+        ones = " ".join(["1"] * (not rows) + [self.transposed("1")] * (not columns))
+        fraction = self.op(a) == "num" and a.data.denominator != 1
+        return self.product(a.args or (a,), ones) if self.op(a) == "mul" or fraction else f"{body} {ones}"
 
-    def product(self, args: Nodes) -> str:
+    def product(self, args: Nodes, ones: str = "") -> str:
+        """An elementwise product; of scalars with the matrix of `ones`, which is written like that."""
         value, rest = Fraction(1), []
         for a in args:
             if a.op == "num":
@@ -290,13 +317,13 @@ class Writer:
             below = [a for a in below if a not in above]
         small = [a for a in above if a.is_scalar]
         big = [a for a in above if not a.is_scalar]
-        parts = big or small
-        core = self.factors(parts, self.hadamard if big else " ")
+        parts = [] if ones else big or small
+        core = ones or self.factors(parts, self.hadamard if big else " ")
         if any(not a.is_scalar for a in below):
             bottom = [self.divisor(a) for a in below if not a.is_scalar]
             core, parts = self.divide.join([self.loose(core, parts), *bottom]), []
         sign = "-" if value < 0 else ""
-        front = [self.at(a, POSTFIX) for a in small] if big else []
+        front = [self.at(a, POSTFIX) for a in small] if big or ones else []
         number = [self.ratio(abs(value))] if abs(value) != 1 or not rest else []
         under = [self.divisor(a) for a in below if a.is_scalar]
         if under:
@@ -304,14 +331,18 @@ class Writer:
                 under.insert(0, str(abs(value).denominator))
                 number = [str(abs(value.numerator))] if abs(value.numerator) != 1 else []
             bottom_text = under[0] if len(under) == 1 else self.parens(" ".join(under))
-            if not front and not number and core:
+            single = (len(parts) == 1 and self.op(parts[0]) == "ones" and 1 in self._sizes(parts[0])) or core == "1"
+            if not front and not number and core and not single:
                 return sign + self.fraction(self.loose(core, parts), bottom_text)
             top = " ".join([*number, *front]) or "1"
             scale = self.fraction(top, bottom_text)
             return sign + (f"{self.parens(scale)} {core}" if core else scale)
-        if number and abs(value).denominator != 1:
+        if number and abs(value).denominator != 1 and (not self.with_pi(value) or "/" in number[0]):
             number = [self.parens(number[0])]
         return sign + " ".join([*number, *front, *([core] if core else [])])
+
+    def _sizes(self, e: Node) -> list[int | None]:
+        return [d.constant for d in e.shape]
 
     def factors(self, parts: list[Node], sign: str) -> str:
         if len(parts) == 1:
@@ -346,11 +377,16 @@ class Writer:
         return ("" if all(self.tight(p) for p in parts) else " ").join(parts)
 
 
-def decimal(value: Fraction) -> str:
-    """A number with many digits as people write it, 2e-20; empty if there are few, or no float is this number."""
-    try:
-        written = repr(float(value))
-    except OverflowError:  # a product of numbers that float64 holds, and not this one
-        return ""
-    long = value.denominator > 10**6 or abs(value) >= 10**16
-    return written if long and Fraction(written) == value else ""
+PI = Fraction(repr(math.pi))
+
+
+def multiple_of_pi(value: Fraction) -> tuple[Fraction, int] | None:
+    """k and n of value = k πⁿ, n = 1, 2 or -1, to the digits of a float; k with small numbers only."""
+    if not decimal(value):
+        return None
+    for n in (1, 2, -1):
+        k = value / PI**n
+        near = k.limit_denominator(60)
+        if near and abs(near.numerator) < 1000 and abs(k - near) <= abs(near) * Fraction(1, 10**15):
+            return near, n
+    return None

@@ -18,7 +18,7 @@ from .shape_inference import infer
 from .synonyms import OF_MORE, other
 
 
-def parse(text: str, named: Mapping[str, Expr] | None = None, **shapes: Any) -> Expr:
+def parse(text: str, /, named: Mapping[str, Expr] | None = None, **shapes: Any) -> Expr:
     """The expression that `text` says.
 
     `shapes` declares names: x=("M",) a column, A=("M", "N") a matrix, a=() a scalar, or a symbol made by matrix(...),

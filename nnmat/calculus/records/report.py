@@ -179,9 +179,9 @@ class Report:
 
     def result(self) -> list[Row]:
         """The gradient, with all names that stand in it."""
-        used = self.w.used
+        before = self.w
         self.w = type(self.w)()
-        self.w.used |= used
+        self.w.used, self.w.given = before.used, before.names
         body, meanings = self.w.page(self.d.gradient)
         return [Row(self.w.gradient_of(f"{self.d.wrt.name} f"), "=", body), *self.meanings(meanings)]
 
