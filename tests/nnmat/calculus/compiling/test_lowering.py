@@ -27,6 +27,7 @@ NONE |= set(  # operators of matrices, which are refused by name
     [
         "at_max",
         "cholesky",
+        "commutation",
         "dyad",
         "eigenvalues",
         "eigenvectors",

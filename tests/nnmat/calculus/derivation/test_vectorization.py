@@ -32,7 +32,7 @@ CASES = [
     ("sum(V)", "V", "1ᵀ"),
     ("reshape(V, K, N)", "V", "I"),
     ("tril(Q)", "Q", "Diag(vec(tril(1 1ᵀ)))"),
-    ("V[0:2, 1:K]", "V", "I[0:2, 0:N] ⊗ I[1:K, 0:K]"),
+    ("V[0:2, 1:K]", "V", "I[0:2, :] ⊗ I[1:K, :]"),
     ("padded(V, 1, 0, N + 1, K)", "V", "padded(I, 1, 0, N + 1, N) ⊗ I"),
     ("sylvester(Q, R, V)", "V", "(Q ⊗ I + I ⊗ Rᵀ)⁻¹"),
     ("a * C", "a", "vec(C)"),
