@@ -161,6 +161,7 @@ TEXTS = [
     *(("sum(submatrix(X, 1, 1, 2, 2) ** 2)", "X"), ("sum(padded(A, 1, 2, K, 7) ** 2)", "A")),
     *(("sum(sin(hstack(X, Y)))", "X"), ("sum(sin(vstack(X, Z)))", "Z"), ("logdet(block(A, B, S, P))", "A")),
     *(("X[0, 1] ** 3", "X"), ("sum(X[0:2, :] ** 3)", "X"), ("x[i] ** 2", "x"), ("sum(sin(X[:, j]))", "X")),
+    ("vec(X).T @ commutation(N, M) @ vec(sin(X))", "X"),
     *(("sum(transpose(X) @ X)", "X"), ("sum(x ** a)", "a"), ("sum(a ** x)", "x"), ("sum(x ** y)", "y")),
     *((f"sum({name}(x))", "x") for name in FUNCTIONS if name in known_functions() and not name.startswith("polygamma")),
 ]
