@@ -3,6 +3,7 @@
 from .compiling.compiled import Compiled, compile
 from .derivation.derivation import Derivation
 from .derivation.derive import derive, gradient, hessian_product
+from .derivation.jacobian import Jacobian, hessian, jacobian
 from .dimensions import dim
 from .errors import DomainError, DtypeError, NotDerivable, ParseError, ShapeError, UnverifiedError
 from .evaluation.evaluator import evaluate
@@ -37,6 +38,7 @@ from .language.matrix_functions import cholesky, expm, logm, pinv, sqrtm, sylves
 from .language.matrix_functions import matrix_power as power
 from .language.operators import (
     adjugate,
+    commutation,
     det,
     diag,
     diagm,
@@ -89,6 +91,7 @@ __all__ = [
     "DomainError",
     "DtypeError",
     "Expr",
+    "Jacobian",
     "NotDerivable",
     "ParseError",
     "ShapeError",
@@ -99,6 +102,7 @@ __all__ = [
     "arctan",
     "block",
     "cholesky",
+    "commutation",
     "compile",
     "conv",
     "cos",
@@ -122,12 +126,14 @@ __all__ = [
     "frobenius",
     "gelu",
     "gradient",
+    "hessian",
     "hessian_product",
     "hstack",
     "huber",
     "inner",
     "inner_rows",
     "inv",
+    "jacobian",
     "kron",
     "largest",
     "latex",

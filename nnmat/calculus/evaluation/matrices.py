@@ -186,6 +186,11 @@ def _xpow(ev: Place, e: Expr, x: np.ndarray, p: np.ndarray) -> np.ndarray:
     return np.power(x, p)
 
 
+def _commutation(ev: Place, e: Expr) -> np.ndarray:
+    rows, columns = (d.value(ev.sizes) for d in e.data)
+    return np.eye(rows * columns)[np.arange(rows * columns).reshape(rows, columns).T.ravel()]
+
+
 def _block(ev: Place, e: Expr, inner: tuple[int, int], outer: tuple[int, int]) -> tuple[slice, slice]:
     """The rows and columns of a block, which lies inside."""
     first = [d.value(ev.sizes) for d in e.data]
@@ -233,6 +238,7 @@ MATRICES: dict[str, Callable[..., np.ndarray]] = {
     "greater": _greater,
     "where": _where,
     "xpow": _xpow,
+    "commutation": _commutation,
     "slice": _slice,
     "embed": _embed,
     "hstack": lambda ev, e, *args: np.hstack(args),

@@ -1,7 +1,6 @@
 """`parse`: an expression from text, without eval. Names get their shapes from `shapes`, or from their use."""
 
 from collections.abc import Mapping
-from difflib import get_close_matches
 from typing import Any
 
 from ..dimensions import Dim
@@ -16,6 +15,7 @@ from .builder import build
 from .grammar import Tree, every, statements, tree_of
 from .products import check_products
 from .shape_inference import infer
+from .synonyms import other
 
 
 def parse(text: str, /, named: Mapping[str, Expr] | None = None, **shapes: Any) -> Expr:
@@ -97,8 +97,7 @@ def _check_call(tree: Tree, text: str) -> None:
     if tree.kind == "call" and tree.body != ".T":
         signature = SIGNATURES.get(tree.body)
         if signature is None and tree.body not in (*FUNCTIONS, "floor"):
-            near = get_close_matches(tree.body, known_functions(), 2, cutoff=0.55)
-            hint = f"Did you mean {' or '.join(near)}?" if near else f"There are {', '.join(known_functions())}."
+            hint = other(tree.body, known_functions())
             raise ParseError(f"expected a function, got {tree.body!r}. {hint}", text, tree.column)
         low, high = signature.arity if signature else (1, 1)
         if not low <= len(tree.parts) <= high:

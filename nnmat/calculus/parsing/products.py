@@ -74,7 +74,7 @@ class Products:
         if not self.is_guessed(tree.parts[0]):
             return False
         if tree.body == "**":
-            return place in (ALGEBRA, FACTOR)
+            return place in (ALGEBRA, FACTOR) or tree.parts[1].kind == "sign"  # A ** -1 is mostly the inverse
         if not self.is_guessed(tree.parts[1]):
             return False
         return place == ALGEBRA or (place == REDUCED and not self.plain)
