@@ -2,6 +2,7 @@
 
 import re
 from functools import lru_cache
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -144,18 +145,31 @@ def test_every_number_is_a_row_or_an_exception():
     assert set(LONGER) <= set(map(str, ROWS))
 
 
+def figures():
+    """The counts over all rows, and a line for each."""
+    found = [(row, *lengths(row)) for row in ROWS]
+    ratios = sorted(ours / book for _, _, ours, book in found)
+    equations = len({row.number for row in ROWS})
+    counts = f"{len(ROWS)} rows of {equations} equations right, {len(EXCEPTIONS)} exceptions"
+    short = f"{sum(r <= BAR for r in ratios)} rows at most {BAR} times as long as the book"
+    lines = [f"({row.number}) {ours}/{book} {said}".replace("\n   ", ",") for row, said, ours, book in found]
+    return counts, f"{short}, median {ratios[len(ratios) // 2]:.2f}", f"longest {ratios[-1]:.2f}", lines
+
+
 def test_the_list():
     """Every row with its lengths, for the evidence."""
-    ratios = []
-    for row in ROWS:
-        written, ours, book = lengths(row)
-        ratios.append(ours / book)
-        print(f"({row.number}) {ours}/{book} {written}".replace("\n   ", ","))
-    print(
-        f"cookbook: {len(ROWS)} rows of {len({row.number for row in ROWS})} equations right, {len(EXCEPTIONS)} "
-        f"exceptions; {sum(r <= BAR for r in ratios)} rows at most {BAR} times as long as the book, median "
-        f"{sorted(ratios)[len(ratios) // 2]:.2f}, longest {max(ratios):.2f}"
-    )
+    counts, short, longest, lines = figures()
+    print("\n".join(lines))
+    print(f"cookbook: {counts}; {short}, {longest}")
+
+
+def test_the_page_says_so():
+    page = (Path(__file__).parents[2] / "docs" / "calculus.md").read_text(encoding="utf-8")
+    counts, short, *_ = figures()
+    assert f"| {counts} |" in page
+    least, median = re.findall(r"\| (\d+) rows or more at most .*, (median [\d.]+) \|", page)[0]
+    assert int(short.split()[0]) >= int(least)
+    assert short.endswith(median)
 
 
 @pytest.mark.parametrize(
