@@ -5,7 +5,7 @@ from .derivation.derivation import Derivation
 from .derivation.derive import derive, gradient, hessian_product
 from .derivation.jacobian import Jacobian, hessian, jacobian
 from .dimensions import dim
-from .errors import DomainError, DtypeError, NotDerivable, ParseError, ShapeError, UnverifiedError
+from .errors import DomainError, DtypeError, NotDerivable, ParseError, RecordError, ShapeError, UnverifiedError
 from .evaluation.evaluator import evaluate
 from .language.blocks import block, hstack, vstack
 from .language.convolution import conv
@@ -94,6 +94,7 @@ __all__ = [
     "Jacobian",
     "NotDerivable",
     "ParseError",
+    "RecordError",
     "ShapeError",
     "Step",
     "UnverifiedError",
