@@ -243,13 +243,12 @@ def mul_diagonal(e: Expr) -> Expr | None:
     if sum(not a.is_scalar for a in e.args) < 2:
         return None
     for i, a in enumerate(e.args):
-        rest = mul(*e.args[:i], *e.args[i + 1 :])
         column = _repeated_column(a)
         if column is not None:
-            return matmul(diagm(column), rest)
+            return matmul(diagm(column), mul(*e.args[:i], *e.args[i + 1 :]))
         row = _repeated_row(a)
         if row is not None:
-            return matmul(rest, diagm(row))
+            return matmul(mul(*e.args[:i], *e.args[i + 1 :]), diagm(row))
     return None
 
 
