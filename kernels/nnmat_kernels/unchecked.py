@@ -60,9 +60,9 @@ from .indexing.columns import paste_columns_unchecked as paste_columns
 from .indexing.embedding import embedding_backward_unchecked as embedding_backward
 from .indexing.embedding import embedding_unchecked as embedding
 from .indexing.take_rows import gather_unchecked as gather
-from .losses.adversarial import adversarial_loss_unchecked as adversarial_loss
 from .losses.count_correct import count_correct_unchecked as count_correct
 from .losses.softmax_cross_entropy import softmax_cross_entropy_unchecked as softmax_cross_entropy
+from .losses.weighted_rows import scale_rows_unchecked as scale_rows
 from .optimizers.more_updates import adagrad_update_unchecked as adagrad_update
 from .optimizers.more_updates import lion_update_unchecked as lion_update
 from .optimizers.more_updates import nadam_product_unchecked as nadam_product

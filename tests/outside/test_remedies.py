@@ -257,10 +257,15 @@ CASES = {
     ],
     "arguments of losses": [
         (lambda: SoftmaxCrossEntropy(weight=[1, 1, 1]), r"Write class_weight\."),
-        (lambda: SoftmaxCrossEntropy(reduction="sum"), r"A loss is the mean over the rows: leave it out"),
+        (
+            lambda: SoftmaxCrossEntropy(reduction="avg"),
+            r"expected reduction as one of 'mean', 'sum', 'none', got 'avg'",
+        ),
+        (lambda: SoftmaxCrossEntropy(reduction="batchmean"), r"The mean is over rows: write reduction='mean'"),
+        (lambda: nnmat.AdversarialLoss(reduction="mean"), r"^AdversarialLoss: .*leave it out; weigh them by"),
+        (lambda: SigmoidBinaryCrossEntropy(weight=np.ones(3)), r"give them to forward\(H, y, sample_weight\)"),
         (lambda: SoftmaxCrossEntropy(from_logits=True), r"Losses always take logits: leave it out"),
         (lambda: SigmoidBinaryCrossEntropy(pos_weight=2.0), r"Write positive_weight\."),
-        (lambda: MeanSquaredError(reduction="mean"), r"^MeanSquaredError: .*leave it out"),
         (lambda: SoftmaxCrossEntropy()(H, Y), LABELLED),
         (lambda: SoftmaxCrossEntropy().forward(H[0], Y[:1]), r"A single row is H\[None, :\]"),
         (lambda: SoftmaxCrossEntropy().forward(Y, H), r"expected H of dtype float32 or float64, got int64"),

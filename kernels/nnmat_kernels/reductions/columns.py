@@ -22,6 +22,13 @@ def wide(N: int) -> int:
     return max(1, WIDE // max(N, 1)) * N
 
 
+@jit
+def bounds(size, width, chunks, chunk):
+    """Where a chunk begins and ends: at whole rows of the wide matrix, but for the last one."""
+    rows = (size + width - 1) // width
+    return min(chunk * rows // chunks * width, size), min((chunk + 1) * rows // chunks * width, size)
+
+
 @part_jit
 def _add_four(total, a, b, c, d):
     for j in range(total.size):

@@ -240,7 +240,8 @@ def gather_transposes(e: Expr) -> Expr | None:
         return None
     inside, now = _costs(e)
     shifted = e.op == "add" and e.shape[0].constant == 1 and sum(not x.is_scalar for x in e.args) == 1
-    if now > inside + (not shifted):
+    products = any(f.op == "matmul" for x in e.args for f in factors(x))
+    if now > inside + (not shifted) and not (products and inside):
         flipped = node("T", (_simple(_distributed(e)),), None, e.shape)
         return flipped
     return None

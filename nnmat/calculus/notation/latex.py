@@ -3,8 +3,8 @@
 from fractions import Fraction
 
 from ..dimensions import Floor
-from .names import GREEK, IN_LATEX, IN_TEXT
-from .text import Writer, decimal
+from .names import GREEK, IN_LATEX, IN_TEXT, decimal
+from .text import Writer
 
 
 class LatexWriter(Writer):
@@ -46,6 +46,18 @@ class LatexWriter(Writer):
 
     def raised(self, body: str, p: Fraction, scalar: bool) -> str:
         return f"{body}^{{{p}}}" if scalar else rf"{body}^{{\odot {p}}}"
+
+    def exponent(self, body: str, p: "str | Fraction", plain: bool = True) -> str:
+        return f"{body}^{{{'' if plain else chr(92) + 'odot '}{p}}}"
+
+    def plus(self, body: str) -> str:
+        return body + "^{+}"
+
+    def index(self, body: str, inside: str) -> str:
+        return rf"{body}_{{[{inside}]}}"
+
+    def index_below(self, body: str, sign: str) -> str:
+        return f"{body}_{{{sign}}}"
 
     def fraction(self, top: str, bottom: str) -> str:
         return rf"\frac{{{_bare(top)}}}{{{_bare(bottom)}}}"

@@ -224,6 +224,7 @@ class _Text(Report):
             "manifold": "    (on the symmetric matrices)",
             "entries": "    (by the free entries of the lower triangle)",
             "diagonal": "    (on the diagonal matrices)",
+            "lower": "    (on the lower triangular matrices)",
         }
         return words.get(self.d.form, "")
 
