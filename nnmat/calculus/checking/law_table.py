@@ -191,7 +191,14 @@ SIM_EXAMPLES: dict[str, list[str]] = {
         "ones(N, N) @ (eye(N) - ones(N, N) / dim(N))",
     ],
     "SIM-34": ["eye(N) * diagm(x) * a", "D.T * eye(N)", "eye(N) * eye(N) * D"],
-    "MAT-1": ["power(D, 1)", "power(D, -1)", "power(power(R, n), 2)", "D @ power(D, n)", "expm_frechet(D, 2 * E)"],
+    "MAT-1": [
+        "power(D, 1)",
+        "power(D, -1)",
+        "power(power(R, n), 2)",
+        "D @ power(D, n)",
+        "inv(power(R, n)) @ power(R, n + 1)",
+        "expm_frechet(D, 2 * E)",
+    ],
     "MAT-2": [
         "expm(D.T)",
         "power(D.T, n)",
@@ -209,6 +216,12 @@ SIM_EXAMPLES: dict[str, list[str]] = {
     "MAT-7": ["pinv(R)"],
     "MAT-8": ["t ** (0 * a + 2)"],
     "MAT-9": ["A[0:2, :][1, 0]", "hstack(A, u)[:, N]", "padded(A, 1, 0, M + 1, N)[1:, :]", "A.T[0:2, 0:2]"],
+    "MAT-11": [
+        "eigenvectors(S) @ diagm(eigenvalues(S)) @ eigenvectors(S).T",
+        "exp(sum(log(eigenvalues(P))))",
+        "eigenvectors(P) @ diagm(eigenvalues(P) ** -1) @ eigenvectors(P).T",
+    ],
+    "MAT-12": ["A @ diagm(padded(a, 1, 0, N, 1)) @ C"],
     "MAT-10": ["max(a) + eigenvalues(a)", "spectral(a) + nuclear(a)", "cholesky(b * b + eye(1))"],
 }
 

@@ -7,7 +7,7 @@ from ..language.elementwise import FUNCTIONS
 from ..language.expr import Expr, add, constant, divide, eye, lift, matmul, mul, node, number, power, transpose
 from ..language.matrix_functions import DERIVATIVE
 from ..language.operators import inv, logdet, trace
-from .sums import is_zero, scalars, zero_like
+from .sums import base, is_zero, scalars, zero_like
 
 FUNCTION = {derivative: f for f, derivative in DERIVATIVE.items()}
 FUNCTIONS_OF_MATRICES = ("mpow", "expm", "logm", "sqrtm", "inv", "pinv")
@@ -38,17 +38,76 @@ def matrix_power(e: Expr) -> Expr | None:
 
 
 def product_powers(e: Expr) -> Expr | None:
-    """Aᵐ Aⁿ = Aᵐ⁺ⁿ, of a power and what it is a power of."""
+    """Aᵐ Aⁿ = Aᵐ⁺ⁿ, (Aᵐ)⁻¹ Aⁿ = Aⁿ⁻ᵐ, of a power and what it is a power of."""
     for i, (a, b) in enumerate(zip(e.args, e.args[1:], strict=False)):
         (x, m), (y, n) = _base(a), _base(b)
-        if "mpow" in (a.op, b.op) and x.digest == y.digest:
-            both = node("mpow", (x,), m + n, x.shape)
-            return matmul(*e.args[:i], both, *e.args[i + 2 :])
+        if "mpow" not in (_powered(a), _powered(b)) or x.digest != y.digest:
+            continue
+        k = m + n
+        if k.constant is None and (m.constant is None or n.constant is None) and "inv" in _ops(a) + _ops(b):
+            continue
+        return matmul(*e.args[:i], _power(x, k), *e.args[i + 2 :])
     return None
 
 
+def _ops(a: Expr) -> tuple[str, ...]:
+    """The operators round what is a power."""
+    return (a.op, *_ops(a.args[0])) if a.op in ("T", "inv") else (a.op,)
+
+
+def _powered(a: Expr) -> str:
+    return _ops(a)[-1]
+
+
 def _base(a: Expr):
+    """X and n of Xⁿ; of (Xⁿ)⁻¹ with -n, of (Xⁿ)ᵀ with Xᵀ."""
+    if a.op in ("T", "inv"):
+        x, n = _base(a.args[0])
+        return (transpose(x), n) if a.op == "T" else (x, -n)
     return (a.args[0], a.data) if a.op == "mpow" else (a, dim(1))
+
+
+def _power(x: Expr, k) -> Expr:
+    if x.op == "T":
+        return transpose(_power(x.args[0], k))
+    n = k.constant
+    if n is not None and n < 0:
+        return inv(_power(x, -k))
+    return eye(x.shape[0]) if n == 0 else x if n == 1 else node("mpow", (x,), k, x.shape)
+
+
+def spectral_form(e: Expr) -> Expr | None:
+    """U Diag(λ) Uᵀ = A, U Diag(1/λ) Uᵀ = A⁻¹, of the eigenvectors and eigenvalues of A."""
+    for i, (u, d, v) in enumerate(zip(e.args, e.args[1:], e.args[2:], strict=False)):
+        if u.op != "eigenvectors" or d.op != "diagm" or v.op != "T" or v.args[0] is not u:
+            continue
+        values, p = base(d.args[0])
+        if values.op == "eigenvalues" and values.args == u.args and p in (1, -1):
+            whole = u.args[0] if p == 1 else inv(u.args[0])
+            return matmul(*e.args[:i], whole, *e.args[i + 3 :])
+    return None
+
+
+def product_of_eigenvalues(e: Expr) -> Expr | None:
+    """exp(1ᵀ log λ(A)) = |A|."""
+    x = e.args[0]
+    logs = x.args[1] if x.op == "matmul" and len(x.args) == 2 and x.args[0].op == "ones" else x
+    if e.data != "exp" or not x.is_scalar or logs.op != "fn" or logs.data != "log":
+        return None
+    values = logs.args[0]
+    return node("det", values.args) if values.op == "eigenvalues" else None
+
+
+def product_of_a_column(e: Expr) -> Expr | None:
+    """A Diag(eᵢ) B is column i of A times row i of B."""
+    for i, (a, d, b) in enumerate(zip(e.args, e.args[1:], e.args[2:], strict=False)):
+        if d.op == "diagm" and d.args[0].op == "embed" and d.args[0].args[0].is_scalar:
+            at, factor = d.args[0].data[0], d.args[0].args[0]
+            column = slice_of(a, (dim(0), at), (a.shape[0], dim(1)))
+            row = slice_of(b, (at, dim(0)), (dim(1), b.shape[1]))
+            both = matmul(*e.args[:i], column, row, *e.args[i + 3 :])
+            return both if factor.op == "num" and factor.data == 1 else mul(factor, both)
+    return None
 
 
 def function_transpose(e: Expr) -> Expr | None:
@@ -219,7 +278,7 @@ OF_ONE = [("MAT-2", function_transpose), ("MAT-3", function_value)]
 SINGLE = ("MAT-10", of_one)
 ALONG = [("MAT-1", last_coefficient), ("MAT-5", along_commuting), ("MAT-2", function_transpose)]
 STATEMENTS = {
-    "MAT-1": "A¹ = A, A⁰ = I, (Aᵐ)ⁿ = Aᵐⁿ, Aᵐ Aⁿ = Aᵐ⁺ⁿ, L(A, c E) = c L(A, E)",
+    "MAT-1": "A¹ = A, A⁰ = I, (Aᵐ)ⁿ = Aᵐⁿ, Aᵐ Aⁿ = Aᵐ⁺ⁿ, (Aᵐ)⁻¹ Aⁿ = Aⁿ⁻ᵐ, L(A, c E) = c L(A, E)",
     "MAT-2": "f(Aᵀ) = f(A)ᵀ for Aⁿ, expm, logm, sqrtm, A⁺, polar; L(Aᵀ, Eᵀ) = L(A, E)ᵀ; ‖Aᵀ‖_* = ‖A‖_*",
     "MAT-3": "expm(logm(A)) = A, sqrtm(A) sqrtm(A) = A, expm(0) = I, logm(I) = 0",
     "MAT-4": "|expm(A)| = exp(Tr(A)), Tr(logm(A)) = log|A|, |Aⁿ| = |A|ⁿ, 1ᵀλ(A) = Tr(A)",
@@ -228,6 +287,8 @@ STATEMENTS = {
     "MAT-7": "A⁺ = A⁻¹ of an invertible A",
     "MAT-8": "A^P for a number P",
     "MAT-9": "blocks of blocks, of stacks and of zeros; a block of c A is c times that of A",
+    "MAT-11": "U Diag(λ) Uᵀ = A and U Diag(1/λ) Uᵀ = A⁻¹ of eigenvectors and eigenvalues, exp(1ᵀ log λ(A)) = |A|",
+    "MAT-12": "A Diag(eᵢ) B is column i of A times row i of B",
     "MAT-10": "of a matrix of one entry a: λ(a) = max(a) = a, ‖a‖₂ = ‖a‖_* = |a|, its Cholesky factor is √a",
 }
 RULES = {
@@ -238,7 +299,14 @@ RULES = {
     "sylvester": [("MAT-1", last_coefficient), ("MAT-5", sylvester_commuting), ("MAT-2", sylvester_transpose)],
     "pinv": [("MAT-7", pseudo_inverse), ("MAT-2", function_transpose)],
     "pinv_full": [("MAT-7", pseudo_inverse), ("MAT-2", function_transpose)],
-    "matmul": [("MAT-1", product_powers), ("MAT-3", product_roots), ("MAT-4", sum_of_eigenvalues)],
+    "matmul": [
+        ("MAT-1", product_powers),
+        ("MAT-3", product_roots),
+        ("MAT-4", sum_of_eigenvalues),
+        ("MAT-11", spectral_form),
+        ("MAT-12", product_of_a_column),
+    ],
+    "fn": [("MAT-11", product_of_eigenvalues)],
     "det": [("MAT-4", determinant)],
     "logdet": [("MAT-4", determinant)],
     "trace": [("MAT-4", trace_of_logarithm)],
