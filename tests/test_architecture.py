@@ -76,6 +76,7 @@ KERNEL_LEVELS = {
 CALCULUS_LEVELS = {
     "errors": 0,
     "dimensions": 1,
+    "verifying": 2,  # the judge of records knows nothing of what it judges
     "notation": 2,  # writers read the fields of an expression and know no class of it
     "language": 3,
     "parsing": 4,

@@ -4,7 +4,7 @@ from .compiling.compiled import Compiled, compile
 from .derivation.derivation import Derivation
 from .derivation.derive import derive, gradient, hessian_product
 from .dimensions import dim
-from .errors import DomainError, DtypeError, NotDerivable, ParseError, ShapeError, UnverifiedError
+from .errors import DomainError, DtypeError, NotDerivable, ParseError, RecordError, ShapeError, UnverifiedError
 from .evaluation.evaluator import evaluate
 from .language.blocks import block, hstack, vstack
 from .language.convolution import conv
@@ -91,6 +91,7 @@ __all__ = [
     "Expr",
     "NotDerivable",
     "ParseError",
+    "RecordError",
     "ShapeError",
     "Step",
     "UnverifiedError",

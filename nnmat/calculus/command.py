@@ -1,4 +1,4 @@
-"""The command line: `nnmat derive EXPR --wrt X` and `nnmat laws`.
+"""The command line: `nnmat derive EXPR --wrt X`, `nnmat verify FILE` and `nnmat laws`.
 
 Exit codes: 0 done; 1 refused (no derivative, or a check that failed); 2 wrong input, with the place where it is wrong.
 """
@@ -6,6 +6,7 @@ Exit codes: 0 done; 1 refused (no derivative, or a check that failed); 2 wrong i
 import argparse
 import os
 import sys
+from collections.abc import Callable
 from difflib import get_close_matches
 from itertools import takewhile
 from pathlib import Path
@@ -13,15 +14,18 @@ from typing import Any
 
 from ..errors import ConfigError
 from .checking.law_table import law_table
+from .compiling.compiled import compile
 from .derivation.derivation import Derivation
 from .derivation.derive import FORMS, derive
 from .derivation.intermediates import names
-from .errors import DomainError, NotDerivable, ParseError, ShapeError, UnverifiedError
+from .errors import DomainError, NotDerivable, ParseError, RecordError, ShapeError, UnverifiedError
 from .language.expr import Expr
 from .language.operators import ATTRIBUTES, matrix
 from .parsing.builder import size_of
 from .parsing.grammar import tree_of
 from .parsing.parser import parse_all
+from .records.record import STATEMENTS
+from .verifying.verifier import verify
 
 EPILOG = """examples:
   nnmat derive "x.T @ A @ y" --wrt A
@@ -39,7 +43,7 @@ def main(arguments: list[str] | None = None) -> int:
 def run(options: argparse.Namespace) -> int:
     """Run the command that was parsed; the exit code."""
     try:
-        text = _derive(options) if options.command == "derive" else _laws(options)
+        text = WAYS[options.command](options)
         if options.output is not None:
             Path(options.output).write_text(text + "\n", encoding="utf-8")
         else:
@@ -62,7 +66,7 @@ def run(options: argparse.Namespace) -> int:
     except (ParseError, ShapeError, ConfigError) as error:
         print(error, file=sys.stderr)
         return 2
-    except (NotDerivable, UnverifiedError, DomainError) as error:
+    except (NotDerivable, UnverifiedError, DomainError, RecordError) as error:
         print(error, file=sys.stderr)
         return 1
     return 0
@@ -94,17 +98,22 @@ def commands() -> tuple[argparse.ArgumentParser, Any]:
     d.add_argument("--symmetric", choices=FORMS, default="manifold", help="the gradient meant for a symmetric matrix")
     d.add_argument(
         "--format",
-        choices=("text", "latex", "html", "python", "numpy"),
+        choices=("text", "latex", "html", "json", "python", "numpy"),
         default="text",
-        help="the derivation as text, as LaTeX, or as a page for a browser with every line checked; the gradient as "
-        "code that is read back here, or as a NumPy function",
+        help="the derivation as text, as LaTeX, as a page for a browser with every line checked, or as a record that "
+        "`nnmat verify` judges; the gradient as code that is read back here, or as a NumPy function",
     )
     d.add_argument("--full", action="store_true", help="every simplification on a line of its own")
+    d.add_argument("--compile", action="store_true", help="the value and the gradient as one NumPy function")
     d.add_argument("--check", action="store_true", help="check every line at random points, too")
     d.add_argument("-o", "--output", metavar="FILE", help="write to a file")
     laws = added.add_parser("laws", help="the laws and properties, each checked now")
     laws.add_argument("--seed", type=int, default=0)
     laws.add_argument("-o", "--output", metavar="FILE", help="write to a file")
+    v = added.add_parser("verify", help="judge a record, written by --format json, from its lines alone")
+    v.add_argument("file", metavar="FILE")
+    v.add_argument("--seed", type=int, default=0)
+    v.add_argument("-o", "--output", metavar="FILE", help="write to a file")
     return parser, added
 
 
@@ -151,9 +160,20 @@ def derivation_of(options: argparse.Namespace) -> Derivation:
 
 def _derive(options: argparse.Namespace) -> str:
     d = derivation_of(options)
-    formats = {"latex": lambda: d.to_latex(options.full), "html": d.to_html, "python": d.to_python, "numpy": d.to_numpy}
+    if options.compile:
+        if options.format not in ("text", "numpy") or options.upstream or options.check:
+            raise ConfigError("nnmat derive: expected --compile without --upstream, --check and other formats.")
+        program = compile(d.function, d.wrt)
+        return f"{program.source}\n# " + program.plan.replace("\n", "\n# ")
+    formats = {
+        "latex": lambda: d.to_latex(options.full),
+        "html": d.to_html,
+        "json": d.to_json,
+        "python": d.to_python,
+        "numpy": d.to_numpy,
+    }
     text = formats.get(options.format, lambda: d.to_text(options.full))()
-    if options.check:
+    if options.check and options.format != "json":
         error = d.check(trials=3, seed=0)
         mark = {"text": "", "latex": "% "}.get(options.format, "# ")
         text += f"\n\n{mark}checked: {len(d.steps)} steps at 3 random points, largest relative error {error:.1e}"
@@ -166,3 +186,18 @@ def _laws(options: argparse.Namespace) -> str:
     lines = [f"{'id':<8} {'statement':<{wide}} checks  largest relative error"]
     lines += [f"{row.id:<8} {row.statement:<{wide}} {row.checks:>6}  {row.error:.1e}" for row in rows]
     return "\n".join(lines)
+
+
+def text_of(path: str) -> str:
+    """The text of a file that was named on the command line."""
+    try:
+        return Path(path).read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(f"nnmat: expected a file of text, got {path!r}: {error}.") from None
+
+
+def _verify(options: argparse.Namespace) -> str:
+    return str(verify(text_of(options.file), STATEMENTS, seed=options.seed))
+
+
+WAYS: dict[str, Callable[[argparse.Namespace], str]] = {"derive": _derive, "laws": _laws, "verify": _verify}

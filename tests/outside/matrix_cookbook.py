@@ -275,9 +275,7 @@ ROWS = [*BASICS, *DETERMINANTS, *INVERSES, *SPECTRA, *FIRST, *QUADRATIC, *HIGHER
 # Rows that are printed longer than 1.2 times the book's form: its symbols, which may only shrink, and the book's.
 LONGER = {
     "55 log(det(X.T @ X)) by X": (7, 5),  # the pseudo-inverse written out
-    "56 log(det(X.T @ X)) by P": (48, 4),
-    "67 eigenvalues(A)[1] by A": (12, 4),
-    "68 eigenvectors(A)[:, 1] by A": (23, 8),
+    "56 log(det(X.T @ X)) by P": (48, 4),  # that P P⁺ = I nothing says
 }
 
 # As the book prints 92 at n = 2: the first terms of the sum have to be transposed, as 77 shows, where n = 1.

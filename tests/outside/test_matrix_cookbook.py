@@ -91,8 +91,18 @@ def count(written, e):
     whose factors stand beside one another has no operator."""
     names = sorted({*(s.name for s in e.free), *WORDS}, key=len, reverse=True)
     token = "|".join([*map(re.escape, names), r"\d+(?:\.\d+)?", "⁻ᵀ|⁻?[⁰¹²³⁴-⁹]+|\\^⊙", r"\S"])
-    found = [t for t in re.findall(token, re.sub(r"\b(with|and)\b", " ", written)) if t not in ",)⟩"]
+    found = [t for t in re.findall(token, re.sub(r"\b(with|and)\b", " ", written)) if t not in ",)]⟩"]
     return len(found) - sum(t in "|‖" for t in found) // 2
+
+
+def definitions(row):
+    """The symbols of `v = ...` for the names that only the book's form has."""
+    known, lets, total = symbols(row), {}, 0
+    for name, body in row.lets:
+        lets[name] = let(name, parse(body, lets, **known))
+        if not re.search(rf"\b{name}\b", " ".join((row.f, *(b for n, b in row.lets if n != name)))):
+            total += 2 + count(in_the_book(lets[name].args[0]), lets[name].args[0])
+    return total
 
 
 def dyads(e):
@@ -105,7 +115,7 @@ def dyads(e):
 def lengths(row):
     """What is printed, and the symbols of it and of the book's form."""
     ours, book, _ = results(row)
-    return text(ours), count(text(ours), ours), count(in_the_book(book), book) - dyads(book)
+    return text(ours), count(text(ours), ours), count(in_the_book(book), book) - dyads(book) + definitions(row)
 
 
 NUMBERED = pytest.mark.parametrize("row", ROWS, ids=str)

@@ -138,7 +138,7 @@ class Writer:
         if v in self.orders:
             o = self.orders[v]
             others = [f"{words} {n:,.0f}" for words, n in (("left", o.left), ("right", o.right)) if n > o.best]
-            return f"order: {o.best:,.0f} flops" + (f", from the {', from the '.join(others)}" if others else "")
+            return f"this order: {o.best:,.0f} flops more" + "".join(f", from the {other}" for other in others)
         if v.op == "solve":
             return "solved: one product needs the inverse"
         if v.op == "inv":

@@ -167,11 +167,10 @@ def places(e: Node, written: Callable[[Dim], str] = str) -> str:
     ends = list(zip(e.data, e.shape, e.args[0].shape, strict=True))
     if e.args[0].shape[1].constant == 1 and e.args[0].shape[0].constant != 1:
         ends = ends[:1]
-    return ", ".join(
-        ":"
-        if length == whole
-        else written(first)
-        if length.constant == 1
-        else f"{written(first)}:{written(first + length)}"
-        for first, length, whole in ends
-    )
+
+    def place(first: Dim, length: Dim, whole: Dim) -> str:
+        if length.constant == 1:
+            return written(first)
+        return ":" if length == whole else f"{written(first)}:{written(first + length)}"
+
+    return ", ".join(place(*end) for end in ends)

@@ -4,6 +4,7 @@ import os
 import subprocess
 import sys
 
+import numpy as np
 import pytest
 
 from nnmat.calculus.command import main
@@ -156,3 +157,27 @@ def test_a_page_to_a_file(tmp_path, capsys):
     text = file.read_text(encoding="utf-8")
     assert text.startswith("<!DOCTYPE html>")
     assert "LAW-5" in text
+
+
+def test_a_record_is_written_and_verified(tmp_path, capsys):
+    file = tmp_path / "r.json"
+    words = ["derive", "x.T @ A @ sigmoid(h)", "--let", "h=B @ z", "--wrt", "B", "--format", "json"]
+    assert main([*words, "-o", str(file)]) == 0
+    assert main(["verify", str(file)]) == 0
+    assert capsys.readouterr().out.startswith("verified: ")
+    file.write_text(file.read_text(encoding="utf-8").replace("LAW-8", "LAW-9", 1), encoding="utf-8")
+    assert main(["verify", str(file)]) == 1
+    assert "seal: the record was changed" in capsys.readouterr().err
+    assert main(["verify", str(tmp_path / "none")]) == 2
+    assert "expected a file of text" in capsys.readouterr().err
+
+
+def test_the_compiled_function_is_printed(capsys):
+    assert main(["derive", "x.T @ A @ y", "--wrt", "A", "--compile"]) == 0
+    text = capsys.readouterr().out
+    space = {}
+    exec(text, space)
+    assert space["value_and_gradients"](np.ones((2, 2)), np.ones(2), np.ones(2))[0] == 4.0
+    assert "# 3 steps" in text or "# 4 steps" in text
+    assert main(["derive", "x.T @ A @ y", "--wrt", "A", "--compile", "--format", "latex"]) == 2
+    assert "expected --compile without" in capsys.readouterr().err
