@@ -275,8 +275,6 @@ ROWS = [*BASICS, *DETERMINANTS, *INVERSES, *SPECTRA, *FIRST, *QUADRATIC, *HIGHER
 LONGER = {
     "55 log(det(X.T @ X)) by X": (7, 5),  # the pseudo-inverse written out
     "56 log(det(X.T @ X)) by P": (48, 4),  # that P P⁺ = I nothing says
-    "107 trace(X @ X @ B) by X": (9, 7),
-    "142 trace(A @ X) by X": (5, 3),
 }
 
 # As the book prints 92 at n = 2: the first terms of the sum have to be transposed, as 77 shows, where n = 1.

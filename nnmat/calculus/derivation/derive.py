@@ -9,8 +9,8 @@ backpropagation, written as matrix equations.
 from ..checking.differences import compare
 from ..errors import NotDerivable, ShapeError
 from ..language.assumptions import assumed, attributes, is_symmetric
-from ..language.expr import Expr, add, described, lift, mul, negative, node, number
-from ..language.operators import diag, diagm, inner, names_of, tril
+from ..language.expr import Expr, add, described, eye, lift, mul, negative, node, number
+from ..language.operators import inner, names_of, tril
 from ..laws.simplifier import Simplifier
 from ..parsing.questions import scalar_or
 from ..records.record import Edit, Link, Reading, Stage
@@ -150,11 +150,11 @@ def _attributed(result: Derivation, symmetric: str) -> None:
     if lower and not is_symmetric(variable):
         rule, raw = "SYM-4", tril(G)
     elif "diagonal" in attributes(variable):
-        rule, raw = "SYM-3", diagm(diag(G))
+        rule, raw = "SYM-3", mul(eye(variable.shape[0]), G)
     elif symmetric == "manifold":
         rule, raw = "SYM-1", mul(number(1) / 2, add(G, G.T))
     else:
-        rule, raw = "SYM-2", tril(add(G, G.T, negative(diagm(diag(G)))))
+        rule, raw = "SYM-2", tril(add(G, G.T, negative(mul(eye(variable.shape[0]), G))))
     result.form = {"SYM-1": "manifold", "SYM-2": "entries", "SYM-3": "diagonal", "SYM-4": "lower"}[rule]
     simplifier = Simplifier()
     after = simplifier(raw)
