@@ -1,74 +1,39 @@
-"""Passes over some rows of a norm, from vectors to vectors: rows of any length, without scalar code.
+"""Whole norms of some rows, at most as many as a vector has lanes, and their gradients.
 
-    sums_of_rows        Σ (x - m), Σ (x - m)²                  with m = 0 the sum of a row
-    scale_rows          y = γ ((x - m) - rest) r + β
-    products_of_rows    Σ γ g, Σ γ g x̂                         x̂ = ((x - m) - rest) r
-    gradients_of_rows   gx = r (γ g - mean - x̂ inner); the gradients of γ and β += g x̂, g
+    normalise_rows       m = Σ x / n, d = x - m, rest = Σ d / n, r = (Σ d² / n - rest² + ε)^(-1/2), y = (d - rest) r γ + β
+    differentiate_rows   h = γ g, gx = r (h - mean h - x̂ mean(h x̂)), the gradients of γ and β += g x̂, g
 
-Loops that Numba's compiler makes of Python take four vectors at a time and leave the rest of a row, or all of a short
-one, to scalar code; and a call for each row costs as much as a row of 32 numbers. Here four vectors are followed by
-single ones and a masked one, for one row after the other. A row's bits depend on its own numbers and its length alone.
+A row alone would wait for itself: for the sum over the lanes, the division, the square root. Here every row leaves one
+vector of partial sums; these are summed over their lanes all at once, as a matrix is transposed, and what follows from
+the sums is computed for all rows in one vector, in float64.
 
-Rows begin at x, `step` numbers apart, and n numbers of each are taken. m, rest and r of row i stand in T at t + i,
-t + apart + i and t + 2 apart + i; two numbers of row i in S at 2i and 2i + 1.
+    row 0  | x x x x | x x x x | ...  ->  | p p p p |  \\
+    row 1  | x x x x | x x x x | ...  ->  | p p p p |   >  | Σ0 Σ1 ... |  ->  means, scales: a lane for each row
+     ...                                               /
+
+The rows are walked in blocks of some columns, whose γ and β stay in registers; the last block is masked. A row's bits
+depend on its own numbers and its length alone. The numbers of RUN blocks are summed in their dtype, these sums in
+float64.
+
+Rows begin at x, N numbers apart. m, rest and r of row i stand in T at t + i, t + apart + i and t + 2 apart + i. `room`
+is a scratch of `ROOM` vectors for each row that a vector has lanes.
 """
 
-import functools
-
+from llvmlite import ir
 from numba import types
 
-from .builder import I64, PLACE, Lanes, choose, data_pointer, generated, repeat
+from ..runtime.target import VECTOR_BYTES
+from .builder import I64, PLACE, Lanes, data_pointer, generated, lane_sums, repeat
 
-AT_ONCE = 4  # vectors of a row
-
-
-def _swept(lanes, n, width, step):
-    """`width` sums over all vectors of a row: `step(place, mask, sums)` gives the sums with one more vector."""
-    builder, count = lanes.builder, lanes.count
-
-    def loop(times, first, vectors, sums):
-        q, carried, following = repeat(builder, times, "row")
-        begun, ended = carried(sums, lanes.vector), []
-        place = builder.add(first, builder.mul(q, I64(vectors * count)))
-        for v in range(vectors):
-            own = begun[v * width : (v + 1) * width]
-            ended += step(builder.add(place, I64(v * count)), None, own)
-        following(ended)
-        return ended
-
-    def some(times):
-        return builder.icmp_signed(">", times, I64(0))
-
-    def blocks_added():
-        sums = loop(blocks, I64(0), AT_ONCE, [lanes.zero] * (AT_ONCE * width))
-        pairs = [sums[k::width] for k in range(width)]
-        return [functools.reduce(builder.fadd, parts) for parts in pairs]
-
-    blocks = builder.sdiv(n, I64(AT_ONCE * count))
-    sums = choose(builder, some(blocks), lanes.vector, [lanes.zero] * width, blocks_added)
-    done = builder.mul(blocks, I64(AT_ONCE * count))
-    singles = builder.sdiv(builder.sub(n, done), I64(count))
-    sums = choose(builder, some(singles), lanes.vector, sums, lambda: loop(singles, done, 1, sums))
-    done = builder.add(done, builder.mul(singles, I64(count)))
-    rest = builder.sub(n, done)
-    return choose(builder, some(rest), lanes.vector, sums, lambda: step(done, lanes.mask(rest), sums))
-
-
-def _totals(lanes, a, b):
-    """The sums of two vectors' numbers: one half of a vector each, and then halves of halves are added."""
-    count, half = lanes.count, lanes.count // 2
-    low = [*range(half), *range(count, count + half)]
-    vector = lanes.builder.fadd(lanes.shuffle(a, b, low), lanes.shuffle(a, b, [i + half for i in low]))
-    apart = half // 2
-    while apart:
-        turned = [i // half * half + (i + apart) % half for i in range(count)]
-        vector = lanes.builder.fadd(vector, lanes.shuffle(vector, vector, turned))
-        apart //= 2
-    return [lanes.builder.extract_element(vector, I64(i)) for i in (0, half)]
+BLOCK = 4 if VECTOR_BYTES == 64 else 2  # vectors of a block
+RUN = 16  # blocks
+ROOM = 2  # sums of each row; and a vector for each thing that is known of all rows
+KNOWN = 5
+DOUBLE = ir.DoubleType()
 
 
 class _Rows:
-    """The arguments of a pass, and the loop over its rows."""
+    """The arguments of a pass, and loops over its rows."""
 
     def __init__(self, context, builder, signature, arguments, names):
         self.lanes = Lanes(context, builder, signature.args[0].dtype)
@@ -79,174 +44,294 @@ class _Rows:
             for name, kind, value in zip(names, signature.args, arguments, strict=True)
             if isinstance(kind, types.Array)
         }
+        self.wide = ir.VectorType(DOUBLE, self.lanes.count)
+        self.n = builder.sitofp(self.values["N"], DOUBLE)
 
-    def each(self, write):
-        """`write(row)` for every row, if there is one."""
-        builder, rows = self.builder, self.values["rows"]
-        with builder.if_then(builder.icmp_signed(">", rows, I64(0))):
-            i, _, following = repeat(builder, rows, "rows")
-            self.index = i
-            self.begin = builder.add(self.values["x"], builder.mul(i, self.values["step"]))
-            write()
-            following([])
+    def spread64(self, value):
+        """A float64 in every lane."""
+        return self.lanes.broadcast(value, self.wide)
 
-    def row(self, name):
-        """Where the row begins in an array of rows."""
-        return self.lanes.at(self.arrays[name], self.begin)
+    def shortened(self, value):
+        same = self.lanes.element == DOUBLE
+        return value if same else self.builder.fptrunc(value, self.lanes.vector)
+
+    def lengthened(self, value):
+        same = self.lanes.element == DOUBLE
+        return value if same else self.builder.fpext(value, self.wide)
+
+    def root(self, value):
+        function = ir.FunctionType(self.wide, [self.wide])
+        name = f"llvm.sqrt.v{self.lanes.count}f64"
+        return self.builder.call(self.lanes.function(name, self.wide, *function.args), [value])
+
+    def partial(self, k, i):
+        """Where the k-th partial sums of row i stand."""
+        c = self.lanes.count
+        return self.lanes.at(self.arrays["room"], self.builder.add(self.builder.mul(i, I64(c)), I64(k * c * c)))
+
+    def line(self, k):
+        """Where the k-th number of row 0 stands, of those that are known of all rows."""
+        c = self.lanes.count
+        return self.lanes.at(self.arrays["room"], I64((ROOM * c + k) * c))
+
+    def know(self, k, value):
+        self.lanes.store(value, self.line(k))
+
+    def known(self, k, i):
+        """The k-th number of row i, in every lane."""
+        return self.lanes.spread(self.lanes.at(self.line(k), i))
 
     def statistic(self, k):
-        """m, rest or r of the row, in every lane."""
+        """Where m, rest or r of the first row stands."""
         builder = self.builder
-        place = builder.add(builder.add(self.values["t"], builder.mul(self.values["apart"], I64(k))), self.index)
-        return self.lanes.spread(self.lanes.at(self.arrays["T"], place))
+        return self.lanes.at(
+            self.arrays["T"], builder.add(self.values["t"], builder.mul(self.values["apart"], I64(k)))
+        )
 
-    def of_two(self, k):
-        """Where the first or second number of the row lies in S."""
-        return self.lanes.at(self.arrays["S"], self.builder.add(self.builder.mul(self.index, I64(2)), I64(k)))
+    def of_all(self):
+        return self.lanes.mask(self.values["rows"])
 
-    def load(self, pointer, place, mask):
-        return self.lanes.load(self.lanes.at(pointer, place), mask)
+    def each_row(self, write):
+        i, _, following = repeat(self.builder, self.values["rows"], "row")
+        write(i)
+        following([])
 
-    def store_sums(self, sums):
-        for k, total in enumerate(_totals(self.lanes, *sums)):
-            self.builder.store(total, self.of_two(k), align=self.lanes.size)
+    def row(self, name, i):
+        """Where row i begins in an array of rows."""
+        begin = self.builder.add(self.values["x"], self.builder.mul(i, self.values["N"]))
+        return self.lanes.at(self.arrays[name], begin)
+
+    def blocks(self, first, last, write):
+        """`write(place, masks)` for every block of the columns from first on to last: a mask or None for each vector."""
+        builder, lanes = self.builder, self.lanes
+        width = I64(BLOCK * lanes.count)
+        whole = builder.sdiv(builder.sub(last, first), width)
+        with builder.if_then(builder.icmp_signed(">", whole, I64(0))):
+            q, _, following = repeat(builder, whole, "block")
+            write(builder.add(first, builder.mul(q, width)), [None] * BLOCK)
+            following([])
+        place = builder.add(first, builder.mul(whole, width))
+        rest = builder.sub(last, place)
+        half = I64(BLOCK // 2 * lanes.count)
+
+        def masked(vectors):
+            write(place, [lanes.mask(builder.sub(rest, I64(v * lanes.count))) for v in range(vectors)])
+
+        with builder.if_then(builder.icmp_signed(">", rest, half)):
+            masked(BLOCK)
+        few = builder.and_(builder.icmp_signed(">", rest, I64(0)), builder.icmp_signed("<=", rest, half))
+        with builder.if_then(few):
+            masked(BLOCK // 2)
+
+    def loads(self, pointer, place, masks):
+        """The vectors of a block."""
+        lanes = self.lanes
+        return [
+            lanes.load(lanes.at(pointer, self.builder.add(place, I64(v * lanes.count))), mask)
+            for v, mask in enumerate(masks)
+        ]
+
+    def stores(self, vectors, pointer, place, masks):
+        lanes = self.lanes
+        for v, (value, mask) in enumerate(zip(vectors, masks, strict=True)):
+            lanes.store(value, lanes.at(pointer, self.builder.add(place, I64(v * lanes.count))), mask)
+
+    def sums(self, width, terms):
+        """Of each row `width` sums, a lane for each row; `terms(i, place, masks)` adds up those of a block."""
+        builder, lanes, N = self.builder, self.lanes, self.values["N"]
+        run = I64(RUN * BLOCK * lanes.count)
+        runs = builder.sdiv(builder.add(N, builder.sub(run, I64(1))), run)
+        q, carried, following = repeat(builder, runs, "run")
+        before = carried([ir.Constant(self.wide, [DOUBLE(0.0)] * lanes.count)] * width, self.wide)
+
+        def clear(i):
+            for k in range(width):
+                lanes.store(lanes.zero, self.partial(k, i))
+
+        self.each_row(clear)
+        first = builder.mul(q, run)
+        end = builder.add(first, run)
+        last = builder.select(builder.icmp_signed("<", end, N), end, N)
+
+        def block(place, masks):
+            ready = terms(place, masks)
+
+            def add(i):
+                for k, value in enumerate(ready(i)):
+                    place = self.partial(k, i)
+                    lanes.store(builder.fadd(lanes.load(place), value), place)
+
+            self.each_row(add)
+
+        self.blocks(first, last, block)
+        after = []
+        for k in range(width):
+            rows = [lanes.load(self.partial(k, I64(i))) for i in range(lanes.count)]
+            after.append(builder.fadd(before[k], self.lengthened(lane_sums(lanes, rows))))
+        following(after)
+        return after
+
+    def added(self, vectors):
+        """The sum of some vectors, in pairs."""
+        while len(vectors) > 1:
+            pairs = list(zip(vectors[::2], vectors[1::2], strict=False))
+            vectors = [self.builder.fadd(a, b) for a, b in pairs] + vectors[2 * len(pairs) :]
+        return vectors[0]
 
 
-def _statistics(T, t, apart, i):
-    return T[t + i], T[t + apart + i], T[t + 2 * apart + i]
-
-
-def plain_sums_of_rows(X, x, step, rows, n, T, t, apart, S):
+def plain_normalise_rows(X, x, N, rows, gamma, beta, eps, centred, T, t, apart, Y, room):
     for i in range(rows):
-        d = X[x + i * step : x + i * step + n] - T[t + i]
-        S[2 * i], S[2 * i + 1] = d.sum(), (d * d).sum()
+        a = x + i * N
+        m = X.dtype.type(X[a : a + N].mean(dtype=float)) if centred else X.dtype.type(0)
+        d = X[a : a + N] - m
+        rest = d.mean(dtype=float) if centred else 0.0
+        r = 1 / ((d * d).mean(dtype=float) - rest * rest + eps) ** 0.5
+        T[t + i], T[t + apart + i], T[t + 2 * apart + i] = m, rest, r
+        Y[a : a + N] = (d - rest) * r * gamma + beta
 
 
-@generated(plain_sums_of_rows)
-def sums_of_rows(typing_context, X, x, step, rows, n, T, t, apart, S):
-    names = ("X", "x", "step", "rows", "n", "T", "t", "apart", "S")
+@generated(plain_normalise_rows)
+def normalise_rows(typing_context, X, x, N, rows, gamma, beta, eps, centred, T, t, apart, Y, room):
+    names = ("X", "x", "N", "rows", "gamma", "beta", "eps", "centred", "T", "t", "apart", "Y", "room")
 
     def generate(context, builder, signature, arguments):
         own = _Rows(context, builder, signature, arguments, names)
-        lanes = own.lanes
-
-        def write():
-            x, m = own.row("X"), own.statistic(0)
-
-            def step(place, mask, sums):
-                d = builder.fsub(own.load(x, place, mask), m)
-                if mask is not None:
-                    d = builder.select(mask, d, lanes.zero)
-                return [builder.fadd(sums[0], d), lanes.multiply_add(d, d, sums[1])]
-
-            own.store_sums(_swept(lanes, own.values["n"], 2, step))
-
-        own.each(write)
+        _normalise(own)
         return context.get_dummy_value()
 
-    return types.void(X, PLACE, PLACE, PLACE, PLACE, T, PLACE, PLACE, S), generate
+    return (
+        types.void(
+            X, PLACE, PLACE, PLACE, gamma, beta, types.float64, types.boolean, T, PLACE, PLACE, Y, room
+        ),
+        generate,
+    )  # fmt: skip
 
 
-def plain_scale_rows(X, x, step, rows, n, T, t, apart, gamma, beta, Y):
+def _normalise(own):
+    builder, lanes = own.builder, own.lanes
+    own.know(0, lanes.zero)
+    with builder.if_then(own.values["centred"]):
+
+        def of_numbers(place, masks):
+            return lambda i: [own.added(own.loads(own.row("X", i), place, masks))]
+
+        (total,) = own.sums(1, of_numbers)
+        own.know(0, own.shortened(builder.fdiv(total, own.spread64(own.n))))
+
+    def of_differences(place, masks):
+        def terms(i):
+            m, found = own.known(0, i), []
+            for x, mask in zip(own.loads(own.row("X", i), place, masks), masks, strict=True):
+                d = builder.fsub(x, m)
+                found.append(d if mask is None else builder.select(mask, d, lanes.zero))
+            squares = builder.fmul(found[0], found[0])
+            for d in found[1:]:
+                squares = lanes.multiply_add(d, d, squares)
+            return [own.added(found), squares]
+
+        return terms
+
+    total, squares = own.sums(2, of_differences)
+    n = own.spread64(own.n)
+    zero = ir.Constant(own.wide, [DOUBLE(0.0)] * lanes.count)
+    centred = lanes.broadcast(own.values["centred"], lanes.bits)
+    rest = builder.select(centred, builder.fdiv(total, n), zero)
+    variance = builder.fsub(builder.fdiv(squares, n), builder.fmul(rest, rest))
+    one = ir.Constant(own.wide, [DOUBLE(1.0)] * lanes.count)
+    r = builder.fdiv(one, own.root(builder.fadd(variance, own.spread64(own.values["eps"]))))
+    mask, offset = own.of_all(), builder.fmul(builder.fsub(zero, rest), r)
+    own.know(1, own.shortened(r))
+    own.know(2, own.shortened(offset))
+    for k, value in enumerate((lanes.load(own.line(0)), own.shortened(rest), own.shortened(r))):
+        lanes.store(value, own.statistic(k), mask)
+
+    def values(place, masks):
+        gamma, beta = (own.loads(own.arrays[name], place, masks) for name in ("gamma", "beta"))
+
+        def write(i):
+            m, r, offset = (own.known(k, i) for k in range(3))
+            made = []
+            for x, g, b in zip(own.loads(own.row("X", i), place, masks), gamma, beta, strict=True):
+                normal = lanes.multiply_add(builder.fsub(x, m), r, offset)
+                made.append(lanes.multiply_add(normal, g, b))
+            own.stores(made, own.row("Y", i), place, masks)
+
+        own.each_row(write)
+
+    own.blocks(I64(0), own.values["N"], values)
+
+
+def plain_differentiate_rows(G, X, x, N, rows, gamma, centred, T, t, apart, Y, sums, room):
     for i in range(rows):
-        (m, rest, r), a = _statistics(T, t, apart, i), x + i * step
-        Y[a : a + n] = ((X[a : a + n] - m) - rest) * r * gamma + beta
+        a, (m, rest, r) = x + i * N, (T[t + k * apart + i] for k in range(3))
+        g, normal = G[a : a + N].copy(), ((X[a : a + N] - m) - rest) * r
+        h = g * gamma
+        sums[:N] += g * normal
+        sums[N : 2 * N] += g
+        mean = h.mean(dtype=float) if centred else 0.0
+        Y[a : a + N] = (h - mean - normal * (h * normal).mean(dtype=float)) * r
 
 
-@generated(plain_scale_rows)
-def scale_rows(typing_context, X, x, step, rows, n, T, t, apart, gamma, beta, Y):
-    names = ("X", "x", "step", "rows", "n", "T", "t", "apart", "gamma", "beta", "Y")
+@generated(plain_differentiate_rows)
+def differentiate_rows(typing_context, G, X, x, N, rows, gamma, centred, T, t, apart, Y, sums, room):
+    """The gradients of γ and β stand in the first and the next N `sums`."""
+    names = ("G", "X", "x", "N", "rows", "gamma", "centred", "T", "t", "apart", "Y", "sums", "room")
 
     def generate(context, builder, signature, arguments):
         own = _Rows(context, builder, signature, arguments, names)
-        lanes, gamma, beta = own.lanes, own.arrays["gamma"], own.arrays["beta"]
-
-        def write():
-            x, y, m, rest, r = own.row("X"), own.row("Y"), own.statistic(0), own.statistic(1), own.statistic(2)
-
-            def step(place, mask, sums):
-                d = builder.fmul(builder.fsub(builder.fsub(own.load(x, place, mask), m), rest), r)
-                value = lanes.multiply_add(d, own.load(gamma, place, mask), own.load(beta, place, mask))
-                lanes.store(value, lanes.at(y, place), mask)
-                return []
-
-            _swept(lanes, own.values["n"], 0, step)
-
-        own.each(write)
+        _differentiate(own)
         return context.get_dummy_value()
 
-    return types.void(X, PLACE, PLACE, PLACE, PLACE, T, PLACE, PLACE, gamma, beta, Y), generate
+    return types.void(G, X, PLACE, PLACE, PLACE, gamma, types.boolean, T, PLACE, PLACE, Y, sums, room), generate
 
 
-def plain_products_of_rows(G, X, x, step, rows, n, T, t, apart, gamma, j, S):
-    for i in range(rows):
-        (m, rest, r), a = _statistics(T, t, apart, i), x + i * step
-        h = G[a : a + n] * gamma[j : j + n]
-        S[2 * i], S[2 * i + 1] = h.sum(), (h * (((X[a : a + n] - m) - rest) * r)).sum()
+def _differentiate(own):
+    builder, lanes, mask = own.builder, own.lanes, own.of_all()
+    m, rest, r = (lanes.load(own.statistic(k), mask) for k in range(3))
+    for k, value in enumerate((m, rest, r)):
+        own.know(k, value)
 
+    def of_products(place, masks):
+        gamma = own.loads(own.arrays["gamma"], place, masks)
 
-@generated(plain_products_of_rows)
-def products_of_rows(typing_context, G, X, x, step, rows, n, T, t, apart, gamma, j, S):
-    """The numbers of γ begin at j."""
-    names = ("G", "X", "x", "step", "rows", "n", "T", "t", "apart", "gamma", "j", "S")
+        def terms(i):
+            m, rest = own.known(0, i), own.known(1, i)
+            found, products = [], None
+            xs, gs = (own.loads(own.row(name, i), place, masks) for name in ("X", "G"))
+            for x, g, factor in zip(xs, gs, gamma, strict=True):
+                h, d = builder.fmul(g, factor), builder.fsub(builder.fsub(x, m), rest)
+                found.append(h)
+                products = builder.fmul(h, d) if products is None else lanes.multiply_add(h, d, products)
+            return [own.added(found), products]
 
-    def generate(context, builder, signature, arguments):
-        own = _Rows(context, builder, signature, arguments, names)
-        lanes, gamma = own.lanes, own.lanes.at(own.arrays["gamma"], own.values["j"])
+        return terms
 
-        def write():
-            g, x, m, rest, r = own.row("G"), own.row("X"), own.statistic(0), own.statistic(1), own.statistic(2)
+    total, products = own.sums(2, of_products)
+    n, r = own.spread64(own.n), own.lengthened(r)
+    zero = ir.Constant(own.wide, [DOUBLE(0.0)] * lanes.count)
+    centred = lanes.broadcast(own.values["centred"], lanes.bits)
+    mean = builder.select(centred, builder.fdiv(total, n), zero)
+    inner = builder.fmul(builder.fdiv(products, n), builder.fmul(r, r))
+    own.know(3, own.shortened(builder.fsub(zero, builder.fmul(mean, r))))
+    own.know(4, own.shortened(builder.fsub(zero, builder.fmul(inner, r))))
 
-            def step(place, mask, sums):
-                d = builder.fmul(builder.fsub(builder.fsub(own.load(x, place, mask), m), rest), r)
-                h = builder.fmul(own.load(g, place, mask), own.load(gamma, place, mask))
-                return [builder.fadd(sums[0], h), lanes.multiply_add(h, d, sums[1])]
+    def gradients(place, masks):
+        gamma = own.loads(own.arrays["gamma"], place, masks)
+        second = builder.add(place, own.values["N"])
+        begun = [own.loads(own.arrays["sums"], at, masks) for at in (place, second)]
+        i, carried, following = repeat(builder, own.values["rows"], "row")
+        sums = carried([*begun[0], *begun[1]], lanes.vector)
+        m, rest, r, shift, slope = (own.known(k, i) for k in range(KNOWN))
+        xs, gs = (own.loads(own.row(name, i), place, masks) for name in ("X", "G"))
+        made, of_gamma, of_beta = [], [], []
+        for v, (x, g) in enumerate(zip(xs, gs, strict=True)):
+            d, scaled = builder.fsub(builder.fsub(x, m), rest), builder.fmul(g, r)
+            made.append(lanes.multiply_add(scaled, gamma[v], lanes.multiply_add(d, slope, shift)))
+            of_gamma.append(lanes.multiply_add(scaled, d, sums[v]))
+            of_beta.append(builder.fadd(g, sums[len(masks) + v]))
+        own.stores(made, own.row("Y", i), place, masks)
+        following([*of_gamma, *of_beta])
+        own.stores(of_gamma, own.arrays["sums"], place, masks)
+        own.stores(of_beta, own.arrays["sums"], second, masks)
 
-            own.store_sums(_swept(lanes, own.values["n"], 2, step))
-
-        own.each(write)
-        return context.get_dummy_value()
-
-    return types.void(G, X, PLACE, PLACE, PLACE, PLACE, T, PLACE, PLACE, gamma, PLACE, S), generate
-
-
-def plain_gradients_of_rows(G, X, x, step, rows, n, T, t, apart, gamma, S, Y, sums):
-    for i in range(rows):
-        (m, rest, r), a = _statistics(T, t, apart, i), x + i * step
-        g, h = G[a : a + n].copy(), ((X[a : a + n] - m) - rest) * r
-        sums[:n] += g * h
-        sums[n : 2 * n] += g
-        Y[a : a + n] = (g * gamma - S[2 * i] - h * S[2 * i + 1]) * r
-
-
-@generated(plain_gradients_of_rows)
-def gradients_of_rows(typing_context, G, X, x, step, rows, n, T, t, apart, gamma, S, Y, sums):
-    """The mean and the inner product of a row stand in S; the gradients of γ and β in the first and next n `sums`."""
-    names = ("G", "X", "x", "step", "rows", "n", "T", "t", "apart", "gamma", "S", "Y", "sums")
-
-    def generate(context, builder, signature, arguments):
-        own = _Rows(context, builder, signature, arguments, names)
-        lanes, gamma, of_gamma = own.lanes, own.arrays["gamma"], own.arrays["sums"]
-        of_beta = lanes.at(of_gamma, own.values["n"])
-
-        def write():
-            g, x, m, rest, r = own.row("G"), own.row("X"), own.statistic(0), own.statistic(1), own.statistic(2)
-            y, mean, inner = own.row("Y"), lanes.spread(own.of_two(0)), lanes.spread(own.of_two(1))
-
-            def step(place, mask, sums):
-                upstream = own.load(g, place, mask)
-                h = builder.fmul(builder.fsub(builder.fsub(own.load(x, place, mask), m), rest), r)
-                added = lanes.multiply_add(upstream, h, own.load(of_gamma, place, mask))
-                lanes.store(added, lanes.at(of_gamma, place), mask)
-                lanes.store(builder.fadd(upstream, own.load(of_beta, place, mask)), lanes.at(of_beta, place), mask)
-                scaled = builder.fsub(builder.fmul(upstream, own.load(gamma, place, mask)), mean)
-                value = lanes.multiply_add(builder.fsub(lanes.zero, h), inner, scaled)
-                lanes.store(builder.fmul(value, r), lanes.at(y, place), mask)
-                return []
-
-            _swept(lanes, own.values["n"], 0, step)
-
-        own.each(write)
-        return context.get_dummy_value()
-
-    return types.void(G, X, PLACE, PLACE, PLACE, PLACE, T, PLACE, PLACE, gamma, S, Y, sums), generate
+    own.blocks(I64(0), own.values["N"], gradients)

@@ -23,16 +23,17 @@ from numba import boolean, float64, int64, prange
 
 from ..codegen.copies import flat
 from ..codegen.function_pointer import address, call, flat_of, matrix_of
-from ..codegen.row_norm import gradients_of_rows, products_of_rows, scale_rows, sums_of_rows
+from ..codegen.row_norm import KNOWN, ROOM, differentiate_rows, normalise_rows
 from ..errors import ShapeError
 from ..runtime.arrays import as_array, checked_out, made, same_dtype
-from ..runtime.config import ZERO, exact_jit, jit, parallel_jit
+from ..runtime.config import exact_jit, jit, parallel_jit
 from ..runtime.launch import launch, operation
 from ..runtime.parallel import CHUNK_SIZE
+from ..runtime.scratch import scratch
+from ..runtime.target import VECTOR_BYTES
 from .sums import PARTIAL_ROWS, ROW_SLOTS
 
-NORM_RUN = 1_024  # numbers of a row that are summed in their dtype
-NORM_ROWS = 16  # rows at a time, which the level-1 cache holds where they are narrow
+FEW_ROWS, NARROW = 4, 512  # rows at a time where they are wide, and from where on they are: the level-1 cache is small
 
 
 def layer_norm(
@@ -191,45 +192,20 @@ def _pieces(dtype):
 
 
 @exact_jit
-def _add_pairs(pairs, sums, rows):
-    for i in range(rows):
-        sums[0, i] += np.float64(pairs[2 * i])
-        sums[1, i] += np.float64(pairs[2 * i + 1])
-
-
-@exact_jit
-def _sums(X, x, rows, N, T, t, pairs, sums):
-    """The sums of x - m and of its squares, of some rows."""
-    sums[:, :] = 0.0
-    for a in range(0, N, NORM_RUN):
-        sums_of_rows(X, x + a, N, rows, min(NORM_RUN, N - a), T, t, ZERO, pairs)
-        _add_pairs(pairs, sums, rows)
-
-
-@exact_jit
-def _finish(sums, n, eps, centred, statistics, top, rows):
-    for i in range(rows):
-        rest = sums[0, i] / n if centred else 0.0
-        statistics[1, top + i] = rest
-        statistics[2, top + i] = 1.0 / np.sqrt(sums[1, i] / n - rest * rest + eps)
+def _at_once(N, lanes):
+    """How many rows are taken at a time."""
+    return lanes if N <= NARROW else min(FEW_ROWS, lanes)
 
 
 @exact_jit
 def _normalise(X, gamma, beta, eps, centred, Y, statistics, first, last):
-    """Rows first..last-1. Each step is done for some rows: so no row waits for the divisions of another."""
-    N, n, T, count = gamma.size, np.float64(gamma.size), flat(statistics), statistics.shape[1]
-    sums, pairs = np.empty((2, NORM_ROWS)), np.empty(2 * NORM_ROWS, X.dtype)
-    for top in range(first, last, NORM_ROWS):
-        rows, x = min(NORM_ROWS, last - top), top * N
-        for i in range(rows):
-            statistics[0, top + i] = 0
-        if centred:
-            _sums(X, x, rows, N, T, top, pairs, sums)
-            for i in range(rows):
-                statistics[0, top + i] = sums[0, i] / n
-        _sums(X, x, rows, N, T, top, pairs, sums)
-        _finish(sums, n, eps, centred, statistics, top, rows)
-        scale_rows(X, x, N, rows, N, T, top, count, gamma, beta, Y)
+    """Rows first..last-1."""
+    N, T, apart, lanes = gamma.size, flat(statistics), statistics.shape[1], VECTOR_BYTES // X.itemsize
+    room, at_once = scratch((ROOM * lanes + KNOWN) * lanes, X), _at_once(N, lanes)
+    room[:] = X.dtype.type(0)
+    for top in range(first, last, at_once):
+        rows = min(at_once, last - top)
+        normalise_rows(X, top * N, N, rows, gamma, beta, eps, centred, T, top, apart, Y, room)
 
 
 @parallel_jit
@@ -242,29 +218,15 @@ def _normalise_parallel(piece, X, gamma, beta, eps, centred, Y, statistics, rows
 
 
 @exact_jit
-def _inner(G, X, x, rows, N, T, t, apart, gamma, centred, pairs, sums):
-    """In `pairs` the means of ĝ (0 for RMS norm) and of ĝ ⊙ x̂, of some rows."""
-    n = np.float64(N)
-    sums[:, :] = 0.0
-    for a in range(0, N, NORM_RUN):
-        products_of_rows(G, X, x + a, N, rows, min(NORM_RUN, N - a), T, t, apart, gamma, a, pairs)
-        _add_pairs(pairs, sums, rows)
-    for i in range(rows):
-        pairs[2 * i] = sums[0, i] / n if centred else 0.0
-        pairs[2 * i + 1] = sums[1, i] / n
-
-
-@exact_jit
 def _differentiate(G, X, statistics, gamma, centred, gX, sums, slot, first, last):
     """Rows first..last-1; their shares of gγ and gβ go to a slot of `sums`."""
-    N, T, count = gamma.size, flat(statistics), statistics.shape[1]
-    inner, pairs = np.empty((2, NORM_ROWS)), np.empty(2 * NORM_ROWS, X.dtype)
+    N, T, apart, lanes = gamma.size, flat(statistics), statistics.shape[1], VECTOR_BYTES // X.itemsize
+    room, at_once = scratch((ROOM * lanes + KNOWN) * lanes, X), _at_once(N, lanes)
     part, total, zero = np.zeros(2 * N, X.dtype), sums[slot], X.dtype.type(0)
-    total[:] = zero
-    for top in range(first, last, NORM_ROWS):
-        rows, x = min(NORM_ROWS, last - top), top * N
-        _inner(G, X, x, rows, N, T, top, count, gamma, centred, pairs, inner)
-        gradients_of_rows(G, X, x, N, rows, N, T, top, count, gamma, pairs, gX, part)
+    room[:], total[:] = zero, zero
+    for top in range(first, last, at_once):
+        rows = min(at_once, last - top)
+        differentiate_rows(G, X, top * N, N, rows, gamma, centred, T, top, apart, gX, part, room)
         if (top + rows - first) % PARTIAL_ROWS == 0 or top + rows == last:
             for j in range(2 * N):
                 total[j] += part[j]
