@@ -1,4 +1,4 @@
-"""Whole norms of some rows, at most as many as a vector has lanes, and their gradients.
+"""Whole norms of some rows, at most `ROWS` times as many as a vector has lanes, and their gradients.
 
     normalise_rows       m = Σ x / n, d = x - m, rest = Σ d / n, r = (Σ d² / n - rest² + ε)^(-1/2), y = (d - rest) r γ + β
     differentiate_rows   h = γ g, gx = r (h - mean h - x̂ mean(h x̂)), the gradients of γ and β += g x̂, g
@@ -11,25 +11,31 @@ the sums is computed for all rows in one vector, in float64.
     row 1  | x x x x | x x x x | ...  ->  | p p p p |   >  | Σ0 Σ1 ... |  ->  means, scales: a lane for each row
      ...                                               /
 
-The rows are walked in blocks of some columns, whose γ and β stay in registers; the last block is masked. A row's bits
-depend on its own numbers and its length alone. The numbers of RUN blocks are summed in their dtype, these sums in
-float64.
+A row's bits depend on its own numbers and its length alone. RUN blocks of its vectors are summed in their dtype, these
+sums in float64. Last, the rows are walked in blocks of some columns, whose γ and β stay in registers.
 
 Rows begin at x, N numbers apart. m, rest and r of row i stand in T at t + i, t + apart + i and t + 2 apart + i. `room`
-is a scratch of `ROOM` vectors for each row that a vector has lanes.
+is a scratch of `room_of(lanes)` numbers.
 """
 
 from llvmlite import ir
 from numba import types
 
+from ..runtime.config import exact_jit
 from ..runtime.target import VECTOR_BYTES
-from .builder import I64, PLACE, Lanes, data_pointer, generated, lane_sums, repeat
+from .builder import I64, PLACE, Lanes, choose, data_pointer, generated, lane_sums, repeat
 
 BLOCK = 4 if VECTOR_BYTES == 64 else 2  # vectors of a block
 RUN = 16  # blocks
-ROOM = 2  # sums of each row; and a vector for each thing that is known of all rows
-KNOWN = 5
+ROWS = 4  # vectors with a lane for each row
+KNOWN = 5  # numbers of each row
 DOUBLE = ir.DoubleType()
+
+
+@exact_jit
+def room_of(lanes):
+    """For each row: two vectors of partial sums, two sums in float64, and what is known of it."""
+    return ROWS * lanes * (2 * lanes + 4 + KNOWN)
 
 
 class _Rows:
@@ -46,6 +52,8 @@ class _Rows:
         }
         self.wide = ir.VectorType(DOUBLE, self.lanes.count)
         self.n = builder.sitofp(self.values["N"], DOUBLE)
+        self.zero64 = ir.Constant(self.wide, [DOUBLE(0.0)] * self.lanes.count)
+        self.one64 = ir.Constant(self.wide, [DOUBLE(1.0)] * self.lanes.count)
 
     def spread64(self, value):
         """A float64 in every lane."""
@@ -67,33 +75,52 @@ class _Rows:
     def partial(self, k, i):
         """Where the k-th partial sums of row i stand."""
         c = self.lanes.count
-        return self.lanes.at(self.arrays["room"], self.builder.add(self.builder.mul(i, I64(c)), I64(k * c * c)))
+        return self.lanes.at(self.arrays["room"], self.builder.add(self.builder.mul(i, I64(c)), I64(k * ROWS * c * c)))
 
-    def line(self, k):
-        """Where the k-th number of row 0 stands, of those that are known of all rows."""
+    def total(self, k, top):
+        """Where the k-th sum of row `top` stands, in float64."""
         c = self.lanes.count
-        return self.lanes.at(self.arrays["room"], I64((ROOM * c + k) * c))
+        begin = self.lanes.at(self.arrays["room"], I64(2 * ROWS * c * c))
+        return self.builder.gep(begin, [self.builder.add(top, I64(k * ROWS * c))], source_etype=DOUBLE)
 
-    def know(self, k, value):
-        self.lanes.store(value, self.line(k))
+    def line(self, k, top):
+        """Where the k-th number of row `top` stands, of those that are known of all rows."""
+        c = self.lanes.count
+        begin = I64(ROWS * c * (2 * c + 4 + k))
+        return self.lanes.at(self.arrays["room"], self.builder.add(begin, top))
 
     def known(self, k, i):
         """The k-th number of row i, in every lane."""
-        return self.lanes.spread(self.lanes.at(self.line(k), i))
+        return self.lanes.spread(self.line(k, i))
 
-    def statistic(self, k):
-        """Where m, rest or r of the first row stands."""
+    def statistic(self, k, top):
+        """Where m, rest or r of row `top` stands."""
         builder = self.builder
-        return self.lanes.at(
-            self.arrays["T"], builder.add(self.values["t"], builder.mul(self.values["apart"], I64(k)))
-        )
-
-    def of_all(self):
-        return self.lanes.mask(self.values["rows"])
+        begin = builder.add(self.values["t"], builder.mul(self.values["apart"], I64(k)))
+        return self.lanes.at(self.arrays["T"], builder.add(begin, top))
 
     def each_row(self, write):
         i, _, following = repeat(self.builder, self.values["rows"], "row")
         write(i)
+        following([])
+
+    def some_rows(self, write):
+        """`write(first, count)` for `together` rows after the other."""
+        builder, rows, size = self.builder, self.values["rows"], self.values["together"]
+        times = builder.sdiv(builder.add(rows, builder.sub(size, I64(1))), size)
+        q, _, following = repeat(builder, times, "some")
+        first = builder.mul(q, size)
+        left = builder.sub(rows, first)
+        write(first, builder.select(builder.icmp_signed("<", left, size), left, size))
+        following([])
+
+    def each_vector_of_rows(self, write):
+        """`write(top, mask)` for every vector with a lane for each row, its first row and the lanes that are rows."""
+        builder, lanes, rows = self.builder, self.lanes, self.values["rows"]
+        vectors = builder.sdiv(builder.add(rows, I64(lanes.count - 1)), I64(lanes.count))
+        q, _, following = repeat(builder, vectors, "rows")
+        top = builder.mul(q, I64(lanes.count))
+        write(top, lanes.mask(builder.sub(rows, top)))
         following([])
 
     def row(self, name, i):
@@ -101,27 +128,35 @@ class _Rows:
         begin = self.builder.add(self.values["x"], self.builder.mul(i, self.values["N"]))
         return self.lanes.at(self.arrays[name], begin)
 
-    def blocks(self, first, last, write):
-        """`write(place, masks)` for every block of the columns from first on to last: a mask or None for each vector."""
-        builder, lanes = self.builder, self.lanes
-        width = I64(BLOCK * lanes.count)
+    def parts(self, first, last):
+        """Of the columns from first on to last: how many whole blocks, and where the rest begins."""
+        builder, width = self.builder, I64(BLOCK * self.lanes.count)
         whole = builder.sdiv(builder.sub(last, first), width)
+        return whole, builder.add(first, builder.mul(whole, width))
+
+    def rest(self, place, last, write):
+        """`write(masks)` if there are columns from `place` on, fewer than a block."""
+        builder, lanes = self.builder, self.lanes
+        left, half = builder.sub(last, place), I64(BLOCK // 2 * lanes.count)
+
+        def masks(vectors):
+            return [lanes.mask(builder.sub(left, I64(v * lanes.count))) for v in range(vectors)]
+
+        with builder.if_then(builder.icmp_signed(">", left, half)):
+            write(masks(BLOCK))
+        few = builder.and_(builder.icmp_signed(">", left, I64(0)), builder.icmp_signed("<=", left, half))
+        with builder.if_then(few):
+            write(masks(BLOCK // 2))
+
+    def blocks(self, write):
+        """`write(place, masks)` for every block of the columns: a mask or None for each vector."""
+        builder = self.builder
+        whole, place = self.parts(I64(0), self.values["N"])
         with builder.if_then(builder.icmp_signed(">", whole, I64(0))):
             q, _, following = repeat(builder, whole, "block")
-            write(builder.add(first, builder.mul(q, width)), [None] * BLOCK)
+            write(builder.mul(q, I64(BLOCK * self.lanes.count)), [None] * BLOCK)
             following([])
-        place = builder.add(first, builder.mul(whole, width))
-        rest = builder.sub(last, place)
-        half = I64(BLOCK // 2 * lanes.count)
-
-        def masked(vectors):
-            write(place, [lanes.mask(builder.sub(rest, I64(v * lanes.count))) for v in range(vectors)])
-
-        with builder.if_then(builder.icmp_signed(">", rest, half)):
-            masked(BLOCK)
-        few = builder.and_(builder.icmp_signed(">", rest, I64(0)), builder.icmp_signed("<=", rest, half))
-        with builder.if_then(few):
-            masked(BLOCK // 2)
+        self.rest(place, self.values["N"], lambda masks: write(place, masks))
 
     def loads(self, pointer, place, masks):
         """The vectors of a block."""
@@ -136,40 +171,78 @@ class _Rows:
         for v, (value, mask) in enumerate(zip(vectors, masks, strict=True)):
             lanes.store(value, lanes.at(pointer, self.builder.add(place, I64(v * lanes.count))), mask)
 
-    def sums(self, width, terms):
-        """Of each row `width` sums, a lane for each row; `terms(i, place, masks)` adds up those of a block."""
+    def sums(self, width, row):
+        """`width` sums of each row, as totals; `row(i)(place, mask, sums)` adds those of a vector: None is nothing yet."""
         builder, lanes, N = self.builder, self.lanes, self.values["N"]
         run = I64(RUN * BLOCK * lanes.count)
-        runs = builder.sdiv(builder.add(N, builder.sub(run, I64(1))), run)
-        q, carried, following = repeat(builder, runs, "run")
-        before = carried([ir.Constant(self.wide, [DOUBLE(0.0)] * lanes.count)] * width, self.wide)
 
-        def clear(i):
+        def clear(top, _):
             for k in range(width):
-                lanes.store(lanes.zero, self.partial(k, i))
+                builder.store(self.zero64, self.total(k, top), align=lanes.size)
 
-        self.each_row(clear)
+        self.each_vector_of_rows(clear)
+        q, _, following = repeat(builder, builder.sdiv(builder.add(N, builder.sub(run, I64(1))), run), "run")
         first = builder.mul(q, run)
         end = builder.add(first, run)
         last = builder.select(builder.icmp_signed("<", end, N), end, N)
+        self.each_row(lambda i: self._partial_sums(width, row(i), i, first, last))
 
-        def block(place, masks):
-            ready = terms(place, masks)
+        def add(top, _):
+            for k in range(width):
+                rows = [lanes.load(self.partial(k, builder.add(top, I64(i)))) for i in range(lanes.count)]
+                total = builder.load(self.total(k, top), typ=self.wide, align=lanes.size)
+                total = builder.fadd(total, self.lengthened(lane_sums(lanes, rows)))
+                builder.store(total, self.total(k, top), align=lanes.size)
 
-            def add(i):
-                for k, value in enumerate(ready(i)):
-                    place = self.partial(k, i)
-                    lanes.store(builder.fadd(lanes.load(place), value), place)
+        self.each_vector_of_rows(add)
+        following([])
 
-            self.each_row(add)
+    def _partial_sums(self, width, step, i, first, last):
+        builder, lanes = self.builder, self.lanes
+        whole, place = self.parts(first, last)
 
-        self.blocks(first, last, block)
-        after = []
+        def vectors(place, masks, sums):
+            return [
+                step(builder.add(place, I64(v * lanes.count)), mask, sums[v * width : (v + 1) * width])
+                for v, mask in enumerate(masks)
+            ]
+
+        def added(parts):
+            return [self.added([part[k] for part in parts]) for k in range(width)]
+
+        def blocks():
+            q, carried, following = repeat(builder, whole, "block")
+            begun = carried([lanes.zero] * (BLOCK * width), lanes.vector)
+            at = builder.add(first, builder.mul(q, I64(BLOCK * lanes.count)))
+            ended = vectors(at, [None] * BLOCK, begun)
+            following([value for part in ended for value in part])
+            return added(ended)
+
+        some = builder.icmp_signed(">", whole, I64(0))
+        sums = choose(builder, some, lanes.vector, [lanes.zero] * width, blocks)
         for k in range(width):
-            rows = [lanes.load(self.partial(k, I64(i))) for i in range(lanes.count)]
-            after.append(builder.fadd(before[k], self.lengthened(lane_sums(lanes, rows))))
-        following(after)
-        return after
+            lanes.store(sums[k], self.partial(k, i))
+
+        def rest(masks):
+            for k, value in enumerate(added(vectors(place, masks, [None] * (len(masks) * width)))):
+                lanes.store(builder.fadd(sums[k], value), self.partial(k, i))
+
+        self.rest(place, last, rest)
+
+    def mean(self, k, top):
+        """The k-th sum of the rows from `top` on, over n."""
+        total = self.builder.load(self.total(k, top), typ=self.wide, align=self.lanes.size)
+        return self.builder.fmul(total, self.spread64(self.builder.fdiv(DOUBLE(1.0), self.n)))
+
+    def if_centred(self, value):
+        centred = self.lanes.broadcast(self.values["centred"], self.lanes.bits)
+        return self.builder.select(centred, value, self.zero64)
+
+    def plus(self, sums, x):
+        return x if sums is None else self.builder.fadd(sums, x)
+
+    def plus_product(self, sums, x, y):
+        return self.builder.fmul(x, y) if sums is None else self.lanes.multiply_add(x, y, sums)
 
     def added(self, vectors):
         """The sum of some vectors, in pairs."""
@@ -179,7 +252,7 @@ class _Rows:
         return vectors[0]
 
 
-def plain_normalise_rows(X, x, N, rows, gamma, beta, eps, centred, T, t, apart, Y, room):
+def plain_normalise_rows(X, x, N, rows, gamma, beta, eps, centred, T, t, apart, Y, room, together):
     for i in range(rows):
         a = x + i * N
         m = X.dtype.type(X[a : a + N].mean(dtype=float)) if centred else X.dtype.type(0)
@@ -191,8 +264,8 @@ def plain_normalise_rows(X, x, N, rows, gamma, beta, eps, centred, T, t, apart, 
 
 
 @generated(plain_normalise_rows)
-def normalise_rows(typing_context, X, x, N, rows, gamma, beta, eps, centred, T, t, apart, Y, room):
-    names = ("X", "x", "N", "rows", "gamma", "beta", "eps", "centred", "T", "t", "apart", "Y", "room")
+def normalise_rows(typing_context, X, x, N, rows, gamma, beta, eps, centred, T, t, apart, Y, room, together):
+    names = ("X", "x", "N", "rows", "gamma", "beta", "eps", "centred", "T", "t", "apart", "Y", "room", "together")
 
     def generate(context, builder, signature, arguments):
         own = _Rows(context, builder, signature, arguments, names)
@@ -201,7 +274,7 @@ def normalise_rows(typing_context, X, x, N, rows, gamma, beta, eps, centred, T, 
 
     return (
         types.void(
-            X, PLACE, PLACE, PLACE, gamma, beta, types.float64, types.boolean, T, PLACE, PLACE, Y, room
+            X, PLACE, PLACE, PLACE, gamma, beta, types.float64, types.boolean, T, PLACE, PLACE, Y, room, PLACE
         ),
         generate,
     )  # fmt: skip
@@ -209,129 +282,152 @@ def normalise_rows(typing_context, X, x, N, rows, gamma, beta, eps, centred, T, 
 
 def _normalise(own):
     builder, lanes = own.builder, own.lanes
-    own.know(0, lanes.zero)
+    own.each_vector_of_rows(lambda top, _: lanes.store(lanes.zero, own.line(0, top)))
     with builder.if_then(own.values["centred"]):
 
-        def of_numbers(place, masks):
-            return lambda i: [own.added(own.loads(own.row("X", i), place, masks))]
+        def numbers(i):
+            x = own.row("X", i)
+            return lambda place, mask, sums: [own.plus(sums[0], lanes.load(lanes.at(x, place), mask))]
 
-        (total,) = own.sums(1, of_numbers)
-        own.know(0, own.shortened(builder.fdiv(total, own.spread64(own.n))))
+        own.sums(1, numbers)
+        own.each_vector_of_rows(lambda top, _: lanes.store(own.shortened(own.mean(0, top)), own.line(0, top)))
 
-    def of_differences(place, masks):
-        def terms(i):
-            m, found = own.known(0, i), []
-            for x, mask in zip(own.loads(own.row("X", i), place, masks), masks, strict=True):
-                d = builder.fsub(x, m)
-                found.append(d if mask is None else builder.select(mask, d, lanes.zero))
-            squares = builder.fmul(found[0], found[0])
-            for d in found[1:]:
-                squares = lanes.multiply_add(d, d, squares)
-            return [own.added(found), squares]
+    def differences(i):
+        x, m = own.row("X", i), own.known(0, i)
 
-        return terms
+        def step(place, mask, sums):
+            d = builder.fsub(lanes.load(lanes.at(x, place), mask), m)
+            if mask is not None:
+                d = builder.select(mask, d, lanes.zero)
+            return [own.plus(sums[0], d), own.plus_product(sums[1], d, d)]
 
-    total, squares = own.sums(2, of_differences)
-    n = own.spread64(own.n)
-    zero = ir.Constant(own.wide, [DOUBLE(0.0)] * lanes.count)
-    centred = lanes.broadcast(own.values["centred"], lanes.bits)
-    rest = builder.select(centred, builder.fdiv(total, n), zero)
-    variance = builder.fsub(builder.fdiv(squares, n), builder.fmul(rest, rest))
-    one = ir.Constant(own.wide, [DOUBLE(1.0)] * lanes.count)
-    r = builder.fdiv(one, own.root(builder.fadd(variance, own.spread64(own.values["eps"]))))
-    mask, offset = own.of_all(), builder.fmul(builder.fsub(zero, rest), r)
-    own.know(1, own.shortened(r))
-    own.know(2, own.shortened(offset))
-    for k, value in enumerate((lanes.load(own.line(0)), own.shortened(rest), own.shortened(r))):
-        lanes.store(value, own.statistic(k), mask)
+        return step
 
-    def values(place, masks):
-        gamma, beta = (own.loads(own.arrays[name], place, masks) for name in ("gamma", "beta"))
+    own.sums(2, differences)
 
-        def write(i):
-            m, r, offset = (own.known(k, i) for k in range(3))
+    def finish(top, mask):
+        rest = own.if_centred(own.mean(0, top))
+        variance = builder.fsub(own.mean(1, top), builder.fmul(rest, rest))
+        r = builder.fdiv(own.one64, own.root(builder.fadd(variance, own.spread64(own.values["eps"]))))
+        shift = own.shortened(builder.fmul(builder.fsub(own.zero64, rest), r))
+        rest, r = own.shortened(rest), own.shortened(r)
+        lanes.store(r, own.line(1, top))
+        lanes.store(shift, own.line(2, top))
+        for k, value in enumerate((lanes.load(own.line(0, top)), rest, r)):
+            lanes.store(value, own.statistic(k, top), mask)
+
+    own.each_vector_of_rows(finish)
+
+    def values(first, rows):
+        def block(place, masks):
+            gamma, beta = (own.loads(own.arrays[name], place, masks) for name in ("gamma", "beta"))
+            q, _, following = repeat(builder, rows, "row")
+            i = builder.add(first, q)
+            m, r, shift = (own.known(k, i) for k in range(3))
             made = []
             for x, g, b in zip(own.loads(own.row("X", i), place, masks), gamma, beta, strict=True):
-                normal = lanes.multiply_add(builder.fsub(x, m), r, offset)
+                normal = lanes.multiply_add(builder.fsub(x, m), r, shift)
                 made.append(lanes.multiply_add(normal, g, b))
             own.stores(made, own.row("Y", i), place, masks)
+            following([])
 
-        own.each_row(write)
+        own.blocks(block)
 
-    own.blocks(I64(0), own.values["N"], values)
+    own.some_rows(values)
 
 
-def plain_differentiate_rows(G, X, x, N, rows, gamma, centred, T, t, apart, Y, sums, room):
+def plain_differentiate_rows(G, X, x, N, rows, gamma, centred, T, t, apart, Y, sums, second, room, together):
     for i in range(rows):
         a, (m, rest, r) = x + i * N, (T[t + k * apart + i] for k in range(3))
         g, normal = G[a : a + N].copy(), ((X[a : a + N] - m) - rest) * r
         h = g * gamma
         sums[:N] += g * normal
-        sums[N : 2 * N] += g
+        sums[second : second + N] += g
         mean = h.mean(dtype=float) if centred else 0.0
         Y[a : a + N] = (h - mean - normal * (h * normal).mean(dtype=float)) * r
 
 
 @generated(plain_differentiate_rows)
-def differentiate_rows(typing_context, G, X, x, N, rows, gamma, centred, T, t, apart, Y, sums, room):
-    """The gradients of γ and β stand in the first and the next N `sums`."""
-    names = ("G", "X", "x", "N", "rows", "gamma", "centred", "T", "t", "apart", "Y", "sums", "room")
+def differentiate_rows(typing_context, G, X, x, N, rows, gamma, centred, T, t, apart, Y, sums, second, room, together):
+    """The gradient of γ begins at 0 in `sums`, that of β at `second`."""
+    names = (
+        "G",
+        "X",
+        "x",
+        "N",
+        "rows",
+        "gamma",
+        "centred",
+        "T",
+        "t",
+        "apart",
+        "Y",
+        "sums",
+        "second",
+        "room",
+        "together",
+    )
 
     def generate(context, builder, signature, arguments):
         own = _Rows(context, builder, signature, arguments, names)
         _differentiate(own)
         return context.get_dummy_value()
 
-    return types.void(G, X, PLACE, PLACE, PLACE, gamma, types.boolean, T, PLACE, PLACE, Y, sums, room), generate
+    return types.void(
+        G, X, PLACE, PLACE, PLACE, gamma, types.boolean, T, PLACE, PLACE, Y, sums, PLACE, room, PLACE
+    ), generate
 
 
 def _differentiate(own):
-    builder, lanes, mask = own.builder, own.lanes, own.of_all()
-    m, rest, r = (lanes.load(own.statistic(k), mask) for k in range(3))
-    for k, value in enumerate((m, rest, r)):
-        own.know(k, value)
+    builder, lanes = own.builder, own.lanes
 
-    def of_products(place, masks):
-        gamma = own.loads(own.arrays["gamma"], place, masks)
+    def copy(top, mask):
+        for k in range(3):
+            lanes.store(lanes.load(own.statistic(k, top), mask), own.line(k, top))
 
-        def terms(i):
-            m, rest = own.known(0, i), own.known(1, i)
-            found, products = [], None
-            xs, gs = (own.loads(own.row(name, i), place, masks) for name in ("X", "G"))
-            for x, g, factor in zip(xs, gs, gamma, strict=True):
-                h, d = builder.fmul(g, factor), builder.fsub(builder.fsub(x, m), rest)
-                found.append(h)
-                products = builder.fmul(h, d) if products is None else lanes.multiply_add(h, d, products)
-            return [own.added(found), products]
+    own.each_vector_of_rows(copy)
 
-        return terms
+    def products(i):
+        x, g, gamma, m, rest = own.row("X", i), own.row("G", i), own.arrays["gamma"], own.known(0, i), own.known(1, i)
 
-    total, products = own.sums(2, of_products)
-    n, r = own.spread64(own.n), own.lengthened(r)
-    zero = ir.Constant(own.wide, [DOUBLE(0.0)] * lanes.count)
-    centred = lanes.broadcast(own.values["centred"], lanes.bits)
-    mean = builder.select(centred, builder.fdiv(total, n), zero)
-    inner = builder.fmul(builder.fdiv(products, n), builder.fmul(r, r))
-    own.know(3, own.shortened(builder.fsub(zero, builder.fmul(mean, r))))
-    own.know(4, own.shortened(builder.fsub(zero, builder.fmul(inner, r))))
+        def step(place, mask, sums):
+            upstream, factor, number = (lanes.load(lanes.at(A, place), mask) for A in (g, gamma, x))
+            h, d = builder.fmul(upstream, factor), builder.fsub(builder.fsub(number, m), rest)
+            return [own.plus(sums[0], h), own.plus_product(sums[1], h, d)]
 
-    def gradients(place, masks):
-        gamma = own.loads(own.arrays["gamma"], place, masks)
-        second = builder.add(place, own.values["N"])
-        begun = [own.loads(own.arrays["sums"], at, masks) for at in (place, second)]
-        i, carried, following = repeat(builder, own.values["rows"], "row")
-        sums = carried([*begun[0], *begun[1]], lanes.vector)
-        m, rest, r, shift, slope = (own.known(k, i) for k in range(KNOWN))
-        xs, gs = (own.loads(own.row(name, i), place, masks) for name in ("X", "G"))
-        made, of_gamma, of_beta = [], [], []
-        for v, (x, g) in enumerate(zip(xs, gs, strict=True)):
-            d, scaled = builder.fsub(builder.fsub(x, m), rest), builder.fmul(g, r)
-            made.append(lanes.multiply_add(scaled, gamma[v], lanes.multiply_add(d, slope, shift)))
-            of_gamma.append(lanes.multiply_add(scaled, d, sums[v]))
-            of_beta.append(builder.fadd(g, sums[len(masks) + v]))
-        own.stores(made, own.row("Y", i), place, masks)
-        following([*of_gamma, *of_beta])
-        own.stores(of_gamma, own.arrays["sums"], place, masks)
-        own.stores(of_beta, own.arrays["sums"], second, masks)
+        return step
 
-    own.blocks(I64(0), own.values["N"], gradients)
+    own.sums(2, products)
+
+    def finish(top, mask):
+        r = own.lengthened(lanes.load(own.line(2, top)))
+        mean, inner = own.if_centred(own.mean(0, top)), builder.fmul(own.mean(1, top), builder.fmul(r, r))
+        for k, value in ((3, mean), (4, inner)):
+            lanes.store(own.shortened(builder.fmul(builder.fsub(own.zero64, value), r)), own.line(k, top))
+
+    own.each_vector_of_rows(finish)
+
+    def gradients(first, rows):
+        own.blocks(lambda place, masks: _gradients(own, first, rows, place, masks))
+
+    own.some_rows(gradients)
+
+
+def _gradients(own, first, rows, place, masks):
+    builder, lanes, sums = own.builder, own.lanes, own.arrays["sums"]
+    gamma, second = own.loads(own.arrays["gamma"], place, masks), builder.add(place, own.values["second"])
+    begun = [*own.loads(sums, place, masks), *own.loads(sums, second, masks)]
+    q, carried, following = repeat(builder, rows, "row")
+    before, i = carried(begun, lanes.vector), builder.add(first, q)
+    m, rest, r, shift, slope = (own.known(k, i) for k in range(KNOWN))
+    xs, gs = (own.loads(own.row(name, i), place, masks) for name in ("X", "G"))
+    made, of_gamma, of_beta = [], [], []
+    for v, (x, g) in enumerate(zip(xs, gs, strict=True)):
+        d, scaled = builder.fsub(builder.fsub(x, m), rest), builder.fmul(g, r)
+        made.append(lanes.multiply_add(scaled, gamma[v], lanes.multiply_add(d, slope, shift)))
+        of_gamma.append(lanes.multiply_add(scaled, d, before[v]))
+        of_beta.append(builder.fadd(g, before[len(masks) + v]))
+    own.stores(made, own.row("Y", i), place, masks)
+    following([*of_gamma, *of_beta])
+    own.stores(of_gamma, sums, place, masks)
+    own.stores(of_beta, sums, second, masks)
