@@ -1,6 +1,6 @@
 """Whole norms of some rows, at most `ROWS` times as many as a vector has lanes, and their gradients.
 
-    normalise_rows       m = Σ x / n, d = x - m, rest = Σ d / n, r = (Σ d² / n - rest² + ε)^(-1/2), y = (d - rest) r γ + β
+    normalise_rows       m = Σ x/n, d = x - m, rest = Σ d/n, r = (Σ d²/n - rest² + ε)^(-1/2), y = (d - rest) r γ + β
     differentiate_rows   h = γ g, gx = r (h - mean h - x̂ mean(h x̂)), the gradients of γ and β += g x̂, g
 
 A row alone would wait for itself: for the sum over the lanes, the division, the square root. Here every row leaves one
@@ -14,7 +14,7 @@ the sums is computed for all rows in one vector, in float64.
 A row's bits depend on its own numbers and its length alone. RUN blocks of its vectors are summed in their dtype, these
 sums in float64. Last, the rows are walked in blocks of some columns, whose γ and β stay in registers.
 
-Rows begin at x, N numbers apart. m, rest and r of row i stand in T at t + i, t + apart + i and t + 2 apart + i. `room`
+Rows of n numbers begin at x. m, rest and r of row i stand in T at t + i, t + apart + i and t + 2 apart + i. `room`
 is a scratch of `room_of(lanes)` numbers.
 """
 
@@ -22,14 +22,12 @@ from llvmlite import ir
 from numba import types
 
 from ..runtime.config import exact_jit
-from ..runtime.target import VECTOR_BYTES
-from .builder import I64, PLACE, Lanes, choose, data_pointer, generated, lane_sums, repeat
+from .blocks import BLOCK, DOUBLE, Blocks
+from .builder import I64, PLACE, choose, generated, lane_sums, repeat
 
-BLOCK = 4 if VECTOR_BYTES == 64 else 2  # vectors of a block
 RUN = 16  # blocks
 ROWS = 4  # vectors with a lane for each row
 KNOWN = 5  # numbers of each row
-DOUBLE = ir.DoubleType()
 
 
 @exact_jit
@@ -38,20 +36,13 @@ def room_of(lanes):
     return ROWS * lanes * (2 * lanes + 4 + KNOWN)
 
 
-class _Rows:
-    """The arguments of a pass, and loops over its rows."""
+class _Rows(Blocks):
+    """A pass over rows: their sums, and what is known of each."""
 
     def __init__(self, context, builder, signature, arguments, names):
-        self.lanes = Lanes(context, builder, signature.args[0].dtype)
-        self.builder = builder
-        self.values = dict(zip(names, arguments, strict=True))
-        self.arrays = {
-            name: data_pointer(context, builder, kind, value)
-            for name, kind, value in zip(names, signature.args, arguments, strict=True)
-            if isinstance(kind, types.Array)
-        }
-        self.wide = ir.VectorType(DOUBLE, self.lanes.count)
-        self.n = builder.sitofp(self.values["N"], DOUBLE)
+        super().__init__(context, builder, signature, arguments, names)
+        self.values["step"] = self.values["n"]  # rows follow each other
+        self.n = builder.sitofp(self.values["n"], DOUBLE)
         self.zero64 = ir.Constant(self.wide, [DOUBLE(0.0)] * self.lanes.count)
         self.one64 = ir.Constant(self.wide, [DOUBLE(1.0)] * self.lanes.count)
 
@@ -59,18 +50,9 @@ class _Rows:
         """A float64 in every lane."""
         return self.lanes.broadcast(value, self.wide)
 
-    def shortened(self, value):
-        same = self.lanes.element == DOUBLE
-        return value if same else self.builder.fptrunc(value, self.lanes.vector)
-
-    def lengthened(self, value):
-        same = self.lanes.element == DOUBLE
-        return value if same else self.builder.fpext(value, self.wide)
-
     def root(self, value):
-        function = ir.FunctionType(self.wide, [self.wide])
         name = f"llvm.sqrt.v{self.lanes.count}f64"
-        return self.builder.call(self.lanes.function(name, self.wide, *function.args), [value])
+        return self.builder.call(self.lanes.function(name, self.wide, self.wide), [value])
 
     def partial(self, k, i):
         """Where the k-th partial sums of row i stand."""
@@ -104,16 +86,6 @@ class _Rows:
         write(i)
         following([])
 
-    def some_rows(self, write):
-        """`write(first, count)` for `together` rows after the other."""
-        builder, rows, size = self.builder, self.values["rows"], self.values["together"]
-        times = builder.sdiv(builder.add(rows, builder.sub(size, I64(1))), size)
-        q, _, following = repeat(builder, times, "some")
-        first = builder.mul(q, size)
-        left = builder.sub(rows, first)
-        write(first, builder.select(builder.icmp_signed("<", left, size), left, size))
-        following([])
-
     def each_vector_of_rows(self, write):
         """`write(top, mask)` for every vector with a lane for each row, its first row and the lanes that are rows."""
         builder, lanes, rows = self.builder, self.lanes, self.values["rows"]
@@ -123,57 +95,9 @@ class _Rows:
         write(top, lanes.mask(builder.sub(rows, top)))
         following([])
 
-    def row(self, name, i):
-        """Where row i begins in an array of rows."""
-        begin = self.builder.add(self.values["x"], self.builder.mul(i, self.values["N"]))
-        return self.lanes.at(self.arrays[name], begin)
-
-    def parts(self, first, last):
-        """Of the columns from first on to last: how many whole blocks, and where the rest begins."""
-        builder, width = self.builder, I64(BLOCK * self.lanes.count)
-        whole = builder.sdiv(builder.sub(last, first), width)
-        return whole, builder.add(first, builder.mul(whole, width))
-
-    def rest(self, place, last, write):
-        """`write(masks)` if there are columns from `place` on, fewer than a block."""
-        builder, lanes = self.builder, self.lanes
-        left, half = builder.sub(last, place), I64(BLOCK // 2 * lanes.count)
-
-        def masks(vectors):
-            return [lanes.mask(builder.sub(left, I64(v * lanes.count))) for v in range(vectors)]
-
-        with builder.if_then(builder.icmp_signed(">", left, half)):
-            write(masks(BLOCK))
-        few = builder.and_(builder.icmp_signed(">", left, I64(0)), builder.icmp_signed("<=", left, half))
-        with builder.if_then(few):
-            write(masks(BLOCK // 2))
-
-    def blocks(self, write):
-        """`write(place, masks)` for every block of the columns: a mask or None for each vector."""
-        builder = self.builder
-        whole, place = self.parts(I64(0), self.values["N"])
-        with builder.if_then(builder.icmp_signed(">", whole, I64(0))):
-            q, _, following = repeat(builder, whole, "block")
-            write(builder.mul(q, I64(BLOCK * self.lanes.count)), [None] * BLOCK)
-            following([])
-        self.rest(place, self.values["N"], lambda masks: write(place, masks))
-
-    def loads(self, pointer, place, masks):
-        """The vectors of a block."""
-        lanes = self.lanes
-        return [
-            lanes.load(lanes.at(pointer, self.builder.add(place, I64(v * lanes.count))), mask)
-            for v, mask in enumerate(masks)
-        ]
-
-    def stores(self, vectors, pointer, place, masks):
-        lanes = self.lanes
-        for v, (value, mask) in enumerate(zip(vectors, masks, strict=True)):
-            lanes.store(value, lanes.at(pointer, self.builder.add(place, I64(v * lanes.count))), mask)
-
     def sums(self, width, row):
-        """`width` sums of each row, as totals; `row(i)(place, mask, sums)` adds those of a vector: None is nothing yet."""
-        builder, lanes, N = self.builder, self.lanes, self.values["N"]
+        """`width` sums of each row, as totals; `row(i)(place, mask, sums)` adds a vector's: None is nothing yet."""
+        builder, lanes, n = self.builder, self.lanes, self.values["n"]
         run = I64(RUN * BLOCK * lanes.count)
 
         def clear(top, _):
@@ -181,10 +105,10 @@ class _Rows:
                 builder.store(self.zero64, self.total(k, top), align=lanes.size)
 
         self.each_vector_of_rows(clear)
-        q, _, following = repeat(builder, builder.sdiv(builder.add(N, builder.sub(run, I64(1))), run), "run")
+        q, _, following = repeat(builder, builder.sdiv(builder.add(n, builder.sub(run, I64(1))), run), "run")
         first = builder.mul(q, run)
         end = builder.add(first, run)
-        last = builder.select(builder.icmp_signed("<", end, N), end, N)
+        last = builder.select(builder.icmp_signed("<", end, n), end, n)
         self.each_row(lambda i: self._partial_sums(width, row(i), i, first, last))
 
         def add(top, _):
@@ -252,20 +176,20 @@ class _Rows:
         return vectors[0]
 
 
-def plain_normalise_rows(X, x, N, rows, gamma, beta, eps, centred, T, t, apart, Y, room, together):
+def plain_normalise_rows(X, x, n, rows, gamma, beta, eps, centred, T, t, apart, Y, room, together):
     for i in range(rows):
-        a = x + i * N
-        m = X.dtype.type(X[a : a + N].mean(dtype=float)) if centred else X.dtype.type(0)
-        d = X[a : a + N] - m
+        a = x + i * n
+        m = X.dtype.type(X[a : a + n].mean(dtype=float)) if centred else X.dtype.type(0)
+        d = X[a : a + n] - m
         rest = d.mean(dtype=float) if centred else 0.0
         r = 1 / ((d * d).mean(dtype=float) - rest * rest + eps) ** 0.5
         T[t + i], T[t + apart + i], T[t + 2 * apart + i] = m, rest, r
-        Y[a : a + N] = (d - rest) * r * gamma + beta
+        Y[a : a + n] = (d - rest) * r * gamma + beta
 
 
 @generated(plain_normalise_rows)
-def normalise_rows(typing_context, X, x, N, rows, gamma, beta, eps, centred, T, t, apart, Y, room, together):
-    names = ("X", "x", "N", "rows", "gamma", "beta", "eps", "centred", "T", "t", "apart", "Y", "room", "together")
+def normalise_rows(typing_context, X, x, n, rows, gamma, beta, eps, centred, T, t, apart, Y, room, together):
+    names = ("X", "x", "n", "rows", "gamma", "beta", "eps", "centred", "T", "t", "apart", "Y", "room", "together")
 
     def generate(context, builder, signature, arguments):
         own = _Rows(context, builder, signature, arguments, names)
@@ -333,28 +257,30 @@ def _normalise(own):
 
         own.blocks(block)
 
-    own.some_rows(values)
+    own.batches(own.values["together"], values)
 
 
-def plain_differentiate_rows(G, X, x, N, rows, gamma, centred, T, t, apart, Y, sums, second, room, together):
+def plain_differentiate_rows(G, X, x, n, rows, gamma, centred, T, t, apart, Y, sums, second, room, together):
     for i in range(rows):
-        a, (m, rest, r) = x + i * N, (T[t + k * apart + i] for k in range(3))
-        g, normal = G[a : a + N].copy(), ((X[a : a + N] - m) - rest) * r
+        a, (m, rest, r) = x + i * n, (T[t + k * apart + i] for k in range(3))
+        g, normal = G[a : a + n].copy(), ((X[a : a + n] - m) - rest) * r
         h = g * gamma
-        sums[:N] += g * normal
-        sums[second : second + N] += g
+        sums[:n] += g * normal
+        sums[second : second + n] += g
         mean = h.mean(dtype=float) if centred else 0.0
-        Y[a : a + N] = (h - mean - normal * (h * normal).mean(dtype=float)) * r
+        Y[a : a + n] = (h - mean - normal * (h * normal).mean(dtype=float)) * r
 
 
 @generated(plain_differentiate_rows)
-def differentiate_rows(typing_context, G, X, x, N, rows, gamma, centred, T, t, apart, Y, sums, second, room, together):
+def differentiate_rows(
+    typing_context, G, X, x, n, rows, gamma, centred, T, t, apart, Y, sums, second, room, together
+):  # fmt: skip
     """The gradient of γ begins at 0 in `sums`, that of β at `second`."""
     names = (
         "G",
         "X",
         "x",
-        "N",
+        "n",
         "rows",
         "gamma",
         "centred",
@@ -410,7 +336,7 @@ def _differentiate(own):
     def gradients(first, rows):
         own.blocks(lambda place, masks: _gradients(own, first, rows, place, masks))
 
-    own.some_rows(gradients)
+    own.batches(own.values["together"], gradients)
 
 
 def _gradients(own, first, rows, place, masks):
