@@ -33,6 +33,7 @@ from .columns import (
     fold_gradients,
     row_gradients,
     scale_rows,
+    sums_for,
     wide,
     widened,
 )  # fmt: skip
@@ -259,15 +260,15 @@ def _measure(x, width, parts, chunk):
     N = parts.shape[2]
     first, last = _bounds(x.size, width, parts.shape[0], chunk)
     rows = np.float64((last - first) // N)
-    S, sums, squares = np.zeros((2, width), x.dtype), np.empty(N), np.empty(N)
+    S, sums, squares = sums_for(width), np.empty(N), np.empty(N)
     m = np.empty((1, N), x.dtype)
-    add_rows(x[first:last], S[0])
-    fold(S[0], sums)
+    add_rows(x[first:last], width, S)
+    fold(S[0], width, sums)
     _split_means(sums, rows, m[0], parts[chunk, 0])
-    S[0, :] = x.dtype.type(0)
-    add_differences(x[first:last], widened(m, width)[0], S[0], S[1])
-    fold(S[0], sums)
-    fold(S[1], squares)
+    S[0, :] = 0.0
+    add_differences(x[first:last], width, widened(m, width)[0], S)
+    fold(S[0], width, sums)
+    fold(S[1], width, squares)
     _store_part(sums, squares, rows, parts[chunk])
 
 
@@ -375,10 +376,10 @@ def _products_of_normalised(products, total, statistics):
 def _sum(g, x, statistics, width, sums, chunk):
     """Of one chunk: for each column Σ g and Σ g x̂."""
     first, last = _bounds(x.size, width, sums.shape[0], chunk)
-    W, S = widened(statistics[:1], width), np.zeros((2, width), x.dtype)
-    add_gradients(g[first:last], x[first:last], W[0], S[0], S[1])
-    fold(S[0], sums[chunk, 0])
-    fold(S[1], sums[chunk, 1])
+    W, S = widened(statistics[:1], width), sums_for(width)
+    add_gradients(g[first:last], x[first:last], width, W[0], S)
+    fold(S[0], width, sums[chunk, 0])
+    fold(S[1], width, sums[chunk, 1])
     _products_of_normalised(sums[chunk, 1], sums[chunk, 0], statistics)
 
 
