@@ -112,13 +112,11 @@ def test_the_kernels_without_checks_are_the_public_ones(rng):
         "walk",
         "count_correct",
         "gaussian_chain",
-        "scale_rows",
         "fill",
         "gather",
         "negative_products",
         "next_mask",
         "norm",
-        "scale_rows",
     }
     only |= {
         "paste_columns",

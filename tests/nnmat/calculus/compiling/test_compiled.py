@@ -31,10 +31,7 @@ from nnmat.calculus import (
 )
 from nnmat.calculus.checking.sampling import Point, points
 from nnmat.calculus.compiling.compiled import Compiled
-from nnmat.calculus.compiling.helpers import ENTRIES
-from nnmat.calculus.compiling.lowering import WAYS
 from nnmat.calculus.evaluation.evaluator import Evaluation
-from nnmat.calculus.language.expr import nodes
 from tests.nnmat.calculus import worked_examples
 from tests.nnmat.calculus.generator import OPERATORS, PLACES, Generator
 
@@ -136,7 +133,7 @@ def test_what_other_tools_get_wrong(name):
 @pytest.mark.parametrize("place", PLACES)
 def test_random_expressions(place):
     """Every operator once in each place; whatever is derived and has a compiled form is compiled, and right."""
-    found = refused = 0
+    found = 0
     for seed, op in enumerate(OPERATORS):
         f, G, v = Generator(7000 + seed).sample(op, place)
         f = f if G is None else inner(G, f)
