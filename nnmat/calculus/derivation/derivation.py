@@ -2,6 +2,7 @@
 
 from ..checking.verify import check
 from ..pages.derivation_page import fragment, page
+from ..records.exchange import parts_of, record_text
 from ..records.programs import numpy_code, python_code
 from ..records.record import Record
 from ..records.report import latex_report, report
@@ -35,6 +36,18 @@ class Derivation(Record):
     def to_numpy(self) -> str:
         """The gradient as a Python function of arrays, with NumPy alone."""
         return numpy_code(self)
+
+    def to_json(self) -> str:
+        """The whole record as JSON, every line as code; `nnmat verify` judges it without this package's laws.
+
+        Raises NotDerivable for a function of one's own, which nobody else knows.
+        """
+        return record_text(self)
+
+    @classmethod
+    def from_json(cls, text: str) -> "Derivation":
+        """The derivation that `to_json` wrote. Raises RecordError for a text that is none or that was changed."""
+        return cls(**parts_of(text))
 
     def to_html(self, trials: int = 3, seed: int = 0) -> str:
         """The derivation as a page of HTML with MathML that needs no network; every line is checked first.
