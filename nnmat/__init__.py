@@ -46,6 +46,7 @@ from .layers import (
     Dropout,
     Dropout2d,
     Embedding,
+    Expression,
     Flatten,
     GatedFeedForward,
     GlobalAvgPool2d,
@@ -79,11 +80,13 @@ from .layers import (
     TransformerBlock,
     Unflatten,
     Upsample,
+    layer_from_expression,
     observe,
 )
 from .losses import (
     L1,
     AdversarialLoss,
+    ExpressionLoss,
     GaussianNegativeLogLikelihood,
     Huber,
     KLDivergence,
@@ -93,6 +96,7 @@ from .losses import (
     SigmoidBinaryCrossEntropy,
     SmoothL1,
     SoftmaxCrossEntropy,
+    loss_from_expression,
 )
 from .optimizers import LBFGS, SGD, Adagrad, Adam, AdamW, Lion, Muon, NAdam, Optimizer, RMSProp
 from .parameters import Parameter
@@ -145,6 +149,8 @@ __all__ = [
     "EarlyStopping",
     "Embedding",
     "ExactQuadratic",
+    "Expression",
+    "ExpressionLoss",
     "FileFormatError",
     "FixedStep",
     "Flatten",
@@ -216,8 +222,10 @@ __all__ = [
     "jacobian_product",
     "khat",
     "khat_pattern",
+    "layer_from_expression",
     "load",
     "load_state",
+    "loss_from_expression",
     "metrics",
     "observe",
     "save",

@@ -2,6 +2,7 @@
 
 from .adversarial import AdversarialLoss
 from .base import Loss
+from .expression import ExpressionLoss, loss_from_expression
 from .gaussian_negative_log_likelihood import GaussianNegativeLogLikelihood
 from .huber import Huber, SmoothL1
 from .kl_divergence import KLDivergence
@@ -14,6 +15,7 @@ from .softmax_cross_entropy import SoftmaxCrossEntropy
 __all__ = [
     "L1",
     "AdversarialLoss",
+    "ExpressionLoss",
     "GaussianNegativeLogLikelihood",
     "Huber",
     "KLDivergence",
@@ -23,4 +25,5 @@ __all__ = [
     "SigmoidBinaryCrossEntropy",
     "SmoothL1",
     "SoftmaxCrossEntropy",
+    "loss_from_expression",
 ]

@@ -134,6 +134,10 @@ class Loss(abc.ABC):
         """
         output_rows(type(self).__name__, y, output_shape)
 
+    def constant_arrays(self) -> list[np.ndarray]:
+        """Arrays beside attributes that passes read and nobody changes."""
+        return []
+
     def config(self) -> dict:
         """The constructor's arguments, as JSON-able values; `reduction` if it is not "mean"."""
         return {} if self.reduction == "mean" else {"reduction": self.reduction}

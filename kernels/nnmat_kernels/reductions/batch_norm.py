@@ -19,23 +19,14 @@ import functools
 import numpy as np
 from numba import float64, int64, prange
 
-from ..codegen.function_pointer import address, call, flat_of, matrix_of
+from ..codegen.function_pointer import address, call, flat_of
 from ..errors import ShapeError
 from ..runtime.arrays import as_array, checked_out, made, same_dtype
 from ..runtime.config import exact_jit, jit, parallel_jit
 from ..runtime.launch import launch, operation
 from ..runtime.parallel import CHUNK_SIZE
-from .columns import (
-    add_differences,
-    add_gradients,
-    add_rows,
-    fold,
-    fold_gradients,
-    row_gradients,
-    scale_rows,
-    wide,
-    widened,
-)  # fmt: skip
+from .batch_norm_passes import differentiate, normalise, sum_gradients
+from .columns import add_differences, add_rows, bounds, fold, fold_gradients, sums_for, wide, widened
 from .layer_norm import check_eps, or_constant, per_column
 
 MOST_CHUNKS = 64
@@ -161,22 +152,28 @@ def _running(who, name, A, X):
 
 
 @operation("running_mean", "running_variance", "out", "statistics")
-def batch_norm_unchecked(X, gamma, beta, eps, momentum, running_mean, running_variance, out=None, statistics=None):
+def batch_norm_unchecked(
+    X, gamma, beta, eps, momentum, running_mean, running_variance, out=None, statistics=None, plus=None, relu=False
+):  # fmt: skip
+    """`plus` is added to the values, if it is given; then, with `relu`, `out` is the positive part."""
     N, Y, found = _prepared(X, out, statistics)
     if X.size:
         x, parts, constants = X.reshape(-1), np.empty((_chunks(X.size), 3, N)), np.empty((3, wide(N)), X.dtype)
         gamma, beta = or_constant(gamma, 1, N, X), or_constant(beta, 0, N, X)
-        launch(_measure_parallel, _pieces(X.dtype)[0], x, wide(N), parts)
+        launch(_measure_parallel, _measuring(X.dtype), x, wide(N), parts)
         launch(
             _fold_parts, parts, x.size, wide(N), float(eps), momentum, running_mean, running_variance, found, gamma,
             beta, constants,
         )  # fmt: skip
-        launch(_normalise_parallel, _pieces(X.dtype)[1], x, constants, len(parts), Y.reshape(-1))
+        normalise(x, constants, len(parts), plus, relu, Y.reshape(-1))
     return made((out, Y), (statistics, found))
 
 
 @operation("out", "statistics")
-def batch_norm_evaluation_unchecked(X, gamma, beta, eps, running_mean, running_variance, out=None, statistics=None):
+def batch_norm_evaluation_unchecked(
+    X, gamma, beta, eps, running_mean, running_variance, out=None, statistics=None, plus=None, relu=False
+):  # fmt: skip
+    """`plus` and `relu` as above."""
     N, Y, found = _prepared(X, out, statistics)
     if N:
         gamma, beta, constants = (
@@ -185,25 +182,33 @@ def batch_norm_evaluation_unchecked(X, gamma, beta, eps, running_mean, running_v
             np.empty((3, wide(N)), X.dtype),
         )
         launch(_known_statistics, running_mean, running_variance, float(eps), found, gamma, beta, constants)
-        launch(_normalise_parallel, _pieces(X.dtype)[1], X.reshape(-1), constants, _chunks(X.size), Y.reshape(-1))
+        normalise(X.reshape(-1), constants, _chunks(X.size), plus, relu, Y.reshape(-1))
     return made((out, Y), (statistics, found))
 
 
-@operation("out", "gamma_gradient", "beta_gradient")
+@operation("out", "gamma_gradient", "beta_gradient", "masked")
 def batch_norm_backward_unchecked(
     G, X, statistics, gamma, training=True, out=None, gamma_gradient=None, beta_gradient=None, add_gamma=False,
-    add_beta=False,
+    add_beta=False, relu=False, beta=None, Y=None, masked=None,
 ):  # fmt: skip
-    """The gradients of γ and β are added to what stands there if `add_gamma` and `add_beta` say so."""
+    """The gradients of γ and β are added to what stands there if `add_gamma` and `add_beta` say so.
+
+    With `relu` the gradient is that of the positive part Y: of the values, which follow from X, γ and `beta`, or where
+    `Y` is given of something else besides; then `masked` is what it lets through of G.
+    """
     N, gX, _ = _prepared(X, out, statistics)
     gg, gb = (np.empty(N, X.dtype) if A is None else A for A in (gamma_gradient, beta_gradient))
     if N:
         g, x, gx, sums = G.reshape(-1), X.reshape(-1), gX.reshape(-1), np.empty((_chunks(X.size), 2, N))
-        constants, pieces = np.empty((4, wide(N)), X.dtype), _pieces(X.dtype)
-        launch(_sum_parallel, pieces[2], g, x, statistics, wide(N), sums)
+        constants, values = np.empty((4, wide(N)), X.dtype), np.empty((3, wide(N)), X.dtype)
         gamma = or_constant(gamma, 1, N, X)
+        by_values = relu and Y is None
+        if by_values:
+            launch(_value_constants, statistics, gamma, or_constant(beta, 0, N, X), values)
+        sum_gradients(g, x, Y, masked, statistics, values, sums, relu)
         launch(_fold_sums, sums, x.size // N, statistics, gamma, training, add_gamma, add_beta, gg, gb, constants)
-        launch(_differentiate_parallel, pieces[3], g, x, constants, len(sums), gx)
+        h = g if Y is None else masked.reshape(-1)
+        differentiate(h, x, values, constants, len(sums), by_values, gx)
     return made((out, gX), (gamma_gradient, gg), (beta_gradient, gb))
 
 
@@ -218,22 +223,9 @@ def _chunks(size):
 
 
 @functools.cache
-def _pieces(dtype):
-    """Where the code for a chunk lies: statistics, values, sums of gradients, gradients."""
-    flat, matrix, slots = flat_of(dtype), matrix_of(dtype), float64[:, :, ::1]
-    return (
-        address(_measure, flat, int64, slots, int64),
-        address(scale_rows, flat, matrix, flat),
-        address(_sum, flat, flat, matrix, int64, slots, int64),
-        address(row_gradients, flat, flat, matrix, flat),
-    )
-
-
-@jit
-def _bounds(size, width, chunks, chunk):
-    """Where a chunk begins and ends: at whole rows of the wide matrix, but for the last one."""
-    rows = (size + width - 1) // width
-    return min(chunk * rows // chunks * width, size), min((chunk + 1) * rows // chunks * width, size)
+def _measuring(dtype):
+    """Where the code for the statistics of a chunk lies."""
+    return address(_measure, flat_of(dtype), int64, float64[:, :, ::1], int64)
 
 
 @exact_jit
@@ -257,17 +249,17 @@ def _store_part(sums, squares, rows, part):
 def _measure(x, width, parts, chunk):
     """Of one chunk: for each column the mean, what its rounding lost, and the sum of the squares round it."""
     N = parts.shape[2]
-    first, last = _bounds(x.size, width, parts.shape[0], chunk)
+    first, last = bounds(x.size, width, parts.shape[0], chunk)
     rows = np.float64((last - first) // N)
-    S, sums, squares = np.zeros((2, width), x.dtype), np.empty(N), np.empty(N)
+    S, sums, squares = sums_for(width), np.empty(N), np.empty(N)
     m = np.empty((1, N), x.dtype)
-    add_rows(x[first:last], S[0])
-    fold(S[0], sums)
+    add_rows(x[first:last], width, S)
+    fold(S[0], width, sums)
     _split_means(sums, rows, m[0], parts[chunk, 0])
-    S[0, :] = x.dtype.type(0)
-    add_differences(x[first:last], widened(m, width)[0], S[0], S[1])
-    fold(S[0], sums)
-    fold(S[1], squares)
+    S[0, :] = 0.0
+    add_differences(x[first:last], width, widened(m, width)[0], S)
+    fold(S[0], width, sums)
+    fold(S[1], width, squares)
     _store_part(sums, squares, rows, parts[chunk])
 
 
@@ -318,11 +310,11 @@ def _fold_parts(parts, size, width, eps, momentum, running_mean, running_varianc
     rows, means, squares = np.float64(size // N), np.zeros(N), np.zeros(N)
     base = parts[0, 0].copy()
     for k in range(chunks):
-        first, last = _bounds(size, width, chunks, k)
+        first, last = bounds(size, width, chunks, k)
         _add_means(np.float64((last - first) // N), parts[k], base, means)
     _divide(means, rows)
     for k in range(chunks):
-        first, last = _bounds(size, width, chunks, k)
+        first, last = bounds(size, width, chunks, k)
         _add_squares(np.float64((last - first) // N), parts[k], base, means, squares)
     _divide(squares, rows)
     _store_statistics(statistics, base, means, squares, eps)
@@ -356,38 +348,6 @@ def _value_constants(statistics, gamma, beta, constants):
     constants[:, :] = widened(narrow, constants.shape[1])
 
 
-@parallel_jit
-def _normalise_parallel(piece, x, constants, chunks, y):
-    for c in prange(chunks):
-        first, last = _bounds(x.size, constants.shape[1], chunks, np.int64(c))
-        call(piece, (x[first:last], constants, y[first:last]))
-
-
-@exact_jit
-def _products_of_normalised(products, total, statistics):
-    """Σ g x̂ = r (Σ g (x - m) - rest Σ g)."""
-    for c in range(total.size):
-        rest, r = np.float64(statistics[1, c]), np.float64(statistics[2, c])
-        products[c] = r * (products[c] - rest * total[c])
-
-
-@jit
-def _sum(g, x, statistics, width, sums, chunk):
-    """Of one chunk: for each column Σ g and Σ g x̂."""
-    first, last = _bounds(x.size, width, sums.shape[0], chunk)
-    W, S = widened(statistics[:1], width), np.zeros((2, width), x.dtype)
-    add_gradients(g[first:last], x[first:last], W[0], S[0], S[1])
-    fold(S[0], sums[chunk, 0])
-    fold(S[1], sums[chunk, 1])
-    _products_of_normalised(sums[chunk, 1], sums[chunk, 0], statistics)
-
-
-@parallel_jit
-def _sum_parallel(piece, g, x, statistics, width, sums):
-    for c in prange(sums.shape[0]):
-        call(piece, (g, x, statistics, width, sums, np.int64(c)))
-
-
 @exact_jit
 def _factors(sums, rows, statistics, gamma, training, factors):
     """m, s, q and e of gx = g s - (x - m) q - e: s = γ r, q = γ r² mean(g x̂), e = s mean(g) - rest q."""
@@ -406,10 +366,3 @@ def _fold_sums(sums, rows, statistics, gamma, training, add_gamma, add_beta, gam
     narrow = np.empty((4, gamma.size), gamma.dtype)
     _factors(sums[0], np.float64(rows), statistics, gamma, training, narrow)
     factors[:, :] = widened(narrow, factors.shape[1])
-
-
-@parallel_jit
-def _differentiate_parallel(piece, g, x, constants, chunks, gx):
-    for c in prange(chunks):
-        first, last = _bounds(x.size, constants.shape[1], chunks, np.int64(c))
-        call(piece, (g[first:last], x[first:last], constants, gx[first:last]))

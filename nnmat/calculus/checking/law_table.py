@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from ...checks import generator
+from ..dimensions import dim
 from ..errors import DomainError, UnverifiedError
 from ..evaluation.evaluator import Evaluation
 from ..language.elementwise import FUNCTIONS
@@ -29,7 +30,8 @@ SYMBOLS: dict[str, Any] = {
         matrix("E", "N", "N"), matrix("R", "N", "N", invertible=True), matrix("S", "N", "N", symmetric=True),
         matrix("Q", "N", "N", orthogonal=True), vector("x", "N"), vector("y", "N"), vector("u", "M"),
         vector("p", "N", sums_to_one=True), matrix("X", "H", "W"), matrix("F", "kh", "kw"), scalar("a"), scalar("b"),
-        vector("t", "N", positive=True),
+        vector("t", "N", positive=True), matrix("P", "N", "N", positive_definite=True), matrix("Z", "K", "K"),
+        matrix("Y", "N", "K"), matrix("L", dim("N") + 2, "N"),
     )
 }  # fmt: skip
 CONV = "conv(X, F, stride=2, padding=1)"
@@ -43,9 +45,7 @@ LAW_EXAMPLES: dict[str, list[str]] = {
     "LAW-6b": ["logdet(D)"],
     "LAW-7": ["A * B", "a * A * B"],
     "LAW-8": [
-        *(f"{name}(A)" for name in FUNCTIONS if name not in ("log", "sqrt")),
-        "log(t)",
-        "sqrt(t)",
+        *(f"{name}({'A' if f.inside is None else 't'})" for name, f in FUNCTIONS.items() if name != "polygamma3"),
         "A ** 3",
         "t ** -0.5",
     ],
@@ -56,10 +56,30 @@ LAW_EXAMPLES: dict[str, list[str]] = {
     "CAL-3": ["inner(A, B)"],
     "CAL-4": ["frobenius(A)"],
     "CAL-5": ["kron(A, C)"],
-    "CAL-6": ["sum(A)", "diag(D)", "diagm(x)", "vec(A)", "tril(D)"],
+    "CAL-6": ["sum(A)", "diag(D)", "diagm(x)", "vec(A)", "tril(D)", "A[0:2, 1:]", "padded(A, 1, 0, M + 2, N)"],
     "CAL-7": ["adjugate(R)"],
     "CAL-8": [],  # the adjoints, built from LAW-9 and CAL-5
     "CAL-9": ["frobenius(A) ** 2"],
+    "CAL-10": ["power(D, 4)", "power(D, n)", "power(R, -2)"],
+    "CAL-11": ["expm(D)", "logm(R)"],
+    "CAL-12": ["sqrtm(R)"],
+    "CAL-13": ["sylvester(D, Z, Y)"],
+    "CAL-14": ["power_frechet(D, E, 3)", "expm_frechet(D, E)", "logm_frechet(R, E)"],
+    "CAL-15": ["pinv(A)", "pinv(D @ E)"],
+    "CAL-16": ["eigenvalues(S)", "eigenvalues(A.T @ A)"],
+    "CAL-17": ["eigenvectors(S)"],
+    "CAL-18": ["gaps(x)"],
+    "CAL-19": ["singular_values(L)"],
+    "CAL-20": ["right_singular(L)"],
+    "CAL-21": ["nuclear(A)", "nuclear(A.T)"],
+    "CAL-22": ["spectral(A)"],
+    "CAL-23": ["cholesky(P)"],
+    "CAL-24": ["max(A)", "max(A, axis=1)"],
+    "CAL-25": ["maximum(A, B)", "maximum(A, a)"],
+    "CAL-26": ["where(A, B, a)"],
+    "CAL-27": ["t ** y", "t ** a", "2 ** A"],
+    "CAL-28": ["hstack(A, u, B)", "vstack(A, x.T)"],
+    "CAL-29": ["at_max(A)", "greater(A, B)"],
 }
 MOVE_EXAMPLES: dict[str, list[str]] = {
     "TR-2": ["A.T"],
@@ -75,6 +95,9 @@ MOVE_EXAMPLES: dict[str, list[str]] = {
     "MOVE-6": ["tril(D)"],
     "MOVE-7": ["kron(A, C)"],
     "MOVE-8": [],
+    "MOVE-9": ["A[0:2, 1:]", "padded(A, 1, 0, M + 2, N)"],
+    "MOVE-10": ["power_frechet(D, E, 3)", "power_frechet(D, E, n)", "expm_frechet(D, E)", "logm_frechet(R, E)"],
+    "MOVE-11": ["sylvester(D, Z, Y)"],
 }
 EQUALITIES: dict[str, list[tuple[str, str]]] = {
     "TR-1": [("x.T @ D @ y", "trace(x.T @ D @ y)")],
@@ -134,7 +157,13 @@ SIM_EXAMPLES: dict[str, list[str]] = {
         "kron_right(kron(D, E).T, E, N, N)",
     ],
     "SIM-26": ["eye(1) * a", "adjugate(a) + diag(a) * tril(a)", "softmax(a) * logsumexp(a)", "zeros(1, 1) + a"],
-    "SIM-27": ["a * x - a ** 2 * b * ones(N)", "D @ x + E @ x + y", "S @ D + S @ E + Q", "2 * A - 2 * a"],
+    "SIM-27": [
+        "a * x - a ** 2 * b * ones(N)",
+        "D @ x + E @ x + y",
+        "A + A * B + A * exp(B) + B",
+        "S @ D + S @ E + Q",
+        "2 * A - 2 * a",
+    ],
     "SIM-28": ["D @ (-S - Q)", "A * (-A - B) * 2", "(-x - y) * (-x - t)"],
     "SIM-29": [
         "adjugate(D) / det(D)",
@@ -160,6 +189,44 @@ SIM_EXAMPLES: dict[str, list[str]] = {
         "ones(1, N) @ (x - sum(x) / dim(N) * ones(N))",
         "(A - A @ ones(N, N) / dim(N)) @ ones(N)",
         "ones(N, N) @ (eye(N) - ones(N, N) / dim(N))",
+    ],
+    "SIM-34": ["eye(N) * diagm(x) * a", "D.T * eye(N)", "eye(N) * eye(N) * D"],
+    "MAT-1": [
+        "power(D, 1)",
+        "power(D, -1)",
+        "power(power(R, n), 2)",
+        "D @ power(D, n)",
+        "expm_frechet(D, 2 * E)",
+        "inv(power(R, n)) @ power(R, n - 1)",
+    ],
+    "MAT-2": [
+        "expm(D.T)",
+        "power(D.T, n)",
+        "pinv(A.T)",
+        "expm_frechet(D.T, E.T)",
+        "sylvester(Z.T, D.T, Y.T)",
+        "nuclear(A.T)",
+        "polar(A.T)",
+        "max(A.T)",
+    ],
+    "MAT-3": ["expm(logm(R))", "sqrtm(P) @ sqrtm(P)", "expm(zeros(N, N))", "logm(eye(N))", "sqrtm(a * a * eye(1))"],
+    "MAT-4": [
+        "det(expm(D))",
+        "logdet(power(R, n))",
+        "det(power(D, 3))",
+        "trace(logm(R))",
+        "sum(eigenvalues(S)) + exp(sum(log(eigenvalues(P))))",
+    ],
+    "MAT-5": ["expm_frechet(D, D)", "power_frechet(D, eye(N), n)", "logm_frechet(R, inv(R))", "sylvester(R, R, R)"],
+    "MAT-6": ["power_frechet(D, E, 2)", "power_frechet(D, E, 3)"],
+    "MAT-7": ["pinv(R)"],
+    "MAT-8": ["t ** (0 * a + 2)"],
+    "MAT-9": ["A[0:2, :][1, 0]", "hstack(A, u)[:, N]", "padded(A, 1, 0, M + 1, N)[1:, :]", "A.T[0:2, 0:2]"],
+    "MAT-10": ["max(a) + eigenvalues(a)", "spectral(a) + nuclear(a)", "cholesky(b * b + eye(1))"],
+    "MAT-11": [
+        "eigenvectors(P) @ diagm(1 / eigenvalues(P)) @ eigenvectors(P).T",
+        "eigenvectors(S) @ diagm(exp(eigenvalues(S))) @ eigenvectors(S).T",
+        "A @ diagm(padded(a, 1, 0, N, 1)) @ C",
     ],
 }
 
@@ -262,6 +329,8 @@ def move_errors(name: str, e: Expr, rng: np.random.Generator) -> list[float]:
     errors = []
     for at, operand in enumerate(e.args):
         if (name, at) in (("TR-6", 1), ("TR-7", 0)) or operand.op in ("num", "ones"):
+            continue
+        if name in ("MOVE-10", "MOVE-11") and at < len(e.args) - 1:  # linear in the last operand
             continue
         moved = inner(adjoints.MOVES[e.op][1](G, e, at), operand)
         errors.append(equality_error(name, inner(G, e), moved, rng))

@@ -7,7 +7,7 @@ from typing import Any
 from weakref import WeakKeyDictionary
 
 from ..dimensions import ONE
-from .expr import Expr, nodes, ordered
+from .expr import Expr, node, nodes, ordered, rebuild, transpose
 
 _clock = count()
 _declared: WeakKeyDictionary[Expr, int] = WeakKeyDictionary()  # symbols, and when they were declared last
@@ -70,14 +70,44 @@ def is_symmetric(e: Expr) -> bool:
         return True
     if e.op == "sym":
         return bool(attributes(e) & {"symmetric", "positive_definite", "diagonal"})
-    if e.op in ("inv", "adj", "fn", "pow", "ref", "T"):
+    if e.op in ("inv", "adj", "fn", "pow", "ref", "T", "mpow", "expm", "logm", "sqrtm", "pinv", "pinv_full", "polar"):
         return is_symmetric(e.args[0])
-    if e.op in ("add", "mul"):
+    if e.op in ("mpow_frechet", "expm_frechet", "logm_frechet"):
         return all(is_symmetric(a) for a in e.args)
-    if e.op == "matmul":
-        mirrored = [a if is_symmetric(a) else a.args[0] if a.op == "T" else a.T for a in reversed(e.args)]
-        return all(a.digest == b.digest for a, b in zip(e.args, mirrored, strict=True))
+    if e.op in ("add", "mul", "matmul"):
+        if all(is_symmetric(a) for a in e.args):
+            return e.op != "matmul" or [plain(a).digest for a in e.args] == [plain(a).digest for a in reversed(e.args)]
+        same, turned = sides(e) if is_turned(e) else (e, None)
+        return turned is not None and same.digest == turned.digest
     return False
+
+
+@kept
+def is_turned(e: Expr) -> bool:
+    """A transpose stands in it: without one, a sum or a product is symmetric only if all its operands are."""
+    return e.op == "T" or any(is_turned(a) for a in e.args)
+
+
+@kept
+def sides(e: Expr) -> tuple[Expr, Expr]:
+    """The expression and its transpose, both with transposes moved inside as far as they go."""
+    if e.is_scalar:
+        return e, e
+    both = [sides(a) for a in e.args]
+    if e.op == "T":
+        return both[0][::-1]
+    if e.op in ("add", "mul", "matmul"):
+        order = -1 if e.op == "matmul" else 1
+        return rebuild(e, tuple(a for a, _ in both)), rebuild(e, tuple(b for _, b in both[::order]))
+    if e.op in ("fn", "pow", "inv", "adj", "mpow", "expm", "logm", "sqrtm", "polar"):
+        a, b = both[0]
+        return node(e.op, (a,), e.data, a.shape), node(e.op, (b,), e.data, b.shape)
+    return e, e if is_symmetric(e) else transpose(e)
+
+
+def plain(e: Expr) -> Expr:
+    """A factor, without the transpose that a symmetric one may have."""
+    return e.args[0] if e.op == "T" and is_symmetric(e) else e
 
 
 @kept
@@ -87,9 +117,9 @@ def is_invertible(e: Expr) -> bool:
         return False
     if e.op == "sym":
         return bool(attributes(e) & {"invertible", "positive_definite", "orthogonal"})
-    if e.op in ("eye", "inv"):
+    if e.op in ("eye", "inv", "expm", "cholesky", "eigenvectors", "right_singular"):
         return True
-    if e.op in ("T", "ref"):
+    if e.op in ("T", "ref", "mpow"):
         return is_invertible(e.args[0])
     if e.op == "matmul":
         return all(is_invertible(a) for a in e.args)
@@ -104,7 +134,8 @@ def is_invertible(e: Expr) -> bool:
 @kept
 def is_orthogonal(e: Expr) -> bool:
     """AᵀA = I."""
-    return "orthogonal" in attributes(e) or (e.op in ("T", "ref") and is_orthogonal(e.args[0]))
+    own = "orthogonal" in attributes(e) or e.op in ("eigenvectors", "right_singular", "commutation")
+    return own or (e.op in ("T", "ref") and is_orthogonal(e.args[0]))
 
 
 @kept
@@ -115,7 +146,7 @@ def is_positive(e: Expr) -> bool:
     if e.op in ("num", "dim"):
         return e.op == "dim" or e.data > 0
     if e.op == "fn":
-        return e.data in ("exp", "sigmoid", "softplus", "Phi", "phi", "sqrt")
+        return e.data in ("exp", "sigmoid", "softplus", "Phi", "phi", "sqrt", "cosh")
     if e.op in ("softmax", "ones", "norm"):
         return True
     if e.op in ("add", "mul"):

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Iterator
 from fractions import Fraction
 from hashlib import blake2b
 from itertools import pairwise
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -28,12 +28,26 @@ _nodes: weakref.WeakValueDictionary = weakref.WeakValueDictionary()
 _lock = threading.Lock()
 
 
+class _Otherwise:
+    """What `a == b` is for two expressions that are not written the same: false, and it says what was compared."""
+
+    def __bool__(self) -> bool:
+        return False
+
+    def __repr__(self) -> str:
+        return "False: == compares how expressions are written; same(a, b) compares their values"
+
+
+OTHERWISE = _Otherwise()
+
+
 class Expr:
     """One node: an operator `op` applied to `args`, with constants of the operator in `data`, of shape `shape`.
 
-    Two expressions that are written the same are the same object. `digest`, a fingerprint, is equal, moreover, where
-    two expressions differ only in the order of the terms of a sum or of the factors of an elementwise product. `free`
-    are the symbols that it is made of; `has_differential` says whether a dX stands in it, as in lines of a derivation.
+    Two expressions that are written the same are the same object: `==` asks for that, and no more. `digest`, a
+    fingerprint, is equal, moreover, where two differ only in the order of the terms of a sum or of the factors of an
+    elementwise product. `free` are the symbols that it is made of; `has_differential` says whether a dX stands in it,
+    as in lines of a derivation.
     """
 
     __slots__ = ("__dict__", "__weakref__", "args", "data", "digest", "free", "has_differential", "op", "shape")
@@ -42,6 +56,7 @@ class Expr:
     args: "tuple[Expr, ...]"
     data: Any
     shape: Shape
+    at: "ClassVar[Callable[[Expr, Any], Expr]]"  # what A[i, j] is: `blocks` says it
     digest: bytes
     free: "frozenset[Expr]"
     has_differential: bool
@@ -91,10 +106,22 @@ class Expr:
     def __neg__(self):
         return negative(self)
 
+    def __rpow__(self, other):
+        return power(lift(other, "**", self), self)
+
+    def __getitem__(self, key):
+        return Expr.at(self, key)
+
     @property
     def T(self) -> "Expr":
         """The transpose."""
         return transpose(self)
+
+    def __eq__(self, other: Any) -> Any:
+        """Whether both are written the same; what is returned says so where it is printed."""
+        return True if self is other else OTHERWISE if isinstance(other, Expr) else NotImplemented
+
+    __hash__ = object.__hash__
 
     def __bool__(self):
         raise TypeError("Expr: expected a question about numbers, got an expression. Try `a is b` or evaluate(...).")
@@ -205,11 +232,11 @@ def described(e: Expr) -> str:
     return f"{written if len(written) <= 60 else written[:57] + '...'} of shape {show(e.shape)}"
 
 
-def _common(who: str, args: tuple[Expr, ...]) -> Shape:
-    """The shape of elementwise operands; a ShapeError that names the two that do not fit."""
+def common(who: str, args: tuple[Expr, ...]) -> Shape:
+    """The shape of elementwise operands, of which scalars broadcast; a ShapeError that names two that do not fit."""
     shape, first = SCALAR, None
     for a in args:
-        if a.shape == SCALAR:
+        if a.shape is shape or a.shape == SCALAR:
             continue
         if first is not None and a.shape != shape:
             hint = "Did you mean the transpose of one?" if a.shape == shape[::-1] else "Try ones(m) @ b.T for a row."
@@ -229,7 +256,7 @@ def _flat(op: str, args: Iterable[Expr]) -> tuple[Expr, ...]:
 
 def add(*args: Expr) -> Expr:
     """The sum; scalars broadcast."""
-    shape = _common("+", args)
+    shape = common("+", args)
     flat = _flat("add", args)
     return flat[0] if len(flat) == 1 else node("add", flat, None, shape)
 
@@ -256,7 +283,7 @@ def minus(a: Expr, b: Expr) -> Expr:
 
 def mul(*args: Expr) -> Expr:
     """The elementwise (Hadamard) product; scalars broadcast."""
-    shape = _common("*", args)
+    shape = common("*", args)
     flat = _flat("mul", args)
     return flat[0] if len(flat) == 1 else node("mul", flat, None, shape)
 
@@ -305,13 +332,36 @@ def transposed_factors(factors: Iterable[Expr], equal: Callable[[Expr], bool]) -
     return [a.args[0] if a.op == "T" else a if equal(a) else transpose(a) for a in reversed(list(factors))]
 
 
+def constant(e: Expr) -> Fraction | None:
+    """The number that an expression of nothing but numbers is: 0.5 * 2, 2 ** 3. Raises DomainError if it is none."""
+    if e.op == "num":
+        return Fraction(e.data)
+    values = [v for a in e.args if (v := constant(a)) is not None] if e.op in ("add", "mul", "pow") else []
+    if not values or len(values) < len(e.args):
+        return None
+    if e.op != "pow":
+        return sum(values, Fraction(0)) if e.op == "add" else math.prod(values, start=Fraction(1))
+    whole = e.data.denominator == 1 and abs(e.data) <= 64
+    try:
+        value = values[0] ** int(e.data) if whole else Fraction(repr(float(values[0]) ** float(e.data)))
+        lost = bool(values[0]) and not float(value)
+    except (ArithmeticError, ValueError, TypeError):
+        lost = True
+    if lost:
+        raise DomainError(f"**: expected a number as exponent that float64 holds, got {e}.")
+    return value
+
+
 def power(a: Expr, exponent: Any) -> Expr:
-    """Each element to a constant power."""
-    if isinstance(exponent, Expr) and exponent.op == "num":
-        exponent = exponent.data
+    """Each element to a power: a constant, or an expression, which broadcasts where it is a scalar."""
+    if isinstance(exponent, Expr):
+        value = constant(exponent)
+        if value is None:
+            return node("xpow", (a, exponent), None, common("**", (a, exponent)))
+        exponent = value
     real = isinstance(exponent, int | float | Fraction) and not isinstance(exponent, bool)
     if not real or (isinstance(exponent, float) and not math.isfinite(exponent)):
-        raise ShapeError(f"**: expected a number as exponent, got {exponent}. Try exp(p * log(x)).")
+        raise ShapeError(f"**: expected a number as exponent, got {exponent}. Try 2, or a symbol.")
     return node("pow", (a,), number(exponent).data, a.shape)
 
 
@@ -351,7 +401,8 @@ def depending(e: Expr, symbol: Expr) -> list[Expr]:
 
 def dimensions(e: Expr) -> frozenset[str]:
     """The names of all dimensions in an expression."""
-    return frozenset().union(*(d.names for x in nodes(e) for d in (*x.shape, x.data) if isinstance(d, Dim)))
+    found = (d for x in nodes(e) for d in (*x.shape, *(x.data if isinstance(x.data, tuple) else (x.data,))))
+    return frozenset().union(*(d.names for d in found if isinstance(d, Dim)))
 
 
 def bottom_up(e: Expr, leave: Callable[[Expr, Expr], Expr], enter: Callable[[Expr], Expr | None] | None = None) -> Expr:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from ..errors import NotDerivable
 from ..language.expr import Expr, lift, rebuild
-from . import expansion, functions, gathering, products, sums, traces
+from . import expansion, functions, gathering, matrix_rules, products, sums, traces
 
 LIMIT = 20_000
 Rule = Callable[[Expr], Expr | None]
@@ -45,10 +45,12 @@ STATEMENTS = {
     "SIM-26": "1 × 1: I = 1, adj(a) = 1, softmax(a) = 1, diag(a) = tril(a) = logsumexp(a) = a",
     **gathering.STATEMENTS,
     **expansion.STATEMENTS,
+    **matrix_rules.STATEMENTS,
 }
 
 RULES: dict[str, list[tuple[str, Rule]]] = {}
-for table in (sums.RULES, products.RULES, traces.RULES, functions.RULES, gathering.RULES, expansion.RULES):
+BASIC = (sums.RULES, products.RULES, traces.RULES, functions.RULES)
+for table in (*BASIC, gathering.RULES, expansion.RULES, matrix_rules.RULES):
     for op, entries in table.items():
         RULES.setdefault(op, []).extend(entries)
 

@@ -172,6 +172,7 @@ def mul_numbers(e: Expr) -> Expr | None:
         if a.op == "num":
             value *= a.data
     small = [a for a in e.args if a.is_scalar and a.op != "num"]
+    small.sort(key=lambda a: a.op != "dim")
     big = [a for a in e.args if not a.is_scalar]
     ordered = [*([number(value)] if value != 1 else []), *small, *big]
     return product(ordered, e) if tuple(ordered) != e.args else None
@@ -243,13 +244,12 @@ def mul_diagonal(e: Expr) -> Expr | None:
     if sum(not a.is_scalar for a in e.args) < 2:
         return None
     for i, a in enumerate(e.args):
-        rest = mul(*e.args[:i], *e.args[i + 1 :])
         column = _repeated_column(a)
         if column is not None:
-            return matmul(diagm(column), rest)
+            return matmul(diagm(column), mul(*e.args[:i], *e.args[i + 1 :]))
         row = _repeated_row(a)
         if row is not None:
-            return matmul(rest, diagm(row))
+            return matmul(mul(*e.args[:i], *e.args[i + 1 :]), diagm(row))
     return None
 
 

@@ -1,10 +1,12 @@
 """Expressions in LaTeX, by the grammar of `text.py` with other tokens."""
 
+import re
 from fractions import Fraction
 
 from ..dimensions import Floor
-from .names import GREEK, IN_LATEX, IN_TEXT
-from .text import Writer, decimal
+from .names import GREEK, IN_LATEX, IN_TEXT, decimal
+from .node import Node
+from .text import Nodes, Writer
 
 
 class LatexWriter(Writer):
@@ -46,6 +48,18 @@ class LatexWriter(Writer):
 
     def raised(self, body: str, p: Fraction, scalar: bool) -> str:
         return f"{body}^{{{p}}}" if scalar else rf"{body}^{{\odot {p}}}"
+
+    def exponent(self, body: str, p: "str | Fraction", plain: bool = True) -> str:
+        return f"{body}^{{{'' if plain else chr(92) + 'odot '}{p}}}"
+
+    def plus(self, body: str) -> str:
+        return body + "^{+}"
+
+    def index(self, body: str, inside: str) -> str:
+        return rf"{body}_{{[{inside}]}}"
+
+    def index_below(self, body: str, sign: str) -> str:
+        return f"{body}_{{{sign}}}"
 
     def fraction(self, top: str, bottom: str) -> str:
         return rf"\frac{{{_bare(top)}}}{{{_bare(bottom)}}}"
@@ -89,6 +103,14 @@ class LatexWriter(Writer):
 
     def tight(self, body: str) -> bool:
         return False  # LaTeX sets its own spaces
+
+    def compose(self, e: Node) -> tuple[str, int]:
+        body, strength = super().compose(e)
+        return (rf"\mathrm{{d}}{body[1:]}", strength) if e.op == "d" else (body, strength)
+
+    def matmul(self, first: Nodes, others: Nodes) -> str:
+        """A differential ends before the next factor: dB B⁻¹ is no dBB⁻¹."""
+        return re.sub(r"(\\mathrm\{d\}[^ ]+) ", r"\1 \\, ", super().matmul(first, others))
 
     def gradient_of(self, name: str) -> str:
         variable, _, function = name.partition(" ")

@@ -122,7 +122,7 @@ class _Reader:
             return self.group()
         if token in LETTERS:
             return f"<mi>{LETTERS[token]}</mi>"
-        if token in SIGNS or (len(token) == 1 and token in "+=(),|/∇:<>"):
+        if token in SIGNS or (len(token) == 1 and token in "+=()[]*,|/∇:<>"):
             return f"<mo>{escape(self.sign(token))}</mo>"
         if token[0] == "\\" and token[1:].isalpha() and token[1:] in FUNCTIONS:
             return f'<mi mathvariant="normal">{token[1:]}</mi>'

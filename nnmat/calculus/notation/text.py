@@ -10,7 +10,8 @@ import re
 from fractions import Fraction
 
 from ..dimensions import Dim, Floor
-from .names import GREEK, IN_FORMULAS, IN_TEXT, options, printed
+from .code import places
+from .names import GREEK, IN_FORMULAS, IN_TEXT, decimal, options, printed
 from .node import Node
 from .sharing import fresh, kind, length, operands_first, repeated, taken
 
@@ -115,6 +116,18 @@ class Writer:
             return f"{body}^⊙{p if p.denominator == 1 and p > 0 else f'({p})'}"
         return body + (str(p).translate(SUPERSCRIPT) if p.denominator == 1 else f"^({p})")
 
+    def exponent(self, body: str, p: "str | Fraction", plain: bool = True) -> str:
+        """A power of a matrix, or by an expression: `plain` without the sign of what works element by element."""
+        if isinstance(p, Fraction):
+            return self.raised(body, p, True)
+        return f"{body}^{'' if plain else '⊙'}{p if len(p) == 1 else self.parens(p)}"
+
+    def plus(self, body: str) -> str:
+        return body + "⁺"
+
+    def index(self, body: str, inside: str) -> str:
+        return f"{body}[{inside}]"
+
     def fraction(self, top: str, bottom: str) -> str:
         return f"{top}/{bottom}"
 
@@ -154,6 +167,9 @@ class Writer:
     def fence(self, left: str, body: str, right: str) -> str:
         return f"{left}{body}{right}"
 
+    def index_below(self, body: str, sign: str) -> str:
+        return body + {"*": "_*", "2": "₂"}[sign]
+
     def tight(self, body: str) -> bool:
         return TIGHT.fullmatch(body) is not None
 
@@ -188,6 +204,17 @@ class Writer:
             return self.inverted(self.at(e.args[0], ATOM)), POSTFIX
         if e.op == "pow":
             return self.raised(self.at(e.args[0], ATOM), e.data, e.is_scalar), POSTFIX
+        if e.op == "mpow":
+            n = e.data.constant
+            p = self.dimension(e.data) if n is None else Fraction(n)
+            return self.exponent(self.at(e.args[0], ATOM), p), POSTFIX
+        if e.op == "xpow":
+            body = self.write(e.args[1])
+            return self.exponent(self.at(e.args[0], ATOM), body, e.is_scalar), POSTFIX
+        if e.op in ("pinv", "pinv_full"):
+            return self.plus(self.at(e.args[0], ATOM)), POSTFIX
+        if e.op == "slice":
+            return self.index(self.at(e.args[0], ATOM), places(e, self.dimension)), POSTFIX
         if e.op == "ones":
             return self.ones(e)
         if e.op == "d":
@@ -221,14 +248,22 @@ class Writer:
             return self.word("log") + self.fence("|", args[0], "|")
         if e.op == "norm":
             return self.fence("‖", args[0], "‖")
+        if e.op in ("nuclear", "spectral"):
+            return self.index_below(self.fence("‖", args[0], "‖"), "*" if e.op == "nuclear" else "2")
         name = IN_FORMULAS.get(e.op, e.op)
-        if e.op in ("softmax", "log_softmax", "lse") and e.data == "rows":
+        if e.op in ("softmax", "log_softmax", "lse", "max", "at_max") and e.data == "rows":
             name += "_rows"
         if e.op == "reshape":
             if str(e.shape[1]) == "1" and str(e.shape[0]) != "1":
                 name = "vec"
             else:
                 args += [self.dimension(d) for d in e.shape]
+        if e.op == "commutation":
+            args = [self.dimension(d) for d in e.data]
+        if e.op == "mpow_frechet":
+            args.append(self.dimension(e.data))
+        if e.op == "embed":
+            name, args = "padded", [*args, *(self.dimension(d) for d in (*e.data, *e.shape))]
         if e.op in ("conv", "conv_input", "conv_kernel"):
             args += options(e.data if e.op == "conv" else e.data[0])
         return self.call(self.word(name), *args)
@@ -355,13 +390,3 @@ def multiple_of_pi(value: Fraction) -> tuple[Fraction, int] | None:
         if near and abs(near.numerator) < 1000 and abs(k - near) <= abs(near) * Fraction(1, 10**15):
             return near, n
     return None
-
-
-def decimal(value: Fraction) -> str:
-    """A number with many digits as people write it, 2e-20; empty if there are few, or no float is this number."""
-    try:
-        written = repr(float(value))
-    except OverflowError:  # a product of numbers that float64 holds, and not this one
-        return ""
-    long = value.denominator > 10**6 or abs(value) >= 10**16
-    return written if long and Fraction(written) == value else ""

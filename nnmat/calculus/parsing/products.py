@@ -18,8 +18,17 @@ from .shape_inference import Inference, Text, kind
 COUNTS = {"n", "m", "k", "d"}
 
 # Where an expression stands: nowhere in a function; right in a sum of entries; in a matrix product; somewhere in a
-# function; in a function of square matrices, which is of no use for elementwise products.
-FREE, SUMMED, FACTOR, REDUCED, ALGEBRA = range(5)
+# function; in the norm of a matrix; in a function of matrices that is of no use for elementwise products.
+FREE, SUMMED, FACTOR, REDUCED, NORM, ALGEBRA = range(6)
+OF_MATRICES = {
+    "nuclear",
+    "spectral",
+    "singular_values",
+    "right_singular",
+    "pinv",
+    "polar",
+    "dyad",
+}  # beside square ones
 
 
 def check_products(texts: Sequence[Text], inference: Inference) -> None:
@@ -43,18 +52,22 @@ class Products:
                 raise self.question(tree)
             below = self.below(tree, place)
             signature = SIGNATURES.get(tree.body) if tree.kind == "call" else None
-            parts = tree.parts if signature is None else tree.parts[: signature.operands]
+            many = len(tree.parts) if signature is None or signature.beside is not None else signature.operands
+            parts = tree.parts[:many]
             stack += [(part, below) for part in reversed(parts)]
 
     def below(self, tree: Tree, place: int) -> int:
         """Where the operands of a tree stand."""
-        if tree.kind == "call" and tree.body in SIGNATURES:
-            return ALGEBRA if SIGNATURES[tree.body].square else SUMMED if tree.body == "sum" else REDUCED
+        signature = SIGNATURES.get(tree.body) if tree.kind == "call" else None
+        if signature is not None and not signature.elementwise and tree.body != "transpose":
+            if signature.square or tree.body in OF_MATRICES:
+                return ALGEBRA
+            return {"sum": SUMMED, "mean": SUMMED, "frobenius": NORM}.get(tree.body, REDUCED)
         if tree.body == "@":
             return FACTOR
         if place == SUMMED:
             return SUMMED if tree.body in ("*", "/") else REDUCED
-        if place == ALGEBRA and tree.body in FUNCTIONS:
+        if place in (ALGEBRA, NORM) and tree.body in FUNCTIONS:
             return REDUCED
         return place if place != FACTOR or tree.body == ".T" else FREE
 
@@ -72,10 +85,11 @@ class Products:
         if not self.is_guessed(tree.parts[0]):
             return False
         if tree.body == "**":
-            return place in (ALGEBRA, FACTOR)
+            inverse = tree.parts[1].kind == "sign"  # A ** -1 is mostly that
+            return inverse or place in (ALGEBRA, FACTOR) or (place == NORM and not self.plain)
         if not self.is_guessed(tree.parts[1]):
             return False
-        return place == ALGEBRA or (place == REDUCED and not self.plain)
+        return place == ALGEBRA or (place in (REDUCED, NORM) and not self.plain)
 
     def divides(self, tree: Tree) -> bool:
         """A quotient on the left of `@` that divides by no scalar: a / x.T @ x, which is (a / x.T) @ x."""
@@ -116,7 +130,7 @@ class Products:
                 else f"Write {left} @ inv({right}) for the inverse."
             )
         else:
-            meant = f"Write {left} @ {left} for the matrix product, inv({left}) for the inverse."
+            meant = f"Write power({left}, {right}) for the power of a matrix, inv({left}) for the inverse."
         message = (
             f"expected to know whether `{tree.body}` is meant element by element, got {left} {tree.body} {right} "
             f"without declared shapes. {meant} {self.inference.declaring(tree)}"
