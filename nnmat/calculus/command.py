@@ -148,10 +148,11 @@ def derivation_of(options: argparse.Namespace) -> Derivation:
         if name in declared:
             raise ShapeError(f"nnmat derive: expected {name} in --let or in --shape, got both. Drop the --shape.")
     f = parse_all([*lets.items(), ("", options.expression)], **declared)[""]
-    unused = [name for name in (*declared, *lets) if name not in {options.upstream, *names(f)}]
+    known = names(f)
+    unused = [name for name in (*declared, *lets) if name not in known and name != options.upstream]
     if unused:
         raise ShapeError(
-            f"nnmat derive: expected --shape and --let of names in the expression, {', '.join(sorted(names(f)))}, "
+            f"nnmat derive: expected --shape and --let of names in the expression, {', '.join(sorted(known))}, "
             f"got {unused[0]}. Check the spelling."
         )
     G = declared.get(options.upstream, matrix(options.upstream, *f.shape)) if options.upstream else None

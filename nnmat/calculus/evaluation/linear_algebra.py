@@ -21,21 +21,26 @@ def balanced(x: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
             top = np.abs(s).max(axis=axis)
             by = np.ldexp(1.0, np.frexp(np.where(top > 0, top, 1.0))[1] - 1)
             scale *= by
-            s = s / np.expand_dims(by, axis)
+            s = s / (by[:, None] if axis else by)
     return s, r, c
 
 
 def is_singular(x: np.ndarray) -> bool:
     """No inverse, as far as float64 tells, however its rows and columns are scaled."""
-    found = np.linalg.svd(balanced(x)[0], compute_uv=False)
-    return not found[-1] > 16 * len(x) * EPS * found[0]
+    return _is_flat(balanced(x)[0])
+
+
+def _is_flat(s: np.ndarray) -> bool:
+    """Singular, of a matrix that is scaled."""
+    found = np.linalg.svd(s, compute_uv=False)
+    return not found[-1] > 16 * len(s) * EPS * found[0]
 
 
 def inverse(x: np.ndarray, who: str) -> np.ndarray:
     """x⁻¹."""
-    if is_singular(x):
-        raise DomainError(f"{who}: expected an invertible matrix, got a singular one")
     s, r, c = balanced(x)
+    if _is_flat(s):
+        raise DomainError(f"{who}: expected an invertible matrix, got a singular one")
     return np.linalg.inv(s) / r / c[:, None]
 
 
