@@ -360,11 +360,12 @@ class Writer:
         full = [self._matrix(a, text, s) for a, text, s in zip(v.args, args, inside, strict=True)]
         text = CALLS[op]
         self.called |= {text.partition("(")[0]} & set(TEXTS)
-        first = [self.size(d) for d in data] if op in ("slice", "embed") else []
+        first = [self.size(d) for d in data] if op in ("slice", "embed", "commutation") else []
         last = [self.size(d + n) for d, n in zip(data, shape, strict=True)] if op == "slice" else []
         body = text.format(
             *full,
             shape=", ".join(map(self.size, shape)),
+            size=self.size(shape[0]),
             setting=data if op == "conv" else data[0] if op.startswith("conv") else "",
             over="axis=1" if data == "rows" else "axis=None",
             operands=", ".join(full),
