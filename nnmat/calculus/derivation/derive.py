@@ -40,7 +40,7 @@ def derive(
 
 
 def _derive(f: Expr, wrt: Expr | str, G: Expr | None, symmetric: str, check: bool) -> Derivation:
-    variable = _variable(f, wrt)
+    variable = variable_of(f, wrt)
     root = f if G is None else inner(_upstream(f, G, variable), f)
     if not root.is_scalar:
         raise ShapeError(
@@ -85,7 +85,8 @@ def hessian_product(f: Expr, wrt: Expr | str, V: Expr) -> Derivation:
     return second
 
 
-def _variable(f: Expr, wrt: Expr | str) -> Expr:
+def variable_of(f: Expr, wrt: Expr | str) -> Expr:
+    """The symbol of `f` that is meant. Raises ShapeError."""
     if isinstance(wrt, Expr):
         if wrt.op != "sym":
             raise ShapeError(

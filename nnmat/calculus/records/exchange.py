@@ -5,7 +5,8 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
 from ..dimensions import Dim, dim
-from ..errors import DomainError, NotDerivable, RecordError
+from ..errors import DomainError, NotDerivable, ParseError, RecordError
+from ..language.blocks import entries
 from ..language.elementwise import FUNCTIONS
 from ..language.expr import Expr, divide, matmul, mul, negative, node, number, ordered, plus, power, transpose
 from ..language.operators import inner, matrix
@@ -14,7 +15,8 @@ from ..language.vocabulary import CONSTRUCTORS
 from ..laws.simplifier import Applied
 from ..notation.code import ATOM, ONE_LINE, Coder, program
 from ..notation.sharing import length, operands_first, taken
-from ..verifying.numbers import ENTRIES, constant
+from ..verifying.numbers import FUNCTIONS as FUNCTIONS_OF_RECORDS
+from ..verifying.numbers import constant, is_constant
 from ..verifying.reader import Tree, read
 from ..verifying.structure import FORMAT, VERSION, opened, seal
 from .record import STATEMENTS, Edit, Link, Reading, Record, Stage
@@ -55,7 +57,17 @@ class _Writing:
             else:
                 *given, (_, last) = program(e, _Coder(), self.names)
                 self.texts[e] = "\n".join([*(f"{name} = {body}" for name, body in given), last])
+            self._held(e, self.texts[e])
         return self.texts[e]
+
+    def _held(self, e: Expr, text: str) -> None:
+        """A record can hold what its judge can read and compute. Raises NotDerivable with the function."""
+        try:
+            calls = {t.data for t in read(text).every() if t.kind == "call"} - FUNCTIONS_OF_RECORDS - {"floor"}
+        except ParseError as error:
+            raise NotDerivable(e, f"a record cannot hold {text:.60}: {error.message}") from None
+        if calls:
+            raise NotDerivable(e, f"a record cannot hold {min(calls)}, which the judge of records does not know")
 
     def law(self, name: str) -> dict[str, str]:
         self.laws.add(name)
@@ -85,10 +97,6 @@ class _Writing:
         symbols = {x.name: x for e in seen for x in e.free}
         for e in seen:
             self.names |= taken(e)
-            if e.op == "fn" and e.data not in ENTRIES:
-                raise NotDerivable(
-                    e, f"a record cannot hold the function {e.data}, which is no function of the language"
-                )
         quantities = self._quantities()
         with_upstream = d.root.op == "inner" and d.root is not d.function and d.root.args[1] is d.function
         start = d.stages[0].start[0]  # d of the function in terms of all quantities
@@ -226,7 +234,10 @@ class _Reading:
         if t.kind == "call":
             return self._call(t, local)
         if t.kind == "**":
-            return power(self.build(t.parts[0], local), constant(t.parts[1]))
+            base = self.build(t.parts[0], local)
+            return power(base, constant(t.parts[1]) if is_constant(t.parts[1]) else self.build(t.parts[1], local))
+        if t.kind == "places":
+            return entries(self.build(t.parts[0], local), self._places(t.parts[1:]))
         args = [self.build(p, local) for p in t.parts]
         if t.kind == "T":
             return transpose(args[0])
@@ -244,10 +255,19 @@ class _Reading:
             return self.gradients[t.parts[0].data]
         if t.data in FUNCTIONS:
             return FUNCTIONS[t.data](self.build(t.parts[0], local))
+        if t.data in ("hstack", "vstack"):
+            return CONSTRUCTORS[t.data](*[self.build(p, local) for p in t.parts])
         many = SIGNATURES[t.data].operands
         options = {word: _option(value) for word, value in t.options}
         operands = [self.build(p, local) for p in t.parts[:many]]
         return CONSTRUCTORS[t.data](*operands, *map(self.size, t.parts[many:]), **options)
+
+    def _places(self, places: Iterable[Tree]) -> Any:
+        found = []
+        for at in places:
+            ends = [self.size(p) for p in at.parts]
+            found.append(ends[0] if len(ends) == 1 else slice(*ends) if ends else slice(None))
+        return found[0] if len(found) == 1 else tuple(found)
 
     def size(self, t: Tree) -> Dim:
         if t.kind in ("num", "name"):

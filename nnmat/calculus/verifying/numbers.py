@@ -48,6 +48,13 @@ ENTRIES: dict[str, Callable[[Array], Array]] = {
     "phi": lambda x: np.exp(-x * x / 2) / math.sqrt(2 * math.pi),
     "Phi": _cdf,
     "gelu": lambda x: x * _cdf(x),
+    **{name: getattr(np, name) for name in ("tan", "arctan", "cosh", "sinh", "log1p")},
+    "erf": np.vectorize(math.erf, otypes=[float]),
+    "silu": lambda x: x / (1 + np.exp(-x)),
+    "elu": lambda x: np.where(x > 0, x, np.expm1(np.minimum(x, 0))),
+    "clip": lambda x: np.clip(x, -1, 1),
+    "huber": lambda x: np.where(np.abs(x) < 1, x * x / 2, np.abs(x) - 0.5),
+    "lgamma": lambda x: np.vectorize(math.lgamma, otypes=[float])(np.where(x > 0, x, np.nan)),
 }
 SQUARE = {"inv", "det", "logdet", "adjugate", "trace", "diag", "tril"}
 COLUMN = {"diagm", "softmax", "log_softmax", "logsumexp"}
@@ -69,8 +76,29 @@ OF_ONE: dict[str, Callable[[Array], Array]] = {
     "logsumexp": lambda x: _logsumexp(x, 0),
     "logsumexp_rows": lambda x: _logsumexp(x, 1),
 }
+OF_ONE |= {
+    "pinv": np.linalg.pinv,
+    "pinv_full": np.linalg.pinv,
+    "transpose": lambda x: x.T,
+    "cholesky": np.linalg.cholesky,
+    "eigenvalues": lambda x: np.linalg.eigvalsh((x + x.T) / 2)[:, None],
+    "singular_values": lambda x: np.linalg.svd(x, compute_uv=False)[:, None],
+    "nuclear": lambda x: _one(np.linalg.svd(x, compute_uv=False).sum()),
+    "spectral": lambda x: _one(np.linalg.svd(x, compute_uv=False)[0]),
+    "at_max": lambda x: (x == x.max()) * 1.0,
+    "at_max_rows": lambda x: (x == x.max(axis=1, keepdims=True)) * 1.0,
+}
+SQUARE |= {"cholesky", "eigenvalues"}
+CHOICES: dict[str, Callable[..., Array]] = {
+    "maximum": np.maximum,
+    "minimum": np.minimum,
+    "greater": lambda a, b: (a > b) * 1.0,
+    "where": lambda c, a, b: (c > 0) * a + (c <= 0) * b,
+}
+STACKS: dict[str, Callable[..., Array]] = {"hstack": np.hstack, "vstack": np.vstack}
 OF_SIZES = {"ones": np.ones, "zeros": np.zeros}
 FUNCTIONS = {*ENTRIES, *OF_ONE, *OF_SIZES, "inner", "kron", "kron_left", "kron_right", "eye", "dim", "reshape"}
+FUNCTIONS |= {*CHOICES, *STACKS, "max", "power", "padded"}
 FUNCTIONS |= {"conv", "conv_input", "conv_kernel", "d", "grad"}
 
 
@@ -154,8 +182,12 @@ class World:
             return local[t.data] if t.data in local else self.name(t.data)
         if t.kind == "call":
             return self._call(t, local)
+        if t.kind == "**" and not is_constant(t.parts[1]):
+            return _entrywise("**", *[self._value(p, local) for p in t.parts])
         if t.kind == "**":
             return self._power(self._value(t.parts[0], local), constant(t.parts[1]))
+        if t.kind == "places":
+            return self._block(self._value(t.parts[0], local), t.parts[1:])
         args = [self._value(p, local) for p in t.parts]
         if t.kind == "T":
             return args[0].T
@@ -168,15 +200,15 @@ class World:
         raise ShapeError(f"verify: expected an expression, got a {t.kind}.")
 
     def _power(self, x: Array, p: Fraction) -> Array:
-        if p.denominator != 1 and (x <= 0).any():
-            raise DomainError("verify: a root of a number that is not positive.")
         return x ** (int(p) if p.denominator == 1 else float(p))
 
     def _call(self, t: Tree, local: Mapping[str, Array]) -> Array:
         name = t.data
         if name not in FUNCTIONS:
             raise ShapeError(f"verify: expected a function of the language, got {name}.")
-        if t.options and not name.startswith("conv"):
+        if name in CHOICES or name in STACKS:
+            return _chosen(name, [self._value(p, local) for p in t.parts])
+        if t.options and not name.startswith("conv") and name != "max":
             raise ShapeError(f"verify: expected no options of {name}.")
         if name in OF_SIZES or name in ("eye", "dim"):
             sizes = [self.size(p) for p in t.parts]
@@ -188,7 +220,8 @@ class World:
         if name == "d":
             return self._differential(t, local)
         many = {"inner": 2, "kron": 2, "kron_left": 2, "kron_right": 2}.get(name, 2 if name.startswith("conv") else 1)
-        more = 2 if name in ("reshape", "kron_left", "kron_right", "conv_input", "conv_kernel") else 0
+        more = {"power": 1, "padded": 4}.get(name, 0)
+        more = 2 if name in ("reshape", "kron_left", "kron_right", "conv_input", "conv_kernel") else more
         if len(t.parts) != many + more:
             raise ShapeError(f"verify: expected {many + more} arguments of {name}, got {len(t.parts)}.")
         args = [self._value(p, local) for p in t.parts[:many]]
@@ -213,11 +246,38 @@ class World:
             if shape[0] * shape[1] != x.size:
                 raise ShapeError(f"verify: expected as many entries in reshape, got {x.shape} for {shape}.")
             return x.reshape(shape)
+        if name == "max":
+            return self._largest(t, x)
+        if name == "power":
+            return np.linalg.matrix_power(x, shape[0])
+        if name == "padded":
+            return _padded(x, *shape)
         if name == "kron":
             return np.kron(x, args[1])
         if name.startswith("kron"):
             return _blocks(name, x, args[1], shape)
         return _windows(name, x, args[1], shape, self._setting(t))
+
+    def _largest(self, t: Tree, x: Array) -> Array:
+        if not t.options:
+            return _one(x.max())
+        if len(t.options) != 1 or t.options[0][0] != "axis" or constant(t.options[0][1]) != 1:
+            raise ShapeError("verify: expected max(A) or max(A, axis=1).")
+        return x.max(axis=1, keepdims=True)
+
+    def _block(self, x: Array, places: tuple[Tree, ...]) -> Array:
+        """The rows and columns of a block; of a column or a row, its entries."""
+        full = Tree("at")
+        if len(places) == 1:
+            places = (full, *places) if x.shape[0] == 1 != x.shape[1] else (*places, full)
+        ends = []
+        for at, length in zip(places, x.shape, strict=True):
+            found = [self.size(p) for p in at.parts] or [0, length]
+            first, last = found if len(found) == 2 else (found[0], found[0] + 1)
+            if not 0 <= first < last <= length:
+                raise ShapeError(f"verify: expected places inside {x.shape}, got {first} to {last}.")
+            ends.append(slice(first, last))
+        return x[tuple(ends)]
 
     def _setting(self, t: Tree) -> list[tuple[int, int]]:
         found = {"stride": (1, 1), "padding": (0, 0), "dilation": (1, 1)}
@@ -268,6 +328,31 @@ def constant(t: Tree) -> Fraction:
     raise ShapeError("verify: expected a number as an exponent or an option.")
 
 
+def is_constant(t: Tree) -> bool:
+    """A number, as an exponent is written."""
+    return t.kind == "num" or (t.kind in ("neg", "/") and all(map(is_constant, t.parts)))
+
+
+def _chosen(name: str, args: list[Array]) -> Array:
+    """Choices between entries, and matrices beside or below one another."""
+    if name in CHOICES:
+        shapes = {a.shape for a in args if a.shape != (1, 1)}
+        if len(shapes) > 1 or len(args) != (3 if name == "where" else 2):
+            raise ShapeError(f"verify: expected equal shapes in {name}.")
+        return CHOICES[name](*args)
+    if len({a.shape[name == "vstack"] for a in args}) != 1:
+        raise ShapeError(f"verify: expected shapes that fit in {name}.")
+    return STACKS[name](args)
+
+
+def _padded(x: Array, row: int, column: int, rows: int, columns: int) -> Array:
+    if min(row, column) < 0 or row + x.shape[0] > rows or column + x.shape[1] > columns:
+        raise ShapeError("verify: expected a block inside the matrix in padded.")
+    found = np.zeros((rows, columns))
+    found[row : row + x.shape[0], column : column + x.shape[1]] = x
+    return found
+
+
 def _product(a: Array, b: Array) -> Array:
     if a.shape[1] != b.shape[0]:
         raise ShapeError(f"verify: expected shapes that fit in @, got {a.shape} and {b.shape}.")
@@ -277,7 +362,7 @@ def _product(a: Array, b: Array) -> Array:
 def _entrywise(sign: str, a: Array, b: Array) -> Array:
     if a.shape != b.shape and (1, 1) not in (a.shape, b.shape):
         raise ShapeError(f"verify: expected equal shapes in {sign}, got {a.shape} and {b.shape}.")
-    return a + b if sign == "+" else a - b if sign == "-" else a * b if sign == "*" else a / b
+    return {"+": np.add, "-": np.subtract, "*": np.multiply, "/": np.divide, "**": np.power}[sign](a, b)
 
 
 def _blocks(name: str, g: Array, other: Array, shape: tuple[int, ...]) -> Array:

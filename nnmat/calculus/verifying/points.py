@@ -8,6 +8,7 @@ from ..errors import RecordError
 
 Array = np.ndarray
 ATTRIBUTES = {"symmetric", "positive_definite", "diagonal", "orthogonal", "invertible", "positive", "sums_to_one"}
+ATTRIBUTES |= {"lower_triangular"}
 WAYS = 6  # ways to draw a symbol without attributes
 
 
@@ -43,6 +44,7 @@ HOLDS = {
     "diagonal": lambda a, axis: near(a, np.diag(np.diag(a))),
     "orthogonal": lambda a, axis: near(a.T @ a, np.eye(len(a))),
     "positive": lambda a, axis: bool((a > 0).all()),
+    "lower_triangular": lambda a, axis: near(a, np.tril(a)),
     "sums_to_one": lambda a, axis: near(a.sum(axis=axis), np.ones(1)),
 }
 
@@ -89,6 +91,8 @@ def structured(a: Array, had: frozenset[str]) -> Array:
     """The part of a direction, or of a gradient, that keeps the attributes."""
     if "diagonal" in had:
         return np.diag(np.diag(a))
+    if "lower_triangular" in had:
+        return np.tril(a)
     return (a + a.T) / 2 if had & {"symmetric", "positive_definite"} else a
 
 

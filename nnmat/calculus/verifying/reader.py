@@ -4,7 +4,7 @@ line   = (name "=" sum newline)* sum
 sum    = term (("+" | "-") term)*
 term   = sign (("*" | "/" | "@") sign)*
 sign   = "-" sign | power
-power  = atom (".T")* ("**" sign)?
+power  = atom (".T" | "[" places "]")* ("**" sign)?
 atom   = number | name | name "(" arguments ")" | "(" sum ("," sum)? ")"
 """
 
@@ -15,12 +15,15 @@ from typing import Any
 
 from ..errors import ParseError
 
-TOKEN = re.compile(r"\s*(?:(\d+(?:\.\d*)?(?:[eE][-+]?\d+)?)|([^\W\d]\w*)|(\*\*|\.T\b|[-+*/@(),=\n]))")
+TOKEN = re.compile(r"\s*(?:(\d+(?:\.\d*)?(?:[eE][-+]?\d+)?)|([^\W\d]\w*)|(\*\*|\.T\b|[-+*/@(),=:\[\]]))")
 DEEPEST = 150
 
 
 class Tree:
-    """`kind`: num, name, call, neg, T, pair, lines, or one of the signs + - * / @ **; `data` the number or the name."""
+    """`kind`: num, name, call, neg, T, pair, lines, places, at, or one of the signs + - * / @ **.
+
+    `data` is the number or the name.
+    """
 
     __slots__ = ("data", "kind", "options", "parts")
 
@@ -105,9 +108,8 @@ class _Reader:
             self.take()
             return Tree("neg", None, (self.sign(),))
         tree = self.atom()
-        while self.sees(".T"):
-            self.take()
-            tree = Tree("T", None, (tree,))
+        while self.sees(".T", "["):
+            tree = Tree("T", None, (tree,)) if self.take() == ".T" else self.places(tree)
         if self.sees("**"):
             self.take()
             tree = Tree("**", None, (tree, self.sign()))
@@ -127,6 +129,24 @@ class _Reader:
             tree = Tree("pair", None, (tree, self.sum()))
         self.need(")")
         return tree
+
+    def places(self, tree: Tree) -> Tree:
+        """[i, j], [0:2, :]: each place is an `at` of one size, of two, or of none."""
+        found: list[Tree] = []
+        while not self.sees("]"):
+            if found:
+                self.need(",")
+            ends = [] if self.sees(":") else [self.sum()]
+            if self.sees(":"):
+                self.take()
+                ends += [] if self.sees(",", "]") else [self.sum()]
+                if len(ends) == 1:
+                    raise self.fail("both ends of a range, or none")
+            found.append(Tree("at", None, tuple(ends)))
+        self.take()
+        if not 1 <= len(found) <= 2:
+            raise self.fail("one or two places")
+        return Tree("places", None, (tree, *found))
 
     def call(self, name: str) -> Tree:
         self.need("(")

@@ -68,6 +68,6 @@ def test_a_quantity_that_does_not_depend_on_the_variable():
 
 def test_what_no_record_can_hold():
     cube = elementwise("cube_of_records", lambda a: a**3, lambda a: 3 * a * a)
-    with pytest.raises(NotDerivable, match="cannot hold the function cube_of_records"):
+    with pytest.raises(NotDerivable, match="cannot hold cube_of_records"):
         derive(sum(cube(vector("x", "N"))), "x").to_json()
     assert np.isfinite(derive(sum(vector("x", "N")), "x").error)
