@@ -3,6 +3,7 @@
 from .compiling.compiled import Compiled, compile
 from .derivation.derivation import Derivation
 from .derivation.derive import derive, gradient, hessian_product
+from .derivation.jacobian import Jacobian, hessian, jacobian
 from .dimensions import dim
 from .errors import DomainError, DtypeError, NotDerivable, ParseError, RecordError, ShapeError, UnverifiedError
 from .evaluation.evaluator import evaluate
@@ -39,6 +40,7 @@ from .language.matrix_functions import cholesky, expm, logm, pinv, sqrtm, sylves
 from .language.matrix_functions import matrix_power as power
 from .language.operators import (
     adjugate,
+    commutation,
     det,
     diag,
     diagm,
@@ -91,6 +93,7 @@ __all__ = [
     "DomainError",
     "DtypeError",
     "Expr",
+    "Jacobian",
     "NotDerivable",
     "ParseError",
     "RecordError",
@@ -104,6 +107,7 @@ __all__ = [
     "block",
     "cholesky",
     "claim",
+    "commutation",
     "compile",
     "conv",
     "cos",
@@ -128,12 +132,14 @@ __all__ = [
     "gelu",
     "grade",
     "gradient",
+    "hessian",
     "hessian_product",
     "hstack",
     "huber",
     "inner",
     "inner_rows",
     "inv",
+    "jacobian",
     "kron",
     "largest",
     "latex",

@@ -31,7 +31,7 @@ ELEMENTWISE = {
 
 
 def logm(x):
-    """Of a matrix near I: ∫ (X - I)(I + t(X - I))⁻¹ dt, by Gauss's rule. By eigenvalues PyTorch gives NaN for equal ones."""
+    """Of a matrix near I: ∫ (X - I)(I + t(X - I))⁻¹ dt, by Gauss's rule. PyTorch has NaN by equal eigenvalues."""
     eye = torch.eye(len(x), dtype=x.dtype)
     nodes, weights = np.polynomial.legendre.leggauss(20)
     return sum(

@@ -157,6 +157,26 @@ def choose(builder, condition, kind, otherwise, make):
     return result
 
 
+def lane_sums(lanes, values):
+    """One vector whose lane q is the sum over the lanes of values[q]; at most as many values as lanes."""
+    builder, count, group = lanes.builder, lanes.count, 16 // lanes.size
+    values = values + [lanes.zero] * (count - len(values))
+    unit = 1
+    while len(values) > 1:  # neighbours: the even units of both plus the odd ones; first within groups of 16 bytes
+        span = group if unit < group else count
+        size = unit if unit == group else 1
+        orders = []
+        for odd in (0, size):
+            starts = [g + s for g in range(0, count, span) for s in (0, count)]
+            orders.append([s + e + q for s in starts for e in range(odd, span, 2 * size) for q in range(size)])
+        halves = [
+            [lanes.shuffle(a, b, order) for order in orders] for a, b in zip(values[::2], values[1::2], strict=True)
+        ]
+        values = [builder.fadd(*half) for half in halves]
+        unit = min(2 * unit, group)
+    return values[0]
+
+
 def relu_lanes(lanes, values):
     """x <= 0 ? 0 : x of each; this way round NaN stays."""
     below = [lanes.builder.fcmp_ordered("<=", x, lanes.zero) for x in values]

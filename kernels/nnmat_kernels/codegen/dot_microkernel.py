@@ -20,29 +20,10 @@ from .builder import (
     choose,
     data_pointer,
     generated,
+    lane_sums,
     plain_tile,
     repeat,
 )
-
-
-def _lane_sums(lanes, values):
-    """One vector whose lane q is the sum over the lanes of values[q]; at most as many values as lanes."""
-    builder, count, group = lanes.builder, lanes.count, 16 // lanes.size
-    values = values + [lanes.zero] * (count - len(values))
-    unit = 1
-    while len(values) > 1:  # neighbours: the even units of both plus the odd ones; first within groups of 16 bytes
-        span = group if unit < group else count
-        size = unit if unit == group else 1
-        orders = []
-        for odd in (0, size):
-            starts = [g + s for g in range(0, count, span) for s in (0, count)]
-            orders.append([s + e + q for s in starts for e in range(odd, span, 2 * size) for q in range(size)])
-        halves = [
-            [lanes.shuffle(a, b, order) for order in orders] for a, b in zip(values[::2], values[1::2], strict=True)
-        ]
-        values = [builder.fadd(*half) for half in halves]
-        unit = min(2 * unit, group)
-    return values[0]
 
 
 def plain_dot_microkernel(columns, a_rows, c_rows, b_rows, n, k, A, B, C, keep, bias, bias_at, f):
@@ -93,7 +74,7 @@ def dot_microkernel(typing_context, columns, a_rows, c_rows, b_rows, n, k, A, B,
         sums = choose(builder, builder.icmp_signed(">", blocks, I64(0)), lanes.vector, zeros, whole)
         rest = lanes.mask(builder.sub(k, done))
         sums = choose(builder, builder.icmp_signed("<", done, k), lanes.vector, sums, lambda: added(sums, done, rest))
-        rows = [_lane_sums(lanes, sums[i * wide : (i + 1) * wide]) for i in range(high)]
+        rows = [lane_sums(lanes, sums[i * wide : (i + 1) * wide]) for i in range(high)]
         mask = lanes.mask(n)
         rows = choose(
             builder,

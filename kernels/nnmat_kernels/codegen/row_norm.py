@@ -1,252 +1,359 @@
-"""Passes over some rows of a norm, from vectors to vectors: rows of any length, without scalar code.
+"""Whole norms of some rows, at most `ROWS` times as many as a vector has lanes, and their gradients.
 
-    sums_of_rows        Σ (x - m), Σ (x - m)²                  with m = 0 the sum of a row
-    scale_rows          y = γ ((x - m) - rest) r + β
-    products_of_rows    Σ γ g, Σ γ g x̂                         x̂ = ((x - m) - rest) r
-    gradients_of_rows   gx = r (γ g - mean - x̂ inner); the gradients of γ and β += g x̂, g
+    normalise_rows       m = Σ x/n, d = x - m, rest = Σ d/n, r = (Σ d²/n - rest² + ε)^(-1/2), y = (d - rest) r γ + β
+    differentiate_rows   h = γ g, gx = r (h - mean h - x̂ mean(h x̂)), the gradients of γ and β += g x̂, g
 
-Loops that Numba's compiler makes of Python take four vectors at a time and leave the rest of a row, or all of a short
-one, to scalar code; and a call for each row costs as much as a row of 32 numbers. Here four vectors are followed by
-single ones and a masked one, for one row after the other. A row's bits depend on its own numbers and its length alone.
+A row alone would wait for itself: for the sum over the lanes, the division, the square root. Here every row leaves one
+vector of partial sums; these are summed over their lanes all at once, as a matrix is transposed, and what follows from
+the sums is computed for all rows in one vector, in float64.
 
-Rows begin at x, `step` numbers apart, and n numbers of each are taken. m, rest and r of row i stand in T at t + i,
-t + apart + i and t + 2 apart + i; two numbers of row i in S at 2i and 2i + 1.
+    row 0  | x x x x | x x x x | ...  ->  | p p p p |  \\
+    row 1  | x x x x | x x x x | ...  ->  | p p p p |   >  | Σ0 Σ1 ... |  ->  means, scales: a lane for each row
+     ...                                               /
+
+A row's bits depend on its own numbers and its length alone. RUN blocks of its vectors are summed in their dtype, these
+sums in float64. Last, the rows are walked in blocks of some columns, whose γ and β stay in registers.
+
+Rows of n numbers begin at x. m, rest and r of row i stand in T at t + i, t + apart + i and t + 2 apart + i. `room`
+is a scratch of `room_of(lanes)` numbers.
 """
 
-import functools
-
+from llvmlite import ir
 from numba import types
 
-from .builder import I64, PLACE, Lanes, choose, data_pointer, generated, repeat
+from ..runtime.config import exact_jit
+from .blocks import BLOCK, DOUBLE, Blocks
+from .builder import I64, PLACE, choose, generated, lane_sums, repeat
 
-AT_ONCE = 4  # vectors of a row
-
-
-def _swept(lanes, n, width, step):
-    """`width` sums over all vectors of a row: `step(place, mask, sums)` gives the sums with one more vector."""
-    builder, count = lanes.builder, lanes.count
-
-    def loop(times, first, vectors, sums):
-        q, carried, following = repeat(builder, times, "row")
-        begun, ended = carried(sums, lanes.vector), []
-        place = builder.add(first, builder.mul(q, I64(vectors * count)))
-        for v in range(vectors):
-            own = begun[v * width : (v + 1) * width]
-            ended += step(builder.add(place, I64(v * count)), None, own)
-        following(ended)
-        return ended
-
-    def some(times):
-        return builder.icmp_signed(">", times, I64(0))
-
-    def blocks_added():
-        sums = loop(blocks, I64(0), AT_ONCE, [lanes.zero] * (AT_ONCE * width))
-        pairs = [sums[k::width] for k in range(width)]
-        return [functools.reduce(builder.fadd, parts) for parts in pairs]
-
-    blocks = builder.sdiv(n, I64(AT_ONCE * count))
-    sums = choose(builder, some(blocks), lanes.vector, [lanes.zero] * width, blocks_added)
-    done = builder.mul(blocks, I64(AT_ONCE * count))
-    singles = builder.sdiv(builder.sub(n, done), I64(count))
-    sums = choose(builder, some(singles), lanes.vector, sums, lambda: loop(singles, done, 1, sums))
-    done = builder.add(done, builder.mul(singles, I64(count)))
-    rest = builder.sub(n, done)
-    return choose(builder, some(rest), lanes.vector, sums, lambda: step(done, lanes.mask(rest), sums))
+RUN = 16  # blocks
+ROWS = 4  # vectors with a lane for each row
+KNOWN = 5  # numbers of each row
 
 
-def _totals(lanes, a, b):
-    """The sums of two vectors' numbers: one half of a vector each, and then halves of halves are added."""
-    count, half = lanes.count, lanes.count // 2
-    low = [*range(half), *range(count, count + half)]
-    vector = lanes.builder.fadd(lanes.shuffle(a, b, low), lanes.shuffle(a, b, [i + half for i in low]))
-    apart = half // 2
-    while apart:
-        turned = [i // half * half + (i + apart) % half for i in range(count)]
-        vector = lanes.builder.fadd(vector, lanes.shuffle(vector, vector, turned))
-        apart //= 2
-    return [lanes.builder.extract_element(vector, I64(i)) for i in (0, half)]
+@exact_jit
+def room_of(lanes):
+    """For each row: two vectors of partial sums, two sums in float64, and what is known of it."""
+    return ROWS * lanes * (2 * lanes + 4 + KNOWN)
 
 
-class _Rows:
-    """The arguments of a pass, and the loop over its rows."""
+class _Rows(Blocks):
+    """A pass over rows: their sums, and what is known of each."""
 
     def __init__(self, context, builder, signature, arguments, names):
-        self.lanes = Lanes(context, builder, signature.args[0].dtype)
-        self.builder = builder
-        self.values = dict(zip(names, arguments, strict=True))
-        self.arrays = {
-            name: data_pointer(context, builder, kind, value)
-            for name, kind, value in zip(names, signature.args, arguments, strict=True)
-            if isinstance(kind, types.Array)
-        }
+        super().__init__(context, builder, signature, arguments, names)
+        self.values["step"] = self.values["n"]  # rows follow each other
+        self.n = builder.sitofp(self.values["n"], DOUBLE)
+        self.zero64 = ir.Constant(self.wide, [DOUBLE(0.0)] * self.lanes.count)
+        self.one64 = ir.Constant(self.wide, [DOUBLE(1.0)] * self.lanes.count)
 
-    def each(self, write):
-        """`write(row)` for every row, if there is one."""
-        builder, rows = self.builder, self.values["rows"]
-        with builder.if_then(builder.icmp_signed(">", rows, I64(0))):
-            i, _, following = repeat(builder, rows, "rows")
-            self.index = i
-            self.begin = builder.add(self.values["x"], builder.mul(i, self.values["step"]))
-            write()
+    def spread64(self, value):
+        """A float64 in every lane."""
+        return self.lanes.broadcast(value, self.wide)
+
+    def root(self, value):
+        name = f"llvm.sqrt.v{self.lanes.count}f64"
+        return self.builder.call(self.lanes.function(name, self.wide, self.wide), [value])
+
+    def partial(self, k, i):
+        """Where the k-th partial sums of row i stand."""
+        c = self.lanes.count
+        return self.lanes.at(self.arrays["room"], self.builder.add(self.builder.mul(i, I64(c)), I64(k * ROWS * c * c)))
+
+    def total(self, k, top):
+        """Where the k-th sum of row `top` stands, in float64."""
+        c = self.lanes.count
+        begin = self.lanes.at(self.arrays["room"], I64(2 * ROWS * c * c))
+        return self.builder.gep(begin, [self.builder.add(top, I64(k * ROWS * c))], source_etype=DOUBLE)
+
+    def line(self, k, top):
+        """Where the k-th number of row `top` stands, of those that are known of all rows."""
+        c = self.lanes.count
+        begin = I64(ROWS * c * (2 * c + 4 + k))
+        return self.lanes.at(self.arrays["room"], self.builder.add(begin, top))
+
+    def known(self, k, i):
+        """The k-th number of row i, in every lane."""
+        return self.lanes.spread(self.line(k, i))
+
+    def statistic(self, k, top):
+        """Where m, rest or r of row `top` stands."""
+        builder = self.builder
+        begin = builder.add(self.values["t"], builder.mul(self.values["apart"], I64(k)))
+        return self.lanes.at(self.arrays["T"], builder.add(begin, top))
+
+    def each_row(self, write):
+        i, _, following = repeat(self.builder, self.values["rows"], "row")
+        write(i)
+        following([])
+
+    def each_vector_of_rows(self, write):
+        """`write(top, mask)` for every vector with a lane for each row, its first row and the lanes that are rows."""
+        builder, lanes, rows = self.builder, self.lanes, self.values["rows"]
+        vectors = builder.sdiv(builder.add(rows, I64(lanes.count - 1)), I64(lanes.count))
+        q, _, following = repeat(builder, vectors, "rows")
+        top = builder.mul(q, I64(lanes.count))
+        write(top, lanes.mask(builder.sub(rows, top)))
+        following([])
+
+    def sums(self, width, row):
+        """`width` sums of each row, as totals; `row(i)(place, mask, sums)` adds a vector's: None is nothing yet."""
+        builder, lanes, n = self.builder, self.lanes, self.values["n"]
+        run = I64(RUN * BLOCK * lanes.count)
+
+        def clear(top, _):
+            for k in range(width):
+                builder.store(self.zero64, self.total(k, top), align=lanes.size)
+
+        self.each_vector_of_rows(clear)
+        q, _, following = repeat(builder, builder.sdiv(builder.add(n, builder.sub(run, I64(1))), run), "run")
+        first = builder.mul(q, run)
+        end = builder.add(first, run)
+        last = builder.select(builder.icmp_signed("<", end, n), end, n)
+        self.each_row(lambda i: self._partial_sums(width, row(i), i, first, last))
+
+        def add(top, _):
+            for k in range(width):
+                rows = [lanes.load(self.partial(k, builder.add(top, I64(i)))) for i in range(lanes.count)]
+                total = builder.load(self.total(k, top), typ=self.wide, align=lanes.size)
+                total = builder.fadd(total, self.lengthened(lane_sums(lanes, rows)))
+                builder.store(total, self.total(k, top), align=lanes.size)
+
+        self.each_vector_of_rows(add)
+        following([])
+
+    def _partial_sums(self, width, step, i, first, last):
+        builder, lanes = self.builder, self.lanes
+        whole, place = self.parts(first, last)
+
+        def vectors(place, masks, sums):
+            return [
+                step(builder.add(place, I64(v * lanes.count)), mask, sums[v * width : (v + 1) * width])
+                for v, mask in enumerate(masks)
+            ]
+
+        def added(parts):
+            return [self.added([part[k] for part in parts]) for k in range(width)]
+
+        def blocks():
+            q, carried, following = repeat(builder, whole, "block")
+            begun = carried([lanes.zero] * (BLOCK * width), lanes.vector)
+            at = builder.add(first, builder.mul(q, I64(BLOCK * lanes.count)))
+            ended = vectors(at, [None] * BLOCK, begun)
+            following([value for part in ended for value in part])
+            return added(ended)
+
+        some = builder.icmp_signed(">", whole, I64(0))
+        sums = choose(builder, some, lanes.vector, [lanes.zero] * width, blocks)
+        for k in range(width):
+            lanes.store(sums[k], self.partial(k, i))
+
+        def rest(masks):
+            for k, value in enumerate(added(vectors(place, masks, [None] * (len(masks) * width)))):
+                lanes.store(builder.fadd(sums[k], value), self.partial(k, i))
+
+        self.rest(place, last, rest)
+
+    def mean(self, k, top):
+        """The k-th sum of the rows from `top` on, over n."""
+        total = self.builder.load(self.total(k, top), typ=self.wide, align=self.lanes.size)
+        return self.builder.fmul(total, self.spread64(self.builder.fdiv(DOUBLE(1.0), self.n)))
+
+    def if_centred(self, value):
+        centred = self.lanes.broadcast(self.values["centred"], self.lanes.bits)
+        return self.builder.select(centred, value, self.zero64)
+
+    def plus(self, sums, x):
+        return x if sums is None else self.builder.fadd(sums, x)
+
+    def plus_product(self, sums, x, y):
+        return self.builder.fmul(x, y) if sums is None else self.lanes.multiply_add(x, y, sums)
+
+    def added(self, vectors):
+        """The sum of some vectors, in pairs."""
+        while len(vectors) > 1:
+            pairs = list(zip(vectors[::2], vectors[1::2], strict=False))
+            vectors = [self.builder.fadd(a, b) for a, b in pairs] + vectors[2 * len(pairs) :]
+        return vectors[0]
+
+
+def plain_normalise_rows(X, x, n, rows, gamma, beta, eps, centred, T, t, apart, Y, room, together):
+    for i in range(rows):
+        a = x + i * n
+        m = X.dtype.type(X[a : a + n].mean(dtype=float)) if centred else X.dtype.type(0)
+        d = X[a : a + n] - m
+        rest = d.mean(dtype=float) if centred else 0.0
+        r = 1 / ((d * d).mean(dtype=float) - rest * rest + eps) ** 0.5
+        T[t + i], T[t + apart + i], T[t + 2 * apart + i] = m, rest, r
+        Y[a : a + n] = (d - rest) * r * gamma + beta
+
+
+@generated(plain_normalise_rows)
+def normalise_rows(typing_context, X, x, n, rows, gamma, beta, eps, centred, T, t, apart, Y, room, together):
+    names = ("X", "x", "n", "rows", "gamma", "beta", "eps", "centred", "T", "t", "apart", "Y", "room", "together")
+
+    def generate(context, builder, signature, arguments):
+        own = _Rows(context, builder, signature, arguments, names)
+        _normalise(own)
+        return context.get_dummy_value()
+
+    return (
+        types.void(
+            X, PLACE, PLACE, PLACE, gamma, beta, types.float64, types.boolean, T, PLACE, PLACE, Y, room, PLACE
+        ),
+        generate,
+    )  # fmt: skip
+
+
+def _normalise(own):
+    builder, lanes = own.builder, own.lanes
+    own.each_vector_of_rows(lambda top, _: lanes.store(lanes.zero, own.line(0, top)))
+    with builder.if_then(own.values["centred"]):
+
+        def numbers(i):
+            x = own.row("X", i)
+            return lambda place, mask, sums: [own.plus(sums[0], lanes.load(lanes.at(x, place), mask))]
+
+        own.sums(1, numbers)
+        own.each_vector_of_rows(lambda top, _: lanes.store(own.shortened(own.mean(0, top)), own.line(0, top)))
+
+    def differences(i):
+        x, m = own.row("X", i), own.known(0, i)
+
+        def step(place, mask, sums):
+            d = builder.fsub(lanes.load(lanes.at(x, place), mask), m)
+            if mask is not None:
+                d = builder.select(mask, d, lanes.zero)
+            return [own.plus(sums[0], d), own.plus_product(sums[1], d, d)]
+
+        return step
+
+    own.sums(2, differences)
+
+    def finish(top, mask):
+        rest = own.if_centred(own.mean(0, top))
+        variance = builder.fsub(own.mean(1, top), builder.fmul(rest, rest))
+        r = builder.fdiv(own.one64, own.root(builder.fadd(variance, own.spread64(own.values["eps"]))))
+        shift = own.shortened(builder.fmul(builder.fsub(own.zero64, rest), r))
+        rest, r = own.shortened(rest), own.shortened(r)
+        lanes.store(r, own.line(1, top))
+        lanes.store(shift, own.line(2, top))
+        for k, value in enumerate((lanes.load(own.line(0, top)), rest, r)):
+            lanes.store(value, own.statistic(k, top), mask)
+
+    own.each_vector_of_rows(finish)
+
+    def values(first, rows):
+        def block(place, masks):
+            gamma, beta = (own.loads(own.arrays[name], place, masks) for name in ("gamma", "beta"))
+            q, _, following = repeat(builder, rows, "row")
+            i = builder.add(first, q)
+            m, r, shift = (own.known(k, i) for k in range(3))
+            made = []
+            for x, g, b in zip(own.loads(own.row("X", i), place, masks), gamma, beta, strict=True):
+                normal = lanes.multiply_add(builder.fsub(x, m), r, shift)
+                made.append(lanes.multiply_add(normal, g, b))
+            own.stores(made, own.row("Y", i), place, masks)
             following([])
 
-    def row(self, name):
-        """Where the row begins in an array of rows."""
-        return self.lanes.at(self.arrays[name], self.begin)
+        own.blocks(block)
 
-    def statistic(self, k):
-        """m, rest or r of the row, in every lane."""
-        builder = self.builder
-        place = builder.add(builder.add(self.values["t"], builder.mul(self.values["apart"], I64(k))), self.index)
-        return self.lanes.spread(self.lanes.at(self.arrays["T"], place))
-
-    def of_two(self, k):
-        """Where the first or second number of the row lies in S."""
-        return self.lanes.at(self.arrays["S"], self.builder.add(self.builder.mul(self.index, I64(2)), I64(k)))
-
-    def load(self, pointer, place, mask):
-        return self.lanes.load(self.lanes.at(pointer, place), mask)
-
-    def store_sums(self, sums):
-        for k, total in enumerate(_totals(self.lanes, *sums)):
-            self.builder.store(total, self.of_two(k), align=self.lanes.size)
+    own.batches(own.values["together"], values)
 
 
-def _statistics(T, t, apart, i):
-    return T[t + i], T[t + apart + i], T[t + 2 * apart + i]
-
-
-def plain_sums_of_rows(X, x, step, rows, n, T, t, apart, S):
+def plain_differentiate_rows(G, X, x, n, rows, gamma, centred, T, t, apart, Y, sums, second, room, together):
     for i in range(rows):
-        d = X[x + i * step : x + i * step + n] - T[t + i]
-        S[2 * i], S[2 * i + 1] = d.sum(), (d * d).sum()
+        a, (m, rest, r) = x + i * n, (T[t + k * apart + i] for k in range(3))
+        g, normal = G[a : a + n].copy(), ((X[a : a + n] - m) - rest) * r
+        h = g * gamma
+        sums[:n] += g * normal
+        sums[second : second + n] += g
+        mean = h.mean(dtype=float) if centred else 0.0
+        Y[a : a + n] = (h - mean - normal * (h * normal).mean(dtype=float)) * r
 
 
-@generated(plain_sums_of_rows)
-def sums_of_rows(typing_context, X, x, step, rows, n, T, t, apart, S):
-    names = ("X", "x", "step", "rows", "n", "T", "t", "apart", "S")
+@generated(plain_differentiate_rows)
+def differentiate_rows(
+    typing_context, G, X, x, n, rows, gamma, centred, T, t, apart, Y, sums, second, room, together
+):  # fmt: skip
+    """The gradient of γ begins at 0 in `sums`, that of β at `second`."""
+    names = (
+        "G",
+        "X",
+        "x",
+        "n",
+        "rows",
+        "gamma",
+        "centred",
+        "T",
+        "t",
+        "apart",
+        "Y",
+        "sums",
+        "second",
+        "room",
+        "together",
+    )
 
     def generate(context, builder, signature, arguments):
         own = _Rows(context, builder, signature, arguments, names)
-        lanes = own.lanes
-
-        def write():
-            x, m = own.row("X"), own.statistic(0)
-
-            def step(place, mask, sums):
-                d = builder.fsub(own.load(x, place, mask), m)
-                if mask is not None:
-                    d = builder.select(mask, d, lanes.zero)
-                return [builder.fadd(sums[0], d), lanes.multiply_add(d, d, sums[1])]
-
-            own.store_sums(_swept(lanes, own.values["n"], 2, step))
-
-        own.each(write)
+        _differentiate(own)
         return context.get_dummy_value()
 
-    return types.void(X, PLACE, PLACE, PLACE, PLACE, T, PLACE, PLACE, S), generate
+    return types.void(
+        G, X, PLACE, PLACE, PLACE, gamma, types.boolean, T, PLACE, PLACE, Y, sums, PLACE, room, PLACE
+    ), generate
 
 
-def plain_scale_rows(X, x, step, rows, n, T, t, apart, gamma, beta, Y):
-    for i in range(rows):
-        (m, rest, r), a = _statistics(T, t, apart, i), x + i * step
-        Y[a : a + n] = ((X[a : a + n] - m) - rest) * r * gamma + beta
+def _differentiate(own):
+    builder, lanes = own.builder, own.lanes
+
+    def copy(top, mask):
+        for k in range(3):
+            lanes.store(lanes.load(own.statistic(k, top), mask), own.line(k, top))
+
+    own.each_vector_of_rows(copy)
+
+    def products(i):
+        x, g, gamma, m, rest = own.row("X", i), own.row("G", i), own.arrays["gamma"], own.known(0, i), own.known(1, i)
+
+        def step(place, mask, sums):
+            upstream, factor, number = (lanes.load(lanes.at(A, place), mask) for A in (g, gamma, x))
+            h, d = builder.fmul(upstream, factor), builder.fsub(builder.fsub(number, m), rest)
+            return [own.plus(sums[0], h), own.plus_product(sums[1], h, d)]
+
+        return step
+
+    own.sums(2, products)
+
+    def finish(top, mask):
+        r = own.lengthened(lanes.load(own.line(2, top)))
+        mean, inner = own.if_centred(own.mean(0, top)), builder.fmul(own.mean(1, top), builder.fmul(r, r))
+        for k, value in ((3, mean), (4, inner)):
+            lanes.store(own.shortened(builder.fmul(builder.fsub(own.zero64, value), r)), own.line(k, top))
+
+    own.each_vector_of_rows(finish)
+
+    def gradients(first, rows):
+        own.blocks(lambda place, masks: _gradients(own, first, rows, place, masks))
+
+    own.batches(own.values["together"], gradients)
 
 
-@generated(plain_scale_rows)
-def scale_rows(typing_context, X, x, step, rows, n, T, t, apart, gamma, beta, Y):
-    names = ("X", "x", "step", "rows", "n", "T", "t", "apart", "gamma", "beta", "Y")
-
-    def generate(context, builder, signature, arguments):
-        own = _Rows(context, builder, signature, arguments, names)
-        lanes, gamma, beta = own.lanes, own.arrays["gamma"], own.arrays["beta"]
-
-        def write():
-            x, y, m, rest, r = own.row("X"), own.row("Y"), own.statistic(0), own.statistic(1), own.statistic(2)
-
-            def step(place, mask, sums):
-                d = builder.fmul(builder.fsub(builder.fsub(own.load(x, place, mask), m), rest), r)
-                value = lanes.multiply_add(d, own.load(gamma, place, mask), own.load(beta, place, mask))
-                lanes.store(value, lanes.at(y, place), mask)
-                return []
-
-            _swept(lanes, own.values["n"], 0, step)
-
-        own.each(write)
-        return context.get_dummy_value()
-
-    return types.void(X, PLACE, PLACE, PLACE, PLACE, T, PLACE, PLACE, gamma, beta, Y), generate
-
-
-def plain_products_of_rows(G, X, x, step, rows, n, T, t, apart, gamma, j, S):
-    for i in range(rows):
-        (m, rest, r), a = _statistics(T, t, apart, i), x + i * step
-        h = G[a : a + n] * gamma[j : j + n]
-        S[2 * i], S[2 * i + 1] = h.sum(), (h * (((X[a : a + n] - m) - rest) * r)).sum()
-
-
-@generated(plain_products_of_rows)
-def products_of_rows(typing_context, G, X, x, step, rows, n, T, t, apart, gamma, j, S):
-    """The numbers of γ begin at j."""
-    names = ("G", "X", "x", "step", "rows", "n", "T", "t", "apart", "gamma", "j", "S")
-
-    def generate(context, builder, signature, arguments):
-        own = _Rows(context, builder, signature, arguments, names)
-        lanes, gamma = own.lanes, own.lanes.at(own.arrays["gamma"], own.values["j"])
-
-        def write():
-            g, x, m, rest, r = own.row("G"), own.row("X"), own.statistic(0), own.statistic(1), own.statistic(2)
-
-            def step(place, mask, sums):
-                d = builder.fmul(builder.fsub(builder.fsub(own.load(x, place, mask), m), rest), r)
-                h = builder.fmul(own.load(g, place, mask), own.load(gamma, place, mask))
-                return [builder.fadd(sums[0], h), lanes.multiply_add(h, d, sums[1])]
-
-            own.store_sums(_swept(lanes, own.values["n"], 2, step))
-
-        own.each(write)
-        return context.get_dummy_value()
-
-    return types.void(G, X, PLACE, PLACE, PLACE, PLACE, T, PLACE, PLACE, gamma, PLACE, S), generate
-
-
-def plain_gradients_of_rows(G, X, x, step, rows, n, T, t, apart, gamma, S, Y, sums):
-    for i in range(rows):
-        (m, rest, r), a = _statistics(T, t, apart, i), x + i * step
-        g, h = G[a : a + n].copy(), ((X[a : a + n] - m) - rest) * r
-        sums[:n] += g * h
-        sums[n : 2 * n] += g
-        Y[a : a + n] = (g * gamma - S[2 * i] - h * S[2 * i + 1]) * r
-
-
-@generated(plain_gradients_of_rows)
-def gradients_of_rows(typing_context, G, X, x, step, rows, n, T, t, apart, gamma, S, Y, sums):
-    """The mean and the inner product of a row stand in S; the gradients of γ and β in the first and next n `sums`."""
-    names = ("G", "X", "x", "step", "rows", "n", "T", "t", "apart", "gamma", "S", "Y", "sums")
-
-    def generate(context, builder, signature, arguments):
-        own = _Rows(context, builder, signature, arguments, names)
-        lanes, gamma, of_gamma = own.lanes, own.arrays["gamma"], own.arrays["sums"]
-        of_beta = lanes.at(of_gamma, own.values["n"])
-
-        def write():
-            g, x, m, rest, r = own.row("G"), own.row("X"), own.statistic(0), own.statistic(1), own.statistic(2)
-            y, mean, inner = own.row("Y"), lanes.spread(own.of_two(0)), lanes.spread(own.of_two(1))
-
-            def step(place, mask, sums):
-                upstream = own.load(g, place, mask)
-                h = builder.fmul(builder.fsub(builder.fsub(own.load(x, place, mask), m), rest), r)
-                added = lanes.multiply_add(upstream, h, own.load(of_gamma, place, mask))
-                lanes.store(added, lanes.at(of_gamma, place), mask)
-                lanes.store(builder.fadd(upstream, own.load(of_beta, place, mask)), lanes.at(of_beta, place), mask)
-                scaled = builder.fsub(builder.fmul(upstream, own.load(gamma, place, mask)), mean)
-                value = lanes.multiply_add(builder.fsub(lanes.zero, h), inner, scaled)
-                lanes.store(builder.fmul(value, r), lanes.at(y, place), mask)
-                return []
-
-            _swept(lanes, own.values["n"], 0, step)
-
-        own.each(write)
-        return context.get_dummy_value()
-
-    return types.void(G, X, PLACE, PLACE, PLACE, PLACE, T, PLACE, PLACE, gamma, S, Y, sums), generate
+def _gradients(own, first, rows, place, masks):
+    builder, lanes, sums = own.builder, own.lanes, own.arrays["sums"]
+    gamma, second = own.loads(own.arrays["gamma"], place, masks), builder.add(place, own.values["second"])
+    begun = [*own.loads(sums, place, masks), *own.loads(sums, second, masks)]
+    q, carried, following = repeat(builder, rows, "row")
+    before, i = carried(begun, lanes.vector), builder.add(first, q)
+    m, rest, r, shift, slope = (own.known(k, i) for k in range(KNOWN))
+    xs, gs = (own.loads(own.row(name, i), place, masks) for name in ("X", "G"))
+    made, of_gamma, of_beta = [], [], []
+    for v, (x, g) in enumerate(zip(xs, gs, strict=True)):
+        d, scaled = builder.fsub(builder.fsub(x, m), rest), builder.fmul(g, r)
+        made.append(lanes.multiply_add(scaled, gamma[v], lanes.multiply_add(d, slope, shift)))
+        of_gamma.append(lanes.multiply_add(scaled, d, before[v]))
+        of_beta.append(builder.fadd(g, before[len(masks) + v]))
+    own.stores(made, own.row("Y", i), place, masks)
+    following([*of_gamma, *of_beta])
+    own.stores(of_gamma, sums, place, masks)
+    own.stores(of_beta, sums, second, masks)

@@ -55,6 +55,7 @@ PLAN = record(
     "blocks_per_image", "blocks", "chunks",  # blocks in all, and the pieces that they are cut into
     "source_height", "source_width", "source_channels", "groups", "channels_per_group",
     "row_stride", "first_row", "first_column",  # source rows from target row to target row; where the scratch begins
+    "row_skip", "column_skip",  # from one pixel of the scratch to the next, in the source
     "scratch_rows", "scratch_columns", "scratch_size",  # of an image; numbers in all
     "target_size", "target_channels", "columns_per_group",  # numbers of a target image, of a pixel, of its group
     "forward", "kernel_height", "kernel_width", "filters_per_group",  # 1 for a convolution, 0 for an input gradient
@@ -87,6 +88,13 @@ def is_depthwise(w: Window, filters: int, groups: int) -> bool:
     return groups == w.C == filters
 
 
+def seen_pixels(w: Window) -> tuple[Window, int, int]:
+    """The window over the pixels that it sees, and how far they lie apart: of 1 x 1 with a stride not all."""
+    if (w.kh, w.kw, w.ph, w.pw) != (1, 1, 0, 0):
+        return w, 1, 1
+    return w._replace(H=w.Ho, W=w.Wo, sh=1, sw=1), w.sh, w.sw
+
+
 def _cut(images, pixels, rows, most_bytes, image_bytes, row_bytes, height):
     """(images, target rows) of a block: fit for the cache, enough blocks, pixels that fill tiles of that height."""
     if image_bytes > most_bytes or (images < SHARED_BLOCKS and rows > 1):
@@ -104,15 +112,17 @@ def _cut(images, pixels, rows, most_bytes, image_bytes, row_bytes, height):
 def plan(w: Window, filters: int, groups: int, dtype, gradient: bool, merge: bool = True) -> Plan:
     """The plan of a convolution, or with `gradient` of its input gradient; with `merge` narrow targets are merged."""
     depthwise = is_depthwise(w, filters, groups)
+    p = SimpleNamespace(forward=not gradient, images=w.B, kernel_height=w.kh, kernel_width=w.kw)
+    p.row_skip = p.column_skip = 1
     if gradient:
         vertical = backward_axes(w.H, w.kh, w.sh, w.ph, w.dh)
         horizontal = backward_axes(w.W, w.kw, w.sw, w.pw, w.dw)
         source, target = (w.Ho, w.Wo, filters), (w.H, w.W, w.C)
     else:
+        source, target = (w.H, w.W, w.C), (w.Ho, w.Wo, filters)
+        w, p.row_skip, p.column_skip = seen_pixels(w)
         vertical = forward_axes(w.Ho, w.kh, w.sh, w.ph, w.dh)
         horizontal = forward_axes(w.Wo, w.kw, w.sw, w.pw, w.dw)
-        source, target = (w.H, w.W, w.C), (w.Ho, w.Wo, filters)
-    p = SimpleNamespace(forward=not gradient, images=w.B, kernel_height=w.kh, kernel_width=w.kw)
     p.pixels_per_tile, p.pixel_stride = 1, horizontal[0].stride
     one_run = len(vertical) == len(horizontal) == horizontal[0].dilation == 1 and horizontal[0].taps > 0
     if merge and one_run and groups == 1 and not depthwise:
@@ -226,6 +236,7 @@ WEIGHT_PLAN = record(
     "blocks_per_sum",  # of a chunk, that are one sum
     "source_height", "source_width", "source_channels", "groups", "channels_per_group",
     "row_stride", "first_row", "first_column",  # source rows from output row to output row; where the scratch begins
+    "row_skip", "column_skip",  # as above
     "scratch_rows", "scratch_columns", "scratch_pixel", "scratch_size",
     "output_height", "output_width", "filters_per_group",  # of G, whose pixels may be merged
     "sum_row_stride", "sum_pixel_stride",  # numbers of the scratch from one output row, one pixel to the next
@@ -247,6 +258,7 @@ def weight_plan(w: Window, filters: int, groups: int, dtype) -> WeightPlan:
     """The plan of a weight gradient: its windows are the numbers of a kernel, and their steps those of the output."""
     lanes, depthwise = lanes_of(dtype), is_depthwise(w, filters, groups)
     p = SimpleNamespace(source_height=w.H, source_width=w.W, source_channels=w.C, groups=1 if depthwise else groups)
+    w, p.row_skip, p.column_skip = seen_pixels(w)
     own = p.channels_per_group = w.C // p.groups
     p.filters_per_group, p.pixels_per_tile = filters // p.groups, 1
     if p.groups == 1 and own > 0 and w.dw == 1 and not depthwise:

@@ -26,7 +26,7 @@ from ..runtime.config import exact_jit, jit, parallel_jit
 from ..runtime.launch import launch, operation
 from ..runtime.parallel import CHUNK_SIZE
 from .batch_norm_passes import differentiate, normalise, sum_gradients
-from .columns import add_differences, add_rows, bounds, fold, fold_gradients, wide, widened
+from .columns import add_differences, add_rows, bounds, fold, fold_gradients, sums_for, wide, widened
 from .layer_norm import check_eps, or_constant, per_column
 
 MOST_CHUNKS = 64
@@ -251,15 +251,15 @@ def _measure(x, width, parts, chunk):
     N = parts.shape[2]
     first, last = bounds(x.size, width, parts.shape[0], chunk)
     rows = np.float64((last - first) // N)
-    S, sums, squares = np.zeros((2, width), x.dtype), np.empty(N), np.empty(N)
+    S, sums, squares = sums_for(width), np.empty(N), np.empty(N)
     m = np.empty((1, N), x.dtype)
-    add_rows(x[first:last], S[0])
-    fold(S[0], sums)
+    add_rows(x[first:last], width, S)
+    fold(S[0], width, sums)
     _split_means(sums, rows, m[0], parts[chunk, 0])
-    S[0, :] = x.dtype.type(0)
-    add_differences(x[first:last], widened(m, width)[0], S[0], S[1])
-    fold(S[0], sums)
-    fold(S[1], squares)
+    S[0, :] = 0.0
+    add_differences(x[first:last], width, widened(m, width)[0], S)
+    fold(S[0], width, sums)
+    fold(S[1], width, squares)
     _store_part(sums, squares, rows, parts[chunk])
 
 

@@ -13,12 +13,22 @@ import functools
 import numpy as np
 from numba import float64, int64, prange
 
-from ..codegen.column_norm import GIVEN, PLAIN, VALUES, gradients_of_columns, sums_of_columns
 from ..codegen.function_pointer import address, call, flat_of, matrix_of
-from ..elementwise.vector_math import fma
 from ..runtime.config import exact_jit, jit, parallel_jit
 from ..runtime.launch import launch
-from .columns import bounds, fold, scale_rows, widened
+from .columns import (
+    add_behind_relu,
+    add_gradients,
+    add_let_through,
+    behind_relu_gradients,
+    bounds,
+    fold,
+    join_rows,
+    row_gradients,
+    scale_rows,
+    sums_for,
+    widened,
+)  # fmt: skip
 
 
 def normalise(x, constants, chunks, plus, relu, y):
@@ -65,10 +75,10 @@ def _joined_pieces(dtype):
     """The same, joined: the sums behind a ReLU of the values, and of an output that is given."""
     flat, matrix = flat_of(dtype), matrix_of(dtype)
     return (
-        address(_normalise_and_join, flat, matrix, flat, flat.dtype, flat),
+        address(join_rows, flat, flat, matrix, flat.dtype, flat),
         address(_sum_by_values, *_of_sums(dtype)),
         address(_sum_by_output, *_of_sums(dtype)),
-        address(_differentiate_by_values, flat, flat, matrix, matrix, flat),
+        address(behind_relu_gradients, flat, flat, matrix, matrix, flat),
     )
 
 
@@ -84,39 +94,11 @@ def _normalise_parallel(piece, x, constants, chunks, y):
         call(piece, (x[first:last], constants, y[first:last]))
 
 
-@exact_jit
-def _join_row(x, m, k, b, floor, y):
-    """No number is below a floor that is NaN."""
-    zero = y.dtype.type(0)
-    for j in range(y.size):
-        value = fma(x[j] - m[j], k[j], b[j])
-        y[j] = zero if value <= floor else value
-
-
-@exact_jit
-def _join_sum(x, m, k, b, a, floor, y):
-    zero = y.dtype.type(0)
-    for j in range(y.size):
-        value = a[j] + fma(x[j] - m[j], k[j], b[j])
-        y[j] = zero if value <= floor else value
-
-
-@jit
-def _normalise_and_join(x, constants, a, floor, y):
-    w = constants.shape[1]
-    for i in range(0, x.size, w):
-        e = min(i + w, x.size)
-        if a.size > 0:
-            _join_sum(x[i:e], constants[0], constants[1], constants[2], a[i:e], floor, y[i:e])
-        else:
-            _join_row(x[i:e], constants[0], constants[1], constants[2], floor, y[i:e])
-
-
 @parallel_jit
 def _normalise_and_join_parallel(piece, x, constants, chunks, a, floor, y):
     for c in prange(chunks):
         first, last = bounds(x.size, constants.shape[1], chunks, np.int64(c))
-        call(piece, (x[first:last], constants, a[first:last], floor, y[first:last]))
+        call(piece, (x[first:last], a[first:last], constants, floor, y[first:last]))
 
 
 @exact_jit
@@ -128,53 +110,38 @@ def _products_of_normalised(products, total, statistics):
 
 
 @jit
-def _store_sums(S, statistics, sums):
+def _store_sums(S, width, statistics, sums):
     """Σ g and Σ g x̂ of each column, from the wide rows S of Σ g and Σ g (x - m)."""
-    fold(S[0], sums[0])
-    fold(S[1], sums[1])
+    fold(S[0], width, sums[0])
+    fold(S[1], width, sums[1])
     _products_of_normalised(sums[1], sums[0], statistics)
-
-
-@exact_jit
-def _add_plain(g, x, y, h, first, last, V, S):
-    for i in range(first, last, V.shape[1]):
-        sums_of_columns(PLAIN, g, x, y, h, i, V.shape[1], min(V.shape[1], last - i), V, S)
-
-
-@exact_jit
-def _add_by_values(g, x, y, h, first, last, V, S):
-    for i in range(first, last, V.shape[1]):
-        sums_of_columns(VALUES, g, x, y, h, i, V.shape[1], min(V.shape[1], last - i), V, S)
-
-
-@exact_jit
-def _add_by_output(g, x, y, h, first, last, V, S):
-    for i in range(first, last, V.shape[1]):
-        sums_of_columns(GIVEN, g, x, y, h, i, V.shape[1], min(V.shape[1], last - i), V, S)
 
 
 @jit
 def _sum_plain(g, x, y, h, values, statistics, sums, chunk):
-    first, last = bounds(x.size, values.shape[1], sums.shape[0], chunk)
-    S = np.zeros((2, values.shape[1]), x.dtype)
-    _add_plain(g, x, y, h, first, last, widened(statistics[:1], values.shape[1]), S)
-    _store_sums(S, statistics, sums[chunk])
+    width = values.shape[1]
+    first, last = bounds(x.size, width, sums.shape[0], chunk)
+    S = sums_for(width)
+    add_gradients(g[first:last], x[first:last], width, widened(statistics[:1], width)[0], S)
+    _store_sums(S, width, statistics, sums[chunk])
 
 
 @jit
 def _sum_by_values(g, x, y, h, values, statistics, sums, chunk):
-    first, last = bounds(x.size, values.shape[1], sums.shape[0], chunk)
-    S = np.zeros((2, values.shape[1]), x.dtype)
-    _add_by_values(g, x, y, h, first, last, values, S)
-    _store_sums(S, statistics, sums[chunk])
+    width = values.shape[1]
+    first, last = bounds(x.size, width, sums.shape[0], chunk)
+    S = sums_for(width)
+    add_behind_relu(g[first:last], x[first:last], values, S)
+    _store_sums(S, width, statistics, sums[chunk])
 
 
 @jit
 def _sum_by_output(g, x, y, h, values, statistics, sums, chunk):
-    first, last = bounds(x.size, values.shape[1], sums.shape[0], chunk)
-    S = np.zeros((2, values.shape[1]), x.dtype)
-    _add_by_output(g, x, y, h, first, last, widened(statistics[:1], values.shape[1]), S)
-    _store_sums(S, statistics, sums[chunk])
+    width = values.shape[1]
+    first, last = bounds(x.size, width, sums.shape[0], chunk)
+    m, S = widened(statistics[:1], width), sums_for(width)
+    add_let_through(g[first:last], x[first:last], y[first:last], h[first:last], m, S)
+    _store_sums(S, width, statistics, sums[chunk])
 
 
 @parallel_jit
@@ -183,18 +150,9 @@ def _sum_parallel(piece, g, x, y, h, values, statistics, sums):
         call(piece, (g, x, y, h, values, statistics, sums, np.int64(c)))
 
 
-@exact_jit
+@jit
 def _differentiate_plain(g, x, values, constants, gx):
-    w = constants.shape[1]
-    for i in range(0, x.size, w):
-        gradients_of_columns(PLAIN, g, x, i, w, min(w, x.size - i), values, constants, gx)
-
-
-@exact_jit
-def _differentiate_by_values(g, x, values, constants, gx):
-    w = constants.shape[1]
-    for i in range(0, x.size, w):
-        gradients_of_columns(VALUES, g, x, i, w, min(w, x.size - i), values, constants, gx)
+    row_gradients(g, x, constants, gx)
 
 
 @parallel_jit

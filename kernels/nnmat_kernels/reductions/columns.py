@@ -1,116 +1,159 @@
 """Parts of the norms of columns: sums, squares and gradients of flat pieces of a matrix, for batch and group norm.
 
-A narrow matrix is read as a wider one, with several of its rows in each row, so that loops over its columns are long:
+A narrow matrix is read as a wider one, with several of its rows in each row, so that vectors are full:
 
     (6, 2)   | a b |         (3, 4)  | a b a b |        width 4; a column's sum is that of its places in the wide row
              | a b |  ---->          | a b a b |
              |  …  |                 |    …    |        the last wide row may be short
 
-Rows of constants of a column (its mean, its scale) are repeated up to that width.
+Rows of constants of a column (its mean, its scale) are repeated up to that width. `sums_for` makes the lines for sums.
 """
+
+import math
 
 import numpy as np
 
-from ..elementwise.vector_math import fma
-from ..runtime.config import exact_jit, jit, part_jit
+from ..codegen.column_norm import (
+    column_differences,
+    column_gradients,
+    column_products,
+    column_sums,
+    gradients_behind_relu,
+    join_columns,
+    products_behind_relu,
+    scale_columns,
+)
+from ..runtime.config import ZERO, exact_jit
 
+FULL = 64  # columns that make full blocks of vectors
 WIDE = 512  # columns from which on a matrix is read as it is
+LANES = 16  # of the largest vector
 
 
 def wide(N: int) -> int:
-    """The width in which a matrix of N columns is read."""
-    return max(1, WIDE // max(N, 1)) * N
+    """The width in which a matrix of N columns is read: whole blocks of vectors, if that is not too much."""
+    N = max(N, 1)
+    return max(1, min(FULL // math.gcd(N, FULL), WIDE // N)) * N
 
 
-@jit
+@exact_jit
 def bounds(size, width, chunks, chunk):
     """Where a chunk begins and ends: at whole rows of the wide matrix, but for the last one."""
     rows = (size + width - 1) // width
     return min(chunk * rows // chunks * width, size), min((chunk + 1) * rows // chunks * width, size)
 
 
-@part_jit
-def _add_four(total, a, b, c, d):
-    for j in range(total.size):
-        total[j] += (a[j] + b[j]) + (c[j] + d[j])
+@exact_jit
+def sums_for(width):
+    """Two lines of zeros for the sums of so many columns."""
+    return np.zeros((2, (width + LANES - 1) // LANES * LANES))
 
 
-@part_jit
-def _add(total, a):
-    for j in range(a.size):
-        total[j] += a[j]
+@exact_jit
+def _part(size, width, part):
+    """Where the whole wide rows, or the short one after them, begin, their number and their length."""
+    whole = size // width
+    if part == 0:
+        return ZERO, whole, width
+    return whole * width, np.int64(1), size - whole * width
 
 
-@jit
-def add_rows(x, total):
-    """total += every wide row of x."""
-    w, i = total.size, 0
-    while i + 4 * w <= x.size:
-        _add_four(total, x[i : i + w], x[i + w : i + 2 * w], x[i + 2 * w : i + 3 * w], x[i + 3 * w : i + 4 * w])
-        i += 4 * w
-    while i < x.size:
-        _add(total, x[i : min(i + w, x.size)])
-        i += w
+@exact_jit
+def add_rows(x, width, S):
+    """S_0 += every wide row of x."""
+    for part in range(2):
+        first, rows, n = _part(x.size, width, part)
+        column_sums(x, first, width, rows, n, S)
 
 
-@part_jit
-def _add_two_differences(total, squares, a, b, m):
-    for j in range(total.size):
-        d, e = a[j] - m[j], b[j] - m[j]
-        total[j] += d + e
-        squares[j] += d * d + e * e
+@exact_jit
+def add_differences(x, width, m, S):
+    """S_0 += x - m, S_1 += (x - m)², for every wide row of x."""
+    for part in range(2):
+        first, rows, n = _part(x.size, width, part)
+        column_differences(x, first, width, rows, n, m, S)
 
 
-@part_jit
-def _add_differences(total, squares, a, m):
-    for j in range(a.size):
-        d = a[j] - m[j]
-        total[j] += d
-        squares[j] += d * d
+@exact_jit
+def add_gradients(g, x, width, m, S):
+    """S_0 += g, S_1 += g (x - m), for every wide row."""
+    for part in range(2):
+        first, rows, n = _part(x.size, width, part)
+        column_products(g, x, first, width, rows, n, m, S)
 
 
-@jit
-def add_differences(x, m, total, squares):
-    """total += x - m, squares += (x - m)², for every wide row of x."""
-    w, i = total.size, 0
-    while i + 2 * w <= x.size:
-        _add_two_differences(total, squares, x[i : i + w], x[i + w : i + 2 * w], m)
-        i += 2 * w
-    while i < x.size:
-        _add_differences(total, squares, x[i : min(i + w, x.size)], m)
-        i += w
+@exact_jit
+def scale_rows(x, constants, y):
+    """y = (x - m) k + b, with m, k and b the rows of `constants`, of the wide matrix."""
+    width = constants.shape[1]
+    for part in range(2):
+        first, rows, n = _part(x.size, width, part)
+        scale_columns(x, first, width, rows, n, constants, y)
 
 
-@part_jit
-def _add_gradients(total, products, g, x, m):
-    for j in range(g.size):
-        total[j] += g[j]
-        products[j] += g[j] * (x[j] - m[j])
+@exact_jit
+def row_gradients(g, x, constants, gx):
+    """gx = g s - (x - m) q - e, with m, s, q and e the rows of `constants`, of the wide matrix."""
+    width = constants.shape[1]
+    for part in range(2):
+        first, rows, n = _part(x.size, width, part)
+        column_gradients(g, x, first, width, rows, n, constants, gx)
 
 
-@jit
-def add_gradients(g, x, m, total, products):
-    """total += g, products += g (x - m), for every wide row."""
-    for a in range(0, x.size, total.size):
-        b = min(a + total.size, x.size)
-        _add_gradients(total, products, g[a:b], x[a:b], m)
+@exact_jit
+def join_rows(x, a, constants, floor, y):
+    """`scale_rows`, plus a; 0 where that is not above the floor, which is NaN for none."""
+    width = constants.shape[1]
+    for part in range(2):
+        first, rows, n = _part(x.size, width, part)
+        if a.size > 0:
+            join_columns(x, a, first, width, rows, n, constants, y, floor, 1)
+        else:
+            join_columns(x, a, first, width, rows, n, constants, y, floor, 0)
+
+
+@exact_jit
+def add_behind_relu(g, x, values, S):
+    """`add_gradients` of what the ReLU of the values lets through of g; `values` are m, k and b."""
+    width = values.shape[1]
+    for part in range(2):
+        first, rows, n = _part(x.size, width, part)
+        products_behind_relu(g, x, x, x, first, width, rows, n, values, S, 0)
+
+
+@exact_jit
+def add_let_through(g, x, y, h, m, S):
+    """The same of a ReLU with the output y; what it lets through goes to h. m is a line of a matrix."""
+    width = m.shape[1]
+    for part in range(2):
+        first, rows, n = _part(x.size, width, part)
+        products_behind_relu(g, x, y, h, first, width, rows, n, m, S, 1)
+
+
+@exact_jit
+def behind_relu_gradients(g, x, values, constants, gx):
+    """`row_gradients` of what the ReLU of the values lets through of g."""
+    width = constants.shape[1]
+    for part in range(2):
+        first, rows, n = _part(x.size, width, part)
+        gradients_behind_relu(g, x, first, width, rows, n, values, constants, gx)
 
 
 @exact_jit
 def _add_wide(x, y):
     for j in range(y.size):
-        y[j] += np.float64(x[j])
+        y[j] += x[j]
 
 
-@jit
-def fold(row, out):
-    """out = for each column of the narrow matrix the sum of its places in a wide row, in float64."""
+@exact_jit
+def fold(row, width, out):
+    """out = for each column of the narrow matrix the sum of its places in a wide row."""
     out[:] = 0.0
-    for a in range(0, row.size, out.size):
+    for a in range(0, width, out.size):
         _add_wide(row[a : a + out.size], out)
 
 
-@jit
+@exact_jit
 def widened(constants, width):
     """Each row repeated up to the width."""
     repeated = np.empty((constants.shape[0], width), constants.dtype)
@@ -122,42 +165,12 @@ def widened(constants, width):
 
 
 @exact_jit
-def _scale_row(x, m, k, b, y):
-    for j in range(y.size):
-        y[j] = fma(x[j] - m[j], k[j], b[j])
-
-
-@jit
-def scale_rows(x, constants, y):
-    """y = (x - m) k + b, with m, k and b the rows of `constants`, of the wide matrix."""
-    w = constants.shape[1]
-    for a in range(0, x.size, w):
-        b = min(a + w, x.size)
-        _scale_row(x[a:b], constants[0], constants[1], constants[2], y[a:b])
-
-
-@exact_jit
-def _row_gradient(g, x, m, s, q, e, gx):
-    for j in range(gx.size):
-        gx[j] = fma(m[j] - x[j], q[j], fma(g[j], s[j], -e[j]))
-
-
-@jit
-def row_gradients(g, x, constants, gx):
-    """gx = g s - (x - m) q - e, with m, s, q and e the rows of `constants`, of the wide matrix."""
-    w = constants.shape[1]
-    for a in range(0, x.size, w):
-        b = min(a + w, x.size)
-        _row_gradient(g[a:b], x[a:b], constants[0], constants[1], constants[2], constants[3], gx[a:b])
-
-
-@exact_jit
 def _store(sums, adding, out):
     for c in range(out.size):
         out[c] = out[c] + out.dtype.type(sums[c]) if adding else out.dtype.type(sums[c])
 
 
-@jit
+@exact_jit
 def fold_gradients(sums, add_gamma, add_beta, gamma_gradient, beta_gradient):
     """gβ and gγ: the slots of `sums` (slots, 2, N), of Σ g and Σ g x̂, added in order into the first one."""
     for k in range(1, sums.shape[0]):

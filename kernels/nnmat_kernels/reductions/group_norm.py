@@ -26,6 +26,7 @@ from .columns import (
     fold_gradients,
     row_gradients,
     scale_rows,
+    sums_for,
     wide,
     widened,
 )  # fmt: skip
@@ -146,11 +147,10 @@ def _pieces(dtype):
 def _group_image(x, image, groups, gamma, beta, eps, width, statistics, y):
     C = gamma.size
     own, numbers = C // groups, np.float64(x.size // groups)
-    S, constants = np.zeros((3, width), x.dtype), np.empty((3, C), x.dtype)
-    total, squares, m = S[0], S[1], S[2]
+    S, m, constants = sums_for(width), np.empty(width, x.dtype), np.empty((3, C), x.dtype)
     sums, products = np.empty(C), np.empty(C)
-    add_rows(x, total)
-    fold(total, sums)
+    add_rows(x, width, S)
+    fold(S[0], width, sums)
     for group in range(groups):
         mean = 0.0
         for c in range(group * own, (group + 1) * own):
@@ -158,10 +158,10 @@ def _group_image(x, image, groups, gamma, beta, eps, width, statistics, y):
         for c in range(group * own, (group + 1) * own):
             for k in range(c, width, C):
                 m[k] = mean / numbers
-    total[:] = x.dtype.type(0)
-    add_differences(x, m, total, squares)
-    fold(total, sums)
-    fold(squares, products)
+    S[0, :] = 0.0
+    add_differences(x, width, m, S)
+    fold(S[0], width, sums)
+    fold(S[1], width, products)
     for group in range(groups):
         rest, square, place = 0.0, 0.0, image * groups + group
         for c in range(group * own, (group + 1) * own):
@@ -188,13 +188,13 @@ def _image_gradient(g, x, image, groups, statistics, gamma, width, sums, gx):
     """gx = g s - (x - m) q - e: s = γ r, q = r² mean(γ g x̂), e = r mean(γ g) - rest q; 0 for groups of one number."""
     C = gamma.size
     own, numbers = C // groups, np.float64(x.size // groups)
-    S, constants = np.zeros((3, width), x.dtype), np.empty((4, C), x.dtype)
+    S, m, constants = sums_for(width), np.empty(width, x.dtype), np.empty((4, C), x.dtype)
     for c in range(C):
         for k in range(c, width, C):
-            S[2, k] = statistics[0, image * groups + c // own]
-    add_gradients(g, x, S[2], S[0], S[1])
-    fold(S[0], sums[image, 0])
-    fold(S[1], sums[image, 1])
+            m[k] = statistics[0, image * groups + c // own]
+    add_gradients(g, x, width, m, S)
+    fold(S[0], width, sums[image, 0])
+    fold(S[1], width, sums[image, 1])
     for group in range(groups):
         mean, inner, place = 0.0, 0.0, image * groups + group
         rest, r = np.float64(statistics[1, place]), np.float64(statistics[2, place])

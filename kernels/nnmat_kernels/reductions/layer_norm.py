@@ -17,22 +17,24 @@ Chunks of rows follow from the shape; each has a slot for its sums gγ and gβ, 
 """
 
 import functools
+import math
 
 import numpy as np
 from numba import boolean, float64, int64, prange
 
 from ..codegen.copies import flat
-from ..codegen.function_pointer import address, call, flat_of, matrix_of
-from ..codegen.row_norm import gradients_of_rows, products_of_rows, scale_rows, sums_of_rows
+from ..codegen.function_pointer import address, call, entry_point, flat_of, matrix_of
+from ..codegen.row_norm import ROWS, differentiate_rows, normalise_rows, room_of
 from ..errors import ShapeError
 from ..runtime.arrays import as_array, checked_out, made, same_dtype
-from ..runtime.config import ZERO, exact_jit, jit, parallel_jit
+from ..runtime.config import exact_jit, inlined_jit, parallel_jit
 from ..runtime.launch import launch, operation
 from ..runtime.parallel import CHUNK_SIZE
+from ..runtime.scratch import scratch
+from ..runtime.target import VECTOR_BYTES
 from .sums import PARTIAL_ROWS, ROW_SLOTS
 
-NORM_RUN = 1_024  # numbers of a row that are summed in their dtype
-NORM_ROWS = 16  # rows at a time, which the level-1 cache holds where they are narrow
+NARROW = 256  # columns
 
 
 def layer_norm(
@@ -141,30 +143,25 @@ def _new(given, shape, like):
     return np.empty(shape, like.dtype) if given is None else given
 
 
+def rows_of(X):
+    """How many rows there are, of all axes but the last one."""
+    return X.size // X.shape[-1] if X.shape[-1] else math.prod(X.shape[:-1])
+
+
 def or_constant(given, value, N, like):
     return np.full(N, value, like.dtype) if given is None else given
 
 
 def _forward(X, gamma, beta, eps, centred, out, statistics):
     N = X.shape[-1]
-    rows = X.size // N if N else int(np.prod(X.shape[:-1]))
+    rows = rows_of(X)
     Y, found = _new(out, X.shape, X), np.zeros((3, rows), X.dtype) if statistics is None else statistics
     if X.size:
         gamma, beta = or_constant(gamma, 1, N, X), or_constant(beta, 0, N, X)
-        at_once = max(1, CHUNK_SIZE // N)
-        place = _pieces(X.dtype)[0]
+        chunk = max(1, CHUNK_SIZE // N)
         launch(
-            _normalise_parallel,
-            place,
-            X.reshape(-1),
-            gamma,
-            beta,
-            float(eps),
-            centred,
-            Y.reshape(-1),
-            found,
-            at_once,
-        )
+            _forward_kernel(X.dtype), X.reshape(-1), gamma, beta, float(eps), centred, Y.reshape(-1), found, chunk
+        )  # fmt: skip
     return made((out, Y), (statistics, found))
 
 
@@ -175,61 +172,56 @@ def _backward(G, X, statistics, gamma, gX, gg, gb, add_gamma, add_beta, centred)
     slots = max(1, min(ROW_SLOTS, X.size // CHUNK_SIZE))
     sums = np.empty((slots, 2 * N), X.dtype)
     launch(
-        _differentiate_parallel, _pieces(X.dtype)[1], G.reshape(-1), X.reshape(-1), statistics,
-        or_constant(gamma, 1, N, X), centred, gX.reshape(-1), sums,
+        _backward_kernel(X.dtype), G.reshape(-1), X.reshape(-1), statistics, or_constant(gamma, 1, N, X), centred,
+        gX.reshape(-1), sums, add_gamma, add_beta, gg, gb,
     )  # fmt: skip
-    launch(_fold, sums, add_gamma, add_beta, gg, gb)
 
 
 @functools.cache
-def _pieces(dtype):
-    """Where the code for some rows lies, forward and backward."""
+def _forward_kernel(dtype):
+    """The parallel kernel, with the place of the code for some rows."""
     matrix, vector = matrix_of(dtype), flat_of(dtype)
-    forward = address(_normalise, vector, vector, vector, float64, boolean, vector, matrix, int64, int64)
-    backward = address(_differentiate, vector, vector, matrix, vector, boolean, vector, matrix, int64, int64, int64)
-    return forward, backward
+    kinds = vector, vector, vector, float64, boolean, vector, matrix
+    entry = entry_point(_normalise_parallel, int64, *kinds, int64)
+    return functools.partial(entry, address(_normalise, *kinds, int64, int64))
+
+
+@functools.cache
+def _backward_kernel(dtype):
+    matrix, vector = matrix_of(dtype), flat_of(dtype)
+    kinds = vector, vector, matrix, vector, boolean, vector, matrix
+    entry = entry_point(_differentiate_parallel, int64, *kinds, boolean, boolean, vector, vector)
+    return functools.partial(entry, address(_differentiate, *kinds, int64, int64, int64))
 
 
 @exact_jit
-def _add_pairs(pairs, sums, rows):
-    for i in range(rows):
-        sums[0, i] += np.float64(pairs[2 * i])
-        sums[1, i] += np.float64(pairs[2 * i + 1])
+def _at_once(N, lanes):
+    """How many rows are taken at a time."""
+    return lanes if N > NARROW else ROWS // 2 * lanes
 
 
 @exact_jit
-def _sums(X, x, rows, N, T, t, pairs, sums):
-    """The sums of x - m and of its squares, of some rows."""
-    sums[:, :] = 0.0
-    for a in range(0, N, NORM_RUN):
-        sums_of_rows(X, x + a, N, rows, min(NORM_RUN, N - a), T, t, ZERO, pairs)
-        _add_pairs(pairs, sums, rows)
+def _together(N):
+    """How many rows are written in blocks of columns: wide ones use up the level-1 cache."""
+    return 2 if N > NARROW else 16
+
+
+@inlined_jit
+def _aligned(x):
+    """A copy that begins at a cache line."""
+    y = scratch(x.size, x)
+    y[:] = x
+    return y
 
 
 @exact_jit
-def _finish(sums, n, eps, centred, statistics, top, rows):
-    for i in range(rows):
-        rest = sums[0, i] / n if centred else 0.0
-        statistics[1, top + i] = rest
-        statistics[2, top + i] = 1.0 / np.sqrt(sums[1, i] / n - rest * rest + eps)
-
-
-@exact_jit
-def _normalise(X, gamma, beta, eps, centred, Y, statistics, first, last):
-    """Rows first..last-1. Each step is done for some rows: so no row waits for the divisions of another."""
-    N, n, T, count = gamma.size, np.float64(gamma.size), flat(statistics), statistics.shape[1]
-    sums, pairs = np.empty((2, NORM_ROWS)), np.empty(2 * NORM_ROWS, X.dtype)
-    for top in range(first, last, NORM_ROWS):
-        rows, x = min(NORM_ROWS, last - top), top * N
-        for i in range(rows):
-            statistics[0, top + i] = 0
-        if centred:
-            _sums(X, x, rows, N, T, top, pairs, sums)
-            for i in range(rows):
-                statistics[0, top + i] = sums[0, i] / n
-        _sums(X, x, rows, N, T, top, pairs, sums)
-        _finish(sums, n, eps, centred, statistics, top, rows)
-        scale_rows(X, x, N, rows, N, T, top, count, gamma, beta, Y)
+def _normalise(X, gamma0, beta0, eps, centred, Y, statistics, first, last):
+    """Rows first..last-1."""
+    N, T, apart, lanes = gamma0.size, flat(statistics), statistics.shape[1], VECTOR_BYTES // X.itemsize
+    gamma, beta, room, at_once = _aligned(gamma0), _aligned(beta0), scratch(room_of(lanes), X), _at_once(N, lanes)
+    for top in range(first, last, at_once):
+        rows = min(at_once, last - top)
+        normalise_rows(X, top * N, N, rows, gamma, beta, eps, centred, T, top, apart, Y, room, _together(N))
 
 
 @parallel_jit
@@ -242,45 +234,42 @@ def _normalise_parallel(piece, X, gamma, beta, eps, centred, Y, statistics, rows
 
 
 @exact_jit
-def _inner(G, X, x, rows, N, T, t, apart, gamma, centred, pairs, sums):
-    """In `pairs` the means of ĝ (0 for RMS norm) and of ĝ ⊙ x̂, of some rows."""
-    n = np.float64(N)
-    sums[:, :] = 0.0
-    for a in range(0, N, NORM_RUN):
-        products_of_rows(G, X, x + a, N, rows, min(NORM_RUN, N - a), T, t, apart, gamma, a, pairs)
-        _add_pairs(pairs, sums, rows)
-    for i in range(rows):
-        pairs[2 * i] = sums[0, i] / n if centred else 0.0
-        pairs[2 * i + 1] = sums[1, i] / n
+def _move(x, y):
+    """y += x, x = 0."""
+    for j in range(y.size):
+        y[j] += x[j]
+        x[j] = y.dtype.type(0)
 
 
 @exact_jit
-def _differentiate(G, X, statistics, gamma, centred, gX, sums, slot, first, last):
+def _differentiate(G, X, statistics, gamma0, centred, gX, sums, slot, first, last):
     """Rows first..last-1; their shares of gγ and gβ go to a slot of `sums`."""
-    N, T, count = gamma.size, flat(statistics), statistics.shape[1]
-    inner, pairs = np.empty((2, NORM_ROWS)), np.empty(2 * NORM_ROWS, X.dtype)
-    part, total, zero = np.zeros(2 * N, X.dtype), sums[slot], X.dtype.type(0)
-    total[:] = zero
-    for top in range(first, last, NORM_ROWS):
-        rows, x = min(NORM_ROWS, last - top), top * N
-        _inner(G, X, x, rows, N, T, top, count, gamma, centred, pairs, inner)
-        gradients_of_rows(G, X, x, N, rows, N, T, top, count, gamma, pairs, gX, part)
+    N, T, apart, lanes = gamma0.size, flat(statistics), statistics.shape[1], VECTOR_BYTES // X.itemsize
+    gamma, room, at_once = _aligned(gamma0), scratch(room_of(lanes), X), _at_once(N, lanes)
+    second, total, zero = (N + lanes - 1) // lanes * lanes, sums[slot], X.dtype.type(0)
+    part = scratch(2 * second, X)
+    part[:], total[:] = zero, zero
+    for top in range(first, last, at_once):
+        rows = min(at_once, last - top)
+        differentiate_rows(
+            G, X, top * N, N, rows, gamma, centred, T, top, apart, gX, part, second, room, _together(N)
+        )  # fmt: skip
         if (top + rows - first) % PARTIAL_ROWS == 0 or top + rows == last:
-            for j in range(2 * N):
-                total[j] += part[j]
-                part[j] = zero
+            _move(part[:N], total[:N])
+            _move(part[second : second + N], total[N:])
 
 
 @parallel_jit
-def _differentiate_parallel(piece, G, X, statistics, gamma, centred, gX, sums):
+def _differentiate_parallel(piece, G, X, statistics, gamma, centred, gX, sums, add_gamma, add_beta, gg, gb):
     slots, rows = sums.shape[0], statistics.shape[1]
     for s in prange(slots):
         slot = np.int64(s)
         first, last = slot * rows // slots, (slot + 1) * rows // slots
         call(piece, (G, X, statistics, gamma, centred, gX, sums, slot, first, last))
+    _fold(sums, add_gamma, add_beta, gg, gb)
 
 
-@jit
+@exact_jit
 def _fold(sums, add_gamma, add_beta, gamma_gradient, beta_gradient):
     """The slots added in order."""
     N = gamma_gradient.size
@@ -309,6 +298,8 @@ def _checked(who, X0, gamma0, beta0, eps, out):
 
 def check_eps(who, eps):
     """A number above 0, or what an error says."""
+    if type(eps) is float and 0 < eps < math.inf:
+        return
     if isinstance(eps, bool) or not isinstance(eps, int | float | np.integer | np.floating) or not 0 < eps < np.inf:
         raise ValueError(f"{who}: expected eps to be a number above 0, got {eps!r}. Try eps=1e-5.")
 
@@ -316,6 +307,8 @@ def check_eps(who, eps):
 def per_column(who, name, A, N, dtype):
     """`A` as an array with one number of this dtype for each column."""
     B = as_array(who, name, A, 1)
+    if B.shape == (N,) and B.dtype is dtype:  # the usual case, at a third of the cost
+        return B
     if B.shape != (N,):
         raise ShapeError(f"{who}: expected {name} of shape {(N,)}, one number for each column, got {B.shape}.")
     same_dtype(who, X=np.empty(0, dtype), **{name: B})
@@ -327,7 +320,7 @@ def _checked_backward(who, G0, X0, statistics0, gamma0, out):
     same_dtype(who, G=G, X=X, statistics=statistics)
     if X.ndim == 0 or G.shape != X.shape:
         raise ShapeError(f"{who}: expected G and X of one shape with at least 1 axis, got G {G.shape}, X {X.shape}.")
-    rows = int(np.prod(X.shape[:-1]))
+    rows = rows_of(X)
     if statistics.shape != (3, rows):
         raise ShapeError(f"{who}: expected the statistics {(3, rows)} of the forward pass, got {statistics.shape}.")
     gamma = None if gamma0 is None else per_column(who, "gamma", gamma0, X.shape[-1], X.dtype)

@@ -157,7 +157,13 @@ SIM_EXAMPLES: dict[str, list[str]] = {
         "kron_right(kron(D, E).T, E, N, N)",
     ],
     "SIM-26": ["eye(1) * a", "adjugate(a) + diag(a) * tril(a)", "softmax(a) * logsumexp(a)", "zeros(1, 1) + a"],
-    "SIM-27": ["a * x - a ** 2 * b * ones(N)", "D @ x + E @ x + y", "S @ D + S @ E + Q", "2 * A - 2 * a"],
+    "SIM-27": [
+        "a * x - a ** 2 * b * ones(N)",
+        "D @ x + E @ x + y",
+        "A + A * B + A * exp(B) + B",
+        "S @ D + S @ E + Q",
+        "2 * A - 2 * a",
+    ],
     "SIM-28": ["D @ (-S - Q)", "A * (-A - B) * 2", "(-x - y) * (-x - t)"],
     "SIM-29": [
         "adjugate(D) / det(D)",
@@ -184,6 +190,7 @@ SIM_EXAMPLES: dict[str, list[str]] = {
         "(A - A @ ones(N, N) / dim(N)) @ ones(N)",
         "ones(N, N) @ (eye(N) - ones(N, N) / dim(N))",
     ],
+    "SIM-34": ["eye(N) * diagm(x) * a", "D.T * eye(N)", "eye(N) * eye(N) * D"],
     "MAT-1": [
         "power(D, 1)",
         "power(D, -1)",

@@ -134,7 +134,7 @@ def is_invertible(e: Expr) -> bool:
 @kept
 def is_orthogonal(e: Expr) -> bool:
     """AᵀA = I."""
-    own = "orthogonal" in attributes(e) or e.op in ("eigenvectors", "right_singular")
+    own = "orthogonal" in attributes(e) or e.op in ("eigenvectors", "right_singular", "commutation")
     return own or (e.op in ("T", "ref") and is_orthogonal(e.args[0]))
 
 

@@ -236,7 +236,7 @@ def common(who: str, args: tuple[Expr, ...]) -> Shape:
     """The shape of elementwise operands, of which scalars broadcast; a ShapeError that names two that do not fit."""
     shape, first = SCALAR, None
     for a in args:
-        if a.shape == SCALAR:
+        if a.shape is shape or a.shape == SCALAR:
             continue
         if first is not None and a.shape != shape:
             hint = "Did you mean the transpose of one?" if a.shape == shape[::-1] else "Try ones(m) @ b.T for a row."

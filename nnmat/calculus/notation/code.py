@@ -131,7 +131,7 @@ class Coder:
             args.append(str(e.data))
         elif e.op == "embed":
             name, args = "padded", [*args, *(str(d) for d in (*e.data, *e.shape))]
-        elif e.op in ("reshape", "kron_left", "kron_right"):
+        elif e.op in ("reshape", "kron_left", "kron_right", "commutation"):
             args += [str(d) for d in e.data]
         elif e.op == "conv":
             args += options(e.data)

@@ -15,6 +15,7 @@ from nnmat_kernels.convolution.plan import (
     WEIGHT_PLAN,
     is_depthwise,
     plan,
+    seen_pixels,
     weight_plan,
 )
 from nnmat_kernels.geometry import window
@@ -69,8 +70,10 @@ def test_every_pixel_has_its_windows(configuration, gradient):
         vertical = backward_axes(w.H, w.kh, w.sh, w.ph, w.dh)
         horizontal, width, height = backward_axes(w.W, w.kw, w.sw, w.pw, w.dw), w.W, w.H
     else:
-        vertical = forward_axes(w.Ho, w.kh, w.sh, w.ph, w.dh)
-        horizontal, width, height = forward_axes(w.Wo, w.kw, w.sw, w.pw, w.dw), w.Wo, w.Ho
+        seen, *skips = seen_pixels(w)
+        assert (p.row_skip, p.column_skip) == tuple(skips)
+        vertical = forward_axes(w.Ho, w.kh, seen.sh, w.ph, w.dh)
+        horizontal, width, height = forward_axes(w.Wo, w.kw, seen.sw, w.pw, w.dw), w.Wo, w.Ho
     found = []
     axes = [(v, h) for v in vertical for h in horizontal]
     for block in range(p.blocks if p.target_channels else 0):
@@ -112,6 +115,15 @@ def test_blocks_fit_the_cache_and_are_cut_by_the_shape(configuration, gradient, 
     assert whole <= SCRATCH_BYTES or p.rows_per_block == 1 or p.images_per_block == 1
     assert p.target_channels == p.groups * p.columns_per_group
     assert p.pixels_per_tile == 1 or p.columns_per_group <= 64 // np.dtype(dtype).itemsize
+
+
+def test_one_pixel_with_a_stride_sees_pixels_apart():
+    w, *_ = operation(((3, 7, 8, 7), (3, 1, 1, 7), (2, 3), 0, 1, 1))
+    assert seen_pixels(w) == (w._replace(H=4, W=3, sh=1, sw=1), 2, 3)
+    assert weight_plan(w, 3, 1, np.float32).sizes[0].scratch_columns == 3
+    for configuration in [((3, 7, 8, 7), (3, 1, 1, 7), 2, 1, 1, 1), ((3, 7, 8, 7), (3, 2, 1, 7), 2, 0, 1, 1)]:
+        w, *_ = operation(configuration)
+        assert seen_pixels(w) == (w, 1, 1)
 
 
 def test_depthwise_is_one_filter_for_each_channel():
