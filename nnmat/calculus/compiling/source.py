@@ -9,7 +9,7 @@ from ..dimensions import Dim, Floor
 from ..language.expr import Expr
 from ..notation.arrays import CALLS
 from .helpers import TEXTS, entry_code, helper_texts
-from .ordering import Order, inverting, solving
+from .ordering import LARGE, Order, inverting, solving
 from .values import Value
 
 SUM, PRODUCT, SIGN, POWER, ATOM = range(5)
@@ -326,7 +326,7 @@ class Writer:
     def _inv(self, v: Value) -> tuple[str, int]:
         n = v.shape[0].value(self.sizes)
         self.flops += inverting(n)
-        if n >= LARGE_BLOCKS:
+        if n >= LARGE:
             self.called.add("inverse")
             return f"inverse({self.array(v.args[0])})", ATOM
         return f"np.linalg.inv({self.array(v.args[0])})", ATOM
@@ -389,7 +389,6 @@ class Writer:
         return helper_texts(self.called)
 
 
-LARGE_BLOCKS = 192
 METHODS = {
     "det": "np.linalg.det({0})",
     "logdet": "np.linalg.slogdet({0})[1]",
