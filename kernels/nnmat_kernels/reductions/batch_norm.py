@@ -17,15 +17,17 @@ has lost, and r, for the backward pass. Chunks follow from the shape alone.
 import functools
 
 import numpy as np
-from numba import float64, int64, prange
+from numba import boolean, float64, int64, prange
 
-from ..codegen.function_pointer import address, call, flat_of, matrix_of
+from ..codegen.column_norm import column_differences, column_gradients, column_products, column_sums, scale_columns
+from ..codegen.function_pointer import address, call, entry_point, flat_of, matrix_of
 from ..errors import ShapeError
 from ..runtime.arrays import as_array, checked_out, made, same_dtype
 from ..runtime.config import exact_jit, jit, parallel_jit
 from ..runtime.launch import launch, operation
 from ..runtime.parallel import CHUNK_SIZE
 from .columns import (
+    FULL,
     add_differences,
     add_gradients,
     add_rows,
@@ -40,6 +42,8 @@ from .columns import (
 from .layer_norm import check_eps, or_constant, per_column
 
 MOST_CHUNKS = 64
+SHORT_BYTES, SHORT_COLUMNS = 4096, 64  # bytes of a column, and columns, that are shared by columns and not by rows
+FEW_COLUMNS, MANY_PIECES = 32, 4  # columns of a piece where blocks of `FULL` would be fewer pieces than that
 
 
 def batch_norm(
@@ -165,14 +169,13 @@ def _running(who, name, A, X):
 def batch_norm_unchecked(X, gamma, beta, eps, momentum, running_mean, running_variance, out=None, statistics=None):
     N, Y, found = _prepared(X, out, statistics)
     if X.size:
-        x, parts, constants = X.reshape(-1), np.empty((_chunks(X.size), 3, N)), np.empty((3, wide(N)), X.dtype)
-        gamma, beta = or_constant(gamma, 1, N, X), or_constant(beta, 0, N, X)
-        launch(_measure_parallel, _pieces(X.dtype)[0], x, wide(N), parts)
-        launch(
-            _fold_parts, parts, x.size, wide(N), float(eps), momentum, running_mean, running_variance, found, gamma,
-            beta, constants,
-        )  # fmt: skip
-        launch(_normalise_parallel, _pieces(X.dtype)[1], x, constants, len(parts), Y.reshape(-1))
+        x, y, gamma, beta = X.reshape(-1), Y.reshape(-1), or_constant(gamma, 1, N, X), or_constant(beta, 0, N, X)
+        rest = float(eps), float(momentum), running_mean, running_variance, found, gamma, beta
+        if _is_short(X):
+            launch(_short_forward(X.dtype), x, *rest, y, _columns_at_once(N))
+        else:
+            parts, constants = np.empty((_chunks(X.size), 3, N)), np.empty((3, wide(N)), X.dtype)
+            launch(_forward(X.dtype), x, parts, *rest, constants, y)
     return made((out, Y), (statistics, found))
 
 
@@ -186,7 +189,7 @@ def batch_norm_evaluation_unchecked(X, gamma, beta, eps, running_mean, running_v
             np.empty((3, wide(N)), X.dtype),
         )
         launch(_known_statistics, running_mean, running_variance, float(eps), found, gamma, beta, constants)
-        launch(_normalise_parallel, _pieces(X.dtype)[1], X.reshape(-1), constants, _chunks(X.size), Y.reshape(-1))
+        launch(_scale_parallel, _scale(X.dtype), X.reshape(-1), constants, _chunks(X.size), Y.reshape(-1))
     return made((out, Y), (statistics, found))
 
 
@@ -199,12 +202,13 @@ def batch_norm_backward_unchecked(
     N, gX, _ = _prepared(X, out, statistics)
     gg, gb = (np.empty(N, X.dtype) if A is None else A for A in (gamma_gradient, beta_gradient))
     if N:
-        g, x, gx, sums = G.reshape(-1), X.reshape(-1), gX.reshape(-1), np.empty((_chunks(X.size), 2, N))
-        constants, pieces = np.empty((4, wide(N)), X.dtype), _pieces(X.dtype)
-        launch(_sum_parallel, pieces[2], g, x, statistics, wide(N), sums)
-        gamma = or_constant(gamma, 1, N, X)
-        launch(_fold_sums, sums, x.size // N, statistics, gamma, training, add_gamma, add_beta, gg, gb, constants)
-        launch(_differentiate_parallel, pieces[3], g, x, constants, len(sums), gx)
+        g, x, gx, gamma = G.reshape(-1), X.reshape(-1), gX.reshape(-1), or_constant(gamma, 1, N, X)
+        rest = statistics, gamma, training, add_gamma, add_beta, gg, gb
+        if _is_short(X):
+            launch(_short_backward(X.dtype), g, x, *rest, gx, _columns_at_once(N))
+        else:
+            sums, constants = np.empty((_chunks(X.size), 2, N)), np.empty((4, wide(N)), X.dtype)
+            launch(_backward(X.dtype), g, x, sums, *rest, constants, gx)
     return made((out, gX), (gamma_gradient, gg), (beta_gradient, gb))
 
 
@@ -218,16 +222,62 @@ def _chunks(size):
     return max(1, min(MOST_CHUNKS, size // CHUNK_SIZE))
 
 
+def _is_short(X):
+    """Whether all rows of some columns fit in the level-2 cache, and there are enough columns to share."""
+    N = X.shape[-1]
+    return N >= SHORT_COLUMNS and 0 < X.nbytes <= N * SHORT_BYTES
+
+
+def _columns_at_once(N):
+    return FEW_COLUMNS if N < MANY_PIECES * FULL else FULL
+
+
 @functools.cache
-def _pieces(dtype):
-    """Where the code for a chunk lies: statistics, values, sums of gradients, gradients."""
+def _forward(dtype):
+    """The parallel kernel, with the places of the code for a chunk: its statistics, what follows of all, its values."""
     flat, matrix, slots = flat_of(dtype), matrix_of(dtype), float64[:, :, ::1]
-    return (
+    known = float64, float64, flat, flat, matrix, flat, flat
+    pieces = (
         address(_measure, flat, int64, slots, int64),
-        address(scale_rows, flat, matrix, flat),
+        address(_fold_parts, slots, int64, *known, matrix),
+        _scale(dtype),
+    )
+    return functools.partial(entry_point(_forward_parallel, *[int64] * 3, flat, slots, *known, matrix, flat), *pieces)
+
+
+@functools.cache
+def _backward(dtype):
+    flat, matrix, slots = flat_of(dtype), matrix_of(dtype), float64[:, :, ::1]
+    known = matrix, flat, boolean, boolean, boolean, flat, flat
+    pieces = (
         address(_sum, flat, flat, matrix, int64, slots, int64),
+        address(_fold_sums, slots, int64, *known, matrix),
         address(row_gradients, flat, flat, matrix, flat),
     )
+    kinds = flat, flat, slots, *known, matrix, flat
+    return functools.partial(entry_point(_backward_parallel, *[int64] * 3, *kinds), *pieces)
+
+
+@functools.cache
+def _short_forward(dtype):
+    """The parallel kernel for few rows, with the place of the code for some columns."""
+    flat, matrix = flat_of(dtype), matrix_of(dtype)
+    kinds = flat, float64, float64, flat, flat, matrix, flat, flat, flat
+    entry = entry_point(_short_forward_parallel, int64, *kinds, int64)
+    return functools.partial(entry, address(_normalise_columns, *kinds, int64, int64))
+
+
+@functools.cache
+def _short_backward(dtype):
+    flat, matrix = flat_of(dtype), matrix_of(dtype)
+    kinds = flat, flat, matrix, flat, boolean, boolean, boolean, flat, flat, flat
+    entry = entry_point(_short_backward_parallel, int64, *kinds, int64)
+    return functools.partial(entry, address(_differentiate_columns, *kinds, int64, int64))
+
+
+@functools.cache
+def _scale(dtype):
+    return address(scale_rows, flat_of(dtype), matrix_of(dtype), flat_of(dtype))
 
 
 @jit
@@ -272,12 +322,6 @@ def _measure(x, width, parts, chunk):
     _store_part(sums, squares, rows, parts[chunk])
 
 
-@parallel_jit
-def _measure_parallel(piece, x, width, parts):
-    for c in prange(parts.shape[0]):
-        call(piece, (x, width, parts, np.int64(c)))
-
-
 @exact_jit
 def _add_means(count, part, base, means):
     """means += count times the mean of a chunk, counted from that of the first one."""
@@ -314,8 +358,8 @@ def _run(running, momentum, base, means, factor):
 
 
 @jit
-def _fold_parts(parts, size, width, eps, momentum, running_mean, running_variance, statistics, gamma, beta, constants):
-    chunks, N = parts.shape[0], parts.shape[2]
+def _fold_parts(parts, size, eps, momentum, running_mean, running_variance, statistics, gamma, beta, constants):
+    chunks, N, width = parts.shape[0], parts.shape[2], constants.shape[1]
     rows, means, squares = np.float64(size // N), np.zeros(N), np.zeros(N)
     base = parts[0, 0].copy()
     for k in range(chunks):
@@ -330,6 +374,61 @@ def _fold_parts(parts, size, width, eps, momentum, running_mean, running_varianc
     _run(running_mean, momentum, base, means, 1.0)
     _run(running_variance, momentum, squares, np.zeros(N), rows / (rows - 1.0))
     _value_constants(statistics, gamma, beta, constants)
+
+
+@parallel_jit
+def _forward_parallel(
+    measure, fold_all, scale, x, parts, eps, momentum, running_mean, running_variance, statistics, gamma, beta,
+    constants, y,
+):  # fmt: skip
+    chunks, width = parts.shape[0], constants.shape[1]
+    for c in prange(chunks):
+        call(measure, (x, width, parts, np.int64(c)))
+    call(
+        fold_all,
+        (parts, x.size, eps, momentum, running_mean, running_variance, statistics, gamma, beta, constants),
+    )
+    for c in prange(chunks):
+        first, last = _bounds(x.size, width, chunks, np.int64(c))
+        call(scale, (x[first:last], constants, y[first:last]))
+
+
+@jit
+def _normalise_columns(
+    x, eps, momentum, running_mean, running_variance, statistics, gamma, beta, y, first, last
+):  # fmt: skip
+    """Columns first..last-1 of all rows."""
+    N, n = gamma.size, last - first
+    rows, S, m, part = x.size // N, sums_for(n), np.empty(n, x.dtype), np.empty((3, n))
+    column_sums(x, first, N, rows, n, S)
+    _split_means(S[0, :n], np.float64(rows), m, part[0])
+    S[0, :] = 0.0
+    column_differences(x, first, N, rows, n, m, S)
+    _store_part(S[0, :n], S[1, :n], np.float64(rows), part)
+    _divide(part[2], np.float64(rows))
+    own, constants = np.empty((3, n), x.dtype), np.empty((3, n), x.dtype)
+    _store_statistics(own, part[0], part[1], part[2], eps)
+    _run(running_mean[first:last], momentum, part[0], part[1], 1.0)
+    _run(running_variance[first:last], momentum, part[2], np.zeros(n), rows / (rows - 1.0))
+    _scale_and_shift(own, gamma[first:last], beta[first:last], constants)
+    statistics[:, first:last] = own
+    scale_columns(x, first, N, rows, n, constants, y)
+
+
+@parallel_jit
+def _short_forward_parallel(
+    piece, x, eps, momentum, running_mean, running_variance, statistics, gamma, beta, y, columns
+):  # fmt: skip
+    N = gamma.size
+    for c in prange((N + columns - 1) // columns):
+        first = np.int64(c) * columns
+        call(
+            piece,
+            (
+                x, eps, momentum, running_mean, running_variance, statistics, gamma, beta, y, first,
+                min(first + columns, N),
+            ),
+        )  # fmt: skip
 
 
 @jit
@@ -358,7 +457,7 @@ def _value_constants(statistics, gamma, beta, constants):
 
 
 @parallel_jit
-def _normalise_parallel(piece, x, constants, chunks, y):
+def _scale_parallel(piece, x, constants, chunks, y):
     for c in prange(chunks):
         first, last = _bounds(x.size, constants.shape[1], chunks, np.int64(c))
         call(piece, (x[first:last], constants, y[first:last]))
@@ -383,12 +482,6 @@ def _sum(g, x, statistics, width, sums, chunk):
     _products_of_normalised(sums[chunk, 1], sums[chunk, 0], statistics)
 
 
-@parallel_jit
-def _sum_parallel(piece, g, x, statistics, width, sums):
-    for c in prange(sums.shape[0]):
-        call(piece, (g, x, statistics, width, sums, np.int64(c)))
-
-
 @exact_jit
 def _factors(sums, rows, statistics, gamma, training, factors):
     """m, s, q and e of gx = g s - (x - m) q - e: s = γ r, q = γ r² mean(g x̂), e = s mean(g) - rest q."""
@@ -410,7 +503,45 @@ def _fold_sums(sums, rows, statistics, gamma, training, add_gamma, add_beta, gam
 
 
 @parallel_jit
-def _differentiate_parallel(piece, g, x, constants, chunks, gx):
+def _backward_parallel(
+    add_all, fold_all, differentiate, g, x, sums, statistics, gamma, training, add_gamma, add_beta, gg, gb,
+    constants, gx,
+):  # fmt: skip
+    chunks, width = sums.shape[0], constants.shape[1]
     for c in prange(chunks):
-        first, last = _bounds(x.size, constants.shape[1], chunks, np.int64(c))
-        call(piece, (g[first:last], x[first:last], constants, gx[first:last]))
+        call(add_all, (g, x, statistics, width, sums, np.int64(c)))
+    call(
+        fold_all,
+        (sums, x.size // gamma.size, statistics, gamma, training, add_gamma, add_beta, gg, gb, constants),
+    )
+    for c in prange(chunks):
+        first, last = _bounds(x.size, width, chunks, np.int64(c))
+        call(differentiate, (g[first:last], x[first:last], constants, gx[first:last]))
+
+
+@jit
+def _differentiate_columns(
+    g, x, statistics, gamma, training, add_gamma, add_beta, gg, gb, gx, first, last
+):  # fmt: skip
+    """Columns first..last-1 of all rows."""
+    N, n = gamma.size, last - first
+    rows, S, sums, own = x.size // N, sums_for(n), np.empty((1, 2, n)), np.empty((3, n), x.dtype)
+    own[:, :] = statistics[:, first:last]
+    column_products(g, x, first, N, rows, n, own[0], S)
+    sums[0, :, :] = S[:, :n]
+    _products_of_normalised(sums[0, 1], sums[0, 0], own)
+    factors = np.empty((4, n), x.dtype)
+    _factors(sums[0], np.float64(rows), own, gamma[first:last], training, factors)
+    fold_gradients(sums, add_gamma, add_beta, gg[first:last], gb[first:last])
+    column_gradients(g, x, first, N, rows, n, factors, gx)
+
+
+@parallel_jit
+def _short_backward_parallel(
+    piece, g, x, statistics, gamma, training, add_gamma, add_beta, gg, gb, gx, columns
+):  # fmt: skip
+    N = gamma.size
+    for c in prange((N + columns - 1) // columns):
+        first = np.int64(c) * columns
+        last = min(first + columns, N)
+        call(piece, (g, x, statistics, gamma, training, add_gamma, add_beta, gg, gb, gx, first, last))
