@@ -6,8 +6,8 @@
     scale_columns         y = (x - m) k + b
     column_gradients      gx = g s - (x - m) q - e
 
-n columns are walked in blocks, each through all rows; the last block is masked. RUN rows are summed in their dtype,
-these sums in float64: S holds them in lines of `S.shape[1]` numbers, at least n up to a full vector.
+n columns are walked in blocks, each through all rows; the last block is masked. RUN_ROWS rows are summed in their
+dtype, these sums in float64: S holds them in lines of `S.shape[1]` numbers, at least n up to a full vector.
 
 Rows begin at x, `step` numbers apart. m is a line of n numbers; m, k and b, or m, s, q and e, are lines of `C`.
 """
@@ -18,7 +18,7 @@ from numba import types
 from .blocks import DOUBLE, Blocks
 from .builder import I64, PLACE, generated, repeat
 
-RUN = 64  # rows
+RUN_ROWS = 64  # rows
 
 
 def _each(X, x, step, rows, n):
@@ -69,7 +69,7 @@ class _Columns(Blocks):
                 for k in range(width):
                     self.add_totals(k, place, after[k * len(masks) : (k + 1) * len(masks)])
 
-            self.batches(I64(RUN), batch)
+            self.batches(I64(RUN_ROWS), batch)
 
         with self.some(self.values["rows"]):
             self.blocks(block)
