@@ -7,7 +7,7 @@ BIN := $(VENV)/bin
 SHARED := -n auto --dist loadfile
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
-.PHONY: help train test judge cpus check bench evidence docs clean
+.PHONY: help train test judge browser cpus check bench evidence docs clean
 .DEFAULT_GOAL := help
 
 help:  ## list the targets
@@ -33,6 +33,9 @@ test: $(VENV)/.test  ## pass the tests
 
 judge: $(VENV)/.judge  ## compare with PyTorch; the number of executed cases is asserted
 	NNMAT_JUDGE=1 $(BIN)/python -m pytest tests/judge
+
+browser: $(VENV)/.browser  ## look at the pages in Chromium, which has to be installed
+	NNMAT_BROWSER=1 $(BIN)/python -m pytest -q tests/browser
 
 cpus: $(VENV)/.test  ## the kernel tests on code for other processors, with bounds checks, and without the JIT
 	NUMBA_CPU_NAME=haswell NUMBA_CPU_FEATURES= $(BIN)/python -m pytest -q $(SHARED) tests/kernels -m 'not once'

@@ -1,13 +1,15 @@
-"""The command line: `nnmat derive`, `nnmat laws`, `nnmat warmup`, `nnmat --version`; the same as `python -m nnmat`."""
+"""The command line: `nnmat derive`, `nnmat laws`, `nnmat serve`, `nnmat warmup`; the same as `python -m nnmat`."""
 
 import argparse
 import sys
 import time
+import webbrowser
 
 from nnmat_kernels.runtime.cache import folder, writable
 
 from . import __version__
 from .calculus.command import commands, run
+from .calculus.serving.server import CalculusServer
 from .warmup import main as compile_for_another
 from .warmup import warmup
 
@@ -37,8 +39,29 @@ def main(arguments: list[str] | None = None) -> int:
     )
     w.add_argument("--dtype", nargs="+", choices=("float32", "float64"), default=["float32"], help="(default: float32)")
     w.add_argument("--quiet", action="store_true", help="say nothing while it works")
+    s = added.add_parser("serve", help="the calculus as a page in the browser, on this machine only")
+    s.add_argument("--port", type=int, default=8765, help="0: one that is free (default: %(default)s)")
+    s.add_argument("--open", action="store_true", help="open it in the browser")
     options = parser.parse_args(words)
-    return _warmup(options) if options.command == "warmup" else run(options)
+    return {"warmup": _warmup, "serve": _serve}.get(options.command, run)(options)
+
+
+def _serve(options: argparse.Namespace) -> int:
+    """Until Ctrl-C."""
+    try:
+        server = CalculusServer(options.port)
+    except (OSError, OverflowError) as error:
+        print(f"nnmat serve: error: port {options.port} cannot be had: {error}. Try --port 0.", file=sys.stderr)
+        return 1
+    with server:
+        print(f"Matrix gradients at {server.address} (Ctrl-C ends it)", flush=True)
+        if options.open:
+            webbrowser.open(server.address)
+        try:
+            server.serve_forever()
+        except KeyboardInterrupt:
+            print("\nnnmat serve: stopped.", file=sys.stderr)
+    return 0
 
 
 def _warmup(options: argparse.Namespace) -> int:

@@ -136,6 +136,8 @@ class LossCall:
         self.sample_weight = sample_weight
         self.G: Any = None
         self.divisor: float | None = None
+        self.cotangent: Any = None  # of the values, in the backward of a loss with reduction "none"
+        self.shape: tuple[int, ...] = ()  # of the values
         self.done = False  # whether a forward came to its end, so that backward may follow
 
     def keep(self, **kept) -> None:
@@ -149,8 +151,8 @@ class LossCall:
 class LossMethod(Protocol):
     """A loss's `forward` as callers have it."""
 
-    def __call__(self, H: np.ndarray, y: np.ndarray, sample_weight: np.ndarray | LossCall | None = None) -> float:
-        """The mean loss of outputs H for targets y."""
+    def __call__(self, H: np.ndarray, y: np.ndarray, sample_weight: np.ndarray | LossCall | None = None) -> Any:
+        """The loss of outputs H for targets y: a float, or an array for the reduction "none"."""
 
 
 def loss_equations(method: Callable[..., Any]) -> LossMethod:

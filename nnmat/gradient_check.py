@@ -175,7 +175,7 @@ class _Model:
         Y = self._forward(record=True)
         if self.loss is not None:
             self.loss.forward(Y, self.y, **self.weights)
-            C = C * self.loss.backward()
+            C = _through(self.loss, C)
         return self.model.backward(C, **options)
 
     def gradients(self, C: np.ndarray) -> list[np.ndarray]:
@@ -217,7 +217,12 @@ class _Loss:
 
     def gradients(self, C: np.ndarray) -> list[np.ndarray]:
         self.output()
-        return [C * self.loss.backward()]
+        return [_through(self.loss, C)]
+
+
+def _through(loss: Loss, C: np.ndarray) -> np.ndarray:
+    """The gradient with respect to H for the cotangent C of the loss's value, or of its values."""
+    return loss.backward(C) if loss.reduction == "none" else C * loss.backward()
 
 
 def _bar(name: str, total: int, shown: bool) -> Any:

@@ -56,6 +56,11 @@ NAMES = {  # arguments of other libraries, and what they may be called here
     "embedding_dim": "features",
     "kernel_initializer": "weight_initializer",
     "initializer": "weight_initializer",
+    "dim": "axis",
+    "start_dim": "start",
+    "end_dim": "end",
+    "num_parameters": "channels",
+    "init": "initial",
     "p": "rate",
     "drop_prob": "rate",
     "count_include_pad": "count_padding",
@@ -76,6 +81,7 @@ NAMES = {  # arguments of other libraries, and what they may be called here
     "step_size": "every",
 }
 MORE_NAMES = {"alpha": "negative_slope", "step_size": "lr", "weights": "weight_initializer", "random_state": "seed"}
+NOTES = {"dim": "channels are the last axis, -1", "start_dim": "channels are the last axis, 3 of images"}
 ADVICE = {  # arguments that nothing here corresponds to
     "activation": "An activation is a layer of its own: Linear(784, 128), ReLU().",
     "amsgrad": "Adam and AdamW have it: leave it out.",
@@ -95,10 +101,11 @@ ADVICE = {  # arguments that nothing here corresponds to
     "optimizer": "A schedule stands in the optimizer: SGD(model, lr=Cosine(...)).",
     "padding_mode": "Conv1d and Conv2d have it, and Pad, as mode; elsewhere padding is with zeros: leave it out.",
     "return_indices": "Backward has them: leave it out. nnmat_kernels.max_pool2d returns them.",
-    "reduction": "A loss is the mean over the rows: leave it out; weigh rows by forward(H, y, sample_weight).",
+    "reduction": "Its losses are means over the scores: leave it out; weigh them by forward(S, sample_weight=s).",
     "save_best_only": "Write keep='best' for the model of the best epoch, keep='last' for the state of the last.",
     "save_weights_only": "keep='best' writes the model, keep='last' what a run goes on from: leave it out.",
     "save_freq": "Write every_steps=1000, or every_seconds=60.",
+    "weight": "Rows and entries have weights in each call: give them to forward(H, y, sample_weight).",
     "verbose": "Progress is shown by fit(..., progress=True).",
 }
 OF_MODELS = {  # methods of models of other libraries
@@ -187,7 +194,7 @@ def remedy(name: str, known: Collection[str]) -> str:
     """What to write for an argument `name` that is not among those `known`; ends in a space if there is anything."""
     for names in (NAMES, MORE_NAMES):
         if names.get(name) in known:
-            return f"Write {names[name]}. "
+            return f"Write {names[name]}{f': {NOTES[name]}' if name in NOTES else ''}. "
     if name in ADVICE:
         return f"{ADVICE[name]} "
     close = difflib.get_close_matches(name, known, 1)

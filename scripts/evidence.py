@@ -5,7 +5,7 @@ import sys
 from collections.abc import Callable
 
 from cli import guarded, output_file, script_parser, write_json
-from promises import first_use, programs, sequences, speed, survival, training, truth, vision
+from promises import compiled, first_use, programs, sequences, speed, survival, training, truth, vision
 from promises.row import Row
 
 EXAMPLES = """\
@@ -31,8 +31,13 @@ ROWS: dict[str, Callable[[], Row | list[Row]]] = {
     **programs.ROWS,
     **sequences.ROWS,
     "calculus": truth.calculus,
-    "random": truth.calculus_random,
+    "derivation-time": truth.derivation_time,
+    "book": truth.book,
+    "sizes": truth.sizes,
     "texts": truth.texts_without_shapes,
+    "random": truth.calculus_random,
+    "read-back": truth.read_back,
+    **compiled.ROWS,
     "analysis": truth.analysis,
     **survival.ROWS,
     **vision.ROWS,

@@ -14,10 +14,13 @@ from .elementwise.activations import (
     tanh,
     tanh_backward,
 )
-from .elementwise.dropout import dropout
+from .elementwise.dropout import channel_dropout, dropout
 from .elementwise.elu import elu, elu_backward
 from .elementwise.gelu import gelu, gelu_backward
 from .elementwise.gelu_tanh import gelu_tanh, gelu_tanh_backward
+from .elementwise.rectifiers.bounded import hardswish, hardswish_backward, relu6, relu6_backward
+from .elementwise.rectifiers.mish import mish, mish_backward
+from .elementwise.rectifiers.prelu import prelu, prelu_backward
 from .elementwise.silu import silu, silu_backward
 from .elementwise.softplus import softplus, softplus_backward
 from .indexing.embedding import embedding, embedding_backward
@@ -37,7 +40,7 @@ from .recurrent.rnn import rnn, rnn_backward
 from .reductions.batch_norm import batch_norm, batch_norm_backward, batch_norm_evaluation
 from .reductions.group_norm import group_norm, group_norm_backward
 from .reductions.layer_norm import layer_norm, layer_norm_backward, rms_norm, rms_norm_backward
-from .reductions.softmax import log_softmax, softmax, softmax_backward
+from .reductions.softmax import log_softmax, log_softmax_backward, softmax, softmax_backward
 from .reductions.sums import column_sums, row_sums, sum_of_squares
 from .resampling.resample import resample
 from .runtime.config import get_num_threads, max_num_threads, set_num_threads
@@ -55,6 +58,7 @@ __all__ = [
     "batch_norm_backward",
     "batch_norm_evaluation",
     "batched_matmul",
+    "channel_dropout",
     "col2im",
     "column_sums",
     "conv2d",
@@ -74,6 +78,8 @@ __all__ = [
     "group_norm_backward",
     "gru",
     "gru_backward",
+    "hardswish",
+    "hardswish_backward",
     "im2col",
     "layer_norm",
     "layer_norm_backward",
@@ -81,6 +87,7 @@ __all__ = [
     "leaky_relu_backward",
     "lion_update",
     "log_softmax",
+    "log_softmax_backward",
     "lstm",
     "lstm_backward",
     "matmul",
@@ -88,8 +95,14 @@ __all__ = [
     "max_pool2d",
     "max_pool2d_backward",
     "mean_squared_error",
+    "mish",
+    "mish_backward",
     "nadam_update",
+    "prelu",
+    "prelu_backward",
     "relu",
+    "relu6",
+    "relu6_backward",
     "relu_backward",
     "resample",
     "rms_norm",

@@ -4,7 +4,7 @@ The arguments are those of the public functions, by position; every array is ali
 shapes fit, and `out`, if it is given, overlaps nothing that the public function would refuse. Anything else is not
 caught. `softmax_cross_entropy` is for logits (B, M) and int64 labels (B,) without options; it checks the labels.
 Some stand only here, what a step needs besides: `add`, `add_to_rows`, `multiply`, `copy`, `copy_columns`,
-`paste_columns`, `fill`, `gather`, `next_mask` (of dropout), `count_correct`, `norm`, `clip_scale`,
+`paste_columns`, `fill`, `negative_products`, `gather`, `next_mask` (of dropout), `count_correct`, `norm`, `clip_scale`,
 `times`, `block_at_place`, `nadam_product`, `combination`, and of Muon `muon_direction`, `muon_unit`, `muon_step`.
 """
 
@@ -32,6 +32,7 @@ from .elementwise.copy_add import add_to_rows_unchecked as add_to_rows
 from .elementwise.copy_add import add_unchecked as add
 from .elementwise.copy_add import copy_unchecked as copy
 from .elementwise.copy_add import multiply_unchecked as multiply
+from .elementwise.dropout import channel_dropout_unchecked as channel_dropout
 from .elementwise.dropout import dropout_unchecked as dropout
 from .elementwise.dropout import next_mask_unchecked as next_mask
 from .elementwise.elu import elu_backward_unchecked as elu_backward
@@ -41,6 +42,15 @@ from .elementwise.gelu import gelu_backward_unchecked as gelu_backward
 from .elementwise.gelu import gelu_unchecked as gelu
 from .elementwise.gelu_tanh import gelu_tanh_backward_unchecked as gelu_tanh_backward
 from .elementwise.gelu_tanh import gelu_tanh_unchecked as gelu_tanh
+from .elementwise.rectifiers.bounded import hardswish_backward_unchecked as hardswish_backward
+from .elementwise.rectifiers.bounded import hardswish_unchecked as hardswish
+from .elementwise.rectifiers.bounded import relu6_backward_unchecked as relu6_backward
+from .elementwise.rectifiers.bounded import relu6_unchecked as relu6
+from .elementwise.rectifiers.mish import mish_backward_unchecked as mish_backward
+from .elementwise.rectifiers.mish import mish_unchecked as mish
+from .elementwise.rectifiers.prelu import negative_products_unchecked as negative_products
+from .elementwise.rectifiers.prelu import prelu_backward_unchecked as prelu_backward
+from .elementwise.rectifiers.prelu import prelu_unchecked as prelu
 from .elementwise.silu import silu_backward_unchecked as silu_backward
 from .elementwise.silu import silu_unchecked as silu
 from .elementwise.softplus import softplus_backward_unchecked as softplus_backward
@@ -50,9 +60,9 @@ from .indexing.columns import paste_columns_unchecked as paste_columns
 from .indexing.embedding import embedding_backward_unchecked as embedding_backward
 from .indexing.embedding import embedding_unchecked as embedding
 from .indexing.take_rows import gather_unchecked as gather
-from .losses.adversarial import adversarial_loss_unchecked as adversarial_loss
 from .losses.count_correct import count_correct_unchecked as count_correct
 from .losses.softmax_cross_entropy import softmax_cross_entropy_unchecked as softmax_cross_entropy
+from .losses.weighted_rows import scale_rows_unchecked as scale_rows
 from .optimizers.more_updates import adagrad_update_unchecked as adagrad_update
 from .optimizers.more_updates import lion_update_unchecked as lion_update
 from .optimizers.more_updates import nadam_product_unchecked as nadam_product
@@ -88,6 +98,7 @@ from .reductions.layer_norm import layer_norm_backward_unchecked as layer_norm_b
 from .reductions.layer_norm import layer_norm_unchecked as layer_norm
 from .reductions.layer_norm import rms_norm_backward_unchecked as rms_norm_backward
 from .reductions.layer_norm import rms_norm_unchecked as rms_norm
+from .reductions.softmax import log_softmax_backward_unchecked as log_softmax_backward
 from .reductions.softmax import log_softmax_unchecked as log_softmax
 from .reductions.softmax import softmax_backward_unchecked as softmax_backward
 from .reductions.softmax import softmax_unchecked as softmax

@@ -1,13 +1,40 @@
 """Matrix calculus: derive the gradient of a scalar function of matrices, with every step, and check it."""
 
+from .compiling.compiled import Compiled, compile
 from .derivation.derivation import Derivation
 from .derivation.derive import derive, gradient, hessian_product
 from .dimensions import dim
 from .errors import DomainError, DtypeError, NotDerivable, ParseError, ShapeError, UnverifiedError
 from .evaluation.evaluator import evaluate
+from .language.blocks import block, hstack, vstack
 from .language.convolution import conv
-from .language.elementwise import absolute, cos, exp, gelu, log, relu, sigmoid, sin, softplus, sqrt, tanh
+from .language.elementwise import (
+    absolute,
+    arctan,
+    cos,
+    cosh,
+    digamma,
+    elu,
+    erf,
+    exp,
+    gelu,
+    huber,
+    lgamma,
+    log,
+    log1p,
+    relu,
+    sigmoid,
+    silu,
+    sin,
+    sinh,
+    softplus,
+    sqrt,
+    tan,
+    tanh,
+)
 from .language.expr import Expr, eye, latex, ones, text, zeros
+from .language.matrix_functions import cholesky, expm, logm, pinv, sqrtm, sylvester
+from .language.matrix_functions import matrix_power as power
 from .language.operators import (
     adjugate,
     det,
@@ -37,12 +64,27 @@ from .language.operators import (
     vector,
 )
 from .language.operators import total as sum
+from .language.reductions import (
+    dot,
+    inner_rows,
+    largest,
+    maximum,
+    mean,
+    minimum,
+    norm1,
+    norm2_rows,
+    smallest,
+    var,
+    where,
+)
+from .language.spectra import eigenvalues, eigenvectors, nuclear, singular_values, spectral
 from .language.vocabulary import elementwise
 from .laws.simplifier import simplify
 from .parsing.parser import parse
 from .records.record import Step
 
 __all__ = [
+    "Compiled",
     "Derivation",
     "DomainError",
     "DtypeError",
@@ -54,54 +96,92 @@ __all__ = [
     "UnverifiedError",
     "absolute",
     "adjugate",
+    "arctan",
+    "block",
+    "cholesky",
+    "compile",
     "conv",
     "cos",
+    "cosh",
     "derive",
     "det",
     "diag",
     "diagm",
+    "digamma",
     "dim",
+    "dot",
+    "eigenvalues",
+    "eigenvectors",
     "elementwise",
+    "elu",
+    "erf",
     "evaluate",
     "exp",
+    "expm",
     "eye",
     "frobenius",
     "gelu",
     "gradient",
     "hessian_product",
+    "hstack",
+    "huber",
     "inner",
+    "inner_rows",
     "inv",
     "kron",
+    "largest",
     "latex",
     "let",
+    "lgamma",
     "log",
+    "log1p",
     "log_softmax",
     "log_softmax_rows",
     "logdet",
+    "logm",
     "logsumexp",
     "logsumexp_rows",
     "matrix",
+    "maximum",
+    "mean",
+    "minimum",
+    "norm1",
     "norm2",
+    "norm2_rows",
+    "nuclear",
     "ones",
     "outer",
     "parse",
+    "pinv",
+    "power",
     "relu",
     "reshape",
     "scalar",
     "sigmoid",
+    "silu",
     "simplify",
     "sin",
+    "singular_values",
+    "sinh",
+    "smallest",
     "softmax",
     "softmax_rows",
     "softplus",
     "solve",
+    "spectral",
     "sqrt",
+    "sqrtm",
     "sum",
+    "sylvester",
+    "tan",
     "tanh",
     "text",
     "trace",
     "tril",
+    "var",
     "vec",
     "vector",
+    "vstack",
+    "where",
     "zeros",
 ]

@@ -13,6 +13,7 @@ from typing import Any
 
 from ..errors import ConfigError
 from .checking.law_table import law_table
+from .derivation.derivation import Derivation
 from .derivation.derive import FORMS, derive
 from .derivation.intermediates import names
 from .errors import DomainError, NotDerivable, ParseError, ShapeError, UnverifiedError
@@ -93,9 +94,10 @@ def commands() -> tuple[argparse.ArgumentParser, Any]:
     d.add_argument("--symmetric", choices=FORMS, default="manifold", help="the gradient meant for a symmetric matrix")
     d.add_argument(
         "--format",
-        choices=("text", "latex", "python", "numpy"),
+        choices=("text", "latex", "html", "python", "numpy"),
         default="text",
-        help="the derivation as text or LaTeX; the gradient as code that is read back here, or as a NumPy function",
+        help="the derivation as text, as LaTeX, or as a page for a browser with every line checked; the gradient as "
+        "code that is read back here, or as a NumPy function",
     )
     d.add_argument("--full", action="store_true", help="every simplification on a line of its own")
     d.add_argument("--check", action="store_true", help="check every line at random points, too")
@@ -129,7 +131,8 @@ def _symbol(name: str, value: str) -> Expr:
     return matrix(name, rows, columns, **dict.fromkeys(words, True))
 
 
-def _derive(options: argparse.Namespace) -> str:
+def derivation_of(options: argparse.Namespace) -> Derivation:
+    """What `nnmat derive` derives: of `expression` by `wrt`, with the options let, shape, upstream and symmetric."""
     lets = _pairs("--let", options.let)
     declared: dict[str, Any] = {n: _symbol(n, v) for n, v in _pairs("--shape", options.shape).items()}
     for name in lets:
@@ -143,8 +146,12 @@ def _derive(options: argparse.Namespace) -> str:
             f"got {unused[0]}. Check the spelling."
         )
     G = declared.get(options.upstream, matrix(options.upstream, *f.shape)) if options.upstream else None
-    d = derive(f, options.wrt, G=G, symmetric=options.symmetric)
-    formats = {"latex": lambda: d.to_latex(options.full), "python": d.to_python, "numpy": d.to_numpy}
+    return derive(f, options.wrt, G=G, symmetric=options.symmetric)
+
+
+def _derive(options: argparse.Namespace) -> str:
+    d = derivation_of(options)
+    formats = {"latex": lambda: d.to_latex(options.full), "html": d.to_html, "python": d.to_python, "numpy": d.to_numpy}
     text = formats.get(options.format, lambda: d.to_text(options.full))()
     if options.check:
         error = d.check(trials=3, seed=0)

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from numbers import Integral
 from typing import Any, ClassVar, Union
+from unicodedata import normalize
 
 from .errors import ShapeError
 
@@ -129,7 +130,7 @@ def dim(value: "Dim | int | str") -> Dim:
     if isinstance(value, Dim):
         return value
     if isinstance(value, str) and value.isidentifier():
-        return Dim((((value,), 1),))
+        return Dim((((normalize("NFKC", value),), 1),))
     if isinstance(value, Integral) and not isinstance(value, bool):
         return Dim((((), int(value)),) if value else ())
     if isinstance(value, str) and re.fullmatch("[0-9]{1,18}", value):

@@ -13,9 +13,12 @@ from ..layers import (
     Conv1d,
     Conv2d,
     ConvTranspose2d,
+    Flatten,
     Layer,
+    LogSoftmax,
     MaxPool1d,
     MaxPool2d,
+    Softmax,
     TransformerBlock,
     Upsample,
 )
@@ -34,6 +37,7 @@ def check_options(model: Layer, module: Any) -> None:
         _check_activation(block, part)
     _check_eps(model, [part for part in parts if hasattr(part, "eps")])
     _check_windows(model, parts)
+    _check_axes(model, parts)
 
 
 _WINDOWED: tuple[type[Layer], ...] = (Conv1d, Conv2d, ConvTranspose2d, MaxPool1d, MaxPool2d, AvgPool1d, AvgPool2d)
@@ -51,9 +55,7 @@ _OPTIONS = {name: name for name in _SAME_NAMES.split()} | {
 def _check_windows(model: Layer, parts: list) -> None:
     """Convolutions, poolings and the like, those of one class in order, if both models have as many of them."""
     for kind in _WINDOWED:
-        ours: list[Any] = [layer for layer in model.modules() if type(layer) is kind]
-        theirs = [part for part in parts if type(part).__name__ == kind.__name__]
-        for layer, part in zip(ours, theirs, strict=False) if len(ours) == len(theirs) else ():
+        for layer, part in _pairs(kind, model, parts):
             for name, there in _OPTIONS.items():
                 if hasattr(layer, name) and hasattr(part, there):
                     meant, given = getattr(layer, name), getattr(part, there)
@@ -61,6 +63,37 @@ def _check_windows(model: Layer, parts: list) -> None:
                         raise _other(part, f"{there}={meant!r}, that of {layer.who}", repr(given))
             if hasattr(layer, "padding") and hasattr(part, "padding") and _ends(layer) != _ends(part):
                 raise _other(part, f"padding={layer.padding!r}, that of {layer.who}", repr(part.padding))
+
+
+def _pairs(kind: type[Layer], model: Layer, parts: list) -> list[tuple[Any, Any]]:
+    """The layers of one class with their modules, in order; none if there are more of one than of the other."""
+    ours = [layer for layer in model.modules() if type(layer) is kind]
+    theirs = [part for part in parts if type(part).__name__ == kind.__name__]
+    return list(zip(ours, theirs, strict=True)) if len(ours) == len(theirs) else []
+
+
+def _check_axes(model: Layer, parts: list) -> None:
+    """The axes of rows and of images, which have their channels first there; of sequences nobody knows."""
+    for kind in (Softmax, LogSoftmax):
+        for layer, part in _pairs(kind, model, parts):
+            axes, dim = len(layer.input_shape), getattr(part, "dim", None)
+            if axes in (1, 3) and dim is not None:
+                meant = _there(layer.axis, axes)
+                if dim % (axes + 1) != meant:
+                    raise _other(part, f"dim={meant}, that of {layer.who}", repr(dim))
+    for layer, part in _pairs(Flatten, model, parts):
+        shape = layer.input_shape
+        if len(shape) == 3 and shape[-1] > 1 and layer.output_shape(shape) != shape and hasattr(part, "start_dim"):
+            merged = sorted(_there(axis, 3) for axis in range(layer.start % 4, layer.end % 4 + 1))
+            if [part.start_dim % 4, part.end_dim % 4] != [merged[0], merged[-1]]:
+                ends = f"start_dim={merged[0]} and end_dim={merged[-1]}, those of {layer.who}"
+                raise _other(part, ends, f"{part.start_dim} and {part.end_dim}")
+
+
+def _there(axis: int, axes: int) -> int:
+    """An axis of rows or images, counted with the batch, as it is counted there."""
+    axis %= axes + 1
+    return axis if axes == 1 else axis % 3 + 1
 
 
 def _plain(value: Any) -> Any:

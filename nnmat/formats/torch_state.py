@@ -1,8 +1,9 @@
 """Weights from and to PyTorch, as state dicts of NumPy arrays.
 
 PyTorch has images channels-first (B, C, H, W), convolution kernels (Co, Ci/groups, kh, kw), and flattens images in the
-order channel, row, column; sequences too, in models with `Conv1d` or its poolings. nnmat has them channels-last:
-(B, H, W, C), (Co, kh, kw, Ci/groups), and flattens in the order row, column, channel.
+order channel, row, column; sequences too, in models with `Conv1d` or its poolings, and those that a Flatten makes of
+images. nnmat has them channels-last: (B, H, W, C), (Co, kh, kw, Ci/groups), and flattens in the order row, column,
+channel.
 So kernels are transposed, and after a Flatten of images columns are renumbered: those of
 the next Linear, and the figures of norms before it; other layers with parameters are refused there. `Linear` weights
 are (out, in) in both. Of normalisations γ and β are `weight` and `bias` there, and a count of batches, which nothing
@@ -34,6 +35,7 @@ from ..layers import (
     Conv2d,
     ConvTranspose2d,
     Dropout,
+    Dropout2d,
     Embedding,
     Flatten,
     GatedFeedForward,
@@ -44,6 +46,7 @@ from ..layers import (
     MaxPool1d,
     MultiHeadAttention,
     PositionalEmbedding,
+    PReLU,
     Residual,
     RMSNorm,
     Sequential,
@@ -217,7 +220,7 @@ def _entries(model: Layer) -> list[Entry]:
     """The arrays of the chain in PyTorch's order."""
     if not isinstance(model, Sequential) or not model.built:
         raise ConfigError("convert: expected a built Sequential. Composite layers of your own: copy p.value yourself.")
-    first = any(isinstance(part, Conv1d | MaxPool1d | AvgPool1d) for part in model.modules())
+    first = any(isinstance(part, Conv1d | MaxPool1d | AvgPool1d) or _of_images(part) for part in model.modules())
     return list(_of_chain(model, None, first))
 
 
@@ -238,8 +241,7 @@ def _of_chain(layer: Layer, image: tuple | None, first: bool = False) -> Generat
             raise _order_unknown(layer)
         return found
     if isinstance(layer, Flatten):
-        shape = (1, *layer.input_shape) if first and len(layer.input_shape) == 2 else layer.input_shape
-        return _image(shape) if len(shape) == 3 else image
+        return _flattened(layer, image, first)
     if isinstance(layer, Unflatten):
         if image is not None or (len(layer.shape) == 3 and _image(layer.shape) is not None):
             raise ConfigError(
@@ -250,18 +252,42 @@ def _of_chain(layer: Layer, image: tuple | None, first: bool = False) -> Generat
     if image is None:
         yield from _of_layer(layer)
         return None
-    order = _AfterFlatten(image)
+    order: _Same = _AfterFlatten(image)
     if isinstance(layer, Linear):
         yield Entry(f"{layer.path}.weight", (layer.weight.value,), order)
         yield from _named(layer, bias=layer.bias)
         return None
     known = isinstance(layer, BatchNorm1d | LayerNorm | RMSNorm) or (isinstance(layer, GroupNorm) and layer.groups == 1)
+    if isinstance(layer, PReLU):
+        known, order = True, _SAME if layer.slope.size == 1 else order
     plain = not (layer.own_parameters() or layer.children() or isinstance(layer, GroupNorm))
     if not (known or plain) or layer.output_shape(layer.input_shape) != layer.input_shape:
         raise _order_unknown(layer)
     for entry in _of_layer(layer):
         yield entry._replace(order=order) if entry.parts[0].ndim else entry
     return image
+
+
+def _flattened(layer: Flatten, image: tuple | None, first: bool) -> tuple | None:
+    """The image that the columns behind a Flatten are a flattening of; where it leaves more axes, nothing changes."""
+    shape, left = layer.input_shape, layer.output_shape(layer.input_shape)
+    if len(left) > 1:
+        if len(shape) == 3 and len(left) == 2 and left[-1] != shape[-1] > 1:
+            raise ConfigError(
+                f"convert: {layer.who} puts columns and channels into one axis, which PyTorch has apart. Flatten(1, 2) "
+                "makes sequences of images; or copy p.value yourself."
+            )
+        return image
+    shape = (1, *shape) if first and len(shape) == 2 else shape
+    return _image(shape) if len(shape) == 3 else image
+
+
+def _of_images(layer: Layer) -> bool:
+    """Whether it makes sequences of images: then they have their channels first there, as images do."""
+    if not isinstance(layer, Flatten) or len(layer.input_shape) != 3:
+        return False
+    left = layer.output_shape(layer.input_shape)
+    return len(left) == 2 and left[-1] == layer.input_shape[-1]
 
 
 def _image(shape: tuple) -> tuple | None:
@@ -370,5 +396,6 @@ _KNOWN: dict[Any, Callable[[Any], Iterator[Entry]]] = {
     (RNN, LSTM, GRU): _of_recurrence,
     TransformerBlock: _of_block,
     Tied: _of_tied,
-    Dropout: lambda layer: iter(()),  # its buffer counts draws
+    PReLU: lambda layer: _named(layer, weight=layer.slope),
+    (Dropout, Dropout2d): lambda layer: iter(()),  # its buffer counts draws
 }

@@ -1,10 +1,13 @@
 """Layers: forward and backward as matrix equations."""
 
+from .activations.bounded import Hardswish, ReLU6
 from .activations.gelu import GELU
+from .activations.identity import Identity
+from .activations.prelu import PReLU
 from .activations.rectifiers import ELU, LeakyReLU, ReLU
 from .activations.sigmoid import Sigmoid, Tanh
-from .activations.smooth import SiLU, Softplus
-from .activations.softmax import Softmax
+from .activations.smooth import Mish, SiLU, Softplus
+from .activations.softmax import LogSoftmax, Softmax
 from .attention.block import TransformerBlock
 from .attention.feed_forward import GatedFeedForward
 from .attention.multi_head import MultiHeadAttention
@@ -19,7 +22,7 @@ from .containers.tied import Tied
 from .convolution.conv1d import Conv1d
 from .convolution.conv2d import Conv2d
 from .convolution.conv_transpose2d import ConvTranspose2d
-from .dense.dropout import Dropout
+from .dense.dropout import Dropout, Dropout2d
 from .dense.embedding import Embedding
 from .dense.flatten import Flatten
 from .dense.linear import Linear
@@ -55,22 +58,29 @@ __all__ = [
     "Conv2d",
     "ConvTranspose2d",
     "Dropout",
+    "Dropout2d",
     "Embedding",
     "Flatten",
     "GatedFeedForward",
     "GlobalAvgPool2d",
     "GroupNorm",
+    "Hardswish",
+    "Identity",
     "Layer",
     "LayerNorm",
     "LeakyReLU",
     "Linear",
+    "LogSoftmax",
     "MaxPool1d",
     "MaxPool2d",
+    "Mish",
     "MultiHeadAttention",
+    "PReLU",
     "Pad",
     "PositionalEmbedding",
     "RMSNorm",
     "ReLU",
+    "ReLU6",
     "Residual",
     "RotaryEmbedding",
     "Sequential",

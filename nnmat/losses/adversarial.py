@@ -6,6 +6,7 @@ from nnmat_kernels.losses.adversarial import ADVERSARIAL_KINDS, weighted_adversa
 
 from ..checks import equations, shown
 from ..errors import ConfigError
+from ..habits import arguments_checked
 from .base import Loss
 
 
@@ -77,6 +78,7 @@ class AdversarialLoss:
     Reference: docs/equations.md, section 4.4.
     """
 
+    @arguments_checked
     def __init__(self, kind: str = "non_saturating"):
         if not isinstance(kind, str) or kind not in ADVERSARIAL_KINDS:
             known = ", ".join(map(repr, ADVERSARIAL_KINDS))

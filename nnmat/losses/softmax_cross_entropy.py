@@ -21,7 +21,7 @@ class SoftmaxCrossEntropy(Loss):
     Forward, for row b with target y_b (one-hot from a label, or given), over M classes
         t_bc   = w_c ((1 - eps) y_bc + eps/M)
         loss_b = (1ᵀt_b) lse(h_b) - t_bᵀ h_b        lse(h) = log 1ᵀ exp(h)
-        value  = (1/D) Σ_b s_b loss_b
+        value  = (1/D) Σ_b s_b loss_b               `reduction="sum"`: D = 1; "none": the s_b loss_b, of shape (...)
     Backward
         G_b = (s_b/D) ((1ᵀt_b) softmax(h_b) - t_b)          (softmax(h_b) - y_b holds only if 1ᵀt_b = 1)
     Divisor: labels: D = Σ_b s_b w_{y_b} over the rows that are not ignored, so without weights the number of those
@@ -45,8 +45,9 @@ class SoftmaxCrossEntropy(Loss):
         label_smoothing: float = 0.0,
         ignore_index: int | None = None,
         class_weight: np.ndarray | Sequence[float] | None = None,
+        reduction: str = "mean",
     ):
-        super().__init__()
+        super().__init__(reduction)
         who = "SoftmaxCrossEntropy"
         self.label_smoothing = number(who, "label_smoothing", label_smoothing, 0.0, 1.0, "Common values: 0 and 0.1.")
         if ignore_index is not None and (
@@ -55,7 +56,9 @@ class SoftmaxCrossEntropy(Loss):
             raise ConfigError(f"{who}: expected ignore_index as an integer or None, got {ignore_index!r}. Try -100.")
         self.ignore_index = None if ignore_index is None else int(ignore_index)
         self.class_weight = None if class_weight is None else _class_weights(who, class_weight)
-        self._plain = self.label_smoothing == 0.0 and ignore_index is None and class_weight is None
+        self._plain = (
+            reduction == "mean" and self.label_smoothing == 0.0 and ignore_index is None and class_weight is None
+        )
         self.looked = False  # whether the first logits were looked at, or somebody has said what is to be said
 
     labels = True
@@ -77,6 +80,7 @@ class SoftmaxCrossEntropy(Loss):
                 ignore_index=self.ignore_index,
                 class_weight=self.class_weight,
                 sample_weight=call.sample_weight,
+                reduction=self.reduction,
                 who="SoftmaxCrossEntropy",
             )
         return value
@@ -106,6 +110,7 @@ class SoftmaxCrossEntropy(Loss):
             "label_smoothing": self.label_smoothing,
             "ignore_index": self.ignore_index,
             "class_weight": None if self.class_weight is None else self.class_weight.tolist(),
+            **super().config(),
         }
 
 

@@ -15,6 +15,7 @@ from ..errors import ConfigError, NonFiniteError
 from ..layers.base import Layer
 from ..layers.checks import FLAGS, TOKENS, as_exact
 from ..losses import Loss
+from ..losses.base import check_reduced
 from ..optimizers import Optimizer
 from .compiled_function import CompiledFunction
 from .recording import Turn, target_dtype
@@ -38,6 +39,7 @@ class CompiledStep:
                 f"compile_step: expected an optimizer whose steps need one gradient, got {type(optimizer).__name__}. "
                 f"{optimizer.instead_of_step}"
             )
+        check_reduced("compile_step", loss)
         self._model, self._loss, self._optimizer = model, loss, optimizer
         self._equations = functools.partial(_equations, model, loss, optimizer)  # without self: that would be a circle
         self._programs = StepPrograms(model, loss, optimizer, self._equations, profile)

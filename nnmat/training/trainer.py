@@ -15,6 +15,7 @@ from ..datasets import BatchSource
 from ..errors import ConfigError
 from ..layers.base import Layer
 from ..losses import Loss
+from ..losses.base import check_reduced
 from ..optimizers import Optimizer
 from ..programs.step_programs import Steps
 from ..warmup import first_use
@@ -75,6 +76,7 @@ class Trainer(Loop):
                 f"Trainer: expected an optimizer whose steps need one gradient, got {type(optimizer).__name__}. "
                 f"{optimizer.instead_of_step}"
             )
+        check_reduced("Trainer", loss)
         if isinstance(metrics, str) or callable(metrics):
             metrics = [metrics]
         self.model, self.loss, self.optimizer = model, loss, optimizer

@@ -5,7 +5,7 @@ import functools
 import numpy as np
 
 from bench import numpy_peer
-from bench.kinds import entries, images, norms, sequences
+from bench.kinds import entries, images, norms, sequences, units
 from bench.kinds.case import Case, at_once, normal
 from bench.numpy_peer import positions
 
@@ -239,6 +239,7 @@ def cases() -> list[Case]:
         *elementwise(8192, 128),
         *elementwise(128, 10),
         *entries.of_matrices(8192, 128),
+        *units.of_matrices(8192, 128),
         *updates(100_000),
         *(case for shape in norms.SHAPES for case in norms.of_matrices(*shape)),
         *norms.of_groups(64, 28, 32, 8),
@@ -259,6 +260,7 @@ def quick_cases() -> list[Case]:
         *images.of_images(8, 24, 8),
         *elementwise(1024, 128),
         *entries.of_matrices(1024, 128),
+        *units.of_matrices(1024, 128),
         *updates(100_000),
         *norms.of_matrices(768, 128),
         *norms.of_groups(8, 14, 32, 8),

@@ -2,7 +2,7 @@
 
 import re
 
-from promises.row import Row, run, written
+from promises.row import ROOT, Row, run, written
 
 CALCULUS = {  # what is counted: the file that asserts it
     "worked examples": "tests/nnmat/calculus/test_worked_examples.py",
@@ -10,6 +10,8 @@ CALCULUS = {  # what is counted: the file that asserts it
     "mutations": "tests/nnmat/calculus/test_mutations.py",
     "table": "tests/nnmat/calculus/checking/test_law_table.py",
 }
+MEDIAN = 2  # milliseconds
+REFUSED = 0.003
 
 
 def gradients() -> Row:
@@ -35,27 +37,77 @@ def calculus() -> Row:
     return Row("matrix gradients derived", bar, f"{value}; {times}", holds, "python -m pytest -s tests/nnmat/calculus")
 
 
-def calculus_random() -> Row:
-    """Random expressions against PyTorch: every operator 200 times as root, inside and under a transpose."""
-    command = "python -m pytest -q -s tests/judge/test_calculus_torch.py -k random"
-    parts = re.findall(r"compared (\d+), refused (\d+), worst (\S+)", run(command, NNMAT_RANDOM="200").stdout)
+def derivation_time() -> Row:
+    """The time of a derivation of ordinary size: the worked examples, each with its check."""
+    command = "python -m pytest -q -s tests/nnmat/calculus/test_worked_examples.py -k quick"
+    value, median = figures(command, r"a derivation: (median ([\d.]+) ms, .*)")[0]
+    bar = f"median of the worked examples <= {MEDIAN} ms"
+    return Row("time of a derivation", bar, value, float(median) <= MEDIAN, command)
+
+
+def book() -> Row:
+    """Section 2 of the Matrix Cookbook by its numbers: right, and how long beside the book, row by row."""
+    command = "python -m pytest -q -s tests/outside/test_matrix_cookbook.py"
+    text = run(command).stdout
+    rows = re.findall(r"^\.*(\(\d+\) (\d+)/(\d+) .*)", text, re.MULTILINE)
+    ((counts, _),) = matches(text, r"cookbook: (.*?; (\d+) rows .*)", command)
+    longer = sum(int(ours) > 1.2 * int(theirs) for _, ours, theirs in rows)
+    value = "\n         ".join([f"{counts}; symbols here/in the book:", *(line for line, *_ in rows)])
+    bar = "all right; none longer than 1.2 times the book's form"
+    return Row("Matrix Cookbook, section 2", bar, value, bool(rows) and not longer, command)
+
+
+def sizes() -> Row:
+    """Long and deep functions, each derived and printed as text, LaTeX and code; the tests assert the bars."""
+    command = "python -m pytest -q -s tests/nnmat/calculus/test_sizes.py"
+    text = run(command).stdout
+    parts = matches(text, r"(\S.*), (\w+): ([\d.]+) s, (\d+) kB", command)
+    memory = int(re.findall(r"memory: (\d+) MB", text)[0])
+    seconds, length = max(float(p[2]) for p in parts), max(int(p[3]) for p in parts)
+    value = f"{len(parts)} outputs, at most {seconds:.2f} s and {length} kB; {memory} MB"
+    names = ", ".join(dict.fromkeys(p[0].lstrip(".") for p in parts))
+    holds = seconds < 1 and length < 100 and memory < 300
+    return Row(f"large functions: {names}", "1 s, 100 kB, memory under 300 MB", value, holds, command)
+
+
+def read_back() -> Row:
+    """Code of all results of the tests, read by `parse` to the same expression."""
+    command = "python -m pytest -q -s tests/nnmat/calculus/test_read_back.py"
+    parts = figures(command, r"read back: (\d+) texts of (.*)", NNMAT_RANDOM="400")
+    value = f"{sum(int(n) for n, _ in parts)} texts, all the same: " + ", ".join(f"{n} of {of}" for n, of in parts)
+    bar = "all results of the tests, each the same expression again"
+    return Row("printed code is read back", bar, value, len(parts) >= 6, f"NNMAT_RANDOM=400 {command}")
+
+
+def matches(text: str, pattern: str, command: str) -> list[tuple[str, ...]]:
+    """What a command said in this form, once or more."""
+    parts = re.findall(pattern, text)
     if not parts:
-        raise OSError("evidence: the random expressions of the calculus printed no figures")
+        raise OSError(f"evidence: `{command}` printed no figures")
+    return parts
+
+
+def figures(command: str, pattern: str, **extra: str) -> list[tuple[str, ...]]:
+    """What a command says in this form."""
+    return matches(run(command, ROOT, **extra).stdout, pattern, command)
+
+
+def calculus_random() -> Row:
+    """Random expressions against PyTorch: every operator 400 times as root, inside and under a transpose."""
+    command = "python -m pytest -q -s tests/judge/test_calculus_torch.py -k random"
+    parts = figures(command, r"compared (\d+), refused (\d+), worst (\S+)", NNMAT_RANDOM="400")
     compared, refused = (sum(int(part[i]) for part in parts) for i in (0, 1))
     worst = max(float(part[2]) for part in parts)
-    value = f"{compared} right, {refused} refused, none wrong; worst relative distance {worst:.1e}"
-    holds = compared >= 5000 and refused <= 0.01 * compared
-    bar = "at least 5,000 against PyTorch, each operator 200 times in each place; none wrong, at most 1 % refused"
-    return Row("random expressions", bar, value, holds, f"NNMAT_RANDOM=200 {command}")
+    value = f"{compared} right, {refused} refused, none wrong, none accused; worst relative distance {worst:.1e}"
+    holds = compared >= 5000 and refused < REFUSED * compared
+    bar = "each operator 400 times in each place against PyTorch; none wrong or accused, < 0.3 % refused"
+    return Row("random expressions", bar, value, holds, f"NNMAT_RANDOM=400 {command}")
 
 
 def texts_without_shapes() -> Row:
     """Texts of many authors' habits whose shapes are not declared: each is right by NumPy, or a question."""
     command = "python -m pytest -q -s tests/nnmat/calculus/test_texts_without_shapes.py"
-    counts = re.findall(r"texts without shapes: (\d+) right, (\d+) asked", run(command).stdout)
-    if not counts:
-        raise OSError("evidence: the texts without shapes printed no figures")
-    right, asked = map(int, counts[0])
+    ((right, asked),) = [map(int, c) for c in figures(command, r"texts without shapes: (\d+) right, (\d+) asked")]
     value = f"{right} right, {asked} asked with the declarations that answer, none silently wrong"
     bar = "at least 60 texts; the gradient that the author means, against NumPy's differences, or a question"
     return Row("texts without shapes: none silently wrong", bar, value, right + asked >= 60, command)

@@ -70,6 +70,56 @@ def test_binary(rng, size, weight):
     compare(SigmoidBinaryCrossEntropy(weight), oracle, 5 * rng.normal(size=size), rng.uniform(0, 1, size))
 
 
+REDUCED = ["sum", "none"]
+
+
+def compare_values(loss, oracle, H, y, sample_weight=None):
+    """The values, or their sum, and the gradient for a random cotangent; `oracle` as the loss."""
+    value = loss.forward(H, y, sample_weight)
+    h = torch.tensor(H, requires_grad=True)
+    expected = oracle(h, torch.tensor(y))
+    assert np.shape(value) == tuple(expected.shape)
+    if loss.reduction == "none":
+        C = np.random.default_rng(0).normal(size=value.shape)
+        expected.backward(torch.tensor(C))
+        G = loss.backward(C)
+    else:
+        expected.backward()
+        G = loss.backward()
+    expected = expected.detach().numpy()
+    assert np.linalg.norm(value - expected) <= TOLERANCE * np.linalg.norm(expected)
+    assert np.linalg.norm(G - h.grad.numpy()) <= TOLERANCE * np.linalg.norm(h.grad.numpy())
+
+
+@pytest.mark.parametrize("size", SIZES)
+@pytest.mark.parametrize("reduction", REDUCED)
+def test_labels_reduced(rng, size, reduction):
+    H, y, w = 3 * rng.normal(size=size), rng.integers(0, size[1], size[0]), rng.uniform(0.5, 2, size[1])
+    oracle = torch.nn.CrossEntropyLoss(torch.tensor(w), ignore_index=1, label_smoothing=0.1, reduction=reduction)
+    compare_values(SoftmaxCrossEntropy(0.1, 1, w, reduction), oracle, H, y)
+    oracle = torch.nn.CrossEntropyLoss(reduction=reduction)
+    compare_values(SoftmaxCrossEntropy(reduction=reduction), oracle, H, rng.uniform(0, 2, size))
+
+
+@pytest.mark.parametrize("size", [*SIZES, (2, 3, 4)])
+@pytest.mark.parametrize("reduction", ["mean", *REDUCED])
+def test_binary_with_weights_of_entries(rng, size, reduction):
+    """PyTorch's mean divides by the number of entries, ours by the sum of their weights."""
+    H, y, s, w = rng.normal(size=size), rng.uniform(0, 1, size), rng.uniform(0, 2, size), rng.uniform(0, 3, size[-1])
+    s[0] = 0 if len(s) > 1 else 1
+    oracle = torch.nn.BCEWithLogitsLoss(torch.tensor(s), pos_weight=torch.tensor(w), reduction=reduction)
+    factor = s.mean() if reduction == "mean" else 1.0
+    loss = SigmoidBinaryCrossEntropy(w, reduction)
+    compare_values(loss, lambda h, y: oracle(h, y) / factor, H, y, s)
+
+
+@pytest.mark.parametrize("size", [*SIZES, (2, 3, 4)])
+@pytest.mark.parametrize("reduction", REDUCED)
+def test_squares_reduced(rng, size, reduction):
+    H, y = rng.normal(size=(2, *size))
+    compare_values(MeanSquaredError(reduction=reduction), torch.nn.MSELoss(reduction=reduction), H, y)
+
+
 @pytest.mark.parametrize("size", [*SIZES, (2, 3, 4)])
 def test_squares(rng, size):
     compare(MeanSquaredError(), torch.nn.MSELoss(), rng.normal(size=size), rng.normal(size=size))

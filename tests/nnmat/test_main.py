@@ -1,8 +1,12 @@
 """The installed commands: warmup, version, and that those of the calculus are there."""
 
 import os
+import re
+import signal
+import socket
 import subprocess
 import sys
+import urllib.request
 from pathlib import Path
 
 import pytest
@@ -79,3 +83,28 @@ def test_a_cache_that_cannot_be_written_is_said_at_once(tmp_path):
     assert "NUMBA_CACHE_DIR" in done.stderr
     assert len(done.stderr.splitlines()) == 1
     assert done.stdout == ""
+
+
+def test_the_page_is_served_until_ctrl_c():
+    settings = os.environ | {"PYTHONPATH": f"{ROOT}{os.pathsep}{ROOT / 'kernels'}"}
+    command = [sys.executable, "-m", "nnmat", "serve", "--port", "0"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=settings) as process:
+        try:
+            address = re.search(r"http://127\.0\.0\.1:\d+/", process.stdout.readline())[0]
+            with urllib.request.urlopen(address, timeout=20) as answer:
+                assert b"<form" in answer.read()
+            process.send_signal(signal.SIGINT)
+            assert process.wait(20) == 0
+        finally:
+            process.kill()
+        assert process.stderr.read() == "\nnnmat serve: stopped.\n"
+
+
+@pytest.mark.parametrize("port", ["taken", "70000", "-1"])
+def test_a_port_that_cannot_be_had(port, capsys):
+    with socket.socket() as other:
+        other.bind(("127.0.0.1", 0))
+        other.listen()
+        number = str(other.getsockname()[1]) if port == "taken" else port
+        assert main(["serve", f"--port={number}"]) == 1
+    assert "cannot be had" in capsys.readouterr().err

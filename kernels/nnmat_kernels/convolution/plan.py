@@ -55,6 +55,7 @@ PLAN = record(
     "blocks_per_image", "blocks", "chunks",  # blocks in all, and the pieces that they are cut into
     "source_height", "source_width", "source_channels", "groups", "channels_per_group",
     "row_stride", "first_row", "first_column",  # source rows from target row to target row; where the scratch begins
+    "row_skip", "column_skip",  # from one pixel of the scratch to the next, in the source
     "scratch_rows", "scratch_columns", "scratch_size",  # of an image; numbers in all
     "target_size", "target_channels", "columns_per_group",  # numbers of a target image, of a pixel, of its group
     "forward", "kernel_height", "kernel_width", "filters_per_group",  # 1 for a convolution, 0 for an input gradient
@@ -87,27 +88,41 @@ def is_depthwise(w: Window, filters: int, groups: int) -> bool:
     return groups == w.C == filters
 
 
-def _cut(images, pixels, rows, most_bytes, image_bytes, row_bytes):
-    """(images, target rows) of a block: enough pixels for a tile, fit for the cache, enough blocks."""
+def seen_pixels(w: Window) -> tuple[Window, int, int]:
+    """The window over the pixels that it sees, and how far they lie apart: of 1 x 1 with a stride not all."""
+    if (w.kh, w.kw, w.ph, w.pw) != (1, 1, 0, 0):
+        return w, 1, 1
+    return w._replace(H=w.Ho, W=w.Wo, sh=1, sw=1), w.sh, w.sw
+
+
+def _cut(images, pixels, rows, most_bytes, image_bytes, row_bytes, height):
+    """(images, target rows) of a block: fit for the cache, enough blocks, pixels that fill tiles of that height."""
     if image_bytes > most_bytes or (images < SHARED_BLOCKS and rows > 1):
         band = max(1, min(rows, most_bytes // max(row_bytes, 1), -(-images * rows // SHARED_BLOCKS)))
         return 1, -(-rows // -(-rows // band))
-    wanted = -(-8 * max(MR, MR_SINGLE) // max(pixels, 1))
-    return max(1, min(wanted, images // SHARED_BLOCKS, most_bytes // max(image_bytes, 1))), rows
+    most = max(1, min(images // SHARED_BLOCKS, most_bytes // max(image_bytes, 1)))
+    least = min(most, -(-8 * max(MR, MR_SINGLE) // max(pixels, 1)))
+
+    def tiles(count):  # of all blocks, the last one counted as full: another thread would wait meanwhile
+        return -(-images // count) * -(-count * pixels // height)
+
+    return min(range(least, min(most, least + height) + 1), key=tiles), rows
 
 
 def plan(w: Window, filters: int, groups: int, dtype, gradient: bool, merge: bool = True) -> Plan:
     """The plan of a convolution, or with `gradient` of its input gradient; with `merge` narrow targets are merged."""
     depthwise = is_depthwise(w, filters, groups)
+    p = SimpleNamespace(forward=not gradient, images=w.B, kernel_height=w.kh, kernel_width=w.kw)
+    p.row_skip = p.column_skip = 1
     if gradient:
         vertical = backward_axes(w.H, w.kh, w.sh, w.ph, w.dh)
         horizontal = backward_axes(w.W, w.kw, w.sw, w.pw, w.dw)
         source, target = (w.Ho, w.Wo, filters), (w.H, w.W, w.C)
     else:
+        source, target = (w.H, w.W, w.C), (w.Ho, w.Wo, filters)
+        w, p.row_skip, p.column_skip = seen_pixels(w)
         vertical = forward_axes(w.Ho, w.kh, w.sh, w.ph, w.dh)
         horizontal = forward_axes(w.Wo, w.kw, w.sw, w.pw, w.dw)
-        source, target = (w.H, w.W, w.C), (w.Ho, w.Wo, filters)
-    p = SimpleNamespace(forward=not gradient, images=w.B, kernel_height=w.kh, kernel_width=w.kw)
     p.pixels_per_tile, p.pixel_stride = 1, horizontal[0].stride
     one_run = len(vertical) == len(horizontal) == horizontal[0].dilation == 1 and horizontal[0].taps > 0
     if merge and one_run and groups == 1 and not depthwise:
@@ -140,7 +155,10 @@ def _lay_out_blocks(p, vertical: list[Axis], horizontal: list[Axis], dtype) -> N
     rows, width = max(v.size for v in vertical), max(h.size for h in horizontal)
     line = p.scratch_columns * p.channels_per_group * np.dtype(dtype).itemsize
     image_bytes, row_bytes = scratch_rows(rows) * line, max(p.row_stride, 1) * line
-    p.images_per_block, p.rows_per_block = _cut(p.images, rows * width, rows, SCRATCH_BYTES, image_bytes, row_bytes)
+    height = MR if p.columns_per_group > lanes_of(dtype) else MR_SINGLE
+    p.images_per_block, p.rows_per_block = _cut(
+        p.images, rows * width, rows, SCRATCH_BYTES, image_bytes, row_bytes, height
+    )  # fmt: skip
     p.blocks_per_image = -(-rows // p.rows_per_block)
     p.blocks = -(-p.images // p.images_per_block) * p.blocks_per_image
     p.chunks = min(CONV_CHUNKS, p.blocks)
@@ -211,13 +229,14 @@ def _lay_out_weights(p, phases, dtype, depthwise: bool) -> None:
 PIXELS_PER_SUM = 8_192  # of G, about, whose products are one sum: rounding must not grow with the images
 PARTIAL_GRADIENTS = 16  # the most pieces with a weight gradient of their own
 SUMMED_PIXELS = 128  # summed up at a time, if each has cache lines of its own: so they stay in the level-1 cache
-PIXELS_PER_PARTIAL = 1024  # of G, at least: adding up the pieces costs little besides
+PIXELS_PER_PARTIAL = 768  # of G, at least: adding up the pieces costs little besides
 
 WEIGHT_PLAN = record(
     "rows_per_block", "blocks_per_image", "blocks", "chunks",  # a block is so many rows of an image
     "blocks_per_sum",  # of a chunk, that are one sum
     "source_height", "source_width", "source_channels", "groups", "channels_per_group",
     "row_stride", "first_row", "first_column",  # source rows from output row to output row; where the scratch begins
+    "row_skip", "column_skip",  # as above
     "scratch_rows", "scratch_columns", "scratch_pixel", "scratch_size",
     "output_height", "output_width", "filters_per_group",  # of G, whose pixels may be merged
     "sum_row_stride", "sum_pixel_stride",  # numbers of the scratch from one output row, one pixel to the next
@@ -239,6 +258,7 @@ def weight_plan(w: Window, filters: int, groups: int, dtype) -> WeightPlan:
     """The plan of a weight gradient: its windows are the numbers of a kernel, and their steps those of the output."""
     lanes, depthwise = lanes_of(dtype), is_depthwise(w, filters, groups)
     p = SimpleNamespace(source_height=w.H, source_width=w.W, source_channels=w.C, groups=1 if depthwise else groups)
+    w, p.row_skip, p.column_skip = seen_pixels(w)
     own = p.channels_per_group = w.C // p.groups
     p.filters_per_group, p.pixels_per_tile = filters // p.groups, 1
     if p.groups == 1 and own > 0 and w.dw == 1 and not depthwise:
@@ -281,7 +301,7 @@ def _lay_out_bands(p, w: Window, dtype, depthwise: bool) -> None:
         return (count - 1) * w.sh + (w.kh - 1) * w.dh + 1
 
     line = p.scratch_columns * p.scratch_pixel * itemsize
-    _, rows = _cut(w.B, 1 << 30, w.Ho, SCRATCH_BYTES, scratch_rows(w.Ho) * line, w.sh * line)
+    _, rows = _cut(w.B, 1 << 30, w.Ho, SCRATCH_BYTES, scratch_rows(w.Ho) * line, w.sh * line, 1)
     if p.channels_per_group * itemsize >= 128 and not depthwise:
         rows = min(rows, max(1, SUMMED_PIXELS // w.Wo))
     rows = min(rows, max(1, PIXELS_PER_SUM // w.Wo))
@@ -290,5 +310,7 @@ def _lay_out_bands(p, w: Window, dtype, depthwise: bool) -> None:
     p.blocks_per_image = -(-w.Ho // p.rows_per_block)
     p.blocks = w.B * p.blocks_per_image
     p.blocks_per_sum = max(1, PIXELS_PER_SUM // (p.rows_per_block * w.Wo))
-    p.chunks = max(1, min(PARTIAL_GRADIENTS, p.blocks, w.B * w.Ho * w.Wo // PIXELS_PER_PARTIAL))
+    # A power of two, for threads are two or four more often than three.
+    pieces = max(1, w.B * w.Ho * w.Wo // PIXELS_PER_PARTIAL)
+    p.chunks = max(1, min(PARTIAL_GRADIENTS, p.blocks, 1 << pieces.bit_length() - 1))
     p.scratch_rows = scratch_rows(p.rows_per_block)

@@ -45,6 +45,19 @@ def fill(S, s, pixel_s, X, x, pixel_x, channels, H, W, top, left, rows, columns)
 
 
 @inlined_jit
+def fill_seen(S, s, pixel_s, X, x, pixel_x, channels, W, top, rows, columns, row_skip, column_skip):
+    """Some pixels of an image, row_skip rows and column_skip columns apart; all of them lie in it."""
+    for r in range(rows):
+        q, y = s + r * columns * pixel_s, x + (top + r) * row_skip * W * pixel_x
+        for c in range(columns):
+            at = y + c * column_skip * pixel_x
+            part = S[q + c * pixel_s : q + c * pixel_s + channels]
+            values = X[at : at + channels]
+            for e in range(channels):
+                part[e] = values[e]
+
+
+@inlined_jit
 def fill_block(S, pixel_s, X, pixel_x, channels, p, image, images, row, group):
     """What the windows of a block see of one group: `images` from `image` on, of each the target rows from `row` on.
 
@@ -52,11 +65,19 @@ def fill_block(S, pixel_s, X, pixel_x, channels, p, image, images, row, group):
     """
     size = p.source_height * p.source_width * pixel_x
     for n in range(images):
-        fill(
-            S, n * p.scratch_rows * p.scratch_columns * pixel_s, pixel_s,
-            X, (image + n) * size + group * channels, pixel_x, channels, p.source_height, p.source_width,
-            row * p.row_stride + p.first_row, p.first_column, p.scratch_rows, p.scratch_columns,
-        )  # fmt: skip
+        s, x = n * p.scratch_rows * p.scratch_columns * pixel_s, (image + n) * size + group * channels
+        top = row * p.row_stride + p.first_row
+        if p.row_skip > 1 or p.column_skip > 1:
+            rows = min(p.scratch_rows, (p.source_height + p.row_skip - 1) // p.row_skip - top)
+            fill_seen(
+                S, s, pixel_s, X, x, pixel_x, channels, p.source_width, top, rows, p.scratch_columns,
+                p.row_skip, p.column_skip,
+            )  # fmt: skip
+        else:
+            fill(
+                S, s, pixel_s, X, x, pixel_x, channels, p.source_height, p.source_width,
+                top, p.first_column, p.scratch_rows, p.scratch_columns,
+            )  # fmt: skip
 
 
 @inlined_jit

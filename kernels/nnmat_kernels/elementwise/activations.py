@@ -266,36 +266,56 @@ def relu_gradient(g, y, zero):
 @exact_jit
 def _sigmoid_backward(g, y, gx):
     one = gx.dtype.type(1)
-    for i in range(gx.size):
-        gx[i] = sigmoid_gradient(g[i], y[i], one)
+    if g.ctypes.data == gx.ctypes.data:  # in place, as above
+        for i in range(gx.size):
+            gx[i] = sigmoid_gradient(gx[i], y[i], one)
+    else:
+        for i in range(gx.size):
+            gx[i] = sigmoid_gradient(g[i], y[i], one)
 
 
 @exact_jit
 def _tanh_backward(g, y, gx):
     one = gx.dtype.type(1)
-    for i in range(gx.size):
-        gx[i] = tanh_gradient(g[i], y[i], one)
+    if g.ctypes.data == gx.ctypes.data:  # in place, as above
+        for i in range(gx.size):
+            gx[i] = tanh_gradient(gx[i], y[i], one)
+    else:
+        for i in range(gx.size):
+            gx[i] = tanh_gradient(g[i], y[i], one)
 
 
 @exact_jit
 def _relu_backward(g, y, gx):
     zero = gx.dtype.type(0)
-    for i in range(gx.size):
-        gx[i] = relu_gradient(g[i], y[i], zero)
+    if g.ctypes.data == gx.ctypes.data:  # in place, as above
+        for i in range(gx.size):
+            gx[i] = relu_gradient(gx[i], y[i], zero)
+    else:
+        for i in range(gx.size):
+            gx[i] = relu_gradient(g[i], y[i], zero)
 
 
 @exact_jit
 def _leaky_relu(x, slope, y):
     zero = y.dtype.type(0)
-    for i in range(y.size):
-        y[i] = x[i] if x[i] > zero else slope * x[i]
+    if x.ctypes.data == y.ctypes.data:
+        for i in range(y.size):
+            y[i] = y[i] if y[i] > zero else slope * y[i]
+    else:
+        for i in range(y.size):
+            y[i] = x[i] if x[i] > zero else slope * x[i]
 
 
 @exact_jit
 def _leaky_relu_backward(g, x, slope, gx):
     zero = gx.dtype.type(0)
-    for i in range(gx.size):
-        gx[i] = g[i] if x[i] > zero else slope * g[i]
+    if g.ctypes.data == gx.ctypes.data:
+        for i in range(gx.size):
+            gx[i] = gx[i] if x[i] > zero else slope * gx[i]
+    else:
+        for i in range(gx.size):
+            gx[i] = g[i] if x[i] > zero else slope * g[i]
 
 
 @parallel_jit

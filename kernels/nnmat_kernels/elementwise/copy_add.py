@@ -16,14 +16,22 @@ def _copy(x, y):
 
 @jit
 def _add(x, y, z):
-    for i in range(x.size):
-        z[i] = x[i] + y[i]
+    if x.ctypes.data == z.ctypes.data:  # in place: over two arrays that overlap, a loop would not vectorise
+        for i in range(z.size):
+            z[i] = z[i] + y[i]
+    else:
+        for i in range(z.size):
+            z[i] = x[i] + y[i]
 
 
 @jit
 def _multiply(x, y, z):
-    for i in range(x.size):
-        z[i] = x[i] * y[i]
+    if x.ctypes.data == z.ctypes.data:  # in place: over two arrays that overlap, a loop would not vectorise
+        for i in range(z.size):
+            z[i] = z[i] * y[i]
+    else:
+        for i in range(z.size):
+            z[i] = x[i] * y[i]
 
 
 @jit

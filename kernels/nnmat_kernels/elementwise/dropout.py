@@ -10,6 +10,7 @@ import operator
 import numpy as np
 from numba import prange
 
+from ..errors import ShapeError
 from ..runtime.arrays import elementwise_arrays, same_layout
 from ..runtime.config import jit, parallel_jit
 from ..runtime.launch import launch, operation
@@ -34,13 +35,10 @@ def dropout(X: np.ndarray, rate: float, key: int, counter: int, out: np.ndarray 
     Errors: DtypeError, ShapeError, ValueError (rate, key, counter, out).
     Reference: docs/equations.md, section 3.7. NaN and inf stay visible: D is a factor, and 0 times NaN is NaN.
     """
-    who = "dropout"
-    if isinstance(rate, bool) or not isinstance(rate, int | float | np.integer | np.floating) or not 0 <= rate <= 1:
-        raise ValueError(f"{who}: expected rate to be a number in [0, 1], got {rate!r}. Try rate=0.5.")
-    key, counter = _word(who, "key", key), _word(who, "counter", counter)
+    stream = _checked("dropout", rate, key, counter)
     if not same_layout(out, X):
-        (X,), out = elementwise_arrays(who, out, X=X)
-    dropout_unchecked(X, rate, np.array([key, counter], np.uint64), out)
+        (X,), out = elementwise_arrays("dropout", out, X=X)
+    dropout_unchecked(X, rate, stream, out)
     return out
 
 
@@ -51,6 +49,37 @@ def dropout_unchecked(X, rate, stream, out=None):
     below, scale = threshold(rate), out.dtype.type(1 / (1 - rate) if rate < 1 else 0)
     body = _dropout_serial if out.size < DROPOUT_PARALLEL_SIZE else _dropout_parallel
     launch(body, X.ravel(), stream, below, scale, out.ravel())
+    return out
+
+
+def channel_dropout(X: np.ndarray, rate: float, key: int, counter: int, out: np.ndarray | None = None) -> np.ndarray:
+    """Set whole channels of each sample to zero with probability `rate`, scale the others.
+
+    Forward: Y[b, ..., c] = D_bc X[b, ..., c] / (1 - rate), D as in `dropout` of a matrix (B, C); rate = 1: Y = 0.
+    Backward: the same call with G for X.
+    Shapes: X (B, ..., C), Y the same; float32 or float64; 0 <= rate <= 1; key and counter integers in [0, 2⁶⁴). `out`
+        may be X itself, not overlap it otherwise.
+    Errors: DtypeError, ShapeError (fewer than two axes), ValueError (rate, key, counter, out).
+    Reference: docs/equations.md, section 3.7.
+    """
+    who = "channel_dropout"
+    stream = _checked(who, rate, key, counter)
+    (X,), out = elementwise_arrays(who, out, X=X)
+    if X.ndim < 2:
+        raise ShapeError(f"{who}: expected X of shape (B, ..., C), got {X.shape}.")
+    channel_dropout_unchecked(X, rate, stream, out)
+    return out
+
+
+@operation("out")
+def channel_dropout_unchecked(X, rate, stream, out=None):
+    """`channel_dropout` with (key, counter) = `stream`."""
+    out = np.empty_like(X) if out is None else out
+    below, scale = threshold(rate), out.dtype.type(1 / (1 - rate) if rate < 1 else 0)
+    if out.size:
+        B, C = X.shape[0], X.shape[-1]
+        body = _channels_serial if out.size < DROPOUT_PARALLEL_SIZE else _channels_parallel
+        launch(body, X.reshape(B, -1, C), stream, below, scale, out.reshape(B, -1, C))
     return out
 
 
@@ -65,6 +94,13 @@ def next_mask_unchecked(stream, used=None):
 def threshold(rate: float) -> int:
     """How many of the 2⁵³ values of a hash mean "keep"."""
     return round((1 - float(rate)) * 2**53)
+
+
+def _checked(who, rate, key, counter) -> np.ndarray:
+    """(key, counter) as a stream."""
+    if isinstance(rate, bool) or not isinstance(rate, int | float | np.integer | np.floating) or not 0 <= rate <= 1:
+        raise ValueError(f"{who}: expected rate to be a number in [0, 1], got {rate!r}. Try rate=0.5.")
+    return np.array([_word(who, "key", key), _word(who, "counter", counter)], np.uint64)
 
 
 def _word(who, name, value) -> int:
@@ -132,3 +168,30 @@ def _dropout_parallel(x, stream, below, scale, y):
     for c in prange((y.size + DROPOUT_CHUNK - 1) // DROPOUT_CHUNK):
         a = np.int64(c) * DROPOUT_CHUNK
         _dropout(x[a : a + DROPOUT_CHUNK], a, seed, below, scale, y[a : a + DROPOUT_CHUNK])
+
+
+@jit
+def _channels(X, first, seed, below, scale, Y):
+    """Samples of which the first one is sample `first` of the batch."""
+    C = X.shape[2]
+    f = np.empty(C, X.dtype)
+    for b in range(X.shape[0]):
+        mask_factors(seed, (first + b) * C, 1, below, scale, f)
+        for r in range(X.shape[1]):
+            x, y = X[b, r], Y[b, r]
+            for c in range(C):
+                y[c] = x[c] * f[c]
+
+
+@jit
+def _channels_serial(X, stream, below, scale, Y):
+    _channels(X, 0, seed_of(stream), below, scale, Y)
+
+
+@parallel_jit
+def _channels_parallel(X, stream, below, scale, Y):
+    seed = seed_of(stream)
+    together = max(1, DROPOUT_CHUNK // (X.shape[1] * X.shape[2]))
+    for c in prange((X.shape[0] + together - 1) // together):
+        a = np.int64(c) * together
+        _channels(X[a : a + together], a, seed, below, scale, Y[a : a + together])

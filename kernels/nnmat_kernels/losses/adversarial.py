@@ -15,13 +15,12 @@ import numpy as np
 
 from ..elementwise.vector_math import exp, log1p
 from ..elementwise.vector_math import sigmoid as sigmoid_of
-from ..runtime.launch import operation
-from .entry_losses import entry_loss, mean_over_entries, weights_and_out
+from .entry_losses import entry_loss, entry_loss_unchecked, weights_and_out
 from .targets import as_rows
 from .weighted_rows import given_or_made
 
 
-@entry_loss
+@entry_loss()
 def softplus_score(s, y, a, b):
     """b ζ(a s): it never overflows, and the slope b a σ(a s) is right where σ(a s) is nearly 0 or 1."""
     x = a * s
@@ -29,14 +28,14 @@ def softplus_score(s, y, a, b):
     return b * ((zero if x <= zero else x) + log1p(exp(-abs(x)))), b * a * sigmoid_of(x)
 
 
-@entry_loss
+@entry_loss()
 def square_score(s, y, a, b):
     """b (s - a)²."""
     r = s - a
     return b * r * r, (b + b) * r
 
 
-@entry_loss
+@entry_loss()
 def hinge_score(s, y, a, b):
     """max(0, b + a s), at the kink with the slope 0."""
     t = b + a * s
@@ -44,7 +43,7 @@ def hinge_score(s, y, a, b):
     return (zero if t <= zero else t), (zero if t <= zero else a)
 
 
-@entry_loss
+@entry_loss()
 def linear_score(s, y, a, b):
     """a s."""
     return a * s, a
@@ -74,8 +73,8 @@ def adversarial_loss(
 
         value = (1/D) Σ_b s_b (1/M) Σ_m l(S_bm)        G_bm = s_b/(D M) l'(S_bm)        D = Σ_b s_b
 
-    Shapes: S (..., M), float32 or float64; sample_weight (...) or its first axes; the gradient as S, written to `out`
-        if given.
+    Shapes: S (..., M), float32 or float64; sample_weight as S, or its first axes; the gradient as S, written to
+        `out` if given.
     Errors: ShapeError, DtypeError, DataError (weights), ValueError (kind, part, out); `who` is the name in their texts.
     Reference: docs/equations.md, section 4.4; Goodfellow et al. 2014, Mao et al. 2017, Lim & Ye 2017, Arjovsky et al.
         2017.
@@ -97,12 +96,5 @@ def weighted_adversarial_loss(
             raise ValueError(f"{who}: expected {name} as one of {', '.join(map(repr, known))}, got {given!r}.")
     S2 = as_rows(who, S)
     s, G = weights_and_out(who, S, None, S2, sample_weight, out)
-    value, G, divisor = adversarial_loss_unchecked(S2, kind, part, s, G, who)
+    value, G, divisor = entry_loss_unchecked(S2, None, *ADVERSARIAL_KINDS[kind][part], s, G=G, who=who)
     return value, given_or_made(out, G, S.shape), divisor
-
-
-@operation("G", refuses=True)
-def adversarial_loss_unchecked(S, kind, part, sample_weight=None, G=None, who="adversarial_loss"):
-    """(value, G, D) of a matrix of scores; a wrong weight raises."""
-    kernels, a, b = ADVERSARIAL_KINDS[kind][part]
-    return mean_over_entries(who, kernels, S, S, sample_weight, a, b, G)  # there are no targets: nothing reads them

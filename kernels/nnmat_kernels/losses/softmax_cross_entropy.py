@@ -7,6 +7,8 @@ One equation carries integer labels, one-hot and soft targets, label smoothing a
     value  = (1/D) Σ_b s_b loss_b
     G_b    = (s_b/D) ((1ᵀt_b) softmax(h_b) - t_b)
 
+and for the reductions "sum" and "none" 1 stands for D; "none" gives the s_b loss_b themselves.
+
 With m = max h_b at class `top` and r = Σ_{c≠top} exp(h_c - m) the kernels compute, without any cancellation,
 
     loss_b = (1ᵀt) log1p(r) + Σ_c t_c (m - h_c)
@@ -33,6 +35,7 @@ from .targets import (
     as_rows,
     as_sample_weight,
     as_targets,
+    check_reduction,
     label_rows,
     labels_only,
     target_rows,
@@ -75,8 +78,8 @@ def _smoothing_mass(h, w, smoothing):
 
 
 @part_jit
-def weighted_label_rows(H, y, s, w, smoothing, divisor, G, sums, chunk, start, stop):
-    """Rows start..stop with integer labels: G, and sums[chunk] = Σ s_b loss_b."""
+def weighted_label_rows(H, y, s, w, smoothing, divisor, G, values, sums, chunk, start, stop):
+    """Rows start..stop with integer labels: G, sums[chunk] = Σ s_b loss_b, and these in `values` if there is room."""
     M = H.shape[1]
     value = 0.0
     for b in range(start, stop):
@@ -84,6 +87,8 @@ def weighted_label_rows(H, y, s, w, smoothing, divisor, G, sums, chunk, start, s
         if s[b] == 0.0 or divisor == 0.0:  # left out: whatever stands in this row
             for c in range(M):
                 g[c] = 0
+            if values.size > 0:
+                values[b] = 0
             continue
         label = y[b]
         top, rest = _exponentials(h, g)
@@ -114,13 +119,16 @@ def weighted_label_rows(H, y, s, w, smoothing, divisor, G, sums, chunk, start, s
             for c in range(M):
                 g[c] *= scale
         g[label] = factor * (others * p_label - t_label * q_label)
-        value += s[b] * (loss + t_sum * log1p(rest))
+        loss = s[b] * (loss + t_sum * log1p(rest))
+        value += loss
+        if values.size > 0:
+            values[b] = loss
     sums[chunk] = value
 
 
 @part_jit
-def weighted_target_rows(H, Y, s, w, smoothing, divisor, G, sums, chunk, start, stop):
-    """Rows start..stop with float targets: G, and sums[chunk] = Σ s_b loss_b."""
+def weighted_target_rows(H, Y, s, w, smoothing, divisor, G, values, sums, chunk, start, stop):
+    """Rows start..stop with float targets: G, sums[chunk] = Σ s_b loss_b, and these in `values` if there is room."""
     M = H.shape[1]
     value = 0.0
     for b in range(start, stop):
@@ -128,6 +136,8 @@ def weighted_target_rows(H, Y, s, w, smoothing, divisor, G, sums, chunk, start, 
         if s[b] == 0.0 or divisor == 0.0:  # left out: whatever stands in this row
             for c in range(M):
                 g[c] = 0
+            if values.size > 0:
+                values[b] = 0
             continue
         top, rest = _exponentials(h, g)
         m, total = np.float64(h[top]), np.float64(g[top]) + rest
@@ -145,24 +155,29 @@ def weighted_target_rows(H, Y, s, w, smoothing, divisor, G, sums, chunk, start, 
             t = w[c] * ((1.0 - smoothing) * y[c] + (uniform if h[c] != -np.inf else 0.0))
             q = rest if c == top else total - g[c]
             g[c] = factor * ((t_sum - t) * g[c] - t * q) / total
-        value += s[b] * (loss + t_sum * log1p(rest))
+        loss = s[b] * (loss + t_sum * log1p(rest))
+        value += loss
+        if values.size > 0:
+            values[b] = loss
     sums[chunk] = value
 
 
 @parallel_jit
-def weighted_label_rows_parallel(H, y, s, w, smoothing, divisor, G, sums):
+def weighted_label_rows_parallel(H, y, s, w, smoothing, divisor, G, values, sums):
     rows, chunks = H.shape[0], sums.size
     for i in prange(chunks):
         k = np.int64(i)
-        weighted_label_rows(H, y, s, w, smoothing, divisor, G, sums, k, k * rows // chunks, (k + 1) * rows // chunks)
+        first, last = k * rows // chunks, (k + 1) * rows // chunks
+        weighted_label_rows(H, y, s, w, smoothing, divisor, G, values, sums, k, first, last)
 
 
 @parallel_jit
-def weighted_target_rows_parallel(H, Y, s, w, smoothing, divisor, G, sums):
+def weighted_target_rows_parallel(H, Y, s, w, smoothing, divisor, G, values, sums):
     rows, chunks = H.shape[0], sums.size
     for i in prange(chunks):
         k = np.int64(i)
-        weighted_target_rows(H, Y, s, w, smoothing, divisor, G, sums, k, k * rows // chunks, (k + 1) * rows // chunks)
+        first, last = k * rows // chunks, (k + 1) * rows // chunks
+        weighted_target_rows(H, Y, s, w, smoothing, divisor, G, values, sums, k, first, last)
 
 
 def softmax_cross_entropy(
@@ -173,19 +188,21 @@ def softmax_cross_entropy(
     class_weight: np.ndarray | None = None,
     sample_weight: np.ndarray | None = None,
     out: np.ndarray | None = None,
+    reduction: str = "mean",
     who: str = "softmax_cross_entropy",
-) -> tuple[float, np.ndarray]:
+) -> tuple:
     """Mean softmax cross-entropy of logits H (..., M), and its gradient with respect to H.
 
     Forward and backward: the equations at the head of this file.
     Shapes: H (..., M), float32 or float64; y integer labels (...) or float targets (..., M) with any row sums;
-        class_weight (M,); sample_weight (...) or its first axes; the gradient as H, written to `out` if given.
+        class_weight (M,); sample_weight (...) or its first axes; the gradient as H, written to `out` if given; for the
+        reduction "none" values (...).
     Errors: ShapeError, DtypeError, LabelError, DataError (weights), ValueError (options); `who` is the name in
         their texts.
     Reference: docs/equations.md, section 4.1.
     """
     value, gradient, _ = weighted_softmax_cross_entropy(
-        H, y, label_smoothing, ignore_index, class_weight, sample_weight, out, who
+        H, y, label_smoothing, ignore_index, class_weight, sample_weight, out, reduction, who
     )
     return value, gradient
 
@@ -198,8 +215,9 @@ def weighted_softmax_cross_entropy(
     class_weight: np.ndarray | None = None,
     sample_weight: np.ndarray | None = None,
     out: np.ndarray | None = None,
+    reduction: str = "mean",
     who: str = "weighted_softmax_cross_entropy",
-) -> tuple[float, np.ndarray, float]:
+) -> tuple:
     """As `softmax_cross_entropy`, with the divisor D as a third result.
 
     D = Σ_b s_b w(b) over the rows that are not ignored; w(b) is the class weight of row b's label, and for float
@@ -210,7 +228,9 @@ def weighted_softmax_cross_entropy(
         raise ValueError(
             f"{who}: expected label_smoothing from 0 to 1, got {label_smoothing!r}. Common values are 0 and 0.1."
         )
+    check_reduction(who, reduction)
     plain = label_smoothing == 0 and ignore_index is None and class_weight is None and sample_weight is None
+    plain = plain and reduction == "mean"
     if plain and same_layout(out, H) and _usual_labels(y, H.shape):
         return *softmax_cross_entropy_unchecked(H, y, out, who), float(y.size)
     H2 = as_rows(who, H)
@@ -224,14 +244,19 @@ def weighted_softmax_cross_entropy(
         return value, given_or_made(out, G, H.shape), float(len(H2))
     w = None if class_weight is None else as_class_weights(who, class_weight, H2.shape[1])
     s = None if sample_weight is None else as_sample_weight(who, sample_weight, H.shape[:-1])
-    options = s, w, float(label_smoothing)
+    options: tuple = s, w, float(label_smoothing)
     if y.dtype.kind == "f":
         labels_only(who, ignore_index)
-        Y = target_rows(who, y, H.shape, H2.dtype, low=None if w is None else 0.0, labels=True)
-        value, G, divisor = target_cross_entropy_unchecked(H2, Y, *options, G, who)
+        given = target_rows(who, y, H.shape, H2.dtype, low=None if w is None else 0.0, labels=True)
+        reduced, values = target_cross_entropy_unchecked, target_cross_entropy_values_unchecked
     else:
-        labels = label_rows(who, y, H.shape, ignore_index)
-        value, G, divisor = weighted_label_cross_entropy_unchecked(H2, labels, *options, ignore_index, G, who)
+        given, options = label_rows(who, y, H.shape, ignore_index), (*options, ignore_index)
+        reduced, values = weighted_label_cross_entropy_unchecked, label_cross_entropy_values_unchecked
+    if reduction == "none":
+        value, G, divisor = values(H2, given, *options, G=G, who=who)
+        value = value.reshape(H.shape[:-1])
+    else:
+        value, G, divisor = reduced(H2, given, *options, G, who, reduction)
     return value, given_or_made(out, G, H.shape), divisor
 
 
@@ -271,48 +296,88 @@ def softmax_cross_entropy_unchecked(H, y, G=None, who: str = "softmax_cross_entr
 
 @operation("G", refuses=True)
 def weighted_label_cross_entropy_unchecked(
-    H, y, sample_weight, class_weight, label_smoothing, ignore_index=None, G=None, who="softmax_cross_entropy"
+    H,
+    y,
+    sample_weight,
+    class_weight,
+    label_smoothing,
+    ignore_index=None,
+    G=None,
+    who="softmax_cross_entropy",
+    reduction="mean",
 ):
     """(value, G, D) of a matrix of logits and int64 labels; a label or weight out of its range raises."""
+    return _of_labels(who, H, y, sample_weight, class_weight, label_smoothing, ignore_index, G, reduction)
+
+
+@operation("L", "G", refuses=True)
+def label_cross_entropy_values_unchecked(
+    H, y, sample_weight, class_weight, label_smoothing, ignore_index=None, L=None, G=None, who="softmax_cross_entropy"
+):
+    """(L, G, 1.0): the loss of each row, and its gradient."""
+    L = np.empty(len(H), H.dtype) if L is None else L
+    _, G, _ = _of_labels(who, H, y, sample_weight, class_weight, label_smoothing, ignore_index, G, "sum", L)
+    return L, G, 1.0
+
+
+def _of_labels(who, H, y, sample_weight, class_weight, smoothing, ignore_index, G, reduction, L=None) -> tuple:
     rows, M = H.shape
     G = np.empty(H.shape, H.dtype) if G is None else G
     if rows == 0:
-        return 0.0, G, 0.0
+        return 0.0, G, float(reduction == "sum")
     w = np.ones(M) if class_weight is None else class_weight
     s = spread(who, sample_weight, rows)
     ignoring = ignore_index is not None and -(2**63) <= ignore_index < 2**63
     _, wrong = launch(leave_out_labels, y, M, ignoring, int(ignore_index) if ignoring else 0, s)
     if wrong >= 0:
         as_labels(who, y, H.shape, ignore_index)  # raises
-    divisor = launch(sum_of_label_weights, s, y, w)
-    return _run(H, y, s, w, label_smoothing, divisor, G, weighted_label_rows, weighted_label_rows_parallel)
+    divisor = 1.0 if reduction == "sum" else launch(sum_of_label_weights, s, y, w)
+    return _run(H, y, s, w, smoothing, divisor, G, L, weighted_label_rows, weighted_label_rows_parallel)
 
 
 @operation("G", refuses=True)
 def target_cross_entropy_unchecked(
-    H, Y, sample_weight, class_weight, label_smoothing, G=None, who="softmax_cross_entropy"
+    H, Y, sample_weight, class_weight, label_smoothing, G=None, who="softmax_cross_entropy", reduction="mean"
 ):
     """(value, G, D) of matrices of logits and targets of one dtype; a target or weight out of its range raises."""
+    return _of_targets(who, H, Y, sample_weight, class_weight, label_smoothing, G, reduction)
+
+
+@operation("L", "G", refuses=True)
+def target_cross_entropy_values_unchecked(
+    H, Y, sample_weight, class_weight, label_smoothing, L=None, G=None, who="softmax_cross_entropy"
+):
+    """(L, G, 1.0): the loss of each row, and its gradient."""
+    L = np.empty(len(H), H.dtype) if L is None else L
+    _, G, _ = _of_targets(who, H, Y, sample_weight, class_weight, label_smoothing, G, "sum", L)
+    return L, G, 1.0
+
+
+def _of_targets(who, H, Y, sample_weight, class_weight, smoothing, G, reduction, L=None) -> tuple:
     rows, M = H.shape
     G = np.empty(H.shape, H.dtype) if G is None else G
     if rows == 0:
-        return 0.0, G, 0.0
+        return 0.0, G, float(reduction == "sum")
     largest = np.finfo(H.dtype).max
     low = None if class_weight is None else 0.0
     _, wrong = launch(wrong_target, Y, -largest if low is None else H.dtype.type(0), largest)
     if wrong >= 0:
         as_targets(who, Y, H.shape, H.dtype, low, labels=True)  # raises
     s = spread(who, sample_weight, rows)
-    if class_weight is None:
-        w, divisor = np.ones(M), float(rows) if sample_weight is None else launch(sum_of_weights, s)
+    w = np.ones(M) if class_weight is None else class_weight
+    if reduction == "sum":
+        divisor = 1.0
+    elif class_weight is not None:
+        divisor = launch(sum_of_target_weights, s, Y, class_weight)
     else:
-        w, divisor = class_weight, launch(sum_of_target_weights, s, Y, class_weight)
-    return _run(H, Y, s, w, label_smoothing, divisor, G, weighted_target_rows, weighted_target_rows_parallel)
+        divisor = float(rows) if sample_weight is None else launch(sum_of_weights, s, 1)
+    return _run(H, Y, s, w, smoothing, divisor, G, L, weighted_target_rows, weighted_target_rows_parallel)
 
 
-def _run(H, y, s, w, label_smoothing, divisor, G, serial, parallel) -> tuple[float, np.ndarray, float]:
+def _run(H, y, s, w, label_smoothing, divisor, G, L, serial, parallel) -> tuple[float, np.ndarray, float]:
     sizes = CROSS_ENTROPY_PARALLEL_SIZE, CROSS_ENTROPY_CHUNK, divisor, 1
-    return mean_over_rows(serial, parallel, *sizes, H, y, s, w, label_smoothing, divisor, G), G, divisor
+    values = np.empty(0, H.dtype) if L is None else L
+    return mean_over_rows(serial, parallel, *sizes, H, y, s, w, label_smoothing, divisor, G, values), G, divisor
 
 
 @jit

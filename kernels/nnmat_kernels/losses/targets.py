@@ -9,6 +9,8 @@ from ..runtime.arrays import FLOATS, as_array, canonical
 from ..runtime.door import dtype_remedy, plain
 from .labels import wrong_label
 
+REDUCTIONS = ("mean", "sum", "none")
+
 
 def as_rows(who: str, H) -> np.ndarray:
     """H (..., M) as a matrix with one row of M values per sample; M >= 1."""
@@ -138,15 +140,16 @@ def as_array_of_targets(who: str, y, booleans: bool = False) -> np.ndarray:
     raise DtypeError(f"{who}: expected y of an integer dtype, float32 or float64, got {y.dtype}. {remedy}")
 
 
-def as_sample_weight(who: str, sample_weight, leading: tuple) -> np.ndarray:
+def as_sample_weight(who: str, sample_weight, leading: tuple, entries: tuple | None = None) -> np.ndarray:
     """Weights as a flat array of floats; they may have the first axes of H only, such as (B,).
 
-    A kernel looks at the values of float32 and float64.
+    `entries`: the shape of H, where each entry may have a weight. A kernel looks at the values of float32 and float64.
     """
     s = _as_numbers(who, "sample_weight", sample_weight)
-    if s.ndim == 0 or s.shape != leading[: s.ndim]:
+    if s.ndim == 0 or (s.shape != leading[: s.ndim] and s.shape != entries):
+        more = "" if entries is None else f", or {entries} for entries"
         raise ShapeError(
-            f"{who}: expected sample_weight of shape {leading} (or its first axes), got {s.shape}. "
+            f"{who}: expected sample_weight of shape {leading} (or its first axes{more}), got {s.shape}. "
             "One weight per row of H."
         )
     if s.dtype not in FLOATS:
@@ -155,12 +158,12 @@ def as_sample_weight(who: str, sample_weight, leading: tuple) -> np.ndarray:
     return canonical(s.reshape(-1))
 
 
-def as_class_weights(who: str, class_weight, M: int) -> np.ndarray:
+def as_class_weights(who: str, class_weight, M: int, name: str = "class_weight") -> np.ndarray:
     """Class weights as float64 (M,)."""
-    w = _as_numbers(who, "class_weight", class_weight)
-    check_weights(who, "class_weight", w)
+    w = _as_numbers(who, name, class_weight)
+    check_weights(who, name, w)
     if w.shape != (M,):
-        raise ShapeError(f"{who}: expected class_weight of shape ({M},), got {w.shape}. One weight per column of H.")
+        raise ShapeError(f"{who}: expected {name} of shape ({M},), got {w.shape}. One weight per column of H.")
     return canonical(w.astype(np.float64, copy=False))
 
 
@@ -182,3 +185,9 @@ def check_weights(who: str, name: str, w: np.ndarray) -> None:
             f"{who}: expected {name} finite and not negative, got {w.reshape(-1)[i]} at position {i}. "
             "A weight of 0 leaves a row or class out."
         )
+
+
+def check_reduction(who: str, reduction) -> None:
+    """Raise ValueError unless it is one of the three."""
+    if not isinstance(reduction, str) or reduction not in REDUCTIONS:
+        raise ValueError(f"{who}: expected reduction as one of {', '.join(map(repr, REDUCTIONS))}, got {reduction!r}.")

@@ -6,7 +6,8 @@ The weights of the rows, the check of them, and their sum D are kernels: so laun
 import numpy as np
 
 from ..runtime.config import NOWHERE, exact_jit, jit
-from ..runtime.launch import launch
+from ..runtime.launch import launch, operation
+from ..runtime.parallel import PARALLEL_SIZE, in_row_chunks_of_two
 from .targets import check_weights
 
 WEIGHTS_TOGETHER = 128  # that are one sum, so that rounding does not grow with their number
@@ -37,15 +38,15 @@ def spread_weights(sample_weight, weights):
 
 
 @jit
-def sum_of_weights(weights):
-    """D = Σ_b s_b."""
+def sum_of_weights(weights, each):
+    """D = Σ_b s_b; `each`: how many weights a row has."""
     total = 0.0
     for first in range(0, weights.size, WEIGHTS_TOGETHER):
         part = 0.0
         for b in range(first, min(first + WEIGHTS_TOGETHER, weights.size)):
             part += weights[b]
         total += part
-    return float(total)
+    return float(total / each)
 
 
 def spread(who: str, sample_weight: np.ndarray | None, rows: int) -> np.ndarray:
@@ -72,6 +73,28 @@ def mean_over_rows(serial, parallel, parallel_size: int, chunk: int, divisor: fl
         sums = np.empty(1)
         launch(serial, H, *others, sums, 0, 0, rows)
     return launch(mean_of_sums, sums, divisor, columns)
+
+
+@jit
+def _scale_rows(out, G, c, first, last):
+    for b in range(first, last):
+        for m in range(G.shape[1]):
+            out[b, m] = c[b, 0] * G[b, m]
+
+
+_scale_rows_parallel = in_row_chunks_of_two(_scale_rows)
+
+
+@operation("out")
+def scale_rows_unchecked(G, c, out=None):
+    """`out` = G with row b times c_b, c of the shape of the rows: the gradient of values of rows for a cotangent c."""
+    out = np.empty_like(G) if out is None else out
+    arrays = out.reshape(-1, G.shape[-1]), G.reshape(-1, G.shape[-1]), c.reshape(-1, 1)
+    if G.size < PARALLEL_SIZE:
+        launch(_scale_rows, *arrays, 0, c.size)
+    else:
+        launch(_scale_rows_parallel, *arrays, c.size)
+    return out
 
 
 def given_or_made(out: np.ndarray | None, G: np.ndarray, shape: tuple) -> np.ndarray:

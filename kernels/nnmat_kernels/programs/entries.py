@@ -20,7 +20,8 @@ class Entry:
         self.arguments: dict[str, Any] = {**operation.arguments, **operation.made}
         self.made: set[str] = set(operation.made)
         self.place = operation.place
-        self.fused: list[str] = []  # names of the operations that are part of it now
+        self.before: list[str] = []  # names of the operations that are part of it now, before its own
+        self.fused: list[str] = []  # and behind
         self.name = operation.name
 
     def lower(self, lowered: Any) -> None:

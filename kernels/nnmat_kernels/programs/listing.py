@@ -86,7 +86,7 @@ def operation_text(e: Entry) -> str:
         text = f"{'Aᵀ' if a['transpose_a'] else 'A'} {'Bᵀ' if a['transpose_b'] else 'B'}"
         text += "" if a["bias"] is None else " + 1 bᵀ"
     else:
-        return " + ".join([e.name, *e.fused])
+        return " + ".join([*e.before, e.name, *e.fused])
     text = f"out + {text}" if a["accumulate"] else text
     return f"{a['activation']}({text})" if a.get("activation") else text
 

@@ -5,9 +5,10 @@ import numpy as np
 from .entries import Entries, moved
 
 ALIGNMENT = 64  # bytes: a cache line
-# Element by element: the result may take the place of this argument.
+# Element by element, at the end at least: the result may take the place of this argument.
 IN_PLACE = {
     "sigmoid": "X", "tanh": "X", "relu": "X", "leaky_relu": "X", "dropout": "X", "copy": "X", "add": "A",
+    "batch_norm": "plus", "batch_norm_evaluation": "X", "batch_norm_backward": "G",
     "sigmoid_backward": "G", "tanh_backward": "G", "relu_backward": "G", "leaky_relu_backward": "G",
 }  # fmt: skip
 

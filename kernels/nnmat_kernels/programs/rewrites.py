@@ -39,8 +39,8 @@ def _drop_copy(entries: Entries, e: Entry) -> bool:
     return True
 
 
-def _is_written_after(entries: Entries, e: Entry, A: np.ndarray) -> bool:
-    later = entries.list[entries.list.index(e) + 1 :]
+def _is_written_after(entries: Entries, e: Entry, A: np.ndarray, until: Entry | None = None) -> bool:
+    later = entries.list[entries.list.index(e) + 1 : None if until is None else entries.list.index(until)]
     return any(np.may_share_memory(A, B) for other in later for B in other.written())
 
 
@@ -94,6 +94,84 @@ def _pool_before_relu(entries: Entries, e: Entry) -> bool:
     return True
 
 
+def _add_to_values(entries: Entries, e: Entry) -> bool:
+    if e.name not in NORMALISES or e.arguments["plus"] is not None or e.arguments["relu"] or "out" not in e.made:
+        return False
+    H = e.arguments["out"]
+    after = None if (made := entries.root(H)) is None else entries.only_reader(made)
+    if after is None or after.name != "add" or "out" not in after.made:
+        return False
+    A, B = after.arguments["A"], after.arguments["B"]
+    plus, own = (B, A) if entries.is_whole(A, H) else (A, B)
+    if not entries.is_whole(own, H) or entries.is_whole(plus, H):
+        return False
+    maker = entries.maker(plus)
+    if entries.root(plus) is not None and (maker is None or entries.list.index(maker[0]) > entries.list.index(e)):
+        return False  # it is not there yet
+    if _is_written_after(entries, e, plus, after):
+        return False
+    e.arguments |= {"plus": plus.reshape(H.shape), "out": after.arguments["out"].reshape(H.shape)}
+    e.fused += [after.name, *after.fused]
+    entries.remove(after)
+    entries.reads_too(e, plus)
+    return True
+
+
+def _rectify_values(entries: Entries, e: Entry) -> bool:
+    if e.name not in NORMALISES or e.arguments["relu"] or "out" not in e.made:
+        return False
+    H = e.arguments["out"]
+    after = None if (made := entries.root(H)) is None else entries.only_reader(made)
+    if after is None or after.name != "relu" or "out" not in after.made:
+        return False
+    if not entries.is_whole(after.arguments["X"], H):
+        return False
+    e.arguments |= {"relu": True, "out": after.arguments["out"].reshape(H.shape)}
+    e.fused += [after.name, *after.fused]
+    entries.remove(after)
+    return True
+
+
+def _let_through(entries: Entries, e: Entry) -> bool:
+    """`e` is the derivative of the ReLU, whose first reader is that of a BatchNorm."""
+    if e.name != "relu_backward" or "out" not in e.made:
+        return False
+    gH, G, Y = e.arguments["out"], e.arguments["G"], e.arguments["Y"]
+    after = next(iter(entries.readers(gH)), None)
+    if after is None or after.name != "batch_norm_backward" or after.arguments["relu"]:
+        return False
+    if not entries.is_whole(after.arguments["G"], gH) or any(_is_written_after(entries, e, A, after) for A in (G, Y)):
+        return False
+    G, Y = G.reshape(gH.shape), Y.reshape(gH.shape)
+    if entries.only_reader(gH) is after and (values := _values_of(entries, after, Y)) is not None:
+        after.arguments |= {"G": G, "relu": True, "beta": values.arguments["beta"]}
+    else:  # of something else, or what comes through is wanted elsewhere, too
+        after.arguments |= {"G": G, "relu": True, "Y": Y, "masked": gH.reshape(G.shape)}
+        after.made.add("masked")
+        entries.reads_too(after, Y)
+    after.before = [*e.before, e.name, *e.fused, *after.before]
+    entries.remove(e)
+    entries.reads_too(after, G)
+    return True
+
+
+def _values_of(entries: Entries, backward: Entry, Y: np.ndarray) -> Entry | None:
+    """The BatchNorm whose gradient that is, if Y is the positive part of its values, which it can compute once more."""
+    made = entries.maker(Y)
+    if made is None or made[0].name not in NORMALISES or not made[0].arguments["relu"]:
+        return None
+    e, a, b = made[0], made[0].arguments, backward.arguments
+    if a["plus"] is not None or not all(entries.is_whole(a[name], b[name]) for name in ("X", "statistics")):
+        return None
+    if (a["gamma"] is None) != (b["gamma"] is None):
+        return None
+    if a["gamma"] is not None and not entries.is_whole(a["gamma"], b["gamma"]):
+        return None
+    read = [a[name] for name in ("X", "statistics", "gamma", "beta") if a[name] is not None]
+    return None if any(_is_written_after(entries, e, A, backward) for A in read) else e
+
+
+NORMALISES = ("batch_norm", "batch_norm_evaluation")
 TOLD = 200  # operations of a step up to which its story has every change
 RULES = (
     Rule(
@@ -118,6 +196,27 @@ RULES = (
         "the chosen element is the output: where that is not above 0 the ReLU lets nothing through, and elsewhere in "
         "the window the gradient is 0 either way",
         _pool_before_relu,
+    ),
+    Rule(
+        "addition after BatchNorm",
+        "H = BatchNorm(X), Y = H + A, and nobody else reads H",
+        "Y = BatchNorm(X) + A, in one pass",
+        "the same sums of the same numbers, while they are in registers",
+        _add_to_values,
+    ),
+    Rule(
+        "ReLU after BatchNorm",
+        "H = BatchNorm(X), or BatchNorm(X) + A, Y = relu(H), and nobody else reads H",
+        "Y = relu(H), in one pass",
+        "the kernel takes the positive part of the same numbers while they are in registers",
+        _rectify_values,
+    ),
+    Rule(
+        "ReLU before BatchNorm's gradient",
+        "gH = relu_backward(G), gX = batch_norm_backward(gH)",
+        "gX = batch_norm_backward(G ⊙ 1[Y > 0]), with Y = BatchNorm(X) computed once more if that is all it is",
+        "the values have the same bits once more, and what the ReLU lets through is added up in the same order",
+        _let_through,
     ),
 )
 

@@ -20,14 +20,15 @@ from ..errors import ShapeError
 from ..runtime.arrays import as_array, checked_out, made, same_dtype
 from ..runtime.launch import launch, operation
 from ..runtime.parallel import CHUNK_SIZE
-from .batch_passes import (
+from .batch_norm_passes import differentiate, normalise, sum_gradients
+from .batch_statistics import (
     backward_kernel,
+    fold_sums,
     forward_kernel,
     known_statistics,
-    scale_parallel,
-    scale_place,
     short_backward_kernel,
     short_forward_kernel,
+    value_constants,
 )
 from .columns import FULL, wide
 from .layer_norm import check_eps, or_constant, per_column
@@ -157,23 +158,30 @@ def _running(who, name, A, X):
 
 
 @operation("running_mean", "running_variance", "out", "statistics")
-def batch_norm_unchecked(X, gamma, beta, eps, momentum, running_mean, running_variance, out=None, statistics=None):
+def batch_norm_unchecked(
+    X, gamma, beta, eps, momentum, running_mean, running_variance, out=None, statistics=None, plus=None, relu=False
+):  # fmt: skip
+    """`plus` is added to the values, if it is given; then, with `relu`, `out` is the positive part."""
     N, Y, found = _prepared(X, out, statistics)
     if X.size:
         x, y, gamma, beta = X.reshape(-1), Y.reshape(-1), or_constant(gamma, 1, N, X), or_constant(beta, 0, N, X)
         rest = float(eps), float(momentum), running_mean, running_variance, found, gamma, beta
-        chunks = _chunks(X.size)
-        if is_short(X):
-            constants = np.empty((3, N), X.dtype)
-            launch(short_forward_kernel(X.dtype), x, *rest, constants, y, _columns_at_once(N), chunks)
+        chunks, joined = _chunks(X.size), plus is not None or relu
+        constants, written = np.empty((3, _width(X)), X.dtype), 0 if joined else chunks
+        if _is_short(X):
+            launch(short_forward_kernel(X.dtype), x, *rest, constants, y, _columns_at_once(N), written)
         else:
-            parts, constants = np.empty((chunks, 3, N)), np.empty((3, wide(N)), X.dtype)
-            launch(forward_kernel(X.dtype), x, parts, *rest, constants, y)
+            launch(forward_kernel(X.dtype), x, np.empty((chunks, 3, N)), *rest, constants, y, written)
+        if joined:
+            normalise(x, constants, chunks, plus, relu, y)
     return made((out, Y), (statistics, found))
 
 
 @operation("out", "statistics")
-def batch_norm_evaluation_unchecked(X, gamma, beta, eps, running_mean, running_variance, out=None, statistics=None):
+def batch_norm_evaluation_unchecked(
+    X, gamma, beta, eps, running_mean, running_variance, out=None, statistics=None, plus=None, relu=False
+):  # fmt: skip
+    """`plus` and `relu` as above."""
     N, Y, found = _prepared(X, out, statistics)
     if N:
         gamma, beta, constants = (
@@ -182,27 +190,37 @@ def batch_norm_evaluation_unchecked(X, gamma, beta, eps, running_mean, running_v
             np.empty((3, wide(N)), X.dtype),
         )
         launch(known_statistics, running_mean, running_variance, float(eps), found, gamma, beta, constants)
-        launch(scale_parallel, scale_place(X.dtype), X.reshape(-1), constants, _chunks(X.size), Y.reshape(-1))
+        normalise(X.reshape(-1), constants, _chunks(X.size), plus, relu, Y.reshape(-1))
     return made((out, Y), (statistics, found))
 
 
-@operation("out", "gamma_gradient", "beta_gradient")
+@operation("out", "gamma_gradient", "beta_gradient", "masked")
 def batch_norm_backward_unchecked(
     G, X, statistics, gamma, training=True, out=None, gamma_gradient=None, beta_gradient=None, add_gamma=False,
-    add_beta=False,
+    add_beta=False, relu=False, beta=None, Y=None, masked=None,
 ):  # fmt: skip
-    """The gradients of γ and β are added to what stands there if `add_gamma` and `add_beta` say so."""
+    """The gradients of γ and β are added to what stands there if `add_gamma` and `add_beta` say so.
+
+    With `relu` the gradient is that of the positive part Y: of the values, which follow from X, γ and `beta`, or where
+    `Y` is given of something else besides; then `masked` is what it lets through of G.
+    """
     N, gX, _ = _prepared(X, out, statistics)
     gg, gb = (np.empty(N, X.dtype) if A is None else A for A in (gamma_gradient, beta_gradient))
     if N:
         g, x, gx, gamma = G.reshape(-1), X.reshape(-1), gX.reshape(-1), or_constant(gamma, 1, N, X)
         rest, chunks = (statistics, gamma, training, add_gamma, add_beta, gg, gb), _chunks(X.size)
-        if is_short(X):
-            constants = np.empty((4, N), X.dtype)
+        constants, slots = np.empty((4, _width(X)), X.dtype), 1 if _is_short(X) else chunks
+        if relu:
+            sums, values, by_values = np.empty((slots, 2, N)), np.empty((3, _width(X)), X.dtype), Y is None
+            if by_values:
+                launch(value_constants, statistics, gamma, or_constant(beta, 0, N, X), values)
+            sum_gradients(g, x, Y, masked, statistics, values, sums)
+            launch(fold_sums, sums, x.size // N, *rest, constants)
+            differentiate(g if by_values else masked.reshape(-1), x, values, constants, chunks, by_values, gx)
+        elif _is_short(X):
             launch(short_backward_kernel(X.dtype), g, x, *rest, constants, gx, _columns_at_once(N), chunks)
         else:
-            sums, constants = np.empty((chunks, 2, N)), np.empty((4, wide(N)), X.dtype)
-            launch(backward_kernel(X.dtype), g, x, sums, *rest, constants, gx)
+            launch(backward_kernel(X.dtype), g, x, np.empty((slots, 2, N)), *rest, constants, gx)
     return made((out, gX), (gamma_gradient, gg), (beta_gradient, gb))
 
 
@@ -216,10 +234,15 @@ def _chunks(size):
     return max(1, min(MOST_CHUNKS, size // CHUNK_SIZE))
 
 
-def is_short(X):
+def _is_short(X):
     """Whether all rows of some columns fit in the level-2 cache, and there are enough columns to share."""
     N = X.shape[-1]
     return N >= SHORT_COLUMNS and 0 < X.nbytes <= N * SHORT_BYTES
+
+
+def _width(X):
+    """The width in which X is read."""
+    return X.shape[-1] if _is_short(X) else wide(X.shape[-1])
 
 
 def _columns_at_once(N):

@@ -13,7 +13,16 @@ import math
 
 import numpy as np
 
-from ..codegen.column_norm import column_differences, column_gradients, column_products, column_sums, scale_columns
+from ..codegen.column_norm import (
+    column_differences,
+    column_gradients,
+    column_products,
+    column_sums,
+    gradients_behind_relu,
+    join_columns,
+    products_behind_relu,
+    scale_columns,
+)
 from ..runtime.config import ZERO, exact_jit
 
 FULL = 64  # columns that make full blocks of vectors
@@ -26,6 +35,13 @@ def wide(N: int) -> int:
     """The width in which a matrix of N columns is read: whole blocks of vectors, if that is not too much."""
     N = max(N, 1)
     return max(1, min(FULL // math.gcd(N, FULL), WIDE // N)) * N
+
+
+@exact_jit
+def bounds(size, width, chunks, chunk):
+    """Where a chunk begins and ends: at whole rows of the wide matrix, but for the last one."""
+    rows = (size + width - 1) // width
+    return min(chunk * rows // chunks * width, size), min((chunk + 1) * rows // chunks * width, size)
 
 
 @exact_jit
@@ -93,6 +109,45 @@ def row_gradients(g, x, constants, gx):
         for i in range(0, rows, _together(width, rows)):
             count = min(_together(width, rows), rows - i)
             column_gradients(g, x, first + i * width, width, count, n, constants, gx)
+
+
+@exact_jit
+def join_rows(x, a, constants, floor, y):
+    """`scale_rows`, plus a; 0 where that is not above the floor, which is NaN for none."""
+    width = constants.shape[1]
+    for part in range(2):
+        first, rows, n = _part(x.size, width, part)
+        if a.size > 0:
+            join_columns(x, a, first, width, rows, n, constants, y, floor, 1)
+        else:
+            join_columns(x, a, first, width, rows, n, constants, y, floor, 0)
+
+
+@exact_jit
+def add_behind_relu(g, x, values, S):
+    """`add_gradients` of what the ReLU of the values lets through of g; `values` are m, k and b."""
+    width = values.shape[1]
+    for part in range(2):
+        first, rows, n = _part(x.size, width, part)
+        products_behind_relu(g, x, x, x, first, width, rows, n, values, S, 0)
+
+
+@exact_jit
+def add_let_through(g, x, y, h, m, S):
+    """The same of a ReLU with the output y; what it lets through goes to h. m is a line of a matrix."""
+    width = m.shape[1]
+    for part in range(2):
+        first, rows, n = _part(x.size, width, part)
+        products_behind_relu(g, x, y, h, first, width, rows, n, m, S, 1)
+
+
+@exact_jit
+def behind_relu_gradients(g, x, values, constants, gx):
+    """`row_gradients` of what the ReLU of the values lets through of g."""
+    width = constants.shape[1]
+    for part in range(2):
+        first, rows, n = _part(x.size, width, part)
+        gradients_behind_relu(g, x, first, width, rows, n, values, constants, gx)
 
 
 @exact_jit

@@ -1,8 +1,11 @@
-"""Row softmax, its derivative, and its logarithm: a row is the last axis, the other axes are counted together.
+"""Softmax, its logarithm and both derivatives, of rows: a row is the last axis, the others are counted together.
 
-Each row is shifted by its largest entry, so no exponential overflows. Rows are independent of each other: below
-`SOFTMAX_PARALLEL_SIZE` elements one thread takes all of them, above several threads take chunks of rows.
+Another `axis` is for `softmax_columns`. Each row is shifted by its largest entry, so no exponential overflows. Rows are
+independent of each other: below `SOFTMAX_PARALLEL_SIZE` elements one thread takes all of them, above several threads
+take chunks of rows.
 """
+
+import math
 
 import numpy as np
 
@@ -13,28 +16,38 @@ from ..runtime.config import exact_jit, part_jit
 from ..runtime.launch import launch, operation
 from ..runtime.parallel import in_row_chunks, in_row_chunks_of_two
 from .row_tiles import NARROW_COLUMNS, SUM_RUN, TILE_ROWS, fill_tile, row_maximum, tile_maximum
+from .softmax_columns import (
+    log_softmax_columns,
+    log_softmax_columns_backward,
+    log_softmax_columns_backward_parallel,
+    log_softmax_columns_parallel,
+    softmax_columns,
+    softmax_columns_backward,
+    softmax_columns_backward_parallel,
+    softmax_columns_parallel,
+)
 from .sums import LONG_RUN
 
 SOFTMAX_PARALLEL_SIZE = 32_768  # elements, about 2 ns each
 SOFTMAX_CHUNK = 8_192  # elements, rounded to whole rows
 
 
-def softmax(X: np.ndarray, out: np.ndarray | None = None) -> np.ndarray:
-    """The softmax of every row: positive numbers that sum to 1.
+def softmax(X: np.ndarray, out: np.ndarray | None = None, axis: int = -1) -> np.ndarray:
+    """The softmax of every row, or along another axis: positive numbers that sum to 1.
 
     Forward: P = diag(E 1)^-1 E with E = exp(X - m 1ᵀ), m the largest entry of each row (it cancels).
     Backward: `softmax_backward`.
     Shapes: X (..., M), P the same; float32 or float64. `out` may be X itself, not overlap it otherwise.
-    Errors: DtypeError, ShapeError (no axis), ValueError (out).
+    Errors: DtypeError, ShapeError (no such axis), ValueError (out).
     Reference: docs/equations.md, section 3.6. -inf gives 0; a row with NaN or +inf, or of -inf alone, gives NaN.
     """
     if not (same_layout(out, X) and out.ndim):
         (X,), out = _arrays("softmax", out, X=X)
-    softmax_unchecked(X, out)
+    softmax_unchecked(X, out, _axis("softmax", X, axis))
     return out
 
 
-def softmax_backward(G: np.ndarray, P: np.ndarray, out: np.ndarray | None = None) -> np.ndarray:
+def softmax_backward(G: np.ndarray, P: np.ndarray, out: np.ndarray | None = None, axis: int = -1) -> np.ndarray:
     """The derivative of the row softmax, from its output P.
 
     Forward: `softmax`.
@@ -45,36 +58,56 @@ def softmax_backward(G: np.ndarray, P: np.ndarray, out: np.ndarray | None = None
     """
     if not (same_layout(out, G) and same_layout(out, P) and out.ndim):
         (G, P), out = _arrays("softmax_backward", out, G=G, P=P)
-    softmax_backward_unchecked(G, P, out)
+    softmax_backward_unchecked(G, P, out, _axis("softmax_backward", P, axis))
     return out
 
 
-def log_softmax(X: np.ndarray, out: np.ndarray | None = None) -> np.ndarray:
+def log_softmax(X: np.ndarray, out: np.ndarray | None = None, axis: int = -1) -> np.ndarray:
     """The logarithm of the row softmax, without taking the logarithm of a rounded probability.
 
     Forward: Y = X - lse(X) 1ᵀ, lse = m + log1p(sum of exp(x_j - m) over all but one place of the maximum m).
-    Backward: gX = G - diag(G 1) exp(Y).
+    Backward: `log_softmax_backward`.
     Shapes: X (..., M), Y the same; float32 or float64. `out` may be X itself, not overlap it otherwise.
     Errors: DtypeError, ShapeError (no axis), ValueError (out).
     Reference: docs/equations.md, section 3.6. A row with NaN or +inf, or of -inf alone, gives NaN.
     """
     if not (same_layout(out, X) and out.ndim):
         (X,), out = _arrays("log_softmax", out, X=X)
-    log_softmax_unchecked(X, out)
+    log_softmax_unchecked(X, out, _axis("log_softmax", X, axis))
+    return out
+
+
+def log_softmax_backward(G: np.ndarray, Y: np.ndarray, out: np.ndarray | None = None, axis: int = -1) -> np.ndarray:
+    """The derivative of the logarithm of the softmax, from its output Y.
+
+    Forward: `log_softmax`.
+    Backward: gX = G - diag(G 1) exp(Y).
+    Shapes: G, Y and gX (..., M); float32 or float64. `out` may be G or Y itself.
+    Errors: DtypeError, ShapeError, ValueError (out).
+    Reference: docs/equations.md, section 3.6.
+    """
+    if not (same_layout(out, G) and same_layout(out, Y) and out.ndim):
+        (G, Y), out = _arrays("log_softmax_backward", out, G=G, Y=Y)
+    log_softmax_backward_unchecked(G, Y, out, _axis("log_softmax_backward", Y, axis))
     return out
 
 
 @operation("out")
-def softmax_unchecked(X, out=None):
+def softmax_unchecked(X, out=None, axis=-1):
     out = np.empty_like(X) if out is None else out
-    _by_rows(_softmax, _softmax_parallel, X, out)
+    if axis == -1:
+        _by_rows(_softmax, _softmax_parallel, X, out)
+    else:
+        _by_slices(softmax_columns, softmax_columns_parallel, axis, X, out)
     return out
 
 
 @operation("out")
-def softmax_backward_unchecked(G, P, out=None):
+def softmax_backward_unchecked(G, P, out=None, axis=-1):
     out = np.empty_like(G) if out is None else out
-    if out.shape[-1] <= LONG_RUN:
+    if axis != -1:
+        _by_slices(softmax_columns_backward, softmax_columns_backward_parallel, axis, G, P, out)
+    elif out.shape[-1] <= LONG_RUN:
         _by_rows(_softmax_backward, _softmax_backward_parallel, G, P, out)
     else:
         _by_rows(_long_softmax_backward, _long_softmax_backward_parallel, G, P, out)
@@ -82,9 +115,22 @@ def softmax_backward_unchecked(G, P, out=None):
 
 
 @operation("out")
-def log_softmax_unchecked(X, out=None):
+def log_softmax_unchecked(X, out=None, axis=-1):
     out = np.empty_like(X) if out is None else out
-    _by_rows(_log_softmax, _log_softmax_parallel, X, out)
+    if axis == -1:
+        _by_rows(_log_softmax, _log_softmax_parallel, X, out)
+    else:
+        _by_slices(log_softmax_columns, log_softmax_columns_parallel, axis, X, out)
+    return out
+
+
+@operation("out")
+def log_softmax_backward_unchecked(G, Y, out=None, axis=-1):
+    out = np.empty_like(G) if out is None else out
+    if axis == -1:
+        _by_rows(_log_softmax_backward, _log_softmax_backward_parallel, G, Y, out)
+    else:
+        _by_slices(log_softmax_columns_backward, log_softmax_columns_backward_parallel, axis, G, Y, out)
     return out
 
 
@@ -96,6 +142,25 @@ def _by_rows(body, parallel, *arrays):
             launch(body, *rows, 0, size // M)
         else:
             launch(parallel, *rows, max(1, SOFTMAX_CHUNK // M))
+
+
+def _by_slices(body, parallel, axis, *arrays):
+    shape, size = arrays[0].shape, arrays[0].size
+    if size:
+        M, N = shape[axis], math.prod(shape[axis + 1 :])
+        slices = [A.reshape(-1, M, N) for A in arrays]
+        if size < SOFTMAX_PARALLEL_SIZE:
+            launch(body, *slices, 0, size // (M * N))
+        else:
+            launch(parallel, *slices, max(1, SOFTMAX_CHUNK // (M * N)))
+
+
+def _axis(who, A, axis) -> int:
+    """-1 for the last axis of A, else a number from 0."""
+    whole = isinstance(axis, int | np.integer) and not isinstance(axis, bool)
+    if not whole or not -A.ndim <= axis < A.ndim:
+        raise ShapeError(f"{who}: expected axis from {-A.ndim} to {A.ndim - 1} for shape {A.shape}, got {axis!r}.")
+    return -1 if axis % A.ndim == A.ndim - 1 else int(axis % A.ndim)
 
 
 def _arrays(who, out, **inputs):
@@ -185,6 +250,21 @@ def _long_softmax_backward(G, P, gX, first, last):
 
 
 @part_jit
+def _log_softmax_backward(G, Y, gX, first, last):
+    for i in range(first, last):
+        g, y, gx = G[i], Y[i], gX[i]
+        total = 0.0
+        for a in range(0, g.size, SUM_RUN):
+            part = gX.dtype.type(0)
+            for j in range(a, min(a + SUM_RUN, g.size)):
+                part += g[j]
+            total += np.float64(part)
+        factor = gX.dtype.type(total)
+        for j in range(g.size):
+            gx[j] = g[j] - exp(y[j]) * factor
+
+
+@part_jit
 def _rest(y):
     """Of a run of differences from a row's maximum: the sum of exp over those that are not 0, and how many are 0."""
     zero, one = y.dtype.type(0), y.dtype.type(1)
@@ -245,4 +325,5 @@ def _log_softmax(X, Y, first, last):
 
 _softmax_parallel, _log_softmax_parallel = in_row_chunks(_softmax), in_row_chunks(_log_softmax)
 _softmax_backward_parallel = in_row_chunks_of_two(_softmax_backward)
+_log_softmax_backward_parallel = in_row_chunks_of_two(_log_softmax_backward)
 _long_softmax_backward_parallel = in_row_chunks_of_two(_long_softmax_backward)

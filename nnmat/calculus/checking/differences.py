@@ -1,7 +1,9 @@
 """Difference quotients: the judge of every line. It evaluates expressions and knows no law.
 
-Along a direction D, `df ≈ (8 (f₁ - f₋₁) - (f₂ - f₋₂)) / 12h` with fₖ = f(X + k h D), at two steps: their difference
-says how much the quotient is worth at this point.
+Along a direction D, `df ≈ (8 (f₁ - f₋₁) - (f₂ - f₋₂)) / 12h` with fₖ = f(X + k h D), at h and at h/2: their difference
+says how much the quotient is worth at this point. A function that swings faster than the steps can give the same wrong
+quotient for both. So where one look is not enough, the steps grow from the finest that rounding leaves, and a quotient
+that contradicts one of a finer step is not believed.
 """
 
 import numpy as np
@@ -13,10 +15,12 @@ from ..language.expr import Expr, add
 from ..language.operators import inner
 from .sampling import Point, points, structured
 
-STEPS = (1e-3, 2e-4, 5e-3, 5e-2)
+FIRST = 0.9169e-3  # no round number: steps that are whole periods of a function see nothing of it
+LADDERS = (2.3e-6, 2.3e-12)  # where the growing steps begin: mostly, and for what swings faster
+GROWTH, LAST = 7.31, 0.06
 AGREE = 1e-6  # relative
 ATTEMPTS = 60
-BLUR = 1e-9
+BLURS = (1e-9, 1e-13)  # the second for functions that the first takes round a whole period
 
 
 def fixed(here: Evaluation, wrt: Expr) -> dict[Expr, np.ndarray]:
@@ -24,41 +28,64 @@ def fixed(here: Evaluation, wrt: Expr) -> dict[Expr, np.ndarray]:
     return {e: value for e, value in here.known.items() if wrt not in e.free}
 
 
-class Stencil:
-    """The values of expressions at X ± hD and X ± 2hD. Raises DomainError where a kink lies in between."""
-
-    def __init__(self, here: Evaluation, wrt: Expr, direction: np.ndarray, h: float):
-        self.h = h
-        start = fixed(here, wrt)
-        self.at = [Evaluation({**start, wrt: here.known[wrt] + k * h * direction}, here.sizes) for k in (-2, -1, 1, 2)]
-
-    def quotient(self, e: Expr) -> np.ndarray:
-        """The differential of `e` along the direction."""
-        a, b, c, d = (ev.value(e) for ev in self.at)
-        for ev in self.at[1:]:
-            if any(np.any(x != y) for x, y in zip(ev.kinks, self.at[0].kinks, strict=True)):
-                raise DomainError("check: expected a point away from kinks and poles.")
-        return (8 * (c - b) - (d - a)) / (12 * self.h)
+def quotients(here: Evaluation, wrt: Expr, direction: np.ndarray, e: Expr, h: float) -> tuple[np.ndarray, np.ndarray]:
+    """The quotients of `e` at the steps h and h/2. Raises DomainError where a kink lies in between."""
+    start = fixed(here, wrt)
+    moved = {k: here.known[wrt] + k * h * direction for k in (-2, -1, -0.5, 0.5, 1, 2)}
+    at = {k: Evaluation({**start, wrt: x}, here.sizes) for k, x in moved.items()}
+    f = {k: evaluation.value(e) for k, evaluation in at.items()}
+    first, *others = (evaluation.kinks for evaluation in at.values())
+    for kinks in others:
+        if any(np.any(x != y) for x, y in zip(kinks, first, strict=True)):
+            raise DomainError("check: expected a point away from kinks and poles.")
+    coarse, fine = ((8 * (f[k] - f[-k]) - (f[2 * k] - f[-2 * k])) / (12 * k * h) for k in (1, 0.5))
+    return coarse, fine
 
 
-def quotient(here: Evaluation, wrt: Expr, direction: np.ndarray, e: Expr, size: float = 0) -> tuple[np.ndarray, float]:
-    """The best difference quotient of `e` round a point, and how uncertain it is; `size` as found by `roundings`."""
+def quotient(
+    here: Evaluation, wrt: Expr, direction: np.ndarray, e: Expr, size: float | None = None, finest: bool = False
+) -> tuple[np.ndarray, float]:
+    """The best difference quotient of `e` round a point, and how uncertain it is; `size` as found by `roundings`.
+
+    `finest` begins at the finest steps: before something is called wrong.
+    """
     here.value(e)
-    best, doubt = np.zeros(0), np.inf
-    for h in STEPS:
-        try:
-            coarse = Stencil(here, wrt, direction, h).quotient(e)
-            fine = Stencil(here, wrt, direction, h / 2).quotient(e)
-        except DomainError:
-            continue
-        error, rounding, large = float(np.abs(coarse - fine).max()), 1e-15 * size / h, float(np.abs(fine).max())
-        if error + rounding < doubt:
-            best, doubt = fine, error + rounding
-        if error <= 1e-9 * large and rounding <= 1e-7 * large:
+    size = roundings(here, e)[0] if size is None else size
+    try:
+        coarse, fine = quotients(here, wrt, direction, e, FIRST)
+        error, rounding, large = float(np.abs(coarse - fine).max()), 1e-15 * size / FIRST, float(np.abs(fine).max())
+        if error <= 1e-9 * large and rounding <= 1e-7 * large and not finest:
+            return fine, error + rounding
+    except DomainError:
+        pass
+    best = np.zeros(0), np.inf
+    for least in LADDERS[finest:]:
+        found = _climb(here, wrt, direction, e, size, least)
+        if found[1] < best[1] or not np.isfinite(best[1]):
+            best = found
+        if found[1] <= 1e-6 * float(np.abs(found[0]).max(initial=0)):
             break
-    if not np.isfinite(doubt):
+    if not np.isfinite(best[1]):
         raise DomainError("check: expected a point away from kinks and from the border of the domain.")
-    return best, doubt
+    return best
+
+
+def _climb(
+    here: Evaluation, wrt: Expr, direction: np.ndarray, e: Expr, size: float, h: float
+) -> tuple[np.ndarray, float]:
+    """The best quotient at growing steps, up to the first that contradicts one of a finer step."""
+    rungs: list[tuple[np.ndarray, float]] = []
+    while h < LAST:
+        try:
+            coarse, fine = quotients(here, wrt, direction, e, h)
+        except DomainError:
+            break
+        doubt = float(np.abs(coarse - fine).max()) + 1e-15 * size / h
+        if any(np.abs(fine - q).max() > 3 * (doubt + unsure) for q, unsure in rungs):
+            break
+        rungs.append((fine, doubt))
+        h *= GROWTH
+    return min(rungs, key=lambda rung: rung[1], default=(np.zeros(0), np.inf))
 
 
 def moving(e: Expr, wrt: Expr) -> Expr:
@@ -72,18 +99,18 @@ def roundings(here: Evaluation, *expressions: Expr) -> list[float]:
     itself, at random, and what that moves it by is divided by 1e-9. Rounding moves it by about 1e-16 of this size."""
     exact = [here.value(e) for e in expressions]
     rng = np.random.default_rng(0)
-
-    def blur(x: Expr, value: np.ndarray) -> np.ndarray:
-        return value * (1 + BLUR * rng.standard_normal(value.shape)) if x.args or x.op == "sym" else value
-
     moved = [0.0] * len(expressions)
-    for _ in range(3):
+    for amount in (*BLURS, *BLURS):
+
+        def blur(x: Expr, value: np.ndarray, by: float = amount) -> np.ndarray:
+            return value * (1 + by * rng.standard_normal(value.shape)) if x.args or x.op == "sym" else value
+
         blurred = Evaluation({s: blur(s, a) for s, a in here.known.items() if s.op == "sym"}, here.sizes, blur)
         moved = [
-            max(m, float(np.abs(blurred.value(e) - value).max()))
+            max(m, float(np.abs(blurred.value(e) - value).max()) / amount)
             for m, e, value in zip(moved, expressions, exact, strict=True)
         ]
-    return [m / BLUR for m in moved]
+    return moved
 
 
 def direction_for(wrt: Expr, point: Point, rng: np.random.Generator) -> np.ndarray:
@@ -106,13 +133,9 @@ def compare(f: Expr, gradient: Expr, wrt: Expr, seed: int = 0, trials: int = 3, 
             here = Evaluation(point.arrays, point.sizes)
             slope = here.value(gradient)
             size, own = roundings(here, moving(f, wrt), gradient)
-            measured, doubt = quotient(here, wrt, d, moving(f, wrt), size)
         except DomainError:
             continue
-        along = np.tril(d) if entries else d  # of a symmetric matrix the lower entries are the free ones
-        claimed = float((slope * along).sum())
-        real = float(measured[0, 0])
-        large = max(abs(claimed), abs(real))
+        claimed = float((slope * (np.tril(d) if entries else d)).sum())  # of a symmetric matrix the lower are free
         parts = max(size, own)
         steep = float(np.abs(slope).max())
         zero = steep <= 1e-13 * parts  # such a claim meets nothing but rounding errors
@@ -121,15 +144,25 @@ def compare(f: Expr, gradient: Expr, wrt: Expr, seed: int = 0, trials: int = 3, 
             raise UnverifiedError(
                 f"check: expected a gradient with the structure of {wrt.name}, got {gradient}, at {point}."
             )
-        doubt += 1e-14 * own
-        if doubt > (1e-8 * parts if zero else 1e-5 * large):
-            continue  # the quotient is worth nothing here
-        gap = abs(claimed - real)
-        if gap > AGREE * large + 10 * doubt:
+        for finest in (zero, True):  # a quotient that misses the swings of a function would agree with a wrong 0
+            try:
+                measured, doubt = quotient(here, wrt, d, moving(f, wrt), size, finest)
+            except DomainError:
+                doubt = np.inf
+                break
+            real = float(measured[0, 0])
+            large = max(abs(claimed), abs(real))
+            gap, doubt = abs(claimed - real), doubt + 1e-14 * own
+            believed = doubt <= (1e-8 * parts if zero else 1e-5 * large)
+            if not believed or gap <= AGREE * large + 10 * doubt:
+                break
+        else:
             raise UnverifiedError(
                 f"check: expected the derivative {real:.9g} of {f} by {wrt.name}, got {claimed:.9g} "
                 f"from {gradient}, at {point}."
             )
+        if not (np.isfinite(doubt) and believed):
+            continue  # the quotient is worth nothing here
         worst = max(worst, gap / ((parts if zero else large) or 1.0))
         good += 1
         if good == trials:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ..dimensions import ONE
+from ..dimensions import ONE, Dim
 from ..errors import UnverifiedError
 from ..evaluation.binding import lacking
 from ..language.assumptions import attributes
@@ -32,17 +32,26 @@ def sizes_for(e: Expr, rng: np.random.Generator) -> dict[str, int]:
     """Sizes under which every shape in `e` is at least 1. Raises UnverifiedError if 200 draws find none."""
     names = sorted(dimensions(e))
     shapes = {x.shape for x in nodes(e)}
+    inside = {room for x in nodes(e) if x.op in ("slice", "embed") for room in rooms(x)}
     for attempt in range(200):
         spread = rng.permutation(max(len(names), 4))[: len(names)] % DIFFERENT
         drawn = 2 + spread if attempt < 20 else rng.integers(1, 9 if attempt < 100 else 65, len(names))
         sizes = {name: int(size) for name, size in zip(names, drawn, strict=True)}
         numbers = [(rows.value(sizes), columns.value(sizes)) for rows, columns in shapes]
-        if all(rows >= 1 and columns >= 1 and rows * columns <= LARGEST for rows, columns in numbers):
+        fits = all(room.value(sizes) >= 0 for room in inside)
+        if fits and all(rows >= 1 and columns >= 1 and rows * columns <= LARGEST for rows, columns in numbers):
             return sizes
     raise UnverifiedError(
         f"check: expected sizes under which all shapes in {e} are positive, found none. "
         f"No array has more than {LARGEST:.0e} entries in a check."
     )
+
+
+def rooms(x: Expr) -> list[Dim]:
+    """What is left round a block: before its first row and column, and after its last."""
+    small, large = (x, x.args[0]) if x.op == "slice" else (x.args[0], x)
+    after = [whole - first - part for whole, first, part in zip(large.shape, x.data, small.shape, strict=True)]
+    return [*x.data, *after]
 
 
 def points(e: Expr, rng: np.random.Generator, attempts: int) -> Iterator[Point]:
@@ -105,6 +114,8 @@ def structured(a: np.ndarray, had: frozenset[str]) -> np.ndarray:
     """The nearest symmetric or diagonal matrix, where the symbol is one."""
     if "diagonal" in had:
         return np.diag(np.diag(a))
+    if "lower_triangular" in had:
+        return np.tril(a)
     return (a + a.T) / 2 if had & {"symmetric", "positive_definite"} else a
 
 

@@ -1,6 +1,7 @@
 """A derivation: the record of how a gradient was found, line by line, each with the law that justifies it."""
 
 from ..checking.verify import check
+from ..pages.derivation_page import fragment, page
 from ..records.programs import numpy_code, python_code
 from ..records.record import Record
 from ..records.report import latex_report, report
@@ -34,6 +35,21 @@ class Derivation(Record):
     def to_numpy(self) -> str:
         """The gradient as a Python function of arrays, with NumPy alone."""
         return numpy_code(self)
+
+    def to_html(self, trials: int = 3, seed: int = 0) -> str:
+        """The derivation as a page of HTML with MathML that needs no network; every line is checked first.
+
+        Raises UnverifiedError as `check` does.
+        """
+        return page(self, self.evidence(trials, seed))
+
+    def evidence(self, trials: int = 3, seed: int = 0) -> str:
+        """Every line checked now, and what came out, in words."""
+        error = self.check(trials, seed)
+        return f"{len(self.steps)} steps checked at {trials} random points, largest relative error {error:.1e}"
+
+    def _repr_html_(self) -> str:
+        return fragment(self)
 
     def _repr_latex_(self) -> str:
         return self.to_latex()

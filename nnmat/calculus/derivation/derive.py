@@ -143,15 +143,18 @@ def _constant(root: Expr, variable: Expr) -> Derivation:
 def _attributed(result: Derivation, symmetric: str) -> None:
     """The gradient for a symmetric or diagonal variable, as a step of its own."""
     variable, G = result.wrt, result.gradient
-    if variable.is_scalar or not is_symmetric(variable):
+    lower = "lower_triangular" in attributes(variable)
+    if variable.is_scalar or not (lower or is_symmetric(variable)):
         return
-    if "diagonal" in attributes(variable):
+    if lower and not is_symmetric(variable):
+        rule, raw = "SYM-4", tril(G)
+    elif "diagonal" in attributes(variable):
         rule, raw = "SYM-3", diagm(diag(G))
     elif symmetric == "manifold":
         rule, raw = "SYM-1", mul(number(1) / 2, add(G, G.T))
     else:
         rule, raw = "SYM-2", tril(add(G, G.T, negative(diagm(diag(G)))))
-    result.form = {"SYM-1": "manifold", "SYM-2": "entries", "SYM-3": "diagonal"}[rule]
+    result.form = {"SYM-1": "manifold", "SYM-2": "entries", "SYM-3": "diagonal", "SYM-4": "lower"}[rule]
     simplifier = Simplifier()
     after = simplifier(raw)
     if after.digest != G.digest:

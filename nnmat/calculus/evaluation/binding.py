@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from typing import Any
+from unicodedata import normalize
 
 import numpy as np
 
@@ -9,7 +10,7 @@ from ...checks import count, real_array
 from ..dimensions import ONE, show
 from ..errors import DomainError, ShapeError
 from ..language.assumptions import attributes
-from ..language.expr import Expr, dimensions
+from ..language.expr import Expr, dimensions, nodes
 
 
 def _near(a: np.ndarray, b: np.ndarray) -> bool:
@@ -24,6 +25,7 @@ HOLDS: dict[str, Callable[[np.ndarray], bool]] = {
     "symmetric": lambda a: _near(a, a.T),
     "positive_definite": lambda a: _near(a, a.T) and np.linalg.eigvalsh(a)[0] > 0,
     "diagonal": lambda a: _near(a, np.diag(np.diag(a))),
+    "lower_triangular": lambda a: _near(a, np.tril(a)),
     "orthogonal": lambda a: _near(a.T @ a, np.eye(len(a))),
     "positive": lambda a: bool((a > 0).all()),
     "sums_to_one": lambda a: _near(a.sum(axis=1), np.ones(1)),
@@ -43,9 +45,11 @@ def bind(expression: Expr, values: Mapping[str, Any]) -> tuple[dict[Expr, np.nda
     arrays: dict[Expr, np.ndarray] = {}
     sizes: dict[str, int] = {}
     needed = dimensions(expression)
+    values = {normalize("NFKC", name): value for name, value in values.items()}
+    lengths = {str(d) for x in nodes(expression) for d in x.shape}
     for name, value in values.items():
         if name in needed and name not in symbols:
-            sizes[name] = count("evaluate", name, value)
+            sizes[name] = count("evaluate", name, value, 1 if name in lengths else 0)  # a place or a power can be 0
             if sizes[name] > LARGEST:
                 raise ShapeError(f"evaluate: expected {name} as a size below 2**53, got a larger one.")
     missing = sorted(set(symbols) - set(values))

@@ -16,9 +16,9 @@ from ..language.elementwise import FUNCTIONS
 from ..language.expr import Expr, described, lift, ordered
 from . import windows
 from .binding import bind
+from .matrices import MATRICES
 
 Blur = Callable[[Expr, np.ndarray], np.ndarray]
-SINGULAR = 1e-12  # reciprocal condition number below which a matrix counts as singular
 
 
 def evaluate(expression: Expr, **values: Any):
@@ -39,15 +39,15 @@ def evaluate(expression: Expr, **values: Any):
 class Evaluation:
     """The values of many expressions at one point: shared parts are computed once.
 
-    `kinks` collects the signs of divisors, determinants and arguments of functions with a kink at 0: two points between
-    which one changes have no difference quotient worth looking at. `blur`, if given, changes each result before it is
-    used.
+    `kinks` collects the signs of divisors, determinants and arguments of functions with a kink at 0, and the pieces of
+    functions where they are: two points between which one changes have no difference quotient worth looking at. `blur`,
+    if given, changes each result before it is used.
     """
 
     def __init__(self, arrays: Mapping[Expr, np.ndarray], sizes: Mapping[str, int], blur: Blur | None = None):
         self.known: dict[Expr, np.ndarray] = dict(arrays)
         self.sizes, self.blur = sizes, blur
-        self.kinks: list[np.ndarray | np.floating] = []
+        self.kinks: list[Any] = []
         self.differences: Callable[[Expr], np.ndarray] | None = None
 
     def value(self, e: Expr) -> np.ndarray:
@@ -104,7 +104,7 @@ def _matmul(ev: Evaluation, e: Expr, *args: np.ndarray) -> np.ndarray:
 
 def _power(ev: Evaluation, e: Expr, x: np.ndarray) -> np.ndarray:
     p = e.data
-    if p.denominator != 1 and (x <= 0).any():
+    if p.denominator != 1 and (x < 0).any():
         raise DomainError(f"**: expected positive numbers under the power {p}, got {x.min():.3g} in {described(e)}.")
     if p < 0 and (x == 0).any():
         raise DomainError(f"/: expected divisors other than 0, got 0 in {described(e)}.")
@@ -119,21 +119,13 @@ def _function(ev: Evaluation, e: Expr, x: np.ndarray) -> np.ndarray:
         raise DomainError(f"{f.name}: expected points of its domain, got {x.min():.3g} in {described(e)}.")
     if f.kinked:
         ev.kinks.append(np.sign(x))
+    if f.pieces is not None:
+        ev.kinks.append(f.pieces(x))
     value = real_array(f.name, "values", f.value(x.copy()))  # a function of the user may work in place
     value = value.astype(np.float64, copy=False)
     if value.shape != x.shape:
         raise ShapeError(f"{f.name}: expected values of the shape of its argument, {x.shape}, got {value.shape}.")
     return value
-
-
-def _inverse(ev: Evaluation, e: Expr, x: np.ndarray) -> np.ndarray:
-    singular = np.linalg.svd(x, compute_uv=False)
-    if not singular[-1] > SINGULAR * singular[0]:
-        raise DomainError(
-            f"inv: expected an invertible matrix, got a singular one in {described(e)}. Try solve or a ridge."
-        )
-    ev.kinks.append(np.sign(np.linalg.det(x)))
-    return np.linalg.inv(x)
 
 
 def _logdet(ev: Evaluation, e: Expr, x: np.ndarray) -> np.ndarray:
@@ -154,13 +146,6 @@ def _adjugate(ev: Evaluation, e: Expr, x: np.ndarray) -> np.ndarray:
             minor = minor if ev.blur is None else ev.blur(e, minor)
             result[j, i] = (-1) ** (i + j) * (np.linalg.det(minor) if n > 1 else 1.0)
     return result
-
-
-def _norm(ev: Evaluation, e: Expr, x: np.ndarray) -> np.ndarray:
-    value = np.sqrt((x * x).sum())
-    if value == 0:
-        raise DomainError(f"norm: expected a vector other than 0, got 0 in {described(e)}. Try the square of the norm.")
-    return _scalar(value)
 
 
 def _axis(e: Expr) -> int:
@@ -190,6 +175,7 @@ def _kron_right(ev: Evaluation, e: Expr, g: np.ndarray, a: np.ndarray) -> np.nda
 
 
 OPERATORS: dict[str, Callable[..., np.ndarray]] = {
+    **MATRICES,
     "sym": _unknown,
     "d": _differential,
     "num": lambda ev, e: _scalar(float(e.data)),
@@ -204,14 +190,12 @@ OPERATORS: dict[str, Callable[..., np.ndarray]] = {
     "T": lambda ev, e, x: x.T,
     "pow": _power,
     "fn": _function,
-    "inv": _inverse,
     "det": lambda ev, e, x: _scalar(np.linalg.det(x)),
     "logdet": _logdet,
     "adj": _adjugate,
     "trace": lambda ev, e, x: _scalar(np.trace(x)),
     "inner": lambda ev, e, x, y: _scalar((x * y).sum()),
     "sum": lambda ev, e, x: _scalar(x.sum()),
-    "norm": _norm,
     "diag": lambda ev, e, x: np.diag(x).reshape(-1, 1),
     "diagm": lambda ev, e, x: np.diag(x[:, 0]),
     "tril": lambda ev, e, x: np.tril(x),

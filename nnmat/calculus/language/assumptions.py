@@ -7,7 +7,7 @@ from typing import Any
 from weakref import WeakKeyDictionary
 
 from ..dimensions import ONE
-from .expr import Expr, nodes, ordered
+from .expr import Expr, matmul, mul, nodes, ordered, transpose
 
 _clock = count()
 _declared: WeakKeyDictionary[Expr, int] = WeakKeyDictionary()  # symbols, and when they were declared last
@@ -70,14 +70,32 @@ def is_symmetric(e: Expr) -> bool:
         return True
     if e.op == "sym":
         return bool(attributes(e) & {"symmetric", "positive_definite", "diagonal"})
-    if e.op in ("inv", "adj", "fn", "pow", "ref", "T"):
+    if e.op in ("inv", "adj", "fn", "pow", "ref", "T", "mpow", "expm", "logm", "sqrtm", "pinv", "pinv_full", "polar"):
         return is_symmetric(e.args[0])
-    if e.op in ("add", "mul"):
+    if e.op in ("mpow_frechet", "expm_frechet", "logm_frechet"):
         return all(is_symmetric(a) for a in e.args)
+    if e.op in ("add", "mul"):
+        rest = [a for a in e.args if not is_symmetric(a)]
+        return sorted(a.digest for a in rest) == sorted(mirrored(a).digest for a in rest)
     if e.op == "matmul":
-        mirrored = [a if is_symmetric(a) else a.args[0] if a.op == "T" else a.T for a in reversed(e.args)]
-        return all(a.digest == b.digest for a, b in zip(e.args, mirrored, strict=True))
+        return mirrored(e).digest == e.digest
     return False
+
+
+def mirrored(e: Expr) -> Expr:
+    """The transpose, moved into a product and into the scalar multiple of a matrix."""
+    if is_symmetric_leaf(e):
+        return e
+    if e.op == "matmul":
+        return matmul(*(a if is_symmetric(a) else mirrored(a) for a in reversed(e.args)))
+    if e.op == "mul" and sum(not a.is_scalar for a in e.args) == 1:
+        return mul(*(a if a.is_scalar else mirrored(a) for a in e.args))
+    return e.args[0] if e.op == "T" else transpose(e)
+
+
+def is_symmetric_leaf(e: Expr) -> bool:
+    """Its own transpose, without a look at products."""
+    return e.is_scalar or (e.op not in ("matmul", "mul") and is_symmetric(e))
 
 
 @kept
@@ -87,9 +105,9 @@ def is_invertible(e: Expr) -> bool:
         return False
     if e.op == "sym":
         return bool(attributes(e) & {"invertible", "positive_definite", "orthogonal"})
-    if e.op in ("eye", "inv"):
+    if e.op in ("eye", "inv", "expm", "cholesky", "eigenvectors", "right_singular"):
         return True
-    if e.op in ("T", "ref"):
+    if e.op in ("T", "ref", "mpow"):
         return is_invertible(e.args[0])
     if e.op == "matmul":
         return all(is_invertible(a) for a in e.args)
@@ -104,7 +122,8 @@ def is_invertible(e: Expr) -> bool:
 @kept
 def is_orthogonal(e: Expr) -> bool:
     """AᵀA = I."""
-    return "orthogonal" in attributes(e) or (e.op in ("T", "ref") and is_orthogonal(e.args[0]))
+    own = "orthogonal" in attributes(e) or e.op in ("eigenvectors", "right_singular")
+    return own or (e.op in ("T", "ref") and is_orthogonal(e.args[0]))
 
 
 @kept
@@ -115,7 +134,7 @@ def is_positive(e: Expr) -> bool:
     if e.op in ("num", "dim"):
         return e.op == "dim" or e.data > 0
     if e.op == "fn":
-        return e.data in ("exp", "sigmoid", "softplus", "Phi", "phi", "sqrt")
+        return e.data in ("exp", "sigmoid", "softplus", "Phi", "phi", "sqrt", "cosh")
     if e.op in ("softmax", "ones", "norm"):
         return True
     if e.op in ("add", "mul"):

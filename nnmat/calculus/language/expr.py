@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Iterator
 from fractions import Fraction
 from hashlib import blake2b
 from itertools import pairwise
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -42,6 +42,7 @@ class Expr:
     args: "tuple[Expr, ...]"
     data: Any
     shape: Shape
+    at: "ClassVar[Callable[[Expr, Any], Expr]]"  # what A[i, j] is: `blocks` says it
     digest: bytes
     free: "frozenset[Expr]"
     has_differential: bool
@@ -90,6 +91,12 @@ class Expr:
 
     def __neg__(self):
         return negative(self)
+
+    def __rpow__(self, other):
+        return power(lift(other, "**", self), self)
+
+    def __getitem__(self, key):
+        return Expr.at(self, key)
 
     @property
     def T(self) -> "Expr":
@@ -205,8 +212,8 @@ def described(e: Expr) -> str:
     return f"{written if len(written) <= 60 else written[:57] + '...'} of shape {show(e.shape)}"
 
 
-def _common(who: str, args: tuple[Expr, ...]) -> Shape:
-    """The shape of elementwise operands; a ShapeError that names the two that do not fit."""
+def common(who: str, args: tuple[Expr, ...]) -> Shape:
+    """The shape of elementwise operands, of which scalars broadcast; a ShapeError that names two that do not fit."""
     shape, first = SCALAR, None
     for a in args:
         if a.shape == SCALAR:
@@ -229,7 +236,7 @@ def _flat(op: str, args: Iterable[Expr]) -> tuple[Expr, ...]:
 
 def add(*args: Expr) -> Expr:
     """The sum; scalars broadcast."""
-    shape = _common("+", args)
+    shape = common("+", args)
     flat = _flat("add", args)
     return flat[0] if len(flat) == 1 else node("add", flat, None, shape)
 
@@ -256,7 +263,7 @@ def minus(a: Expr, b: Expr) -> Expr:
 
 def mul(*args: Expr) -> Expr:
     """The elementwise (Hadamard) product; scalars broadcast."""
-    shape = _common("*", args)
+    shape = common("*", args)
     flat = _flat("mul", args)
     return flat[0] if len(flat) == 1 else node("mul", flat, None, shape)
 
@@ -305,13 +312,36 @@ def transposed_factors(factors: Iterable[Expr], equal: Callable[[Expr], bool]) -
     return [a.args[0] if a.op == "T" else a if equal(a) else transpose(a) for a in reversed(list(factors))]
 
 
+def constant(e: Expr) -> Fraction | None:
+    """The number that an expression of nothing but numbers is: 0.5 * 2, 2 ** 3. Raises DomainError if it is none."""
+    if e.op == "num":
+        return Fraction(e.data)
+    values = [v for a in e.args if (v := constant(a)) is not None] if e.op in ("add", "mul", "pow") else []
+    if not values or len(values) < len(e.args):
+        return None
+    if e.op != "pow":
+        return sum(values, Fraction(0)) if e.op == "add" else math.prod(values, start=Fraction(1))
+    whole = e.data.denominator == 1 and abs(e.data) <= 64
+    try:
+        value = values[0] ** int(e.data) if whole else Fraction(repr(float(values[0]) ** float(e.data)))
+        lost = bool(values[0]) and not float(value)
+    except (ArithmeticError, ValueError, TypeError):
+        lost = True
+    if lost:
+        raise DomainError(f"**: expected a number as exponent that float64 holds, got {e}.")
+    return value
+
+
 def power(a: Expr, exponent: Any) -> Expr:
-    """Each element to a constant power."""
-    if isinstance(exponent, Expr) and exponent.op == "num":
-        exponent = exponent.data
+    """Each element to a power: a constant, or an expression, which broadcasts where it is a scalar."""
+    if isinstance(exponent, Expr):
+        value = constant(exponent)
+        if value is None:
+            return node("xpow", (a, exponent), None, common("**", (a, exponent)))
+        exponent = value
     real = isinstance(exponent, int | float | Fraction) and not isinstance(exponent, bool)
     if not real or (isinstance(exponent, float) and not math.isfinite(exponent)):
-        raise ShapeError(f"**: expected a number as exponent, got {exponent}. Try exp(p * log(x)).")
+        raise ShapeError(f"**: expected a number as exponent, got {exponent}. Try 2, or a symbol.")
     return node("pow", (a,), number(exponent).data, a.shape)
 
 
@@ -351,7 +381,8 @@ def depending(e: Expr, symbol: Expr) -> list[Expr]:
 
 def dimensions(e: Expr) -> frozenset[str]:
     """The names of all dimensions in an expression."""
-    return frozenset().union(*(d.names for x in nodes(e) for d in (*x.shape, x.data) if isinstance(d, Dim)))
+    found = (d for x in nodes(e) for d in (*x.shape, *(x.data if isinstance(x.data, tuple) else (x.data,))))
+    return frozenset().union(*(d.names for d in found if isinstance(d, Dim)))
 
 
 def bottom_up(e: Expr, leave: Callable[[Expr, Expr], Expr], enter: Callable[[Expr], Expr | None] | None = None) -> Expr:

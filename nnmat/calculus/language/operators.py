@@ -1,6 +1,7 @@
 """Symbols, and the functions of matrices beside the arithmetic: each checks its shapes and builds one node."""
 
 from collections.abc import Iterable
+from unicodedata import normalize
 
 from ..dimensions import Dim, show, size
 from ..errors import ShapeError
@@ -13,16 +14,18 @@ ATTRIBUTES = {
     "positive_definite": "symmetric, all eigenvalues positive",
     "diagonal": "zero off the diagonal",
     "orthogonal": "AᵀA = I",
+    "lower_triangular": "zero above the diagonal",
     "invertible": "A⁻¹ exists",
     "positive": "all entries positive",
     "sums_to_one": "entries of a vector, or of each row of a matrix, sum to one",
     "constant": "no gradient is asked for",
 }
-OF_SQUARE = {"symmetric", "positive_definite", "diagonal", "orthogonal", "invertible"}
+OF_SQUARE = {"symmetric", "positive_definite", "diagonal", "orthogonal", "invertible", "lower_triangular"}
 
 
 def symbol(name: str, rows: Dim | int | str, columns: Dim | int | str, **attributes: bool) -> Expr:
     """A symbol whose shape was found, by nobody's word; the others here are declared by whoever makes them."""
+    name = normalize("NFKC", name) if isinstance(name, str) else name  # as Python reads the names of arguments
     if not isinstance(name, str) or not name.isidentifier():
         raise ShapeError(f"symbol: expected a name, got {name!r}. Try a letter, such as 'A' or 'W1'.")
     for word, value in attributes.items():
@@ -55,11 +58,11 @@ def let(name: str, definition: Expr) -> Expr:
     if not isinstance(name, str) or not name.replace("∇", "").replace(" ", "").replace("_", "a").isidentifier():
         raise ShapeError(f"let: expected a name, got {name!r}. Try 'h'.")
     definition = lift(definition, "let")
-    return node("ref", (definition,), name, definition.shape)
+    return node("ref", (definition,), normalize("NFKC", name), definition.shape)
 
 
-def _checked(who: str, *given: Expr) -> tuple[Expr, ...]:
-    """The operands of a function, lifted, each of the form that its signature asks for."""
+def checked(who: str, *given: Expr) -> tuple[Expr, ...]:
+    """The operands of a function, lifted, each of the form that its signature asks for. Raises ShapeError."""
     args = tuple(lift(a, who) for a in given)
     for what, at, a, b in SIGNATURES[who].demands([x.shape for x in args]):
         if a != b and what != FITTING:
@@ -72,41 +75,41 @@ def _fit(who: str, *args: Expr) -> bool:
     return all(a is b or a == b for _, _, a, b in SIGNATURES[who].demands([x.shape for x in args]))
 
 
-def _made(op: str, who: str, *given: Expr, data: str | None = None) -> Expr:
+def made(op: str, who: str, *given: Expr, data: str | None = None) -> Expr:
     """The node `op` by the signature of the function `who`."""
-    args = _checked(who, *given)
+    args = checked(who, *given)
     return node(op, args, data, SIGNATURES[who].shape(*(a.shape for a in args)))
 
 
 def inv(a: Expr) -> Expr:
     """A⁻¹."""
-    return _made("inv", "inv", a)
+    return made("inv", "inv", a)
 
 
 def solve(a: Expr, b: Expr) -> Expr:
     """A⁻¹B."""
-    a, b = _checked("solve", a, b)
+    a, b = checked("solve", a, b)
     return matmul(inv(a), b)
 
 
 def det(a: Expr) -> Expr:
     """The determinant."""
-    return _made("det", "det", a)
+    return made("det", "det", a)
 
 
 def logdet(a: Expr) -> Expr:
     """The logarithm of the absolute value of the determinant."""
-    return _made("logdet", "logdet", a)
+    return made("logdet", "logdet", a)
 
 
 def adjugate(a: Expr) -> Expr:
     """The transposed matrix of cofactors: A adj(A) = det(A) I for every square A."""
-    return _made("adj", "adjugate", a)
+    return made("adj", "adjugate", a)
 
 
 def trace(a: Expr) -> Expr:
     """The sum of the diagonal."""
-    return _made("trace", "trace", a)
+    return made("trace", "trace", a)
 
 
 def inner(a: Expr, b: Expr) -> Expr:
@@ -129,27 +132,27 @@ def total(a: Expr, axis: int | None = None) -> Expr:
 
 def norm2(a: Expr) -> Expr:
     """The Euclidean length of a vector."""
-    return _made("norm", "norm2", a)
+    return made("norm", "norm2", a)
 
 
 def frobenius(a: Expr) -> Expr:
     """The Frobenius norm, the root of the sum of the squares."""
-    return _made("norm", "frobenius", a)
+    return made("norm", "frobenius", a)
 
 
 def diag(a: Expr) -> Expr:
     """The diagonal of a square matrix, as a column."""
-    return _made("diag", "diag", a)
+    return made("diag", "diag", a)
 
 
 def diagm(v: Expr) -> Expr:
     """The diagonal matrix of a column."""
-    return _made("diagm", "diagm", v)
+    return made("diagm", "diagm", v)
 
 
 def tril(a: Expr) -> Expr:
     """The lower triangle, with the diagonal, and zeros above."""
-    return _made("tril", "tril", a)
+    return made("tril", "tril", a)
 
 
 def outer(x: Expr, y: Expr) -> Expr:
@@ -164,7 +167,7 @@ def outer(x: Expr, y: Expr) -> Expr:
 
 def kron(a: Expr, b: Expr) -> Expr:
     """The Kronecker product A ⊗ B: the blocks A_ij B."""
-    return _made("kron", "kron", a, b)
+    return made("kron", "kron", a, b)
 
 
 def kron_left(g: Expr, b: Expr, shape) -> Expr:
@@ -211,32 +214,32 @@ def vec(a: Expr) -> Expr:
 
 def softmax(x: Expr) -> Expr:
     """exp(x) / (1ᵀ exp(x)) of a column."""
-    return _made("softmax", "softmax", x, data="column")
+    return made("softmax", "softmax", x, data="column")
 
 
 def softmax_rows(X: Expr) -> Expr:
     """The softmax of each row."""
-    return _made("softmax", "softmax_rows", X, data="rows")
+    return made("softmax", "softmax_rows", X, data="rows")
 
 
 def log_softmax(x: Expr) -> Expr:
     """The logarithm of the softmax of a column, x - logsumexp(x)."""
-    return _made("log_softmax", "log_softmax", x, data="column")
+    return made("log_softmax", "log_softmax", x, data="column")
 
 
 def log_softmax_rows(X: Expr) -> Expr:
     """The logarithm of the softmax of each row."""
-    return _made("log_softmax", "log_softmax_rows", X, data="rows")
+    return made("log_softmax", "log_softmax_rows", X, data="rows")
 
 
 def logsumexp(x: Expr) -> Expr:
     """log(1ᵀ exp(x)) of a column, a scalar."""
-    return _made("lse", "logsumexp", x, data="column")
+    return made("lse", "logsumexp", x, data="column")
 
 
 def logsumexp_rows(X: Expr) -> Expr:
     """log(exp(X) 1), the log-sum-exp of each row, a column."""
-    return _made("lse", "logsumexp_rows", X, data="rows")
+    return made("lse", "logsumexp_rows", X, data="rows")
 
 
 def names_of(symbols: Iterable[Expr]) -> str:

@@ -3,10 +3,10 @@
 from collections.abc import Callable
 
 from ..errors import ShapeError
-from . import operators
+from . import blocks, matrix_functions, operators, reductions, spectra
 from .convolution import conv, conv_input, conv_kernel, setting_of
 from .elementwise import FUNCTIONS, Function
-from .expr import Expr, eye, lift, ones, zeros
+from .expr import Expr, eye, lift, ones, transpose, zeros
 from .operators import kron_left, kron_right
 from .signatures import SIGNATURES
 
@@ -41,8 +41,49 @@ CONSTRUCTORS: dict[str, Callable[..., Expr]] = {
             zeros,
             eye,
             conv,
+            matrix_functions.expm,
+            matrix_functions.logm,
+            matrix_functions.sqrtm,
+            matrix_functions.power_frechet,
+            matrix_functions.expm_frechet,
+            matrix_functions.logm_frechet,
+            matrix_functions.sylvester,
+            matrix_functions.pinv,
+            matrix_functions.pinv_full,
+            matrix_functions.cholesky,
+            spectra.eigenvalues,
+            spectra.eigenvectors,
+            spectra.gaps,
+            spectra.singular_values,
+            spectra.right_singular,
+            spectra.nuclear,
+            spectra.spectral,
+            spectra.polar,
+            spectra.dyad,
+            reductions.mean,
+            reductions.var,
+            reductions.at_max,
+            reductions.at_max_rows,
+            reductions.norm1,
+            reductions.dot,
+            reductions.inner_rows,
+            reductions.norm2_rows,
+            reductions.maximum,
+            reductions.minimum,
+            reductions.greater,
+            reductions.where,
+            blocks.submatrix,
+            blocks.padded,
+            blocks.hstack,
+            blocks.vstack,
+            blocks.block,
+            transpose,
         )
     },
+    "power": matrix_functions.matrix_power,
+    "max": reductions.largest,
+    "min": reductions.smallest,
+    "tr": operators.trace,
     "sum": operators.total,
     "Diag": operators.diagm,
     "dim": lift,

@@ -6,6 +6,7 @@ operand that holds the differential; it returns L*(G). ⟨A, B⟩ is Tr(AᵀB), 
 
 from collections.abc import Callable, Iterable
 
+from ..language.blocks import embed, slice_of
 from ..language.convolution import conv, conv_input, conv_kernel
 from ..language.expr import Expr, eye, matmul, mul, node, number, ones, transposed_factors
 from ..language.operators import diag, diagm, inner, kron, kron_left, kron_right, scaled
@@ -27,6 +28,9 @@ STATEMENTS = {
     "MOVE-6": "Tr(Gᵀ tril(D)) = Tr(tril(G)ᵀ D)",
     "MOVE-7": "Tr(Gᵀ (A ⊗ D)) = Tr(kron_right(G, A)ᵀ D); Tr(Gᵀ (D ⊗ B)) = Tr(kron_left(G, B)ᵀ D)",
     "MOVE-8": "the three readings of one trilinear form: of ⋆, and of ⊗",
+    "MOVE-9": "Tr(Gᵀ D[block]) = Tr((G put into zeros)ᵀ D), and the other way round",
+    "MOVE-10": "Tr(Gᵀ L(A, D)) = Tr(L(Aᵀ, G)ᵀ D), L the derivative of Aⁿ, expm or logm along D",
+    "MOVE-11": "Tr(Gᵀ X) = Tr(Yᵀ D), A X + X B = D, Aᵀ Y + Y Bᵀ = G",
     "DEF-6": "df = Tr(Gᵀ dX) for every dX, so ∇f = G",
 }
 
@@ -82,6 +86,21 @@ def _reshape(G: Expr, e: Expr, at: int) -> Expr:
     return node("reshape", (G,), e.args[0].shape, e.args[0].shape)
 
 
+def _block(G: Expr, e: Expr, at: int) -> Expr:
+    """A block of zeros with G in it for a slice; a slice of G for what was put into zeros."""
+    move = embed if e.op == "slice" else slice_of
+    return move(G, e.data, e.args[0].shape)
+
+
+def _along(G: Expr, e: Expr, at: int) -> Expr:
+    return node(e.op, (*turned(e.args[:1]), G), e.data, e.shape)
+
+
+def _sylvester(G: Expr, e: Expr, at: int) -> Expr:
+    a, b = (turned([x])[0] for x in e.args[:2])
+    return node("sylvester", (a, b, G), None, e.shape)
+
+
 Move = Callable[[Expr, Expr, int], Expr]
 MOVES: dict[str, tuple[str, Move]] = {
     "matmul": ("TR-4b", _matmul),
@@ -94,6 +113,10 @@ MOVES: dict[str, tuple[str, Move]] = {
     "diagm": ("MOVE-4", _diag),
     "reshape": ("MOVE-5", _reshape),
     "tril": ("MOVE-6", lambda G, e, at: node("tril", (G,), None, G.shape)),
+    "slice": ("MOVE-9", _block),
+    "embed": ("MOVE-9", _block),
+    **{op: ("MOVE-10", _along) for op in ("mpow_frechet", "expm_frechet", "logm_frechet")},
+    "sylvester": ("MOVE-11", _sylvester),
     "kron": ("MOVE-7", _kron),
     "conv": ("TR-6", _conv),
     "conv_input": ("MOVE-8", _conv_adjoint),

@@ -11,6 +11,7 @@ from ..language.assumptions import is_invertible
 from ..language.elementwise import FUNCTIONS
 from ..language.expr import Expr, add, matmul, mul, negative, node, number, ones, power, transpose
 from ..language.operators import inner, inv, trace
+from . import matrix_differentials
 
 Differential = Callable[[Expr], Expr | None]
 STATEMENTS = {
@@ -30,10 +31,11 @@ STATEMENTS = {
     "CAL-3": "d⟨A, B⟩ = ⟨dA, B⟩ + ⟨A, dB⟩",
     "CAL-4": "d‖A‖ = ⟨A, dA⟩ / ‖A‖",
     "CAL-5": "d(A ⊗ B) = dA ⊗ B + A ⊗ dB",
-    "CAL-6": "d L(A) = L(dA) for a linear map L that moves or adds entries (sum, diag, diagm, reshape, tril)",
+    "CAL-6": "d L(A) = L(dA) for a linear map L that moves or adds entries (sum, diag, diagm, reshape, tril, a block)",
     "CAL-7": "d adj(A) = |A| (Tr(A⁻¹ dA) A⁻¹ - A⁻¹ dA A⁻¹), A invertible",
     "CAL-9": "d‖A‖² = 2⟨A, dA⟩",
     "CAL-8": "the adjoints of ⋆ and ⊗ are bilinear: d F(H, K) = F(dH, K) + F(H, dK)",
+    **matrix_differentials.STATEMENTS,
 }
 
 
@@ -82,6 +84,8 @@ def _power(e: Expr, d: Differential) -> Expr:
     if x.op == "norm" and p == 2:
         return mul(number(2), inner(x.args[0], _d(x.args[0], d)))
     rest = [] if p == 1 else [x] if p == 2 else [power(x, p - 1)]
+    if p.denominator != 1 and ((p - 1) / p).denominator == 1:  # y = x^(-1/2): dy = -(1/2) y³ dx
+        rest = [power(e, (p - 1) / p)]
     return mul(number(p), *rest, _d(x, d))
 
 
@@ -173,6 +177,9 @@ LAWS: dict[str, tuple[str, Law]] = {
     "diagm": ("CAL-6", _linear),
     "tril": ("CAL-6", _linear),
     "reshape": ("CAL-6", _linear),
+    "slice": ("CAL-6", _linear),
+    "embed": ("CAL-6", _linear),
+    **matrix_differentials.LAWS,
     "adj": ("CAL-7", _adjugate),
     "conv_input": ("CAL-8", _bilinear),
     "conv_kernel": ("CAL-8", _bilinear),

@@ -72,8 +72,11 @@ def kronecker(e: Expr) -> Expr | None:
 
 def contraction(e: Expr) -> Expr | None:
     g, other = e.args
-    if g.op == "kron":
-        same, kept = (g.args[1], g.args[0]) if e.op == "kron_left" else g.args
+    parts = g.args if g.op == "kron" else ()
+    if g.op == "T" and g.args[0].op == "kron":  # (A ⊗ B)ᵀ = Aᵀ ⊗ Bᵀ
+        parts = tuple([transpose(x) for x in g.args[0].args])
+    if parts:
+        same, kept = parts[::-1] if e.op == "kron_left" else parts
         if same.shape == other.shape and kept.shape == e.shape:
             return mul(inner(same, other), kept)
     square = e.shape[0] == e.shape[1] and other.shape[0] == other.shape[1]

@@ -74,10 +74,27 @@ def _cancels(a: Expr, b: Expr) -> bool:
 
 
 def product_inverse(e: Expr) -> Expr | None:
+    """A⁻¹ A = I, (A B)⁻¹ A B = I, A B (A B)⁻¹ = I."""
     for i, (a, b) in enumerate(pairwise(e.args)):
         if _cancels(a, b):
             return _product([*e.args[:i], *e.args[i + 2 :]], e)
+    for i, a in enumerate(e.args):
+        whole = inverse_of(a)
+        if whole is not None and whole.op == "matmul":
+            n = len(whole.args)
+            for first in (i + 1, i - n):
+                beside = e.args[first : first + n] if first >= 0 else ()
+                if len(beside) == n and all(x.digest == y.digest for x, y in zip(beside, whole.args, strict=True)):
+                    return _product([*e.args[: min(i, first)], *e.args[max(i + 1, first + n) :]], e)
     return None
+
+
+def inverse_of(a: Expr) -> Expr | None:
+    """What `a` is the inverse of, if it is one: of A⁻ᵀ, Aᵀ by its factors."""
+    if a.op == "T" and a.args[0].op == "inv":
+        whole = a.args[0].args[0]
+        return matmul(*turned(whole.args if whole.op == "matmul" else [whole]))
+    return a.args[0] if a.op == "inv" else None
 
 
 def product_orthogonal(e: Expr) -> Expr | None:
@@ -175,9 +192,14 @@ def transpose_outside(e: Expr) -> Expr | None:
         return rebuild_shape(a, e)
     if a.op in ("add", "mul"):
         inside, outside = _costs(a)
-        if inside <= outside + 1:
+        if inside <= outside + (not _is_shifted(a)):
             return _distributed(a)
     return None
+
+
+def _is_shifted(a: Expr) -> bool:
+    """A column with a scalar added: its transpose is that of the sum, the same wherever it stands."""
+    return a.op == "add" and a.shape[1].constant == 1 and sum(not x.is_scalar for x in a.args) == 1
 
 
 def rebuild_shape(a: Expr, e: Expr) -> Expr:
@@ -212,7 +234,8 @@ def gather_transposes(e: Expr) -> Expr | None:
     if e.is_scalar:
         return None
     inside, now = _costs(e)
-    if now > inside + 1:
+    shifted = e.op == "add" and e.shape[0].constant == 1 and sum(not x.is_scalar for x in e.args) == 1
+    if now > inside + (not shifted):
         flipped = node("T", (_simple(_distributed(e)),), None, e.shape)
         return flipped
     return None
@@ -240,6 +263,8 @@ def inverse_simple(e: Expr) -> Expr | None:
         return mul(*(power(f, -1) for f in front), inv(rest))
     if a.op == "matmul" and all(x.shape[0] == x.shape[1] for x in a.args):
         return matmul(*(inv(x) for x in reversed(a.args)))
+    if a.op == "kron" and all(x.shape[0] == x.shape[1] for x in a.args):
+        return node("kron", tuple([inv(x) for x in a.args]), None, a.shape)
     return diagm(power(a.args[0], -1)) if a.op == "diagm" else None
 
 

@@ -3,7 +3,7 @@
 A rule takes a node whose operands are simplified and returns an equal expression, or None. The rules are made to end:
 each has fewer nodes or fewer transposes on its right, or moves an operator to the place where it stays (scalars to the
 front, transposes inside products). Should they not, a limit on the number of applications makes that an error instead
-of an endless loop. Products are never expanded over sums.
+of an endless loop. Products are multiplied out over sums only where that is shorter (`expansion.py`).
 """
 
 from collections.abc import Callable
@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from ..errors import NotDerivable
 from ..language.expr import Expr, lift, rebuild
-from . import functions, products, sums, traces
+from . import expansion, functions, gathering, matrix_rules, products, sums, traces
 
 LIMIT = 20_000
 Rule = Callable[[Expr], Expr | None]
@@ -27,7 +27,7 @@ STATEMENTS = {
     "SIM-8": "(v 1ᵀ) ⊙ A = Diag(v) A, (1 vᵀ) ⊙ A = A Diag(v), Diag(v) u = v ⊙ u",
     "SIM-9": "I A = A, I⁻¹ = I, Tr(I) = n, |I| = 1",
     "SIM-10": "a factor of shape 1 × 1 in a product is a scalar",
-    "SIM-11": "A⁻¹ A = I, (A⁻¹)⁻¹ = A, (A B)⁻¹ = B⁻¹ A⁻¹, Diag(v)⁻¹ = Diag(1/v)",
+    "SIM-11": "A⁻¹ A = I, (A B)⁻¹ A B = I, (A⁻¹)⁻¹ = A, (A B)⁻¹ = B⁻¹ A⁻¹, the same for ⊗, Diag(v)⁻¹ = Diag(1/v)",
     "SIM-12": "QᵀQ = I and Q⁻¹ = Qᵀ for orthogonal Q",
     "SIM-13": "1ᵀ1 = n, sum(1 1ᵀ) = m n, 1 1ᵀ is the matrix of ones",
     "SIM-14": "1ᵀp = 1 where p sums to one",
@@ -36,17 +36,21 @@ STATEMENTS = {
     "SIM-17": "(Aᵀ)ᵀ = A, (A B)ᵀ = Bᵀ Aᵀ, (A ⊙ B)ᵀ = Aᵀ ⊙ Bᵀ, f(Aᵀ) = f(A)ᵀ, (Aᵀ)⁻¹ = (A⁻¹)ᵀ",
     "SIM-18": "Aᵀ = A for symmetric A",
     "SIM-19": "Tr(Aᵀ) = Tr(A), Tr(A B) = Tr(B A), Tr(x yᵀ) = yᵀx, Tr(A ⊗ B) = Tr(A) Tr(B)",
-    "SIM-20": "⟨x, y⟩ = xᵀy, ⟨I, A⟩ = Tr(A), ⟨x yᵀ, A⟩ = xᵀAy, sum(A ⊙ B) = ⟨A, B⟩",
+    "SIM-20": "⟨x, y⟩ = xᵀy, ⟨I, A⟩ = Tr(A), ⟨Aᵀ, B⟩ = Tr(A B), ⟨x yᵀ, A⟩ = xᵀAy, sum(A ⊙ B) = ⟨A, B⟩",
     "SIM-21": "|Aᵀ| = |A|, |A⁻¹| = 1/|A|",
     "SIM-22": "log(exp A) = A, exp(log A) = A, √(xᵀx) = ‖x‖, ‖A‖² = ⟨A, A⟩",
     "SIM-23": "exp(x)/(1ᵀ exp(x)) = softmax(x), log(softmax(x)) = log_softmax(x)",
     "SIM-24": "diag(diagm(v)) = v, diag(x yᵀ) = x ⊙ y, reshape(reshape(A)) = reshape(A)",
     "SIM-25": "kron_right(A ⊗ B, C) = ⟨A, C⟩ B, kron_left(A ⊗ B, C) = ⟨B, C⟩ A, kron_right(I, A) = Tr(A) I",
     "SIM-26": "1 × 1: I = 1, adj(a) = 1, softmax(a) = 1, diag(a) = tril(a) = logsumexp(a) = a",
+    **gathering.STATEMENTS,
+    **expansion.STATEMENTS,
+    **matrix_rules.STATEMENTS,
 }
 
 RULES: dict[str, list[tuple[str, Rule]]] = {}
-for table in (sums.RULES, products.RULES, traces.RULES, functions.RULES):
+BASIC = (sums.RULES, products.RULES, traces.RULES, functions.RULES)
+for table in (*BASIC, gathering.RULES, expansion.RULES, matrix_rules.RULES):
     for op, entries in table.items():
         RULES.setdefault(op, []).extend(entries)
 

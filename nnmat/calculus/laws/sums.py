@@ -91,14 +91,14 @@ def add_like(e: Expr) -> Expr | None:
         cores.setdefault(key, core)
     if len(sums) == len(e.args):
         return None
-    terms = [_times(sums[key], core) for key, core in cores.items() if sums[key] != 0]
+    terms = [multiple(sums[key], core) for key, core in cores.items() if sums[key] != 0]
     if not terms:
         return zero_like(e)
     s = add(*terms)
     return s if s.shape == e.shape else mul(s, ones(*e.shape))
 
 
-def _times(c: Fraction, core: Expr | None) -> Expr:
+def multiple(c: Fraction, core: Expr | None) -> Expr:
     if core is None:
         return number(c)
     return core if c == 1 else mul(number(c), core)
@@ -110,7 +110,7 @@ def add_signs(e: Expr) -> Expr | None:
     for a in e.args:
         c, core = coefficient(a)
         inside = core is not None and core.op == "add" and (core.shape == e.shape or e.is_scalar)
-        terms.extend(_times(c, x) for x in core.args) if c == -1 and inside and core is not None else terms.append(a)
+        terms.extend(multiple(c, x) for x in core.args) if c == -1 and inside and core is not None else terms.append(a)
     return add(*terms) if len(terms) > len(e.args) else None
 
 
@@ -128,7 +128,7 @@ def add_common(e: Expr) -> Expr | None:
     size = abs(numbers[0])
     if size != 1 and all(abs(n) == size for n in numbers) and all(coefficient(a)[1] is not None for a in e.args):
         return mul(
-            number(size), add(*(_times(n / size, coefficient(a)[1]) for n, a in zip(numbers, e.args, strict=True)))
+            number(size), add(*(multiple(n / size, coefficient(a)[1]) for n, a in zip(numbers, e.args, strict=True)))
         )
     if e.is_scalar:
         return None
@@ -213,7 +213,7 @@ def _square(x: Expr, p: Fraction) -> list[Expr]:
 def mul_sign(e: Expr) -> Expr | None:
     """-(a - b) = b - a."""
     if len(e.args) == 2 and e.args[0].op == "num" and e.args[0].data == -1 and e.args[1].op == "add":
-        return add(*(_times(-coefficient(a)[0], coefficient(a)[1]) for a in e.args[1].args))
+        return add(*(multiple(-coefficient(a)[0], coefficient(a)[1]) for a in e.args[1].args))
     return None
 
 
@@ -243,13 +243,12 @@ def mul_diagonal(e: Expr) -> Expr | None:
     if sum(not a.is_scalar for a in e.args) < 2:
         return None
     for i, a in enumerate(e.args):
-        rest = mul(*e.args[:i], *e.args[i + 1 :])
         column = _repeated_column(a)
         if column is not None:
-            return matmul(diagm(column), rest)
+            return matmul(diagm(column), mul(*e.args[:i], *e.args[i + 1 :]))
         row = _repeated_row(a)
         if row is not None:
-            return matmul(rest, diagm(row))
+            return matmul(mul(*e.args[:i], *e.args[i + 1 :]), diagm(row))
     return None
 
 

@@ -1,7 +1,7 @@
 """Rules for traces, inner products, sums and determinants."""
 
-from ..language.assumptions import is_invertible
-from ..language.expr import Expr, lift, matmul, mul, node, number, ones, power, transpose
+from ..language.assumptions import is_invertible, is_symmetric
+from ..language.expr import Expr, eye, lift, matmul, mul, node, number, ones, power, transpose
 from ..language.operators import inner, inv, trace
 from .products import COEFFICIENTS, turned, weight
 
@@ -47,7 +47,14 @@ def inner_simple(e: Expr) -> Expr | None:
             for i in range(1, len(x.args)):
                 if x.args[i].shape[0].constant == 1:
                     return matmul(*turned(x.args[:i]), y, *turned(x.args[i:]))
-    return inner(a.args[0], b.args[0]) if a.op == b.op == "T" else None
+    if a.op == b.op == "T":
+        return inner(a.args[0], b.args[0])
+    for x, y in ((a, b), (b, a)):
+        if x.op == "T":
+            return trace(matmul(x.args[0], y))
+        if x.op == "inv" and x.args[0].digest == y.digest and is_symmetric(y):
+            return trace(eye(y.shape[0]))
+    return None
 
 
 def sum_simple(e: Expr) -> Expr | None:

@@ -4,4 +4,5 @@ names   what things are called where they are printed
 node    what a writer reads
 sharing  what is repeated, and gets a name where it is printed
 text, latex, code, arrays  the writers
+mathml  what the LaTeX says, for browsers
 """

@@ -31,6 +31,24 @@ CALLS = {
     "conv": "conv({0}, {1}, {setting})",
     "conv_input": "conv_input({0}, {1}, ({shape}), {setting})",
     "conv_kernel": "conv_kernel({0}, {1}, ({shape}), {setting})",
+    "mpow": "np.linalg.matrix_power({0}, {exponent})",
+    "xpow": "({0}) ** ({1})",
+    "pinv": "np.linalg.pinv({0})",
+    "pinv_full": "np.linalg.pinv({0})",
+    "cholesky": "np.linalg.cholesky({0})",
+    "eigenvalues": "np.linalg.eigvalsh({0}).reshape(-1, 1)",
+    "singular_values": "np.linalg.svd({0}, compute_uv=False).reshape(-1, 1)",
+    "nuclear": 'np.linalg.norm({0}, "nuc")',
+    "spectral": "np.linalg.norm({0}, 2)",
+    "maximum": "np.maximum({0}, {1})",
+    "greater": "np.heaviside({0} - ({1}), 0.5)",
+    "where": "np.where({0} > 0, {1}, {2})",
+    "hstack": "np.hstack(({operands}))",
+    "vstack": "np.vstack(({operands}))",
+    "slice": "({0})[{places}]",
+    "embed": "embed({0}, {first}, ({shape}))",
+    "max": "np.max({0}, {over}, keepdims=True)",
+    "at_max": "at_max({0}, {over})",
 }
 FUNCTIONS = {
     "relu": "np.maximum({0}, 0)",
@@ -40,12 +58,24 @@ FUNCTIONS = {
     "phi": "phi({0})",
     "Phi": "Phi({0})",
     "gelu": "gelu({0})",
+    "erf": "np.vectorize(math.erf)({0})",
+    "lgamma": "np.vectorize(math.lgamma)({0})",
+    "silu": "silu({0})",
+    "elu": "elu({0})",
+    "clip": "np.clip({0}, -1, 1)",
+    "huber": "huber({0})",
 }
 HELPERS = {
     "sigmoid": "def sigmoid(x):\n    return np.exp(-np.logaddexp(0, -x))",
     "phi": "def phi(x):\n    return np.exp(-x * x / 2) / np.sqrt(2 * np.pi)",
     "Phi": "def Phi(x):\n    return np.vectorize(math.erfc)(-x / np.sqrt(2)) / 2",
     "gelu": "def gelu(x):\n    return x * np.vectorize(math.erfc)(-x / np.sqrt(2)) / 2",
+    "silu": "def silu(x):\n    return x * np.exp(-np.logaddexp(0, -x))",
+    "elu": "def elu(x):\n    return np.where(x > 0, x, np.expm1(np.minimum(x, 0)))",
+    "huber": "def huber(x):\n    near = np.clip(x, -1, 1)\n    return near * (x - near / 2)",
+    "embed": "def embed(A, row, column, shape):\n    large = np.zeros(shape)\n"
+    "    large[row : row + A.shape[0], column : column + A.shape[1]] = A\n    return large",
+    "at_max": "def at_max(A, axis):\n    return (A == A.max(axis=axis, keepdims=True)).astype(float)",
     "logsumexp": "def logsumexp(x, axis):\n    top = x.max(axis=axis, keepdims=True)\n"
     "    return top + np.log(np.exp(x - top).sum(axis=axis, keepdims=True))",
     "log_softmax": "def log_softmax(x, axis):\n    y = x - x.max(axis=axis, keepdims=True)\n"
@@ -102,14 +132,16 @@ class ArrayCoder(Coder):
     def helpers(self) -> list[str]:
         """The definitions of what is called."""
         needed = self.called | ({"windows"} if self.called & {"conv", "conv_kernel"} else set())
-        first = ["import math"] if needed & {"Phi", "gelu"} else []
+        first = ["import math"] if needed & {"Phi", "gelu", "math"} else []
         return [*first, *(f"\n\n{text}" for name, text in HELPERS.items() if name in needed)]
 
     def sizes(self, e: Node) -> tuple[Dim, ...]:
         """The dimensions that the code of a node mentions."""
         if e.op in ("ones", "zeros", "eye", "reshape", "conv_input", "conv_kernel"):
             return e.shape
-        return (e.data,) if e.op == "dim" else ()
+        if e.op in ("slice", "embed"):
+            return (*e.data, *e.shape)
+        return (e.data,) if e.op in ("dim", "mpow") else ()
 
     def size(self, d: Dim) -> str:
         """A dimension as an integer expression."""
@@ -161,6 +193,19 @@ class ArrayCoder(Coder):
             args = [self.at(a, MINUS) if e.op == "inner" else self.whole(a) for a in e.args]
         if not text:
             raise NotDerivable(e, f"no NumPy form of {e.data if e.op == 'fn' else e.op} is known. Try to_python().")
-        self.called |= {text.partition("(")[0]} & set(HELPERS)
+        self.called |= {text.partition("(")[0]} & set(HELPERS) | ({"math"} if "math." in text else set())
         setting = e.data if e.op == "conv" else e.data[0] if e.op in ("conv_input", "conv_kernel") else None
-        return text.format(*args, axis=0 if e.data == "column" else 1, shape=self.shape(e), setting=setting)
+        first = [self.size(d) for d in e.data] if e.op in ("slice", "embed") else []
+        return text.format(
+            *args,
+            axis=0 if e.data == "column" else 1,
+            over="axis=1" if e.data == "rows" else "axis=None",
+            shape=self.shape(e),
+            setting=setting,
+            operands=", ".join(args),
+            exponent=self.size(e.data) if e.op == "mpow" else "",
+            first=", ".join(first),
+            places=", ".join(f"{a} : {self.size(d + n)}" for a, d, n in zip(first, e.data, e.shape, strict=True))
+            if e.op == "slice"
+            else "",
+        )

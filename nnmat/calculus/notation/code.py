@@ -1,12 +1,15 @@
 """Expressions as code: what `repr` prints, and what `parse` reads back to the same expression."""
 
-from collections.abc import Iterable, MutableMapping
+from collections.abc import Callable, Iterable, MutableMapping
+from fractions import Fraction
 
-from .names import IN_CODE, options
+from ..dimensions import Dim
+from .names import IN_CODE, decimal, options
 from .node import Node
 from .sharing import fresh, kind, length, operands_first, parts, taken
 
 SUM, PRODUCT, MINUS, POWER, ATOM = range(5)
+FAR = 10**308  # numbers that are read are smaller
 ONE_LINE = 2_000  # signs of an expression that is one line of code
 
 
@@ -71,7 +74,7 @@ class Coder:
         if e.op in ("sym", "ref"):
             return e.name, ATOM
         if e.op == "num":
-            body = str(e.data)
+            body = numeral(e.data)
             return body, PRODUCT if "/" in body else MINUS if e.data < 0 else ATOM
         if e.op == "add":
             return self.sum(e), SUM
@@ -82,8 +85,12 @@ class Coder:
         if e.op == "T":
             return self.at(e.args[0], ATOM) + ".T", ATOM
         if e.op == "pow":
-            exponent = str(e.data)
+            exponent = numeral(e.data)
             return f"{self.at(e.args[0], ATOM)} ** {f'({exponent})' if '/' in exponent else exponent}", POWER
+        if e.op == "xpow":
+            return " ** ".join(self.at(a, ATOM) for a in e.args), POWER
+        if e.op == "slice":
+            return f"{self.at(e.args[0], ATOM)}[{places(e)}]", ATOM
         return self.call(e), ATOM
 
     def sum(self, e: Node) -> str:
@@ -100,7 +107,8 @@ class Coder:
         else:
             body = self.at(first, PRODUCT)
         for a in rest:
-            if a.op == "pow" and a.data == -1 and a not in self.names:
+            is_number = a is e.args[1] and first.op == "num" and a.op == "pow" and a.args[0].op == "num"  # 1 / 2 is one
+            if a.op == "pow" and a.data == -1 and not is_number and a not in self.names:
                 body += f" / {self.at(a.args[0], MINUS)}"
             else:
                 body += f" * {self.at(a, MINUS)}"
@@ -111,7 +119,7 @@ class Coder:
         name = IN_CODE.get(e.op, e.op)
         if e.op == "fn":
             name = e.data
-        elif e.op in ("softmax", "log_softmax", "lse"):
+        elif e.op in ("softmax", "log_softmax", "lse", "max", "at_max"):
             name += "_rows" if e.data == "rows" else ""
         elif e.op in ("ones", "zeros"):
             args = [str(d) for d in e.shape]
@@ -119,6 +127,10 @@ class Coder:
             args = [str(e.shape[0])]
         elif e.op == "dim":
             args = [str(e.data)]
+        elif e.op in ("mpow", "mpow_frechet"):
+            args.append(str(e.data))
+        elif e.op == "embed":
+            name, args = "padded", [*args, *(str(d) for d in (*e.data, *e.shape))]
         elif e.op in ("reshape", "kron_left", "kron_right"):
             args += [str(d) for d in e.data]
         elif e.op == "conv":
@@ -126,4 +138,37 @@ class Coder:
         elif e.op in ("conv_input", "conv_kernel"):
             setting, shape = e.data
             args += [*(str(d) for d in shape), *options(setting)]
+        if name == "max_rows":
+            name, args = "max", [*args, "axis=1"]
         return f"{name}({', '.join(args)})"
+
+
+def numeral(value: Fraction) -> str:
+    """A number as `parse` reads it: digits, a quotient, or a quotient by a power of ten where float64 ends."""
+    top, bottom = value.numerator, value.denominator
+    if decimal(value):
+        return decimal(value)
+    if bottom >= FAR:
+        zeros = _zeros(bottom)
+        return f"{top}/{bottom // 10**zeros}/1e{zeros}"
+    if abs(top) >= FAR:
+        zeros = _zeros(top)
+        return f"{top // 10**zeros}/{bottom}/1e-{zeros}"
+    return str(value)
+
+
+def _zeros(whole: int) -> int:
+    digits = str(whole)
+    return min(len(digits) - len(digits.rstrip("0")), 300)
+
+
+def places(e: Node, written: Callable[[Dim], str] = str) -> str:
+    """The rows and columns of a block: `0, i`, `0:2, 1:N`; of a column its rows alone."""
+    ends = list(zip(e.data, e.shape, strict=True))
+    if e.args[0].shape[1].constant == 1 and e.args[0].shape[0].constant != 1:
+        ends = ends[:1]
+    one = [length.constant == 1 for _, length in ends]
+    return ", ".join(
+        written(first) if single else f"{written(first)}:{written(first + length)}"
+        for single, (first, length) in zip(one, ends, strict=True)
+    )

@@ -3,8 +3,8 @@
 from fractions import Fraction
 
 from ..dimensions import Floor
-from .names import GREEK, IN_LATEX, IN_TEXT
-from .text import Writer, decimal
+from .names import GREEK, IN_LATEX, IN_TEXT, decimal
+from .text import Writer
 
 
 class LatexWriter(Writer):
@@ -47,13 +47,33 @@ class LatexWriter(Writer):
     def raised(self, body: str, p: Fraction, scalar: bool) -> str:
         return f"{body}^{{{p}}}" if scalar else rf"{body}^{{\odot {p}}}"
 
+    def exponent(self, body: str, p: "str | Fraction", plain: bool = True) -> str:
+        return f"{body}^{{{'' if plain else chr(92) + 'odot '}{p}}}"
+
+    def plus(self, body: str) -> str:
+        return body + "^{+}"
+
+    def index(self, body: str, inside: str) -> str:
+        return rf"{body}_{{[{inside}]}}"
+
+    def index_below(self, body: str, sign: str) -> str:
+        return f"{body}_{{{sign}}}"
+
     def fraction(self, top: str, bottom: str) -> str:
         return rf"\frac{{{_bare(top)}}}{{{_bare(bottom)}}}"
 
     def floor(self, atom: Floor) -> str:
         return rf"\left\lfloor {self.fraction(self.dimension(atom.top), str(atom.bottom))} \right\rfloor"
 
+    def with_pi(self, value: Fraction) -> str:
+        text = super().with_pi(value).replace("π²", r"\pi^{2}").replace("π", r"\pi")
+        sign, text = ("-", text[1:]) if text.startswith("-") else ("", text)
+        top, line, bottom = text.partition("/")
+        return sign + (self.fraction(top, bottom) if line else text)  # the bar needs no parentheses
+
     def ratio(self, value: Fraction) -> str:
+        if self.with_pi(value):
+            return self.with_pi(value)
         if value.denominator == 1:
             return _power_of_ten(decimal(value)) or str(value)
         if decimal(value):

@@ -12,7 +12,7 @@ from .names import printed
 from .node import Node
 
 LETTERS = {"scalar": "strqck", "column": "uvwpqr", "matrix": "KLPQRSTZ"}
-WORTH = 14  # signs that a name has to save
+WORTH = 9  # signs that a name has to save
 SHORT = 30  # expressions of so few signs are left as they are
 MOST = 10**9
 
@@ -39,11 +39,12 @@ def operands_first(e: Node, until: Callable[[Node], bool]) -> list[Node]:
 def length(e: Node, of: Mapping[Node, int]) -> int:
     """About how many signs `e` has when its operands have those of `of`."""
     if e.op in ("sym", "ref"):
-        return len(e.name)
+        return len(printed(e.name))
     if e.op in ("num", "dim"):
         return len(str(e.data))
     own = {"fn": 3, "T": 1, "inv": 1, "pow": 1, "matmul": 0, "mul": len(e.args) - 1, "add": 2 * len(e.args) - 1}
-    return min(own.get(e.op, 4) + sum(of[a] for a in below(e)), MOST)
+    minus = 2 if e.op == "mul" and e.args[0].op == "num" and e.args[0].data == -1 else 0
+    return min(own.get(e.op, 4) + sum(of[a] for a in below(e)) - minus, MOST)
 
 
 def is_plain(e: Node) -> bool:

@@ -5,11 +5,13 @@ two factors a column times a row does, too: it is a matrix of rank one. LaTeX is
 tokens (`latex.py`).
 """
 
+import math
 import re
 from fractions import Fraction
 
 from ..dimensions import Dim, Floor
-from .names import GREEK, IN_FORMULAS, IN_TEXT, options, printed
+from .code import places
+from .names import GREEK, IN_FORMULAS, IN_TEXT, decimal, options, printed
 from .node import Node
 from .sharing import fresh, kind, length, operands_first, repeated, taken
 
@@ -31,6 +33,7 @@ class Writer:
     def __init__(self) -> None:
         self.done: dict[Node, tuple[str, int]] = {}
         self.names: dict[Node, str] = {}
+        self.given: dict[Node, str] = {}  # names that were given elsewhere, for the same
         self.used: set[str] = set()  # names of symbols, quantities and sizes, as they are printed
         self.owners: dict[str, str] = {}  # what is printed, and the name that it is printed for
         self.sizes: dict[Node, int] = {}
@@ -44,7 +47,7 @@ class Writer:
         """The expression, and the names in it that are new, each with what it stands for, in the order of their use."""
         self.used |= taken(e)
         new = repeated(e, self.names)
-        meanings = [(x, fresh(kind(x), self.used)) for x in new]
+        meanings = [(x, self.given.get(x) or fresh(kind(x), self.used)) for x in new]
         for x, name in meanings:
             self._compose(x)
             self.names[x] = name
@@ -113,11 +116,37 @@ class Writer:
             return f"{body}^⊙{p if p.denominator == 1 and p > 0 else f'({p})'}"
         return body + (str(p).translate(SUPERSCRIPT) if p.denominator == 1 else f"^({p})")
 
+    def exponent(self, body: str, p: "str | Fraction", plain: bool = True) -> str:
+        """A power of a matrix, or by an expression: `plain` without the sign of what works element by element."""
+        if isinstance(p, Fraction):
+            return self.raised(body, p, True)
+        return f"{body}^{'' if plain else '⊙'}{p if len(p) == 1 else self.parens(p)}"
+
+    def plus(self, body: str) -> str:
+        return body + "⁺"
+
+    def index(self, body: str, inside: str) -> str:
+        return f"{body}[{inside}]"
+
     def fraction(self, top: str, bottom: str) -> str:
         return f"{top}/{bottom}"
 
     def ratio(self, value: Fraction) -> str:
-        return decimal(value) or str(value)
+        return self.with_pi(value) or decimal(value) or str(value)
+
+    def with_pi(self, value: Fraction) -> str:
+        """A number as a multiple of π, if it is one and no symbol has that name."""
+        found = None if "π" in self.used else multiple_of_pi(value)
+        if found is None:
+            return ""
+        k, n = found
+        above, below = ("π", "") if n == 1 else ("π²", "") if n == 2 else ("", "π")
+        top = f"{abs(k.numerator)}{above}" if abs(k.numerator) != 1 or not above else above
+        bottom = f"{k.denominator}{below}" if k.denominator != 1 or not below else below
+        sign = "-" if k < 0 else ""
+        return sign + (
+            top if bottom == "1" else f"{top}/{self.parens(bottom) if len(bottom) > 1 and below else bottom}"
+        )
 
     def dimension(self, d: Dim) -> str:
         return d.written(" ", lambda atom: self.symbol(atom) if isinstance(atom, str) else self.floor(atom))
@@ -137,6 +166,9 @@ class Writer:
 
     def fence(self, left: str, body: str, right: str) -> str:
         return f"{left}{body}{right}"
+
+    def index_below(self, body: str, sign: str) -> str:
+        return body + {"*": "_*", "2": "₂"}[sign]
 
     def tight(self, body: str) -> bool:
         return TIGHT.fullmatch(body) is not None
@@ -160,6 +192,8 @@ class Writer:
             return self.sum(e), SUM
         if e.op == "mul":
             return self.product(e.args), HADAMARD
+        if e.op == "matmul" and self.is_square(e):
+            return self.raised(self.fence("‖", self.at(e.args[1], SUM), "‖"), Fraction(2), True), POSTFIX
         if e.op == "matmul":
             body = self.matmul(e.args[:1], e.args[1:])
             return body, HADAMARD if body.startswith("-") else PRODUCT
@@ -170,6 +204,17 @@ class Writer:
             return self.inverted(self.at(e.args[0], ATOM)), POSTFIX
         if e.op == "pow":
             return self.raised(self.at(e.args[0], ATOM), e.data, e.is_scalar), POSTFIX
+        if e.op == "mpow":
+            n = e.data.constant
+            p = self.dimension(e.data) if n is None else Fraction(n)
+            return self.exponent(self.at(e.args[0], ATOM), p), POSTFIX
+        if e.op == "xpow":
+            body = self.write(e.args[1])
+            return self.exponent(self.at(e.args[0], ATOM), body, e.is_scalar), POSTFIX
+        if e.op in ("pinv", "pinv_full"):
+            return self.plus(self.at(e.args[0], ATOM)), POSTFIX
+        if e.op == "slice":
+            return self.index(self.at(e.args[0], ATOM), places(e, self.dimension)), POSTFIX
         if e.op == "ones":
             return self.ones(e)
         if e.op == "d":
@@ -182,6 +227,12 @@ class Writer:
             sign = self.kronecker if e.op == "kron" else self.star
             return sign.join(self.at(a, POSTFIX) for a in e.args), HADAMARD
         return self.named(e), ATOM
+
+    def is_square(self, e: Node) -> bool:
+        """uᵀu of a u that is a sum or an elementwise product: ‖u‖²."""
+        left, right = e.args[0], e.args[-1]
+        plain = left.op == "T" and left.args[0] is right and e.is_scalar and len(e.args) == 2
+        return plain and self.op(right) in ("add", "mul") and not right.has_differential
 
     def named(self, e: Node) -> str:
         args = [self.at(a, SUM) for a in e.args]
@@ -197,14 +248,20 @@ class Writer:
             return self.word("log") + self.fence("|", args[0], "|")
         if e.op == "norm":
             return self.fence("‖", args[0], "‖")
+        if e.op in ("nuclear", "spectral"):
+            return self.index_below(self.fence("‖", args[0], "‖"), "*" if e.op == "nuclear" else "2")
         name = IN_FORMULAS.get(e.op, e.op)
-        if e.op in ("softmax", "log_softmax", "lse") and e.data == "rows":
+        if e.op in ("softmax", "log_softmax", "lse", "max", "at_max") and e.data == "rows":
             name += "_rows"
         if e.op == "reshape":
             if str(e.shape[1]) == "1" and str(e.shape[0]) != "1":
                 name = "vec"
             else:
                 args += [self.dimension(d) for d in e.shape]
+        if e.op == "mpow_frechet":
+            args.append(self.dimension(e.data))
+        if e.op == "embed":
+            name, args = "padded", [*args, *(self.dimension(d) for d in (*e.data, *e.shape))]
         if e.op in ("conv", "conv_input", "conv_kernel"):
             args += options(e.data if e.op == "conv" else e.data[0])
         return self.call(self.word(name), *args)
@@ -239,9 +296,12 @@ class Writer:
         if not a.is_scalar or whole.is_scalar or body in ("1", "-1"):
             return body
         rows, columns = (d.constant == 1 for d in whole.shape)
-        return body + " 1" * (not rows) + f" {self.transposed('1')}" * (not columns)
+        ones = " ".join(["1"] * (not rows) + [self.transposed("1")] * (not columns))
+        fraction = self.op(a) == "num" and a.data.denominator != 1
+        return self.product(a.args or (a,), ones) if self.op(a) == "mul" or fraction else f"{body} {ones}"
 
-    def product(self, args: Nodes) -> str:
+    def product(self, args: Nodes, ones: str = "") -> str:
+        """An elementwise product; of scalars with the matrix of `ones`, which is written like that."""
         value, rest = Fraction(1), []
         for a in args:
             if a.op == "num":
@@ -255,13 +315,13 @@ class Writer:
             below = [a for a in below if a not in above]
         small = [a for a in above if a.is_scalar]
         big = [a for a in above if not a.is_scalar]
-        parts = big or small
-        core = self.factors(parts, self.hadamard if big else " ")
+        parts = [] if ones else big or small
+        core = ones or self.factors(parts, self.hadamard if big else " ")
         if any(not a.is_scalar for a in below):
             bottom = [self.divisor(a) for a in below if not a.is_scalar]
             core, parts = self.divide.join([self.loose(core, parts), *bottom]), []
         sign = "-" if value < 0 else ""
-        front = [self.at(a, POSTFIX) for a in small] if big else []
+        front = [self.at(a, POSTFIX) for a in small] if big or ones else []
         number = [self.ratio(abs(value))] if abs(value) != 1 or not rest else []
         under = [self.divisor(a) for a in below if a.is_scalar]
         if under:
@@ -269,14 +329,18 @@ class Writer:
                 under.insert(0, str(abs(value).denominator))
                 number = [str(abs(value.numerator))] if abs(value.numerator) != 1 else []
             bottom_text = under[0] if len(under) == 1 else self.parens(" ".join(under))
-            if not front and not number and core:
+            single = (len(parts) == 1 and self.op(parts[0]) == "ones" and 1 in self._sizes(parts[0])) or core == "1"
+            if not front and not number and core and not single:
                 return sign + self.fraction(self.loose(core, parts), bottom_text)
             top = " ".join([*number, *front]) or "1"
             scale = self.fraction(top, bottom_text)
             return sign + (f"{self.parens(scale)} {core}" if core else scale)
-        if number and abs(value).denominator != 1:
+        if number and abs(value).denominator != 1 and (not self.with_pi(value) or "/" in number[0]):
             number = [self.parens(number[0])]
         return sign + " ".join([*number, *front, *([core] if core else [])])
+
+    def _sizes(self, e: Node) -> list[int | None]:
+        return [d.constant for d in e.shape]
 
     def factors(self, parts: list[Node], sign: str) -> str:
         if len(parts) == 1:
@@ -311,11 +375,16 @@ class Writer:
         return ("" if all(self.tight(p) for p in parts) else " ").join(parts)
 
 
-def decimal(value: Fraction) -> str:
-    """A number with many digits as people write it, 2e-20; empty if there are few, or no float is this number."""
-    try:
-        written = repr(float(value))
-    except OverflowError:  # a product of numbers that float64 holds, and not this one
-        return ""
-    long = value.denominator > 10**6 or abs(value) >= 10**16
-    return written if long and Fraction(written) == value else ""
+PI = Fraction(repr(math.pi))
+
+
+def multiple_of_pi(value: Fraction) -> tuple[Fraction, int] | None:
+    """k and n of value = k πⁿ, n = 1, 2 or -1, to the digits of a float; k with small numbers only."""
+    if not decimal(value):
+        return None
+    for n in (1, 2, -1):
+        k = value / PI**n
+        near = k.limit_denominator(60)
+        if near and abs(near.numerator) < 1000 and abs(k - near) <= abs(near) * Fraction(1, 10**15):
+            return near, n
+    return None

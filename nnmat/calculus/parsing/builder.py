@@ -40,6 +40,9 @@ def _build(tree: Tree, text: str, shapes: Mapping[str, Shape], known: Mapping[st
     if tree.kind == "call" and tree.body in SIGNATURES:
         return _call(tree, text, shapes, known)
     args = [build(p, text, shapes, known) for p in tree.parts]
+    if tree.kind == "index":
+        places = [_place(place, text) for _, place in tree.options]
+        return args[0][tuple(places) if len(places) > 1 else places[0]]
     if tree.kind == "sign":
         return negative(args[0])
     if tree.body == ".T":
@@ -61,10 +64,19 @@ def _number(tree: Tree, text: str) -> Expr:
     return number(int(tree.body) if tree.body.isdigit() else value)
 
 
+def _place(tree: Tree, text: str) -> Any:
+    """A place in brackets: a number or a name, or where a slice begins and ends."""
+    if tree.kind != "range":
+        return size_of(tree, text)
+    begin, end = (None if p.kind == "none" else size_of(p, text) for p in tree.parts)
+    return slice(begin, end)
+
+
 def _call(tree: Tree, text: str, shapes: Mapping[str, Shape], known: Mapping[str, Expr]) -> Expr:
     """A function of the language on its operands, dimensions and options."""
     options = {word: _integer(value, text) for word, value in tree.options}
-    many = SIGNATURES[tree.body].operands
+    signature = SIGNATURES[tree.body]
+    many = len(tree.parts) if signature.beside is not None else signature.operands
     operands = [build(p, text, shapes, known) for p in tree.parts[:many]]
     sizes = [size_of(p, text) for p in tree.parts[many:]]
     return CONSTRUCTORS[tree.body](*operands, *sizes, **options)

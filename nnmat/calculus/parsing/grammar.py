@@ -4,19 +4,21 @@ expression = term (("+" | "-") term)*           sums bind least
 term       = sign (("*" | "/" | "@") sign)*     from left to right, as in Python
 sign       = ("-" | "+") sign | power
 power      = postfix ("**" sign)?
-postfix    = atom (".T")*
+postfix    = atom (".T" | "[" place ("," place)? "]")*
+place      = expression | expression? ":" expression?
 atom       = number | name | name "(" arguments ")" | "(" expression ")"
 """
 
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from unicodedata import normalize
 
 from ..errors import ParseError
 
 TOKEN = (
     r"\s*(?:(?P<number>\d+\.(?!T\b)\d*(?:[eE][+-]?\d+)?|\.\d+|\d+(?:[eE][+-]?\d+)?)|(?P<name>[^\W\dᵀ⁰¹²³⁴-⁹][^\Wᵀ⁰¹²³⁴-⁹]*)"
-    r"|(?P<sign>\*\*|\.T\b|[-+*/@(),=]))"
+    r"|(?P<sign>\*\*|\.T\b|[-+*/@(),=:[\]]))"
 )
 DEPTH = 100
 
@@ -30,7 +32,7 @@ class Token:
 
 @dataclass(frozen=True)
 class Tree:
-    """`kind` is number, name, call, sign (of one operand) or binary; `body` the text, `column` counts from 1."""
+    """`kind` is number, name, call, index, sign (of one operand) or binary; `body` the text, `column` counts from 1."""
 
     kind: str
     body: str
@@ -76,7 +78,8 @@ def tokens(text: str) -> list[Token]:
                 column,
             )
         kind = match.lastgroup or "sign"
-        found.append(Token(kind, match[kind], match.start(kind) + 1))
+        body = normalize("NFKC", match[kind]) if kind == "name" else match[kind]  # as Python reads names
+        found.append(Token(kind, body, match.start(kind) + 1))
         at = match.end()
     return [*found, Token("end", "", end + 1)]
 
@@ -145,10 +148,30 @@ class Parser:
 
     def postfix(self) -> Tree:
         tree = self.atom()
-        while self.next.body == ".T":
+        while self.next.body in (".T", "["):
             sign = self.take()
-            tree = Tree("call", ".T", sign.column, (tree,))
+            tree = Tree("call", ".T", sign.column, (tree,)) if sign.body == ".T" else self.index(tree, sign)
         return tree
+
+    def index(self, base: Tree, opened: Token) -> Tree:
+        """The block of `base` that the brackets say: places as options, which are dimensions, not expressions."""
+        places = [self.place()]
+        if self.next.body == ",":
+            self.take()
+            places.append(self.place())
+        if self.next.body != "]":
+            raise self.fail(f"']' for the '[' in column {opened.column}", "Try A[0, 1], A[:2, 1:] or x[i].")
+        self.take()
+        return Tree("index", "[]", opened.column, (base,), tuple((str(i), p) for i, p in enumerate(places)))
+
+    def place(self) -> Tree:
+        nothing = Tree("none", "", self.next.column)
+        first = nothing if self.next.body == ":" else self.sum()
+        if self.next.body != ":":
+            return first
+        sign = self.take()
+        last = nothing if self.next.body in (",", "]") else self.sum()
+        return Tree("range", ":", sign.column, (first, last))
 
     def atom(self) -> Tree:
         token = self.take()

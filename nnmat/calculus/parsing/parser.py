@@ -18,7 +18,7 @@ from .products import check_products
 from .shape_inference import infer
 
 
-def parse(text: str, named: Mapping[str, Expr] | None = None, **shapes: Any) -> Expr:
+def parse(text: str, /, named: Mapping[str, Expr] | None = None, **shapes: Any) -> Expr:
     """The expression that `text` says.
 
     `shapes` declares names: x=("M",) a column, A=("M", "N") a matrix, a=() a scalar, or a symbol made by matrix(...),
@@ -51,7 +51,7 @@ def _parse_all(texts: list[tuple[str, str]], named: Mapping[str, Expr] | None, *
     for at, (_, text, tree) in enumerate(trees):
         _check_calls(tree, text)
         _check_order(tree, text, {later for later, *_ in trees[at:] if later})
-    inference = infer(trees, known)
+    inference = infer(trees, known, {**declared, **quantities})
     check_products(trees, inference)
     found = inference.result()
     results: dict[str, Expr] = {}

@@ -43,13 +43,15 @@ class Products:
                 raise self.question(tree)
             below = self.below(tree, place)
             signature = SIGNATURES.get(tree.body) if tree.kind == "call" else None
-            parts = tree.parts if signature is None else tree.parts[: signature.operands]
+            many = len(tree.parts) if signature is None or signature.beside is not None else signature.operands
+            parts = tree.parts[:many]
             stack += [(part, below) for part in reversed(parts)]
 
     def below(self, tree: Tree, place: int) -> int:
         """Where the operands of a tree stand."""
-        if tree.kind == "call" and tree.body in SIGNATURES:
-            return ALGEBRA if SIGNATURES[tree.body].square else SUMMED if tree.body == "sum" else REDUCED
+        signature = SIGNATURES.get(tree.body) if tree.kind == "call" else None
+        if signature is not None and not signature.elementwise and tree.body != "transpose":
+            return ALGEBRA if signature.square else SUMMED if tree.body in ("sum", "mean") else REDUCED
         if tree.body == "@":
             return FACTOR
         if place == SUMMED:
@@ -116,7 +118,7 @@ class Products:
                 else f"Write {left} @ inv({right}) for the inverse."
             )
         else:
-            meant = f"Write {left} @ {left} for the matrix product, inv({left}) for the inverse."
+            meant = f"Write power({left}, {right}) for the power of a matrix, inv({left}) for the inverse."
         message = (
             f"expected to know whether `{tree.body}` is meant element by element, got {left} {tree.body} {right} "
             f"without declared shapes. {meant} {self.inference.declaring(tree)}"

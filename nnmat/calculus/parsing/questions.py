@@ -64,4 +64,6 @@ def _source(tree: Tree) -> str:
         return f"({parts[0]} {tree.body} {parts[1]})" if tree.body != "**" else f"{parts[0]} ** {parts[1]}"
     if tree.body == ".T":
         return f"{parts[0]}.T"
+    if tree.kind == "index":
+        return f"{parts[0]}[...]"
     return f"{tree.body}({', '.join(parts)})"

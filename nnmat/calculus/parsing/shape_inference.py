@@ -16,13 +16,15 @@ from dataclasses import dataclass
 from ..dimensions import ONE, Dim, Shape, dim, show
 from ..errors import ParseError
 from ..language.elementwise import FUNCTIONS
+from ..language.expr import Expr
 from ..language.signatures import FITTING, SIGNATURES, Signature
 from .builder import build, no_function, size_of
 from .grammar import Tree, every, spine
 from .questions import declaring, guessed, hint, scalar_or, source
 
 LETTERS = ("M", "N", "K", "P", "Q", "R", "S", "T", "U", "V", "W", "D", "E", "F", "H", "J")
-OF_COLUMNS = {"sum", "frobenius", "inner", "vec", "reshape"}  # beside those that take nothing else
+# Functions in which a Greek name is a column, beside those that take nothing else.
+OF_COLUMNS = {"sum", "frobenius", "inner", "vec", "reshape", "mean", "var", "max", "min", "transpose"}
 
 
 @dataclass(eq=False)
@@ -50,11 +52,14 @@ def found(size: Size) -> Size:
     return size
 
 
-def infer(texts: Sequence[Text], known: Mapping[str, Shape]) -> "Inference":
-    """The shapes of all names in the texts. What one place says of a Greek name holds everywhere: then once more."""
+def infer(texts: Sequence[Text], known: Mapping[str, Shape], given: Mapping[str, Expr] | None = None) -> "Inference":
+    """The shapes of all names in the texts. What one place says of a Greek name holds everywhere: then once more.
+
+    `given` are the expressions of the names that are known, where they have more than a shape: attributes.
+    """
     columns: set[str] = set()
     while True:
-        inference = Inference(known, "", columns)
+        inference = Inference(known, "", columns, given)
         try:
             for name, text, tree in texts:
                 inference.read(name, text, tree)
@@ -70,8 +75,15 @@ def infer(texts: Sequence[Text], known: Mapping[str, Shape]) -> "Inference":
 class Inference:
     """The shapes of one or more texts over common names; `columns` are the Greek names that are no scalars."""
 
-    def __init__(self, known: Mapping[str, Shape], text: str, columns: Iterable[str] = ()):
+    def __init__(
+        self,
+        known: Mapping[str, Shape],
+        text: str,
+        columns: Iterable[str] = (),
+        given: Mapping[str, Expr] | None = None,
+    ):
         self.shapes: dict[str, Pair] = dict(known)
+        self.given = given or {}
         self.declared = set(known)
         self.columns = set(columns)
         self.text = text
@@ -159,6 +171,8 @@ class Inference:
             pair = self.shapes[tree.body]
         elif tree.kind == "sign":
             pair = self.shape(tree.parts[0])
+        elif tree.kind == "index":
+            pair = self.index(tree)
         else:
             pair = self.call(tree)
         return pair
@@ -204,8 +218,21 @@ class Inference:
             return left[0], right[1]
         right = self.shape(tree.parts[1])
         if tree.body == "**":
-            return left
+            return self.powers(tree, left, right)
         return self.elementwise(tree, left, right)
+
+    def powers(self, tree: Tree, left: Pair, right: Pair) -> Pair:
+        """The shape of a power. An exponent that is no scalar has to be declared: the n of `x ** n` is mostly one."""
+        if kind(right) != "scalar":
+            exponent = tree.parts[1]
+            if self.declaring(exponent):
+                raise self.fail(tree, scalar_or(kind(right), [n for n in names_in(exponent) if self.is_guessed(n)]))
+            return self.elementwise(tree, left, right)
+        if kind(left) == "scalar" and self.greek[id(tree.parts[0])] and self.greek[id(tree.parts[1])]:
+            return left
+        if kind(left) == "column":
+            self.factors |= self.greek[id(tree.parts[1])]
+        return left
 
     def elementwise(self, tree: Tree, left: Pair, right: Pair) -> Pair:
         """The shape of a sum or of an elementwise product or quotient."""
@@ -232,6 +259,14 @@ class Inference:
         if not fits:
             raise self.unfit(tree, (left, right))
         return whole
+
+    def index(self, tree: Tree) -> Pair:
+        """The shape of `A[0, i]`, `A[:2, 1:]`, `x[i]`."""
+        base = self.column(tree.parts[0])
+        if kind(base) == "scalar":
+            raise self.fail(tree, f"expected a matrix or a column before [, got {source(tree.parts[0])}, a scalar.")
+        self.settle(set(names_in(tree)) & set(self.shapes))
+        return self.derived(tree)
 
     def doubt(self, tree: Tree, what: str, names: frozenset[str]) -> None:
         """A question that is asked when all is read, unless it is answered then."""
@@ -267,23 +302,37 @@ class Inference:
 
     def by_signature(self, tree: Tree, signature: Signature) -> Pair:
         """The shape of a function of the language, after what it demands of its operands."""
+        if signature.elementwise:
+            return self.together(tree)
+        many = len(tree.parts) if signature.beside is not None else signature.operands
         if signature.adjoint_of is not None:
             self.adjoint(tree, *signature.adjoint_of)
             operands = []
         else:
-            operands = [self.operand(tree, signature, i) for i in range(signature.operands)]
-        if signature.sizes != (0, 0):
+            operands = [self.operand(tree, signature, i) for i in range(many)]
+        if signature.sizes != (0, 0) and not signature.of_operands:
             return signature.shape(*(size_of(p, self.text) for p in tree.parts[signature.operands :]))
         for what, at, a, b in signature.demands(operands):
             if what == FITTING:
                 if not self.equal(a, b):
-                    raise self.unfit(tree, operands[:2], "Check the transposes.")
+                    raise self.unfit(tree, operands[:2], signature.advice or "Check the transposes.")
             else:
                 self.need(tree, a, b, operands[at], what, signature.hint)
         if signature.computed:
             self.settle(set(names_in(tree)) & set(self.shapes))  # names of dimensions stand in it, too
             return self.derived(tree)
         return signature.shape(*operands, **{word: value.body for word, value in tree.options})
+
+    def together(self, tree: Tree) -> Pair:
+        """The shape of a function of several operands that works element by element, as their sum would have it."""
+        whole, first = self.shape(tree.parts[0]), tree.parts[0]
+        for part in tree.parts[1:]:
+            pair = self.shape(part)
+            both = Tree("binary", "+", tree.column, (first, part))
+            wider = self.elementwise(both, whole, pair)
+            first = part if kind(whole) == "scalar" else first
+            whole = wider
+        return whole
 
     def adjoint(self, tree: Tree, operator: str, place: int) -> None:
         """The first operand of an adjoint has the shape of what the operator itself gives."""
@@ -296,7 +345,7 @@ class Inference:
 
     def derived(self, tree: Tree) -> Pair:
         """Shapes that are computed: of kron, vec, conv. What is unknown in them gets letters first."""
-        return build(tree, self.text, self.as_dimensions(), {}).shape
+        return build(tree, self.text, self.as_dimensions(), self.given).shape
 
     def settle(self, names: Iterable[str]) -> None:
         """Letters for the dimensions of these names that are still unknown."""

@@ -14,6 +14,7 @@ OTHERS = {
     "SYM-1": "gradient on the symmetric matrices: (G + Gᵀ)/2",
     "SYM-2": "gradient by the free entries of a symmetric matrix: tril(G + Gᵀ - Diag(diagonal(G)))",
     "SYM-3": "gradient on the diagonal matrices: I ⊙ G",
+    "SYM-4": "gradient on the lower triangular matrices: tril(G)",
 }
 STATEMENTS: dict[str, str] = {
     **differentials.STATEMENTS,

@@ -43,7 +43,7 @@ class Row(NamedTuple):
     inside: bool = False
 
 
-class _Report:
+class Report:
     """Which rows there are, in either format."""
 
     differential, whole_differential, becomes = "df", "d(f)", "→"
@@ -179,14 +179,14 @@ class _Report:
 
     def result(self) -> list[Row]:
         """The gradient, with all names that stand in it."""
-        used = self.w.used
+        before = self.w
         self.w = type(self.w)()
-        self.w.used |= used
+        self.w.used, self.w.given = before.used, before.names
         body, meanings = self.w.page(self.d.gradient)
         return [Row(self.w.gradient_of(f"{self.d.wrt.name} f"), "=", body), *self.meanings(meanings)]
 
 
-class _Text(_Report):
+class _Text(Report):
     """Lines of text."""
 
     def words(self, text: str, symbol: str = "") -> Row:
@@ -224,11 +224,12 @@ class _Text(_Report):
             "manifold": "    (on the symmetric matrices)",
             "entries": "    (by the free entries of the lower triangle)",
             "diagonal": "    (on the diagonal matrices)",
+            "lower": "    (on the lower triangular matrices)",
         }
         return words.get(self.d.form, "")
 
 
-class _Latex(_Report):
+class _Latex(Report):
     """An align* environment for each quantity."""
 
     differential, whole_differential, becomes = r"\mathrm{d}f", r"d\left(f\right)", r"\to"

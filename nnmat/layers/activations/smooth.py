@@ -1,4 +1,4 @@
-"""Smooth kin of the rectifier: SiLU and softplus."""
+"""Smooth kin of the rectifier: SiLU, Mish and softplus."""
 
 from nnmat_kernels import unchecked as k
 
@@ -28,6 +28,29 @@ class SiLU(Elementwise):
     @backward_equations
     def backward(self, G, call):
         return k.silu_backward(G, call.X)  # gX = G ⊙ σ(X) ⊙ (1 + X ⊙ σ(-X))
+
+
+class Mish(Elementwise):
+    """Every element weighted by the hyperbolic tangent of its softplus.
+
+    Forward
+        Y = X ⊙ T        T = tanh(log(1 + exp(X)))
+    Backward, for the upstream gradient G = ∇_Y L
+        gX = G ⊙ (T + X ⊙ (1 - T²) ⊙ σ(X))        σ(x) = 1 / (1 + exp(-x))
+    Shapes: X, Y, G, gX (B, ...), of any one shape; float32 or float64 as built.
+    Errors: ShapeError, DtypeError.
+    Reference: docs/equations.md, section 3.4; D. Misra, "Mish: a self regularized non-monotonic activation function",
+        2020.
+    """
+
+    @forward_equations
+    def forward(self, X, call):
+        call.keep(X=X)
+        return k.mish(X)  # Y = X ⊙ tanh(log(1 + exp(X)))
+
+    @backward_equations
+    def backward(self, G, call):
+        return k.mish_backward(G, call.X)  # gX = G ⊙ (T + X ⊙ (1 - T²) ⊙ σ(X))
 
 
 class Softplus(Elementwise):

@@ -3,18 +3,23 @@
 import numpy as np
 import pytest
 
+from nnmat_kernels.codegen.microkernel import MR_SINGLE
 from nnmat_kernels.convolution.axes import backward_axes, forward_axes
 from nnmat_kernels.convolution.plan import (
     CONV_CHUNKS,
+    PARTIAL_GRADIENTS,
     PHASE,
     PLAN,
     SCRATCH_BYTES,
+    SHARED_BLOCKS,
     WEIGHT_PLAN,
     is_depthwise,
     plan,
+    seen_pixels,
     weight_plan,
 )
 from nnmat_kernels.geometry import window
+from nnmat_kernels.runtime.target import MR
 from tests.kernels.convolution.configurations import CONFIGURATIONS, LARGE, dtypes
 
 everything = pytest.mark.parametrize("configuration", [*CONFIGURATIONS, *LARGE])
@@ -65,8 +70,10 @@ def test_every_pixel_has_its_windows(configuration, gradient):
         vertical = backward_axes(w.H, w.kh, w.sh, w.ph, w.dh)
         horizontal, width, height = backward_axes(w.W, w.kw, w.sw, w.pw, w.dw), w.W, w.H
     else:
-        vertical = forward_axes(w.Ho, w.kh, w.sh, w.ph, w.dh)
-        horizontal, width, height = forward_axes(w.Wo, w.kw, w.sw, w.pw, w.dw), w.Wo, w.Ho
+        seen, *skips = seen_pixels(w)
+        assert (p.row_skip, p.column_skip) == tuple(skips)
+        vertical = forward_axes(w.Ho, w.kh, seen.sh, w.ph, w.dh)
+        horizontal, width, height = forward_axes(w.Wo, w.kw, seen.sw, w.pw, w.dw), w.Wo, w.Ho
     found = []
     axes = [(v, h) for v in vertical for h in horizontal]
     for block in range(p.blocks if p.target_channels else 0):
@@ -110,6 +117,15 @@ def test_blocks_fit_the_cache_and_are_cut_by_the_shape(configuration, gradient, 
     assert p.pixels_per_tile == 1 or p.columns_per_group <= 64 // np.dtype(dtype).itemsize
 
 
+def test_one_pixel_with_a_stride_sees_pixels_apart():
+    w, *_ = operation(((3, 7, 8, 7), (3, 1, 1, 7), (2, 3), 0, 1, 1))
+    assert seen_pixels(w) == (w._replace(H=4, W=3, sh=1, sw=1), 2, 3)
+    assert weight_plan(w, 3, 1, np.float32).sizes[0].scratch_columns == 3
+    for configuration in [((3, 7, 8, 7), (3, 1, 1, 7), 2, 1, 1, 1), ((3, 7, 8, 7), (3, 2, 1, 7), 2, 0, 1, 1)]:
+        w, *_ = operation(configuration)
+        assert seen_pixels(w) == (w, 1, 1)
+
+
 def test_depthwise_is_one_filter_for_each_channel():
     for configuration in [*CONFIGURATIONS, *LARGE]:
         w, filters, groups = operation(configuration)
@@ -145,3 +161,26 @@ def test_numbers_of_a_window_and_their_sums(configuration, dtype):
     assert p.output_width * p.pixels_per_tile == w.Wo
     assert p.rows_per_block * p.blocks_per_image >= w.Ho
     assert p.blocks == w.B * p.blocks_per_image
+
+
+@pytest.mark.parametrize("shape", [(64, 7, 7, 64), (64, 14, 14, 32), (128, 9, 9, 8), (40, 5, 5, 3), (16, 4, 4, 4)])
+def test_images_of_a_block_fill_its_tiles(shape):
+    """No other number of images, up to that, needs fewer tiles; and there are blocks for threads to share."""
+    w, filters, groups = operation((shape, (64, 3, 3, shape[-1]), 1, 1, 1, 1))
+    p = plan(w, filters, groups, np.float32, False).sizes[0]
+
+    def tiles(images):
+        return -(-w.B // images) * -(-images * w.Ho * w.Wo // MR)
+
+    assert p.blocks >= SHARED_BLOCKS
+    least = max(1, min(p.images_per_block, 8 * max(MR, MR_SINGLE) // (w.Ho * w.Wo)))
+    assert tiles(p.images_per_block) == min(map(tiles, range(least, p.images_per_block + 1)))
+
+
+@pytest.mark.parametrize("images", [1, 15, 16, 32, 62, 63, 64, 1000])
+def test_pieces_of_a_weight_gradient_are_powers_of_two(images):
+    w, filters, groups = operation(((images, 7, 7, 64), (64, 3, 3, 64), 1, 1, 1, 1))
+    p = weight_plan(w, filters, groups, np.float32).sizes[0]
+    assert p.chunks == min(
+        PARTIAL_GRADIENTS, p.blocks, {1: 1, 15: 1, 16: 1, 32: 2, 62: 2, 63: 4, 64: 4, 1000: 16}[images]
+    )

@@ -51,6 +51,25 @@ def test_fill_block(configuration, gradient, dtype, rng):
 
 
 @dtypes
+@pytest.mark.parametrize("configuration", [CONFIGURATIONS[-1], LARGE[-3], LARGE[-2]])
+def test_fill_block_with_pixels_apart(configuration, dtype, rng):
+    X, *_ = arrays(lambda s: rng.standard_normal(s).astype(dtype), configuration)
+    p = convolution(*configuration, dtype=dtype).plan(False, True).sizes[0]
+    own = p.channels_per_group
+    np.testing.assert_array_equal((p.row_skip, p.column_skip), np.broadcast_to(configuration[2], 2))
+    seen = X[:, :: p.row_skip, :: p.column_skip]
+    for block in range(p.blocks):
+        image, row = block // p.blocks_per_image * p.images_per_block, block % p.blocks_per_image * p.rows_per_block
+        images, rows = min(p.images_per_block, p.images - image), min(p.rows_per_block, seen.shape[1] - row)
+        for group in range(p.groups):
+            S, intact = guarded((p.images_per_block, p.scratch_rows, p.scratch_columns, own), dtype)
+            fill_block(S.reshape(-1), own, X.reshape(-1), p.source_channels, own, p, image, images, row, group)
+            expected = seen[image : image + images, row : row + rows, :, group * own : (group + 1) * own]
+            np.testing.assert_array_equal(S[:images, :rows], expected)
+            intact()
+
+
+@dtypes
 def test_finite(dtype):
     x = np.full(37, np.finfo(dtype).max, dtype)
     x[::2] *= -1

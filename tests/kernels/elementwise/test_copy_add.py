@@ -27,6 +27,9 @@ def test_products_and_sums_of_rows(size, dtype):
     rng = np.random.default_rng(0)
     A, B = rng.standard_normal((2, size)).astype(dtype)
     assert k.multiply(A, B).tobytes() == (A * B).tobytes()
+    C = A.copy()
+    assert k.multiply(C, B, C) is C
+    assert C.tobytes() == (A * B).tobytes()
     rows, width = max(size // 17, 1), 17 if size >= 17 else size
     X, b = A[: rows * width].reshape(rows, width).copy(), B[:width].copy()
     assert k.add_to_rows(X, b).tobytes() == (X + b).tobytes()

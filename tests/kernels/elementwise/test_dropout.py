@@ -119,3 +119,35 @@ def test_errors():
         k.dropout(np.zeros(5, np.int64), 0.5, 0, 0)
     with pytest.raises(ShapeError, match=r"^dropout: expected out of shape \(5,\), got \(6,\)"):
         k.dropout(X, 0.5, 0, 0, out=np.zeros(6, np.float32))
+
+
+@dtypes
+@pytest.mark.parametrize("rate", [0, 0.3, 1])
+@pytest.mark.parametrize("shape", [(0, 3), (5, 7), (2, 3, 4), (3, 2, 4, 5), (40, 9, 11, 17)])
+def test_channels(shape, rate, dtype, rng):
+    X = np.asarray(rng.standard_normal(shape), dtype)
+    Y = k.channel_dropout(X, rate, KEY, 3)
+    assert (Y.dtype, Y.shape) == (dtype, shape)
+    np.testing.assert_allclose(Y, naive.channel_dropout(X, rate, KEY, 3), rtol=2 * np.finfo(dtype).eps)
+    given = X.copy()
+    np.testing.assert_array_equal(k.channel_dropout(given, rate, KEY, 3, given), Y)
+
+
+def test_whole_channels_are_kept_or_dropped():
+    D = k.channel_dropout(np.ones((200, 3, 4, 10)), 0.3, KEY, 5) != 0
+    assert (D[:, :1, :1] == D).all()
+    assert abs(D[:, 0, 0].mean() - 0.7) < 5 * np.sqrt(0.21 / 2000)
+
+
+def test_channels_and_threads(rng):
+    X = rng.standard_normal((DROPOUT_PARALLEL_SIZE // 20, 3, 8))
+    same_bits_for_any_threads(lambda: k.channel_dropout(X, 0.4, KEY, 1))
+
+
+def test_errors_of_channels():
+    with pytest.raises(ShapeError, match=r"^channel_dropout: expected X of shape \(B, \.\.\., C\), got \(3,\)"):
+        k.channel_dropout(np.ones(3), 0.5, KEY, 0)
+    with pytest.raises(ValueError, match="^channel_dropout: expected rate"):
+        k.channel_dropout(np.ones((3, 2)), 2, KEY, 0)
+    with pytest.raises(DtypeError, match="^channel_dropout: "):
+        k.channel_dropout(np.ones((3, 2), int), 0.5, KEY, 0)

@@ -1,5 +1,7 @@
 """Binary cross-entropy and the squared error against their twins, their slopes, and at large logits."""
 
+import itertools
+
 import numpy as np
 import pytest
 
@@ -19,15 +21,22 @@ SIZES = [(1, 1), (1, 7), (5, 1), (6, 4), (3, 33), (129, 10), (60, 300), (3, 6000
 @pytest.mark.parametrize("size", SIZES)
 def test_elementwise_losses_equal_their_twins(rng, size, dtype):
     H, Y = (3 * rng.normal(size=size)).astype(dtype), rng.uniform(0, 1, size).astype(dtype)
-    for s in (None, rng.uniform(0, 2, size[0])):
+    for s, reduction in itertools.product(
+        (None, rng.uniform(0, 2, size[0]), rng.uniform(0, 2, size)), ("mean", "sum", "none")
+    ):
         for kernel, reference, options in [
             (sigmoid_binary_cross_entropy, elementwise_twin.sigmoid_binary_cross_entropy, {"positive_weight": 2.5}),
+            (
+                sigmoid_binary_cross_entropy,
+                elementwise_twin.sigmoid_binary_cross_entropy,
+                {"positive_weight": rng.uniform(0, 3, size[1])},
+            ),
             (sigmoid_binary_cross_entropy, elementwise_twin.sigmoid_binary_cross_entropy, {}),
             (mean_squared_error, elementwise_twin.mean_squared_error, {}),
         ]:
-            value, G = kernel(H, Y, sample_weight=s, **options)
-            expected = reference(H, Y, sample_weight=s, **options)
-            assert isinstance(value, float)
+            value, G = kernel(H, Y, sample_weight=s, reduction=reduction, **options)
+            expected = reference(H, Y, sample_weight=s, reduction=reduction, **options)
+            assert reduction == "none" or isinstance(value, float)
             assert G.dtype == dtype
             assert G.shape == H.shape
             assert error(value, expected[0]) < TOLERANCE[dtype]

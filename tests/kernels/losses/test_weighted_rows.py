@@ -6,10 +6,8 @@ import numpy as np
 import pytest
 
 from nnmat_kernels.errors import DataError
-from nnmat_kernels.losses.elementwise_losses import (
-    mean_squared_error_unchecked,
-    sigmoid_binary_cross_entropy_unchecked,
-)
+from nnmat_kernels.losses.elementwise_losses import binary_entry, squared_entry
+from nnmat_kernels.losses.entry_losses import entry_loss_unchecked
 from nnmat_kernels.losses.softmax_cross_entropy import (
     softmax_cross_entropy_unchecked,
     target_cross_entropy_unchecked,
@@ -73,9 +71,10 @@ def test_a_wrong_weight_is_refused(wrong):
 
 @pytest.mark.parametrize("rows", [0, 1, WEIGHTS_TOGETHER, 3 * WEIGHTS_TOGETHER + 5])
 def test_the_sum_of_the_weights(rows, rng):
-    assert sum_of_weights(np.ones(rows)) == rows
+    assert sum_of_weights(np.ones(rows), 1) == rows
     s = rng.random(rows)
-    assert sum_of_weights(s) == pytest.approx(s.sum(), rel=1e-14)
+    assert sum_of_weights(s, 1) == pytest.approx(s.sum(), rel=1e-14)
+    assert sum_of_weights(s, 3) == pytest.approx(s.sum() / 3, rel=1e-14)
 
 
 def test_the_gradient_is_the_array_that_was_given():
@@ -89,8 +88,8 @@ DRIVERS = {
     "labels": (softmax_cross_entropy_unchecked, True, ()),
     "weighted labels": (weighted_label_cross_entropy_unchecked, True, (None, None, 0.1)),
     "targets": (target_cross_entropy_unchecked, False, (None, None, 0.1)),
-    "squares": (mean_squared_error_unchecked, False, (None,)),
-    "binary": (sigmoid_binary_cross_entropy_unchecked, False, (None, 1.0)),
+    "squares": (entry_loss_unchecked, False, (squared_entry, 0.0, 0.0)),
+    "binary": (entry_loss_unchecked, False, (binary_entry, 2.0, 1.0)),
 }
 
 
@@ -100,7 +99,6 @@ DRIVERS = {
 def test_no_bit_depends_on_where_the_arrays_lie(name, dtype, shape, rng):
     """Side by side in one buffer, in any order, or far apart: a loop that checks for that sums in another order."""
     driver, labels, options = DRIVERS[name]
-    options = tuple(dtype(x) if name == "binary" and x else x for x in options)
     H = rng.standard_normal(shape).astype(dtype)
     Y = rng.random(shape).astype(dtype)
     y = rng.integers(0, shape[1], shape[0])

@@ -51,6 +51,20 @@ def test_backward(shape, dtype, rng):
     np.testing.assert_allclose(gX, naive.softmax_backward(G, P), rtol=0, atol=40 * eps(dtype) * scale)
 
 
+@dtypes
+@pytest.mark.parametrize("shape", [(5, 0), (1, 1), (7,), (2, 3, 17), (4001, 10), (3, 1000)])
+def test_backward_of_the_logarithm(shape, dtype, rng):
+    Y, G = naive.log_softmax(rng.standard_normal(shape)).astype(dtype), np.asarray(rng.standard_normal(shape), dtype)
+    gX = k.log_softmax_backward(G, Y)
+    assert gX.dtype == dtype
+    expected = G.astype(np.float64) - np.exp(Y.astype(np.float64)) * G.sum(axis=-1, keepdims=True, dtype=np.float64)
+    np.testing.assert_allclose(gX, expected, rtol=0, atol=8 * eps(dtype) * np.abs(G).sum(axis=-1).max(initial=0))
+    if shape[-1] < 100 and len(G) < 100:
+        np.testing.assert_allclose(naive.log_softmax_backward(G, Y), expected, rtol=0, atol=1e-6)
+    given = G.copy()
+    np.testing.assert_array_equal(k.log_softmax_backward(given, Y, given), gX)
+
+
 def test_backward_of_many_rows(rng):
     """More rows than one thread takes, against the formula without Jacobians."""
     P = naive.softmax(rng.standard_normal((5003, 12)))

@@ -147,3 +147,12 @@ def test_assumptions_and_questions(capsys):
     assert "N is a matrix or a scalar here, got no sign of it. Declare N" in capsys.readouterr().err
     assert main(["derive", "A * B", "--wrt", "B"]) == 2
     assert "declare a scalar as A=() in parse, --shape A=1 in the command" in capsys.readouterr().err
+
+
+def test_a_page_to_a_file(tmp_path, capsys):
+    file = tmp_path / "gradient.html"
+    assert main([*SIGMOID, "--format", "html", "-o", str(file)]) == 0
+    assert capsys.readouterr().out == ""
+    text = file.read_text(encoding="utf-8")
+    assert text.startswith("<!DOCTYPE html>")
+    assert "LAW-5" in text

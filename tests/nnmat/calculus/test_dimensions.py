@@ -24,7 +24,7 @@ def test_a_dimension_is_a_scalar_on_either_side():
         (n - x.T @ x, "N - xᵀx"),
         (1 / n * sum(x), "sum(x)/N"),
         (sum(x) / (2 * n), "sum(x)/(2 N)"),
-        (n / 2 + np.float32(0.5) * x, "N/2 1 + (1/2) x"),
+        (n / 2 + np.float32(0.5) * x, "(N/2) 1 + (1/2) x"),
         (n**2 * x, "N² x"),
     ]:
         assert str(f) == form

@@ -5,7 +5,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from nnmat import RNN, ConfigError, LayerNorm, RMSNorm, Sequential, TransformerBlock
+from nnmat import RNN, ConfigError, Flatten, LayerNorm, LogSoftmax, RMSNorm, Sequential, Softmax, TransformerBlock
 from nnmat.formats.torch_options import check_options
 
 
@@ -74,3 +74,38 @@ def test_the_same_options_are_taken():
     eps = float(np.finfo(np.float32).eps)
     check_options(Sequential([RMSNorm(eps=eps)], input_shape=(5,)), Module({"eps": None}))
     check_options(Sequential([LayerNorm()], input_shape=(5,)), Module())
+
+
+class Kind:
+    """A module's stand-in whose class has a name that counts."""
+
+    def __new__(cls, name, **options):
+        return type(name, (SimpleNamespace,), {})(**options)
+
+
+class Parts(Module):
+    def __init__(self, *parts):
+        self.parts = list(parts)
+
+
+@pytest.mark.parametrize("kind", [Softmax, LogSoftmax])
+def test_axes_of_softmax(kind):
+    """Channels are the last axis here and the first one there; what axes sequences have is not known."""
+    name = kind.__name__
+    for shape, axis, dim in (((4,), -1, 1), ((4,), -1, -1), ((5, 4, 3), -1, 1), ((5, 4, 3), 1, 2), ((5, 4, 3), 2, -1)):
+        check_options(Sequential([kind(axis)], input_shape=shape), Parts(Kind(name, dim=dim)))
+    for dim in (1, 2):
+        check_options(Sequential([kind()], input_shape=(5, 4)), Parts(Kind(name, dim=dim)))
+    check_options(Sequential([kind()], input_shape=(5, 4, 3)), Parts(Kind(name, dim=None)))
+    with pytest.raises(ConfigError, match=rf"expected {name} with dim=1, that of {name} '0', got 3"):
+        check_options(Sequential([kind()], input_shape=(5, 4, 3)), Parts(Kind(name, dim=3)))
+
+
+def test_axes_of_flatten():
+    for axes, there in (((1, -1), (1, -1)), ((1, 2), (2, 3)), ((2, 2), (1, 1))):
+        parts = Parts(Kind("Flatten", start_dim=there[0], end_dim=there[1]))
+        check_options(Sequential([Flatten(*axes)], input_shape=(5, 4, 3)), parts)
+    with pytest.raises(ConfigError, match="start_dim=2 and end_dim=3, those of Flatten '0', got 1 and 2"):
+        check_options(
+            Sequential([Flatten(1, 2)], input_shape=(5, 4, 3)), Parts(Kind("Flatten", start_dim=1, end_dim=2))
+        )

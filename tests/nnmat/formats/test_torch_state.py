@@ -171,3 +171,32 @@ def test_images_made_of_rows_are_refused_where_the_order_matters():
         nnmat.convert.to_torch(model)
     gray = Sequential([Linear(3, 6), nnmat.Unflatten((2, 3, 1))], input_shape=(3,))
     assert list(nnmat.convert.to_torch(gray)) == ["0.weight", "0.bias"]
+
+
+def test_sequences_made_of_images_have_their_channels_first_there(rng):
+    model = Sequential([Flatten(1, 2), Flatten(), Linear(None, 7)], input_shape=(5, 4, 3), dtype=np.float64)
+    whole = Sequential([Flatten(), Linear(None, 7)], input_shape=(5, 4, 3), dtype=np.float64)
+    whole.flat_parameters[...] = model.flat_parameters
+    for A, B in zip(convert.to_torch(model).values(), convert.to_torch(whole).values(), strict=True):
+        assert np.array_equal(A, B)
+
+
+def test_axes_that_pytorch_has_apart_are_refused():
+    model = Sequential([Flatten(2, 3), Flatten(), Linear(None, 7)], input_shape=(5, 4, 3))
+    with pytest.raises(nnmat.ConfigError, match=r"^convert: Flatten '0' puts columns and channels into one axis"):
+        convert.to_torch(model)
+    gray = Sequential([Flatten(2, 3), Flatten(), Linear(None, 7)], input_shape=(5, 4, 1))
+    assert list(convert.to_torch(gray)) == ["2.weight", "2.bias"]
+
+
+def test_slopes(rng):
+    """Behind a Flatten of images they are renumbered, as columns are; a single one is for all."""
+    model = Sequential([nnmat.PReLU(3), Flatten(), nnmat.PReLU(None), nnmat.PReLU()], input_shape=(5, 4, 3))
+    model.flat_parameters[...] = rng.standard_normal(model.flat_parameters.size)
+    state = convert.to_torch(model)
+    assert list(state) == ["0.weight", "2.weight", "3.weight"]
+    np.testing.assert_array_equal(state["0.weight"], model[0].slope.value)
+    np.testing.assert_array_equal(state["2.weight"], channels_first(model[2].slope.value[None])[0])
+    twin = Sequential([nnmat.PReLU(3), Flatten(), nnmat.PReLU(None), nnmat.PReLU()], input_shape=(5, 4, 3))
+    convert.from_torch(twin, state)
+    np.testing.assert_array_equal(twin.flat_parameters, model.flat_parameters)

@@ -25,20 +25,27 @@ from nnmat import (
     Conv2d,
     ConvTranspose2d,
     Dropout,
+    Dropout2d,
     Embedding,
     Flatten,
     GatedFeedForward,
     GlobalAvgPool2d,
     GroupNorm,
+    Hardswish,
+    Identity,
     LayerNorm,
     LeakyReLU,
     Linear,
+    LogSoftmax,
     MaxPool1d,
     MaxPool2d,
+    Mish,
     MultiHeadAttention,
     Pad,
     PositionalEmbedding,
+    PReLU,
     ReLU,
+    ReLU6,
     Residual,
     RMSNorm,
     RotaryEmbedding,
@@ -102,6 +109,8 @@ CASES = {
     "pad": (lambda: Pad((1, (0, 2)), value=0.5), (3, 4, 4)),
     "pad reflect": (lambda: Pad(2, "reflect"), (3, 4, 4)),
     "flatten": (lambda: Flatten(), IMAGE),
+    "flatten to a sequence": (lambda: Flatten(1, 2), IMAGE),
+    "identity": (lambda: Identity(), (5,)),
     "unflatten": (lambda: Unflatten((2, 3, 4)), (24,)),
     "sigmoid": (lambda: Sigmoid(), (5,)),
     "tanh": (lambda: Tanh(), IMAGE),
@@ -112,8 +121,17 @@ CASES = {
     "elu": (lambda: ELU(0.7), (5,)),
     "silu": (lambda: SiLU(), IMAGE),
     "softplus": (lambda: Softplus(2.0), (5,)),
+    "mish": (lambda: Mish(), (5,)),
+    "relu6": (lambda: ReLU6(), IMAGE),
+    "hardswish": (lambda: Hardswish(), (5,)),
+    "prelu": (lambda: PReLU(), IMAGE),
+    "prelu by channels": (lambda: PReLU(None), IMAGE),
     "softmax": (lambda: Softmax(), (5,)),
+    "softmax along an axis": (lambda: Softmax(1), IMAGE),
+    "log softmax": (lambda: LogSoftmax(), (4, 5)),
+    "log softmax along an axis": (lambda: LogSoftmax(-2), (4, 5)),
     "dropout": (lambda: Dropout(0.4), (9,)),
+    "dropout of channels": (lambda: Dropout2d(0.4), IMAGE),
     "layer norm": (lambda: LayerNorm(), (4, 5)),
     "layer norm plain": (lambda: LayerNorm(5, affine=False), (5,)),
     "layer norm no shift": (lambda: LayerNorm(None, 1e-3, bias=False), (5,)),
@@ -502,7 +520,7 @@ def test_same_seed_same_parameters(case):
     make, shape = case
     one, two, other = (make().build(shape, rng=seed) for seed in (1, 1, 2))
     assert np.array_equal(one.flat_parameters, two.flat_parameters)
-    if any(p.kind not in ("gamma", "beta") for p in one.parameters()):  # those begin as ones and zeros
+    if any(p.kind not in ("gamma", "beta", "slope") for p in one.parameters()):  # those begin as constants
         assert not np.array_equal(one.flat_parameters, other.flat_parameters)
 
 
@@ -513,7 +531,7 @@ def test_nan_is_never_hidden(case, rng):
         return  # tokens
     numbers(X)[0][0] = np.nan
     assert np.isnan(layer.forward(X, training=True)[0]).any()
-    of_a_batch = ("Dropout", "BatchNorm1d", "BatchNorm2d")
+    of_a_batch = ("Dropout", "Dropout2d", "BatchNorm1d", "BatchNorm2d")
     assert np.isfinite(layer.forward(X, training=True)[1]).all() or layer.kind in of_a_batch
 
 

@@ -6,7 +6,17 @@ import json
 import numpy as np
 import pytest
 
-from nnmat import MeanSquaredError, SigmoidBinaryCrossEntropy, SoftmaxCrossEntropy, gradcheck
+from nnmat import (
+    SGD,
+    Linear,
+    MeanSquaredError,
+    Sequential,
+    SigmoidBinaryCrossEntropy,
+    SoftmaxCrossEntropy,
+    Trainer,
+    compile_step,
+    gradcheck,
+)
 from nnmat.errors import ConfigError, DtypeError, LabelError, ShapeError, StateError
 from nnmat.losses import Loss
 
@@ -32,28 +42,35 @@ CASES = {
     "binary, weight": (lambda M: SigmoidBinaryCrossEntropy(positive_weight=3.0), targets),
     "squares": (lambda M: MeanSquaredError(), targets),
 }
+SUMS = {
+    "labels, sum": (lambda M: SoftmaxCrossEntropy(0.1, ignore_index=0, reduction="sum"), labels),
+    "targets, sum": (lambda M: SoftmaxCrossEntropy(class_weight=np.linspace(0.5, 2, M), reduction="sum"), targets),
+    "binary, sum": (lambda M: SigmoidBinaryCrossEntropy(np.linspace(0.5, 2, M), reduction="sum"), targets),
+    "squares, sum": (lambda M: MeanSquaredError(reduction="sum"), targets),
+}
+ENTRIES = {name: case for name, case in {**CASES, **SUMS}.items() if not name.startswith(("labels", "targets"))}
 SHAPES = [(1, 2), (7, 5), (2, 3, 4), (40, 1), (1, 50)]
 
 
-@pytest.mark.parametrize("case", CASES)
+@pytest.mark.parametrize("case", [*CASES, *SUMS])
 @pytest.mark.parametrize("shape", SHAPES)
 def test_gradients_are_the_slopes_of_the_values(rng, case, shape):
-    make, draw = CASES[case]
+    make, draw = {**CASES, **SUMS}[case]
     H, y, loss = 2 * rng.normal(size=shape), draw(rng, shape), make(shape[-1])
     if shape[-1] == 1 and isinstance(loss, SoftmaxCrossEntropy):
         with pytest.raises(ShapeError, match=r"got shape \(40, 1\): .* SigmoidBinaryCrossEntropy"):
             loss.forward(H, y)
         return
-    for s in (None, rng.uniform(0, 2, shape[:-1])):
+    for s in (None, rng.uniform(0, 2, shape[:-1]), *([rng.uniform(0, 2, shape)] if case in ENTRIES else [])):
         report = gradcheck(loss, H, y, sample_weight=s)
         assert report.passed, str(report)
         assert report.error < 1e-7
 
 
-@pytest.mark.parametrize("case", CASES)
+@pytest.mark.parametrize("case", [*CASES, *SUMS])
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 def test_contract(rng, case, dtype):
-    make, draw = CASES[case]
+    make, draw = {**CASES, **SUMS}[case]
     loss = make(5)
     assert isinstance(loss, Loss)
     H, y = rng.normal(size=(6, 5)).astype(dtype), draw(rng, (6, 5))
@@ -95,6 +112,93 @@ def test_parts_of_a_batch_add_up_by_their_divisors(rng, case):
     assert total == pytest.approx(divisor, rel=1e-13)
     assert value / total == pytest.approx(whole, rel=1e-13)
     np.testing.assert_allclose(np.concatenate(parts) / total, G, rtol=1e-12, atol=1e-16)
+
+
+def unreduced(loss):
+    """The same loss, with its values."""
+    return type(loss)(**{**loss.config(), "reduction": "none"})
+
+
+@pytest.mark.parametrize("case", CASES)
+@pytest.mark.parametrize("shape", [(1, 2), (7, 5), (2, 3, 4)])
+def test_values_and_their_cotangent(rng, case, shape):
+    make, draw = CASES[case]
+    H, y, loss = 2 * rng.normal(size=shape), draw(rng, shape), make(shape[-1])
+    values, s = unreduced(loss), rng.uniform(0.5, 2, shape[:-1])
+    total = type(loss)(**{**loss.config(), "reduction": "sum"})
+    for weight in (None, s, *([rng.uniform(0, 2, shape)] if case in ENTRIES else [])):
+        L = values.forward(H, y, weight)
+        assert L.shape == (shape if case in ENTRIES else shape[:-1])
+        assert values.divisor == total.forward(H, y, weight) * 0 + 1
+        assert L.sum() == pytest.approx(total.forward(H, y, weight), rel=1e-13)
+        G = values.backward(np.ones_like(L))
+        np.testing.assert_allclose(G, total.backward(), rtol=1e-12, atol=1e-15)
+        mean = loss.forward(H, y, weight)
+        assert L.sum() == pytest.approx(mean * loss.divisor * (shape[-1] if case in ENTRIES else 1), rel=1e-12)
+        report = gradcheck(values, H, y, sample_weight=weight)  # a random cotangent
+        assert report.passed, str(report)
+
+
+def test_the_cotangent_is_checked(rng):
+    H, y, C = *rng.normal(size=(2, 4, 3)), rng.normal(size=(4, 3))
+    loss = MeanSquaredError(reduction="none")
+    with pytest.raises(StateError, match=r"Call forward\(H, y\) first"):
+        loss.backward(C)
+    loss.forward(H, y)
+    with pytest.raises(
+        ConfigError, match=r"^MeanSquaredError: expected backward\(C\) with the cotangent.*shape \(4, 3\)"
+    ):
+        loss.backward()
+    with pytest.raises(ShapeError, match=r"^MeanSquaredError: expected C of shape \(4, 3\), .*got \(4,\)"):
+        loss.backward(C[:, 0])
+    with pytest.raises(DtypeError, match=r"expected C of dtype float64, got float32. Try C.astype\(np.float64\)"):
+        loss.backward(C.astype(np.float32))
+    np.testing.assert_array_equal(loss.backward(C[::-1]), loss.backward(C[::-1].copy()))
+    for reduction in ("mean", "sum"):
+        loss = MeanSquaredError(reduction=reduction)
+        loss.forward(H, y)
+        with pytest.raises(ConfigError, match=r"expected backward\(\) without a cotangent.*reduction=\"none\""):
+            loss.backward(C)
+
+
+def test_values_train_nothing():
+    model = Sequential([Linear(3, 4)], input_shape=(3,), seed=0)
+    loss = SoftmaxCrossEntropy(reduction="none")
+    for make in (Trainer, compile_step):
+        with pytest.raises(ConfigError, match=rf"^{make.__name__}: expected a loss that is one number, got SoftmaxCro"):
+            make(model, loss, SGD(model))
+    X, y = np.zeros((2, 3), np.float32), np.array([0, 3])
+    L = loss.forward(model.forward(X, training=True), y)
+    np.testing.assert_allclose(L, np.log(4) * np.ones(2), rtol=1e-6)
+    model.backward(loss.backward(np.array([1, 0], np.float32)))
+    np.testing.assert_allclose(model.parameters()[1].grad, [-0.75, 0.25, 0.25, 0.25], rtol=1e-6)
+
+
+def test_a_loss_of_ones_own_with_values(rng):
+    class Cubes(Loss):
+        def forward(self, H, y, call):
+            call.keep(H=H)
+            call.divisor = 1.0
+            return (H - y) ** 3
+
+        def backward(self, call):
+            return 3 * call.cotangent * (call.H - 1) ** 2
+
+    assert gradcheck(Cubes(reduction="none"), rng.normal(size=(3, 2)), np.ones((3, 2))).passed
+
+
+def test_positive_weights_of_columns(rng):
+    H, y, w = rng.normal(size=(6, 3)), rng.integers(0, 2, (6, 3)), [0.5, 1.0, 3.0]
+    loss = SigmoidBinaryCrossEntropy(w, reduction="none")
+    L = loss.forward(H, y)
+    for m in range(3):
+        alone = SigmoidBinaryCrossEntropy(w[m], reduction="none").forward(H[:, m : m + 1], y[:, m])
+        np.testing.assert_allclose(L[:, m : m + 1], alone, rtol=1e-14)
+    with pytest.raises(ShapeError, match=r"expected positive_weight of shape \(4,\), got \(3,\)"):
+        loss.forward(np.zeros((2, 4)), np.zeros((2, 4)))
+    for bad in ([1.0, -1.0], [np.nan], [[1.0]], [np.inf, 1]):
+        with pytest.raises(ConfigError, match=r"^SigmoidBinaryCrossEntropy: expected positive_weight as "):
+            SigmoidBinaryCrossEntropy(bad)
 
 
 def test_divisors():
@@ -172,6 +276,7 @@ def test_option_errors():
         (lambda: SoftmaxCrossEntropy(class_weight=[1, -1]), r"one finite number >= 0 per class, got \[1, -1\]. Try"),
         (lambda: SoftmaxCrossEntropy(class_weight="abc"), r"one finite number >= 0 per class, got 'abc'"),
         (lambda: SoftmaxCrossEntropy(class_weight=[[1.0]]), r"one finite number >= 0 per class"),
+        (lambda: MeanSquaredError(reduction="avg"), r"expected reduction as one of 'mean', 'sum', 'none', got 'avg'"),
         (lambda: SigmoidBinaryCrossEntropy(positive_weight=-1), r"positive_weight as a finite number >= 0, got -1"),
     ]:
         with pytest.raises(ConfigError, match=text):

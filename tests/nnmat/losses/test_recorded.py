@@ -19,6 +19,10 @@ LOSSES = {
     "targets, options": lambda: nm.SoftmaxCrossEntropy(label_smoothing=0.2, class_weight=[1, 2, 0.5, 1, 1]),
     "squares": nm.MeanSquaredError,
     "binary": lambda: nm.SigmoidBinaryCrossEntropy(2.0),
+    "binary, columns": lambda: nm.SigmoidBinaryCrossEntropy([2, 1, 0.5, 0, 1], reduction="sum"),
+    "squares, sum": lambda: nm.MeanSquaredError(reduction="sum"),
+    "labels, sum": lambda: nm.SoftmaxCrossEntropy(**OPTIONS, reduction="sum"),
+    "targets, sum": lambda: nm.SoftmaxCrossEntropy(reduction="sum"),
 }
 
 
@@ -31,7 +35,8 @@ class Pair:
         model = nm.Sequential(layers, input_shape=(6,), seed=0, dtype=dtype)
         self.models = [model, copy.deepcopy(model)]
         self.losses = [LOSSES[kind](), LOSSES[kind]()]
-        self.optimizers = [nm.SGD(model, lr=0.1, momentum=0.9) for model in self.models]
+        lr = 0.1 if self.losses[0].reduction == "mean" else 0.1 / B
+        self.optimizers = [nm.SGD(model, lr=lr, momentum=0.9) for model in self.models]
         self.step = nm.compile_step(self.models[0], self.losses[0], self.optimizers[0])
 
     def batch(self):
@@ -67,7 +72,7 @@ def test_steps_with_weights_and_options_are_programs(kind, weighted, B, dtype):
     pair = Pair(kind, B, dtype)
     for i in range(12):
         (X, y), w = pair.batch(), pair.weights() if weighted else None
-        nothing = i == 8 and (weighted or "ignored" in kind or kind == "labels, options")
+        nothing = i == 8 and (weighted or "ignored" in kind or kind in ("labels, options", "labels, sum"))
         if nothing and weighted:
             w[:] = 0
         elif nothing:
@@ -87,7 +92,7 @@ def wrong_batches(kind):
     else:
         yield lambda X, y, w: y.__setitem__((5, 2), np.nan), nm.LabelError, "got nan in row 5, column 2"
         yield lambda X, y, w: y.__setitem__((0, 0), -np.inf), nm.LabelError, "got -inf in row 0, column 0"
-    if kind in ("targets, options", "binary"):
+    if kind in ("targets, options", "binary", "binary, columns"):
         yield lambda X, y, w: y.__setitem__((9, 4), -0.25), nm.LabelError, "from 0.* got -0.25 in row 9, column 4"
     yield lambda X, y, w: w.__setitem__(7, -1), nm.DataError, "sample_weight finite and not negative, got -1.0"
     yield lambda X, y, w: w.__setitem__(7, np.nan), nm.DataError, "sample_weight finite and not negative, got nan"
@@ -124,3 +129,49 @@ def test_the_mean_of_an_epoch_is_weighed_by_the_divisors(weighted):
         trainer = nm.Trainer(model, loss, nm.SGD(model, lr=0.1), compiled=compiled)
         histories.append(trainer.fit(data, epochs=9, batch_size=16, progress=False)["loss"])
     assert histories[0] == histories[1]
+
+
+@only_compiled
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("kind", ["labels", "labels, options", "targets", "squares", "binary, columns"])
+def test_values_with_a_cotangent_are_parts_of_programs(kind, dtype):
+    """A step of one's own that weighs the losses of its rows or entries; the weights are an input."""
+    pair = Pair(kind, 16, dtype)
+    config = {**pair.losses[0].config(), "reduction": "none"}
+    losses = [type(pair.losses[0])(**config) for _ in range(2)]
+
+    def step(i):
+        model, loss, optimizer = pair.models[i], losses[i], pair.optimizers[i]
+
+        def own(X, y, w, C):
+            L = loss.forward(model.forward(X, training=True), y, w)
+            model.backward(loss.backward(C), input_gradient=False)
+            optimizer.step()
+            return L
+
+        return own
+
+    compiled, by_hand = nm.compile_step(step(0)), step(1)
+    for _ in range(10):
+        (X, y), w = pair.batch(), pair.weights()
+        C = pair.rng.standard_normal(y.shape if losses[0].forward(np.zeros((16, 5), dtype), y).ndim > 1 else (16,))
+        C = C.astype(dtype)
+        assert compiled(X, y, w, C).tobytes() == by_hand(X, y, w, C).tobytes()
+        assert pair.models[0].flat_parameters.tobytes() == pair.models[1].flat_parameters.tobytes()
+    assert compiled.why_not(X, y, w, C) == ""
+
+
+@only_compiled
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("kind", ["squares", "binary", "squares, sum"])
+def test_weights_of_entries_in_programs(kind, dtype):
+    pair = Pair(kind, 16, dtype)
+    for _ in range(8):
+        X, y = pair.batch()
+        w = pair.rng.random(y.shape).astype(dtype)
+        w[pair.rng.random(y.shape) < 0.3] = 0
+        pair.both(X, y, w)
+    assert pair.step.why_not(X, y, w) == ""
+    w[3, 2] = -1
+    with pytest.raises(nm.DataError, match="sample_weight finite and not negative, got -1.0 at position 17"):
+        pair.step(X, y, w)

@@ -19,6 +19,7 @@ import numpy as np
 import nnmat as nm
 from nnmat_kernels.losses.softmax_cross_entropy import CROSS_ENTROPY_PARALLEL_SIZE
 from nnmat_kernels.runtime.parallel import PARALLEL_FLOPS, PARALLEL_SIZE
+from tests.nnmat.programs import latest_layers as latest
 
 THREADS = (1, 2, 5)  # more than there are cores, too
 EPOCHS, BATCHES = 9, 5  # whole batches of an epoch; most have a smaller one more
@@ -67,6 +68,11 @@ class Case:
             self.input_shape = self._several(rng)
         if self.tokens:
             self.depth, self.input_shape = min(self.depth, 4), (int(rng.integers(1, 20)),)
+        self.latest = seed % 4 < 2  # layers of images and signals, and the units that came with them
+        plain = self.latest and self.scale == "small" and not (self.images or self.tokens or self.inputs)
+        self.signals = plain and bool(np.random.default_rng((seed, 4)).random() < 0.4)
+        if self.signals:
+            self.depth, self.input_shape = min(self.depth, 6), (int(rng.integers(4, 20)), int(rng.integers(1, 5)))
         if self.newer and (self.rows % self.batch == 1 or self.batch == 1):  # batch norm takes no batch of one
             self.batch = max(self.batch, 2)
             self.rows = BATCHES * self.batch
@@ -110,7 +116,7 @@ class Case:
         return nm.Trainer(model, self.made_loss(rng), optimizer, metrics=self.metrics(rng), compiled=compiled)
 
     def model(self, rng) -> nm.Sequential:
-        layers = self._images(rng) if self.images else self._sequences(rng) if self.tokens else self._dense(rng)
+        layers = self._layers(rng)
         if self.inputs:
             layers = [*self._first(rng), nm.Flatten(), *layers]
         model = nm.Sequential(
@@ -121,6 +127,11 @@ class Case:
             parameters[int(rng.integers(len(parameters) - 1))].trainable = False
         return model
 
+    def _layers(self, rng) -> list:
+        if self.signals or (self.images and self.latest):
+            return latest.chain(self, rng)
+        return self._images(rng) if self.images else self._sequences(rng) if self.tokens else self._dense(rng)
+
     def _dense(self, rng) -> list:
         layers: list = []
         branches = rng.random() < 0.15
@@ -128,7 +139,9 @@ class Case:
             width = max(1, int(self.width * rng.uniform(0.9, 1.1)))
             layer = nm.Linear(None, width, bias=bool(rng.random() < 0.8))
             kind = rng.random()
-            if branches and kind < 0.3:
+            if self.latest and 0.6 < kind < 0.7:
+                layers += [layer, *latest.through_images(rng)]
+            elif branches and kind < 0.3:
                 layers.append(nm.Concatenate([layer, nm.Linear(None, 3)]))
             elif branches and kind < 0.6:
                 layers += [layer, nm.Add([None, nm.Sequential([nm.Linear(width, width), nm.Tanh()])])]
@@ -139,7 +152,7 @@ class Case:
                 layers += [layer, square, nm.Sigmoid(), nm.Tied(square, transpose=bool(rng.integers(2)))]
             else:
                 layers.append(layer)
-            layers += self._between(rng)
+            layers += self.between(rng)
         return layers
 
     def _first(self, rng) -> list:
@@ -195,19 +208,22 @@ class Case:
             bias = bool(rng.random() < 0.8)
             layers.append(nm.Conv2d(channels, out, kernel, stride=stride, padding=padding, groups=groups, bias=bias))
             size, channels = (size + 2 * padding - kernel) // stride + 1, out
-            layers += self._between(rng)
+            layers += self.between(rng)
             if size >= 4 and rng.random() < 0.5:
                 layers.append(nm.MaxPool2d(2) if rng.random() < 0.5 else nm.AvgPool2d(2))
                 size //= 2
         return [*layers, nm.Flatten()]
 
-    def _between(self, rng) -> list:
+    def between(self, rng) -> list:
+        """Activations, norms and dropout between two layers."""
         kinds = [nm.ReLU, nm.Sigmoid, nm.Tanh, nm.GELU, lambda: nm.LeakyReLU(0.1), lambda: nm.Dropout(0.3)]
         if not self.images:
             kinds.append(nm.Softmax)
         if self.newer:
             kinds += [nm.SiLU, lambda: nm.ELU(0.5), nm.Softplus, lambda: nm.GELU("tanh"), nm.LayerNorm, nm.RMSNorm]
             kinds += [lambda: nm.GroupNorm(1), nm.BatchNorm2d if self.images else nm.BatchNorm1d]
+        if self.latest:
+            kinds += latest.units(self.images, len(self.input_shape) if self.images or self.signals else 1)
         return [kinds[int(rng.integers(len(kinds)))]() for _ in range(int(rng.choice([0, 1, 1, 1, 2])))]
 
     def made_loss(self, rng) -> nm.losses.Loss:

@@ -79,7 +79,7 @@ def test_the_cases_are_of_every_kind():
     assert {case.loss for case in CASES} == {"labels", "options", "targets", "squares", "binary"}
     assert {case.dtype for case in CASES} == {"float32", "float64"}
     assert {case.inputs for case in CASES} == {"", *INPUTS}
-    for attribute in ("images", "weighted"):
+    for attribute in ("images", "weighted", "latest", "signals"):
         assert {getattr(case, attribute) for case in CASES} == {True, False}
     assert {case.rows % case.batch == 0 for case in CASES} == {True, False}
     operations = [2 * case.batch * case.width**2 / PARALLEL_FLOPS for case in CASES if case.scale == "operations"]
@@ -114,6 +114,9 @@ def test_the_layers_losses_and_optimizers_are_all_there():
         *("BatchNorm1d", "BatchNorm2d", "ELU", "Embedding", "GRU", "GatedFeedForward", "GroupNorm", "LSTM"),
         *("LayerNorm", "MultiHeadAttention", "PositionalEmbedding", "RMSNorm", "RNN", "Residual", "RotaryEmbedding"),
         *("SiLU", "Softplus", "TableHead", "TransformerBlock"),
+        *("AdaptiveAvgPool2d", "AdaptiveMaxPool2d", "AvgPool1d", "Conv1d", "ConvTranspose2d", "Dropout2d"),
+        *("GlobalAvgPool2d", "Hardswish", "Identity", "LogSoftmax", "MaxPool1d", "Mish", "PReLU", "Pad", "ReLU6"),
+        *("Unflatten", "Upsample"),
     }
     assert losses == {"MeanSquaredError", "SigmoidBinaryCrossEntropy", "SoftmaxCrossEntropy"}
     assert optimizers == {"Adagrad", "Adam", "AdamW", "Lion", "Muon", "NAdam", "RMSProp", "SGD"}

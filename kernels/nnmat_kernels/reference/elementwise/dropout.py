@@ -16,6 +16,13 @@ def dropout(X, rate, key, counter, out=None):
     return into(Y, out)
 
 
+def channel_dropout(X, rate, key, counter, out=None):
+    """The mask of `dropout` for a matrix (B, C), in each place of X (B, ..., C)."""
+    X = np.asarray(X, np.float64)
+    D = dropout(np.ones((len(X), X.shape[-1])), rate, key, counter)
+    return into(X * D.reshape(len(X), *[1] * (X.ndim - 2), X.shape[-1]), out)
+
+
 def splitmix64(seed, n):
     """The n-th number of the SplitMix64 stream that starts at `seed` (Steele, Lea & Flood, 2014)."""
     z = (seed + n * 0x9E3779B97F4A7C15) % BITS

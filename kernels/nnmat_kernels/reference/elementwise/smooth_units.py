@@ -1,4 +1,4 @@
-"""SiLU, ELU, softplus and GELU in its tanh form the obvious way, in float64."""
+"""SiLU, ELU, softplus, GELU in its tanh form, Mish, ReLU6, Hardswish and PReLU the obvious way, in float64."""
 
 import numpy as np
 
@@ -50,6 +50,54 @@ def gelu_tanh_backward(G, X, out=None):
     G, X = np.asarray(G, np.float64), np.clip(np.asarray(X, np.float64), -1e3, 1e3)
     s, slope = _sigmoid(2 * _inner(X)), np.sqrt(2 / np.pi) * (1 + 3 * 0.044715 * X**2)
     return into(G * (s + 2 * X * s * _sigmoid(-2 * _inner(X)) * slope), out)
+
+
+def mish(X, out=None):
+    """x tanh(log(1 + e^x)); 0 at -inf."""
+    X = np.asarray(X, np.float64)
+    return into(np.where(np.isneginf(X), 0, X) * np.tanh(np.logaddexp(0, X)), out)
+
+
+def mish_backward(G, X, out=None):
+    """t + x (1 - t²) σ(x), t = tanh(log(1 + e^x))."""
+    G, X = np.asarray(G, np.float64), np.clip(np.asarray(X, np.float64), -1e3, 1e3)
+    z = np.logaddexp(0, X)
+    return into(G * (np.tanh(z) + X * 4 * _sigmoid(2 * z) * _sigmoid(-2 * z) * _sigmoid(X)), out)
+
+
+def relu6(X, out=None):
+    """max(x, 0), at most 6."""
+    return into(np.minimum(np.maximum(np.asarray(X, np.float64), 0), 6), out)
+
+
+def relu6_backward(G, X, out=None):
+    """1 between 0 and 6."""
+    G, X = np.asarray(G, np.float64), np.asarray(X, np.float64)
+    return into(np.where((X <= 0) | (X >= 6), 0, G), out)
+
+
+def hardswish(X, out=None):
+    """x times a line from 0 at -3 to 1 at 3."""
+    X = np.asarray(X, np.float64)
+    return into(np.where(X >= 3, X, np.maximum(X, -3) * (np.clip(X, -3, 3) + 3) / 6), out)
+
+
+def hardswish_backward(G, X, out=None):
+    """0 up to -3, 1 from 3 on, between them x/3 + 1/2."""
+    G, X = np.asarray(G, np.float64), np.asarray(X, np.float64)
+    return into(np.where(X <= -3, 0, np.where(X >= 3, G, G * (np.clip(X, -3, 3) / 3 + 0.5))), out)
+
+
+def prelu(X, slope, out=None):
+    """x where x > 0, else its column's slope times x."""
+    X = np.asarray(X, np.float64)
+    return into(np.where(X > 0, X, np.asarray(slope, np.float64) * X), out)
+
+
+def prelu_backward(G, X, slope, out=None):
+    """G where x > 0, else its column's slope times G."""
+    G = np.asarray(G, np.float64)
+    return into(np.where(np.asarray(X) > 0, G, np.asarray(slope, np.float64) * G), out)
 
 
 def _sigmoid(X):

@@ -4,14 +4,16 @@ import numpy as np
 
 
 def softmax_cross_entropy(
-    H, y, label_smoothing=0.0, ignore_index=None, class_weight=None, sample_weight=None, out=None
+    H, y, label_smoothing=0.0, ignore_index=None, class_weight=None, sample_weight=None, out=None, reduction="mean"
 ):
     """Mean loss and its gradient, of logits H (..., M) and labels (...) or targets (..., M)."""
-    return weighted_softmax_cross_entropy(H, y, label_smoothing, ignore_index, class_weight, sample_weight, out)[:2]
+    return weighted_softmax_cross_entropy(
+        H, y, label_smoothing, ignore_index, class_weight, sample_weight, out, reduction
+    )[:2]
 
 
 def weighted_softmax_cross_entropy(
-    H, y, label_smoothing=0.0, ignore_index=None, class_weight=None, sample_weight=None, out=None
+    H, y, label_smoothing=0.0, ignore_index=None, class_weight=None, sample_weight=None, out=None, reduction="mean"
 ):
     """As `softmax_cross_entropy`, with the divisor as a third result."""
     M = H.shape[-1]
@@ -27,9 +29,9 @@ def weighted_softmax_cross_entropy(
         Y = (labels[:, None] == np.arange(M)).astype(np.float64)
         s = s * valid
     row_weight = s * [y_b @ w / y_b.sum() if y_b.sum() > 0 and class_weight is not None else w.mean() for y_b in Y]
-    divisor = row_weight.sum()
+    divisor = row_weight.sum() if reduction == "mean" else 1.0
     G = np.zeros_like(h)
-    value = 0.0
+    losses = np.zeros(len(h))
     for b in range(len(h)):
         if s[b] == 0 or divisor == 0:
             continue
@@ -38,9 +40,11 @@ def weighted_softmax_cross_entropy(
         m = h[b].max()
         lse = m + np.log(np.exp(h[b] - m).sum())
         mass = t != 0
-        value += s[b] * (t.sum() * lse - t[mass] @ h[b][mass])
+        losses[b] = s[b] * (t.sum() * lse - t[mass] @ h[b][mass])
         G[b] = s[b] / divisor * (t.sum() * np.exp(h[b] - lse) - t)
     G = G.reshape(H.shape)
     if out is not None:
         out[...] = G
-    return (value / divisor if divisor else 0.0), G if out is None else out, divisor
+    if reduction == "none":
+        return losses.reshape(H.shape[:-1]), G if out is None else out, divisor
+    return (losses.sum() / divisor if divisor else 0.0), G if out is None else out, divisor

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from nnmat.calculus import (
+    DomainError,
     NotDerivable,
     ShapeError,
     UnverifiedError,
@@ -64,6 +65,19 @@ def test_symmetric_arguments():
     for shown, arrow in ((str(d), "∇_S f = Aᵀ\n   → "), (d.to_latex(), r"\nabla_{S} f &= A^{\top} \\" + "\n&\\to ")):
         assert arrow in shown  # G and (G + Gᵀ)/2 are not equal, and neither is df
     assert "∇_S f = (1/2) (Aᵀ + A)  SYM-1, SIM-17" in str(d)
+
+
+def test_a_lower_triangular_argument():
+    L, A = matrix("L", "N", "N", lower_triangular=True), matrix("A", "N", "N")
+    d = derive(trace(A @ L) + sum(L * L), L)
+    assert (d.form, str(d.gradient)) == ("lower", "tril(Aᵀ + 2 L)")
+    assert "on the lower triangular matrices" in str(d)
+    assert "SYM-4" in str(d)
+    a, value = RNG.standard_normal((3, 3)), np.tril(RNG.standard_normal((3, 3)))
+    assert np.allclose(evaluate(d.gradient, A=a, L=value), np.tril(a.T) + 2 * value)
+    assert d.check() < 1e-7
+    with pytest.raises(DomainError, match="expected L as it was declared, lower_triangular"):
+        evaluate(d.gradient, A=a, L=a)
 
 
 def test_scalars_and_dimensions_in_formulas():

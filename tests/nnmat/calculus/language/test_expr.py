@@ -8,6 +8,7 @@ import pytest
 
 from nnmat.calculus import (
     DomainError,
+    ParseError,
     ShapeError,
     derive,
     dim,
@@ -85,13 +86,37 @@ def test_expressions_are_no_truth_values_and_no_sequences():
         (lambda: A @ np.eye(3), "expected an expression or a finite number beside A, got ndarray"),
         (lambda: np.eye(3) @ A, "got ndarray"),
         (lambda: A * float("nan"), "finite number"),
-        (lambda: A**x.T, r"\*\*: expected a number as exponent"),
+        (lambda: A**x.T, r"\*\*: expected equal shapes, got A of shape \(M, N\) and xᵀ of shape \(1, M\)"),
+        (lambda: A ** "n", r"\*\*: expected a number as exponent, got n. Try 2, or a symbol"),
         (lambda: x ** float("nan"), "expected a number as exponent, got nan"),
     ],
 )
 def test_what_is_refused(make, text):
     with pytest.raises(ShapeError, match=text):
         make()
+
+
+@pytest.mark.parametrize("source", ["2 ** 2 ** 2 ** 2 ** 2 ** 2", "2 ** (0 - 5000)", "0 ** (0 - 1)", "(0 - 8) ** 0.5"])
+def test_an_exponent_that_float64_does_not_hold(source):
+    with pytest.raises(ParseError, match="expected a number as exponent that float64 holds"):
+        parse(f"a ** ({source})")
+
+
+def test_exponents_that_are_made_of_numbers_are_numbers():
+    """As Python reads them: 2 ** 3 first."""
+    for source, exponent in [("x ** 2 ** 3", 8), ("x ** (0.5 * 2)", 1), ("x ** (4 - 1)", 3), ("x ** 4 ** 0.5", 2)]:
+        e = parse(source)
+        assert (e.op, e.data) == ("pow", exponent)
+
+
+def test_an_expression_as_exponent():
+    a, b, n = scalar("a"), scalar("b"), vector("n", "N")
+    assert [repr(e) for e in (a**b, 2**b, n ** (a + 1), y**y)] == ["a ** b", "2 ** b", "n ** (a + 1)", "y ** y"]
+    assert evaluate(2**n, n=[0.0, 1.0, -1.0]).tolist() == [1, 2, 0.5]
+    assert evaluate(n**b, n=[-2.0, 3.0], b=3).tolist() == [-8, 27]
+    for base, exponent in ((-2.0, 0.5), (0.0, -1.0)):
+        with pytest.raises(DomainError, match="expected positive numbers under a power"):
+            evaluate(a**b, a=base, b=exponent)
 
 
 def test_walks_meet_every_node_once():

@@ -22,7 +22,7 @@ from nnmat.calculus import (
 )
 from nnmat.calculus.language.operators import kron_left, kron_right
 from nnmat.calculus.language.signatures import SIGNATURES
-from nnmat.calculus.language.vocabulary import CONSTRUCTORS
+from nnmat.calculus.language.vocabulary import known_functions
 
 A, B, x, y = matrix("A", "M", "N"), matrix("B", "N", "N"), vector("x", "M"), vector("y", "N")
 
@@ -69,4 +69,4 @@ def test_a_hint_names_a_function_that_there_is():
     for signature in SIGNATURES.values():
         if (signature.square or signature.columns) and signature.name != "outer":
             named = set(re.findall(r"[a-z]\w+(?=\(| for)", signature.hint))
-            assert named <= set(CONSTRUCTORS), signature.name
+            assert named <= set(known_functions()), signature.name

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from nnmat.calculus import ParseError, ShapeError, evaluate, matrix, parse
+from nnmat.calculus.checking.sampling import draw
 from nnmat.calculus.dimensions import dim
 from nnmat.calculus.language.signatures import SIGNATURES, Signature
 from nnmat.calculus.language.vocabulary import CONSTRUCTORS
@@ -20,8 +21,21 @@ OPERANDS = {
     "conv": [("P", "Q"), ("M", "N")],
     "conv_input": [("P - M + 1", "Q - N + 1"), ("M", "N")],
     "conv_kernel": [("P - M + 1", "Q - N + 1"), ("P", "Q")],
+    "sylvester": [("M", "M"), ("N", "N"), ("M", "N")],
+    "submatrix": [("P", "Q")],
+    "padded": [("M", "N")],
+    "hstack": [("M", "N"), ("M", "K")],
+    "vstack": [("N", "M"), ("K", "M")],
+    "block": [("M", "N"), ("M", "K"), ("P", "N"), ("P", "K")],
 }
-GIVEN = {"kron_left": "MN", "kron_right": "KP", "conv_input": "PQ", "conv_kernel": "MN", "reshape": "NM"}
+GIVEN = {
+    "kron_left": "MN", "kron_right": "KP", "conv_input": "PQ", "conv_kernel": "MN", "reshape": "NM",
+    "submatrix": "MNMN", "padded": "MNPQ",
+}  # fmt: skip
+ATTRIBUTE = {
+    **dict.fromkeys(("cholesky", "logm", "logm_frechet", "sqrtm"), "positive_definite"),
+    **dict.fromkeys(("eigenvalues", "eigenvectors"), "symmetric"),
+}
 
 
 def arguments(s: Signature):
@@ -30,7 +44,8 @@ def arguments(s: Signature):
     shapes = OPERANDS.get(s.name, [("M", "N")] if s.name == "reshape" else default)
     product, minus = dim("M") * dim("K"), dim("P") - dim("M") + 1
     sizes = {"M*K": product, "N*P": dim("N") * dim("P"), "P - M + 1": minus, "Q - N + 1": dim("Q") - dim("N") + 1}
-    operands = [matrix(f"A{i}", *(sizes.get(d, d) for d in shape)) for i, shape in enumerate(shapes)]
+    had = {ATTRIBUTE[s.name]: True} if s.name in ATTRIBUTE else {}
+    operands = [matrix(f"A{i}", *(sizes.get(d, d) for d in shape), **had) for i, shape in enumerate(shapes)]
     return operands, [dim(c) for c in GIVEN.get(s.name, "MN"[: s.sizes[1]])]
 
 
@@ -39,11 +54,12 @@ def test_the_rule_gives_the_shape_of_the_value(name):
     s = SIGNATURES[name]
     operands, sizes = arguments(s)
     e = CONSTRUCTORS[name](*operands, *sizes)
-    values = {x.name: RNG.standard_normal([d.value(SIZES) for d in x.shape]) for x in operands}
+    values = {x.name: draw(x, SIZES, 0, RNG) for x in operands}
     shape = np.shape(evaluate(e, **values, **SIZES))
     assert shape == tuple(d.value(SIZES) for d in e.shape)[: len(shape)]
     if not s.options or s.sizes[1]:
-        assert e.shape == s.shape(*(sizes if s.sizes[1] else [x.shape for x in operands]))
+        by_sizes = s.sizes[1] and not s.of_operands
+        assert e.shape == s.shape(*(sizes if by_sizes else [x.shape for x in operands]))
 
 
 @pytest.mark.parametrize("name", SIGNATURES)
@@ -61,14 +77,21 @@ def test_as_many_arguments_as_it_takes(name):
             parse(f"{name}({', '.join(['A'] * many)})")
 
 
-@pytest.mark.parametrize("name", [s.name for s in SIGNATURES.values() if s.square or s.columns or s.equal])
+def is_demanding(s: Signature):
+    return s.square or s.columns or s.equal or s.beside is not None
+
+
+@pytest.mark.parametrize("name", [s.name for s in SIGNATURES.values() if is_demanding(s)])
 def test_an_operand_that_does_not_conform_is_refused_by_both(name):
     s = SIGNATURES[name]
-    operands = [matrix("A0", "M", "N"), matrix("A1", "K", "P")][: s.operands]
-    with pytest.raises(ShapeError, match="expected (a square matrix|a column|two columns|equal shapes)"):
-        CONSTRUCTORS[name](*operands)
+    shapes = [("M", "N"), ("K", "P"), ("Q", "M"), ("P", "N")]
+    operands = [matrix(f"A{i}", *shape) for i, shape in enumerate(shapes)][: s.operands]
+    sizes = [dim("M")] * s.sizes[0]
+    what = "a square matrix|a column|two columns|equal (shapes|rows|columns)"
+    with pytest.raises(ShapeError, match=f"expected ({what})"):
+        CONSTRUCTORS[name](*operands, *sizes)
     with pytest.raises(ParseError, match="expected (a square matrix|a column|shapes that fit)"):
-        parse(f"{name}({', '.join(x.name for x in operands)})", **{x.name: x for x in operands})
+        parse(f"{name}({', '.join([*(x.name for x in operands), *map(str, sizes)])})", **{x.name: x for x in operands})
 
 
 @pytest.mark.parametrize("name", SIGNATURES)

@@ -29,11 +29,19 @@ CASES = [
     ("conv_input(K, E, 3, 4)", "E"),
     ("conv_kernel(K, D, 2, 3)", "K"),
     ("conv_kernel(K, D, 2, 3)", "D"),
+    ("D[0:2, 1:]", "D"),
+    ("D[1, 2]", "D"),
+    ("padded(D, 1, 0, 5, 4)", "D"),
+    ("power_frechet(Q, P, 3)", "P"),
+    ("power_frechet(R, P, -2)", "P"),
+    ("expm_frechet(Q, P)", "P"),
+    ("logm_frechet(R, P)", "P"),
+    ("sylvester(R, Z, D)", "D"),
     *((f"{name}(Z, K, 2, 2)", place) for name in ("kron_left", "kron_right") for place in "ZK"),
 ]
 SHAPES = {
     "A": (3, 4), "D": (3, 4), "C": (4, 2), "Q": (3, 3), "Q2": (3, 4), "s": (1, 1), "v": (3, 1),
-    "K": (2, 2), "E": (2, 3), "Z": (4, 4),
+    "K": (2, 2), "E": (2, 3), "Z": (4, 4), "P": (3, 3), "R": (3, 3),
 }  # fmt: skip
 
 
@@ -51,6 +59,7 @@ def test_the_definition_of_an_adjoint(source, name):
     assert rule in STATEMENTS
     assert moved.shape == e.args[at].shape or e.args[at].is_scalar
     values = {s.name: RNG.standard_normal([d.constant for d in s.shape]) for s in {*e.free, G}}
+    values["R"] = np.eye(3) + 0.2 * RNG.standard_normal((3, 3))  # of which there are inverse and logarithm
     left = np.vdot(values[G.name], evaluate(e, **values))
     right = np.vdot(evaluate(moved, **values), values[name])
     assert abs(left - right) < 1e-12 * max(1, abs(left))

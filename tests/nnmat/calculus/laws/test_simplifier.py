@@ -65,5 +65,6 @@ def test_rules_that_do_not_end_are_stopped(monkeypatch):
 
 
 def test_every_operator_with_a_law_has_rules():
-    assert set(LAWS) - set(RULES) == {"norm"}  # which has them where it stands under a power
+    alone = {"gaps", "greater", "hstack", "maximum", "vstack", "where"}  # nothing there is shorter
+    assert set(LAWS) - set(RULES) == {"norm", *alone}  # a norm has them where it stands under a power
     assert {name for rules in RULES.values() for name, _ in rules} <= set(STATEMENTS)

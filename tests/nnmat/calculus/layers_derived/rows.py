@@ -8,13 +8,20 @@ from nnmat import (
     BatchNorm1d,
     BatchNorm2d,
     Dropout,
+    Dropout2d,
     Embedding,
     Flatten,
     GroupNorm,
+    Hardswish,
+    Identity,
     LayerNorm,
     LeakyReLU,
     Linear,
+    LogSoftmax,
+    Mish,
+    PReLU,
     ReLU,
+    ReLU6,
     RMSNorm,
     Sequential,
     Sigmoid,
@@ -41,7 +48,12 @@ for _kind, _options, _text in (
     (Softplus, (1.5,), "softplus(1.5 * X) / 1.5"),
     (GELU, (), "gelu(X)"),
     (GELU, ("tanh",), f"X * (1 + tanh({np.sqrt(2 / np.pi)} * (X + 0.044715 * X ** 3))) / 2"),
+    (Mish, (), "X * tanh(softplus(X))"),
+    (ReLU6, (), "relu(X) - relu(X - 6)"),
+    (Hardswish, (), "X * (relu(X + 3) - relu(X - 3)) / 6"),
+    (Identity, (), "1 * X"),
     (Softmax, (), "softmax_rows(X)"),
+    (LogSoftmax, (), "log_softmax_rows(X)"),
 ):
 
     def _case(kind=_kind, options=_options, text=_text):
@@ -50,6 +62,41 @@ for _kind, _options, _text in (
         return both, f"Y = {text}"
 
     CASES[" ".join(map(str, (_kind.__name__, *_options)))] = (_kind, _case)
+
+
+@about(PReLU)
+def one_learned_slope():
+    both = Beside(PReLU(), (4, 7))
+    both.input("X", ROWS)
+    both.parameter("a", (), both.layer.slope, 0)
+    return both, "Y = relu(X) - a * relu(-X)"
+
+
+@about(PReLU)
+def a_slope_for_each_column():
+    both = Beside(PReLU(None), (4, 7))
+    both.input("X", ROWS)
+    both.parameter("a", ("N",), both.layer.slope)
+    return both, "Y = relu(X) - relu(-X) @ Diag(a)"
+
+
+def along_the_first_axis(layer, text):
+    """A matrix (T, N) for each sample."""
+    both = Beside(layer, (5, 4), batch=2)
+    for n in range(2):
+        both.input(f"X{n}", ("T", "N"), at=n)
+        both.outputs[f"Y{n}"] = n
+    return both, "\n".join(f"Y{n} = {text}".replace("X", f"X{n}") for n in range(2))
+
+
+@about(Softmax)
+def softmax_of_columns():
+    return along_the_first_axis(Softmax(1), "softmax_rows(X.T).T")
+
+
+@about(LogSoftmax)
+def log_softmax_of_columns():
+    return along_the_first_axis(LogSoftmax(1), "log_softmax_rows(X.T).T")
 
 
 # ---- dense -----------------------------------------------------------------------------------------------------------
@@ -63,9 +110,8 @@ def a_linear_layer():
     return both, "Y = X @ W.T + b.T"
 
 
-@about(Dropout)
-def dropout_with_its_mask_as_a_constant():
-    both = Beside(Dropout(0.4), (4, 7))
+def masked(layer, *shape):
+    both = Beside(layer, shape)
     (stream,) = both.layer.buffers().values()
     before = stream.copy()
     mask = both.layer.forward(np.ones_like(both.X), training=True)
@@ -73,6 +119,16 @@ def dropout_with_its_mask_as_a_constant():
     both.input("X", ROWS)
     both.constant("M", ROWS, mask)
     return both, "Y = X * M"
+
+
+@about(Dropout)
+def dropout_with_its_mask_as_a_constant():
+    return masked(Dropout(0.4), 4, 7)
+
+
+@about(Dropout2d)
+def dropout_of_channels_with_its_mask_as_a_constant():
+    return masked(Dropout2d(0.4), 2, 3, 7)
 
 
 @about(Flatten)

@@ -1,9 +1,12 @@
 """Gradients as code: read back to the same expression, and as functions of arrays with the same values."""
 
+import inspect
+
 import numpy as np
 import pytest
 
-from nnmat.calculus import derive, evaluate, parse
+from nnmat.calculus import NotDerivable, derive, evaluate, matrix, parse, scalar, vector
+from nnmat.calculus.checking.sampling import draw
 
 TEXTS = [
     ("x.T @ A @ sigmoid(inv(B) @ z + b)", "B"),
@@ -12,6 +15,50 @@ TEXTS = [
     ("norm2(A @ x - y) ** 3", "x"),
     ("logdet(A @ A.T + eye(M))", "A"),
 ]
+
+# Values with the attributes that operators need, and operators in the gradients of these texts or beside them.
+OPERATORS = [
+    ("trace(power(A, 4)) + trace(power(A, n))", "A"),
+    ("sum(pinv(T))", "T"),
+    ("sum(cholesky(P))", "P"),
+    ("nuclear(T) ** 2", None),
+    ("spectral(T) + sum(singular_values(T)) + sum(eigenvalues(P))", None),
+    ("max(T) + sum(max(T, axis=1)) + sum(maximum(x, 0.1)) + min(x)", "T"),
+    ("sum(max(T, axis=1) ** 2)", "T"),
+    ("sum(maximum(x, t)) + sum(where(x, x**3, t))", "x"),
+    ("sum(hstack(A, x) @ vstack(A, x.T)) + A[0, 1] * A[1, 0]", "A"),
+    ("frobenius(T[1:M, 0:2])", "T"),
+    ("sum(t ** x) + sum(2 ** x)", "x"),
+    ("sum(tan(x) + arctan(x) + sinh(x) + erf(x) + silu(x) + elu(x) + huber(2 * x) + clip(3 * x))", None),
+    ("sum(cosh(x) + log1p(t) + lgamma(t))", None),
+    ("sum(silu(x)) + sum(elu(x)) + sum(huber(x)) + sum(erf(x))", "x"),
+]
+
+
+@pytest.mark.parametrize(("text", "wrt"), OPERATORS)
+def test_operators(text, wrt):
+    """A function of arrays for every operator that NumPy has a short form of."""
+    N = ("N", "N")
+    given = {"A": matrix("A", *N), "P": matrix("P", *N, positive_definite=True), "T": matrix("T", "M", "N")}
+    f = parse(text, **given, x="N", t=vector("t", "N", positive=True))
+    if wrt is None:  # the function itself is a gradient, by a factor
+        f, wrt = scalar("s") * f, "s"
+    d = derive(f, wrt)
+    names: dict = {}
+    exec(d.to_numpy(), names)
+    sizes = {"N": 3, "M": 5, "n": 3}
+    values = {s.name: np.squeeze(draw(s, sizes, 0, np.random.default_rng(1))) for s in f.free}
+    own = {s.name: values[s.name] for s in d.gradient.free}
+    called = inspect.signature(names["gradient"]).parameters
+    found = names["gradient"](**own, **{name: size for name, size in sizes.items() if name in called})
+    assert np.allclose(found, evaluate(d.gradient, **own, **sizes), rtol=1e-10)
+
+
+def test_what_numpy_has_no_form_of_is_refused():
+    for text, wrt in (("trace(expm(A) @ B)", "A"), ("sum(digamma(x))", "x")):
+        d = derive(parse(text, A=("N", "N"), B=("N", "N"), x="N"), wrt, check=False)
+        with pytest.raises(NotDerivable, match=r"no NumPy form of .* is known. Try to_python\(\)"):
+            d.to_numpy()
 
 
 @pytest.mark.parametrize(("text", "wrt"), TEXTS)

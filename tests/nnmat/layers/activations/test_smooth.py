@@ -1,9 +1,9 @@
-"""SiLU and softplus: exact values, far away too, and options."""
+"""SiLU, Mish and softplus: exact values, far away too, and options."""
 
 import numpy as np
 import pytest
 
-from nnmat import ConfigError, SiLU, Softplus
+from nnmat import ConfigError, Mish, SiLU, Softplus
 
 X = np.array([[-1000.0, -2.0, 0.0, 0.5, 1000.0]])
 G = np.array([[1.0, 2.0, 3.0, 4.0, 5.0]])
@@ -23,6 +23,13 @@ def test_silu():
     Y, gX = run(SiLU())
     np.testing.assert_allclose(Y, X * sigmoid(X), rtol=1e-14)
     np.testing.assert_allclose(gX, G * sigmoid(X) * (1 + X * sigmoid(-X)), rtol=1e-14)
+
+
+def test_mish():
+    Y, gX = run(Mish())
+    T = np.tanh(np.logaddexp(0, X))
+    np.testing.assert_allclose(Y, X * T, rtol=1e-14)
+    np.testing.assert_allclose(gX, G * (T + X * (1 - T**2) * sigmoid(X)), rtol=1e-14)
 
 
 @pytest.mark.parametrize("beta", [1.0, 0.3, 4.0])

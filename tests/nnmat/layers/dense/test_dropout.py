@@ -1,11 +1,11 @@
-"""What the sweep over all layers does not cover of dropout: mask, expectation, the counter, and what is saved."""
+"""Dropout of elements and of channels: mask, expectation, the counter, what is saved (the sweep covers the rest)."""
 
 import copy
 
 import numpy as np
 import pytest
 
-from nnmat import ConfigError, Dropout
+from nnmat import ConfigError, Dropout, Dropout2d, ShapeError
 
 
 def dropout(rate, seed=0, shape=(50,)):
@@ -129,3 +129,31 @@ def test_an_unrecorded_forward_writes_nothing_to_the_model():
     layer.own_buffers()["stream"].setflags(write=False)
     X = np.ones((3, 4), np.float32)
     assert np.array_equal(layer.forward(X, training=True, record=False), layer.forward(X, training=True, record=False))
+
+
+def test_whole_channels_of_each_image(rng):
+    layer = Dropout2d(0.3).build((4, 5, 6), rng=0, dtype=np.float64)
+    X, G = np.ones((300, 4, 5, 6)), rng.standard_normal((300, 4, 5, 6))
+    D = layer.forward(X, training=True).copy()
+    np.testing.assert_array_equal(D, np.broadcast_to(D[:, :1, :1], D.shape))
+    np.testing.assert_allclose(np.unique(D), [0, 1 / 0.7], rtol=1e-15)
+    assert abs((D[:, 0, 0] != 0).mean() - 0.7) < 5 * np.sqrt(0.3 * 0.7 / 1800)
+    np.testing.assert_array_equal(layer.backward(G), D * G)
+    assert (layer.forward(X, training=True) != D).any()
+
+
+@pytest.mark.parametrize("rate", [0, 0.5, 1])
+def test_channels_in_evaluation(rate, rng):
+    layer, X = Dropout2d(rate).build((4, 5, 6), dtype=np.float64), rng.standard_normal((2, 4, 5, 6))
+    np.testing.assert_array_equal(layer.forward(X, record=True), X)
+    np.testing.assert_array_equal(layer.backward(X), X)
+    if rate != 0.5:
+        np.testing.assert_array_equal(layer.forward(X, training=True), (1 - rate) * X)
+    assert Dropout2d(**layer.config()).rate == rate
+
+
+def test_channels_need_images():
+    with pytest.raises(ShapeError, match=r"^Dropout2d: expected images \(B, H, W, C\), got input of shape \(B, 5, 6\)"):
+        Dropout2d().build((5, 6))
+    with pytest.raises(ConfigError, match=r"^Dropout2d: expected rate .*Try 0\.5"):
+        Dropout2d(1.5)

@@ -19,6 +19,7 @@ from .columns import (
     add_differences,
     add_gradients,
     add_rows,
+    bounds,
     fold,
     fold_gradients,
     row_gradients,
@@ -36,9 +37,11 @@ def forward_kernel(dtype):
     pieces = (
         address(_measure, flat, int64, slots, int64),
         address(_fold_parts, slots, int64, *known, matrix),
-        scale_place(dtype),
+        _scale(dtype),
     )
-    return functools.partial(entry_point(_forward_parallel, *[int64] * 3, flat, slots, *known, matrix, flat), *pieces)
+    return functools.partial(
+        entry_point(_forward_parallel, *[int64] * 3, flat, slots, *known, matrix, flat, int64), *pieces
+    )
 
 
 @functools.cache
@@ -47,7 +50,7 @@ def backward_kernel(dtype):
     known = matrix, flat, boolean, boolean, boolean, flat, flat
     pieces = (
         address(_sum, flat, flat, matrix, int64, slots, int64),
-        address(_fold_sums, slots, int64, *known, matrix),
+        address(fold_sums, slots, int64, *known, matrix),
         _differentiate(dtype),
     )
     kinds = flat, flat, slots, *known, matrix, flat
@@ -60,7 +63,7 @@ def short_forward_kernel(dtype):
     flat, matrix = flat_of(dtype), matrix_of(dtype)
     known = flat, float64, float64, flat, flat, matrix, flat, flat, matrix
     entry = entry_point(_short_forward_parallel, int64, int64, *known, flat, int64, int64)
-    return functools.partial(entry, address(_measure_columns, *known, int64, int64), scale_place(dtype))
+    return functools.partial(entry, address(_measure_columns, *known, int64, int64), _scale(dtype))
 
 
 @functools.cache
@@ -72,7 +75,7 @@ def short_backward_kernel(dtype):
 
 
 @functools.cache
-def scale_place(dtype):
+def _scale(dtype):
     """The place of the code for the values of a chunk."""
     return address(scale_rows, flat_of(dtype), matrix_of(dtype), flat_of(dtype))
 
@@ -80,13 +83,6 @@ def scale_place(dtype):
 @functools.cache
 def _differentiate(dtype):
     return address(row_gradients, flat_of(dtype), flat_of(dtype), matrix_of(dtype), flat_of(dtype))
-
-
-@jit
-def _bounds(size, width, chunks, chunk):
-    """Where a chunk begins and ends: at whole rows of the wide matrix, but for the last one."""
-    rows = (size + width - 1) // width
-    return min(chunk * rows // chunks * width, size), min((chunk + 1) * rows // chunks * width, size)
 
 
 @exact_jit
@@ -110,7 +106,7 @@ def _store_part(sums, squares, rows, part):
 def _measure(x, width, parts, chunk):
     """Of one chunk: for each column the mean, what its rounding lost, and the sum of the squares round it."""
     N = parts.shape[2]
-    first, last = _bounds(x.size, width, parts.shape[0], chunk)
+    first, last = bounds(x.size, width, parts.shape[0], chunk)
     rows = np.float64((last - first) // N)
     S, sums, squares = sums_for(width), np.empty(N), np.empty(N)
     m = np.empty((1, N), x.dtype)
@@ -165,23 +161,23 @@ def _fold_parts(parts, size, eps, momentum, running_mean, running_variance, stat
     rows, means, squares = np.float64(size // N), np.zeros(N), np.zeros(N)
     base = parts[0, 0].copy()
     for k in range(chunks):
-        first, last = _bounds(size, width, chunks, k)
+        first, last = bounds(size, width, chunks, k)
         _add_means(np.float64((last - first) // N), parts[k], base, means)
     _divide(means, rows)
     for k in range(chunks):
-        first, last = _bounds(size, width, chunks, k)
+        first, last = bounds(size, width, chunks, k)
         _add_squares(np.float64((last - first) // N), parts[k], base, means, squares)
     _divide(squares, rows)
     _store_statistics(statistics, base, means, squares, eps)
     _run(running_mean, momentum, base, means, 1.0)
     _run(running_variance, momentum, squares, np.zeros(N), rows / (rows - 1.0))
-    _value_constants(statistics, gamma, beta, constants)
+    value_constants(statistics, gamma, beta, constants)
 
 
 @parallel_jit
 def _forward_parallel(
     measure, fold_all, scale, x, parts, eps, momentum, running_mean, running_variance, statistics, gamma, beta,
-    constants, y,
+    constants, y, written,
 ):  # fmt: skip
     chunks, width = parts.shape[0], constants.shape[1]
     for c in prange(chunks):
@@ -190,8 +186,8 @@ def _forward_parallel(
         fold_all,
         (parts, x.size, eps, momentum, running_mean, running_variance, statistics, gamma, beta, constants),
     )
-    for c in prange(chunks):
-        first, last = _bounds(x.size, width, chunks, np.int64(c))
+    for c in prange(written):
+        first, last = bounds(x.size, width, written, np.int64(c))
         call(scale, (x[first:last], constants, y[first:last]))
 
 
@@ -227,7 +223,7 @@ def _short_forward_parallel(
         b = min(a + columns, N)
         call(measure, (x, eps, momentum, running_mean, running_variance, statistics, gamma, beta, constants, a, b))
     for c in prange(chunks):
-        first, last = _bounds(x.size, N, chunks, np.int64(c))
+        first, last = bounds(x.size, N, chunks, np.int64(c))
         call(scale, (x[first:last], constants, y[first:last]))
 
 
@@ -238,7 +234,7 @@ def known_statistics(running_mean, running_variance, eps, statistics, gamma, bet
     for c in range(N):
         base[c], variances[c] = running_mean[c], running_variance[c]
     _store_statistics(statistics, base, np.zeros(N), variances, eps)
-    _value_constants(statistics, gamma, beta, constants)
+    value_constants(statistics, gamma, beta, constants)
 
 
 @exact_jit
@@ -250,21 +246,14 @@ def _scale_and_shift(statistics, gamma, beta, narrow):
 
 
 @jit
-def _value_constants(statistics, gamma, beta, constants):
+def value_constants(statistics, gamma, beta, constants):
     narrow = np.empty((3, gamma.size), gamma.dtype)
     _scale_and_shift(statistics, gamma, beta, narrow)
     constants[:, :] = widened(narrow, constants.shape[1])
 
 
-@parallel_jit
-def scale_parallel(piece, x, constants, chunks, y):
-    for c in prange(chunks):
-        first, last = _bounds(x.size, constants.shape[1], chunks, np.int64(c))
-        call(piece, (x[first:last], constants, y[first:last]))
-
-
 @exact_jit
-def _products_of_normalised(products, total, statistics):
+def products_of_normalised(products, total, statistics):
     """Σ g x̂ = r (Σ g (x - m) - rest Σ g)."""
     for c in range(total.size):
         rest, r = np.float64(statistics[1, c]), np.float64(statistics[2, c])
@@ -274,12 +263,12 @@ def _products_of_normalised(products, total, statistics):
 @jit
 def _sum(g, x, statistics, width, sums, chunk):
     """Of one chunk: for each column Σ g and Σ g x̂."""
-    first, last = _bounds(x.size, width, sums.shape[0], chunk)
+    first, last = bounds(x.size, width, sums.shape[0], chunk)
     W, S = widened(statistics[:1], width), sums_for(width)
     add_gradients(g[first:last], x[first:last], width, W[0], S)
     fold(S[0], width, sums[chunk, 0])
     fold(S[1], width, sums[chunk, 1])
-    _products_of_normalised(sums[chunk, 1], sums[chunk, 0], statistics)
+    products_of_normalised(sums[chunk, 1], sums[chunk, 0], statistics)
 
 
 @exact_jit
@@ -294,7 +283,7 @@ def _factors(sums, rows, statistics, gamma, training, factors):
 
 
 @jit
-def _fold_sums(sums, rows, statistics, gamma, training, add_gamma, add_beta, gamma_gradient, beta_gradient, factors):
+def fold_sums(sums, rows, statistics, gamma, training, add_gamma, add_beta, gamma_gradient, beta_gradient, factors):
     """gγ and gβ, and what the gradient of X needs of each column."""
     fold_gradients(sums, add_gamma, add_beta, gamma_gradient, beta_gradient)
     narrow = np.empty((4, gamma.size), gamma.dtype)
@@ -315,7 +304,7 @@ def _backward_parallel(
         (sums, x.size // gamma.size, statistics, gamma, training, add_gamma, add_beta, gg, gb, constants),
     )
     for c in prange(chunks):
-        first, last = _bounds(x.size, width, chunks, np.int64(c))
+        first, last = bounds(x.size, width, chunks, np.int64(c))
         call(differentiate, (g[first:last], x[first:last], constants, gx[first:last]))
 
 
@@ -329,7 +318,7 @@ def _sum_columns(
     own[:, :] = statistics[:, first:last]
     column_products(g, x, first, N, rows, n, own[0], S)
     sums[0, :, :] = S[:, :n]
-    _products_of_normalised(sums[0, 1], sums[0, 0], own)
+    products_of_normalised(sums[0, 1], sums[0, 0], own)
     narrow = np.empty((4, n), x.dtype)
     _factors(sums[0], np.float64(rows), own, gamma[first:last], training, narrow)
     factors[:, first:last] = narrow
@@ -347,5 +336,5 @@ def _short_backward_parallel(
         b = min(a + columns, N)
         call(add_all, (g, x, statistics, gamma, training, add_gamma, add_beta, gg, gb, constants, a, b))
     for c in prange(chunks):
-        first, last = _bounds(x.size, N, chunks, np.int64(c))
+        first, last = bounds(x.size, N, chunks, np.int64(c))
         call(differentiate, (g[first:last], x[first:last], constants, gx[first:last]))

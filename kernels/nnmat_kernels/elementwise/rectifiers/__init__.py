@@ -1,0 +1,1 @@
+"""More rectifiers: bounded ones, Mish, and one whose slopes are parameters."""

@@ -1,0 +1,45 @@
+"""What the page asks, answered as data for JSON."""
+
+import re
+from argparse import Namespace
+from collections.abc import Mapping
+from typing import Any
+
+from ...errors import ConfigError
+from ..command import derivation_of
+from ..derivation.derive import FORMS
+from ..errors import DomainError, NotDerivable, ParseError, ShapeError, UnverifiedError
+from ..pages.derivation_page import fragment
+
+REFUSALS = (ParseError, ShapeError, ConfigError, NotDerivable, UnverifiedError, DomainError)
+FIELDS = {"expression": True, "wrt": True, "let": False, "shape": False, "symmetric": False}  # whether it must be said
+LONGEST = 20_000  # signs of one field
+
+
+def derived(asked: Any) -> dict[str, Any]:
+    """`html`: the derivation, every line checked. If there is none, `error`: why; `asks`: names without shapes."""
+    try:
+        d = derivation_of(_options(asked))
+        return {"html": fragment(d, d.evidence())}
+    except REFUSALS as error:
+        return {"error": str(error), "asks": list(dict.fromkeys(re.findall(r"--shape (\w+)=", str(error))))}
+
+
+def _options(asked: Any) -> Namespace:
+    """The fields of the page as the options of `nnmat derive`; quantities and shapes stand one on a line."""
+    if not isinstance(asked, Mapping) or not all(isinstance(value, str) for value in asked.values()):
+        raise ConfigError(f"nnmat serve: expected an object of texts, got {asked!r:.60}.")
+    given = {name: value.strip() for name, value in asked.items()}
+    for name, value in given.items():
+        if name not in FIELDS:
+            raise ConfigError(f"nnmat serve: expected the fields {', '.join(FIELDS)}, got {name!r:.60}.")
+        if len(value) > LONGEST:
+            raise ConfigError(f"nnmat serve: expected at most {LONGEST:,} signs in {name}, got {len(value):,}.")
+    for name, needed in FIELDS.items():
+        if needed and not given.get(name):
+            what = {"expression": "a function", "wrt": "the variable to derive by"}[name]
+            raise ConfigError(f"nnmat serve: expected {what}, got nothing.")
+    if (form := given.get("symmetric") or FORMS[0]) not in FORMS:
+        raise ConfigError(f"nnmat serve: expected symmetric as one of {', '.join(FORMS)}, got {form!r:.60}.")
+    lines = {name: [line for line in given.get(name, "").splitlines() if line.strip()] for name in ("let", "shape")}
+    return Namespace(expression=given["expression"], wrt=given["wrt"], upstream=None, symmetric=form, **lines)

@@ -1,0 +1,99 @@
+"""Every operator of the language becomes a value, or is refused by its name."""
+
+import pytest
+
+from nnmat.calculus import (
+    NotDerivable,
+    diag,
+    inner,
+    inv,
+    log_softmax_rows,
+    matrix,
+    norm2,
+    scalar,
+    softmax,
+    softmax_rows,
+    sum,
+    trace,
+    vector,
+)
+from nnmat.calculus.compiling.lowering import WAYS, Lowering
+from nnmat.calculus.evaluation.evaluator import OPERATORS
+from nnmat.calculus.language.expr import node
+
+A, B, x, y = matrix("A", "M", "N"), matrix("B", "N", "M"), vector("x", "M"), vector("y", "N")
+NONE: set[str] = {"d"}  # differentials stand in lines of derivations only
+NONE |= set(  # operators of matrices, which are refused by name
+    [
+        "at_max",
+        "cholesky",
+        "dyad",
+        "eigenvalues",
+        "eigenvectors",
+        "embed",
+        "expm",
+        "expm_frechet",
+        "gaps",
+        "greater",
+        "hstack",
+        "logm",
+        "logm_frechet",
+        "max",
+        "maximum",
+        "mpow",
+        "mpow_frechet",
+        "nuclear",
+        "pinv",
+        "pinv_full",
+        "polar",
+        "right_singular",
+        "singular_values",
+        "slice",
+        "spectral",
+        "sqrtm",
+        "sylvester",
+        "vstack",
+        "where",
+        "xpow",
+    ]
+)
+
+
+def test_every_operator_has_a_way():
+    assert set(OPERATORS) - set(WAYS) == NONE
+
+
+def test_an_unknown_operator_is_refused_by_name():
+    with pytest.raises(NotDerivable, match="no compiled form of the operator d "):
+        Lowering().value(node("d", (x,), None, x.shape))
+
+
+def test_forms_that_are_the_same_value():
+    low = Lowering()
+    same = [
+        (sum(A), sum(A.T)),
+        (inner(x, x), x.T @ x),
+        (norm2(x) ** 2, inner(x, x)),
+        (trace(x @ y.T @ B), y.T @ B @ x),
+        (sum(A @ y), sum(A @ y, axis=0) @ (scalar("s") ** 0)),
+        (diag(x @ x.T), x * x),
+        ((A @ y).T, y.T @ A.T),
+    ]
+    for a, b in same:
+        assert low.value(a) is low.value(b), (a, b)
+
+
+def test_the_family_of_softmax_shares_its_parts():
+    low = Lowering()
+    p, logs = low.value(softmax_rows(A)), low.value(log_softmax_rows(A))
+    powers = next(a for a in p.args if a.op == "fn")
+    assert powers.args[0] in logs.args
+    assert low.value(softmax(vector("z", 1))).op == "num"
+    assert low.value(softmax_rows(x)).op == "full"
+
+
+def test_sums_of_inverses_are_taken_apart_for_vectors():
+    low = Lowering()
+    S = matrix("S", "M", "M")
+    assert low.value((inv(S) + inv(S).T) @ x).op == "add"
+    assert low.value((inv(S) + inv(S).T) @ A).op == "chain"

@@ -1,0 +1,47 @@
+"""What the page asks, answered as data."""
+
+import pytest
+
+from nnmat.calculus.serving.answers import LONGEST, derived
+
+
+def test_a_derivation_with_quantities_and_shapes():
+    found = derived(
+        {"expression": "x.T @ A @ y", "wrt": "B", "let": "h = inv(B) @ z + b\n\ny = sigmoid(h)", "shape": "A=N,M\nx=N"}
+    )
+    assert set(found) == {"html"}
+    assert "LAW-5" in found["html"]
+    assert "steps checked" in found["html"]
+
+
+def test_a_symmetric_variable_by_its_entries():
+    asked = {"expression": "logdet(S)", "wrt": "S", "shape": "S=D,D,positive_definite", "symmetric": "entries"}
+    assert "SYM-2" in derived(asked)["html"]
+
+
+@pytest.mark.parametrize(
+    ("asked", "said"),
+    [
+        ({"expression": "x.T @ ) A", "wrt": "A"}, "column 7"),
+        ({"expression": "x.T @ x", "wrt": "z"}, "expected wrt among x, got 'z'"),
+        ({"expression": "", "wrt": "z"}, "expected a function, got nothing"),
+        ({"expression": "x.T @ x"}, "expected the variable to derive by, got nothing"),
+        ({"expression": "x.T @ x", "wrt": "x", "shape": "x"}, "expected --shape as NAME=VALUE"),
+        ({"expression": "x.T @ x", "wrt": "x", "let": "y = x\ny = x"}, "each name once"),
+        ({"expression": "x.T @ x", "wrt": "x", "symmetric": "both"}, "expected symmetric as one of"),
+        ({"expression": "x.T @ x", "wrt": "x", "upstream": "G"}, "expected the fields"),
+        ({"expression": "x" * (LONGEST + 1), "wrt": "x"}, "at most 20,000 signs"),
+        ({"expression": 3, "wrt": "x"}, "expected an object of texts"),
+        (["x.T @ x"], "expected an object of texts"),
+        (None, "expected an object of texts"),
+    ],
+)
+def test_what_is_wrong_is_said(asked, said):
+    found = derived(asked)
+    assert said in found["error"]
+    assert "html" not in found
+
+
+def test_names_whose_shape_is_open_are_asked_for():
+    assert derived({"expression": "a * b", "wrt": "a"})["asks"] == ["a"]
+    assert derived({"expression": "x.T @ x", "wrt": "z"})["asks"] == []
