@@ -33,24 +33,25 @@ FRAMEWORK_LEVELS = {
     "initializers": 1,
     "explicit_convolution": 1,
     "calls": 2,
-    "calculus": 3,  # it knows nothing of layers and kernels
-    "layers": 3,
-    "schedules": 3,
-    "metrics": 3,
-    "losses": 3,
-    "descent": 3,
-    "optimizers": 4,  # L-BFGS takes the line searches of descent
-    "formats": 4,
-    "gradient_check": 4,
-    "analysis": 4,
-    "generation": 4,
-    "datasets": 5,
-    "programs": 5,
-    "warmup": 5,
-    "training": 6,
-    "adversarial": 7,
-    "__init__": 8,
-    "__main__": 9,
+    "calculus": 2,  # it knows nothing of layers; of kernels, the product of large matrices
+    "expressions": 3,
+    "layers": 4,
+    "schedules": 4,
+    "metrics": 4,
+    "losses": 4,
+    "descent": 4,
+    "optimizers": 5,  # L-BFGS takes the line searches of descent
+    "formats": 5,
+    "gradient_check": 5,
+    "analysis": 5,
+    "generation": 5,
+    "datasets": 6,
+    "programs": 6,
+    "warmup": 6,
+    "training": 7,
+    "adversarial": 8,
+    "__init__": 9,
+    "__main__": 10,
 }
 KERNEL_LEVELS = {
     "errors": 0,
@@ -69,6 +70,7 @@ KERNEL_LEVELS = {
     "convolution": 5,
     "losses": 5,
     "programs": 6,
+    "expressions": 6,
     "reference": 6,  # the plain twins know the shapes of windows and nothing else
     "unchecked": 7,
     "__init__": 7,
@@ -76,6 +78,7 @@ KERNEL_LEVELS = {
 CALCULUS_LEVELS = {
     "errors": 0,
     "dimensions": 1,
+    "verifying": 2,  # the judge of records knows nothing of what it judges
     "notation": 2,  # writers read the fields of an expression and know no class of it
     "language": 3,
     "parsing": 4,
@@ -86,6 +89,7 @@ CALCULUS_LEVELS = {
     "pages": 6,
     "derivation": 7,
     "compiling": 8,
+    "grading": 8,
     "command": 9,
     "serving": 10,
     "__init__": 10,
@@ -113,6 +117,8 @@ TESTED_BY = {
     "kernels/nnmat_kernels/attention/forward.py": "tests/kernels/attention/test_attention.py",
     "kernels/nnmat_kernels/attention/plan.py": "tests/kernels/attention/test_attention.py",
     "kernels/nnmat_kernels/attention/scores.py": "tests/kernels/attention/test_attention.py",
+    "kernels/nnmat_kernels/codegen/blocks.py": "tests/kernels/codegen/test_row_norm.py",
+    "kernels/nnmat_kernels/reductions/batch_statistics.py": "tests/kernels/reductions/test_batch_norm.py",
     "kernels/nnmat_kernels/reductions/columns.py": "tests/kernels/reductions/test_batch_norm.py",
     "kernels/nnmat_kernels/programs/runner.py": "tests/kernels/programs/test_program.py",
     "kernels/nnmat_kernels/programs/words.py": "tests/kernels/programs/test_block.py",

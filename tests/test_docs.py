@@ -25,6 +25,7 @@ PAGES_WITH_CODE = (
     "docs/equations.md",
     "docs/kernels.md",
     "docs/notation.md",
+    "docs/running_derivations.md",
     "docs/tour.md",
 )
 PAGES = sorted({*PAGES_WITH_CODE, "kernels/README.md", *(f"docs/{page.name}" for page in (ROOT / "docs").glob("*.md"))})

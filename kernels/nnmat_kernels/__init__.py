@@ -25,7 +25,10 @@ from .elementwise.silu import silu, silu_backward
 from .elementwise.softplus import softplus, softplus_backward
 from .indexing.embedding import embedding, embedding_backward
 from .losses.adversarial import adversarial_loss
+from .losses.distances import huber_loss, l1_loss
 from .losses.elementwise_losses import mean_squared_error, sigmoid_binary_cross_entropy
+from .losses.gaussian import gaussian_negative_log_likelihood
+from .losses.likelihoods import kl_divergence, poisson_negative_log_likelihood
 from .losses.softmax_cross_entropy import softmax_cross_entropy
 from .optimizers.more_updates import adagrad_update, lion_update, nadam_update
 from .optimizers.updates import adam_update, rmsprop_update, sgd_update
@@ -69,6 +72,7 @@ __all__ = [
     "elu_backward",
     "embedding",
     "embedding_backward",
+    "gaussian_negative_log_likelihood",
     "gelu",
     "gelu_backward",
     "gelu_tanh",
@@ -80,7 +84,10 @@ __all__ = [
     "gru_backward",
     "hardswish",
     "hardswish_backward",
+    "huber_loss",
     "im2col",
+    "kl_divergence",
+    "l1_loss",
     "layer_norm",
     "layer_norm_backward",
     "leaky_relu",
@@ -98,6 +105,7 @@ __all__ = [
     "mish",
     "mish_backward",
     "nadam_update",
+    "poisson_negative_log_likelihood",
     "prelu",
     "prelu_backward",
     "relu",

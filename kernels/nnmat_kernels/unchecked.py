@@ -5,7 +5,8 @@ shapes fit, and `out`, if it is given, overlaps nothing that the public function
 caught. `softmax_cross_entropy` is for logits (B, M) and int64 labels (B,) without options; it checks the labels.
 Some stand only here, what a step needs besides: `add`, `add_to_rows`, `multiply`, `copy`, `copy_columns`,
 `paste_columns`, `fill`, `negative_products`, `gather`, `next_mask` (of dropout), `count_correct`, `norm`, `clip_scale`,
-`times`, `block_at_place`, `nadam_product`, `combination`, and of Muon `muon_direction`, `muon_unit`, `muon_step`.
+`times`, `block_at_place`, `walk`, `row_maxima`, `one_hot`, `first_number`, `nadam_product`, `combination`, and of Muon
+`muon_direction`, `muon_unit`, `muon_step`.
 """
 
 # ruff: noqa: F401
@@ -55,12 +56,17 @@ from .elementwise.silu import silu_backward_unchecked as silu_backward
 from .elementwise.silu import silu_unchecked as silu
 from .elementwise.softplus import softplus_backward_unchecked as softplus_backward
 from .elementwise.softplus import softplus_unchecked as softplus
+from .expressions.rows import first_number_unchecked as first_number
+from .expressions.rows import one_hot_unchecked as one_hot
+from .expressions.rows import row_maxima_unchecked as row_maxima
+from .expressions.walk import walk_unchecked as walk
 from .indexing.columns import copy_columns_unchecked as copy_columns
 from .indexing.columns import paste_columns_unchecked as paste_columns
 from .indexing.embedding import embedding_backward_unchecked as embedding_backward
 from .indexing.embedding import embedding_unchecked as embedding
 from .indexing.take_rows import gather_unchecked as gather
 from .losses.count_correct import count_correct_unchecked as count_correct
+from .losses.gaussian import gaussian_chain_unchecked as gaussian_chain
 from .losses.softmax_cross_entropy import softmax_cross_entropy_unchecked as softmax_cross_entropy
 from .losses.weighted_rows import scale_rows_unchecked as scale_rows
 from .optimizers.more_updates import adagrad_update_unchecked as adagrad_update
@@ -104,5 +110,6 @@ from .reductions.softmax import softmax_backward_unchecked as softmax_backward
 from .reductions.softmax import softmax_unchecked as softmax
 from .reductions.sums import column_sums_unchecked as column_sums
 from .reductions.sums import norm_unchecked as norm
+from .reductions.sums import row_sums_unchecked as row_sums
 from .reductions.sums import sum_of_squares_unchecked as sum_of_squares
 from .resampling.resample import resample_unchecked as resample

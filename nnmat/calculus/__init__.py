@@ -3,9 +3,12 @@
 from .compiling.compiled import Compiled, compile
 from .derivation.derivation import Derivation
 from .derivation.derive import derive, gradient, hessian_product
+from .derivation.jacobian import Jacobian, hessian, jacobian
 from .dimensions import dim
-from .errors import DomainError, DtypeError, NotDerivable, ParseError, ShapeError, UnverifiedError
+from .errors import DomainError, DtypeError, NotDerivable, ParseError, RecordError, ShapeError, UnverifiedError
 from .evaluation.evaluator import evaluate
+from .grading.comparing import same
+from .grading.grade import Verdict, claim, grade
 from .language.blocks import block, hstack, vstack
 from .language.convolution import conv
 from .language.elementwise import (
@@ -37,6 +40,7 @@ from .language.matrix_functions import cholesky, expm, logm, pinv, sqrtm, sylves
 from .language.matrix_functions import matrix_power as power
 from .language.operators import (
     adjugate,
+    commutation,
     det,
     diag,
     diagm,
@@ -89,16 +93,21 @@ __all__ = [
     "DomainError",
     "DtypeError",
     "Expr",
+    "Jacobian",
     "NotDerivable",
     "ParseError",
+    "RecordError",
     "ShapeError",
     "Step",
     "UnverifiedError",
+    "Verdict",
     "absolute",
     "adjugate",
     "arctan",
     "block",
     "cholesky",
+    "claim",
+    "commutation",
     "compile",
     "conv",
     "cos",
@@ -121,13 +130,16 @@ __all__ = [
     "eye",
     "frobenius",
     "gelu",
+    "grade",
     "gradient",
+    "hessian",
     "hessian_product",
     "hstack",
     "huber",
     "inner",
     "inner_rows",
     "inv",
+    "jacobian",
     "kron",
     "largest",
     "latex",
@@ -156,6 +168,7 @@ __all__ = [
     "power",
     "relu",
     "reshape",
+    "same",
     "scalar",
     "sigmoid",
     "silu",

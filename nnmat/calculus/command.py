@@ -1,11 +1,13 @@
-"""The command line: `nnmat derive EXPR --wrt X` and `nnmat laws`.
+"""The command line: `nnmat derive EXPR --wrt X`, `check`, `grade FILE`, `verify FILE` and `laws`.
 
-Exit codes: 0 done; 1 refused (no derivative, or a check that failed); 2 wrong input, with the place where it is wrong.
+Exit codes: 0 done; 1 refused (no derivative, a check that failed, a wrong line); 2 wrong input, with the place where it
+is wrong.
 """
 
 import argparse
 import os
 import sys
+from collections.abc import Callable
 from difflib import get_close_matches
 from itertools import takewhile
 from pathlib import Path
@@ -13,15 +15,21 @@ from typing import Any
 
 from ..errors import ConfigError
 from .checking.law_table import law_table
+from .compiling.compiled import compile
 from .derivation.derivation import Derivation
 from .derivation.derive import FORMS, derive
 from .derivation.intermediates import names
-from .errors import DomainError, NotDerivable, ParseError, ShapeError, UnverifiedError
+from .errors import DomainError, NotDerivable, ParseError, RecordError, ShapeError, UnverifiedError
+from .grading.grade import Verdict, claim, grade
+from .grading.sheet import read_sheet
+from .language.assumptions import is_symmetric
 from .language.expr import Expr
 from .language.operators import ATTRIBUTES, matrix
 from .parsing.builder import size_of
-from .parsing.grammar import tree_of
+from .parsing.grammar import every, tree_of
 from .parsing.parser import parse_all
+from .records.record import STATEMENTS
+from .verifying.verifier import verify
 
 EPILOG = """examples:
   nnmat derive "x.T @ A @ y" --wrt A
@@ -39,11 +47,14 @@ def main(arguments: list[str] | None = None) -> int:
 def run(options: argparse.Namespace) -> int:
     """Run the command that was parsed; the exit code."""
     try:
-        text = _derive(options) if options.command == "derive" else _laws(options)
+        text = WAYS[options.command](options)
         if options.output is not None:
             Path(options.output).write_text(text + "\n", encoding="utf-8")
         else:
             print(text, flush=True)
+    except Refuted as verdict:
+        print(verdict)
+        return 1
     except BrokenPipeError:  # the reader has seen enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
@@ -62,7 +73,7 @@ def run(options: argparse.Namespace) -> int:
     except (ParseError, ShapeError, ConfigError) as error:
         print(error, file=sys.stderr)
         return 2
-    except (NotDerivable, UnverifiedError, DomainError) as error:
+    except (NotDerivable, UnverifiedError, DomainError, RecordError) as error:
         print(error, file=sys.stderr)
         return 1
     return 0
@@ -81,31 +92,53 @@ def commands() -> tuple[argparse.ArgumentParser, Any]:
     d.add_argument(
         "expression", help="a scalar function, such as 'x.T @ A @ sigmoid(h)'; '(-x.T @ x)' if it begins with -"
     )
-    d.add_argument("--wrt", required=True, metavar="NAME", help="the symbol to differentiate by")
+    d.add_argument("--wrt", required=True, metavar="NAME", help="the symbol to differentiate by, or all")
+    _declarations(d)
+    d.add_argument("--upstream", metavar="G", help="the name of the upstream gradient of a matrix-valued expression")
+    d.add_argument("--symmetric", choices=FORMS, default="manifold", help="the gradient meant for a symmetric matrix")
     d.add_argument(
+        "--format",
+        choices=("text", "latex", "html", "json", "python", "numpy"),
+        default="text",
+        help="the derivation as text, as LaTeX, as a page for a browser with every line checked, or as a record that "
+        "`nnmat verify` judges; the gradient as code that is read back here, or as a NumPy function",
+    )
+    d.add_argument("--full", action="store_true", help="every simplification on a line of its own")
+    d.add_argument("--compile", action="store_true", help="the value and the gradient as one NumPy function")
+    d.add_argument("--check", action="store_true", help="check every line at random points, too")
+    d.add_argument("-o", "--output", metavar="FILE", help="write to a file")
+    laws = added.add_parser("laws", help="the laws and properties, each checked now")
+    laws.add_argument("--seed", type=int, default=0)
+    laws.add_argument("-o", "--output", metavar="FILE", help="write to a file")
+    c = added.add_parser("check", help="whether a gradient that somebody claims is one")
+    c.add_argument("expression", help="a scalar function")
+    c.add_argument("--wrt", required=True, metavar="NAME", help="the symbol to differentiate by")
+    c.add_argument("--claim", required=True, metavar="EXPR", help="the gradient that is claimed")
+    _declarations(c)
+    g = added.add_parser("grade", help="the first wrong line of a sheet: f = ..., wrt NAME, then lines df = ...")
+    g.add_argument("file", metavar="FILE")
+    g.add_argument("--wrt", default="", metavar="NAME", help="the variable, if the sheet does not name it")
+    for command in (c, g):
+        command.add_argument("-o", "--output", metavar="FILE", help="write to a file")
+    v = added.add_parser("verify", help="judge a record, written by --format json, from its lines alone")
+    v.add_argument("file", metavar="FILE")
+    v.add_argument("--seed", type=int, default=0)
+    v.add_argument("-o", "--output", metavar="FILE", help="write to a file")
+    return parser, added
+
+
+def _declarations(parser: argparse.ArgumentParser) -> None:
+    """The options that say what names are."""
+    parser.add_argument(
         "--shape",
         action="append",
         default=[],
         metavar="A=M,N",
         help=f"A=M,N a matrix, x=N a column, a=1 a scalar; attributes may follow: {', '.join(ATTRIBUTES)}",
     )
-    d.add_argument("--let", action="append", default=[], metavar="h=EXPR", help="a named intermediate quantity")
-    d.add_argument("--upstream", metavar="G", help="the name of the upstream gradient of a matrix-valued expression")
-    d.add_argument("--symmetric", choices=FORMS, default="manifold", help="the gradient meant for a symmetric matrix")
-    d.add_argument(
-        "--format",
-        choices=("text", "latex", "html", "python", "numpy"),
-        default="text",
-        help="the derivation as text, as LaTeX, or as a page for a browser with every line checked; the gradient as "
-        "code that is read back here, or as a NumPy function",
+    parser.add_argument(
+        "--let", action="append", default=[], metavar="h=EXPR", help="a named intermediate quantity, in any order"
     )
-    d.add_argument("--full", action="store_true", help="every simplification on a line of its own")
-    d.add_argument("--check", action="store_true", help="check every line at random points, too")
-    d.add_argument("-o", "--output", metavar="FILE", help="write to a file")
-    laws = added.add_parser("laws", help="the laws and properties, each checked now")
-    laws.add_argument("--seed", type=int, default=0)
-    laws.add_argument("-o", "--output", metavar="FILE", help="write to a file")
-    return parser, added
 
 
 def _pairs(option: str, given: list[str]) -> dict[str, str]:
@@ -131,29 +164,76 @@ def _symbol(name: str, value: str) -> Expr:
     return matrix(name, rows, columns, **dict.fromkeys(words, True))
 
 
-def derivation_of(options: argparse.Namespace) -> Derivation:
-    """What `nnmat derive` derives: of `expression` by `wrt`, with the options let, shape, upstream and symmetric."""
-    lets = _pairs("--let", options.let)
-    declared: dict[str, Any] = {n: _symbol(n, v) for n, v in _pairs("--shape", options.shape).items()}
+def _in_order(lets: dict[str, str]) -> list[tuple[str, str]]:
+    """The quantities, each after those that it is made of; those that are made of one another stay where they are."""
+    needs = {
+        n: {t.body for t in every(tree_of(text)) if t.kind == "name"} & set(lets) - {n} for n, text in lets.items()
+    }
+    found: dict[str, str] = {}
+    while len(found) < len(lets):
+        ready = [n for n in lets if n not in found and needs[n] <= set(found)]
+        found.update({n: lets[n] for n in ready or [n for n in lets if n not in found]})
+    return list(found.items())
+
+
+def _function(
+    expression: str, let: list[str], shape: list[str], more: str | None = None
+) -> tuple[Expr, dict[str, Any]]:
+    """The function that is written, and the symbols that were declared; `more` is a name that need not stand in it."""
+    lets = _pairs("--let", let)
+    declared: dict[str, Any] = {n: _symbol(n, v) for n, v in _pairs("--shape", shape).items()}
     for name in lets:
         if name in declared:
             raise ShapeError(f"nnmat derive: expected {name} in --let or in --shape, got both. Drop the --shape.")
-    f = parse_all([*lets.items(), ("", options.expression)], **declared)[""]
-    unused = [name for name in (*declared, *lets) if name not in {options.upstream, *names(f)}]
+    f = parse_all([*_in_order(lets), ("", expression)], **declared)[""]
+    unused = [name for name in (*declared, *lets) if name not in {more, *names(f)}]
     if unused:
         raise ShapeError(
             f"nnmat derive: expected --shape and --let of names in the expression, {', '.join(sorted(names(f)))}, "
             f"got {unused[0]}. Check the spelling."
         )
+    return f, declared
+
+
+def derivations_of(options: argparse.Namespace) -> list[Derivation]:
+    """What `nnmat derive` derives: of `expression` by `wrt`, or by every symbol where that is all."""
+    f, declared = _function(options.expression, options.let, options.shape, options.upstream)
     G = declared.get(options.upstream, matrix(options.upstream, *f.shape)) if options.upstream else None
-    return derive(f, options.wrt, G=G, symmetric=options.symmetric)
+    if options.wrt != "all" or "all" in names(f):
+        return [derive(f, options.wrt, G=G, symmetric=options.symmetric)]
+    found = []
+    for s in sorted(f.free, key=lambda s: s.name):
+        if not FIXED & set(s.data[1]):
+            found.append(derive(f, s, G=G, symmetric=options.symmetric if is_symmetric(s) else "manifold"))
+    if not found:
+        raise ShapeError("nnmat derive: expected a symbol to differentiate by, got none. Try --wrt NAME.")
+    return found
+
+
+def derivation_of(options: argparse.Namespace) -> Derivation:
+    """The derivation by one variable."""
+    return derivations_of(options)[0]
 
 
 def _derive(options: argparse.Namespace) -> str:
-    d = derivation_of(options)
-    formats = {"latex": lambda: d.to_latex(options.full), "html": d.to_html, "python": d.to_python, "numpy": d.to_numpy}
+    found = derivations_of(options)
+    if options.compile:
+        if options.format not in ("text", "numpy") or options.upstream or options.check:
+            raise ConfigError("nnmat derive: expected --compile without --upstream, --check and other formats.")
+        program = compile(found[0].function, [d.wrt for d in found])
+        return f"{program.source}\n# " + program.plan.replace("\n", "\n# ")
+    if len(found) > 1 and options.format in ("html", "json", "numpy"):
+        raise ConfigError(f"nnmat derive: expected one --wrt with --format {options.format}. Try --compile.")
+    return "\n\n\n".join(_shown(d, options) for d in found)
+
+
+def _shown(d: Derivation, options: argparse.Namespace) -> str:
+    formats = {
+        **{"latex": lambda: d.to_latex(options.full), "html": d.to_html, "json": d.to_json},
+        **{"python": d.to_python, "numpy": d.to_numpy},
+    }
     text = formats.get(options.format, lambda: d.to_text(options.full))()
-    if options.check:
+    if options.check and options.format != "json":
         error = d.check(trials=3, seed=0)
         mark = {"text": "", "latex": "% "}.get(options.format, "# ")
         text += f"\n\n{mark}checked: {len(d.steps)} steps at 3 random points, largest relative error {error:.1e}"
@@ -166,3 +246,42 @@ def _laws(options: argparse.Namespace) -> str:
     lines = [f"{'id':<8} {'statement':<{wide}} checks  largest relative error"]
     lines += [f"{row.id:<8} {row.statement:<{wide}} {row.checks:>6}  {row.error:.1e}" for row in rows]
     return "\n".join(lines)
+
+
+def text_of(path: str) -> str:
+    """The text of a file that was named on the command line."""
+    try:
+        return Path(path).read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(f"nnmat: expected a file of text, got {path!r}: {error}.") from None
+
+
+def _verify(options: argparse.Namespace) -> str:
+    return str(verify(text_of(options.file), STATEMENTS, seed=options.seed))
+
+
+class Refuted(Exception):
+    """Lines that do not hold: what was found is printed, and the exit code says so."""
+
+
+def _judged(verdict: Verdict) -> str:
+    if not verdict.right:
+        raise Refuted(str(verdict))
+    return str(verdict)
+
+
+def _check(options: argparse.Namespace) -> str:
+    f, _ = _function(options.expression, options.let, options.shape)
+    return _judged(claim(f, options.wrt, options.claim))
+
+
+def _grade(options: argparse.Namespace) -> str:
+    sheet = read_sheet(text_of(options.file), options.wrt)
+    f, _ = _function(sheet.expression, sheet.lets, sheet.shapes)
+    return _judged(grade(f, sheet.wrt, sheet.lines))
+
+
+FIXED = {"constant", "sums_to_one", "orthogonal"}  # attributes of symbols that no gradient is taken by
+WAYS: dict[str, Callable[[argparse.Namespace], str]] = {
+    **{"derive": _derive, "laws": _laws, "verify": _verify, "check": _check, "grade": _grade}
+}

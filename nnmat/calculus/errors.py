@@ -4,7 +4,7 @@ import re
 
 from ..errors import DtypeError, ShapeError
 
-__all__ = ["DomainError", "DtypeError", "NotDerivable", "ParseError", "ShapeError", "UnverifiedError"]
+__all__ = ["DomainError", "DtypeError", "NotDerivable", "ParseError", "RecordError", "ShapeError", "UnverifiedError"]
 
 
 class NotDerivable(ValueError):
@@ -25,6 +25,14 @@ class ParseError(ValueError):
         )  # bytes that were no text: not to be written
         marked = f"\n    {line}\n    {' ' * (column - 1)}^" if text else ""
         super().__init__(f"parse: column {column}: {message}{marked}")
+
+
+class RecordError(ValueError):
+    """A record of a derivation that is damaged, or a line in it that does not follow. `place` says where."""
+
+    def __init__(self, place: str, reason: str):
+        self.place, self.reason = place, reason
+        super().__init__(f"verify: {place}: {reason}.")
 
 
 class DomainError(ArithmeticError):

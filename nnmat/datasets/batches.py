@@ -55,9 +55,9 @@ class SampleSource(BatchSource, Protocol):
 class ArrayBatches:
     """The batch source for arrays in memory, or mapped from files (np.memmap).
 
-    Args: `X (n, ...)`, or a tuple of such arrays for a model of several inputs; `y (n, ...)`, `sample_weight (n,)` or
-    None; `batch_size >= 1`. The last batch of an epoch holds the rows that are left. Raises `DataError` for no rows or
-    unequal lengths, `ConfigError` for the batch size.
+    Args: `X (n, ...)`, or a tuple of such arrays for a model of several inputs; `y (n, ...)`; `sample_weight (n,)`, or
+    `(n, ...)` for rows or entries of samples, or None; `batch_size >= 1`. The last batch of an epoch holds the rows
+    that are left. Raises `DataError` for no rows or unequal lengths, `ConfigError` for the batch size.
     """
 
     @arguments_checked
@@ -72,10 +72,10 @@ class ArrayBatches:
         self.arrays: Batch = (*(part.X for part in sets), data.y)  # each row of all of them is of one sample
         if sample_weight is not None:
             sample_weight = array("ArrayBatches", "sample_weight", sample_weight)
-            if sample_weight.shape != (len(data),):
+            if sample_weight.shape[:1] != (len(data),):
                 raise DataError(
                     f"ArrayBatches: expected sample_weight of shape ({len(data)},), one weight for each sample, "
-                    f"got {sample_weight.shape}."
+                    f"or ({len(data)}, ...) for its rows or entries, got {sample_weight.shape}."
                 )
             self.arrays += (sample_weight,)
         self.samples, self.shuffle = len(data), bool(shuffle)

@@ -27,6 +27,7 @@ from .dense.embedding import Embedding
 from .dense.flatten import Flatten
 from .dense.linear import Linear
 from .dense.unflatten import Unflatten
+from .derived.expression import Expression, layer_from_expression
 from .normalisation.batch_norm import BatchNorm1d, BatchNorm2d
 from .normalisation.group_norm import GroupNorm
 from .normalisation.layer_norm import LayerNorm, RMSNorm
@@ -60,6 +61,7 @@ __all__ = [
     "Dropout",
     "Dropout2d",
     "Embedding",
+    "Expression",
     "Flatten",
     "GatedFeedForward",
     "GlobalAvgPool2d",
@@ -93,5 +95,6 @@ __all__ = [
     "TransformerBlock",
     "Unflatten",
     "Upsample",
+    "layer_from_expression",
     "observe",
 ]

@@ -119,6 +119,10 @@ class Layer(Passes):
         """State without gradient that is saved with the model, by name; loading copies into these arrays."""
         return {}
 
+    def constant_arrays(self) -> list[np.ndarray]:
+        """Arrays beside attributes and buffers that passes read and nobody changes."""
+        return []
+
     def named_children(self) -> list[tuple[str, "Layer"]]:
         """The layers that this one is made of, each with its name in paths; known before the build."""
         return []

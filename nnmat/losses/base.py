@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from nnmat_kernels import unchecked as k
-from nnmat_kernels.losses.targets import REDUCTIONS
+from nnmat_kernels.losses.targets import REDUCTIONS, as_array_of_targets, as_targets
 from nnmat_kernels.runtime.arrays import as_array, canonical
 from nnmat_kernels.runtime.launch import part_of_a_step
 
@@ -134,6 +134,10 @@ class Loss(abc.ABC):
         """
         output_rows(type(self).__name__, y, output_shape)
 
+    def constant_arrays(self) -> list[np.ndarray]:
+        """Arrays beside attributes that passes read and nobody changes."""
+        return []
+
     def config(self) -> dict:
         """The constructor's arguments, as JSON-able values; `reduction` if it is not "mean"."""
         return {} if self.reduction == "mean" else {"reduction": self.reduction}
@@ -150,6 +154,12 @@ def output_rows(who: str, y: np.ndarray, output_shape: tuple[int, ...]) -> tuple
             f"{('n', *output_shape)} and targets {y.shape}. The model's last layer must give M numbers per row."
         )
     return (len(y), *output_shape)
+
+
+def check_entries(who: str, y: np.ndarray, output_shape: tuple[int, ...], low=None, high=None) -> None:
+    """Raise a typed error unless y has a target, from `low` to `high`, for each entry of the outputs."""
+    y = as_array_of_targets(who, y, booleans=True)
+    as_targets(who, y, output_rows(who, y, output_shape), np.dtype(np.float64), low=low, high=high)
 
 
 def check_reduced(who: str, loss: Loss) -> None:

@@ -1,12 +1,9 @@
 """The squared error."""
 
-import numpy as np
-
 from nnmat_kernels.losses.elementwise_losses import weighted_mean_squared_error
-from nnmat_kernels.losses.targets import as_array_of_targets, as_targets
 
 from ..calls import loss_equations
-from .base import Loss, output_rows
+from .base import Loss, check_entries
 
 
 class MeanSquaredError(Loss):
@@ -32,6 +29,4 @@ class MeanSquaredError(Loss):
         return value
 
     def check_targets(self, y, output_shape):
-        who = "MeanSquaredError"
-        y = as_array_of_targets(who, y, booleans=True)
-        as_targets(who, y, output_rows(who, y, output_shape), np.dtype(np.float64))
+        check_entries("MeanSquaredError", y, output_shape)

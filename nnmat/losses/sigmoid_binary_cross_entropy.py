@@ -5,12 +5,11 @@ from collections.abc import Sequence
 import numpy as np
 
 from nnmat_kernels.losses.elementwise_losses import weighted_sigmoid_binary_cross_entropy
-from nnmat_kernels.losses.targets import as_array_of_targets, as_targets
 
 from ..calls import loss_equations
 from ..checks import number, real_array, shown
 from ..errors import ConfigError
-from .base import Loss, output_rows
+from .base import Loss, check_entries
 
 
 class SigmoidBinaryCrossEntropy(Loss):
@@ -62,9 +61,7 @@ class SigmoidBinaryCrossEntropy(Loss):
         return value
 
     def check_targets(self, y, output_shape):
-        who = "SigmoidBinaryCrossEntropy"
-        y = as_array_of_targets(who, y, booleans=True)
-        as_targets(who, y, output_rows(who, y, output_shape), np.dtype(np.float64), low=0.0, high=1.0)
+        check_entries("SigmoidBinaryCrossEntropy", y, output_shape, 0.0, 1.0)
 
     def config(self):
         w = self.positive_weight

@@ -114,9 +114,11 @@ class Parts:
         return found
 
     def known(self) -> list[np.ndarray]:
-        """The arrays that their operations may read: the state, and what they hold as attributes."""
+        """The arrays that their operations may read: the state, constants, and what they hold as attributes."""
         held = [A for p in (*self.layers, *self.losses, *self.optimizers) for A in vars(p).values()]
-        return [*self.state().values(), *(A for A in held if isinstance(A, np.ndarray))]
+        parts: list[Any] = [*self.layers, *self.losses]
+        constants = [A for p in parts for A in p.constant_arrays()]
+        return [*self.state().values(), *constants, *(A for A in held if isinstance(A, np.ndarray))]
 
     def held(self) -> dict[str, np.ndarray]:
         """The arrays that parts from outside hold as attributes: a step by hand may write to them."""

@@ -21,7 +21,54 @@ ELEMENTWISE = {
     "abs": torch.abs,
     "gelu": torch.nn.functional.gelu,
     "softplus": lambda x: torch.logaddexp(x, torch.zeros_like(x)),
+    "silu": torch.nn.functional.silu,
+    "elu": torch.nn.functional.elu,
+    "huber": lambda x: torch.nn.functional.huber_loss(x, torch.zeros_like(x), reduction="none"),
+    "clip": lambda x: torch.clip(x, -1, 1),
     **{name: getattr(torch, name) for name in ("exp", "log", "sigmoid", "tanh", "relu", "sqrt", "sin", "cos")},
+    **{name: getattr(torch, name) for name in ("tan", "arctan", "cosh", "sinh", "log1p", "erf", "lgamma", "digamma")},
+}
+
+
+def logm(x):
+    """Of a matrix near I: ∫ (X - I)(I + t(X - I))⁻¹ dt, by Gauss's rule. PyTorch has NaN by equal eigenvalues."""
+    eye = torch.eye(len(x), dtype=x.dtype)
+    nodes, weights = np.polynomial.legendre.leggauss(20)
+    return sum(
+        w / 2 * torch.linalg.solve(eye + (t + 1) / 2 * (x - eye), x - eye) for t, w in zip(nodes, weights, strict=True)
+    )
+
+
+def sqrtm(x):
+    """Of a matrix near I: the iteration of Denman and Beavers."""
+    y, z = x, torch.eye(len(x), dtype=x.dtype)
+    for _ in range(10):
+        y, z = (y + torch.linalg.inv(z)) / 2, (z + torch.linalg.inv(y)) / 2
+    return y
+
+
+def sylvester(a, b, c):
+    m, n = c.shape
+    system = torch.kron(a, torch.eye(n, dtype=a.dtype)) + torch.kron(torch.eye(m, dtype=a.dtype), b.T.contiguous())
+    return torch.linalg.solve(system, c.reshape(-1))
+
+
+MATRICES = {
+    "expm": torch.linalg.matrix_exp,
+    "logm": logm,
+    "sqrtm": sqrtm,
+    "pinv": torch.linalg.pinv,
+    "cholesky": torch.linalg.cholesky,
+    "eigenvalues": torch.linalg.eigvalsh,
+    "singular_values": torch.linalg.svdvals,
+    "nuclear": lambda x: torch.linalg.svdvals(x).sum(),
+    "spectral": lambda x: torch.linalg.svdvals(x)[0],
+    "maximum": torch.maximum,
+    "where": lambda c, a, b: torch.where(c > 0, a, b),
+    "xpow": lambda x, p: x**p,
+    "hstack": lambda *a: torch.cat(a, dim=1),
+    "vstack": lambda *a: torch.cat(a, dim=0),
+    "sylvester": sylvester,
 }
 
 
@@ -50,6 +97,17 @@ def by_operator(e, shape, args, sizes):
     if e.op == "conv":
         assert e.data == ((1, 1), (0, 0), (1, 1))
         return torch.nn.functional.conv2d(args[0][None, None], args[1][None, None])[0, 0]
+    if e.op in MATRICES:
+        return MATRICES[e.op](*args)
+    if e.op == "mpow":
+        return torch.linalg.matrix_power(args[0], e.data.value(sizes))
+    if e.op == "max":
+        return args[0].amax(dim=1) if e.data == "rows" else args[0].max()
+    if e.op in ("slice", "embed"):
+        (i, j), (m, n) = (d.value(sizes) for d in e.data), shape if e.op == "slice" else args[0].shape
+        if e.op == "slice":
+            return args[0][i : i + m, j : j + n]
+        return torch.nn.functional.pad(args[0], (j, shape[1] - j - n, i, shape[0] - i - m))
     simple = {
         "ones": lambda: torch.ones(shape, **new),
         "eye": lambda: torch.eye(shape[0], **new),
@@ -87,7 +145,9 @@ def disagreement(root, gradient, wrt, rng):
             continue
         tensors = {s: torch.tensor(a, dtype=torch.float64) for s, a in point.arrays.items()}
         tensors[wrt].requires_grad_(True)
-        on_tensors(root, dict(tensors), point.sizes).sum().backward()
+        value = on_tensors(root, dict(tensors), point.sizes).sum()
+        if value.requires_grad:  # not where the variable is in the condition of a choice only
+            value.backward()
         theirs = tensors[wrt].grad
         theirs = np.zeros(ours.shape) if theirs is None else theirs.numpy()
         if is_symmetric(wrt) and wrt.op == "sym":

@@ -6,7 +6,18 @@ import numpy as np
 import pytest
 import torch
 
-from nnmat import AdversarialLoss, MeanSquaredError, SigmoidBinaryCrossEntropy, SoftmaxCrossEntropy
+from nnmat import (
+    L1,
+    AdversarialLoss,
+    GaussianNegativeLogLikelihood,
+    Huber,
+    KLDivergence,
+    MeanSquaredError,
+    PoissonNegativeLogLikelihood,
+    SigmoidBinaryCrossEntropy,
+    SmoothL1,
+    SoftmaxCrossEntropy,
+)
 
 TOLERANCE = 1e-11
 SIZES = [(1, 2), (7, 5), (64, 10), (300, 60)]
@@ -118,6 +129,73 @@ def test_binary_with_weights_of_entries(rng, size, reduction):
 def test_squares_reduced(rng, size, reduction):
     H, y = rng.normal(size=(2, *size))
     compare_values(MeanSquaredError(reduction=reduction), torch.nn.MSELoss(reduction=reduction), H, y)
+
+
+@pytest.mark.parametrize("size", [*SIZES, (2, 3, 4)])
+@pytest.mark.parametrize("reduction", ["mean", *REDUCED])
+def test_distances(rng, size, reduction):
+    H, y, options = *rng.normal(size=(2, *size)), {"reduction": reduction}
+    y[..., 0] = H[..., 0]  # at the kink
+    compare_values(L1(**options), torch.nn.L1Loss(**options), H, y)
+    compare_values(Huber(0.6, **options), torch.nn.HuberLoss(delta=0.6, **options), H, y)
+    compare_values(SmoothL1(0.6, **options), torch.nn.SmoothL1Loss(beta=0.6, **options), H, y)
+
+
+@pytest.mark.parametrize("size", [*SIZES, (2, 3, 4)])
+@pytest.mark.parametrize("reduction", ["mean", *REDUCED])
+@pytest.mark.parametrize("log_target", [False, True])
+def test_divergence(rng, size, reduction, log_target):
+    """PyTorch's "batchmean" divides by the first axis, our mean by the number of rows."""
+    H, y = np.log(rng.dirichlet(np.ones(size[-1]), size[:-1])), rng.dirichlet(np.ones(size[-1]), size[:-1])
+    if not log_target:
+        y[0, ..., 0] = 0
+    kind = "batchmean" if reduction == "mean" else reduction
+    oracle = torch.nn.KLDivLoss(reduction=kind, log_target=log_target)
+    factor = np.prod(size[1:-1]) if reduction == "mean" else 1
+    loss = KLDivergence(log_target, reduction)
+    compare_values(loss, lambda h, y: oracle(h, y) / factor, H, np.log(y) if log_target else y)
+
+
+@pytest.mark.parametrize("size", [*SIZES, (2, 3, 4)])
+@pytest.mark.parametrize("reduction", ["mean", *REDUCED])
+@pytest.mark.parametrize(("log_input", "full"), list(itertools.product([False, True], repeat=2)))
+def test_counts(rng, size, reduction, log_input, full):
+    H, y = rng.uniform(0.1, 3, size), rng.poisson(1.5, size).astype(float)
+    oracle = torch.nn.PoissonNLLLoss(log_input=log_input, full=full, reduction=reduction)
+    compare_values(PoissonNegativeLogLikelihood(log_input, full, reduction=reduction), oracle, H, y)
+
+
+@pytest.mark.parametrize("size", [*SIZES, (2, 3, 4)])
+@pytest.mark.parametrize("reduction", ["mean", *REDUCED])
+@pytest.mark.parametrize("covariance", ["diagonal", "spherical"])
+def test_gaussians(rng, size, reduction, covariance):
+    """PyTorch takes means and variances apart; some variances lie below eps."""
+    M = size[-1]
+    y, means = rng.normal(size=(2, *size))
+    variances = rng.uniform(0, 2, size if covariance == "diagonal" else (*size[:-1], 1))
+    for full in (False, True):
+        oracle = torch.nn.GaussianNLLLoss(full=full, eps=0.1, reduction=reduction)
+        loss = GaussianNegativeLogLikelihood(covariance, 0.1, full, reduction)
+        H = np.concatenate([means, variances], axis=-1)
+        compare_values(loss, lambda h, y, oracle=oracle: oracle(h[..., :M], y, h[..., M:]), H, y)
+
+
+@pytest.mark.parametrize("M", [1, 2, 5])
+@pytest.mark.parametrize("reduction", ["mean", *REDUCED])
+def test_gaussians_of_a_covariance(rng, M, reduction):
+    """The distribution of PyTorch, with its factor of a positive diagonal."""
+    rows, columns = np.tril_indices(M)
+    L = rng.normal(size=(6, len(rows)))
+    L[:, rows == columns] = rng.uniform(0.5, 2, (6, M))
+    H, y = np.concatenate([rng.normal(size=(6, M)), L], axis=1), rng.normal(size=(6, M))
+
+    def oracle(h, y):
+        factor = torch.zeros(6, M, M, dtype=torch.float64)
+        factor[:, rows, columns] = h[:, M:]
+        losses = -torch.distributions.MultivariateNormal(h[:, :M], scale_tril=factor).log_prob(y)
+        return {"mean": losses.mean(), "sum": losses.sum(), "none": losses}[reduction]
+
+    compare_values(GaussianNegativeLogLikelihood("cholesky", full=True, reduction=reduction), oracle, H, y)
 
 
 @pytest.mark.parametrize("size", [*SIZES, (2, 3, 4)])

@@ -267,6 +267,13 @@ def kernels():
             ),
             "k.adversarial_loss S": Door(lambda A: k.adversarial_loss(A, "hinge", "real")[1], X),
             "k.mean_squared_error y": Door(lambda A: k.mean_squared_error(LOGITS, A)[1], X),
+            "k.l1_loss y": Door(lambda A: k.l1_loss(LOGITS, A)[1], X),
+            "k.huber_loss H": Door(lambda A: k.huber_loss(A, X)[1], LOGITS),
+            "k.kl_divergence y": Door(lambda A: k.kl_divergence(LOGITS, A)[1], X),
+            "k.poisson_negative_log_likelihood y": Door(lambda A: k.poisson_negative_log_likelihood(LOGITS, A)[1], X),
+            "k.gaussian_negative_log_likelihood y": Door(
+                lambda A: k.gaussian_negative_log_likelihood(LOGITS + 9, A, "spherical")[1], X[:, :2]
+            ),
             "k.sigmoid_binary_cross_entropy y": Door(lambda A: k.sigmoid_binary_cross_entropy(LOGITS, A)[1], X),
         }
         | {
@@ -284,6 +291,10 @@ def losses():
         "SoftmaxCrossEntropy weighted": (lambda: nnmat.SoftmaxCrossEntropy(class_weight=[1, 2, 3]), Y),
         "SigmoidBinaryCrossEntropy": (nnmat.SigmoidBinaryCrossEntropy, X),
         "MeanSquaredError": (nnmat.MeanSquaredError, X),
+        "L1": (nnmat.L1, X),
+        "Huber": (nnmat.Huber, X),
+        "KLDivergence": (nnmat.KLDivergence, X),
+        "PoissonNegativeLogLikelihood": (nnmat.PoissonNegativeLogLikelihood, X),
         "AdversarialLoss": (lambda: nnmat.AdversarialLoss().generator, None),
     }
     doors = {}

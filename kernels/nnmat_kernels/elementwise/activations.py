@@ -12,9 +12,10 @@ import numpy as np
 from numba import prange
 
 from ..runtime.arrays import elementwise_arrays, same_layout
-from ..runtime.config import exact_jit, inlined_jit, named_after, parallel_jit
+from ..runtime.config import inlined_jit, parallel_jit
 from ..runtime.launch import launch, operation
 from ..runtime.parallel import CHUNK_SIZE, PARALLEL_SIZE, in_chunks, in_chunks_of_two
+from .loops import of_gradients, of_gradients_and_number, of_values, of_values_and_number
 from .vector_math import sigmoid as sigmoid_of
 from .vector_math import tanh as tanh_of
 
@@ -214,34 +215,17 @@ def finite(who: str, slope, name: str = "slope", like: str = "0.01") -> float:
     return float(slope)
 
 
-def _serial(function):
-    """The kernel y = f(x) over flat arrays, made of the function f of one number."""
-    f = inlined_jit(function)
-
-    @exact_jit
-    @named_after(function)
-    def kernel(x, y):
-        if x.ctypes.data == y.ctypes.data:  # in place: over two arrays that overlap, a loop would not vectorise
-            for i in range(y.size):
-                y[i] = f(y[i])
-        else:
-            for i in range(y.size):
-                y[i] = f(x[i])
-
-    return kernel
-
-
-@_serial
+@of_values
 def sigmoid_serial(x):
     return sigmoid_of(x)
 
 
-@_serial
+@of_values
 def tanh_serial(x):
     return tanh_of(x)
 
 
-@_serial
+@of_values
 def relu_serial(x):
     zero = type(x)(0)
     return zero if x <= zero else x  # this way round NaN stays
@@ -263,59 +247,29 @@ def relu_gradient(g, y, zero):
     return zero if y <= zero else g
 
 
-@exact_jit
-def _sigmoid_backward(g, y, gx):
-    one = gx.dtype.type(1)
-    if g.ctypes.data == gx.ctypes.data:  # in place, as above
-        for i in range(gx.size):
-            gx[i] = sigmoid_gradient(gx[i], y[i], one)
-    else:
-        for i in range(gx.size):
-            gx[i] = sigmoid_gradient(g[i], y[i], one)
+@of_gradients
+def _sigmoid_backward(g, y):
+    return sigmoid_gradient(g, y, type(y)(1))
 
 
-@exact_jit
-def _tanh_backward(g, y, gx):
-    one = gx.dtype.type(1)
-    if g.ctypes.data == gx.ctypes.data:  # in place, as above
-        for i in range(gx.size):
-            gx[i] = tanh_gradient(gx[i], y[i], one)
-    else:
-        for i in range(gx.size):
-            gx[i] = tanh_gradient(g[i], y[i], one)
+@of_gradients
+def _tanh_backward(g, y):
+    return tanh_gradient(g, y, type(y)(1))
 
 
-@exact_jit
-def _relu_backward(g, y, gx):
-    zero = gx.dtype.type(0)
-    if g.ctypes.data == gx.ctypes.data:  # in place, as above
-        for i in range(gx.size):
-            gx[i] = relu_gradient(gx[i], y[i], zero)
-    else:
-        for i in range(gx.size):
-            gx[i] = relu_gradient(g[i], y[i], zero)
+@of_gradients
+def _relu_backward(g, y):
+    return relu_gradient(g, y, type(y)(0))
 
 
-@exact_jit
-def _leaky_relu(x, slope, y):
-    zero = y.dtype.type(0)
-    if x.ctypes.data == y.ctypes.data:
-        for i in range(y.size):
-            y[i] = y[i] if y[i] > zero else slope * y[i]
-    else:
-        for i in range(y.size):
-            y[i] = x[i] if x[i] > zero else slope * x[i]
+@of_values_and_number
+def _leaky_relu(x, slope):
+    return x if x > type(x)(0) else slope * x
 
 
-@exact_jit
-def _leaky_relu_backward(g, x, slope, gx):
-    zero = gx.dtype.type(0)
-    if g.ctypes.data == gx.ctypes.data:
-        for i in range(gx.size):
-            gx[i] = gx[i] if x[i] > zero else slope * gx[i]
-    else:
-        for i in range(gx.size):
-            gx[i] = g[i] if x[i] > zero else slope * g[i]
+@of_gradients_and_number
+def _leaky_relu_backward(g, x, slope):
+    return g if x > type(x)(0) else slope * g
 
 
 @parallel_jit

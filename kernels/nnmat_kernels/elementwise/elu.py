@@ -4,10 +4,11 @@ import numpy as np
 from numba import prange
 
 from ..runtime.arrays import elementwise_arrays, made, same_layout
-from ..runtime.config import exact_jit, parallel_jit
+from ..runtime.config import parallel_jit
 from ..runtime.launch import launch, operation
 from ..runtime.parallel import CHUNK_SIZE, PARALLEL_SIZE
 from .activations import finite
+from .loops import of_gradients_and_number, of_values_and_number
 from .vector_math import exp
 from .vector_math import tanh as tanh_of
 
@@ -59,21 +60,19 @@ def elu_backward_unchecked(G, X, alpha=1.0, out=None):
     return made((out, gX))
 
 
-@exact_jit
-def _elu(x, alpha, y):
+@of_values_and_number
+def _elu(x, alpha):
     """e^x - 1 = 2t/(1 - t) of t = tanh(x/2), which is from -1 to 0: nothing cancels."""
-    zero, one, two, half = y.dtype.type(0), y.dtype.type(1), y.dtype.type(2), y.dtype.type(0.5)
-    for i in range(y.size):
-        t = tanh_of(half * (zero if x[i] > zero else x[i]))
-        y[i] = x[i] if x[i] > zero else alpha * (two * t / (one - t))
+    zero, one, two, half = type(x)(0), type(x)(1), type(x)(2), type(x)(0.5)
+    t = tanh_of(half * (zero if x > zero else x))
+    return x if x > zero else alpha * (two * t / (one - t))
 
 
-@exact_jit
-def _elu_backward(g, x, alpha, gx):
-    zero = gx.dtype.type(0)
-    for i in range(gx.size):
-        e = exp(zero if x[i] > zero else x[i])
-        gx[i] = g[i] if x[i] > zero else g[i] * (alpha * e)
+@of_gradients_and_number
+def _elu_backward(g, x, alpha):
+    zero = type(x)(0)
+    e = exp(zero if x > zero else x)
+    return g if x > zero else g * (alpha * e)
 
 
 @parallel_jit

@@ -3,9 +3,9 @@
 import numpy as np
 
 from ..runtime.arrays import elementwise_arrays, same_layout
-from ..runtime.config import exact_jit
 from ..runtime.launch import launch, operation
 from ..runtime.parallel import PARALLEL_SIZE, in_chunks, in_chunks_of_two
+from .loops import of_gradients, of_values
 from .normal_distribution import gelu_of, gelu_slope
 
 
@@ -55,16 +55,14 @@ def gelu_backward_unchecked(G, X, out=None):
     return out
 
 
-@exact_jit
-def _gelu(x, y):
-    for i in range(y.size):
-        y[i] = gelu_of(x[i])
+@of_values
+def _gelu(x):
+    return gelu_of(x)
 
 
-@exact_jit
-def _gelu_backward(g, x, gx):
-    for i in range(gx.size):
-        gx[i] = g[i] * gelu_slope(x[i])
+@of_gradients
+def _gelu_backward(g, x):
+    return g * gelu_slope(x)
 
 
 _gelu_parallel, _gelu_backward_parallel = in_chunks(_gelu), in_chunks_of_two(_gelu_backward)

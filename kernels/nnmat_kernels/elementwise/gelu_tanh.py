@@ -7,9 +7,9 @@ in its tail.
 import numpy as np
 
 from ..runtime.arrays import elementwise_arrays, made, same_layout
-from ..runtime.config import exact_jit
 from ..runtime.launch import launch, operation
 from ..runtime.parallel import PARALLEL_SIZE, in_chunks, in_chunks_of_two
+from .loops import of_gradients, of_values
 from .silu import sigmoids, within
 from .vector_math import sigmoid as sigmoid_of
 
@@ -62,24 +62,20 @@ def gelu_tanh_backward_unchecked(G, X, out=None):
     return made((out, gX))
 
 
-@exact_jit
-def _gelu_tanh(x, y):
-    kind = y.dtype.type
-    end, root, cubic, one = kind(GELU_TANH_END), kind(_TWICE_ROOT), kind(_CUBIC), kind(1)
-    for i in range(y.size):
-        v = -end if x[i] < -end else x[i]  # -inf σ(-inf) would be NaN
-        y[i] = v * sigmoid_of(root * v * (one + cubic * (v * v)))
+@of_values
+def _gelu_tanh(x):
+    end, root, cubic, one = type(x)(GELU_TANH_END), type(x)(_TWICE_ROOT), type(x)(_CUBIC), type(x)(1)
+    v = -end if x < -end else x  # -inf σ(-inf) would be NaN
+    return v * sigmoid_of(root * v * (one + cubic * (v * v)))
 
 
-@exact_jit
-def _gelu_tanh_backward(g, x, gx):
-    kind = gx.dtype.type
-    end, root, cubic, thrice, one = kind(GELU_TANH_END), kind(_TWICE_ROOT), kind(_CUBIC), kind(_THRICE), kind(1)
-    for i in range(gx.size):
-        v = within(x[i], end)
-        square = v * v
-        s, t = sigmoids(root * v * (one + cubic * square))
-        gx[i] = g[i] * (s + v * s * t * (root * (one + thrice * square)))
+@of_gradients
+def _gelu_tanh_backward(g, x):
+    root, cubic, thrice, one = type(x)(_TWICE_ROOT), type(x)(_CUBIC), type(x)(_THRICE), type(x)(1)
+    v = within(x, type(x)(GELU_TANH_END))
+    square = v * v
+    s, t = sigmoids(root * v * (one + cubic * square))
+    return g * (s + v * s * t * (root * (one + thrice * square)))
 
 
 _gelu_tanh_parallel, _gelu_tanh_backward_parallel = in_chunks(_gelu_tanh), in_chunks_of_two(_gelu_tanh_backward)

@@ -6,6 +6,7 @@ from ..runtime.arrays import elementwise_arrays, made, same_layout
 from ..runtime.config import exact_jit, inlined_jit
 from ..runtime.launch import launch, operation
 from ..runtime.parallel import PARALLEL_SIZE, in_chunks, in_chunks_of_two
+from .loops import of_gradients, of_values
 from .vector_math import exp
 from .vector_math import sigmoid as sigmoid_of
 
@@ -73,21 +74,18 @@ def sigmoids(x):
     return (d, e * d) if x >= type(x)(0) else (e * d, d)
 
 
-@exact_jit
-def _silu(x, y):
-    end = y.dtype.type(SILU_END)
-    for i in range(y.size):
-        v = -end if x[i] < -end else x[i]  # -inf σ(-inf) would be NaN
-        y[i] = v * sigmoid_of(v)
+@of_values
+def _silu(x):
+    end = type(x)(SILU_END)
+    v = -end if x < -end else x  # -inf σ(-inf) would be NaN
+    return v * sigmoid_of(v)
 
 
-@exact_jit
-def _silu_backward(g, x, gx):
-    end, one = gx.dtype.type(SILU_END), gx.dtype.type(1)
-    for i in range(gx.size):
-        v = within(x[i], end)
-        s, t = sigmoids(v)
-        gx[i] = g[i] * (s * (one + v * t))
+@of_gradients
+def _silu_backward(g, x):
+    v = within(x, type(x)(SILU_END))
+    s, t = sigmoids(v)
+    return g * (s * (type(x)(1) + v * t))
 
 
 _silu_parallel, _silu_backward_parallel = in_chunks(_silu), in_chunks_of_two(_silu_backward)

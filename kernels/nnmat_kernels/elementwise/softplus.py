@@ -4,9 +4,10 @@ import numpy as np
 from numba import prange
 
 from ..runtime.arrays import elementwise_arrays, made, same_layout
-from ..runtime.config import exact_jit, parallel_jit
+from ..runtime.config import parallel_jit
 from ..runtime.launch import launch, operation
 from ..runtime.parallel import CHUNK_SIZE, PARALLEL_SIZE
+from .loops import of_gradients_and_number, of_values_and_number
 from .vector_math import exp, log1p
 from .vector_math import sigmoid as sigmoid_of
 
@@ -66,17 +67,15 @@ def softplus_backward_unchecked(G, X, beta=1.0, out=None):
     return made((out, gX))
 
 
-@exact_jit
-def _softplus(x, beta, y):
-    zero = y.dtype.type(0)
-    for i in range(y.size):
-        y[i] = (zero if x[i] <= zero else x[i]) + log1p(exp(-abs(beta * x[i]))) / beta  # this way round NaN stays
+@of_values_and_number
+def _softplus(x, beta):
+    zero = type(x)(0)
+    return (zero if x <= zero else x) + log1p(exp(-abs(beta * x))) / beta  # this way round NaN stays
 
 
-@exact_jit
-def _softplus_backward(g, x, beta, gx):
-    for i in range(gx.size):
-        gx[i] = g[i] * sigmoid_of(beta * x[i])
+@of_gradients_and_number
+def _softplus_backward(g, x, beta):
+    return g * sigmoid_of(beta * x)
 
 
 @parallel_jit

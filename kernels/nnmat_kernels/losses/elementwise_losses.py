@@ -32,11 +32,11 @@ def binary_entry(h, y, a, b):
     return loss, negative * rising - positive * falling
 
 
-@entry_loss()
+@entry_loss(wide=True)
 def squared_entry(h, y, a, b):
     """(h - y)²."""
     r = h - y
-    return r * r, r + r
+    return np.float64(r) * np.float64(r), r + r
 
 
 def sigmoid_binary_cross_entropy(

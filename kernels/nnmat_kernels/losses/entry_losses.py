@@ -33,14 +33,15 @@ class EntryLoss:
     high: float | None
 
 
-def entry_loss(low: float | None = None, high: float | None = None):
+def entry_loss(low: float | None = None, high: float | None = None, wide: bool = False):
     """Makes the kernels of a loss, of its function (h, y, a, b) -> (l, ∂l/∂h) of one entry; a and b are options.
 
-    Entries are computed in their dtype and summed in float64. An entry of weight 0 is left out, whatever stands there.
+    Entries are computed in their dtype, or `wide` ones, which might overflow it, in float64; and summed in float64. An
+    entry of weight 0 is left out, whatever stands there.
     """
 
     def decorate(function) -> EntryLoss:
-        return EntryLoss(*_kernels(function), low, high)
+        return EntryLoss(*_kernels(function, _wide_room if wide else _room), low, high)
 
     return decorate
 
@@ -70,7 +71,17 @@ def _repeat_run(a, first, options):
         c, m = 0, stop
 
 
-def _kernels(function) -> tuple[Any, Any]:
+@part_jit
+def _room(n, h):
+    return np.empty(n, h.dtype)
+
+
+@part_jit
+def _wide_room(n, h):
+    return np.empty(n)
+
+
+def _kernels(function, room_of) -> tuple[Any, Any]:
     f = inlined_jit(function)
 
     @part_jit
@@ -106,8 +117,7 @@ def _kernels(function) -> tuple[Any, Any]:
         """Entries first..last of flat arrays. `w`: a weight for so many entries each, or nothing; `a`: an option, or
         one for each column; `values`: room for the losses of entries, or none."""
         room, weighted = min(last - first, SUM_RUN), w.size > 0
-        terms, options, factors = np.empty(room, h.dtype), np.empty(room, h.dtype), np.empty(room, h.dtype)
-        weights = np.ones(room)
+        terms, options, factors, weights = room_of(room, h), _room(room, h), _room(room, h), np.ones(room)
         share = 1.0 / (divisor * columns) if divisor > 0.0 else 0.0  # every weight is 0: no entry is read
         value = 0.0
         if a.size == 1:

@@ -112,10 +112,15 @@ class Entries:
     def replace(self, old: np.ndarray, new: np.ndarray) -> None:
         """Whoever reads a made array reads the other one, of as many numbers, instead."""
         self._reading = None
+
+        def instead(A):
+            is_old = isinstance(A, np.ndarray) and self.root(A) is old
+            return _same_view(A, old, new) if is_old else A
+
         for e in self.list:
             for name, A in e.arguments.items():
-                if isinstance(A, np.ndarray) and name not in e.made and self.root(A) is old:
-                    e.arguments[name] = _same_view(A, old, new)
+                if name not in e.made:
+                    e.arguments[name] = type(A)(map(instead, A)) if isinstance(A, list | tuple) else instead(A)
         self.pinned = [_same_view(A, old, new) if self.root(A) is old else A for A in self.pinned]
 
 

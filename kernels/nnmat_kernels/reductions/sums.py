@@ -77,7 +77,8 @@ def row_sums(A: np.ndarray, out: np.ndarray | None = None, accumulate: bool = Fa
 
 
 @operation("out")
-def row_sums_unchecked(A, out, accumulate=False):
+def row_sums_unchecked(A, out=None, accumulate=False):
+    out = np.empty(len(A), A.dtype) if out is None else out
     if A.shape[1] > LONG_RUN:
         if A.size < PARALLEL_SIZE:
             launch(_long_row_sums, A, accumulate, out, 0, len(A))
@@ -87,6 +88,7 @@ def row_sums_unchecked(A, out, accumulate=False):
         launch(row_sums_serial, A, accumulate, out, 0, len(A))
     else:
         launch(_row_sums_parallel, A, accumulate, out, max(1, CHUNK_SIZE // A.shape[1]))
+    return out
 
 
 def sum_of_squares(A: np.ndarray) -> float:

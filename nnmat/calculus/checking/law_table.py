@@ -157,7 +157,13 @@ SIM_EXAMPLES: dict[str, list[str]] = {
         "kron_right(kron(D, E).T, E, N, N)",
     ],
     "SIM-26": ["eye(1) * a", "adjugate(a) + diag(a) * tril(a)", "softmax(a) * logsumexp(a)", "zeros(1, 1) + a"],
-    "SIM-27": ["a * x - a ** 2 * b * ones(N)", "D @ x + E @ x + y", "S @ D + S @ E + Q", "2 * A - 2 * a"],
+    "SIM-27": [
+        "a * x - a ** 2 * b * ones(N)",
+        "D @ x + E @ x + y",
+        "A + A * B + A * exp(B) + B",
+        "S @ D + S @ E + Q",
+        "2 * A - 2 * a",
+    ],
     "SIM-28": ["D @ (-S - Q)", "A * (-A - B) * 2", "(-x - y) * (-x - t)"],
     "SIM-29": [
         "adjugate(D) / det(D)",
@@ -184,7 +190,15 @@ SIM_EXAMPLES: dict[str, list[str]] = {
         "(A - A @ ones(N, N) / dim(N)) @ ones(N)",
         "ones(N, N) @ (eye(N) - ones(N, N) / dim(N))",
     ],
-    "MAT-1": ["power(D, 1)", "power(D, -1)", "power(power(R, n), 2)", "D @ power(D, n)", "expm_frechet(D, 2 * E)"],
+    "SIM-34": ["eye(N) * diagm(x) * a", "D.T * eye(N)", "eye(N) * eye(N) * D"],
+    "MAT-1": [
+        "power(D, 1)",
+        "power(D, -1)",
+        "power(power(R, n), 2)",
+        "D @ power(D, n)",
+        "expm_frechet(D, 2 * E)",
+        "inv(power(R, n)) @ power(R, n - 1)",
+    ],
     "MAT-2": [
         "expm(D.T)",
         "power(D.T, n)",
@@ -196,13 +210,24 @@ SIM_EXAMPLES: dict[str, list[str]] = {
         "max(A.T)",
     ],
     "MAT-3": ["expm(logm(R))", "sqrtm(P) @ sqrtm(P)", "expm(zeros(N, N))", "logm(eye(N))", "sqrtm(a * a * eye(1))"],
-    "MAT-4": ["det(expm(D))", "logdet(power(R, n))", "det(power(D, 3))", "trace(logm(R))", "sum(eigenvalues(S))"],
+    "MAT-4": [
+        "det(expm(D))",
+        "logdet(power(R, n))",
+        "det(power(D, 3))",
+        "trace(logm(R))",
+        "sum(eigenvalues(S)) + exp(sum(log(eigenvalues(P))))",
+    ],
     "MAT-5": ["expm_frechet(D, D)", "power_frechet(D, eye(N), n)", "logm_frechet(R, inv(R))", "sylvester(R, R, R)"],
     "MAT-6": ["power_frechet(D, E, 2)", "power_frechet(D, E, 3)"],
     "MAT-7": ["pinv(R)"],
     "MAT-8": ["t ** (0 * a + 2)"],
     "MAT-9": ["A[0:2, :][1, 0]", "hstack(A, u)[:, N]", "padded(A, 1, 0, M + 1, N)[1:, :]", "A.T[0:2, 0:2]"],
     "MAT-10": ["max(a) + eigenvalues(a)", "spectral(a) + nuclear(a)", "cholesky(b * b + eye(1))"],
+    "MAT-11": [
+        "eigenvectors(P) @ diagm(1 / eigenvalues(P)) @ eigenvectors(P).T",
+        "eigenvectors(S) @ diagm(exp(eigenvalues(S))) @ eigenvectors(S).T",
+        "A @ diagm(padded(a, 1, 0, N, 1)) @ C",
+    ],
 }
 
 

@@ -195,7 +195,7 @@ def _written(f: Expr, gradients: Mapping[str, Expr], sizes: Mapping[str, int], k
     writer = Writer(symbols, names, sizes, kernels)
     lines = writer.write(final, reachable(final.values()), ordering.orders)
     arguments = ", ".join([*writer.arguments.values(), *writer.given])
-    head = ["import math", "", *(["import numpy as np"])] if {"Phi", "gelu"} & writer.called else ["import numpy as np"]
+    head = [*(["import math", ""] if {"Phi", "gelu", "math"} & writer.called else []), "import numpy as np"]
     helpers = [f"\n\n{text}" for text in writer.functions()]
     body = [f"    {line}" for line in lines]
     return "\n".join(

@@ -1,6 +1,8 @@
 """The text of functions that stand above the lines of a compiled function, and of the elementwise functions."""
 
-from ..notation.arrays import HELPERS
+import numpy as np
+
+from ..notation.arrays import FUNCTIONS, HELPERS
 
 # NumPy code of each elementwise function of the language.
 ENTRIES = {
@@ -13,6 +15,13 @@ ENTRIES = {
     "Phi": "Phi({0})",
     "gelu": "gelu({0})",
 }
+
+
+def entry_code(name: str) -> str:
+    """The code of an elementwise function, with {0} for its argument; empty where NumPy has none."""
+    return ENTRIES.get(name) or FUNCTIONS.get(name) or (f"np.{name}({{0}})" if hasattr(np, name) else "")
+
+
 TEXTS = {
     **HELPERS,
     "sigmoid": "def sigmoid(x):\n    return 1 / (1 + np.exp(-x))",

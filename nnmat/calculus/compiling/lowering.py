@@ -7,10 +7,9 @@ from ..dimensions import ONE, Dim
 from ..errors import NotDerivable
 from ..language.assumptions import is_symmetric
 from ..language.expr import Expr, ordered
-from .helpers import ENTRIES
+from ..notation.arrays import CALLS
+from .helpers import entry_code
 from .values import Graph, Shape, Value, base
-
-CALLED = ("kron", "kron_left", "kron_right", "adj", "conv", "conv_input", "conv_kernel")
 
 
 def shape_of(e: Expr) -> Shape:
@@ -29,9 +28,9 @@ class Lowering:
     def value(self, e: Expr) -> Value:
         """The value of an expression; equal expressions have one."""
         for x in ordered(e, until=lambda x: x.digest in self.done):
-            if x.op not in WAYS:
+            if x.op not in WAYS and x.op not in CALLS:
                 raise NotDerivable(x, f"no compiled form of the operator {x.op} of {x}. Try evaluate(...).")
-            found = WAYS[x.op](self, x, *[self.done[a.digest] for a in x.args])
+            found = WAYS.get(x.op, _called)(self, x, *[self.done[a.digest] for a in x.args])
             if len(found.shape) == 2 and found.op not in ("T", "full", "rows", "columns") and is_symmetric(x):
                 found.symmetric = True
             self.done[x.digest] = found
@@ -80,7 +79,7 @@ def _power(low: Lowering, e: Expr, x: Value) -> Value:
 
 
 def _function(low: Lowering, e: Expr, x: Value) -> Value:
-    if e.data not in ENTRIES:
+    if not entry_code(e.data):
         raise NotDerivable(e, f"no NumPy form of the function {e.data} is known. Try evaluate(...).")
     return low.graph.elementwise("fn", (x,), e.data)
 
@@ -213,9 +212,9 @@ def _softmax(low: Lowering, e: Expr, x: Value) -> Value:
 
 
 def _called(low: Lowering, e: Expr, *args: Value) -> Value:
-    """Operators by a helper, which takes matrices and gives one."""
-    data = (e.data, e.shape, tuple(a.shape for a in e.args))
-    return low.graph.make(e.op, args, data, shape_of(e))
+    """Operators that are one call, which takes matrices and gives one."""
+    data = (e.op, e.data, e.shape, tuple(a.shape for a in e.args))
+    return low.graph.make("call", args, data, shape_of(e))
 
 
 def _tril(low: Lowering, e: Expr, x: Value) -> Value:
@@ -254,5 +253,4 @@ WAYS: dict[str, Callable[..., Value]] = {
     "softmax": _softmax,
     "log_softmax": _softmax,
     "lse": _softmax,
-    **dict.fromkeys(CALLED, _called),
 }

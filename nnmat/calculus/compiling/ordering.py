@@ -146,7 +146,7 @@ class Ordering:
     def _chain(self, chain: Value) -> Value:
         split = Split(self, chain.args, chain)
         built = split.build(0, len(chain.args))
-        if len(chain.args) > 2 or base(chain.args[0]).op == "inv":
+        if len(chain.args) > 2:
             self.orders[base(built)] = Order(split.best, split.one_way(True), split.one_way(False))
         return built
 

@@ -7,7 +7,8 @@ from typing import NamedTuple
 
 from ..dimensions import Dim, Floor
 from ..language.expr import Expr
-from .helpers import ENTRIES, TEXTS, helper_texts
+from ..notation.arrays import CALLS
+from .helpers import TEXTS, entry_code, helper_texts
 from .ordering import Order, inverting, solving
 from .values import Value
 
@@ -135,12 +136,12 @@ class Writer:
         self.placed[v] = name
 
     def _why(self, v: Value) -> str:
-        if v in self.orders:
-            o = self.orders[v]
+        o = self.orders.get(v)
+        if o is not None and o.best < max(o.left, o.right):
             others = [f"{words} {n:,.0f}" for words, n in (("left", o.left), ("right", o.right)) if n > o.best]
-            return f"order: {o.best:,.0f} flops" + (f", from the {', from the '.join(others)}" if others else "")
+            return f"this order: {o.best:,.0f} flops more" + "".join(f", from the {other}" for other in others)
         if v.op == "solve":
-            return "solved: one product needs the inverse"
+            return "solved with, which is cheaper here than the inverse"
         if v.op == "inv":
             return f"inverted: {self.uses.get(v, 0)} lines need it"
         if self.uses.get(v, 0) > 1 and v.op not in ALWAYS:
@@ -296,8 +297,8 @@ class Writer:
         return f"{self.at(x, ATOM)} ** {p if p.denominator == 1 and p > 0 else f'({float(p)})'}", POWER
 
     def _fn(self, v: Value) -> tuple[str, int]:
-        text = ENTRIES[v.data]
-        self.called |= {text.partition("(")[0]} & set(TEXTS)
+        text = entry_code(v.data)
+        self.called |= ({text.partition("(")[0]} & set(TEXTS)) | ({"math"} if "math." in text else set())
         return text.format(self.at(v.args[0], 0)), ATOM
 
     def _outer(self, v: Value) -> tuple[str, int]:
@@ -355,16 +356,24 @@ class Writer:
 
     def _helper(self, v: Value, args: list[str]) -> str:
         """Operators of matrices: vectors become what they stand for there, and the result one again."""
-        data, shape, inside = v.data
+        op, data, shape, inside = v.data
         full = [self._matrix(a, text, s) for a, text, s in zip(v.args, args, inside, strict=True)]
-        if v.op == "conv":
-            full.append(str(data))
-        elif v.op in ("conv_input", "conv_kernel"):
-            full += [f"({', '.join(map(self.size, shape))})", str(data[0])]
-        name = {"kron": "np.kron", "adj": "adjugate"}.get(v.op, v.op)
-        self.called |= {name} & set(TEXTS)
-        end = "" if len(v.shape) == 2 else ".ravel()" if v.shape else "[0, 0]"
-        return f"{name}({', '.join(full)}){end}"
+        text = CALLS[op]
+        self.called |= {text.partition("(")[0]} & set(TEXTS)
+        first = [self.size(d) for d in data] if op in ("slice", "embed") else []
+        last = [self.size(d + n) for d, n in zip(data, shape, strict=True)] if op == "slice" else []
+        body = text.format(
+            *full,
+            shape=", ".join(map(self.size, shape)),
+            setting=data if op == "conv" else data[0] if op.startswith("conv") else "",
+            over="axis=1" if data == "rows" else "axis=None",
+            operands=", ".join(full),
+            exponent=self.size(data) if op == "mpow" else "",
+            first=", ".join(first),
+            places=", ".join(f"{a} : {b}" for a, b in zip(first, last, strict=False)),
+        )
+        one = f"({body})" if op in ("xpow", "slice") and not body.endswith("]") else body
+        return one if len(v.shape) == 2 else f"{one}.ravel()" if v.shape else f"{one}.item()"
 
     def _matrix(self, a: Value, text: str, shape: tuple[Dim, Dim]) -> str:
         if len(a.shape) == 2:

@@ -9,8 +9,8 @@ backpropagation, written as matrix equations.
 from ..checking.differences import compare
 from ..errors import NotDerivable, ShapeError
 from ..language.assumptions import assumed, attributes, is_symmetric
-from ..language.expr import Expr, add, described, lift, mul, negative, node, number
-from ..language.operators import diag, diagm, inner, names_of, tril
+from ..language.expr import Expr, add, described, eye, lift, mul, negative, node, number
+from ..language.operators import inner, names_of, tril
 from ..laws.simplifier import Simplifier
 from ..parsing.questions import scalar_or
 from ..records.record import Edit, Link, Reading, Stage
@@ -40,7 +40,7 @@ def derive(
 
 
 def _derive(f: Expr, wrt: Expr | str, G: Expr | None, symmetric: str, check: bool) -> Derivation:
-    variable = _variable(f, wrt)
+    variable = variable_of(f, wrt)
     root = f if G is None else inner(_upstream(f, G, variable), f)
     if not root.is_scalar:
         raise ShapeError(
@@ -85,7 +85,8 @@ def hessian_product(f: Expr, wrt: Expr | str, V: Expr) -> Derivation:
     return second
 
 
-def _variable(f: Expr, wrt: Expr | str) -> Expr:
+def variable_of(f: Expr, wrt: Expr | str) -> Expr:
+    """The symbol of `f` that is meant. Raises ShapeError."""
     if isinstance(wrt, Expr):
         if wrt.op != "sym":
             raise ShapeError(
@@ -149,11 +150,11 @@ def _attributed(result: Derivation, symmetric: str) -> None:
     if lower and not is_symmetric(variable):
         rule, raw = "SYM-4", tril(G)
     elif "diagonal" in attributes(variable):
-        rule, raw = "SYM-3", diagm(diag(G))
+        rule, raw = "SYM-3", mul(eye(variable.shape[0]), G)
     elif symmetric == "manifold":
         rule, raw = "SYM-1", mul(number(1) / 2, add(G, G.T))
     else:
-        rule, raw = "SYM-2", tril(add(G, G.T, negative(diagm(diag(G)))))
+        rule, raw = "SYM-2", tril(add(G, G.T, negative(mul(eye(variable.shape[0]), G))))
     result.form = {"SYM-1": "manifold", "SYM-2": "entries", "SYM-3": "diagonal", "SYM-4": "lower"}[rule]
     simplifier = Simplifier()
     after = simplifier(raw)

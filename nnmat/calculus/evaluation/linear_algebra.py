@@ -4,6 +4,7 @@ Each takes and gives arrays and raises DomainError where there is no value. `who
 """
 
 import math
+from functools import cache
 
 import numpy as np
 
@@ -25,17 +26,23 @@ def balanced(x: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     return s, r, c
 
 
-def is_singular(x: np.ndarray) -> bool:
-    """No inverse, as far as float64 tells, however its rows and columns are scaled."""
-    found = np.linalg.svd(balanced(x)[0], compute_uv=False)
-    return not found[-1] > 16 * len(x) * EPS * found[0]
+def is_singular(s: np.ndarray) -> bool:
+    """Of a balanced matrix: it has no inverse, as far as float64 tells."""
+    found = np.linalg.svd(s, compute_uv=False)
+    return not found[-1] > 16 * len(s) * EPS * found[0]
 
 
 def inverse(x: np.ndarray, who: str) -> np.ndarray:
-    """x⁻¹."""
-    if is_singular(x):
-        raise DomainError(f"{who}: expected an invertible matrix, got a singular one")
+    """x⁻¹, however the rows and columns of x are scaled."""
+    try:
+        value = np.linalg.inv(x)
+        if np.abs(x).max() * np.abs(value).max() < 1e8:  # as it mostly is
+            return value
+    except np.linalg.LinAlgError:
+        pass
     s, r, c = balanced(x)
+    if is_singular(s):
+        raise DomainError(f"{who}: expected an invertible matrix, got a singular one")
     return np.linalg.inv(s) / r / c[:, None]
 
 
@@ -106,6 +113,11 @@ def sqrtm(x: np.ndarray, who: str = "sqrtm") -> np.ndarray:
     return root
 
 
+@cache
+def _gauss() -> tuple[np.ndarray, np.ndarray]:
+    return np.polynomial.legendre.leggauss(12)
+
+
 def logm(x: np.ndarray) -> np.ndarray:
     """The logarithm whose eigenvalues lie between -π and π: of the 2ᵏ-th root, which is near I, by Gauss's rule for
     ∫ X (I + t X)⁻¹ dt, times 2ᵏ (Higham, Functions of Matrices, ch. 11)."""
@@ -113,7 +125,7 @@ def logm(x: np.ndarray) -> np.ndarray:
     eye, roots = np.eye(len(x)), 0
     while np.abs(x - eye).sum(axis=0).max() > 0.2 and roots < 60:
         x, roots = sqrtm(x, "logm"), roots + 1
-    nodes, weights = np.polynomial.legendre.leggauss(12)
+    nodes, weights = _gauss()
     e = x - eye
     terms = (w / 2 * np.linalg.solve(eye + (t + 1) / 2 * e, e) for t, w in zip(nodes, weights, strict=True))
     return 2.0**roots * sum(terms, np.zeros_like(e))

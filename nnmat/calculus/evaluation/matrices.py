@@ -30,12 +30,12 @@ def _scalar(value: float) -> np.ndarray:
 
 
 def inverse(ev: Place, e: Expr, x: np.ndarray) -> np.ndarray:
-    if la.is_singular(x):
-        raise DomainError(
-            f"inv: expected an invertible matrix, got a singular one in {described(e)}. Try solve or a ridge."
-        )
+    try:
+        value = la.inverse(x, "inv")
+    except DomainError as error:
+        raise DomainError(f"{error} in {described(e)}. Try pinv or a ridge.") from None
     ev.kinks.append(la.sign_of_determinant(x))
-    return la.inverse(x, "inv")
+    return value
 
 
 def norm(ev: Place, e: Expr, x: np.ndarray) -> np.ndarray:
@@ -186,6 +186,11 @@ def _xpow(ev: Place, e: Expr, x: np.ndarray, p: np.ndarray) -> np.ndarray:
     return np.power(x, p)
 
 
+def _commutation(ev: Place, e: Expr) -> np.ndarray:
+    rows, columns = (d.value(ev.sizes) for d in e.data)
+    return np.eye(rows * columns)[np.arange(rows * columns).reshape(rows, columns).T.ravel()]
+
+
 def _block(ev: Place, e: Expr, inner: tuple[int, int], outer: tuple[int, int]) -> tuple[slice, slice]:
     """The rows and columns of a block, which lies inside."""
     first = [d.value(ev.sizes) for d in e.data]
@@ -233,6 +238,7 @@ MATRICES: dict[str, Callable[..., np.ndarray]] = {
     "greater": _greater,
     "where": _where,
     "xpow": _xpow,
+    "commutation": _commutation,
     "slice": _slice,
     "embed": _embed,
     "hstack": lambda ev, e, *args: np.hstack(args),

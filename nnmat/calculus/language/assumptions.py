@@ -7,7 +7,7 @@ from typing import Any
 from weakref import WeakKeyDictionary
 
 from ..dimensions import ONE
-from .expr import Expr, matmul, mul, nodes, ordered, transpose
+from .expr import Expr, node, nodes, ordered, rebuild, transpose
 
 _clock = count()
 _declared: WeakKeyDictionary[Expr, int] = WeakKeyDictionary()  # symbols, and when they were declared last
@@ -74,28 +74,40 @@ def is_symmetric(e: Expr) -> bool:
         return is_symmetric(e.args[0])
     if e.op in ("mpow_frechet", "expm_frechet", "logm_frechet"):
         return all(is_symmetric(a) for a in e.args)
-    if e.op in ("add", "mul"):
-        rest = [a for a in e.args if not is_symmetric(a)]
-        return sorted(a.digest for a in rest) == sorted(mirrored(a).digest for a in rest)
-    if e.op == "matmul":
-        return mirrored(e).digest == e.digest
+    if e.op in ("add", "mul", "matmul"):
+        if all(is_symmetric(a) for a in e.args):
+            return e.op != "matmul" or [plain(a).digest for a in e.args] == [plain(a).digest for a in reversed(e.args)]
+        same, turned = sides(e) if is_turned(e) else (e, None)
+        return turned is not None and same.digest == turned.digest
     return False
 
 
-def mirrored(e: Expr) -> Expr:
-    """The transpose, moved into a product and into the scalar multiple of a matrix."""
-    if is_symmetric_leaf(e):
-        return e
-    if e.op == "matmul":
-        return matmul(*(a if is_symmetric(a) else mirrored(a) for a in reversed(e.args)))
-    if e.op == "mul" and sum(not a.is_scalar for a in e.args) == 1:
-        return mul(*(a if a.is_scalar else mirrored(a) for a in e.args))
-    return e.args[0] if e.op == "T" else transpose(e)
+@kept
+def is_turned(e: Expr) -> bool:
+    """A transpose stands in it: without one, a sum or a product is symmetric only if all its operands are."""
+    return e.op == "T" or any(is_turned(a) for a in e.args)
 
 
-def is_symmetric_leaf(e: Expr) -> bool:
-    """Its own transpose, without a look at products."""
-    return e.is_scalar or (e.op not in ("matmul", "mul") and is_symmetric(e))
+@kept
+def sides(e: Expr) -> tuple[Expr, Expr]:
+    """The expression and its transpose, both with transposes moved inside as far as they go."""
+    if e.is_scalar:
+        return e, e
+    both = [sides(a) for a in e.args]
+    if e.op == "T":
+        return both[0][::-1]
+    if e.op in ("add", "mul", "matmul"):
+        order = -1 if e.op == "matmul" else 1
+        return rebuild(e, tuple(a for a, _ in both)), rebuild(e, tuple(b for _, b in both[::order]))
+    if e.op in ("fn", "pow", "inv", "adj", "mpow", "expm", "logm", "sqrtm", "polar"):
+        a, b = both[0]
+        return node(e.op, (a,), e.data, a.shape), node(e.op, (b,), e.data, b.shape)
+    return e, e if is_symmetric(e) else transpose(e)
+
+
+def plain(e: Expr) -> Expr:
+    """A factor, without the transpose that a symmetric one may have."""
+    return e.args[0] if e.op == "T" and is_symmetric(e) else e
 
 
 @kept
@@ -122,7 +134,7 @@ def is_invertible(e: Expr) -> bool:
 @kept
 def is_orthogonal(e: Expr) -> bool:
     """AᵀA = I."""
-    own = "orthogonal" in attributes(e) or e.op in ("eigenvectors", "right_singular")
+    own = "orthogonal" in attributes(e) or e.op in ("eigenvectors", "right_singular", "commutation")
     return own or (e.op in ("T", "ref") and is_orthogonal(e.args[0]))
 
 

@@ -28,12 +28,26 @@ _nodes: weakref.WeakValueDictionary = weakref.WeakValueDictionary()
 _lock = threading.Lock()
 
 
+class _Otherwise:
+    """What `a == b` is for two expressions that are not written the same: false, and it says what was compared."""
+
+    def __bool__(self) -> bool:
+        return False
+
+    def __repr__(self) -> str:
+        return "False: == compares how expressions are written; same(a, b) compares their values"
+
+
+OTHERWISE = _Otherwise()
+
+
 class Expr:
     """One node: an operator `op` applied to `args`, with constants of the operator in `data`, of shape `shape`.
 
-    Two expressions that are written the same are the same object. `digest`, a fingerprint, is equal, moreover, where
-    two expressions differ only in the order of the terms of a sum or of the factors of an elementwise product. `free`
-    are the symbols that it is made of; `has_differential` says whether a dX stands in it, as in lines of a derivation.
+    Two expressions that are written the same are the same object: `==` asks for that, and no more. `digest`, a
+    fingerprint, is equal, moreover, where two differ only in the order of the terms of a sum or of the factors of an
+    elementwise product. `free` are the symbols that it is made of; `has_differential` says whether a dX stands in it,
+    as in lines of a derivation.
     """
 
     __slots__ = ("__dict__", "__weakref__", "args", "data", "digest", "free", "has_differential", "op", "shape")
@@ -102,6 +116,12 @@ class Expr:
     def T(self) -> "Expr":
         """The transpose."""
         return transpose(self)
+
+    def __eq__(self, other: Any) -> Any:
+        """Whether both are written the same; what is returned says so where it is printed."""
+        return True if self is other else OTHERWISE if isinstance(other, Expr) else NotImplemented
+
+    __hash__ = object.__hash__
 
     def __bool__(self):
         raise TypeError("Expr: expected a question about numbers, got an expression. Try `a is b` or evaluate(...).")
@@ -216,7 +236,7 @@ def common(who: str, args: tuple[Expr, ...]) -> Shape:
     """The shape of elementwise operands, of which scalars broadcast; a ShapeError that names two that do not fit."""
     shape, first = SCALAR, None
     for a in args:
-        if a.shape == SCALAR:
+        if a.shape is shape or a.shape == SCALAR:
             continue
         if first is not None and a.shape != shape:
             hint = "Did you mean the transpose of one?" if a.shape == shape[::-1] else "Try ones(m) @ b.T for a row."

@@ -242,6 +242,13 @@ def logsumexp_rows(X: Expr) -> Expr:
     return made("lse", "logsumexp_rows", X, data="rows")
 
 
+def commutation(rows: Dim | int | str, columns: Dim | int | str) -> Expr:
+    """K of vec(Aᵀ) = K vec(A), A (rows, columns): a permutation of the rows of I."""
+    shape = (size(rows), size(columns))
+    many = shape[0] * shape[1]
+    return node("commutation", (), shape, (many, many))
+
+
 def names_of(symbols: Iterable[Expr]) -> str:
     """The names, for a message."""
     return ", ".join(sorted(s.name for s in symbols)) or "none"

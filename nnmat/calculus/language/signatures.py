@@ -188,5 +188,6 @@ SIGNATURES: dict[str, Signature] = {
         Signature("zeros", _given, 0, (1, 2)),
         Signature("eye", lambda n: (n, n), 0, (1, 1)),
         Signature("dim", _scalar, 0, (1, 1)),
+        Signature("commutation", lambda m, n: (m * n, m * n), 0, (2, 2)),
     )
 }

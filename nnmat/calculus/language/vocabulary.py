@@ -31,6 +31,7 @@ CONSTRUCTORS: dict[str, Callable[..., Expr]] = {
             operators.kron,
             operators.vec,
             operators.reshape,
+            operators.commutation,
             operators.softmax,
             operators.softmax_rows,
             operators.log_softmax,

@@ -38,7 +38,7 @@ class Polynomials:
             return [(Fraction(1), {})]
         if e.op == "add" and e.digest not in self.whole:
             self.met += len(e.args)
-            self.full |= self.met > 2 * MOST
+            self.full |= self.met > MOST
             return self.counted([t for a in e.args for t in self.terms(a)])
         if e.op == "mul":
             found: Terms = [(Fraction(1), {})]

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from fractions import Fraction
 
-from ..language.assumptions import kept
+from ..language.assumptions import attributes, kept
 from ..language.expr import Expr, add, matmul, mul, negative, node, number, power
 from ..language.operators import inv
 from .sums import base, coefficient, factors, multiple, product, scalars
@@ -106,6 +106,73 @@ def _together(e: Expr, places: list[int], end: int) -> Expr | None:
     both = matmul(add(*inside), edge) if end else matmul(edge, add(*inside))
     others = [both if i == places[0] else a for i, a in enumerate(e.args) if i == places[0] or i not in places]
     return shorter(add(*others), e)
+
+
+def partly_common_entries(e: Expr) -> Expr | None:
+    """A + A ⊙ B + C = A ⊙ (1 + B) + C: the factor that most terms have, and in the parentheses the same again."""
+    if e.is_scalar or len(e.args) < 3:
+        return None
+    levels: list[tuple[Expr, list[list[Expr]], int]] = []
+    terms = [list(factors(a)) for a in e.args]
+    while len(terms) > 1:
+        found = _most_common(terms, e)
+        if found is None:
+            break
+        shared, places = found
+        inside = [_without(terms[i], shared) for i in places]
+        bare = [all(f.is_scalar for f in t) for t in inside]
+        if all(bare) or (any(bare) and len(inside) < 3 and not levels):
+            break
+        levels.append((shared, [t for i, t in enumerate(terms) if i not in set(places)], places[0]))
+        terms = inside
+    if not levels:
+        return None
+    new = add(*(mul(*t) if t else number(1) for t in terms))
+    for shared, others, first in reversed(levels):
+        parts = [mul(*t) if t else number(1) for t in others]
+        new = add(*parts[:first], mul(shared, new), *parts[first:])
+    return shorter(new, e)
+
+
+def _most_common(terms: list[list[Expr]], e: Expr) -> tuple[Expr, list[int]] | None:
+    """The factor that most terms have, and their places, if there are two at least."""
+    places: dict[bytes, list[int]] = {}
+    of: dict[bytes, Expr] = {}
+    for i, parts in enumerate(terms):
+        for f in parts:
+            if f.op != "ones" and f.shape == e.shape:
+                at = places.setdefault(f.digest, [])
+                if not at or at[-1] != i:
+                    at.append(i)
+                of.setdefault(f.digest, f)
+    if not places:
+        return None
+    key = max(places, key=lambda k: len(places[k]))
+    return (of[key], places[key]) if len(places[key]) > 1 else None
+
+
+def _without(parts: list[Expr], shared: Expr) -> list[Expr]:
+    at = next(i for i, f in enumerate(parts) if f.digest == shared.digest)
+    return parts[:at] + parts[at + 1 :]
+
+
+def is_diagonal(e: Expr) -> bool:
+    """Zero off the diagonal."""
+    if e.op in ("eye", "diagm"):
+        return True
+    return "diagonal" in attributes(e) or (e.op in ("inv", "T", "ref") and is_diagonal(e.args[0]))
+
+
+def diagonal_part(e: Expr) -> Expr | None:
+    """I ⊙ A = A of a diagonal A, I ⊙ Aᵀ = I ⊙ A."""
+    at = next((i for i, a in enumerate(e.args) if a.op == "eye"), None)
+    if at is None or e.is_scalar:
+        return None
+    others = [*e.args[:at], *e.args[at + 1 :]]
+    if any(is_diagonal(a) for a in others if not a.is_scalar):
+        return mul(*others)
+    turned = next((i for i, a in enumerate(others) if a.op == "T"), None)
+    return None if turned is None else mul(e.args[at], *(a.args[0] if i == turned else a for i, a in enumerate(others)))
 
 
 def is_negative(e: Expr) -> bool:
@@ -222,15 +289,17 @@ def logistic_product(e: Expr) -> Expr | None:
 
 
 STATEMENTS = {
-    "SIM-27": "s A + s² b 1 = s (A + s b 1), A x + B x + c = (A + B) x + c",
+    "SIM-27": "s A + s² b 1 = s (A + s b 1), A x + B x + c = (A + B) x + c, A + A ⊙ B + C = A ⊙ (1 + B) + C",
     "SIM-28": "A (-B - C) = -A (B + C)",
     "SIM-29": "adj(A)/|A| = A⁻¹",
     "SIM-30": "(xᵀx)ᵃ ‖x‖ᵇ = ‖x‖²ᵃ⁺ᵇ, sign(x)/|x| = 1/x, sign(x) |x| = x",
+    "SIM-34": "I ⊙ A = A of a diagonal A, I ⊙ Aᵀ = I ⊙ A",
     "SIM-31": "1/(1 + exp(-x)) = σ(x), exp(x) ⊙ σ(-x) = σ(x)",
 }
 RULES = {
-    "add": [("SIM-27", common_scalar), ("SIM-27", partly_common)],
+    "add": [("SIM-27", common_scalar), ("SIM-27", partly_common), ("SIM-27", partly_common_entries)],
     "mul": [
+        ("SIM-34", diagonal_part),
         ("SIM-28", common_sign),
         ("SIM-29", adjugate_quotient),
         ("SIM-30", norm_powers),

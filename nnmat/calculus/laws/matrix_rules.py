@@ -1,12 +1,13 @@
 """Rules for functions of matrices, for spectra, for powers by expressions, and for blocks."""
 
-from ..dimensions import dim
-from ..language.assumptions import is_invertible, is_symmetric
+from ..dimensions import Dim, dim
+from ..language.assumptions import attributes, is_invertible, is_symmetric
 from ..language.blocks import embed, offsets, slice_of
 from ..language.elementwise import FUNCTIONS
 from ..language.expr import Expr, add, constant, divide, eye, lift, matmul, mul, node, number, power, transpose
 from ..language.matrix_functions import DERIVATIVE
 from ..language.operators import inv, logdet, trace
+from .products import inverse_of
 from .sums import is_zero, scalars, zero_like
 
 FUNCTION = {derivative: f for f, derivative in DERIVATIVE.items()}
@@ -38,17 +39,37 @@ def matrix_power(e: Expr) -> Expr | None:
 
 
 def product_powers(e: Expr) -> Expr | None:
-    """Aᵐ Aⁿ = Aᵐ⁺ⁿ, of a power and what it is a power of."""
+    """Aᵐ Aⁿ = Aᵐ⁺ⁿ, of a power and what it is a power of; of (Aᵐ)⁻¹ where m - n is a number."""
     for i, (a, b) in enumerate(zip(e.args, e.args[1:], strict=False)):
-        (x, m), (y, n) = _base(a), _base(b)
-        if "mpow" in (a.op, b.op) and x.digest == y.digest:
-            both = node("mpow", (x,), m + n, x.shape)
-            return matmul(*e.args[:i], both, *e.args[i + 2 :])
+        (x, m, x_turned), (y, n, y_turned) = _base(a), _base(b)
+        if x.digest != y.digest or x_turned != y_turned or not (_is_power(a) or _is_power(b)):
+            continue
+        if any(inverse_of(f) is not None for f in (a, b)) and (m + n).constant is None:
+            continue
+        both = _power(x, m + n)
+        return matmul(*e.args[:i], transpose(both) if x_turned else both, *e.args[i + 2 :])
     return None
 
 
-def _base(a: Expr):
-    return (a.args[0], a.data) if a.op == "mpow" else (a, dim(1))
+def _power(a: Expr, n: Dim) -> Expr:
+    new = node("mpow", (a,), n, a.shape)
+    short = matrix_power(new)
+    return new if short is None else short
+
+
+def _is_power(a: Expr) -> bool:
+    return a.op == "mpow" or (a.op in ("T", "inv") and _is_power(a.args[0]))
+
+
+def _base(a: Expr) -> tuple[Expr, Dim, bool]:
+    """x, n and whether it is transposed, of a = xⁿ."""
+    if a.op == "T":
+        x, n, turned = _base(a.args[0])
+        return x, n, not turned
+    if a.op == "inv":
+        x, n, turned = _base(a.args[0])
+        return x, -n, turned
+    return (a.args[0], a.data, False) if a.op == "mpow" else (a, dim(1), False)
 
 
 def function_transpose(e: Expr) -> Expr | None:
@@ -171,9 +192,54 @@ def trace_of_logarithm(e: Expr) -> Expr | None:
 
 
 def sum_of_eigenvalues(e: Expr) -> Expr | None:
-    """1ᵀλ(A) = Tr(A)."""
+    """1ᵀλ(A) = Tr(A), 1ᵀ log(λ(A)) = log|A|."""
     a, b = e.args if len(e.args) == 2 else (e, e)
-    return trace(b.args[0]) if a.op == "ones" and b.op == "eigenvalues" and e.is_scalar else None
+    if a.op != "ones" or not e.is_scalar:
+        return None
+    if b.op == "eigenvalues":
+        return trace(b.args[0])
+    logs = b.op == "fn" and b.data == "log" and b.args[0].op == "eigenvalues"
+    return logdet(b.args[0].args[0]) if logs else None
+
+
+def exponential_of_logdet(e: Expr) -> Expr | None:
+    """exp(log|A|) = |A| of a positive definite A."""
+    a = e.args[0]
+    known = e.data == "exp" and a.op == "logdet" and "positive_definite" in attributes(a.args[0])
+    return node("det", a.args) if known else None
+
+
+def of_spectrum(e: Expr) -> Expr | None:
+    """Q Diag(f(λ)) Qᵀ = f(A), of the eigenvalues λ and eigenvectors Q of A; Q Diag(eᵢ) Qᵀ = q qᵀ of its column i."""
+    for i, (q, d, r) in enumerate(zip(e.args, e.args[1:], e.args[2:], strict=False)):
+        if d.op != "diagm":
+            continue
+        v = d.args[0]
+        if v.op == "embed" and v.args[0].is_scalar:
+            at, n = v.data[0], v.shape[0]
+            column = slice_of(q, (dim(0), at), (q.shape[0], dim(1)))
+            row = slice_of(r, (at, dim(0)), (dim(1), r.shape[1]))
+            if n.constant == 1:
+                continue
+            return mul(v.args[0], matmul(*e.args[:i], column, row, *e.args[i + 3 :]))
+        mirrored = q.op == "eigenvectors" and r.op == "T" and r.args[0] is q
+        new = _function_of(v, q.args[0]) if mirrored else None
+        if new is not None:
+            return matmul(*e.args[:i], new, *e.args[i + 3 :])
+    return None
+
+
+def _function_of(v: Expr, a: Expr) -> Expr | None:
+    """f(A), if `v` is f of the eigenvalues of A."""
+    inside = v.args[0] if v.args else v
+    if v.op == "eigenvalues":
+        return a if v.args[0] is a else None
+    if inside.op != "eigenvalues" or inside.args[0] is not a:
+        return None
+    if v.op == "pow" and v.data.denominator == 1:
+        return _power(a, dim(int(v.data)))
+    name = {"exp": "expm", "log": "logm", "sqrt": "sqrtm"}.get(v.data) if v.op == "fn" else None
+    return node(name, (a,), None, a.shape) if name else None
 
 
 def number_power(e: Expr) -> Expr | None:
@@ -219,16 +285,17 @@ OF_ONE = [("MAT-2", function_transpose), ("MAT-3", function_value)]
 SINGLE = ("MAT-10", of_one)
 ALONG = [("MAT-1", last_coefficient), ("MAT-5", along_commuting), ("MAT-2", function_transpose)]
 STATEMENTS = {
-    "MAT-1": "A¹ = A, A⁰ = I, (Aᵐ)ⁿ = Aᵐⁿ, Aᵐ Aⁿ = Aᵐ⁺ⁿ, L(A, c E) = c L(A, E)",
+    "MAT-1": "A¹ = A, A⁰ = I, (Aᵐ)ⁿ = Aᵐⁿ, Aᵐ Aⁿ = Aᵐ⁺ⁿ, (Aᵐ)⁻¹ Aᵐ⁻¹ = A⁻¹, L(A, c E) = c L(A, E)",
     "MAT-2": "f(Aᵀ) = f(A)ᵀ for Aⁿ, expm, logm, sqrtm, A⁺, polar; L(Aᵀ, Eᵀ) = L(A, E)ᵀ; ‖Aᵀ‖_* = ‖A‖_*",
     "MAT-3": "expm(logm(A)) = A, sqrtm(A) sqrtm(A) = A, expm(0) = I, logm(I) = 0",
-    "MAT-4": "|expm(A)| = exp(Tr(A)), Tr(logm(A)) = log|A|, |Aⁿ| = |A|ⁿ, 1ᵀλ(A) = Tr(A)",
+    "MAT-4": "|expm(A)| = exp(Tr(A)), Tr(logm(A)) = log|A|, |Aⁿ| = |A|ⁿ, 1ᵀλ(A) = Tr(A), 1ᵀ log(λ(A)) = log|A|",
     "MAT-5": "L(A, E) = f'(A) E where A E = E A; A X + X A = C has X = A⁻¹ C/2 where A C = C A",
     "MAT-6": "Σ_{k<n} Aᵏ E Aⁿ⁻¹⁻ᵏ written out for n up to 3",
     "MAT-7": "A⁺ = A⁻¹ of an invertible A",
     "MAT-8": "A^P for a number P",
     "MAT-9": "blocks of blocks, of stacks and of zeros; a block of c A is c times that of A",
     "MAT-10": "of a matrix of one entry a: λ(a) = max(a) = a, ‖a‖₂ = ‖a‖_* = |a|, its Cholesky factor is √a",
+    "MAT-11": "Q Diag(f(λ)) Qᵀ = f(A) of A = Q Diag(λ) Qᵀ, A Diag(c eᵢ) B = c (A eᵢ) (eᵢᵀ B)",
 }
 RULES = {
     "mpow": [("MAT-1", matrix_power), ("MAT-2", function_transpose)],
@@ -238,7 +305,13 @@ RULES = {
     "sylvester": [("MAT-1", last_coefficient), ("MAT-5", sylvester_commuting), ("MAT-2", sylvester_transpose)],
     "pinv": [("MAT-7", pseudo_inverse), ("MAT-2", function_transpose)],
     "pinv_full": [("MAT-7", pseudo_inverse), ("MAT-2", function_transpose)],
-    "matmul": [("MAT-1", product_powers), ("MAT-3", product_roots), ("MAT-4", sum_of_eigenvalues)],
+    "matmul": [
+        ("MAT-1", product_powers),
+        ("MAT-3", product_roots),
+        ("MAT-4", sum_of_eigenvalues),
+        ("MAT-11", of_spectrum),
+    ],
+    "fn": [("MAT-4", exponential_of_logdet)],
     "det": [("MAT-4", determinant)],
     "logdet": [("MAT-4", determinant)],
     "trace": [("MAT-4", trace_of_logarithm)],

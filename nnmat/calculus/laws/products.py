@@ -208,16 +208,21 @@ def rebuild_shape(a: Expr, e: Expr) -> Expr:
 
 
 def _costs(a: Expr) -> tuple[int, int]:
-    """The transposes needed below with the transpose distributed, and those that stand there now."""
-
-    def count(x: Expr) -> bool:
+    """The transposes needed below with the transpose distributed, and those that stand there now; A⁻ᵀ is as short as
+    A⁻¹."""
+    inside = now = 0
+    for x in a.args:
         core = [f for f in factors(x) if not f.is_scalar]
-        return len(core) == 1 and core[0].op == "T"
-
-    big = [x for x in a.args if not x.is_scalar]
-    now = sum(count(x) for x in big)
-    fixed = sum(is_symmetric(x) for x in big)
-    return len(big) - now - fixed, now
+        if len(core) > 1 and a.op == "add":
+            inside += not is_symmetric(x)
+            continue
+        parts = core[0].args if a.op == "add" and core and core[0].op == "matmul" else core
+        for p in parts:
+            if p.op == "T" and p.args[0].op != "inv":
+                now += 1
+            elif p.op not in ("T", "inv", "ones") and not is_symmetric(p):
+                inside += 1
+    return inside, now
 
 
 def _distributed(a: Expr) -> Expr:
@@ -235,7 +240,8 @@ def gather_transposes(e: Expr) -> Expr | None:
         return None
     inside, now = _costs(e)
     shifted = e.op == "add" and e.shape[0].constant == 1 and sum(not x.is_scalar for x in e.args) == 1
-    if now > inside + (not shifted):
+    products = any(f.op == "matmul" for x in e.args for f in factors(x))
+    if now > inside + (not shifted) and not (products and inside):
         flipped = node("T", (_simple(_distributed(e)),), None, e.shape)
         return flipped
     return None

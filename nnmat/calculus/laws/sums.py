@@ -172,6 +172,7 @@ def mul_numbers(e: Expr) -> Expr | None:
         if a.op == "num":
             value *= a.data
     small = [a for a in e.args if a.is_scalar and a.op != "num"]
+    small.sort(key=lambda a: a.op != "dim")
     big = [a for a in e.args if not a.is_scalar]
     ordered = [*([number(value)] if value != 1 else []), *small, *big]
     return product(ordered, e) if tuple(ordered) != e.args else None

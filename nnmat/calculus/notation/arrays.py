@@ -31,6 +31,7 @@ CALLS = {
     "conv": "conv({0}, {1}, {setting})",
     "conv_input": "conv_input({0}, {1}, ({shape}), {setting})",
     "conv_kernel": "conv_kernel({0}, {1}, ({shape}), {setting})",
+    "commutation": "np.eye({size})[np.arange({size}).reshape({first}).T.ravel()]",
     "mpow": "np.linalg.matrix_power({0}, {exponent})",
     "xpow": "({0}) ** ({1})",
     "pinv": "np.linalg.pinv({0})",
@@ -139,7 +140,7 @@ class ArrayCoder(Coder):
         """The dimensions that the code of a node mentions."""
         if e.op in ("ones", "zeros", "eye", "reshape", "conv_input", "conv_kernel"):
             return e.shape
-        if e.op in ("slice", "embed"):
+        if e.op in ("slice", "embed", "commutation"):
             return (*e.data, *e.shape)
         return (e.data,) if e.op in ("dim", "mpow") else ()
 
@@ -195,13 +196,14 @@ class ArrayCoder(Coder):
             raise NotDerivable(e, f"no NumPy form of {e.data if e.op == 'fn' else e.op} is known. Try to_python().")
         self.called |= {text.partition("(")[0]} & set(HELPERS) | ({"math"} if "math." in text else set())
         setting = e.data if e.op == "conv" else e.data[0] if e.op in ("conv_input", "conv_kernel") else None
-        first = [self.size(d) for d in e.data] if e.op in ("slice", "embed") else []
+        first = [self.size(d) for d in e.data] if e.op in ("slice", "embed", "commutation") else []
         return text.format(
             *args,
             axis=0 if e.data == "column" else 1,
             over="axis=1" if e.data == "rows" else "axis=None",
             shape=self.shape(e),
             setting=setting,
+            size=self.size(e.shape[0]),
             operands=", ".join(args),
             exponent=self.size(e.data) if e.op == "mpow" else "",
             first=", ".join(first),

@@ -131,7 +131,7 @@ class Coder:
             args.append(str(e.data))
         elif e.op == "embed":
             name, args = "padded", [*args, *(str(d) for d in (*e.data, *e.shape))]
-        elif e.op in ("reshape", "kron_left", "kron_right"):
+        elif e.op in ("reshape", "kron_left", "kron_right", "commutation"):
             args += [str(d) for d in e.data]
         elif e.op == "conv":
             args += options(e.data)
@@ -163,12 +163,14 @@ def _zeros(whole: int) -> int:
 
 
 def places(e: Node, written: Callable[[Dim], str] = str) -> str:
-    """The rows and columns of a block: `0, i`, `0:2, 1:N`; of a column its rows alone."""
-    ends = list(zip(e.data, e.shape, strict=True))
+    """The rows and columns of a block: `0, i`, `0:2, :`; of a column its rows alone."""
+    ends = list(zip(e.data, e.shape, e.args[0].shape, strict=True))
     if e.args[0].shape[1].constant == 1 and e.args[0].shape[0].constant != 1:
         ends = ends[:1]
-    one = [length.constant == 1 for _, length in ends]
-    return ", ".join(
-        written(first) if single else f"{written(first)}:{written(first + length)}"
-        for single, (first, length) in zip(one, ends, strict=True)
-    )
+
+    def place(first: Dim, length: Dim, whole: Dim) -> str:
+        if length.constant == 1:
+            return written(first)
+        return ":" if length == whole else f"{written(first)}:{written(first + length)}"
+
+    return ", ".join(place(*end) for end in ends)

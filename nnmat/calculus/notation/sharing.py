@@ -44,7 +44,7 @@ def length(e: Node, of: Mapping[Node, int]) -> int:
         return len(str(e.data))
     own = {"fn": 3, "T": 1, "inv": 1, "pow": 1, "matmul": 0, "mul": len(e.args) - 1, "add": 2 * len(e.args) - 1}
     minus = 2 if e.op == "mul" and e.args[0].op == "num" and e.args[0].data == -1 else 0
-    return min(own.get(e.op, 4) + sum(of[a] for a in below(e)) - minus, MOST)
+    return min(own.get(e.op, max(4, len(e.op))) + sum(of[a] for a in below(e)) - minus, MOST)
 
 
 def is_plain(e: Node) -> bool:

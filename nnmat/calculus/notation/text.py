@@ -258,6 +258,8 @@ class Writer:
                 name = "vec"
             else:
                 args += [self.dimension(d) for d in e.shape]
+        if e.op == "commutation":
+            args = [self.dimension(d) for d in e.data]
         if e.op == "mpow_frechet":
             args.append(self.dimension(e.data))
         if e.op == "embed":

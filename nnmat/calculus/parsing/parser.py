@@ -1,7 +1,6 @@
 """`parse`: an expression from text, without eval. Names get their shapes from `shapes`, or from their use."""
 
 from collections.abc import Mapping
-from difflib import get_close_matches
 from typing import Any
 
 from ..dimensions import Dim
@@ -16,6 +15,7 @@ from .builder import build
 from .grammar import Tree, every, statements, tree_of
 from .products import check_products
 from .shape_inference import infer
+from .synonyms import OF_MORE, other
 
 
 def parse(text: str, /, named: Mapping[str, Expr] | None = None, **shapes: Any) -> Expr:
@@ -97,15 +97,14 @@ def _check_call(tree: Tree, text: str) -> None:
     if tree.kind == "call" and tree.body != ".T":
         signature = SIGNATURES.get(tree.body)
         if signature is None and tree.body not in (*FUNCTIONS, "floor"):
-            near = get_close_matches(tree.body, known_functions(), 2, cutoff=0.55)
-            hint = f"Did you mean {' or '.join(near)}?" if near else f"There are {', '.join(known_functions())}."
+            hint = other(tree.body, known_functions())
             raise ParseError(f"expected a function, got {tree.body!r}. {hint}", text, tree.column)
         low, high = signature.arity if signature else (1, 1)
         if not low <= len(tree.parts) <= high:
             wanted = str(low) if low == high else f"{low} or {high}"
             raise ParseError(
                 f"expected {wanted} argument{'s' * (high > 1)} of {tree.body}, got {len(tree.parts)}. "
-                "Several operands are separated by commas.",
+                f"{OF_MORE.get(tree.body, 'Several operands are separated by commas.')}",
                 text,
                 tree.column,
             )

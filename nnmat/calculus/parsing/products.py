@@ -18,8 +18,17 @@ from .shape_inference import Inference, Text, kind
 COUNTS = {"n", "m", "k", "d"}
 
 # Where an expression stands: nowhere in a function; right in a sum of entries; in a matrix product; somewhere in a
-# function; in a function of square matrices, which is of no use for elementwise products.
-FREE, SUMMED, FACTOR, REDUCED, ALGEBRA = range(5)
+# function; in the norm of a matrix; in a function of matrices that is of no use for elementwise products.
+FREE, SUMMED, FACTOR, REDUCED, NORM, ALGEBRA = range(6)
+OF_MATRICES = {
+    "nuclear",
+    "spectral",
+    "singular_values",
+    "right_singular",
+    "pinv",
+    "polar",
+    "dyad",
+}  # beside square ones
 
 
 def check_products(texts: Sequence[Text], inference: Inference) -> None:
@@ -51,12 +60,14 @@ class Products:
         """Where the operands of a tree stand."""
         signature = SIGNATURES.get(tree.body) if tree.kind == "call" else None
         if signature is not None and not signature.elementwise and tree.body != "transpose":
-            return ALGEBRA if signature.square else SUMMED if tree.body in ("sum", "mean") else REDUCED
+            if signature.square or tree.body in OF_MATRICES:
+                return ALGEBRA
+            return {"sum": SUMMED, "mean": SUMMED, "frobenius": NORM}.get(tree.body, REDUCED)
         if tree.body == "@":
             return FACTOR
         if place == SUMMED:
             return SUMMED if tree.body in ("*", "/") else REDUCED
-        if place == ALGEBRA and tree.body in FUNCTIONS:
+        if place in (ALGEBRA, NORM) and tree.body in FUNCTIONS:
             return REDUCED
         return place if place != FACTOR or tree.body == ".T" else FREE
 
@@ -74,10 +85,11 @@ class Products:
         if not self.is_guessed(tree.parts[0]):
             return False
         if tree.body == "**":
-            return place in (ALGEBRA, FACTOR)
+            inverse = tree.parts[1].kind == "sign"  # A ** -1 is mostly that
+            return inverse or place in (ALGEBRA, FACTOR) or (place == NORM and not self.plain)
         if not self.is_guessed(tree.parts[1]):
             return False
-        return place == ALGEBRA or (place == REDUCED and not self.plain)
+        return place == ALGEBRA or (place in (REDUCED, NORM) and not self.plain)
 
     def divides(self, tree: Tree) -> bool:
         """A quotient on the left of `@` that divides by no scalar: a / x.T @ x, which is (a / x.T) @ x."""

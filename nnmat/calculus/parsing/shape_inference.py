@@ -226,7 +226,9 @@ class Inference:
         if kind(right) != "scalar":
             exponent = tree.parts[1]
             if self.declaring(exponent):
-                raise self.fail(tree, scalar_or(kind(right), [n for n in names_in(exponent) if self.is_guessed(n)]))
+                question = scalar_or(kind(right), [n for n in names_in(exponent) if self.is_guessed(n)])
+                matrix = f" Write power({source(tree.parts[0])}, {source(exponent)}) for the power of a matrix."
+                raise self.fail(tree, question + matrix * (kind(left) == "matrix"))
             return self.elementwise(tree, left, right)
         if kind(left) == "scalar" and self.greek[id(tree.parts[0])] and self.greek[id(tree.parts[1])]:
             return left

@@ -12,7 +12,7 @@ OTHERS = {
     "DEF": "a name stands for its definition",
     "CONST": "f does not contain the variable, so df = 0",
     "SYM-1": "gradient on the symmetric matrices: (G + Gᵀ)/2",
-    "SYM-2": "gradient by the free entries of a symmetric matrix: tril(G + Gᵀ - Diag(diagonal(G)))",
+    "SYM-2": "gradient by the free entries of a symmetric matrix: tril(G + Gᵀ - I ⊙ G)",
     "SYM-3": "gradient on the diagonal matrices: I ⊙ G",
     "SYM-4": "gradient on the lower triangular matrices: tril(G)",
 }

@@ -54,6 +54,13 @@ def test_binary_cross_entropy_at_large_logits(dtype):
     np.testing.assert_allclose(G, [[-np.exp(-40.0)]], rtol=1e-6)
 
 
+def test_squares_overflow_no_sum():
+    H, Y = np.array([[1e30, 1e-30]], np.float32), np.zeros((1, 2), np.float32)
+    assert mean_squared_error(H, Y)[0] == pytest.approx(5e59, rel=1e-6)
+    assert mean_squared_error(H, Y, np.array([0.5]))[0] == pytest.approx(5e59, rel=1e-6)
+    assert mean_squared_error(H[:, 1:], Y[:, 1:])[0] == pytest.approx(1e-60, rel=1e-6)
+
+
 @pytest.mark.parametrize("weighted", [False, True])
 def test_gradients_are_slopes(weighted, rng):
     H, Y, s = 2 * rng.normal(size=(4, 3)), rng.uniform(0, 1, (4, 3)), rng.uniform(0, 2, 4) if weighted else None

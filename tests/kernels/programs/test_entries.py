@@ -40,3 +40,18 @@ def test_arrays_in_lists_are_read():
 def test_operations_inside_an_operation_are_a_part_of_it():
     entries = entries_of(lambda: k.norm([array(5), array(6)]) and None)
     assert [e.name for e in entries.list] == ["norm"]
+
+
+def test_what_is_replaced_is_replaced_in_lists_too():
+    X = array(5)
+
+    def work():
+        Y = k.sigmoid(X)
+        Z = k.copy(Y)
+        k.norm([Z, X])
+
+    entries = entries_of(work)
+    sigmoid, copy, norm = entries.list
+    entries.replace(copy.arguments["out"], sigmoid.arguments["out"])
+    assert entries.root(norm.reads()[0]) is sigmoid.arguments["out"]
+    assert norm.reads()[1] is X

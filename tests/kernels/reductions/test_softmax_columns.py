@@ -5,6 +5,7 @@ import pytest
 
 import nnmat_kernels as k
 from nnmat_kernels.errors import ShapeError
+from nnmat_kernels.reductions.row_tiles import SUM_RUN
 from nnmat_kernels.reductions.softmax import SOFTMAX_PARALLEL_SIZE
 from nnmat_kernels.reductions.softmax_columns import COLUMNS_TOGETHER
 from nnmat_kernels.reference.reductions import softmax as naive
@@ -14,7 +15,7 @@ from tests.kernels.guards import awkward_layouts, same_bits_for_any_threads
 dtypes = pytest.mark.parametrize("dtype", [np.float32, np.float64])
 names = pytest.mark.parametrize("name", ["softmax", "log_softmax"])
 CASES = [((3, 4), 0), ((2, 5, 3), 1), ((2, 5, 3), 0), ((2, 3, 4, 2 * COLUMNS_TOGETHER + 5), 1), ((2, 1, 7), -2)]
-CASES += [((0, 3, 4), 1), ((2, 0, 4), 1), ((2, 3, 0), 1)]
+CASES += [((SUM_RUN + 44, 3), 0), ((0, 3, 4), 1), ((2, 0, 4), 1), ((2, 3, 0), 1)]
 
 
 @dtypes
@@ -57,6 +58,14 @@ def test_special_values(dtype):
 def test_a_sure_column_keeps_its_small_logarithm():
     Y = k.log_softmax(np.array([[0.0], [-50.0]]), axis=0)
     np.testing.assert_allclose(Y[0], -np.exp(-50.0), rtol=1e-12)
+
+
+@dtypes
+def test_many_places_of_the_maximum(dtype):
+    X = np.zeros((2 * SUM_RUN + 3, 2), dtype)
+    X[1:, 1] = -1
+    rest = np.exp(-1.0) * (len(X) - 1)
+    np.testing.assert_allclose(k.log_softmax(X, axis=0)[0], [-np.log(len(X)), -np.log1p(rest)], rtol=1e-6)
 
 
 @pytest.mark.skipif(bool(settings.DISABLE_JIT), reason="nothing is compiled")

@@ -10,23 +10,37 @@ from collections.abc import Iterator
 import numpy as np
 
 from nnmat.calculus import dim
-from nnmat.calculus.language import operators
+from nnmat.calculus.language import blocks, matrix_functions, operators, reductions, spectra
 from nnmat.calculus.language.convolution import conv
 from nnmat.calculus.language.elementwise import FUNCTIONS
-from nnmat.calculus.language.expr import Expr, add, eye, matmul, mul, number, ones, power, transpose
+from nnmat.calculus.language.expr import Expr, add, eye, matmul, mul, nodes, number, ones, ordered, power, transpose
 
 DIMS = ("M", "N", "K")
 PLACES = ("root", "inside", "transposed")
-ELEMENTWISE = ("exp", "log", "sigmoid", "tanh", "relu", "abs", "softplus", "gelu", "sqrt", "sin", "cos")
+POSITIVE = ("log", "sqrt", "lgamma", "digamma", "log1p")  # functions of numbers that are
+ELEMENTWISE = (
+    *("exp", "sigmoid", "tanh", "relu", "abs", "softplus", "gelu", "sin", "cos", "tan", "arctan", "cosh", "sinh"),
+    *("erf", "silu", "elu", "huber", "clip"),
+    *POSITIVE,
+)
+MATRIX_FUNCTIONS = ("mpow", "expm", "logm", "sqrtm", "cholesky")  # of a square matrix, with a square matrix as value
 OPERATORS = (
     *("add", "sub", "mul", "divide", "scale", "matmul", "T", "power"),
     *("inv", "solve", "det", "logdet", "adjugate", "trace", "inner", "sum", "sum_rows", "sum_columns", "norm2"),
     *("frobenius", "diag", "diagm", "kron", "vec", "reshape", "outer", "softmax", "softmax_rows", "log_softmax"),
     *("log_softmax_rows", "logsumexp", "logsumexp_rows", "conv"),
+    *("maximum", "where", "xpow", "slice", "padded", "hstack", "vstack", "sylvester", "pinv"),
+    *("eigenvalues", "singular_values", "nuclear", "spectral", "max", "max_rows", "mean", "var", "norm2_rows"),
+    *MATRIX_FUNCTIONS,
     *ELEMENTWISE,
 )
-ANY = ("add", "sub", "mul", "divide", "scale", "matmul", "T", "power", "outer", *ELEMENTWISE)
-SCALARS = ("det", "logdet", "trace", "inner", "sum", "norm2", "frobenius", "logsumexp", "matmul")
+ANY = (
+    *("add", "sub", "mul", "divide", "scale", "matmul", "T", "power", "outer", "maximum", "where", "xpow", "hstack"),
+    *("vstack", "slice", *ELEMENTWISE),
+)
+FIXED = ("det", "logdet", "trace", "inner", "sum", "norm2", "frobenius", "logsumexp")  # with a scalar as value
+FIXED += ("nuclear", "spectral", "max", "mean", "var")
+SCALARS = (*FIXED, "matmul")
 
 
 class Generator:
@@ -62,8 +76,14 @@ class Generator:
         if rows == columns and len(rows.terms) == 1 and self.rng.random() < 0.3:
             word = self.pick(("symmetric", "invertible", "positive_definite", "diagonal"))
             return operators.matrix(f"{word[0].upper()}_{rows}", rows, columns, **{word: True})
-        name = f"{self.pick('AB')}_{rows}_{columns}".replace(" + ", "p")
-        return operators.matrix(name, rows, columns)
+        return self.free(self.pick("AB"), shape)
+
+    def free(self, letter: str, shape) -> Expr:
+        """A symbol without attributes."""
+        name = f"{letter}_{shape[0]}_{shape[1]}"
+        for sign, word in ((" + ", "p"), (" - ", "m"), ("*", "t")):
+            name = name.replace(sign, word)
+        return operators.matrix(name, *shape)
 
     def gen(self, shape, depth: int) -> Expr:
         if depth <= 0:
@@ -73,13 +93,14 @@ class Generator:
         if shape == (one, one):
             choices = [*SCALARS, "scale", "add", "sin", "mul"]
         elif shape[1] == one:
-            choices += ["sum_rows", "softmax", "log_softmax", "logsumexp_rows", "diag", "vec", "solve"]
+            choices += ["sum_rows", "softmax", "log_softmax", "logsumexp_rows", "diag", "vec", "solve", "max_rows"]
+            choices += ["eigenvalues", "norm2_rows"]
         elif shape[0] == one:
             choices += ["sum_columns", "T"]
         else:
-            choices += ["softmax_rows", "log_softmax_rows", "conv", "reshape"]
+            choices += ["softmax_rows", "log_softmax_rows", "conv", "reshape", "pinv", "sylvester"]
             if shape[0] == shape[1]:
-                choices += ["inv", "adjugate", "diagm", "kron", "solve"]
+                choices += ["inv", "adjugate", "diagm", "kron", "solve", *MATRIX_FUNCTIONS]
         return self.make(self.pick(choices), shape, depth)
 
     def sub(self, shape, depth: int) -> Expr:
@@ -101,7 +122,7 @@ class Generator:
         a = lambda s=shape: self.sub(s, depth)  # noqa: E731
         if op in ELEMENTWISE:
             x = self.tame(a())
-            if op in ("log", "sqrt"):
+            if op in POSITIVE:
                 x = add(number(1), mul(x, x)) if self.rng.random() < 0.5 else FUNCTIONS["exp"](x)
             return FUNCTIONS[op](x)
         if op == "add":
@@ -151,7 +172,76 @@ class Generator:
             return conv(image, self.tame(self.sub((dim(kernel), dim(kernel)), min(depth, 2))))
         if op == "reshape":
             return operators.reshape(self.sub((columns, rows), depth), rows, columns)
+        if op in ("maximum", "where", "xpow"):
+            return self.chosen(op, shape, depth)
+        if op in ("hstack", "vstack", "slice", "padded"):
+            return self.block(op, shape, depth)
+        if op in (*MATRIX_FUNCTIONS, "sylvester", "pinv", "eigenvalues", "singular_values"):
+            return self.of_matrices(op, shape, depth)
+        if op == "max_rows":
+            return reductions.largest(self.sub((rows, dim(self.pick(DIMS))), depth), axis=1)
+        if op == "norm2_rows":
+            return reductions.norm2_rows(add(self.leaf((rows, dim(self.pick(DIMS)))), number(3)))
         return self.fixed(op, shape, depth)
+
+    def chosen(self, op: str, shape, depth: int) -> Expr:
+        """Element by element, of two or three operands."""
+        one = (dim(1), dim(1))
+        a, b = self.sub(shape, depth), self.sub(self.pick((shape, shape, one)), depth)
+        if op == "maximum":
+            return reductions.maximum(a, b if b is not a else FUNCTIONS["sin"](b))  # of two that are equal, a tie
+        if op == "where":
+            return reductions.where(self.sub(shape, depth), a, b)
+        base = add(number(1), mul(*[self.tame(a)] * 2))
+        exponent = add(self.tame(b), self.leaf(one))
+        return power(base, exponent) if self.rng.random() < 0.7 else power(number(2), self.tame(a) + self.leaf(one))
+
+    def block(self, op: str, shape, depth: int) -> Expr:
+        """Parts of matrices, and matrices of parts."""
+        rows, columns = shape
+        n, m = dim(self.pick(DIMS)), dim(self.pick(DIMS))
+        if op == "hstack":
+            e = blocks.hstack(self.sub((rows, n), depth), self.leaf((rows, m)))
+            return matmul(e, self.free("E", (e.shape[1], columns)))
+        if op == "vstack":
+            e = blocks.vstack(self.sub((n, columns), depth), self.leaf((dim(1), columns)), self.leaf((m, columns)))
+            return matmul(self.free("E", (rows, e.shape[0])), e)
+        first = (dim(self.pick((0, 1))), dim(self.pick((0, 1))))
+        if op == "slice":
+            whole = (rows + 1, columns + 1)
+            e = self.free("A", whole)
+            e = e if self.rng.random() < 0.5 else FUNCTIONS["sin"](mul(e, self.free("B", whole)))
+            return blocks.slice_of(e, first, shape)
+        e = blocks.embed(self.sub(shape, depth), first, (rows + 1, columns + 1))
+        return matmul(self.free("E", (rows, rows + 1)), e, self.free("E", (columns + 1, columns)))
+
+    def of_matrices(self, op: str, shape, depth: int) -> Expr:
+        """Functions of matrices, where they are mild at some points."""
+        rows, columns = shape
+        if op == "pinv":
+            return matrix_functions.pinv(self.full((columns, rows)))
+        if op == "sylvester":
+            return matrix_functions.sylvester(
+                self.regular(rows, depth), self.regular(columns, depth), self.sub(shape, depth)
+            )
+        if op == "singular_values":
+            return spectra.singular_values(self.full((rows + 1, rows)))
+        square = (rows, rows)
+        if op == "eigenvalues":
+            x = self.full(square)
+            return spectra.eigenvalues(self.pick((add(x, transpose(x)), matmul(transpose(x), x))))
+        if op == "cholesky":
+            x = self.tame(self.sub(square, depth))
+            return matrix_functions.cholesky(add(eye(rows), matmul(x, transpose(x))))
+        near = add(eye(rows), mul(number(0.05), self.tame(self.sub(square, depth))))
+        if op == "mpow":
+            return matrix_functions.matrix_power(near, self.pick((2, 3, 4, -1, -2, "n")))
+        return getattr(matrix_functions, op)(near)
+
+    def full(self, shape) -> Expr:
+        """A matrix of the largest rank, and with different singular values, at most points."""
+        x, y = self.free("A", shape), self.free("B", shape)
+        return self.pick((x, FUNCTIONS["sin"](x), add(x, mul(number(2), y)), mul(x, FUNCTIONS["exp"](y))))
 
     def invertible(self, n) -> Expr:
         """A matrix known to be invertible."""
@@ -163,6 +253,11 @@ class Generator:
         rows, columns = shape
         one = dim(1)
         n = dim(self.pick(DIMS))
+        if op in ("nuclear", "spectral"):
+            return getattr(spectra, op)(self.full((n, dim(self.pick(DIMS)))))
+        if op in ("max", "mean", "var"):
+            make = reductions.largest if op == "max" else getattr(reductions, op)
+            return make(self.sub(self.shape(), depth))
         if op in ("det", "logdet"):
             return getattr(operators, op)(self.regular(n, depth))
         if op == "trace":
@@ -187,17 +282,19 @@ class Generator:
         raise AssertionError(f"the generator does not know {op}")
 
     def leaf_of(self, rows, columns) -> Expr:
-        return operators.matrix(f"E_{rows}_{columns}".replace("*", "t"), rows, columns)
+        return self.free("E", (rows, columns))
 
     def natural(self, op: str):
         """A shape that the operator can have."""
-        if op in ("det", "logdet", "trace", "inner", "sum", "norm2", "frobenius", "logsumexp"):
+        if op in FIXED:
             return self.shape("scalar")
-        if op in ("sum_rows", "softmax", "log_softmax", "logsumexp_rows", "diag", "vec"):
+        if op in ("sum_rows", "softmax", "log_softmax", "logsumexp_rows", "diag", "vec", "max_rows", "norm2_rows"):
             return self.shape("column")
-        if op in ("inv", "adjugate", "diagm", "kron"):
+        if op in ("eigenvalues", "singular_values"):
+            return self.shape("column")
+        if op in ("inv", "adjugate", "diagm", "kron", *MATRIX_FUNCTIONS):
             return self.shape("square")
-        if op in ("conv", "softmax_rows", "log_softmax_rows", "reshape"):
+        if op in ("conv", "softmax_rows", "log_softmax_rows", "reshape", "sylvester", "pinv"):
             return dim(self.pick(DIMS)), dim(self.pick(DIMS))
         if op == "sum_columns":
             return dim(1), dim(self.pick(DIMS))
@@ -242,7 +339,10 @@ class Generator:
 
 def depth_of(e: Expr) -> int:
     """The operators on the longest way from the root to a leaf."""
-    return max((1 + depth_of(a) for a in e.args), default=0)
+    depth: dict[Expr, int] = {}
+    for x in ordered(e):
+        depth[x] = max((1 + depth[a] for a in x.args), default=0)
+    return depth[e]
 
 
 def heads(e: Expr) -> set[str]:
@@ -250,8 +350,8 @@ def heads(e: Expr) -> set[str]:
     rows = "_rows" if e.data == "rows" else ""
     by_op = {
         "add": {"add", "sub"},
-        "mul": {"mul", "divide", "scale"},
-        "matmul": {"matmul", "solve", "outer", "sum_rows", "sum_columns"},
+        "mul": {"mul", "divide", "scale", "mean", "var"},
+        "matmul": {"matmul", "solve", "outer", "sum_rows", "sum_columns", "hstack", "vstack", "padded"},
         "pow": {"power"},
         "adj": {"adjugate"},
         "norm": {"norm2", "frobenius"},
@@ -259,7 +359,9 @@ def heads(e: Expr) -> set[str]:
         "softmax": {f"softmax{rows}"},
         "log_softmax": {f"log_softmax{rows}"},
         "reshape": {"reshape", "vec"},
-        "fn": {e.data},
+        "max": {f"max{rows}"},
+        "embed": {"padded"},
+        "fn": {e.data, "norm2_rows"} if e.data == "sqrt" else {e.data},
     }
     return by_op.get(e.op, {e.op})
 
@@ -267,10 +369,7 @@ def heads(e: Expr) -> set[str]:
 def places(e: Expr) -> set[tuple[str, str]]:
     """Every (operator, place) in an expression."""
     found = {(name, "root") for name in heads(e)}
-    stack = [e]
-    while stack:
-        x = stack.pop()
-        stack += x.args
+    for x in nodes(e):
         for a in x.args:
             found |= {(name, place) for name in heads(a) for place in ("inside", "transposed")[: 1 + (x.op == "T")]}
     return found

@@ -4,6 +4,7 @@ import os
 import subprocess
 import sys
 
+import numpy as np
 import pytest
 
 from nnmat.calculus.command import main
@@ -61,7 +62,7 @@ def test_shapes_attributes_and_upstream(capsys):
         (["derive", "x.T @ x", "--wrt", "x", "--shape", "x="], 2, "expected --shape x=M,N"),
         (["derive", "x.T @ x", "--wrt", "x", "--shape", "x=0"], 2, "expected a positive size, got 0"),
         (["derive", "x.T @ x", "--wrt", "x", "--shape", "x=N/2"], 2, "column 2: expected a dimension"),
-        (["derive", "h.T @ h", "--wrt", "x", "--let", "h=exp(k)", "--let", "k=sin(x)"], 2, "named before, got k"),
+        (["derive", "h.T @ h", "--wrt", "x", "--let", "h=exp(k)", "--let", "k=sin(h)"], 2, "named before, got k"),
         (["derive", "h.T @ h", "--wrt", "h", "--let", "h=exp(h)"], 2, "named before, got h. Name it first"),
         (["derive", "h.T @ h", "--wrt", "h", "--let", "h=exp(x)"], 2, "stands in the chain"),
         (["derive", "x" + 400 * " ** 2", "--wrt", "x"], 2, "expected a number as exponent"),
@@ -156,3 +157,65 @@ def test_a_page_to_a_file(tmp_path, capsys):
     text = file.read_text(encoding="utf-8")
     assert text.startswith("<!DOCTYPE html>")
     assert "LAW-5" in text
+
+
+def test_a_record_is_written_and_verified(tmp_path, capsys):
+    file = tmp_path / "r.json"
+    words = ["derive", "x.T @ A @ sigmoid(h)", "--let", "h=B @ z", "--wrt", "B", "--format", "json"]
+    assert main([*words, "-o", str(file)]) == 0
+    assert main(["verify", str(file)]) == 0
+    assert capsys.readouterr().out.startswith("verified: ")
+    file.write_text(file.read_text(encoding="utf-8").replace("LAW-8", "LAW-9", 1), encoding="utf-8")
+    assert main(["verify", str(file)]) == 1
+    assert "seal: the record was changed" in capsys.readouterr().err
+    assert main(["verify", str(tmp_path / "none")]) == 2
+    assert "expected a file of text" in capsys.readouterr().err
+
+
+def test_the_compiled_function_is_printed(capsys):
+    assert main(["derive", "x.T @ A @ y", "--wrt", "A", "--compile"]) == 0
+    text = capsys.readouterr().out
+    space = {}
+    exec(text, space)
+    assert space["value_and_gradients"](np.ones((2, 2)), np.ones(2), np.ones(2))[0] == 4.0
+    assert "# 3 steps" in text or "# 4 steps" in text
+    assert main(["derive", "x.T @ A @ y", "--wrt", "A", "--compile", "--format", "latex"]) == 2
+    assert "expected --compile without" in capsys.readouterr().err
+
+
+def test_claims_are_checked(capsys):
+    assert main(["check", "norm2(A @ y - x) ** 2", "--wrt", "y", "--claim", "2 * A.T @ (A @ y - x)"]) == 0
+    assert capsys.readouterr().out == "right: 1 line holds\n"
+    assert main(["check", "norm2(A @ y - x) ** 2", "--wrt", "y", "--claim", "2 * A @ (A @ y - x)"]) == 1
+    assert "probably a lost transpose" in capsys.readouterr().out
+    assert main(["check", "norm2(A @ y - x) ** 2", "--wrt", "y", "--claim", "2 * Q"]) == 2
+    assert "got Q" in capsys.readouterr().err
+
+
+def test_a_sheet_is_graded(tmp_path, capsys):
+    file = tmp_path / "sheet.txt"
+    file.write_text("f = x.T @ A @ y\nwrt A\nshape A = M, N\n\ndf = x.T @ dA @ y\ngradient = x @ y\n")
+    assert main(["grade", str(file)]) == 1
+    assert "line 6 is wrong: gradient = x @ y" in capsys.readouterr().out
+    file.write_text("f = x.T @ A @ y\ndf = x.T @ dA @ y\ngradient = x @ y.T\n")
+    assert main(["grade", str(file), "--wrt", "A"]) == 0
+    assert main(["grade", str(file)]) == 2
+    assert "expected one line wrt NAME" in capsys.readouterr().err
+
+
+def test_all_gradients_at_once(capsys):
+    assert main(["derive", "x.T @ A @ y", "--wrt", "all"]) == 0
+    out = capsys.readouterr().out
+    assert out.count("DEF-6") == 3
+    assert "∇_x f = Ay" in out
+    assert main(["derive", "x.T @ A @ y", "--wrt", "all", "--compile"]) == 0
+    assert "'A': grad_A, 'x': " in capsys.readouterr().out
+    assert main(["derive", "x.T @ A @ y", "--wrt", "all", "--format", "json"]) == 2
+    assert "expected one --wrt with --format json" in capsys.readouterr().err
+
+
+def test_quantities_in_any_order(capsys):
+    assert main(["derive", "x.T @ y", "--wrt", "B", "--let", "y=sigmoid(h)", "--let", "h=B @ z"]) == 0
+    assert "∇_B f = " in capsys.readouterr().out
+    assert main(["derive", "x.T @ y", "--wrt", "B", "--let", "y=sigmoid(h)", "--let", "h=B @ y"]) == 2
+    assert "expected quantities that were named before" in capsys.readouterr().err

@@ -50,6 +50,11 @@ FORMS = [
     ("sum((x - sum(x)/dim(N)) ** 3) / dim(N)", "x", "(3/N) (u ⊙ u - ((uᵀu)/N) 1)\n    with u = x - ((1ᵀx)/N) 1"),
     ("trace(inv(Y.T @ S @ Y) @ T)", "Y", "-2 SY(YᵀSY)⁻¹T(YᵀSY)⁻¹"),
     ("trace(inv(Y.T @ S @ Y) @ A)", "Y", "-SY(YᵀSY)⁻¹(A + Aᵀ)(YᵀSY)⁻¹"),
+    # transposes outside, where that is shorter
+    ("trace(X @ X @ B)", "X", "(XB + BX)ᵀ"),
+    ("trace(A @ X @ B @ X)", "X", "(BXA + AXB)ᵀ"),
+    ("trace(A @ X @ X @ X)", "X", "(XXA + XAX + AXX)ᵀ"),
+    ("trace(A @ X @ B @ X.T @ C)", "X", "AᵀCᵀXBᵀ + CAXB"),
     # powers of norms
     ("norm2(x) ** 3", "x", "3 ‖x‖ x"),
     ("norm2(x) ** 5", "x", "5 ‖x‖³ x"),
@@ -97,11 +102,22 @@ def test_a_scalar_beside_every_entry_stands_apart():
 
 
 def test_a_name_is_the_same_in_every_line():
-    text = str(derive(parse("trace(inv(A + X @ X.T)) + logdet(A + X @ X.T)", **SYMBOLS), "X"))
+    text = str(derive(parse(f"g.T @ {norms(1)}", x="N", g="N"), "x"))
     meanings = [line.split(" = ") for line in text.splitlines() if line.strip().startswith(("with", "and"))]
     names = {body: name.split()[-1] for name, body in meanings}
     assert len(meanings) > len(names)
     assert all(names[body] == name.split()[-1] for name, body in meanings)
+
+
+def test_a_residual_chain_is_nested_as_it_was_written():
+    """x + a ⊙ (x + a ⊙ ...): of 100 levels, each has its factors once."""
+    x = SYMBOLS["x"]
+    e = x
+    for k in range(100):
+        e = x + vector(f"a{k}", "N") * e
+    gradient = derive(SYMBOLS["g"].T @ e, x, check=False).gradient
+    assert str(gradient).startswith("g ⊙ (1 + a99 ⊙ (1 + a98 ⊙ (1 + a97 ⊙")
+    assert len(str(gradient)) < 2_000
 
 
 def test_a_named_mean_is_no_part_of_the_gradient():

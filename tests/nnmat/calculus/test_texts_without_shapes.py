@@ -6,6 +6,7 @@ read another function of it. Where it is a question, the answer that the questio
 text as it was told to write it) gives the right gradient in the same way.
 """
 
+import math
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -44,6 +45,15 @@ def square(z):
 
 def sigmoid(z):
     return 1 / (1 + np.exp(-z))
+
+
+def expm(a):
+    """By its series."""
+    term = total = np.eye(len(a))
+    for k in range(1, 40):
+        term = term @ a / k
+        total = total + term
+    return total
 
 
 DATA = {"X": "nd", "w": "d", "y": "n"}
@@ -225,6 +235,58 @@ CASES = [
     Case("norm2(A)", "A", {"A": "d"}, lambda A: square(A) ** 0.5, "Try frobenius", declared={"A": ("d",)}),
     Case("logdet(sigma)", "sigma", {"sigma": "dd"}, lambda sigma: log(det(sigma)), "expected a matrix",
          declared={"sigma": ("d", "d")}),
+    # Functions of matrices, entries, largest entries, exponents.
+    Case("trace(power(A, 3))", "A", {"A": "dd"}, lambda A: np.trace(A @ A @ A)),
+    Case("x.T @ power(A, 2) @ x", "A", FORM, lambda x, A: x @ A @ A @ x),
+    Case("x.T @ A**2 @ x", "A", FORM, lambda x, A: x @ A @ A @ x, "whether `..` is meant", "x.T @ power(A, 2) @ x"),
+    Case("frobenius(A**2)", "A", {"A": "dd"}, lambda A: square(A @ A) ** 0.5, "whether `..` is meant",
+         "frobenius(power(A, 2))"),
+    Case("sum(A**-1)", "A", {"A": "dd"}, lambda A: inv(A).sum(), "whether `..` is meant", "sum(power(A, -1))"),
+    Case("trace(A**n @ B)", "A", {"A": "dd", "n": 3, "B": "dd"}, lambda A, n, B: np.trace(A @ A @ A @ B),
+         "is a column or a scalar", "trace(power(A, n) @ B)"),
+    Case("sum(x**p)", "x", {"x": "d", "p": ""}, lambda x, p: (x**p).sum(), KIND, declared={"p": ()}),
+    Case("sum(x**alpha)", "x", {"x": "d", "alpha": ""}, lambda x, alpha: (x**alpha).sum()),
+    Case("sum(x**alpha)", "alpha", {"x": "d", "alpha": ""}, lambda x, alpha: (x**alpha).sum(), KIND,
+         declared={"alpha": ()}),
+    Case("alpha**beta", "alpha", {"alpha": "", "beta": ""}, lambda alpha, beta: alpha**beta),
+    Case("mean((X @ w - y)**2)", "w", DATA, lambda X, w, y: ((X @ w - y) ** 2).mean()),
+    Case("mean((y - X*w)**2)", "w", DATA, lambda X, w, y: ((X @ w - y) ** 2).mean(), FIT, "mean((y - X@w)**2)"),
+    Case("var(X @ w)", "w", {"X": "nd", "w": "d"}, lambda X, w: np.var(X @ w)),
+    Case("max(X @ w)", "w", {"X": "nd", "w": "d"}, lambda X, w: (X @ w).max()),
+    Case("sum(max(X @ W, axis=1))", "W", {"X": "nd", "W": "dk"}, lambda X, W: (X @ W).max(axis=1).sum()),
+    Case("sum(maximum(1 - y * (X @ w), 0))", "w", DATA, lambda X, w, y: np.maximum(1 - y * (X @ w), 0).sum()),
+    Case("sum(maximum(x, alpha))", "x", {"x": "d", "alpha": ""}, lambda x, alpha: np.maximum(x, alpha).sum(), KIND,
+         declared={"alpha": ()}),
+    Case("sum(where(y, X @ w, 0))", "w", DATA, lambda X, w, y: np.where(y > 0, X @ w, 0).sum()),
+    Case("sum(huber(X @ w - y))", "w", DATA,
+         lambda X, w, y: np.where(abs(X @ w - y) < 1, (X @ w - y) ** 2 / 2, abs(X @ w - y) - 0.5).sum()),
+    Case("norm1(X @ w - y)", "w", DATA, lambda X, w, y: abs(X @ w - y).sum()),
+    Case("dot(w, x) - dot(alpha, x)", "x", {"w": "d", "x": "d", "alpha": "d"}, lambda w, x, alpha: w @ x - alpha @ x),
+    Case("sum(norm2_rows(X - mu.T))", "mu", {"X": "nd", "mu": "d"},
+         lambda X, mu: np.linalg.norm(X - mu, axis=1).sum()),
+    Case("sum(inner_rows(X @ W, Y))", "W", {"X": "nd", "W": "dk", "Y": "nk"}, lambda X, W, Y: (X @ W * Y).sum()),
+    Case("nuclear(Y - X @ W)", "W", {"Y": "nk", "X": "nd", "W": "dk"},
+         lambda Y, X, W: np.linalg.norm(Y - X @ W, "nuc")),
+    Case("nuclear(A * B) + x.T @ x", "A", {"A": "dd", "B": "dd", "x": "d"},
+         lambda A, B, x: np.linalg.norm(A @ B, "nuc") + x @ x, PRODUCT, "nuclear(A @ B) + x.T @ x"),
+    Case("spectral(A)", "A", {"A": "dk"}, lambda A: np.linalg.norm(A, 2)),
+    Case("norm2(y - X @ pinv(X) @ y)", "X", {"X": "nd", "y": "n"},
+         lambda X, y: np.linalg.norm(y - X @ np.linalg.pinv(X) @ y)),
+    Case("trace(expm(A) @ B)", "B", {"A": "dd", "B": "dd"}, lambda A, B: np.trace(expm(A) @ B)),
+    Case("trace(expm(A * B))", "A", {"A": "dd", "B": "dd"}, lambda A, B: np.trace(expm(A @ B)), PRODUCT,
+         "trace(expm(A @ B))"),
+    Case("trace(exp(A) @ B)", "A", {"A": "dd", "B": "dd"}, lambda A, B: np.trace(exp(A) @ B)),
+    Case("sum(eigenvalues(A.T @ A))", "A", {"A": "nd"}, lambda A: np.linalg.eigvalsh(A.T @ A).sum()),
+    Case("x[0] * x[1] + A[1, 0] * x[2]", "x", FORM, lambda x, A: x[0] * x[1] + A[1, 0] * x[2]),
+    Case("A[0, :] @ x", "A", FORM, lambda x, A: A[0] @ x),
+    Case("A[0] @ x", "x", FORM, lambda x, A: A[0] @ x),
+    Case("logdet(block(A, B, B.T, C))", "B", {"A": "dd", "B": "dk", "C": "kk"},
+         lambda A, B, C: log(abs(det(np.block([[A, B], [B.T, C]]))))),
+    Case("frobenius(hstack(A, b))", "b", {"A": "dk", "b": "d"}, lambda A, b: (square(A) + square(b)) ** 0.5),
+    Case("lgamma(sum(alpha)) - sum(lgamma(alpha))", "alpha", {"alpha": "d"},
+         lambda alpha: math.lgamma(alpha.sum()) - sum(map(math.lgamma, alpha))),
+    Case("tr(A * B)", "A", {"A": "dk", "B": "kd"}, lambda A, B: np.trace(A @ B), PRODUCT, "tr(A @ B)"),
+    Case("transpose(x) * A * x", "x", FORM, lambda x, A: x @ A @ x, FIT, "transpose(x) @ A @ x"),
 ]  # fmt: skip
 DERIVED = [case for case in CASES if not case.question]
 ASKED = [case for case in CASES if case.question]

@@ -95,7 +95,7 @@ def test_the_gaussian_of_a_matrix_that_is_not_symmetric():
 def test_the_gaussian_by_free_entries():
     d = derive(examples.gaussian(), "Sigma", symmetric="entries")
     G = "N Σ⁻¹ - Σ⁻¹SΣ⁻¹"
-    assert str(d.gradient) == f"tril(2 N Σ⁻¹ - 2 Σ⁻¹SΣ⁻¹ - Diag(diagonal({G})))"
+    assert str(d.gradient) == f"tril(2 N Σ⁻¹ - 2 Σ⁻¹SΣ⁻¹ - I ⊙ ({G}))"
     assert d.form == "entries"
     d.check()
 

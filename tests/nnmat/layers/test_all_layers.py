@@ -27,6 +27,7 @@ from nnmat import (
     Dropout,
     Dropout2d,
     Embedding,
+    Expression,
     Flatten,
     GatedFeedForward,
     GlobalAvgPool2d,
@@ -122,6 +123,17 @@ CASES = {
     "silu": (lambda: SiLU(), IMAGE),
     "softplus": (lambda: Softplus(2.0), (5,)),
     "mish": (lambda: Mish(), (5,)),
+    "expression of entries": (lambda: Expression("X * sigmoid(X) + 0.1 * sin(X)"), IMAGE),
+    "expression with parameters": (
+        lambda: Expression(
+            "tanh(s * (X @ W.T) + ones(B) @ b.T)", parameters={"W": ("M", "N"), "b": ("M",), "s": ()}, sizes={"M": 3}
+        ),
+        (5,),
+    ),
+    "expression by hand": (
+        lambda: Expression("X @ inv(A @ A.T + 2 * eye(N))", parameters={"A": ("N", "N")}),
+        (4,),
+    ),
     "relu6": (lambda: ReLU6(), IMAGE),
     "hardswish": (lambda: Hardswish(), (5,)),
     "prelu": (lambda: PReLU(), IMAGE),

@@ -7,11 +7,16 @@ import numpy as np
 import pytest
 
 from nnmat import (
+    L1,
     SGD,
+    Huber,
+    KLDivergence,
     Linear,
     MeanSquaredError,
+    PoissonNegativeLogLikelihood,
     Sequential,
     SigmoidBinaryCrossEntropy,
+    SmoothL1,
     SoftmaxCrossEntropy,
     Trainer,
     compile_step,
@@ -29,6 +34,10 @@ def targets(rng, shape):
     return rng.uniform(0, 1, shape)
 
 
+def labels_of_entries(rng, shape):
+    return rng.poisson(1.5, shape)
+
+
 # loss for M classes, targets for it
 CASES = {
     "labels": (lambda M: SoftmaxCrossEntropy(), labels),
@@ -41,12 +50,21 @@ CASES = {
     "binary": (lambda M: SigmoidBinaryCrossEntropy(), targets),
     "binary, weight": (lambda M: SigmoidBinaryCrossEntropy(positive_weight=3.0), targets),
     "squares": (lambda M: MeanSquaredError(), targets),
+    "absolute": (lambda M: L1(), targets),
+    "huber": (lambda M: Huber(0.7), targets),
+    "smooth": (lambda M: SmoothL1(0.7), targets),
+    "divergence": (lambda M: KLDivergence(), targets),
+    "divergence, logarithms": (lambda M: KLDivergence(log_target=True), targets),
+    "counts": (lambda M: PoissonNegativeLogLikelihood(full=True), labels_of_entries),
 }
 SUMS = {
     "labels, sum": (lambda M: SoftmaxCrossEntropy(0.1, ignore_index=0, reduction="sum"), labels),
     "targets, sum": (lambda M: SoftmaxCrossEntropy(class_weight=np.linspace(0.5, 2, M), reduction="sum"), targets),
     "binary, sum": (lambda M: SigmoidBinaryCrossEntropy(np.linspace(0.5, 2, M), reduction="sum"), targets),
     "squares, sum": (lambda M: MeanSquaredError(reduction="sum"), targets),
+    "huber, sum": (lambda M: Huber(0.5, reduction="sum"), targets),
+    "divergence, sum": (lambda M: KLDivergence(reduction="sum"), targets),
+    "counts, sum": (lambda M: PoissonNegativeLogLikelihood(reduction="sum"), labels_of_entries),
 }
 ENTRIES = {name: case for name, case in {**CASES, **SUMS}.items() if not name.startswith(("labels", "targets"))}
 SHAPES = [(1, 2), (7, 5), (2, 3, 4), (40, 1), (1, 50)]
@@ -134,7 +152,8 @@ def test_values_and_their_cotangent(rng, case, shape):
         G = values.backward(np.ones_like(L))
         np.testing.assert_allclose(G, total.backward(), rtol=1e-12, atol=1e-15)
         mean = loss.forward(H, y, weight)
-        assert L.sum() == pytest.approx(mean * loss.divisor * (shape[-1] if case in ENTRIES else 1), rel=1e-12)
+        columns = shape[-1] if case in ENTRIES and not isinstance(loss, KLDivergence) else 1
+        assert L.sum() == pytest.approx(mean * loss.divisor * columns, rel=1e-12)
         report = gradcheck(values, H, y, sample_weight=weight)  # a random cotangent
         assert report.passed, str(report)
 

@@ -20,10 +20,19 @@ LOSSES = {
     "squares": nm.MeanSquaredError,
     "binary": lambda: nm.SigmoidBinaryCrossEntropy(2.0),
     "binary, columns": lambda: nm.SigmoidBinaryCrossEntropy([2, 1, 0.5, 0, 1], reduction="sum"),
+    "absolute": nm.L1,
+    "huber": lambda: nm.Huber(0.7),
+    "smooth, sum": lambda: nm.SmoothL1(0.7, "sum"),
+    "divergence": nm.KLDivergence,
+    "counts": lambda: nm.PoissonNegativeLogLikelihood(full=True),
+    "rates": lambda: nm.PoissonNegativeLogLikelihood(log_input=False, eps=10.0),
+    "spherical": lambda: nm.GaussianNegativeLogLikelihood("spherical", full=True),
+    "cholesky": lambda: nm.GaussianNegativeLogLikelihood("cholesky"),
     "squares, sum": lambda: nm.MeanSquaredError(reduction="sum"),
     "labels, sum": lambda: nm.SoftmaxCrossEntropy(**OPTIONS, reduction="sum"),
     "targets, sum": lambda: nm.SoftmaxCrossEntropy(reduction="sum"),
 }
+COLUMNS = {"spherical": 4, "cholesky": 2}  # of targets, where five outputs are more than means
 
 
 class Pair:
@@ -32,10 +41,12 @@ class Pair:
     def __init__(self, kind, B, dtype="float32"):
         self.kind, self.B, self.dtype, self.rng = kind, B, dtype, np.random.default_rng(1)
         layers = [nm.Linear(6, 8), nm.Tanh(), nm.Dropout(0.2), nm.Linear(8, 5)]
+        if kind in COLUMNS:
+            layers.append(nm.Softplus())
         model = nm.Sequential(layers, input_shape=(6,), seed=0, dtype=dtype)
         self.models = [model, copy.deepcopy(model)]
         self.losses = [LOSSES[kind](), LOSSES[kind]()]
-        lr = 0.1 if self.losses[0].reduction == "mean" else 0.1 / B
+        lr = 0.01 if kind in COLUMNS else 0.1 if self.losses[0].reduction == "mean" else 0.1 / B
         self.optimizers = [nm.SGD(model, lr=lr, momentum=0.9) for model in self.models]
         self.step = nm.compile_step(self.models[0], self.losses[0], self.optimizers[0])
 
@@ -48,7 +59,7 @@ class Pair:
         elif self.kind.startswith("targets"):
             y = self.rng.dirichlet(np.ones(5), self.B).astype(self.dtype)
         else:
-            y = self.rng.random((self.B, 5)).astype(self.dtype)
+            y = self.rng.random((self.B, COLUMNS.get(self.kind, 5))).astype(self.dtype)
         return X, y
 
     def weights(self):
@@ -90,9 +101,9 @@ def wrong_batches(kind):
         yield lambda X, y, w: y.__setitem__(5, 5), nm.LabelError, "labels from 0 to 4.* got 5 in row 5"
         yield lambda X, y, w: y.__setitem__(3, -1), nm.LabelError, "got -1 in row 3"
     else:
-        yield lambda X, y, w: y.__setitem__((5, 2), np.nan), nm.LabelError, "got nan in row 5, column 2"
+        yield lambda X, y, w: y.__setitem__((5, 1), np.nan), nm.LabelError, "got nan in row 5, column 1"
         yield lambda X, y, w: y.__setitem__((0, 0), -np.inf), nm.LabelError, "got -inf in row 0, column 0"
-    if kind in ("targets, options", "binary", "binary, columns"):
+    if kind in ("targets, options", "binary", "binary, columns", "divergence", "counts", "rates"):
         yield lambda X, y, w: y.__setitem__((9, 4), -0.25), nm.LabelError, "from 0.* got -0.25 in row 9, column 4"
     yield lambda X, y, w: w.__setitem__(7, -1), nm.DataError, "sample_weight finite and not negative, got -1.0"
     yield lambda X, y, w: w.__setitem__(7, np.nan), nm.DataError, "sample_weight finite and not negative, got nan"
@@ -133,7 +144,7 @@ def test_the_mean_of_an_epoch_is_weighed_by_the_divisors(weighted):
 
 @only_compiled
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
-@pytest.mark.parametrize("kind", ["labels", "labels, options", "targets", "squares", "binary, columns"])
+@pytest.mark.parametrize("kind", ["labels", "labels, options", "targets", "squares", "binary, columns", *COLUMNS])
 def test_values_with_a_cotangent_are_parts_of_programs(kind, dtype):
     """A step of one's own that weighs the losses of its rows or entries; the weights are an input."""
     pair = Pair(kind, 16, dtype)
@@ -154,7 +165,7 @@ def test_values_with_a_cotangent_are_parts_of_programs(kind, dtype):
     compiled, by_hand = nm.compile_step(step(0)), step(1)
     for _ in range(10):
         (X, y), w = pair.batch(), pair.weights()
-        C = pair.rng.standard_normal(y.shape if losses[0].forward(np.zeros((16, 5), dtype), y).ndim > 1 else (16,))
+        C = pair.rng.random(losses[0].forward(np.ones((16, 5), dtype), y).shape) / 16
         C = C.astype(dtype)
         assert compiled(X, y, w, C).tobytes() == by_hand(X, y, w, C).tobytes()
         assert pair.models[0].flat_parameters.tobytes() == pair.models[1].flat_parameters.tobytes()
@@ -163,7 +174,7 @@ def test_values_with_a_cotangent_are_parts_of_programs(kind, dtype):
 
 @only_compiled
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
-@pytest.mark.parametrize("kind", ["squares", "binary", "squares, sum"])
+@pytest.mark.parametrize("kind", ["squares", "binary", "squares, sum", "divergence", "spherical"])
 def test_weights_of_entries_in_programs(kind, dtype):
     pair = Pair(kind, 16, dtype)
     for _ in range(8):
@@ -173,5 +184,21 @@ def test_weights_of_entries_in_programs(kind, dtype):
         pair.both(X, y, w)
     assert pair.step.why_not(X, y, w) == ""
     w[3, 2] = -1
-    with pytest.raises(nm.DataError, match="sample_weight finite and not negative, got -1.0 at position 17"):
+    with pytest.raises(nm.DataError, match="sample_weight finite and not negative, got -1.0 at position"):
         pair.step(X, y, w)
+
+
+@only_compiled
+@pytest.mark.parametrize("kind", COLUMNS)
+def test_a_program_stops_at_a_spread_that_is_none(kind):
+    pair = Pair(kind, 16, "float64")
+    for _ in range(8):
+        X, y = pair.batch()
+        pair.both(X, y, None)
+    assert pair.step.program(X, y) is not None
+    pair.models[0].parameters()[-1].value[:] = -1000.0  # Softplus gives 0
+    if kind == "cholesky":
+        with pytest.raises(nm.DataError, match="expected no 0 on the diagonal of Λ, got 0.0 in row 0, column 2 of H"):
+            pair.step(X, y)
+    else:
+        assert np.isfinite(pair.step(X, y))  # 0 counts as eps

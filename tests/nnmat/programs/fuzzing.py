@@ -26,6 +26,16 @@ EPOCHS, BATCHES = 9, 5  # whole batches of an epoch; most have a smaller one mor
 SCALES = ("small", "small", "small", "operations", "elements", "logits", "inner")
 INPUTS = ("branches", "RNN", "LSTM", "GRU", "block", "cross", "mask")  # what a model of several inputs begins with
 IGNORED = -7
+ENTRY_LOSSES = {  # by name: the loss of so many outputs, and what the model then ends in
+    "absolute": (lambda rng, n: nm.L1(), None),
+    "huber": (lambda rng, n: nm.Huber(0.7), None),
+    "huber, sum": (lambda rng, n: nm.Huber(0.003, reduction="sum"), None),
+    "smooth": (lambda rng, n: nm.SmoothL1(0.7), None),
+    "columns": (lambda rng, n: nm.SigmoidBinaryCrossEntropy(rng.uniform(0, 3, n)), None),
+    "divergence": (lambda rng, n: nm.KLDivergence(), nm.LogSoftmax),
+    "counts": (lambda rng, n: nm.PoissonNegativeLogLikelihood(full=bool(rng.integers(2))), nm.Tanh),
+    "gaussian": (lambda rng, n: nm.GaussianNegativeLogLikelihood("spherical"), nm.Softplus),
+}
 
 
 class Stop(nm.Callback):
@@ -78,6 +88,10 @@ class Case:
             self.rows = BATCHES * self.batch
         self.loss = str(rng.choice(["labels", "labels", "options", "targets", "squares", "binary"]))
         self.weighted = bool(rng.random() < 0.2)
+        self.entries = False  # whether entries are weighted, each for itself
+        if seed % 4 == 3:
+            own = np.random.default_rng((seed, 5))
+            self.loss, self.entries = str(own.choice(sorted(ENTRY_LOSSES))), bool(own.random() < 0.3)
         self.threads = int(rng.choice(THREADS))
         self.stopped_after = int(rng.integers(31, 45))
 
@@ -119,9 +133,9 @@ class Case:
         layers = self._layers(rng)
         if self.inputs:
             layers = [*self._first(rng), nm.Flatten(), *layers]
-        model = nm.Sequential(
-            [*layers, nm.Linear(None, self.classes)], input_shape=self.input_shape, seed=self.seed, dtype=self.dtype
-        )
+        last = ENTRY_LOSSES[self.loss][1] if self.loss in ENTRY_LOSSES else None
+        layers = [*layers, nm.Linear(None, self.classes), *([last()] if last else [])]
+        model = nm.Sequential(layers, input_shape=self.input_shape, seed=self.seed, dtype=self.dtype)
         if rng.random() < 0.1:
             parameters = model.parameters()
             parameters[int(rng.integers(len(parameters) - 1))].trainable = False
@@ -229,6 +243,8 @@ class Case:
     def made_loss(self, rng) -> nm.losses.Loss:
         if self.loss == "squares":
             return nm.MeanSquaredError()
+        if self.loss in ENTRY_LOSSES:
+            return ENTRY_LOSSES[self.loss][0](rng, self.classes)
         if self.loss == "binary":
             return nm.SigmoidBinaryCrossEntropy(positive_weight=float(rng.choice([1.0, 3.0])))
         options: dict = {}
@@ -294,7 +310,7 @@ class Case:
         return made[int(rng.integers(len(made)))]()
 
     def metrics(self, rng) -> list:
-        if self.loss == "squares":
+        if self.loss == "squares" or self.loss in ENTRY_LOSSES:
             return []
         if self.loss == "binary":
             return ["binary_accuracy"] if rng.random() < 0.5 else []
@@ -317,7 +333,9 @@ class Case:
         elif self.loss == "targets":
             y = rng.dirichlet(np.ones(self.classes), self.rows).astype(self.dtype)
         else:
-            y = rng.random((self.rows, self.classes)).astype(self.dtype)
+            y = rng.random((self.rows, self.classes - (self.loss == "gaussian"))).astype(self.dtype)
+        if self.entries:
+            return X, y, (rng.random(y.shape) * (rng.random(y.shape) < 0.8)).astype(self.dtype)
         return (X, y, rng.random(self.rows).astype(self.dtype)) if self.weighted else (X, y)
 
     def _several_arrays(self, rng) -> tuple:

@@ -16,7 +16,7 @@ import nnmat as nm
 from nnmat.layers.recurrent.recurrence import Recurrence
 from nnmat_kernels.runtime.config import settings
 from nnmat_kernels.runtime.parallel import PARALLEL_FLOPS, PARALLEL_SIZE
-from tests.nnmat.programs.fuzzing import INPUTS, SCALES, THREADS, Case
+from tests.nnmat.programs.fuzzing import ENTRY_LOSSES, INPUTS, SCALES, THREADS, Case
 
 ROOT = Path(__file__).resolve().parents[3]
 MODELS = int(os.environ.get("NNMAT_FUZZ", "24"))
@@ -76,10 +76,10 @@ def test_the_cases_are_of_every_kind():
     assert {case.scale for case in CASES} == set(SCALES)
     assert {case.depth for case in CASES} == set(range(1, 13))
     assert {case.threads for case in CASES} == set(THREADS)
-    assert {case.loss for case in CASES} == {"labels", "options", "targets", "squares", "binary"}
+    assert {case.loss for case in CASES} == {"labels", "options", "targets", "squares", "binary", *ENTRY_LOSSES}
     assert {case.dtype for case in CASES} == {"float32", "float64"}
     assert {case.inputs for case in CASES} == {"", *INPUTS}
-    for attribute in ("images", "weighted", "latest", "signals"):
+    for attribute in ("images", "weighted", "entries", "latest", "signals"):
         assert {getattr(case, attribute) for case in CASES} == {True, False}
     assert {case.rows % case.batch == 0 for case in CASES} == {True, False}
     operations = [2 * case.batch * case.width**2 / PARALLEL_FLOPS for case in CASES if case.scale == "operations"]
@@ -118,7 +118,10 @@ def test_the_layers_losses_and_optimizers_are_all_there():
         *("GlobalAvgPool2d", "Hardswish", "Identity", "LogSoftmax", "MaxPool1d", "Mish", "PReLU", "Pad", "ReLU6"),
         *("Unflatten", "Upsample"),
     }
-    assert losses == {"MeanSquaredError", "SigmoidBinaryCrossEntropy", "SoftmaxCrossEntropy"}
+    assert losses == {
+        *("GaussianNegativeLogLikelihood", "Huber", "KLDivergence", "L1", "MeanSquaredError"),
+        *("PoissonNegativeLogLikelihood", "SigmoidBinaryCrossEntropy", "SmoothL1", "SoftmaxCrossEntropy"),
+    }
     assert optimizers == {"Adagrad", "Adam", "AdamW", "Lion", "Muon", "NAdam", "RMSProp", "SGD"}
     assert others == {True, False, *((maximize, groups) for maximize in (True, False) for groups in range(3))}
     assert {(last, states) for _, last, states in recurrent} == {(a, b) for a in (True, False) for b in (True, False)}

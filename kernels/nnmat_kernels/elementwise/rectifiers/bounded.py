@@ -3,9 +3,9 @@
 import numpy as np
 
 from ...runtime.arrays import elementwise_arrays, made, same_layout
-from ...runtime.config import exact_jit
 from ...runtime.launch import launch, operation
 from ...runtime.parallel import PARALLEL_SIZE, in_chunks, in_chunks_of_two
+from ..loops import of_gradients, of_values
 
 
 def relu6(X: np.ndarray, out: np.ndarray | None = None) -> np.ndarray:
@@ -98,39 +98,35 @@ def hardswish_backward_unchecked(G, X, out=None):
     return made((out, gX))
 
 
-@exact_jit
-def _relu6(x, y):
-    zero, six = y.dtype.type(0), y.dtype.type(6)
-    for i in range(y.size):
-        v = zero if x[i] <= zero else x[i]  # this way round NaN stays
-        y[i] = six if v >= six else v
+@of_values
+def _relu6(x):
+    zero, six = type(x)(0), type(x)(6)
+    v = zero if x <= zero else x  # this way round NaN stays
+    return six if v >= six else v
 
 
-@exact_jit
-def _relu6_backward(g, x, gx):
-    zero, six = gx.dtype.type(0), gx.dtype.type(6)
-    for i in range(gx.size):
-        v = zero if x[i] <= zero else g[i]
-        gx[i] = zero if x[i] >= six else v
+@of_gradients
+def _relu6_backward(g, x):
+    zero, six = type(x)(0), type(x)(6)
+    v = zero if x <= zero else g
+    return zero if x >= six else v
 
 
-@exact_jit
-def _hardswish(x, y):
-    three, sixth = y.dtype.type(3), y.dtype.type(1 / 6)
-    for i in range(y.size):
-        v = -three if x[i] <= -three else x[i]  # -inf times 0 would be NaN
-        w = v * ((v + three) * sixth)
-        y[i] = x[i] if x[i] >= three else w
+@of_values
+def _hardswish(x):
+    three, sixth = type(x)(3), type(x)(1 / 6)
+    v = -three if x <= -three else x  # -inf times 0 would be NaN
+    w = v * ((v + three) * sixth)
+    return x if x >= three else w
 
 
-@exact_jit
-def _hardswish_backward(g, x, gx):
-    zero, three = gx.dtype.type(0), gx.dtype.type(3)
-    third, half = gx.dtype.type(1 / 3), gx.dtype.type(0.5)
-    for i in range(gx.size):
-        v = g[i] * (x[i] * third + half)
-        v = zero if x[i] <= -three else v
-        gx[i] = g[i] if x[i] >= three else v
+@of_gradients
+def _hardswish_backward(g, x):
+    zero, three = type(x)(0), type(x)(3)
+    third, half = type(x)(1 / 3), type(x)(0.5)
+    v = g * (x * third + half)
+    v = zero if x <= -three else v
+    return g if x >= three else v
 
 
 _relu6_parallel, _relu6_backward_parallel = in_chunks(_relu6), in_chunks_of_two(_relu6_backward)

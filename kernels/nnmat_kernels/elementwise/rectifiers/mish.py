@@ -3,9 +3,10 @@
 import numpy as np
 
 from ...runtime.arrays import elementwise_arrays, made, same_layout
-from ...runtime.config import exact_jit, inlined_jit
+from ...runtime.config import inlined_jit
 from ...runtime.launch import launch, operation
 from ...runtime.parallel import PARALLEL_SIZE, in_chunks, in_chunks_of_two
+from ..loops import of_gradients, of_values
 from ..silu import within
 from ..vector_math import exp
 
@@ -71,22 +72,19 @@ def _parts(x):
     return n / (n + rest), rest * (one if x > zero else e) / ((n + rest) * (one + e))
 
 
-@exact_jit
-def _mish(x, y):
-    end = y.dtype.type(MISH_END)
-    for i in range(y.size):
-        v = -end if x[i] < -end else x[i]  # -inf times 0 would be NaN
-        t, _ = _parts(v)
-        y[i] = v * t
+@of_values
+def _mish(x):
+    end = type(x)(MISH_END)
+    v = -end if x < -end else x  # -inf times 0 would be NaN
+    t, _ = _parts(v)
+    return v * t
 
 
-@exact_jit
-def _mish_backward(g, x, gx):
-    end, one = gx.dtype.type(MISH_END), gx.dtype.type(1)
-    for i in range(gx.size):
-        v = within(x[i], end)
-        t, rest = _parts(v)
-        gx[i] = g[i] * (t + v * (rest * (one + t)))
+@of_gradients
+def _mish_backward(g, x):
+    v = within(x, type(x)(MISH_END))
+    t, rest = _parts(v)
+    return g * (t + v * (rest * (type(x)(1) + t)))
 
 
 _mish_parallel, _mish_backward_parallel = in_chunks(_mish), in_chunks_of_two(_mish_backward)

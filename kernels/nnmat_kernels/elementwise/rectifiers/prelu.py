@@ -8,6 +8,7 @@ from ...runtime.arrays import as_array, elementwise_arrays, made, same_dtype
 from ...runtime.config import exact_jit, parallel_jit
 from ...runtime.launch import launch, operation
 from ...runtime.parallel import CHUNK_SIZE, PARALLEL_SIZE, in_chunks_of_two
+from ..loops import of_gradients
 
 
 def prelu(X: np.ndarray, slope: np.ndarray, out: np.ndarray | None = None) -> np.ndarray:
@@ -72,16 +73,40 @@ def negative_products_unchecked(G, X, out=None):
 @exact_jit
 def _prelu(z, x, slope, y):
     """y = z where x > 0, else the slope times z: forward with z = x, backward with z = g."""
-    zero, N = y.dtype.type(0), slope.size
+    N = slope.size
     if N == 1:
-        a = slope[0]
-        for i in range(y.size):
-            y[i] = z[i] if x[i] > zero else a * z[i]
+        _prelu_of_one(z, x, slope[0], y)
         return
     for first in range(0, y.size, N):
-        u, v, w = z[first : first + N], x[first : first + N], y[first : first + N]
-        for j in range(N):
-            w[j] = u[j] if v[j] > zero else slope[j] * u[j]
+        _prelu_of_row(z[first : first + N], x[first : first + N], slope, y[first : first + N])
+
+
+@exact_jit
+def _prelu_of_one(z, x, a, y):
+    zero = y.dtype.type(0)
+    if x.ctypes.data == y.ctypes.data == z.ctypes.data:
+        for i in range(y.size):
+            y[i] = y[i] if y[i] > zero else a * y[i]
+    elif z.ctypes.data == y.ctypes.data:
+        for i in range(y.size):
+            y[i] = y[i] if x[i] > zero else a * y[i]
+    else:
+        for i in range(y.size):
+            y[i] = z[i] if x[i] > zero else a * z[i]
+
+
+@exact_jit
+def _prelu_of_row(z, x, slope, y):
+    zero = y.dtype.type(0)
+    if x.ctypes.data == y.ctypes.data == z.ctypes.data:
+        for j in range(y.size):
+            y[j] = y[j] if y[j] > zero else slope[j] * y[j]
+    elif z.ctypes.data == y.ctypes.data:
+        for j in range(y.size):
+            y[j] = y[j] if x[j] > zero else slope[j] * y[j]
+    else:
+        for j in range(y.size):
+            y[j] = z[j] if x[j] > zero else slope[j] * z[j]
 
 
 @parallel_jit
@@ -92,11 +117,10 @@ def _prelu_parallel(z, x, slope, y):
         _prelu(z[a : a + chunk], x[a : a + chunk], slope, y[a : a + chunk])
 
 
-@exact_jit
-def _negative_products(g, x, p):
-    zero = p.dtype.type(0)
-    for i in range(p.size):
-        p[i] = g[i] * (zero if x[i] > zero else x[i])
+@of_gradients
+def _negative_products(g, x):
+    zero = type(x)(0)
+    return g * (zero if x > zero else x)
 
 
 _negative_products_parallel = in_chunks_of_two(_negative_products)

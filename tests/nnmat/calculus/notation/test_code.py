@@ -17,3 +17,10 @@ def test_code_reads_back():
             e, _, _ = generator.sample(op, place)
             symbols = {s.name: s for s in e.free}
             assert parse(repr(e), **symbols) is e
+
+
+def test_blocks():
+    for source in ("X[:, 1]", "X[0:2, :]", "X[i, 1:N]", "x[0:2]", "X[M - 1, 0]", "x.T[0, 2]"):
+        e = parse(source, X=("M", "N"), x="N")
+        assert repr(e) == source
+        assert parse(repr(e), **{s.name: s for s in e.free}) is e

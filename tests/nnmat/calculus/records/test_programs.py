@@ -31,6 +31,7 @@ OPERATORS = [
     ("sum(t ** x) + sum(2 ** x)", "x"),
     ("sum(tan(x) + arctan(x) + sinh(x) + erf(x) + silu(x) + elu(x) + huber(2 * x) + clip(3 * x))", None),
     ("sum(cosh(x) + log1p(t) + lgamma(t))", None),
+    ("y.T @ commutation(M, N) @ vec(T * T)", "T"),
     ("sum(silu(x)) + sum(elu(x)) + sum(huber(x)) + sum(erf(x))", "x"),
 ]
 

@@ -1,0 +1,50 @@
+"""The twin of `expressions/walk.py`: whole arrays in the place of blocks, in float64."""
+
+import math
+from typing import Any
+
+import numpy as np
+
+
+def _erf(x):
+    return np.array([math.erf(v) for v in np.ravel(x)]).reshape(np.shape(x))
+
+
+OF_TWO = {
+    "add": np.add,
+    "subtract": np.subtract,
+    "multiply": np.multiply,
+    "divide": np.divide,
+    "power": np.power,
+}
+OF_ONE = {
+    **{name: getattr(np, name) for name in ("negative", "reciprocal", "square", "sqrt", "exp", "log", "sin", "cos")},
+    **{name: getattr(np, name) for name in ("tanh", "abs", "sign")},
+    "sigmoid": lambda x: 1 / (1 + np.exp(-x)),
+    "relu": lambda x: np.maximum(x, 0),
+    "step": lambda x: np.heaviside(x, 0),
+    "softplus": lambda x: np.logaddexp(x, 0),
+    "gelu": lambda x: x * (1 + _erf(x / math.sqrt(2))) / 2,
+    "phi": lambda x: np.exp(-x * x / 2) / math.sqrt(2 * math.pi),
+    "Phi": lambda x: (1 + _erf(x / math.sqrt(2))) / 2,
+}
+
+
+def walk(lines, numbers, arrays, results, shape):
+    """The results (results, rows, columns); `lines` are (name of the operation, register, left, right)."""
+    rows, columns = shape
+    out = np.empty((results, rows, columns))
+    spread = {"all": (rows, columns), "row": (1, columns), "column": (rows, 1), "number": (1, 1)}
+    registers: dict[int, Any] = {}
+    for name, r, p, q in lines:
+        if name == "load":
+            registers[r] = np.asarray(arrays[p], np.float64).reshape(spread[q])
+        elif name == "constant":
+            registers[r] = np.float64(numbers[p])
+        elif name == "store":
+            out[r] = registers[p]
+        elif name in OF_TWO:
+            registers[r] = OF_TWO[name](registers[p], registers[q])
+        else:
+            registers[r] = OF_ONE[name](registers[p])
+    return out

@@ -1,0 +1,1 @@
+"""Layers whose equations are derived."""

@@ -1,0 +1,172 @@
+"""A layer given as an expression: forward is what it says, backward is derived."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from nnmat_kernels import unchecked as k
+
+from ... import initializers
+from ...calculus.dimensions import dim
+from ...calculus.language.expr import Expr
+from ...calls import backward_equations, forward_equations
+from ...errors import ConfigError, ShapeError
+from ...expressions.derived import BATCH, Derived, text_of
+from ...expressions.plan import Plan
+from ...parameters import Parameter
+from ..base import Layer
+from ..checks import batch_shape
+
+WIDTH = "N"  # of the input
+
+Sizes = Mapping[str, int]
+Shapes = Mapping[str, Sequence[Any]]
+
+
+class Expression(Layer):
+    """A function of X and of parameters, in the language of `nnmat.calculus`.
+
+    Forward
+        Y = f(X, θ)
+    Backward, for the upstream gradient G = ∇_Y L, each derived from ⟨G, f⟩ and compared with difference quotients
+        gX = ∇_X ⟨G, f⟩        gθ = ∇_θ ⟨G, f⟩
+    Shapes: X (B, N) in the expression, the axes of a sample lying side by side; Y (B, M). An element-wise function
+        takes samples of any shape and gives the same shape. float32 or float64 as built.
+    Errors: ConfigError (names, sizes), ParseError, NotDerivable, ShapeError, DtypeError.
+    Reference: docs/calculus.md; `layer.derivations` has the derivations, step by step.
+
+        Expression("X * sigmoid(X)")
+        Expression("X @ W.T + ones(B) @ b.T", parameters={"W": ("M", "N"), "b": ("M",)}, sizes={"M": 10})
+
+    `parameters`: the shape of each, () for a number; `sizes`: of dimensions other than B and N. What the kernels know
+    runs as them, element-wise parts by one that walks through a list of operations; for other operators (`by_hand`
+    names the first) NumPy does it, in steps by hand. Matrices are drawn by `weight_initializer`, others begin at 0.
+    """
+
+    def __init__(
+        self,
+        expression: str,
+        *,
+        parameters: Shapes | None = None,
+        sizes: Sizes | None = None,
+        weight_initializer: str | initializers.Initializer = "glorot_uniform",
+    ):
+        super().__init__()
+        self.weight_initializer = initializers.check(self.kind, weight_initializer)
+        self.shapes = {name: _shape(self.kind, name, shape) for name, shape in (parameters or {}).items()}
+        if "X" in self.shapes:
+            raise ConfigError(f"{self.kind}: expected parameters beside X, the input, got one called X.")
+        symbols = {"X": (BATCH, WIDTH), **self.shapes}
+        self._derived = Derived(self.kind, expression, symbols, symbols, sizes or {})
+        f = self._derived.f
+        if unused := [name for name in symbols if name not in self._derived.derivations]:
+            raise ConfigError(f"{self.kind}: expected an expression with {unused[0]} in it, got {expression!r:.80}.")
+        if f.shape[0] != dim(BATCH):
+            raise ShapeError(
+                f"{self.kind}: expected an expression with a row for each of the {BATCH} samples, got one of shape "
+                f"({', '.join(map(str, f.shape))}). X is ({BATCH}, {WIDTH})."
+            )
+        self._derived.check_sizes((BATCH, WIDTH))
+        self._own = {name: Parameter(name, decay=len(shape) == 2) for name, shape in self.shapes.items()}
+
+    @property
+    def derivations(self) -> dict[str, Any]:
+        """How each gradient was found, by the name of its symbol."""
+        return self._derived.derivations
+
+    @property
+    def by_hand(self) -> str:
+        """The first operator without a kernel, for which steps run by hand; empty if there is none."""
+        return self._plan(2, np.dtype(np.float64) if self.dtype is None else self.dtype).by_hand()
+
+    def own_parameters(self):
+        return list(self._own.values())
+
+    def output_shape(self, input_shape):
+        f = self._derived.f
+        if f.shape[1] == dim(WIDTH):
+            return input_shape
+        if len(input_shape) != 1:
+            raise ShapeError(
+                f"{self.who}: expected input of shape (B, N), got {batch_shape(input_shape)}. Put Flatten() before it."
+            )
+        return (f.shape[1].value({**self._derived.sizes, WIDTH: input_shape[0]}),)
+
+    def declare(self, input_shape, rng):
+        sizes = {**self._derived.sizes, WIDTH: int(np.prod(input_shape))}
+        for name, p in self._own.items():
+            shape = tuple(dim(d).value(sizes) for d in self.shapes[name]) or (1,)
+            initializer = self.weight_initializer if len(shape) == 2 else "zeros"
+            p.declare(shape, initializers.with_fans(initializer, shape[-1], shape[0]))
+
+    def _plan(self, batch: int, dtype) -> Plan:
+        width = 2 if self.input_shape is None else int(np.prod(self.input_shape))
+        return self._derived.plan(batch, dtype, (tuple(self._own), ("X",)), **{WIDTH: width})
+
+    @forward_equations
+    def forward(self, X, call):
+        if not len(X):  # nothing to compute, and no means
+            call.keep(plan=None)
+            return np.empty((0, *self._output_shape), X.dtype)
+        plan = self._plan(len(X), X.dtype)
+        arrays = {plan.symbols["X"]: X.reshape(len(X), -1)}
+        arrays |= {plan.symbols[name]: p.value for name, p in self._own.items()}
+        Y = plan.run(0, arrays)[""]
+        call.keep(arrays=arrays, plan=plan)
+        return Y.reshape(len(X), *self._output_shape)
+
+    @backward_equations
+    def backward(self, G, call):
+        if call.plan is None:
+            for into in filter(None, map(call.into, self._own.values())):
+                if not into.accumulate:
+                    k.fill(into.out, 0.0)
+            return np.empty((0, *self.input_shape), G.dtype)
+        plan, arrays = call.plan, call.arrays
+        if (upstream := plan.symbols.get(self._derived.upstream)) is not None:
+            arrays[upstream] = G.reshape(len(G), -1)
+        found = plan.run(1, arrays)
+        for name, p in self._own.items():
+            if into := call.into(p):
+                gradient = found[name].reshape(p.shape)
+                if into.accumulate:
+                    k.add(into.out, gradient, into.out)
+                else:
+                    k.copy(gradient, into.out)
+        return plan.run(2, arrays)["X"].reshape(len(G), *self.input_shape) if call.wants_input else None
+
+    def constant_arrays(self):
+        return self._derived.constant_arrays()
+
+    def config(self):
+        named = isinstance(self.weight_initializer, str)
+        return {
+            "expression": self._derived.text,
+            "parameters": {name: list(shape) for name, shape in self.shapes.items()},
+            "sizes": dict(self._derived.sizes),
+        } | ({"weight_initializer": self.weight_initializer} if named else {})
+
+
+def layer_from_expression(
+    f: Any, *, parameters: Shapes | None = None, sizes: Sizes | None = None, **options
+) -> Expression:
+    """The layer of an expression of `nnmat.calculus`, or of its text; the other arguments are those of `Expression`.
+
+    The parameters of an expression need no shapes: its symbols beside X have them.
+    """
+    if isinstance(f, Expr) and parameters is None:
+        symbols = sorted((s for s in f.free if s.name != "X"), key=lambda s: s.name)
+        parameters = {s.name: tuple(str(d) for d in s.shape if d.constant != 1) for s in symbols}
+    return Expression(text_of("layer_from_expression", f), parameters=parameters, sizes=sizes, **options)
+
+
+def _shape(who: str, name: Any, shape: Any) -> tuple:
+    if isinstance(shape, str | int):
+        shape = (shape,)
+    fine = isinstance(shape, tuple | list) and len(shape) <= 2 and all(isinstance(d, str | int) for d in shape)
+    if not isinstance(name, str) or not fine:
+        raise ConfigError(
+            f"{who}: expected parameters such as {{'W': ('M', 'N'), 'b': ('M',)}}, got {name!r}: {shape!r}."
+        )
+    return tuple(shape)

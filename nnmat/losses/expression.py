@@ -1,0 +1,105 @@
+"""A loss given as an expression: its gradient is derived."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from nnmat_kernels import unchecked as k
+from nnmat_kernels.losses.targets import as_array_of_targets, as_rows, as_targets, label_rows, target_rows
+
+from ..calls import loss_equations
+from ..checks import flag
+from ..errors import ConfigError, ShapeError
+from ..expressions.derived import BATCH, Derived, text_of
+from .base import Loss, output_rows
+
+WIDTH = "M"  # of outputs and targets
+
+
+class ExpressionLoss(Loss):
+    """A scalar function of outputs H and targets Y, in the language of `nnmat.calculus`.
+
+    Forward
+        value = f(H, Y)
+    Backward, derived from f and compared with difference quotients
+        G = ∇_H f
+    Shapes: in the expression H and Y are (B, M), the rows of all leading axes below one another; float32 or float64.
+        y of H's shape; or, with `labels`, integers of shape (...), of which Y has a row of zeros and a one each.
+    Errors: ConfigError (names, sizes, sample weights), ParseError, NotDerivable, LabelError, ShapeError, DtypeError.
+    Reference: docs/calculus.md; `loss.derivation` has the derivation, step by step.
+
+        ExpressionLoss("frobenius(H - Y)**2 / (2 * dim(B))")
+        ExpressionLoss("-inner(Y, log_softmax_rows(H)) / dim(B)", labels=True)
+
+    Write a mean over the rows, for the Trainer takes the value of a batch as one: dim(B) is their number. Weights of
+    samples are not known to an expression.
+    """
+
+    recordable = True
+
+    def __init__(self, expression: str, *, labels: bool = False, sizes: Mapping[str, int] | None = None):
+        super().__init__()
+        who = type(self).__name__
+        self.labels = flag(who, "labels", labels)
+        shapes = {"H": (BATCH, WIDTH), "Y": (BATCH, WIDTH)}
+        self._derived = Derived(who, expression, shapes, ["H"], sizes or {})
+        if not self._derived.f.is_scalar:
+            raise ShapeError(
+                f"{who}: expected a scalar expression, got one of shape "
+                f"({', '.join(map(str, self._derived.f.shape))}). Take a mean, such as sum(...) / dim({BATCH})."
+            )
+        if not self._derived.derivations:
+            raise ConfigError(f"{who}: expected an expression with H, the outputs, in it, got {expression!r:.80}.")
+        self._derived.check_sizes((BATCH, WIDTH))
+
+    @property
+    def derivation(self) -> Any:
+        """How the gradient by H was found."""
+        return self._derived.derivations["H"]
+
+    @loss_equations
+    def forward(self, H, y, call):
+        who = type(self).__name__
+        if call.sample_weight is not None:
+            raise ConfigError(f"{who}: expected no sample_weight: an expression has no place for it.")
+        rows, shape = as_rows(who, H), _shape(H)
+        y = as_array_of_targets(who, y)
+        if self.labels:
+            Y = k.one_hot(label_rows(who, y, shape, None), rows.shape[1], rows.dtype, who=who)
+        else:
+            Y = target_rows(who, y, shape, rows.dtype)
+        call.divisor = float(len(rows))
+        if not len(rows):
+            call.divisor, call.G = 0.0, np.empty(shape, rows.dtype)
+            return 0.0
+        plan = self._derived.plan(len(rows), rows.dtype, (("H",),), **{WIDTH: rows.shape[1]})
+        arrays = {v: {"H": rows, "Y": Y}[name] for name, v in plan.symbols.items()}
+        value = plan.run(0, arrays)[""]
+        call.G = plan.run(1, arrays)["H"].reshape(shape)
+        return k.first_number(value)
+
+    def check_targets(self, y, output_shape):
+        who = type(self).__name__
+        y = as_array_of_targets(who, y)
+        shape = output_rows(who, y, output_shape)
+        if self.labels:
+            label_rows(who, y.astype(np.int64, copy=False), shape, None)
+        else:
+            as_targets(who, y, shape, np.dtype(np.float64))
+
+    def constant_arrays(self):
+        return self._derived.constant_arrays()
+
+    def config(self):
+        return {"expression": self._derived.text, "labels": self.labels, "sizes": dict(self._derived.sizes)}
+
+
+def _shape(H) -> tuple[int, ...]:
+    return np.shape(H)
+
+
+def loss_from_expression(f: Any, *, labels: bool = False, sizes: Mapping[str, int] | None = None) -> ExpressionLoss:
+    """The loss of an expression of `nnmat.calculus`, or of its text; the other arguments are those of
+    `ExpressionLoss`."""
+    return ExpressionLoss(text_of("loss_from_expression", f), labels=labels, sizes=sizes)

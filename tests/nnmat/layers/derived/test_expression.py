@@ -1,0 +1,141 @@
+"""Layers given as expressions: equal to the built-in ones, as programs too; what is refused before it runs."""
+
+import numpy as np
+import pytest
+
+import nnmat
+from nnmat import SGD, Expression, Linear, Sequential, Sigmoid, SoftmaxCrossEntropy, compile_step, gradcheck
+from nnmat.calculus import matrix, ones, sigmoid, vector
+from nnmat.calculus.errors import ParseError
+from nnmat.errors import ConfigError, ShapeError
+from nnmat.layers import layer_from_expression
+from nnmat_kernels.runtime.config import settings
+
+AFFINE = {"parameters": {"W": ("M", "N"), "b": ("M",)}, "sizes": {"M": 4}}
+
+
+def test_an_affine_layer_is_linear(rng):
+    mine = Expression("X @ W.T + ones(B) @ b.T", **AFFINE).build((3,), rng=0, dtype=np.float64)
+    other = Linear(3, 4).build((3,), rng=0, dtype=np.float64)
+    assert np.array_equal(mine.parameters()[0].value, other.weight.value)
+    X, G = rng.standard_normal((5, 3)), rng.standard_normal((5, 4))
+    np.testing.assert_allclose(mine.forward(X, training=True), other.forward(X, training=True), atol=1e-14)
+    np.testing.assert_allclose(mine.backward(G), other.backward(G), atol=1e-14)
+    for p, q in zip(mine.parameters(), other.parameters(), strict=True):
+        np.testing.assert_allclose(p.grad, q.grad, atol=1e-14)
+    assert mine.by_hand == ""
+    assert "GᵀX" in str(mine.derivations["W"].gradient)
+
+
+def test_gradients_accumulate_and_parameters_can_be_left_alone(rng):
+    layer = Expression("tanh(X @ W.T + ones(B) @ b.T)", **AFFINE).build((3,), rng=0, dtype=np.float64)
+    X, G = rng.standard_normal((5, 3)), rng.standard_normal((5, 4))
+    layer.forward(X, training=True)
+    layer.backward(G)
+    once = [p.grad.copy() for p in layer.parameters()]
+    layer.forward(X, training=True)
+    layer.backward(G, accumulate=True)
+    for p, g in zip(layer.parameters(), once, strict=True):
+        np.testing.assert_allclose(p.grad, 2 * g)
+    layer.forward(X, training=True)
+    gX = layer.backward(G, parameters=False)
+    np.testing.assert_allclose(layer.parameters()[0].grad, 2 * once[0])
+    assert gX.shape == X.shape
+
+
+def test_an_elementwise_expression_takes_any_shape(rng):
+    layer = Expression("X * sigmoid(X)").build((2, 3, 4), rng=0, dtype=np.float64)
+    assert layer.output_shape((2, 3, 4)) == (2, 3, 4)
+    assert gradcheck(layer, rng.standard_normal((3, 2, 3, 4))).passed
+
+
+def test_an_expression_of_the_calculus():
+    X, W, b = matrix("X", "B", "N"), matrix("W", "M", "N"), vector("b", "M")
+    layer = layer_from_expression(sigmoid(X @ W.T + ones("B") @ b.T), sizes={"M": 2})
+    assert layer.shapes == {"W": ("M", "N"), "b": ("M",)}
+    assert layer.build((3,)).output_shape((3,)) == (2,)
+
+
+def test_an_operator_without_a_kernel_runs_by_hand(rng):
+    layer = Expression("X @ inv(A)", parameters={"A": ("N", "N")}).build((3,), rng=0, dtype=np.float64)
+    assert layer.by_hand == "inv"
+    assert gradcheck(layer, rng.standard_normal((4, 3))).passed
+    model = Sequential([Expression("X @ inv(A)", parameters={"A": ("N", "N")})], input_shape=(3,), seed=0)
+    step = compile_step(model, SoftmaxCrossEntropy(), SGD(model, lr=0.01))
+    X, y = rng.standard_normal((4, 3)).astype(np.float32), np.array([0, 1, 2, 0])
+    for _ in range(4):
+        step(X, y)
+    assert "there is no kernel for inv" in step.why_not(X, y) or settings.DISABLE_JIT
+
+
+@pytest.mark.skipif(settings.DISABLE_JIT, reason="programs need the JIT")
+def test_steps_are_programs_with_the_same_bits(rng):
+    def model():
+        return Sequential(
+            [Linear(6, 5), Expression("X * sigmoid(s * X)", parameters={"s": ()}), Linear(5, 3)],
+            input_shape=(6,),
+            seed=0,
+        )
+
+    X, y = rng.standard_normal((16, 6)).astype(np.float32), rng.integers(0, 3, 16)
+    values = []
+    for compiled in (False, True):
+        m, loss = model(), SoftmaxCrossEntropy()
+        optimizer = SGD(m, lr=0.1)
+        if compiled:
+            step = compile_step(m, loss, optimizer)
+            values.append([step(X, y) for _ in range(8)])
+            assert step.why_not(X, y) == ""
+            continue
+        found = []
+        for _ in range(8):
+            found.append(loss.forward(m.forward(X, training=True), y))
+            m.backward(loss.backward())
+            optimizer.step()
+        values.append(found)
+    assert values[0] == values[1]
+
+
+def test_the_curve_of_the_built_in_layer(rng):
+    X, y = rng.standard_normal((64, 6)), rng.integers(0, 3, 64)
+    curves = []
+    for unit in (Sigmoid, lambda: Expression("1 / (1 + exp(-X))")):
+        model = Sequential([Linear(6, 8), unit(), Linear(8, 3)], input_shape=(6,), seed=0, dtype=np.float64)
+        trainer = nnmat.Trainer(model, SoftmaxCrossEntropy(), SGD(model, lr=0.5))
+        curves.append(trainer.fit((X, y), epochs=20, batch_size=16, progress=False)["loss"])
+    np.testing.assert_allclose(curves[0], curves[1], rtol=1e-9)
+
+
+def test_saved_and_loaded(tmp_path, rng):
+    model = Sequential([Expression("X @ W.T + ones(B) @ b.T", **AFFINE)], input_shape=(3,), seed=1)
+    nnmat.save(model, tmp_path / "m.npz")
+    other = nnmat.load(tmp_path / "m.npz")
+    X = rng.standard_normal((2, 3)).astype(np.float32)
+    assert np.array_equal(model.forward(X), other.forward(X))
+
+
+@pytest.mark.parametrize(
+    ("arguments", "kind", "said"),
+    [
+        (("X @ )",), ParseError, "column 5"),
+        (("sum(X)",), ShapeError, "a row for each of the B samples"),
+        (("X @ W.T",), ConfigError, "expected an expression of X, got W in it. Declare it as a parameter."),
+        (("ones(B) @ b.T", {"b": ("N",)}), ConfigError, "expected an expression with X in it"),
+        (("X", {"W": ("M", "N")}), ConfigError, "expected an expression with W in it"),
+        (("X @ W.T", {"W": ("M", "N")}), ConfigError, "Give sizes={'M': 10}"),
+        (("X @ W.T", {"W": ("M", "N")}, {"M": 0}), ConfigError, "sizes"),
+        (("X", {"X": ("M", "N")}), ConfigError, "beside X"),
+        (("X * s", {"s": 1.5}), ConfigError, "expected parameters such as"),
+        ((3,), ConfigError, "expected the expression as text"),
+    ],
+)
+def test_what_is_wrong_is_said(arguments, kind, said):
+    expression, parameters, sizes = (*arguments, None, None)[:3]
+    with pytest.raises(kind) as error:
+        Expression(expression, parameters=parameters, sizes=sizes)
+    assert said in str(error.value)
+
+
+def test_images_are_flattened_first():
+    with pytest.raises(ShapeError, match=r"Put Flatten\(\) before it"):
+        Expression("X @ W.T + ones(B) @ b.T", **AFFINE).build((2, 2, 1))

@@ -1,0 +1,116 @@
+"""Losses given as expressions: equal to the built-in ones, as programs too; what is refused before it runs."""
+
+import copy
+
+import numpy as np
+import pytest
+
+import nnmat
+from nnmat import SGD, ExpressionLoss, Linear, MeanSquaredError, Sequential, SoftmaxCrossEntropy, compile_step
+from nnmat.calculus import frobenius, matrix
+from nnmat.calculus.errors import ParseError
+from nnmat.errors import ConfigError, DtypeError, LabelError, ShapeError
+from nnmat.losses import loss_from_expression
+from nnmat_kernels.runtime.config import settings
+
+CROSS_ENTROPY = "-inner(Y, log_softmax_rows(H)) / dim(B)"
+SQUARES = "frobenius(H - Y)**2 / (dim(B) * dim(M))"
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("shape", [(5, 3), (2, 4, 3), (1, 2)])
+def test_cross_entropy_and_squares(shape, dtype, rng):
+    H = rng.standard_normal(shape).astype(dtype)
+    labels, Y = rng.integers(0, shape[-1], shape[:-1]), rng.standard_normal(shape).astype(dtype)
+    tolerance = 1e-13 if dtype is np.float64 else 2e-6
+    for mine, other, y in (
+        (ExpressionLoss(CROSS_ENTROPY, labels=True), SoftmaxCrossEntropy(), labels),
+        (ExpressionLoss(SQUARES), MeanSquaredError(), Y),
+    ):
+        assert mine.forward(H, y) == pytest.approx(other.forward(H, y), rel=tolerance, abs=tolerance)
+        G = mine.backward()
+        assert (G.shape, G.dtype) == (H.shape, H.dtype)
+        np.testing.assert_allclose(G, other.backward(), atol=tolerance)
+        assert mine.divisor == other.divisor
+
+
+def test_its_derivation_and_its_text():
+    H, Y = matrix("H", "B", "M"), matrix("Y", "B", "M")
+    loss = loss_from_expression(frobenius(H - Y) ** 2 / 2)
+    assert str(loss.derivation.gradient) == "H - Y"
+    assert "frobenius" in loss.config()["expression"]
+    assert copy.deepcopy(loss).forward(np.ones((2, 2)), np.zeros((2, 2))) == 2.0
+
+
+@pytest.mark.skipif(settings.DISABLE_JIT, reason="programs need the JIT")
+def test_steps_are_programs_with_the_same_bits(rng):
+    X, y = rng.standard_normal((16, 6)).astype(np.float32), rng.integers(0, 3, 16)
+    values = []
+    for compiled in (False, True):
+        m, loss = Sequential([Linear(6, 3)], input_shape=(6,), seed=0), ExpressionLoss(CROSS_ENTROPY, labels=True)
+        optimizer = SGD(m, lr=0.1)
+        if compiled:
+            step = compile_step(m, loss, optimizer)
+            values.append([step(X, y) for _ in range(8)])
+            assert step.why_not(X, y) == ""
+            continue
+        found = []
+        for _ in range(8):
+            found.append(loss.forward(m.forward(X, training=True), y))
+            m.backward(loss.backward())
+            optimizer.step()
+        values.append(found)
+    assert values[0] == values[1]
+
+
+def test_training_ends_where_the_built_in_loss_ends(rng):
+    X, y = rng.standard_normal((64, 6)), rng.integers(0, 3, 64)
+    curves = []
+    for loss in (SoftmaxCrossEntropy(), ExpressionLoss(CROSS_ENTROPY, labels=True)):
+        model = Sequential([Linear(6, 3)], input_shape=(6,), seed=0, dtype=np.float64)
+        trainer = nnmat.Trainer(model, loss, SGD(model, lr=0.5), metrics=["accuracy"])
+        curves.append(trainer.fit((X, y), epochs=10, batch_size=24, progress=False)["loss"])
+    np.testing.assert_allclose(curves[0], curves[1], rtol=1e-10)
+
+
+def test_no_rows():
+    loss = ExpressionLoss(SQUARES)
+    assert loss.forward(np.empty((0, 3)), np.empty((0, 3))) == 0.0
+    assert loss.divisor == 0.0
+    assert loss.backward().shape == (0, 3)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "kind", "said"),
+    [
+        (("H - )",), ParseError, "column 5"),
+        (("H - Y",), ShapeError, "expected a scalar expression"),
+        (("sum(Y)",), ConfigError, "expected an expression with H"),
+        (("sum(H @ W)",), ConfigError, "got W in it"),
+        (("sum(H * Z)",), ConfigError, "got Z in it"),
+        ((3,), ConfigError, "expected the expression as text"),
+    ],
+)
+def test_what_is_wrong_is_said(arguments, kind, said):
+    with pytest.raises(kind) as error:
+        ExpressionLoss(*arguments)
+    assert said in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("y", "kind", "said"),
+    [
+        (np.array([0, 3]), LabelError, "expected labels from 0 to 2, got 3"),
+        (np.array([0, 1, 2]), ShapeError, "labels"),
+        (np.array(["a", "b"]), DtypeError, "y"),
+    ],
+)
+def test_wrong_labels(y, kind, said):
+    with pytest.raises(kind) as error:
+        ExpressionLoss(CROSS_ENTROPY, labels=True).forward(np.zeros((2, 3)), y)
+    assert said in str(error.value)
+
+
+def test_weights_of_samples_are_refused():
+    with pytest.raises(ConfigError, match="no sample_weight"):
+        ExpressionLoss(SQUARES).forward(np.zeros((2, 3)), np.zeros((2, 3)), np.ones(2))
