@@ -12,7 +12,7 @@ from numba import prange
 
 from ..errors import ShapeError
 from ..runtime.arrays import elementwise_arrays, same_layout
-from ..runtime.config import jit, parallel_jit
+from ..runtime.config import inlined_jit, jit, parallel_jit
 from ..runtime.launch import launch, operation
 
 DROPOUT_PARALLEL_SIZE = 32_768  # elements, about 1.5 ns each
@@ -113,16 +113,25 @@ def _word(who, name, value) -> int:
     return word
 
 
+@inlined_jit
+def _factor(seed, place, below, scale, zero):
+    z = seed + np.uint64(place + 1) * _GOLDEN
+    z = (z ^ (z >> _S30)) * _M1
+    z = (z ^ (z >> _S27)) * _M2
+    z = z ^ (z >> _S31)
+    return scale if np.int64(z >> _S11) < below else zero
+
+
 @jit
 def _dropout(x, first, seed, below, scale, y):
     """y = D ⊙ x scale, where element i has place first + i in the whole array."""
     zero = y.dtype.type(0)
-    for i in range(y.size):
-        z = seed + np.uint64(first + i + 1) * _GOLDEN
-        z = (z ^ (z >> _S30)) * _M1
-        z = (z ^ (z >> _S27)) * _M2
-        z = z ^ (z >> _S31)
-        y[i] = x[i] * (scale if np.int64(z >> _S11) < below else zero)
+    if x.ctypes.data == y.ctypes.data:  # in place: over two arrays that overlap, a loop would not vectorise
+        for i in range(y.size):
+            y[i] = y[i] * _factor(seed, first + i, below, scale, zero)
+    else:
+        for i in range(y.size):
+            y[i] = x[i] * _factor(seed, first + i, below, scale, zero)
 
 
 @jit
@@ -130,11 +139,7 @@ def mask_factors(seed, first, step, below, scale, f):
     """f_i = scale where the mask of `dropout` keeps the place first + i step, else 0."""
     zero = f.dtype.type(0)
     for i in range(f.size):
-        z = seed + np.uint64(first + i * step + 1) * _GOLDEN
-        z = (z ^ (z >> _S30)) * _M1
-        z = (z ^ (z >> _S27)) * _M2
-        z = z ^ (z >> _S31)
-        f[i] = scale if np.int64(z >> _S11) < below else zero
+        f[i] = _factor(seed, first + i * step, below, scale, zero)
 
 
 @jit

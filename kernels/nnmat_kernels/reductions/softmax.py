@@ -173,8 +173,12 @@ def _arrays(who, out, **inputs):
 @part_jit
 def _exponentials(x, p, m):
     """p = exp(x - m); their sum, of at most SUM_RUN numbers."""
-    for j in range(x.size):
-        p[j] = exp(x[j] - m)
+    if x.ctypes.data == p.ctypes.data:  # in place: over two arrays that overlap, a loop would not vectorise
+        for j in range(p.size):
+            p[j] = exp(p[j] - m)
+    else:
+        for j in range(x.size):
+            p[j] = exp(x[j] - m)
     total = p.dtype.type(0)  # a loop that stores too is compiled twice, and where p lies would decide on the order
     for j in range(p.size):
         total += p[j]
@@ -260,8 +264,12 @@ def _log_softmax_backward(G, Y, gX, first, last):
                 part += g[j]
             total += np.float64(part)
         factor = gX.dtype.type(total)
-        for j in range(g.size):
-            gx[j] = g[j] - exp(y[j]) * factor
+        if g.ctypes.data == gx.ctypes.data:
+            for j in range(gx.size):
+                gx[j] = gx[j] - exp(y[j]) * factor
+        else:
+            for j in range(g.size):
+                gx[j] = g[j] - exp(y[j]) * factor
 
 
 @part_jit

@@ -38,9 +38,14 @@ def _softmax_piece(x, p, a, m, part, total):
         part[:] = zero
         for c in range(top, min(top + SUM_RUN, x.shape[0])):
             row, e = x[c, a:b], p[c, a:b]
-            for j in range(m.size):
-                e[j] = exp(row[j] - m[j])
-                part[j] += e[j]
+            if row.ctypes.data == e.ctypes.data:  # in place: over two arrays that overlap, a loop would not vectorise
+                for j in range(m.size):
+                    e[j] = exp(e[j] - m[j])
+                    part[j] += e[j]
+            else:
+                for j in range(m.size):
+                    e[j] = exp(row[j] - m[j])
+                    part[j] += e[j]
         for j in range(m.size):
             total[j] += np.float64(part[j])
     for j in range(m.size):
@@ -126,8 +131,12 @@ def log_softmax_columns_backward(G, Y, gX, first, last):
                 total[j] += np.float64(g[j])
         for c in range(G.shape[1]):
             g, y, gx = G[i, c], Y[i, c], gX[i, c]
-            for j in range(g.size):
-                gx[j] = g[j] - exp(y[j]) * gx.dtype.type(total[j])
+            if g.ctypes.data == gx.ctypes.data:
+                for j in range(g.size):
+                    gx[j] = gx[j] - exp(y[j]) * gx.dtype.type(total[j])
+            else:
+                for j in range(g.size):
+                    gx[j] = g[j] - exp(y[j]) * gx.dtype.type(total[j])
 
 
 softmax_columns_parallel, log_softmax_columns_parallel = map(in_row_chunks, (softmax_columns, log_softmax_columns))

@@ -1,11 +1,14 @@
 """A derivation: the record of how a gradient was found, line by line, each with the law that justifies it."""
 
 from ..checking.verify import check
+from ..notation.text import Writer
 from ..pages.derivation_page import fragment, page
 from ..records.exchange import parts_of, record_text
 from ..records.programs import numpy_code, python_code
 from ..records.record import Record
 from ..records.report import latex_report, report
+
+LINKS = 20  # gradients of the chain that are shown at the prompt
 
 
 class Derivation(Record):
@@ -17,6 +20,16 @@ class Derivation(Record):
         Raises UnverifiedError with the step and the counterexample.
         """
         return check(self, trials, seed)
+
+    def __repr__(self) -> str:
+        """The chain: the gradient of each quantity in terms of those before it."""
+        w = Writer()
+        w.know(self.root)
+        links = self.chain if len(self.chain) <= LINKS else [*self.chain[:LINKS], self.chain[-1]]
+        rows = [f"{w.gradient_of(f'{link.name} f')} = {Writer().write(link.local)}" for link in links]
+        if len(links) < len(self.chain):
+            rows.insert(-1, f"... {len(self.chain) - len(links)} more")
+        return "\n".join(rows)
 
     def __str__(self) -> str:
         return report(self)

@@ -1,10 +1,12 @@
 """Expressions in LaTeX, by the grammar of `text.py` with other tokens."""
 
+import re
 from fractions import Fraction
 
 from ..dimensions import Floor
 from .names import GREEK, IN_LATEX, IN_TEXT, decimal
-from .text import Writer
+from .node import Node
+from .text import Nodes, Writer
 
 
 class LatexWriter(Writer):
@@ -101,6 +103,14 @@ class LatexWriter(Writer):
 
     def tight(self, body: str) -> bool:
         return False  # LaTeX sets its own spaces
+
+    def compose(self, e: Node) -> tuple[str, int]:
+        body, strength = super().compose(e)
+        return (rf"\mathrm{{d}}{body[1:]}", strength) if e.op == "d" else (body, strength)
+
+    def matmul(self, first: Nodes, others: Nodes) -> str:
+        """A differential ends before the next factor: dB B⁻¹ is no dBB⁻¹."""
+        return re.sub(r"(\\mathrm\{d\}[^ ]+) ", r"\1 \\, ", super().matmul(first, others))
 
     def gradient_of(self, name: str) -> str:
         variable, _, function = name.partition(" ")

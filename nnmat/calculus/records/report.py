@@ -244,13 +244,20 @@ class _Latex(Report):
         by = rf" && \text{{{', '.join(dict.fromkeys(row.rules))}}}" if row.rules else ""
         return rf"{row.left} &{row.sign} {row.body}{by}".strip()
 
+    def shape(self, s: Expr) -> str:
+        """The shape of a symbol, a column as (n), as `show` gives it."""
+        sizes = s.shape[:1] if s.shape[1].constant == 1 else s.shape
+        return ", ".join(map(self.w.dimension, () if s.is_scalar else sizes))
+
     def whole(self) -> str:
         d, w = self.d, self.w
         rows = [self.written(row) for row in self.head()]
+        symbols = sorted(d.root.free, key=lambda s: s.name)
+        shapes = [rf"{w.symbol(s.name)}\ ({self.shape(s)})" for s in symbols[: None if self.full else LISTED]]
+        rows.append("& " + r",\ ".join([*shapes, *([w.dots] if len(shapes) < len(symbols) else [])]))
         if d.assumed:
-            symbols = sorted((s for s in d.root.free if s.name in d.assumed), key=lambda s: s.name)
-            shapes = r",\ ".join(rf"{w.symbol(s.name)}\ ({', '.join(map(w.dimension, s.shape))})" for s in symbols)
-            rows.append(rf"& \text{{assumed, from their use: }} {shapes}")
+            assumed = r",\ ".join(map(w.symbol, d.assumed))
+            rows.append(rf"& \text{{assumed, from their use: the shapes of }} {assumed}")
         blocks = [" \\\\ ".join(rows)]
         blocks += [" \\\\\n".join(map(self.written, block)) for block in self.stages() if block]
         blocks.append(" \\\\\n".join(map(self.written, self.result())))

@@ -56,7 +56,9 @@ def test_what_was_assumed_stands_above_the_result():
     text = "x.T @ A @ phi + norm2(phi)"
     d = derive(parse(text, x="M"), "phi")
     assert str(d).splitlines()[1:3] == ["    A (M, N), φ (N), x (M)", "    assumed, from their use: the shapes of A, φ"]
-    assert r"\text{assumed, from their use: } A\ (M, N),\ \phi\ (N, 1)" in d.to_latex()
+    assert (
+        r"& A\ (M, N),\ \phi\ (N),\ x\ (M) \\ & \text{assumed, from their use: the shapes of } A,\ \phi" in d.to_latex()
+    )
     declared = derive(parse(text, x="M", A=("M", "N"), phi="N"), "phi")
     assert "assumed" not in str(declared) + declared.to_latex()
     assert "assumed" not in str(derive(norm2(vector("x", "M")), "x"))
