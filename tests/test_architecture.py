@@ -117,6 +117,8 @@ TESTED_BY = {
     "kernels/nnmat_kernels/attention/forward.py": "tests/kernels/attention/test_attention.py",
     "kernels/nnmat_kernels/attention/plan.py": "tests/kernels/attention/test_attention.py",
     "kernels/nnmat_kernels/attention/scores.py": "tests/kernels/attention/test_attention.py",
+    "kernels/nnmat_kernels/codegen/blocks.py": "tests/kernels/codegen/test_row_norm.py",
+    "kernels/nnmat_kernels/reductions/batch_statistics.py": "tests/kernels/reductions/test_batch_norm.py",
     "kernels/nnmat_kernels/reductions/columns.py": "tests/kernels/reductions/test_batch_norm.py",
     "kernels/nnmat_kernels/programs/runner.py": "tests/kernels/programs/test_program.py",
     "kernels/nnmat_kernels/programs/words.py": "tests/kernels/programs/test_block.py",

@@ -13,8 +13,8 @@ and joined with what stands behind the norm, f = ReLU or nothing:
                           as above, with what the ReLU lets through in the place of g: h = g where y > 0 (or is NaN),
                           else 0; y = (x - m) k + b once more, or as it is given, and then h is kept
 
-n columns are walked in blocks, each through all rows; the last block is masked. RUN rows are summed in their dtype,
-these sums in float64: S holds them in lines of `S.shape[1]` numbers, at least n up to a full vector.
+n columns are walked in blocks, each through all rows; the last block is masked. RUN_ROWS rows are summed in their
+dtype, these sums in float64: S holds them in lines of `S.shape[1]` numbers, at least n up to a full vector.
 
 Rows begin at x, `step` numbers apart. m is a line of n numbers; m, k and b, or m, s, q and e, are lines of `C`.
 """
@@ -25,7 +25,7 @@ from numba import types
 from .blocks import DOUBLE, Blocks
 from .builder import I64, PLACE, are_literals, generated, repeat
 
-RUN = 64  # rows
+RUN_ROWS = 64  # rows
 
 
 def _each(X, x, step, rows, n):
@@ -76,7 +76,7 @@ class _Columns(Blocks):
                 for k in range(width):
                     self.add_totals(k, place, after[k * len(masks) : (k + 1) * len(masks)])
 
-            self.batches(I64(RUN), batch)
+            self.batches(I64(RUN_ROWS), batch)
 
         with self.some(self.values["rows"]):
             self.blocks(block)
@@ -210,7 +210,7 @@ def scale_columns(typing_context, X, x, step, rows, n, C, Y):
 
 def plain_column_gradients(G, X, x, step, rows, n, C, Y):
     m, s, q, e = C[:, :n]
-    _each(Y, x, step, rows, n)[:] = _each(G, x, step, rows, n) * s - (_each(X, x, step, rows, n) - m) * q - e
+    _each(Y, x, step, rows, n)[:] = (m - _each(X, x, step, rows, n)) * q + (_each(G, x, step, rows, n) * s - e)
 
 
 @generated(plain_column_gradients)
@@ -341,7 +341,7 @@ def plain_gradients_behind_relu(G, X, x, step, rows, n, V, C, Y):
     m, s, q, e = C[:, :n]
     d = _each(X, x, step, rows, n) - m
     h = np.where(d * V[1, :n] + V[2, :n] <= 0, G.dtype.type(0), _each(G, x, step, rows, n))
-    _each(Y, x, step, rows, n)[:] = (m - _each(X, x, step, rows, n)) * q + (h * s - e)
+    _each(Y, x, step, rows, n)[:] = h * s - d * q - e
 
 
 @generated(plain_gradients_behind_relu)

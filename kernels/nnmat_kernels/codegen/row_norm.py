@@ -11,8 +11,8 @@ the sums is computed for all rows in one vector, in float64.
     row 1  | x x x x | x x x x | ...  ->  | p p p p |   >  | Σ0 Σ1 ... |  ->  means, scales: a lane for each row
      ...                                               /
 
-A row's bits depend on its own numbers and its length alone. RUN blocks of its vectors are summed in their dtype, these
-sums in float64. Last, the rows are walked in blocks of some columns, whose γ and β stay in registers.
+A row's bits depend on its own numbers and its length alone. RUN_BLOCKS blocks of its vectors are summed in their
+dtype, these sums in float64. Last, the rows are walked in blocks of some columns, whose γ and β stay in registers.
 
 Rows of n numbers begin at x. m, rest and r of row i stand in T at t + i, t + apart + i and t + 2 apart + i. `room`
 is a scratch of `room_of(lanes)` numbers.
@@ -25,7 +25,7 @@ from ..runtime.config import exact_jit
 from .blocks import BLOCK, DOUBLE, Blocks
 from .builder import I64, PLACE, choose, generated, lane_sums, repeat
 
-RUN = 16  # blocks
+RUN_BLOCKS = 16  # blocks
 ROWS = 4  # vectors with a lane for each row
 KNOWN = 5  # numbers of each row
 
@@ -98,7 +98,7 @@ class _Rows(Blocks):
     def sums(self, width, row):
         """`width` sums of each row, as totals; `row(i)(place, mask, sums)` adds a vector's: None is nothing yet."""
         builder, lanes, n = self.builder, self.lanes, self.values["n"]
-        run = I64(RUN * BLOCK * lanes.count)
+        run = I64(RUN_BLOCKS * BLOCK * lanes.count)
 
         def clear(top, _):
             for k in range(width):

@@ -14,22 +14,28 @@ So no digits cancel, whatever the offset of a column. `statistics` (3, N) holds 
 has lost, and r, for the backward pass. Chunks follow from the shape alone.
 """
 
-import functools
-
 import numpy as np
-from numba import float64, int64, prange
 
-from ..codegen.function_pointer import address, call, flat_of
 from ..errors import ShapeError
 from ..runtime.arrays import as_array, checked_out, made, same_dtype
-from ..runtime.config import exact_jit, jit, parallel_jit
 from ..runtime.launch import launch, operation
 from ..runtime.parallel import CHUNK_SIZE
 from .batch_norm_passes import differentiate, normalise, sum_gradients
-from .columns import add_differences, add_rows, bounds, fold, fold_gradients, sums_for, wide, widened
+from .batch_statistics import (
+    backward_kernel,
+    fold_sums,
+    forward_kernel,
+    known_statistics,
+    short_backward_kernel,
+    short_forward_kernel,
+    value_constants,
+)
+from .columns import FULL, wide
 from .layer_norm import check_eps, or_constant, per_column
 
 MOST_CHUNKS = 64
+SHORT_BYTES, SHORT_COLUMNS = 4096, 64  # bytes of a column, and columns, that are shared by columns and not by rows
+FEW_COLUMNS, MANY_PIECES = 32, 4  # columns of a piece where blocks of `FULL` would be fewer pieces than that
 
 
 def batch_norm(
@@ -158,14 +164,16 @@ def batch_norm_unchecked(
     """`plus` is added to the values, if it is given; then, with `relu`, `out` is the positive part."""
     N, Y, found = _prepared(X, out, statistics)
     if X.size:
-        x, parts, constants = X.reshape(-1), np.empty((_chunks(X.size), 3, N)), np.empty((3, wide(N)), X.dtype)
-        gamma, beta = or_constant(gamma, 1, N, X), or_constant(beta, 0, N, X)
-        launch(_measure_parallel, _measuring(X.dtype), x, wide(N), parts)
-        launch(
-            _fold_parts, parts, x.size, wide(N), float(eps), momentum, running_mean, running_variance, found, gamma,
-            beta, constants,
-        )  # fmt: skip
-        normalise(x, constants, len(parts), plus, relu, Y.reshape(-1))
+        x, y, gamma, beta = X.reshape(-1), Y.reshape(-1), or_constant(gamma, 1, N, X), or_constant(beta, 0, N, X)
+        rest = float(eps), float(momentum), running_mean, running_variance, found, gamma, beta
+        chunks, joined = _chunks(X.size), plus is not None or relu
+        constants, written = np.empty((3, _width(X)), X.dtype), 0 if joined else chunks
+        if _is_short(X):
+            launch(short_forward_kernel(X.dtype), x, *rest, constants, y, _columns_at_once(N), written)
+        else:
+            launch(forward_kernel(X.dtype), x, np.empty((chunks, 3, N)), *rest, constants, y, written)
+        if joined:
+            normalise(x, constants, chunks, plus, relu, y)
     return made((out, Y), (statistics, found))
 
 
@@ -181,7 +189,7 @@ def batch_norm_evaluation_unchecked(
             or_constant(beta, 0, N, X),
             np.empty((3, wide(N)), X.dtype),
         )
-        launch(_known_statistics, running_mean, running_variance, float(eps), found, gamma, beta, constants)
+        launch(known_statistics, running_mean, running_variance, float(eps), found, gamma, beta, constants)
         normalise(X.reshape(-1), constants, _chunks(X.size), plus, relu, Y.reshape(-1))
     return made((out, Y), (statistics, found))
 
@@ -199,16 +207,20 @@ def batch_norm_backward_unchecked(
     N, gX, _ = _prepared(X, out, statistics)
     gg, gb = (np.empty(N, X.dtype) if A is None else A for A in (gamma_gradient, beta_gradient))
     if N:
-        g, x, gx, sums = G.reshape(-1), X.reshape(-1), gX.reshape(-1), np.empty((_chunks(X.size), 2, N))
-        constants, values = np.empty((4, wide(N)), X.dtype), np.empty((3, wide(N)), X.dtype)
-        gamma = or_constant(gamma, 1, N, X)
-        by_values = relu and Y is None
-        if by_values:
-            launch(_value_constants, statistics, gamma, or_constant(beta, 0, N, X), values)
-        sum_gradients(g, x, Y, masked, statistics, values, sums, relu)
-        launch(_fold_sums, sums, x.size // N, statistics, gamma, training, add_gamma, add_beta, gg, gb, constants)
-        h = g if Y is None else masked.reshape(-1)
-        differentiate(h, x, values, constants, len(sums), by_values, gx)
+        g, x, gx, gamma = G.reshape(-1), X.reshape(-1), gX.reshape(-1), or_constant(gamma, 1, N, X)
+        rest, chunks = (statistics, gamma, training, add_gamma, add_beta, gg, gb), _chunks(X.size)
+        constants, slots = np.empty((4, _width(X)), X.dtype), 1 if _is_short(X) else chunks
+        if relu:
+            sums, values, by_values = np.empty((slots, 2, N)), np.empty((3, _width(X)), X.dtype), Y is None
+            if by_values:
+                launch(value_constants, statistics, gamma, or_constant(beta, 0, N, X), values)
+            sum_gradients(g, x, Y, masked, statistics, values, sums)
+            launch(fold_sums, sums, x.size // N, *rest, constants)
+            differentiate(g if by_values else masked.reshape(-1), x, values, constants, chunks, by_values, gx)
+        elif _is_short(X):
+            launch(short_backward_kernel(X.dtype), g, x, *rest, constants, gx, _columns_at_once(N), chunks)
+        else:
+            launch(backward_kernel(X.dtype), g, x, np.empty((slots, 2, N)), *rest, constants, gx)
     return made((out, gX), (gamma_gradient, gg), (beta_gradient, gb))
 
 
@@ -222,147 +234,16 @@ def _chunks(size):
     return max(1, min(MOST_CHUNKS, size // CHUNK_SIZE))
 
 
-@functools.cache
-def _measuring(dtype):
-    """Where the code for the statistics of a chunk lies."""
-    return address(_measure, flat_of(dtype), int64, float64[:, :, ::1], int64)
+def _is_short(X):
+    """Whether all rows of some columns fit in the level-2 cache, and there are enough columns to share."""
+    N = X.shape[-1]
+    return N >= SHORT_COLUMNS and 0 < X.nbytes <= N * SHORT_BYTES
 
 
-@exact_jit
-def _split_means(sums, rows, m, rest):
-    """The mean in the dtype of X."""
-    for c in range(m.size):
-        m[c] = sums[c] / rows
-        rest[c] = m[c]
+def _width(X):
+    """The width in which X is read."""
+    return X.shape[-1] if _is_short(X) else wide(X.shape[-1])
 
 
-@exact_jit
-def _store_part(sums, squares, rows, part):
-    """What the rounding of the mean lost, and the squares round the mean."""
-    for c in range(sums.size):
-        rest = sums[c] / rows
-        part[1, c] = rest
-        part[2, c] = squares[c] - rows * rest * rest
-
-
-@jit
-def _measure(x, width, parts, chunk):
-    """Of one chunk: for each column the mean, what its rounding lost, and the sum of the squares round it."""
-    N = parts.shape[2]
-    first, last = bounds(x.size, width, parts.shape[0], chunk)
-    rows = np.float64((last - first) // N)
-    S, sums, squares = sums_for(width), np.empty(N), np.empty(N)
-    m = np.empty((1, N), x.dtype)
-    add_rows(x[first:last], width, S)
-    fold(S[0], width, sums)
-    _split_means(sums, rows, m[0], parts[chunk, 0])
-    S[0, :] = 0.0
-    add_differences(x[first:last], width, widened(m, width)[0], S)
-    fold(S[0], width, sums)
-    fold(S[1], width, squares)
-    _store_part(sums, squares, rows, parts[chunk])
-
-
-@parallel_jit
-def _measure_parallel(piece, x, width, parts):
-    for c in prange(parts.shape[0]):
-        call(piece, (x, width, parts, np.int64(c)))
-
-
-@exact_jit
-def _add_means(count, part, base, means):
-    """means += count times the mean of a chunk, counted from that of the first one."""
-    for c in range(means.size):
-        means[c] += count * ((part[0, c] - base[c]) + part[1, c])
-
-
-@exact_jit
-def _add_squares(count, part, base, means, squares):
-    for c in range(means.size):
-        d = ((part[0, c] - base[c]) + part[1, c]) - means[c]
-        squares[c] += part[2, c] + count * d * d
-
-
-@exact_jit
-def _store_statistics(statistics, base, means, variances, eps):
-    """The mean is base + means."""
-    for c in range(means.size):
-        statistics[0, c] = base[c] + means[c]
-        statistics[1, c] = (base[c] - np.float64(statistics[0, c])) + means[c]
-        statistics[2, c] = 1.0 / np.sqrt(variances[c] + eps)
-
-
-@exact_jit
-def _divide(x, divisor):
-    for c in range(x.size):
-        x[c] /= divisor
-
-
-@exact_jit
-def _run(running, momentum, base, means, factor):
-    for c in range(running.size):
-        running[c] = (1.0 - momentum) * np.float64(running[c]) + momentum * (factor * (base[c] + means[c]))
-
-
-@jit
-def _fold_parts(parts, size, width, eps, momentum, running_mean, running_variance, statistics, gamma, beta, constants):
-    chunks, N = parts.shape[0], parts.shape[2]
-    rows, means, squares = np.float64(size // N), np.zeros(N), np.zeros(N)
-    base = parts[0, 0].copy()
-    for k in range(chunks):
-        first, last = bounds(size, width, chunks, k)
-        _add_means(np.float64((last - first) // N), parts[k], base, means)
-    _divide(means, rows)
-    for k in range(chunks):
-        first, last = bounds(size, width, chunks, k)
-        _add_squares(np.float64((last - first) // N), parts[k], base, means, squares)
-    _divide(squares, rows)
-    _store_statistics(statistics, base, means, squares, eps)
-    _run(running_mean, momentum, base, means, 1.0)
-    _run(running_variance, momentum, squares, np.zeros(N), rows / (rows - 1.0))
-    _value_constants(statistics, gamma, beta, constants)
-
-
-@jit
-def _known_statistics(running_mean, running_variance, eps, statistics, gamma, beta, constants):
-    N = running_mean.size
-    base, variances = np.empty(N), np.empty(N)
-    for c in range(N):
-        base[c], variances[c] = running_mean[c], running_variance[c]
-    _store_statistics(statistics, base, np.zeros(N), variances, eps)
-    _value_constants(statistics, gamma, beta, constants)
-
-
-@exact_jit
-def _scale_and_shift(statistics, gamma, beta, narrow):
-    """m, k and b of y = (x - m) k + b: k = r γ, b = β - rest k."""
-    for c in range(gamma.size):
-        k = statistics[2, c] * gamma[c]
-        narrow[0, c], narrow[1, c], narrow[2, c] = statistics[0, c], k, beta[c] - statistics[1, c] * k
-
-
-@jit
-def _value_constants(statistics, gamma, beta, constants):
-    narrow = np.empty((3, gamma.size), gamma.dtype)
-    _scale_and_shift(statistics, gamma, beta, narrow)
-    constants[:, :] = widened(narrow, constants.shape[1])
-
-
-@exact_jit
-def _factors(sums, rows, statistics, gamma, training, factors):
-    """m, s, q and e of gx = g s - (x - m) q - e: s = γ r, q = γ r² mean(g x̂), e = s mean(g) - rest q."""
-    for c in range(gamma.size):
-        r = np.float64(statistics[2, c])
-        s = np.float64(gamma[c]) * r
-        q = s * r * (sums[1, c] / rows) if training else 0.0
-        e = s * (sums[0, c] / rows) - np.float64(statistics[1, c]) * q if training else 0.0
-        factors[0, c], factors[1, c], factors[2, c], factors[3, c] = statistics[0, c], s, q, e
-
-
-@jit
-def _fold_sums(sums, rows, statistics, gamma, training, add_gamma, add_beta, gamma_gradient, beta_gradient, factors):
-    """gγ and gβ, and what the gradient of X needs of each column."""
-    fold_gradients(sums, add_gamma, add_beta, gamma_gradient, beta_gradient)
-    narrow = np.empty((4, gamma.size), gamma.dtype)
-    _factors(sums[0], np.float64(rows), statistics, gamma, training, narrow)
-    factors[:, :] = widened(narrow, factors.shape[1])
+def _columns_at_once(N):
+    return FEW_COLUMNS if N < MANY_PIECES * FULL else FULL

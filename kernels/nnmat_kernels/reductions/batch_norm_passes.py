@@ -14,11 +14,11 @@ import numpy as np
 from numba import float64, int64, prange
 
 from ..codegen.function_pointer import address, call, flat_of, matrix_of
-from ..runtime.config import exact_jit, jit, parallel_jit
+from ..runtime.config import jit, parallel_jit
 from ..runtime.launch import launch
+from .batch_statistics import products_of_normalised
 from .columns import (
     add_behind_relu,
-    add_gradients,
     add_let_through,
     behind_relu_gradients,
     bounds,
@@ -40,39 +40,35 @@ def normalise(x, constants, chunks, plus, relu, y):
     launch(_normalise_and_join_parallel, _joined_pieces(x.dtype)[0], x, constants, chunks, a, floor, y)
 
 
-def sum_gradients(g, x, Y, masked, statistics, values, sums, relu):
-    """Of each chunk and column Σ h and Σ h x̂, with h = g, or what a ReLU lets through of g if `relu`.
+def sum_gradients(g, x, Y, masked, statistics, values, sums):
+    """Of each chunk and column Σ h and Σ h x̂, with h what a ReLU lets through of g.
 
     The ReLU is that of the values, which have the constants `values`; or its output Y is given, and h is `masked`.
     """
     y, h = (x[:0], x[:0]) if Y is None else (Y.reshape(-1), masked.reshape(-1))
-    if not relu:
-        piece = _plain_pieces(x.dtype)[1]
-    else:
-        piece = _joined_pieces(x.dtype)[1 if Y is None else 2]
+    piece = _joined_pieces(x.dtype)[1 if Y is None else 2]
     launch(_sum_parallel, piece, g, x, y, h, values, statistics, sums)
 
 
 def differentiate(g, x, values, constants, chunks, relu, gx):
     """gx = h s - (x - m) q - e, with m, s, q and e the rows of `constants`; h as above, of the values."""
-    piece = _joined_pieces(x.dtype)[3] if relu else _plain_pieces(x.dtype)[2]
+    piece = _joined_pieces(x.dtype)[3] if relu else _plain_pieces(x.dtype)[1]
     launch(_differentiate_parallel, piece, g, x, values, constants, chunks, gx)
 
 
 @functools.cache
 def _plain_pieces(dtype):
-    """Where the code for a chunk lies: values, sums of gradients, gradients."""
+    """Where the code for a chunk lies: values, gradients."""
     flat, matrix = flat_of(dtype), matrix_of(dtype)
     return (
         address(scale_rows, flat, matrix, flat),
-        address(_sum_plain, *_of_sums(dtype)),
         address(_differentiate_plain, flat, flat, matrix, matrix, flat),
     )
 
 
 @functools.cache
 def _joined_pieces(dtype):
-    """The same, joined: the sums behind a ReLU of the values, and of an output that is given."""
+    """Of the joined ones: values, the sums behind a ReLU of the values, and of an output that is given, gradients."""
     flat, matrix = flat_of(dtype), matrix_of(dtype)
     return (
         address(join_rows, flat, flat, matrix, flat.dtype, flat),
@@ -101,29 +97,12 @@ def _normalise_and_join_parallel(piece, x, constants, chunks, a, floor, y):
         call(piece, (x[first:last], a[first:last], constants, floor, y[first:last]))
 
 
-@exact_jit
-def _products_of_normalised(products, total, statistics):
-    """Σ g x̂ = r (Σ g (x - m) - rest Σ g)."""
-    for c in range(total.size):
-        rest, r = np.float64(statistics[1, c]), np.float64(statistics[2, c])
-        products[c] = r * (products[c] - rest * total[c])
-
-
 @jit
 def _store_sums(S, width, statistics, sums):
     """Σ g and Σ g x̂ of each column, from the wide rows S of Σ g and Σ g (x - m)."""
     fold(S[0], width, sums[0])
     fold(S[1], width, sums[1])
-    _products_of_normalised(sums[1], sums[0], statistics)
-
-
-@jit
-def _sum_plain(g, x, y, h, values, statistics, sums, chunk):
-    width = values.shape[1]
-    first, last = bounds(x.size, width, sums.shape[0], chunk)
-    S = sums_for(width)
-    add_gradients(g[first:last], x[first:last], width, widened(statistics[:1], width)[0], S)
-    _store_sums(S, width, statistics, sums[chunk])
+    products_of_normalised(sums[1], sums[0], statistics)
 
 
 @jit

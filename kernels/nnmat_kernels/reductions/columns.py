@@ -27,6 +27,7 @@ from ..runtime.config import ZERO, exact_jit
 
 FULL = 64  # columns that make full blocks of vectors
 WIDE = 512  # columns from which on a matrix is read as it is
+FEW_ROWS = 4
 LANES = 16  # of the largest vector
 
 
@@ -59,6 +60,12 @@ def _part(size, width, part):
 
 
 @exact_jit
+def _together(width, rows):
+    """How many wide rows are written in blocks of columns: where they are long, few lie side by side in a cache."""
+    return FEW_ROWS if width > WIDE else max(rows, 1)
+
+
+@exact_jit
 def add_rows(x, width, S):
     """S_0 += every wide row of x."""
     for part in range(2):
@@ -88,7 +95,9 @@ def scale_rows(x, constants, y):
     width = constants.shape[1]
     for part in range(2):
         first, rows, n = _part(x.size, width, part)
-        scale_columns(x, first, width, rows, n, constants, y)
+        for i in range(0, rows, _together(width, rows)):
+            count = min(_together(width, rows), rows - i)
+            scale_columns(x, first + i * width, width, count, n, constants, y)
 
 
 @exact_jit
@@ -97,7 +106,9 @@ def row_gradients(g, x, constants, gx):
     width = constants.shape[1]
     for part in range(2):
         first, rows, n = _part(x.size, width, part)
-        column_gradients(g, x, first, width, rows, n, constants, gx)
+        for i in range(0, rows, _together(width, rows)):
+            count = min(_together(width, rows), rows - i)
+            column_gradients(g, x, first + i * width, width, count, n, constants, gx)
 
 
 @exact_jit

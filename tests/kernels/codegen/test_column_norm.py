@@ -38,7 +38,7 @@ def column_gradients(G, X, x, step, rows, n, C, Y):
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 @pytest.mark.parametrize("n", WIDTHS)
-@pytest.mark.parametrize("rows", [0, 1, 3, column_norm.RUN + 1])
+@pytest.mark.parametrize("rows", [0, 1, 3, column_norm.RUN_ROWS + 1])
 def test_passes(rows, n, dtype, rng):
     step = n + 2
     X, x = buried(rng.standard_normal((rows, step)).astype(dtype))
