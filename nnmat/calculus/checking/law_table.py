@@ -189,6 +189,7 @@ SIM_EXAMPLES: dict[str, list[str]] = {
         "ones(1, N) @ (x - sum(x) / dim(N) * ones(N))",
         "(A - A @ ones(N, N) / dim(N)) @ ones(N)",
         "ones(N, N) @ (eye(N) - ones(N, N) / dim(N))",
+        "diagm(x) @ (eye(N) - 2 * (ones(N) @ y.T))",
     ],
     "SIM-34": ["eye(N) * diagm(x) * a", "D.T * eye(N)", "eye(N) * eye(N) * D"],
     "MAT-1": [

@@ -4,6 +4,7 @@ A sum of elementwise products is looked at as a polynomial: a coefficient for ea
 """
 
 from fractions import Fraction
+from itertools import pairwise
 
 from ..language.expr import Expr, add, lift, matmul, mul, node, number, ones, power
 from .gathering import shorter
@@ -228,12 +229,34 @@ def _as_product(e: Expr) -> Expr:
     return matmul(ones(1, e.args[0].shape[0]), e.args[0]) if plain else e
 
 
+def diagonal_times_sum(e: Expr) -> Expr | None:
+    """Diag(v) (I - 1 bᵀ) = Diag(v) - v bᵀ."""
+    for i, (d, s) in enumerate(pairwise(e.args)):
+        if d.op != "diagm" or s.op != "add" or len(s.args) != 2:
+            continue
+        parts = []
+        for t in s.args:
+            front, rest = scalars(t)
+            if rest is not None and rest.op == "eye":
+                parts.append(mul(*front, d))
+            elif (
+                rest is not None
+                and rest.op == "matmul"
+                and rest.args[0].op == "ones"
+                and rest.args[0].shape[1].constant == 1
+            ):
+                parts.append(mul(*front, matmul(d.args[0], *rest.args[1:])))
+        if len(parts) == 2:
+            return matmul(*e.args[:i], add(*parts), *e.args[i + 2 :])
+    return None
+
+
 STATEMENTS = {
     "SIM-32": "(A/B + C) ⊙ B = A + B ⊙ C, A ⊙ (1 - B) - B ⊙ (1 - A) = A - B, where that is shorter",
-    "SIM-33": "1ᵀ(x - m 1) = 1ᵀx - n m, where terms cancel",
+    "SIM-33": "1ᵀ(x - m 1) = 1ᵀx - n m, where terms cancel; Diag(v) (I - 1 bᵀ) = Diag(v) - v bᵀ",
 }
 RULES = {
     "mul": [("SIM-32", product_of_sums)],
     "add": [("SIM-32", sum_of_products)],
-    "matmul": [("SIM-33", sums_of_entries)],
+    "matmul": [("SIM-33", sums_of_entries), ("SIM-33", diagonal_times_sum)],
 }
