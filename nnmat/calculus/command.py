@@ -186,10 +186,11 @@ def _function(
         if name in declared:
             raise ShapeError(f"nnmat derive: expected {name} in --let or in --shape, got both. Drop the --shape.")
     f = parse_all([*_in_order(lets), ("", expression)], **declared)[""]
-    unused = [name for name in (*declared, *lets) if name not in {more, *names(f)}]
+    known = names(f)
+    unused = [name for name in (*declared, *lets) if name not in known and name != more]
     if unused:
         raise ShapeError(
-            f"nnmat derive: expected --shape and --let of names in the expression, {', '.join(sorted(names(f)))}, "
+            f"nnmat derive: expected --shape and --let of names in the expression, {', '.join(sorted(known))}, "
             f"got {unused[0]}. Check the spelling."
         )
     return f, declared

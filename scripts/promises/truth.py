@@ -10,6 +10,7 @@ CALCULUS = {  # what is counted: the file that asserts it
     "mutations": "tests/nnmat/calculus/test_mutations.py",
     "table": "tests/nnmat/calculus/checking/test_law_table.py",
 }
+LONGER = ("55", "56")  # as `LONGER` of tests/outside/matrix_cookbook.py has them
 MEDIAN = 2  # milliseconds
 REFUSED = 0.003
 
@@ -49,12 +50,13 @@ def book() -> Row:
     """Section 2 of the Matrix Cookbook by its numbers: right, and how long beside the book, row by row."""
     command = "python -m pytest -q -s tests/outside/test_matrix_cookbook.py"
     text = run(command).stdout
-    rows = re.findall(r"^\.*(\(\d+\) (\d+)/(\d+) .*)", text, re.MULTILINE)
+    rows = re.findall(r"^\.*(\((\d+)\) (\d+)/(\d+) .*)", text, re.MULTILINE)
     ((counts, _),) = matches(text, r"cookbook: (.*?; (\d+) rows .*)", command)
-    longer = sum(int(ours) > 1.2 * int(theirs) for _, ours, theirs in rows)
-    value = "\n         ".join([f"{counts}; symbols here/in the book:", *(line for line, *_ in rows)])
-    bar = "all right; none longer than 1.2 times the book's form"
-    return Row("Matrix Cookbook, section 2", bar, value, bool(rows) and not longer, command)
+    longer = [number for _, number, ours, theirs in rows if int(ours) > 1.2 * int(theirs)]
+    first = f"{counts}; longer: {', '.join(longer) or 'none'}; symbols here/in the book:"
+    value = "\n         ".join([first, *(line for line, *_ in rows)])
+    bar = f"all right; none longer than 1.2 times the book's form, but {', '.join(LONGER)} for the reasons in the table"
+    return Row("Matrix Cookbook, section 2", bar, value, bool(rows) and set(longer) <= set(LONGER), command)
 
 
 def sizes() -> Row:

@@ -109,3 +109,18 @@ def test_a_page_in_a_file_needs_nothing_else(look, tmp_path):
     assert seen.page.locator("math .on").count() > 5
     assert "def gradient" in seen.page.locator("details.code code").last.text_content()
     assert (seen.errors, seen.elsewhere()) == ([], [])
+
+
+def test_a_wrong_line_is_named(look, address):
+    seen = look(address, address)
+    seen.page.select_option("#example", "1")
+    seen.page.wait_for_selector("#grading:visible")
+    for lines, kind in (
+        ("df = 2 * (X @ w - t).T @ X @ dw\ngradient = 2 * X @ (X @ w - t)", "wrong"),
+        ("df = 2 * (X @ w - t).T @ X @ dw\ngradient = 2 * X.T @ (X @ w - t)", "right"),
+    ):
+        seen.page.fill("[name=lines]", lines)
+        seen.page.click("#sheet button")
+        seen.page.wait_for_selector(f"#verdict.{kind}")
+        assert ("line 2" in seen.page.inner_text("#verdict")) == (kind == "wrong")
+    assert (seen.errors, seen.elsewhere()) == ([], [])

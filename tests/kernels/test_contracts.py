@@ -117,6 +117,7 @@ def test_the_kernels_without_checks_are_the_public_ones(rng):
         "negative_products",
         "next_mask",
         "norm",
+        "scale_rows",
     }
     only |= {
         "paste_columns",

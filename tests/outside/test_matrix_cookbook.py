@@ -167,7 +167,7 @@ def test_the_page_says_so():
     page = (Path(__file__).parents[2] / "docs" / "calculus.md").read_text(encoding="utf-8")
     counts, short, *_ = figures()
     assert f"| {counts} |" in page
-    least, median = re.findall(r"\| (\d+) rows or more at most .*, (median [\d.]+) \|", page)[0]
+    least, median = re.findall(r"at least (\d+) rows no longer than .*, (median [\d.]+) \|", page)[0]
     assert int(short.split()[0]) >= int(least)
     assert short.endswith(median)
 

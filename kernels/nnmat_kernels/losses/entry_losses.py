@@ -22,13 +22,23 @@ from .labels import wrong_target
 from .targets import as_array_of_targets, as_rows, as_sample_weight, as_targets, check_reduction, target_rows
 from .weighted_rows import given_or_made, mean_over_rows, spread, sum_of_weights
 
+WIDE_ROWS = 64  # entries of one weight, from which on a run has one weight alone
+
 
 @dataclass(frozen=True)
-class EntryLoss:
-    """What runs for a loss, over a piece of the flat arrays, and over pieces by several threads; and its targets."""
+class Pieces:
+    """What runs over a piece of the flat arrays, and over pieces by several threads."""
 
     serial: Any
     parallel: Any
+
+
+@dataclass(frozen=True)
+class EntryLoss:
+    """What runs for a loss, without weights and with them; and its targets."""
+
+    plain: Pieces
+    weighted: Pieces
     low: float | None  # the least target, and the largest; None: any finite one
     high: float | None
 
@@ -47,12 +57,12 @@ def entry_loss(low: float | None = None, high: float | None = None, wide: bool =
 
 
 @part_jit
-def _spread_run(w, each, share, first, weights, factors):
-    """weights = those of the entries from `first` on, each of `w` for as many entries; factors = share · weights."""
+def _spread_run(w, each, share, first, n, weights, factors):
+    """weights = those of n entries from `first` on, each of `w` for as many entries; factors = share · weights."""
     k, m = first // each, 0
     stop = (k + 1) * each - first
-    while m < weights.size:
-        stop = min(stop, weights.size)
+    while m < n:
+        stop = min(stop, n)
         s, c = w[k], factors.dtype.type(share * w[k])
         for j in range(m, stop):
             weights[j] = s
@@ -81,7 +91,7 @@ def _wide_room(n, h):
     return np.empty(n)
 
 
-def _kernels(function, room_of) -> tuple[Any, Any]:
+def _kernels(function, room_of) -> tuple[Pieces, Pieces]:
     f = inlined_jit(function)
 
     @part_jit
@@ -114,38 +124,66 @@ def _kernels(function, room_of) -> tuple[Any, Any]:
     @part_jit
     @named_after(function)
     def serial(h, y, w, a, b, divisor, columns, g, values, sums, slot, first, last):
-        """Entries first..last of flat arrays. `w`: a weight for so many entries each, or nothing; `a`: an option, or
-        one for each column; `values`: room for the losses of entries, or none."""
-        room, weighted = min(last - first, SUM_RUN), w.size > 0
-        terms, options, factors, weights = room_of(room, h), _room(room, h), _room(room, h), np.ones(room)
-        share = 1.0 / (divisor * columns) if divisor > 0.0 else 0.0  # every weight is 0: no entry is read
-        value = 0.0
-        if a.size == 1:
-            options[:] = a[0]
+        """Entries first..last of flat arrays, without weights. `a`: an option, or one for each column; `values`: room
+        for the losses of entries, or none."""
+        room, value = min(last - first, SUM_RUN), 0.0
+        terms, options = room_of(room, h), _room(room, h)
+        factor = g.dtype.type(1.0 / (divisor * columns))
+        _repeat_run(a, first, options)
         for i in range(first, last, SUM_RUN):
-            n = min(SUM_RUN, last - i)
+            e = min(i + SUM_RUN, last)
+            if a.size > 1:
+                _repeat_run(a, i, options)
+            value += run(h[i:e], y[i:e], options, b, factor, g[i:e], terms)
+            if values.size > 0:
+                for m in range(e - i):
+                    values[i + m] = terms[m]
+        sums[slot] = value
+
+    @part_jit
+    @named_after(function, "_weighted")
+    def weighted(h, y, w, a, b, divisor, columns, g, values, sums, slot, first, last):
+        """The same; each of the weights w is one for as many entries."""
+        room, each, value, i = min(last - first, SUM_RUN), h.size // w.size, 0.0, first
+        terms, options, factors, weights = room_of(room, h), _room(room, h), _room(room, h), np.empty(room)
+        share = 1.0 / (divisor * columns) if divisor > 0.0 else 0.0  # every weight is 0: no entry is read
+        _repeat_run(a, first, options)
+        while i < last:
+            n = min(SUM_RUN, last - i) if each < WIDE_ROWS else min(SUM_RUN, last - i, each - i % each)
             e = i + n
             if a.size > 1:
-                _repeat_run(a, i, options[:n])
-            if weighted:
-                _spread_run(w, h.size // w.size, share, i, weights[:n], factors[:n])
-                value += weighted_run(h[i:e], y[i:e], options[:n], b, weights[:n], factors[:n], g[i:e], terms[:n])
+                _repeat_run(a, i, options)
+            if each < WIDE_ROWS or values.size > 0:
+                _spread_run(w, each, share, i, n, weights, factors)
+            s = w[i // each]
+            factor = g.dtype.type(share * s)
+            if each < WIDE_ROWS:
+                value += weighted_run(h[i:e], y[i:e], options, b, weights, factors, g[i:e], terms)
+            elif factor == 0.0:
+                for m in range(n):
+                    terms[m] = 0
+                    g[i + m] = 0
             else:
-                value += run(h[i:e], y[i:e], options[:n], b, g.dtype.type(share), g[i:e], terms[:n])
+                value += s * run(h[i:e], y[i:e], options, b, factor, g[i:e], terms)
             if values.size > 0:
                 for m in range(n):
                     values[i + m] = weights[m] * np.float64(terms[m])
+            i = e
         sums[slot] = value
 
+    return Pieces(serial, _in_pieces(serial)), Pieces(weighted, _in_pieces(weighted))
+
+
+def _in_pieces(serial) -> Any:
     @parallel_jit
-    @named_after(function, "_parallel")
+    @named_after(serial, "_parallel")
     def parallel(h, y, w, a, b, divisor, columns, g, values, sums):
         n, chunks = h.size, sums.size
         for i in prange(chunks):
             k = np.int64(i)
             serial(h, y, w, a, b, divisor, columns, g, values, sums, k, k * n // chunks, (k + 1) * n // chunks)
 
-    return serial, parallel
+    return parallel
 
 
 def reduced_entry_loss(who, loss: EntryLoss, H, y, a, b, sample_weight, reduction, out, columns=None) -> tuple:
@@ -220,4 +258,5 @@ def _launch(loss: EntryLoss, H, Y, w, a, b, divisor, columns, G, values) -> floa
     a = a if isinstance(a, np.ndarray) else np.array([a], np.float64)
     arrays = H.reshape(-1), Y.reshape(-1), w, a, H.dtype.type(b)
     sizes = PARALLEL_SIZE, CHUNK_SIZE, divisor, columns
-    return mean_over_rows(loss.serial, loss.parallel, *sizes, *arrays, divisor, columns, G.reshape(-1), values)
+    pieces = loss.weighted if w.size else loss.plain
+    return mean_over_rows(pieces.serial, pieces.parallel, *sizes, *arrays, divisor, columns, G.reshape(-1), values)

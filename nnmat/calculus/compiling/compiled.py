@@ -16,6 +16,7 @@ from .lowering import Lowering
 from .ordering import Ordering, reachable
 from .source import Step, Writer
 
+KEPT = 64  # programs, one for each set of shapes
 USUAL = 64  # the size that a dimension is taken to have where none is known
 
 
@@ -153,6 +154,8 @@ class Compiled:
         program = Program(self.expression, self.gradients, sizes)
         found = program, [sizes[n] for n in program.given]
         if not more:
+            if len(self._programs) >= KEPT:
+                self._programs.clear()
             self._programs[tuple(key)] = found
         return found
 

@@ -27,7 +27,7 @@ TEXTS = {
     "sigmoid": "def sigmoid(x):\n    return 1 / (1 + np.exp(-x))",
     "inverse": '''def inverse(A):
     """By blocks where A is large: most of it is then products of matrices. Checked, and else by LAPACK."""
-    if len(A) >= 192:
+    if len(A) >= 192:  # `ordering.LARGE`
         try:
             B, x = blockwise(A), np.cos(np.arange(len(A)))
             y = B @ x

@@ -9,7 +9,7 @@ from ..dimensions import Dim, Floor
 from ..language.expr import Expr
 from ..notation.arrays import CALLS
 from .helpers import TEXTS, entry_code, helper_texts
-from .ordering import Order, inverting, solving
+from .ordering import LARGE, Order, inverting, solving
 from .values import Value
 
 SUM, PRODUCT, SIGN, POWER, ATOM = range(5)
@@ -326,7 +326,7 @@ class Writer:
     def _inv(self, v: Value) -> tuple[str, int]:
         n = v.shape[0].value(self.sizes)
         self.flops += inverting(n)
-        if n >= LARGE_BLOCKS:
+        if n >= LARGE:
             self.called.add("inverse")
             return f"inverse({self.array(v.args[0])})", ATOM
         return f"np.linalg.inv({self.array(v.args[0])})", ATOM
@@ -360,11 +360,12 @@ class Writer:
         full = [self._matrix(a, text, s) for a, text, s in zip(v.args, args, inside, strict=True)]
         text = CALLS[op]
         self.called |= {text.partition("(")[0]} & set(TEXTS)
-        first = [self.size(d) for d in data] if op in ("slice", "embed") else []
+        first = [self.size(d) for d in data] if op in ("slice", "embed", "commutation") else []
         last = [self.size(d + n) for d, n in zip(data, shape, strict=True)] if op == "slice" else []
         body = text.format(
             *full,
             shape=", ".join(map(self.size, shape)),
+            size=self.size(shape[0]),
             setting=data if op == "conv" else data[0] if op.startswith("conv") else "",
             over="axis=1" if data == "rows" else "axis=None",
             operands=", ".join(full),
@@ -388,7 +389,6 @@ class Writer:
         return helper_texts(self.called)
 
 
-LARGE_BLOCKS = 192
 METHODS = {
     "det": "np.linalg.det({0})",
     "logdet": "np.linalg.slogdet({0})[1]",

@@ -22,7 +22,7 @@ def balanced(x: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
             top = np.abs(s).max(axis=axis)
             by = np.ldexp(1.0, np.frexp(np.where(top > 0, top, 1.0))[1] - 1)
             scale *= by
-            s = s / np.expand_dims(by, axis)
+            s = s / (by[:, None] if axis else by)
     return s, r, c
 
 

@@ -110,7 +110,7 @@ def _together(e: Expr, places: list[int], end: int) -> Expr | None:
 
 def partly_common_entries(e: Expr) -> Expr | None:
     """A + A ⊙ B + C = A ⊙ (1 + B) + C: the factor that most terms have, and in the parentheses the same again."""
-    if e.is_scalar or len(e.args) < 3:
+    if e.is_scalar:
         return None
     levels: list[tuple[Expr, list[list[Expr]], int]] = []
     terms = [list(factors(a)) for a in e.args]
@@ -121,7 +121,9 @@ def partly_common_entries(e: Expr) -> Expr | None:
         shared, places = found
         inside = [_without(terms[i], shared) for i in places]
         bare = [all(f.is_scalar for f in t) for t in inside]
-        if all(bare) or (any(bare) and len(inside) < 3 and not levels):
+        if all(bare) or any(f.op == "eye" for t in inside for f in t):
+            break
+        if any(bare) and len(inside) < 3 and not levels and symbols(shared) == 1:
             break
         levels.append((shared, [t for i, t in enumerate(terms) if i not in set(places)], places[0]))
         terms = inside

@@ -146,7 +146,7 @@ BEGINNINGS = Coder(WeakKeyDictionary(), limit=120)
 
 def weight(e: Expr) -> tuple[int, str]:
     """The transposes among the factors, and how the product begins when it is written."""
-    return sum(a.op == "T" for a in e.args), BEGINNINGS.write(e)
+    return sum(a.op == "T" and a.args[0].op != "ones" for a in e.args), BEGINNINGS.write(e)
 
 
 def product_elementwise(e: Expr) -> Expr | None:

@@ -212,9 +212,18 @@ def _square(x: Expr, p: Fraction) -> list[Expr]:
 
 
 def mul_sign(e: Expr) -> Expr | None:
-    """-(a - b) = b - a."""
-    if len(e.args) == 2 and e.args[0].op == "num" and e.args[0].data == -1 and e.args[1].op == "add":
-        return add(*(multiple(-coefficient(a)[0], coefficient(a)[1]) for a in e.args[1].args))
+    """-(a - b)/n = (b - a)/n with a size n, -c (a - 1) = c (1 - a)."""
+    if e.args[0].op != "num" or e.args[0].data != -1:
+        return None
+    others = [a for a in e.args[1:] if base(a)[0].op != "dim"]
+    for i, a in enumerate(e.args):
+        if a.op != "add":
+            continue
+        signs = {t.op == "num": coefficient(t)[0] > 0 for t in a.args} if len(a.args) == 2 else {}
+        if len(others) == 1 or signs == {True: False, False: True}:
+            new = add(*(multiple(-coefficient(t)[0], coefficient(t)[1]) for t in a.args))
+            mixed = len(e.args) == 2 or any(coefficient(t)[0] < 0 for t in a.args)
+            return mul(*e.args[1:i], new, *e.args[i + 1 :]) if mixed else None
     return None
 
 

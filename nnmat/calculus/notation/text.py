@@ -332,6 +332,8 @@ class Writer:
                 number = [str(abs(value.numerator))] if abs(value.numerator) != 1 else []
             bottom_text = under[0] if len(under) == 1 else self.parens(" ".join(under))
             single = (len(parts) == 1 and self.op(parts[0]) == "ones" and 1 in self._sizes(parts[0])) or core == "1"
+            if number and not big and not ones:  # 2 a/b, of scalars
+                front, core = [self.at(a, POSTFIX) for a in small], ""
             if not front and not number and core and not single:
                 return sign + self.fraction(self.loose(core, parts), bottom_text)
             top = " ".join([*number, *front]) or "1"

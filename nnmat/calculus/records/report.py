@@ -253,7 +253,8 @@ class _Latex(Report):
         d, w = self.d, self.w
         rows = [self.written(row) for row in self.head()]
         symbols = sorted(d.root.free, key=lambda s: s.name)
-        rows.append("& " + r",\ ".join(rf"{w.symbol(s.name)}\ ({self.shape(s)})" for s in symbols))
+        shapes = [rf"{w.symbol(s.name)}\ ({self.shape(s)})" for s in symbols[: None if self.full else LISTED]]
+        rows.append("& " + r",\ ".join([*shapes, *([w.dots] if len(shapes) < len(symbols) else [])]))
         if d.assumed:
             assumed = r",\ ".join(map(w.symbol, d.assumed))
             rows.append(rf"& \text{{assumed, from their use: the shapes of }} {assumed}")

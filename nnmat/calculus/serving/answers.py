@@ -9,10 +9,12 @@ from ...errors import ConfigError
 from ..command import derivation_of
 from ..derivation.derive import FORMS
 from ..errors import DomainError, NotDerivable, ParseError, ShapeError, UnverifiedError
+from ..grading.grade import grade
 from ..pages.derivation_page import fragment
 
 REFUSALS = (ParseError, ShapeError, ConfigError, NotDerivable, UnverifiedError, DomainError)
 FIELDS = {"expression": True, "wrt": True, "let": False, "shape": False, "symmetric": False}  # whether it must be said
+LINES = "lines"
 LONGEST = 20_000  # signs of one field
 
 
@@ -23,6 +25,21 @@ def derived(asked: Any) -> dict[str, Any]:
         return {"html": fragment(d, d.evidence())}
     except REFUSALS as error:
         return {"error": str(error), "asks": list(dict.fromkeys(re.findall(r"--shape (\w+)=", str(error))))}
+
+
+def graded(asked: Any) -> dict[str, Any]:
+    """`right`, and `verdict` in words, about somebody's `lines`; `line`: the number of the wrong one. Or `error`."""
+    try:
+        lines = asked.pop(LINES, "") if isinstance(asked, dict) else ""
+        if not isinstance(lines, str) or not lines.strip():
+            raise ConfigError(f"nnmat serve: expected lines to check, got {lines!r:.60}.")
+        if len(lines) > LONGEST:
+            raise ConfigError(f"nnmat serve: expected at most {LONGEST:,} signs in {LINES}, got {len(lines):,}.")
+        options = _options(asked)
+        verdict = grade(derivation_of(options).function, options.wrt, lines)
+        return {"right": bool(verdict), "verdict": str(verdict), "line": verdict.line}
+    except REFUSALS as error:
+        return {"error": str(error)}
 
 
 def _options(asked: Any) -> Namespace:

@@ -13,6 +13,9 @@ const EXAMPLES = [
 const form = document.getElementById("question");
 const asks = document.getElementById("asks");
 const result = document.getElementById("result");
+const grading = document.getElementById("grading");
+const sheet = document.getElementById("sheet");
+const verdict = document.getElementById("verdict");
 const alarm = document.getElementById("error");
 
 const chooser = document.getElementById("example");
@@ -33,6 +36,15 @@ form.addEventListener("submit", async (event) => {
   say(found.error);
   askFor(found.asks || []);
   result.innerHTML = found.html || "";
+  grading.hidden = !found.html;
+  verdict.textContent = "";
+});
+
+sheet.addEventListener("submit", async (event) => {
+  event.preventDefault();
+  const found = await ask("/grade", { ...fields(), lines: sheet.elements.lines.value });
+  verdict.textContent = found.error || found.verdict;
+  verdict.className = found.right ? "right" : "wrong";
 });
 
 function fields() {

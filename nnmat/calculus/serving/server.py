@@ -13,13 +13,13 @@ from threading import Lock
 from typing import Any
 
 from ..pages.derivation_page import static
-from .answers import derived
+from .answers import derived, graded
 
 HOST = "127.0.0.1"
 LARGEST = 100_000  # bytes of a question
 PATIENCE = 10.0  # seconds that a client has to send what it announced
 POLICY = "default-src 'none'; style-src 'self'; script-src 'self'; connect-src 'self'; img-src data:; base-uri 'none'"
-QUESTIONS = {"/derive": derived}
+QUESTIONS = {"/derive": derived, "/grade": graded}
 
 
 @cache

@@ -55,6 +55,12 @@ FORMS = [
     ("trace(A @ X @ B @ X)", "X", "(BXA + AXB)ᵀ"),
     ("trace(A @ X @ X @ X)", "X", "(XXA + XAX + AXX)ᵀ"),
     ("trace(A @ X @ B @ X.T @ C)", "X", "AᵀCᵀXBᵀ + CAXB"),
+    # signs and quotients
+    ("frobenius(Y - Z) ** 2 / (2 * dim(M))", "Z", "(Z - Y)/M"),
+    ("-sum(b * log(x) + (1 - b) * log(1 - x))", "x", "(1 - b) ⊘ (1 - x) - b ⊘ x"),
+    ("t ** 2 / (1 + t)", "t", "2 t/(1 + t) - t²/((1 + t)²)"),
+    ("sum((x - sum(x)/dim(N)) * (b - sum(b)/dim(N))) / dim(N)", "x", "(b - ((1ᵀb)/N) 1)/N"),
+    ("sum(x * exp(x)) / sum(exp(x))", "x", "softmax(x) ⊙ (1 + x - ((exp(x)ᵀ x)/(1ᵀ exp(x))) 1)"),
     # powers of norms
     ("norm2(x) ** 3", "x", "3 ‖x‖ x"),
     ("norm2(x) ** 5", "x", "5 ‖x‖³ x"),

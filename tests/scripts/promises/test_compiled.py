@@ -39,3 +39,12 @@ def test_graded_lines_are_counted(monkeypatch, done, named, holds):
     says(monkeypatch, "")
     with pytest.raises(OSError, match="printed no figures"):
         compiled.grading()
+
+
+@pytest.mark.parametrize("holds", [True, False])
+def test_the_row_of_expressions(monkeypatch, holds):
+    found = {"difference": 2e-8, "ratio": 1.2, "programs": True, "holds": holds}
+    monkeypatch.setattr(compiled, "written", lambda command: found)
+    row = compiled.ROWS["expressions"]()
+    assert row.holds == holds
+    assert row.value == "losses differ by 2e-08; 1.20 times the time, as programs"

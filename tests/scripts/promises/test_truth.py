@@ -7,6 +7,7 @@ import pytest
 
 from promises import training, truth
 from promises.row import ROOT
+from tests.outside import matrix_cookbook
 
 CALCULUS = {"worked examples": 90, "identities": 60, "mutations": 30, "table": 5}
 
@@ -56,6 +57,10 @@ def test_the_tests_behind_the_rows_exist(says):
     places = {place for command in commands for place in re.findall(r"\btests/[\w/.]+", command)}
     assert len(places) >= 10
     assert [place for place in sorted(places) if not (ROOT / place).exists()] == []
+
+
+def test_the_longer_rows_are_those_of_the_table():
+    assert set(truth.LONGER) == {row.split()[0] for row in matrix_cookbook.LONGER}
 
 
 def test_what_the_rows_of_the_calculus_say(says):

@@ -2,7 +2,7 @@
 
 import pytest
 
-from nnmat.calculus.serving.answers import LONGEST, derived
+from nnmat.calculus.serving.answers import LONGEST, derived, graded
 
 
 def test_a_derivation_with_quantities_and_shapes():
@@ -45,3 +45,27 @@ def test_what_is_wrong_is_said(asked, said):
 def test_names_whose_shape_is_open_are_asked_for():
     assert derived({"expression": "a * b", "wrt": "a"})["asks"] == ["a"]
     assert derived({"expression": "x.T @ x", "wrt": "z"})["asks"] == []
+
+
+LEAST_SQUARES = {"expression": "norm2(X @ w - t)**2", "wrt": "w"}
+
+
+def test_lines_are_graded():
+    found = graded({**LEAST_SQUARES, "lines": "df = 2 * (X @ w - t).T @ X @ dw\ngradient = 2 * X.T @ (X @ w - t)"})
+    assert found["right"] is True
+    wrong = graded({**LEAST_SQUARES, "lines": "df = 2 * (X @ w - t).T @ X @ dw\ngradient = 2 * X @ (X @ w - t)"})
+    assert (wrong["right"], wrong["line"]) == (False, 2)
+
+
+@pytest.mark.parametrize(
+    ("asked", "said"),
+    [
+        (LEAST_SQUARES, "expected lines to check"),
+        ({**LEAST_SQUARES, "lines": "  "}, "expected lines to check"),
+        ({**LEAST_SQUARES, "lines": "x" * (LONGEST + 1)}, "at most 20,000 signs in lines"),
+        ({"lines": "df = dw"}, "expected a function, got nothing"),
+        ([], "expected lines to check"),
+    ],
+)
+def test_what_cannot_be_graded_is_said(asked, said):
+    assert said in graded(asked if isinstance(asked, list) else dict(asked))["error"]
