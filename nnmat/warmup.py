@@ -196,12 +196,13 @@ def _figures(described: dict[str, Any], B: int) -> list[Job]:
     if described["loss"] is None:
         return []
     kind, options = described["loss"]
-    H = np.zeros((B, *described["outputs"]), described["dtype"])
-    shape, y_dtype = described.get("y", (H.shape[1:], H.dtype))
+    loss = getattr(losses, kind)(**options)
+    H = np.ones((B, *described["outputs"]), described["dtype"])
+    shape, y_dtype = described.get("y", (loss.target_shape(H.shape[1:]), H.dtype))
     if "y" not in described and kind == "SoftmaxCrossEntropy":
         shape, y_dtype = H.shape[1:-1], np.int64
     y, weights = np.zeros((B, *shape), y_dtype), [np.ones(B, H.dtype)] if described.get("weighted") else []
-    jobs: list[Job] = [functools.partial(getattr(losses, kind)(**options).forward, H, y, *weights)]
+    jobs: list[Job] = [functools.partial(loss.forward, H, y, *weights)]
     return jobs + [functools.partial(metrics.resolve(name)[1], H, y) for name in described.get("metrics", [])]
 
 

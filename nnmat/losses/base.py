@@ -138,6 +138,10 @@ class Loss(abc.ABC):
         """Arrays beside attributes that passes read and nobody changes."""
         return []
 
+    def target_shape(self, output_shape: tuple[int, ...]) -> tuple[int, ...]:
+        """The shape of the targets of a sample, where they are numbers, for outputs of this shape."""
+        return output_shape
+
     def config(self) -> dict:
         """The constructor's arguments, as JSON-able values; `reduction` if it is not "mean"."""
         return {} if self.reduction == "mean" else {"reduction": self.reduction}

@@ -73,8 +73,11 @@ class GaussianNegativeLogLikelihood(Loss):
     def check_targets(self, y, output_shape):
         who = "GaussianNegativeLogLikelihood"
         y = as_array_of_targets(who, y, booleans=True)
-        shape = shape_of_targets(who, y, output_rows(who, y, output_shape), self.covariance)
+        shape = shape_of_targets(who, y.shape, output_rows(who, y, output_shape), self.covariance)
         as_targets(who, y, shape, np.dtype(np.float64))
+
+    def target_shape(self, output_shape):
+        return shape_of_targets("GaussianNegativeLogLikelihood", None, output_shape, self.covariance)
 
     def config(self):
         return {"covariance": self.covariance, "eps": self.eps, "full": self.full, **super().config()}

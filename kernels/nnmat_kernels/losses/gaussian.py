@@ -206,7 +206,7 @@ def weighted_gaussian(H, y, covariance, eps, full, sample_weight, out, reduction
         raise ValueError(f"{who}: expected eps finite and above 0, got {eps!r}. The default is 1e-6.")
     H2 = as_rows(who, H)
     y = as_array_of_targets(who, y, booleans=True)
-    shape = shape_of_targets(who, y, H.shape, covariance)
+    shape = shape_of_targets(who, y.shape, H.shape, covariance)
     Y = target_rows(who, y, shape, H2.dtype)
     rows_only = shape[:-1] if covariance == "cholesky" else shape
     s = None
@@ -220,8 +220,8 @@ def weighted_gaussian(H, y, covariance, eps, full, sample_weight, out, reduction
     return value, given_or_made(out, G, H.shape), divisor
 
 
-def shape_of_targets(who: str, y: np.ndarray, H_shape: tuple, covariance: str) -> tuple:
-    """(..., M) for H of this shape; raises ShapeError for a K that fits no M, and for other targets."""
+def shape_of_targets(who: str, y_shape: tuple | None, H_shape: tuple, covariance: str) -> tuple:
+    """(..., M) for H of this shape; raises ShapeError for a K that fits no M, and for targets of another shape."""
     K = H_shape[-1]
     M = {"diagonal": K // 2, "spherical": K - 1, "cholesky": (int((9 + 8 * K) ** 0.5) - 3) // 2}[covariance]
     columns = {"diagonal": 2 * M, "spherical": M + 1, "cholesky": M * (M + 3) // 2}[covariance]
@@ -231,9 +231,9 @@ def shape_of_targets(who: str, y: np.ndarray, H_shape: tuple, covariance: str) -
             f"{who}: expected H with {sizes} columns for means and {covariance} covariance of M numbers, got {K}."
         )
     shape = (*H_shape[:-1], M)
-    if y.shape != shape and not (M == 1 and y.shape == shape[:-1]):
+    if y_shape is not None and y_shape != shape and not (M == 1 and y_shape == shape[:-1]):
         raise ShapeError(
-            f"{who}: expected y of shape {shape}, got {y.shape}: the {K} columns of H are {M} means and the "
+            f"{who}: expected y of shape {shape}, got {y_shape}: the {K} columns of H are {M} means and the "
             f"{covariance} covariance."
         )
     return shape

@@ -129,17 +129,18 @@ def test_places_of_the_diagonal():
 
 def test_shapes():
     y = np.zeros((4, 3))
-    assert shape_of_targets("f", y, (4, 6), "diagonal") == (4, 3)
-    assert shape_of_targets("f", y, (4, 4), "spherical") == (4, 3)
-    assert shape_of_targets("f", y, (4, 9), "cholesky") == (4, 3)
-    assert shape_of_targets("f", np.zeros(4), (4, 2), "cholesky") == (4, 1)
+    assert shape_of_targets("f", y.shape, (4, 6), "diagonal") == (4, 3)
+    assert shape_of_targets("f", y.shape, (4, 4), "spherical") == (4, 3)
+    assert shape_of_targets("f", y.shape, (4, 9), "cholesky") == (4, 3)
+    assert shape_of_targets("f", (4,), (4, 2), "cholesky") == (4, 1)
+    assert shape_of_targets("f", None, (9,), "cholesky") == (3,)
     for K, covariance in ((5, "diagonal"), (1, "diagonal"), (1, "spherical"), (8, "cholesky"), (1, "cholesky")):
         with pytest.raises(ShapeError, match=rf"^f: expected H with .* columns .* {covariance} .*, got {K}\."):
-            shape_of_targets("f", y, (4, K), covariance)
+            shape_of_targets("f", y.shape, (4, K), covariance)
     with pytest.raises(
         ShapeError, match=r"^f: expected y of shape \(4, 2\), got \(4, 3\): the 4 columns of H are 2 means"
     ):
-        shape_of_targets("f", y, (4, 4), "diagonal")
+        shape_of_targets("f", y.shape, (4, 4), "diagonal")
 
 
 def test_errors_and_no_rows():

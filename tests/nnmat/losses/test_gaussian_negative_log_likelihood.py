@@ -5,7 +5,7 @@ import json
 import numpy as np
 import pytest
 
-from nnmat import GaussianNegativeLogLikelihood, Linear, Sequential, compile_step, gradcheck
+from nnmat import GaussianNegativeLogLikelihood, Linear, Sequential, compile_step, gradcheck, warmup
 from nnmat.errors import ConfigError, DataError, LabelError, ShapeError
 from nnmat.optimizers import LBFGS
 
@@ -117,6 +117,7 @@ def test_a_model_that_learns_its_own_variance(rng, covariance):
     heads = Concatenate([Linear(8, M), Sequential([Linear(8, K), Softplus()])])
     model = Sequential([Linear(1, 8), Tanh(), heads], input_shape=(1,), seed=0)
     loss, optimizer = GaussianNegativeLogLikelihood(covariance), Adam(model, lr=0.02)
+    warmup(model, loss, optimizer, batch_size=64, progress=False)
     step = compile_step(model, loss, optimizer)
     X = rng.uniform(-1, 1, (64, 1)).astype(np.float32)
     Y = (X + 0.1 * rng.standard_normal((64, M))).astype(np.float32)
