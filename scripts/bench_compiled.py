@@ -189,10 +189,11 @@ def main() -> None:
     parser.add_argument("--only", nargs="+", choices=CASES, metavar="CASE", help=f"some of: {', '.join(CASES)}")
     parser.add_argument("--rounds", type=positive_int, default=7, help="alternations (default: %(default)s)")
     parser.add_argument("--seconds", type=positive_float, default=0.1, help="per turn (default: %(default)s)")
+    parser.add_argument("--threads", type=positive_int, help="at most so many of PyTorch's (default: all cores)")
     parser.add_argument("--json", type=output_file(".json"), metavar="FILE", help="write the rows to FILE")
     args = parser.parse_args()
     need("torch", Path(sys.argv[0]).name, "bench")
-    threads = os.cpu_count() or 1
+    threads = args.threads or os.cpu_count() or 1
     rows = []
     means = []
     for n in args.sizes:

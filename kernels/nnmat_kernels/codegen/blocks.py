@@ -1,4 +1,7 @@
-"""What the norms of rows and of columns share: the arguments of a pass, blocks of columns, and sums in float64."""
+"""What the norms of rows and of columns share: the arguments of a pass, blocks of columns, and sums in float64.
+
+The passes are called from `exact_jit` functions: in a `jit` one their sums may be reordered, as all of its code.
+"""
 
 from llvmlite import ir
 from numba import types

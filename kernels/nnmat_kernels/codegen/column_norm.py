@@ -341,7 +341,7 @@ def plain_gradients_behind_relu(G, X, x, step, rows, n, V, C, Y):
     m, s, q, e = C[:, :n]
     d = _each(X, x, step, rows, n) - m
     h = np.where(d * V[1, :n] + V[2, :n] <= 0, G.dtype.type(0), _each(G, x, step, rows, n))
-    _each(Y, x, step, rows, n)[:] = h * s - d * q - e
+    _each(Y, x, step, rows, n)[:] = (m - _each(X, x, step, rows, n)) * q + (h * s - e)
 
 
 @generated(plain_gradients_behind_relu)

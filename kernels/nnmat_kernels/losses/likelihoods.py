@@ -17,7 +17,7 @@ HALF_LOG_TWO_PI = 0.9189385332046727
 @entry_loss(low=0.0)
 def divergence_entry(h, y, a, b):
     """y (log y - h), with a = 0: a target of 0 has no part in any h, which may be -inf."""
-    nothing = a if h < np.inf else h - h  # NaN stays NaN
+    nothing = a if h < np.inf else h  # NaN, and the logarithm of no probability, stay
     return y * (log(y) - h) if y > a else nothing, a - y
 
 
@@ -25,7 +25,7 @@ def divergence_entry(h, y, a, b):
 def log_divergence_entry(h, y, a, b):
     """The same for targets that are logarithms; -inf is that of 0."""
     p = exp(y)
-    nothing = a if h < np.inf else h - h
+    nothing = a if h < np.inf else h
     return p * (y - h) if p > a else nothing, a - p
 
 

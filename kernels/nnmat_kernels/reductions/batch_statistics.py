@@ -191,7 +191,7 @@ def _forward_parallel(
         call(scale, (x[first:last], constants, y[first:last]))
 
 
-@jit
+@exact_jit
 def _measure_columns(
     x, eps, momentum, running_mean, running_variance, statistics, gamma, beta, constants, first, last
 ):  # fmt: skip
@@ -308,7 +308,7 @@ def _backward_parallel(
         call(differentiate, (g[first:last], x[first:last], constants, gx[first:last]))
 
 
-@jit
+@exact_jit
 def _sum_columns(
     g, x, statistics, gamma, training, add_gamma, add_beta, gg, gb, factors, first, last
 ):  # fmt: skip

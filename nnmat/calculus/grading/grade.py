@@ -16,6 +16,8 @@ from .lines import Known, Line, split
 from .points import BY_QUOTIENTS, EQUAL, Place, close, places
 from .repairs import MISUSES, repairs
 
+ABOUT = ("f", "df", "gradient")  # of the function; every other line is about a quantity
+
 
 @dataclass(frozen=True)
 class Verdict:
@@ -64,7 +66,8 @@ def grade(f: Expr, wrt: "Expr | str", lines: "str | Iterable[str]", seed: int = 
 
 def claim(f: Expr, wrt: "Expr | str", G: "Expr | str", seed: int = 0) -> Verdict:
     """Whether `G`, an expression or its text, is the gradient of `f` by `wrt`. Raises what `grade` raises."""
-    text = G if isinstance(G, str) else code(lift(G, "claim"))
+    f = lift(f, "claim")
+    text = G if isinstance(G, str) else code(lift(G, "claim").inline(keep=names(f)))
     if "\n" in text.strip():
         raise ShapeError("claim: expected a gradient on one line, got several. Try grade.")
     return grade(f, wrt, [f"gradient = {text.strip()}"], seed)
@@ -96,7 +99,7 @@ class _Grader:
                     raise ParseError(f"line {n}: {error.message}", error.text, error.column) from None
                 return self._wrong(n, line, wanted, error.message, len(lines))
             wanted = wanted or self._guess(e)
-            if wanted not in ("f", "df", "gradient") and not (wanted[0] == "d" and wanted[1:] in self.known.names):
+            if wanted not in ABOUT and self._meaning(wanted) is None:
                 self.known.define(wanted, e)
                 continue
             fault = self._fault(e, wanted)
@@ -125,22 +128,27 @@ class _Grader:
             return "gradient"
         return "f"
 
+    def _meaning(self, about: str) -> Expr | None:
+        """What a name that is known stands for, or what a differential is that of."""
+        if about in self.known.names:
+            return self.known.names[about]
+        return self.known.names.get(about[1:]) if about.startswith("d") else None
+
     def _wanted(self, place: Place, about: str) -> np.ndarray:
         """The value that a line has to have."""
         if about == "f":
             return place.value(self.d.root)
         if about == "gradient":
             return place.value(self.d.gradient)
+        if about in self.known.names:
+            return place.value(self.known.names[about])
         return place.differential(self.d.root if about == "df" else self.known.names[about[1:]])
 
     def _fault(self, e: Expr, about: str) -> str:
         """Why a line does not hold, with a counterexample; empty if it does."""
-        expected = self.d.wrt.shape if about == "gradient" else None
-        if about not in ("f", "df", "gradient"):
-            expected = self.known.names[about[1:]].shape
-        elif about in ("f", "df"):
-            expected = self.d.root.shape
-        if expected is not None and e.shape != expected:
+        meant = self._meaning(about) if about not in ABOUT else self.d.wrt if about == "gradient" else self.d.root
+        expected = e.shape if meant is None else meant.shape
+        if e.shape != expected:
             return f"expected the shape {show(expected)}, got {show(e.shape)}"
         for place in self.places:
             try:
@@ -155,6 +163,8 @@ class _Grader:
 
     def _wrong(self, n: int, line: Line, about: str, reason: str, many: int) -> Verdict:
         about = about or ("gradient" if "d" + self.d.wrt.name not in line.text else "df")
+        if about not in ABOUT and self._meaning(about) is None:  # a quantity that has no value
+            return Verdict(False, many, n, line.text, reason)
         for misuse, tree in repairs(line.tree, line.text[line.offset :], self.sizes):
             try:
                 e = self.known.expression(tree, line)

@@ -98,7 +98,7 @@ CHOICES: dict[str, Callable[..., Array]] = {
 STACKS: dict[str, Callable[..., Array]] = {"hstack": np.hstack, "vstack": np.vstack}
 OF_SIZES = {"ones": np.ones, "zeros": np.zeros}
 FUNCTIONS = {*ENTRIES, *OF_ONE, *OF_SIZES, "inner", "kron", "kron_left", "kron_right", "eye", "dim", "reshape"}
-FUNCTIONS |= {*CHOICES, *STACKS, "max", "power", "padded"}
+FUNCTIONS |= {*CHOICES, *STACKS, "max", "power", "padded", "commutation"}
 FUNCTIONS |= {"conv", "conv_input", "conv_kernel", "d", "grad"}
 
 
@@ -215,6 +215,8 @@ class World:
             if len(sizes) != (2 if name in OF_SIZES else 1):
                 raise ShapeError(f"verify: expected the sizes of {name}.")
             return OF_SIZES[name](sizes) if name in OF_SIZES else np.eye(sizes[0]) if name == "eye" else _one(sizes[0])
+        if name == "commutation":
+            return _commutation(*[self.size(p) for p in t.parts])
         if name == "grad":
             return self._gradient(t)
         if name == "d":
@@ -343,6 +345,13 @@ def _chosen(name: str, args: list[Array]) -> Array:
     if len({a.shape[name == "vstack"] for a in args}) != 1:
         raise ShapeError(f"verify: expected shapes that fit in {name}.")
     return STACKS[name](args)
+
+
+def _commutation(rows: int = 0, columns: int = 0) -> Array:
+    """K with K vec(A) = vec(Aᵀ), rows first, for A (rows, columns)."""
+    if min(rows, columns) < 1:
+        raise ShapeError("verify: expected the two sizes of commutation.")
+    return np.eye(rows * columns)[np.arange(rows * columns).reshape(rows, columns).T.ravel()]
 
 
 def _padded(x: Array, row: int, column: int, rows: int, columns: int) -> Array:
