@@ -6,9 +6,9 @@ A sum of elementwise products is looked at as a polynomial: a coefficient for ea
 from fractions import Fraction
 from itertools import pairwise
 
-from ..language.expr import Expr, add, lift, matmul, mul, node, number, ones, power
+from ..language.expr import Expr, add, lift, matmul, mul, node, number, ones
 from .gathering import shorter
-from .sums import base, factors, is_zero, product, scalars, zero_like
+from .sums import base, factors, is_zero, product, scalars, squared, zero_like
 
 MOST = 16  # terms that are looked at
 
@@ -75,7 +75,7 @@ class Polynomials:
         return s if s.shape == like.shape else mul(s, ones(*like.shape))
 
     def _product(self, c: Fraction, exponents: Exponents) -> Expr:
-        parts = [self.bases[k] if p == 1 else power(self.bases[k], p) for k, p in exponents.items()]
+        parts = [x for k, p in exponents.items() for x in squared(self.bases[k], p)]
         parts.sort(key=lambda a: not a.is_scalar)
         return mul(*([number(c)] if c != 1 or not parts else []), *parts)
 

@@ -19,6 +19,8 @@ def symbols(e: Expr) -> int:
     if e.op in LEAVES:
         return 1
     own = {"matmul": 0, "add": len(e.args) - 1, "mul": max(sum(not a.is_scalar for a in e.args) - 1, 0)}
+    if e.op == "pow" and e.data == 2 and not e.is_scalar:  # A ⊙ A
+        return min(2 * symbols(e.args[0]) + 1, MOST)
     if e.op == "pow":  # 1/a, a², 1/a²
         own["pow"] = (e.data < 0) + (abs(e.data) != 1)
     return min(own.get(e.op, 1) + sum(symbols(a) for a in e.args), MOST)

@@ -200,12 +200,12 @@ def mul_powers(e: Expr) -> Expr | None:
         bases.setdefault(key, x)
     if len(exponents) == len(e.args):
         return None
-    parts = [_square(x, exponents[k]) for k, x in bases.items() if exponents[k] != 0]
+    parts = [squared(x, exponents[k]) for k, x in bases.items() if exponents[k] != 0]
     new = product([p for group in parts for p in group], e)
     return None if new.digest == e.digest else new
 
 
-def _square(x: Expr, p: Fraction) -> list[Expr]:
+def squared(x: Expr, p: Fraction) -> list[Expr]:
     if p == 1:
         return [x]
     return [x, x] if p == 2 and not x.is_scalar else [power(x, p)]

@@ -2,7 +2,7 @@
 
 import pytest
 
-from nnmat.calculus import let, matrix, parse, scalar, simplify, sum, vector
+from nnmat.calculus import derive, let, matrix, parse, scalar, simplify, sum, vector
 from nnmat.calculus.laws import expansion
 from nnmat.calculus.laws.gathering import symbols
 from tests.nnmat.calculus.laws.rules import equal_values
@@ -59,3 +59,13 @@ def test_the_sum_of_a_named_deviation_is_0():
 def test_many_terms_stay_as_they_are():
     many = parse(" + ".join(f"a{k} * (b - a{k})" for k in range(40)), **{f"a{k}": () for k in range(40)}, b=())
     assert expansion.sum_of_products(many) is None
+
+
+def test_gathering_and_multiplying_out_do_not_undo_one_another():
+    for source, shapes in (
+        ("tanh(log_softmax(x).T)", {"x": "N"}),
+        ("tanh(log_softmax_rows(B) * clip(tanh(ones(N, K))))", {"B": ("N", "K")}),
+    ):
+        f = parse(source, **shapes)
+        d = derive(f, next(iter(shapes)), G=matrix("G", *f.shape))
+        assert len(d.steps) < 200
