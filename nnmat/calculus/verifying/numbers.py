@@ -12,6 +12,7 @@ from .reader import Tree
 
 Array = np.ndarray
 STEP = 1e-3
+LARGEST = 10**4  # of the numbers that stand for a size
 
 
 def _cdf(x: Array) -> Array:
@@ -304,7 +305,7 @@ class World:
 
     def size(self, t: Tree) -> int:
         """A dimension: names, whole numbers, sums, products, floors."""
-        if t.kind == "num" and t.data.denominator == 1:
+        if t.kind == "num" and t.data.denominator == 1 and t.data <= LARGEST:
             return int(t.data)
         if t.kind == "name" and t.data in self.sizes:
             return self.sizes[t.data]

@@ -85,3 +85,11 @@ def test_a_missing_entry():
 
 def test_the_table_of_laws_is_about_laws():
     assert set(LAWS) <= set(STATEMENTS)
+
+
+@pytest.mark.parametrize("size", ["1e400", "123456789", "-3", "K", "ones(2, 2)"])
+def test_sizes_that_are_none(size):
+    record = json.loads(derive(worked_examples.bilinear(), "A").to_json())
+    record["symbols"]["A"]["shape"][0] = size
+    with pytest.raises(RecordError):
+        verify(resealed(record), STATEMENTS)
