@@ -58,7 +58,7 @@ def test_derived_gradients_are_those_of_losses(name):
 
 
 def test_every_loss_is_expressed():
-    """`Loss` is what losses are made from, `ExpressionLoss` an expression; an `AdversarialLoss` has three `ScoreLoss`."""
+    """`Loss` is what losses are made from, `ExpressionLoss` an expression; `AdversarialLoss` has three `ScoreLoss`."""
     expressed = {type(case.loss) for case in EXPRESSED.values()}
     exported = {loss for name, loss in vars(nnmat.losses).items() if name in nnmat.losses.__all__}
     losses = {loss for loss in exported if isinstance(loss, type) and issubclass(loss, nnmat.Loss)}
