@@ -71,7 +71,7 @@ def test_a_gan(optimizer, rng):
         assert by_hand.state() == other.state(), i
     assert step.why_not(*arrays) == ""
     listing = str(step.program(*arrays))
-    assert "binary_cross_entropy" in listing
+    assert "SigmoidBinaryCrossEntropy" in listing
     assert "Linear '3'" in listing
 
 
