@@ -196,7 +196,8 @@ class Plan:
                 found.append((v, Walk(v, self.stored.__contains__, self.number, self.dtype)))
             else:
                 if self._kernel(v) is None and v.op not in (*NUMPY, "eye", "reshape"):
-                    raise NotDerivable(v, f"no form of {v.op} for a layer or a loss is known.")
+                    name = v.data[0] if v.op == "call" else v.op
+                    raise NotDerivable(v, f"no form of {name} for a layer or a loss is known.")
                 found.append((v, None))
         return found
 
