@@ -32,6 +32,8 @@ class Derived:
     def __init__(self, who: str, text: Any, shapes: Mapping[str, Any], wrt: Iterable[str], sizes: Mapping[str, int]):
         if not isinstance(text, str):
             raise ConfigError(f"{who}: expected the expression as text, got {text!r:.60}.")
+        if not isinstance(sizes, Mapping):
+            raise ConfigError(f"{who}: expected sizes such as {{'M': 10}}, got {sizes!r:.60}.")
         self.who, self.text = who, text
         self._given = who, text, dict(shapes), tuple(wrt), dict(sizes)
         self.sizes = {name: count(who, f"sizes[{name!r}]", size) for name, size in sizes.items()}
@@ -57,12 +59,21 @@ class Derived:
 
     def missing(self, known: Iterable[str]) -> list[str]:
         """Names of dimensions that have no size."""
+        return sorted(self._dimensions() - {*self.sizes, *known})
+
+    def _dimensions(self) -> set[str]:
         gradients = [d.gradient for d in self.derivations.values()]
-        found = {n for e in (self.f, *gradients) for n in dimensions(e)}
-        return sorted(found - {*self.sizes, *known})
+        return {name for e in (self.f, *gradients) for name in dimensions(e)}
 
     def check_sizes(self, known: Iterable[str]) -> None:
-        """Raise ConfigError if a dimension has no size."""
+        """Raise ConfigError if a dimension has no size, or a size no dimension."""
+        if taken_twice := sorted(self.sizes.keys() & {*known}):
+            raise ConfigError(
+                f"{self.who}: expected sizes of dimensions beside {', '.join(known)}, which follow from the arrays, got "
+                f"one for {taken_twice[0]}. Leave it out."
+            )
+        if unused := sorted(self.sizes.keys() - self._dimensions()):
+            raise ConfigError(f"{self.who}: expected sizes of dimensions of its expression, got one for {unused[0]}.")
         if missing := self.missing(known):
             raise ConfigError(
                 f"{self.who}: expected a size for each dimension of its expression, got none for {missing[0]}. "

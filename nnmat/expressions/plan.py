@@ -77,7 +77,8 @@ class Plan:
             return None
         known = [x for x in inside if x is not None]
         if v.op == "pow":
-            return known[0] ** float(v.data)
+            with np.errstate(all="ignore"):
+                return float(np.float64(known[0]) ** float(v.data))  # 1/0 is infinite, as in arrays
         return sum(known) if v.op == "add" else float(v.data) * float(np.prod(known))
 
     def _kernel(self, v: Value):

@@ -122,7 +122,9 @@ class Walk:
 
     def _fn(self, v: Value) -> int:
         if v.data not in FUNCTIONS:
-            raise NotDerivable(v, f"no kernel of the function {v.data} is known.")
+            raise NotDerivable(
+                v, f"no kernel of the function {v.data} is known. Known are {', '.join(sorted(FUNCTIONS))}."
+            )
         return self._line(v.data, self._operand(v.args[0]))
 
     def _outer(self, v: Value) -> int:

@@ -6,12 +6,21 @@ from typing import Any
 import numpy as np
 
 from nnmat_kernels import unchecked as k
-from nnmat_kernels.losses.targets import as_array_of_targets, as_rows, as_targets, label_rows, target_rows
+from nnmat_kernels.losses.targets import (
+    as_array_of_targets,
+    as_labels,
+    as_rows,
+    as_targets,
+    label_remedy,
+    label_rows,
+    target_rows,
+)
 
 from ..calls import loss_equations
 from ..checks import flag
-from ..errors import ConfigError, ShapeError
+from ..errors import ConfigError, DtypeError, ShapeError
 from ..expressions.derived import BATCH, Derived, text_of
+from ..expressions.plan import Plan
 from .base import Loss, output_rows
 
 WIDTH = "M"  # of outputs and targets
@@ -43,7 +52,7 @@ class ExpressionLoss(Loss):
         who = type(self).__name__
         self.labels = flag(who, "labels", labels)
         shapes = {"H": (BATCH, WIDTH), "Y": (BATCH, WIDTH)}
-        self._derived = Derived(who, expression, shapes, ["H"], sizes or {})
+        self._derived = Derived(who, expression, shapes, ["H"], {} if sizes is None else sizes)
         if not self._derived.f.is_scalar:
             raise ShapeError(
                 f"{who}: expected a scalar expression, got one of shape "
@@ -52,6 +61,7 @@ class ExpressionLoss(Loss):
         if not self._derived.derivations:
             raise ConfigError(f"{who}: expected an expression with H, the outputs, in it, got {expression!r:.80}.")
         self._derived.check_sizes((BATCH, WIDTH))
+        self._plan(2, np.dtype(np.float64), 2)  # refuses what has no kernel
 
     @property
     def derivation(self) -> Any:
@@ -66,25 +76,28 @@ class ExpressionLoss(Loss):
         rows, shape = as_rows(who, H), _shape(H)
         y = as_array_of_targets(who, y)
         if self.labels:
-            Y = k.one_hot(label_rows(who, y, shape, None), rows.shape[1], rows.dtype, who=who)
+            Y = k.one_hot(label_rows(who, _integers(who, y, shape), shape, None), rows.shape[1], rows.dtype, who=who)
         else:
             Y = target_rows(who, y, shape, rows.dtype)
         call.divisor = float(len(rows))
         if not len(rows):
             call.divisor, call.G = 0.0, np.empty(shape, rows.dtype)
             return 0.0
-        plan = self._derived.plan(len(rows), rows.dtype, (("H",),), **{WIDTH: rows.shape[1]})
+        plan = self._plan(len(rows), rows.dtype, rows.shape[1])
         arrays = {v: {"H": rows, "Y": Y}[name] for name, v in plan.symbols.items()}
         value = plan.run(0, arrays)[""]
         call.G = plan.run(1, arrays)["H"].reshape(shape)
         return k.first_number(value)
+
+    def _plan(self, batch: int, dtype, width: int) -> Plan:
+        return self._derived.plan(batch, dtype, (("H",),), **{WIDTH: width})
 
     def check_targets(self, y, output_shape):
         who = type(self).__name__
         y = as_array_of_targets(who, y)
         shape = output_rows(who, y, output_shape)
         if self.labels:
-            label_rows(who, y.astype(np.int64, copy=False), shape, None)
+            as_labels(who, _integers(who, y, shape), shape, None)
         else:
             as_targets(who, y, shape, np.dtype(np.float64))
 
@@ -93,6 +106,12 @@ class ExpressionLoss(Loss):
 
     def config(self):
         return {"expression": self._derived.text, "labels": self.labels, "sizes": dict(self._derived.sizes)}
+
+
+def _integers(who: str, y: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
+    if y.dtype.kind == "f":
+        raise DtypeError(f"{who}: expected integer labels y, got {y.dtype}. {label_remedy(y, shape)}")
+    return y
 
 
 def _shape(H) -> tuple[int, ...]:

@@ -4,7 +4,10 @@ from nnmat_kernels.losses.distances import weighted_huber_loss
 
 from ..calls import loss_equations
 from ..checks import positive
+from ..errors import ConfigError
 from .base import Loss, check_entries
+
+STEEPEST = 1e38  # a slope that float32 holds
 
 
 class Huber(Loss):
@@ -63,7 +66,10 @@ class SmoothL1(Loss):
 
     def __init__(self, beta: float = 1.0, reduction: str = "mean"):
         super().__init__(reduction)
-        self.beta = positive("SmoothL1", "beta", beta, "With 0 it would be the absolute error: write L1().")
+        hint = "With 0 it would be the absolute error: write L1()."
+        self.beta = positive("SmoothL1", "beta", beta, hint)
+        if 1.0 / self.beta > STEEPEST:
+            raise ConfigError(f"SmoothL1: expected beta >= {1 / STEEPEST:g}, got {beta!r}. {hint}")
 
     @loss_equations
     def forward(self, H, y, call):

@@ -54,11 +54,15 @@ class Expression(Layer):
     ):
         super().__init__()
         self.weight_initializer = initializers.check(self.kind, weight_initializer)
+        if not isinstance(parameters, Mapping | None):
+            raise ConfigError(
+                f"{self.kind}: expected parameters such as {{'W': ('M', 'N'), 'b': ('M',)}}, got {parameters!r:.60}."
+            )
         self.shapes = {name: _shape(self.kind, name, shape) for name, shape in (parameters or {}).items()}
         if "X" in self.shapes:
             raise ConfigError(f"{self.kind}: expected parameters beside X, the input, got one called X.")
         symbols = {"X": (BATCH, WIDTH), **self.shapes}
-        self._derived = Derived(self.kind, expression, symbols, symbols, sizes or {})
+        self._derived = Derived(self.kind, expression, symbols, symbols, {} if sizes is None else sizes)
         f = self._derived.f
         if unused := [name for name in symbols if name not in self._derived.derivations]:
             raise ConfigError(f"{self.kind}: expected an expression with {unused[0]} in it, got {expression!r:.80}.")
@@ -67,8 +71,14 @@ class Expression(Layer):
                 f"{self.kind}: expected an expression with a row for each of the {BATCH} samples, got one of shape "
                 f"({', '.join(map(str, f.shape))}). X is ({BATCH}, {WIDTH})."
             )
+        if BATCH in f.shape[1].names:
+            raise ShapeError(
+                f"{self.kind}: expected as many columns for each batch, got an expression of shape "
+                f"({', '.join(map(str, f.shape))}): {BATCH} is the number of samples."
+            )
         self._derived.check_sizes((BATCH, WIDTH))
         self._own = {name: Parameter(name, decay=len(shape) == 2) for name, shape in self.shapes.items()}
+        self._plan(2, np.dtype(np.float64))  # refuses what has no kernel
 
     @property
     def derivations(self) -> dict[str, Any]:
@@ -110,8 +120,8 @@ class Expression(Layer):
             call.keep(plan=None)
             return np.empty((0, *self._output_shape), X.dtype)
         plan = self._plan(len(X), X.dtype)
-        arrays = {plan.symbols["X"]: X.reshape(len(X), -1)}
-        arrays |= {plan.symbols[name]: p.value for name, p in self._own.items()}
+        given = {"X": X.reshape(len(X), -1)} | {name: p.value for name, p in self._own.items()}
+        arrays = {v: given[name] for name, v in plan.symbols.items() if name in given}  # what cancels is no symbol
         Y = plan.run(0, arrays)[""]
         call.keep(arrays=arrays, plan=plan)
         return Y.reshape(len(X), *self._output_shape)

@@ -188,3 +188,11 @@ def test_the_number_of_threads_changes_no_bit(covariance, dtype, rng):
         return [*found, L, G, *([] if covariance == "cholesky" else [gaussian_chain_unchecked(G, C, H.shape[1])])]
 
     same_bits_for_any_threads(results)
+
+
+@pytest.mark.parametrize("eps", [1e-46, 1e-40, 1e39])
+def test_an_eps_that_float32_does_not_hold_is_refused(eps):
+    H, y = np.ones((1, 2), np.float32), np.zeros((1, 1), np.float32)
+    with pytest.raises(ValueError, match="expected eps from 1.17549e-38 for float32"):
+        k.gaussian_negative_log_likelihood(H, y, eps=eps)
+    assert np.isfinite(k.gaussian_negative_log_likelihood(H.astype(np.float64), y.astype(np.float64), eps=eps)[0])

@@ -8,7 +8,7 @@ import pytest
 import nnmat
 from nnmat import SGD, ExpressionLoss, Linear, MeanSquaredError, Sequential, SoftmaxCrossEntropy, compile_step
 from nnmat.calculus import frobenius, matrix
-from nnmat.calculus.errors import ParseError
+from nnmat.calculus.errors import NotDerivable, ParseError
 from nnmat.errors import ConfigError, DtypeError, LabelError, ShapeError
 from nnmat.losses import loss_from_expression
 from nnmat_kernels.runtime.config import settings
@@ -114,3 +114,27 @@ def test_wrong_labels(y, kind, said):
 def test_weights_of_samples_are_refused():
     with pytest.raises(ConfigError, match="no sample_weight"):
         ExpressionLoss(SQUARES).forward(np.zeros((2, 3)), np.zeros((2, 3)), np.ones(2))
+
+
+def test_labels_are_integers_of_the_outputs():
+    loss, H = ExpressionLoss(CROSS_ENTROPY, labels=True), np.zeros((2, 3))
+    for y, kind, said in (
+        (np.array([0.0, 1.5]), DtypeError, r"expected integer labels y, got float64. Class labels are integers: y.as"),
+        (np.array([0, 7]), LabelError, "expected labels from 0 to 2"),
+    ):
+        with pytest.raises(kind, match=said):
+            loss.forward(H, y)
+        with pytest.raises(kind, match=said):
+            loss.check_targets(y, (3,))
+    assert loss.forward(H, np.array([0, 2], np.uint8)) == pytest.approx(np.log(3))
+
+
+def test_what_has_no_kernel_and_sizes_of_nothing_are_refused_when_it_is_made():
+    with pytest.raises(NotDerivable, match="no kernel of the function erf is known. Known are"):
+        ExpressionLoss("sum(erf(H - Y))")
+    with pytest.raises(ConfigError, match="got one for Q"):
+        ExpressionLoss("sum(H)", sizes={"Q": 2})
+    with pytest.raises(ConfigError, match="expected sizes such as"):
+        ExpressionLoss("sum(H)", sizes=[2])
+    with pytest.raises(ConfigError, match="Its value is one number"):
+        ExpressionLoss("sum(H)", reduction="sum")

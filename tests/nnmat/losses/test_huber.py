@@ -40,3 +40,8 @@ def test_options_and_targets():
             loss.check_targets(np.array([0, np.nan]), (1,))
     assert Huber(2).config() == {"delta": 2.0}
     assert SmoothL1(2, "none").config() == {"beta": 2.0, "reduction": "none"}
+
+
+def test_a_beta_whose_slope_float32_does_not_hold_is_refused():
+    with pytest.raises(ConfigError, match=r"SmoothL1: expected beta >= 1e-38, got 1e-40. With 0 .* write L1\(\)"):
+        SmoothL1(1e-40)

@@ -6,7 +6,7 @@ import pytest
 import nnmat
 from nnmat import SGD, Expression, Linear, Sequential, Sigmoid, SoftmaxCrossEntropy, compile_step, gradcheck
 from nnmat.calculus import matrix, ones, sigmoid, vector
-from nnmat.calculus.errors import ParseError
+from nnmat.calculus.errors import NotDerivable, ParseError
 from nnmat.errors import ConfigError, ShapeError
 from nnmat.layers import layer_from_expression
 from nnmat_kernels.runtime.config import settings
@@ -127,6 +127,13 @@ def test_saved_and_loaded(tmp_path, rng):
         (("X", {"X": ("M", "N")}), ConfigError, "beside X"),
         (("X * s", {"s": 1.5}), ConfigError, "expected parameters such as"),
         ((3,), ConfigError, "expected the expression as text"),
+        (("X * s", ["s"]), ConfigError, "expected parameters such as"),
+        (("X @ W.T", {"W": ("M", "N")}, [4]), ConfigError, "expected sizes such as"),
+        (("X @ W.T", {"W": ("M", "N")}, {"M": 4, "Q": 2}), ConfigError, "got one for Q"),
+        (("X", None, {"B": 2}), ConfigError, "got one for B. Leave it out."),
+        (("X @ X.T",), ShapeError, "B is the number of samples"),
+        (("erf(X)",), NotDerivable, "Known are Phi, abs, cos, exp,"),
+        (("maximum(X, 0)",), NotDerivable, "no form of maximum"),
     ],
 )
 def test_what_is_wrong_is_said(arguments, kind, said):
@@ -139,3 +146,16 @@ def test_what_is_wrong_is_said(arguments, kind, said):
 def test_images_are_flattened_first():
     with pytest.raises(ShapeError, match=r"Put Flatten\(\) before it"):
         Expression("X @ W.T + ones(B) @ b.T", **AFFINE).build((2, 2, 1))
+
+
+def test_what_cancels_has_a_gradient_of_zeros(rng):
+    layer = Expression("0 * X + 2 + s * 0 * X", parameters={"s": ()}).build((3,), rng=0, dtype=np.float64)
+    assert np.array_equal(layer.forward(rng.standard_normal((4, 3)), training=True), np.full((4, 3), 2.0))
+    assert np.array_equal(layer.backward(rng.standard_normal((4, 3))), np.zeros((4, 3)))
+    assert layer.parameters()[0].grad == 0
+
+
+def test_a_division_by_a_size_of_zero_is_infinite_and_not_hidden():
+    layer = Expression("X / (dim(B) - 1)").build((2,), dtype=np.float64)
+    assert np.array_equal(layer.forward(np.array([[1.0, -2.0]])), [[np.inf, -np.inf]])
+    assert np.array_equal(layer.forward(np.ones((3, 2))), np.full((3, 2), 0.5))
