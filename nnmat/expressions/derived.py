@@ -69,8 +69,8 @@ class Derived:
         """Raise ConfigError if a dimension has no size, or a size no dimension."""
         if taken_twice := sorted(self.sizes.keys() & {*known}):
             raise ConfigError(
-                f"{self.who}: expected sizes of dimensions beside {', '.join(known)}, which follow from the arrays, got "
-                f"one for {taken_twice[0]}. Leave it out."
+                f"{self.who}: expected sizes of dimensions beside {', '.join(known)}, which arrays have, got one for "
+                f"{taken_twice[0]}. Leave it out."
             )
         if unused := sorted(self.sizes.keys() - self._dimensions()):
             raise ConfigError(f"{self.who}: expected sizes of dimensions of its expression, got one for {unused[0]}.")

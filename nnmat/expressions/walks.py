@@ -122,9 +122,8 @@ class Walk:
 
     def _fn(self, v: Value) -> int:
         if v.data not in FUNCTIONS:
-            raise NotDerivable(
-                v, f"no kernel of the function {v.data} is known. Known are {', '.join(sorted(FUNCTIONS))}."
-            )
+            known = ", ".join(sorted(FUNCTIONS))
+            raise NotDerivable(v, f"no kernel of the function {v.data} is known. Known are {known}.")
         return self._line(v.data, self._operand(v.args[0]))
 
     def _outer(self, v: Value) -> int:

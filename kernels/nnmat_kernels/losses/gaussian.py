@@ -205,9 +205,9 @@ def weighted_gaussian(H, y, covariance, eps, full, sample_weight, out, reduction
     if not isinstance(eps, numbers.Real) or not 0.0 < eps < np.inf:  # type: ignore[operator]
         raise ValueError(f"{who}: expected eps finite and above 0, got {eps!r}. The default is 1e-6.")
     H2 = as_rows(who, H)
-    held = np.finfo(H2.dtype)
-    if not held.tiny <= float(eps) <= held.max:
-        raise ValueError(f"{who}: expected eps from {held.tiny:g} for {H2.dtype}, and finite, got {eps!r}. Try 1e-6.")
+    least, most = float(np.finfo(H2.dtype).tiny), float(np.finfo(H2.dtype).max)
+    if not least <= eps <= most:
+        raise ValueError(f"{who}: expected eps from {least:g} for {H2.dtype}, and finite, got {eps!r}. Try 1e-6.")
     y = as_array_of_targets(who, y, booleans=True)
     shape = shape_of_targets(who, y.shape, H.shape, covariance)
     Y = target_rows(who, y, shape, H2.dtype)

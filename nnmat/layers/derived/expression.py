@@ -40,8 +40,8 @@ class Expression(Layer):
         Expression("X @ W.T + ones(B) @ b.T", parameters={"W": ("M", "N"), "b": ("M",)}, sizes={"M": 10})
 
     `parameters`: the shape of each, () for a number; `sizes`: of dimensions other than B and N. What the kernels know
-    runs as them, element-wise parts by one that walks through a list of operations; for other operators (`by_hand`
-    names the first) NumPy does it, in steps by hand. Matrices are drawn by `weight_initializer`, others begin at 0.
+    runs as them, element-wise parts by one that walks through a list of operations; for some other operators, such
+    as `inv` (`by_hand` names the first), NumPy does it, in steps by hand. Matrices are drawn by `weight_initializer`, others begin at 0.
     """
 
     def __init__(
