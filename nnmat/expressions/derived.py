@@ -41,8 +41,8 @@ class Derived:
         used = {s.name for s in self.f.free}
         if unknown := sorted(used - set(shapes)):
             raise ConfigError(
-                f"{who}: expected an expression of {', '.join(shapes)}, got {unknown[0]} in it. "
-                "Declare it as a parameter."
+                f"{who}: expected an expression of {', '.join(shapes)}, got {unknown[0]} in it."
+                + (" Declare it as a parameter." if "X" in shapes else " They are the outputs and the targets.")
             )
         self.upstream = next(name for name in (UPSTREAM, "G_", "G__") if name not in used)
         G = None if self.f.is_scalar else matrix(self.upstream, *self.f.shape)

@@ -41,7 +41,8 @@ class Expression(Layer):
 
     `parameters`: the shape of each, () for a number; `sizes`: of dimensions other than B and N. What the kernels know
     runs as them, element-wise parts by one that walks through a list of operations; for some other operators, such
-    as `inv` (`by_hand` names the first), NumPy does it, in steps by hand. Matrices are drawn by `weight_initializer`, others begin at 0.
+    as `inv` (`by_hand` names the first), NumPy does it, in steps by hand. Matrices are drawn by `weight_initializer`,
+    others begin at 0.
     """
 
     def __init__(
@@ -61,6 +62,11 @@ class Expression(Layer):
         self.shapes = {name: _shape(self.kind, name, shape) for name, shape in (parameters or {}).items()}
         if "X" in self.shapes:
             raise ConfigError(f"{self.kind}: expected parameters beside X, the input, got one called X.")
+        if batched := [name for name, shape in self.shapes.items() if any(BATCH in dim(d).names for d in shape)]:
+            raise ConfigError(
+                f"{self.kind}: expected parameters of one size for every batch, got {batched[0]}: "
+                f"{self.shapes[batched[0]]}, where {BATCH} is the number of samples. Call its dimension otherwise."
+            )
         symbols = {"X": (BATCH, WIDTH), **self.shapes}
         self._derived = Derived(self.kind, expression, symbols, symbols, {} if sizes is None else sizes)
         f = self._derived.f

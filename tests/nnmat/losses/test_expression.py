@@ -132,6 +132,8 @@ def test_labels_are_integers_of_the_outputs():
 def test_what_has_no_kernel_and_sizes_of_nothing_are_refused_when_it_is_made():
     with pytest.raises(NotDerivable, match="no kernel of the function erf is known. Known are"):
         ExpressionLoss("sum(erf(H - Y))")
+    with pytest.raises(ConfigError, match="of H, Y, got P in it. They are the outputs and the targets."):
+        ExpressionLoss("frobenius(P - Y)")
     with pytest.raises(ConfigError, match="got one for Q"):
         ExpressionLoss("sum(H)", sizes={"Q": 2})
     with pytest.raises(ConfigError, match="expected sizes such as"):

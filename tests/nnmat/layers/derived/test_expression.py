@@ -131,6 +131,7 @@ def test_saved_and_loaded(tmp_path, rng):
         (("X @ W.T", {"W": ("M", "N")}, [4]), ConfigError, "expected sizes such as"),
         (("X @ W.T", {"W": ("M", "N")}, {"M": 4, "Q": 2}), ConfigError, "got one for Q"),
         (("X", None, {"B": 2}), ConfigError, "got one for B. Leave it out."),
+        (("X * W", {"W": ("B", "N")}), ConfigError, "got W: ('B', 'N'), where B is the number of samples"),
         (("X @ X.T",), ShapeError, "B is the number of samples"),
         (("erf(X)",), NotDerivable, "Known are Phi, abs, cos, exp,"),
         (("maximum(X, 0)",), NotDerivable, "no form of maximum"),
