@@ -7,6 +7,7 @@ import numpy as np
 
 from ..calculus.derivation.derivation import Derivation
 from ..calculus.derivation.derive import derive
+from ..calculus.dimensions import dim
 from ..calculus.language.expr import Expr, dimensions
 from ..calculus.language.operators import matrix
 from ..calculus.laws.simplifier import simplify
@@ -14,7 +15,7 @@ from ..calculus.notation.code import Coder, program
 from ..calculus.notation.sharing import taken
 from ..calculus.parsing.parser import parse
 from ..checks import count
-from ..errors import ConfigError
+from ..errors import ConfigError, ShapeError
 from .plan import Plan
 
 BATCH = "B"  # the rows of a batch
@@ -98,11 +99,20 @@ class Derived:
         return [A for plan in self._plans.values() for walk in plan.walks() for A in (walk.coded, walk.coded_numbers)]
 
 
-def text_of(who: str, f: Any) -> str:
-    """An expression as the text that says it, above it what stands in it more than once."""
+def text_of(who: str, f: Any, shapes: Mapping[str, tuple[str, str]]) -> str:
+    """An expression as the text that says it, above it what stands in it more than once.
+
+    `shapes`: those that the symbols of arrays must have, for their dimensions are known by name.
+    """
     if isinstance(f, str):
         return f
     if not isinstance(f, Expr):
         raise ConfigError(f"{who}: expected an expression or its text, got {f!r:.60}.")
+    for s in f.free:
+        if s.name in shapes and s.shape != tuple(map(dim, expected := shapes[s.name])):
+            raise ShapeError(
+                f"{who}: expected {s.name} of shape ({', '.join(expected)}), got ({', '.join(map(str, s.shape))}). "
+                f"Write {s.name} = matrix({s.name!r}, {', '.join(map(repr, expected))})."
+            )
     *parts, (_, body) = program(f, Coder(), taken(f))
     return "\n".join([*(f"{name} = {text}" for name, text in parts), body])

@@ -24,6 +24,7 @@ from ..expressions.plan import Plan
 from .base import Loss, output_rows
 
 WIDTH = "M"  # of outputs and targets
+SHAPES = {"H": (BATCH, WIDTH), "Y": (BATCH, WIDTH)}
 
 
 class ExpressionLoss(Loss):
@@ -51,8 +52,7 @@ class ExpressionLoss(Loss):
         super().__init__()
         who = type(self).__name__
         self.labels = flag(who, "labels", labels)
-        shapes = {"H": (BATCH, WIDTH), "Y": (BATCH, WIDTH)}
-        self._derived = Derived(who, expression, shapes, ["H"], {} if sizes is None else sizes)
+        self._derived = Derived(who, expression, SHAPES, ["H"], {} if sizes is None else sizes)
         if not self._derived.f.is_scalar:
             raise ShapeError(
                 f"{who}: expected a scalar expression, got one of shape "
@@ -121,4 +121,4 @@ def _shape(H) -> tuple[int, ...]:
 def loss_from_expression(f: Any, *, labels: bool = False, sizes: Mapping[str, int] | None = None) -> ExpressionLoss:
     """The loss of an expression of `nnmat.calculus`, or of its text; the other arguments are those of
     `ExpressionLoss`."""
-    return ExpressionLoss(text_of("loss_from_expression", f), labels=labels, sizes=sizes)
+    return ExpressionLoss(text_of("loss_from_expression", f, SHAPES), labels=labels, sizes=sizes)

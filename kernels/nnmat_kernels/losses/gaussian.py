@@ -206,7 +206,7 @@ def weighted_gaussian(H, y, covariance, eps, full, sample_weight, out, reduction
         raise ValueError(f"{who}: expected eps finite and above 0, got {eps!r}. The default is 1e-6.")
     H2 = as_rows(who, H)
     least, most = float(np.finfo(H2.dtype).tiny), float(np.finfo(H2.dtype).max)
-    if not least <= eps <= most:
+    if not least <= float(eps) <= most:
         raise ValueError(f"{who}: expected eps from {least:g} for {H2.dtype}, and finite, got {eps!r}. Try 1e-6.")
     y = as_array_of_targets(who, y, booleans=True)
     shape = shape_of_targets(who, y.shape, H.shape, covariance)

@@ -174,7 +174,9 @@ def layer_from_expression(
     if isinstance(f, Expr) and parameters is None:
         symbols = sorted((s for s in f.free if s.name != "X"), key=lambda s: s.name)
         parameters = {s.name: tuple(str(d) for d in s.shape if d.constant != 1) for s in symbols}
-    return Expression(text_of("layer_from_expression", f), parameters=parameters, sizes=sizes, **options)
+    return Expression(
+        text_of("layer_from_expression", f, {"X": (BATCH, WIDTH)}), parameters=parameters, sizes=sizes, **options
+    )
 
 
 def _shape(who: str, name: Any, shape: Any) -> tuple:

@@ -60,8 +60,8 @@ def test_a_copy_is_derived_again():
 
 def test_the_text_of_an_expression_is_read_back():
     f = parse("X * sigmoid(X @ W.T @ W) + exp(X @ W.T @ W)", X=("B", "N"), W=("M", "N"))
-    text = text_of("it", f)
+    text = text_of("it", f, {})
     assert parse(text, X=("B", "N"), W=("M", "N")).inline().digest == f.digest
-    assert text_of("it", "X + 1") == "X + 1"
+    assert text_of("it", "X + 1", {}) == "X + 1"
     with pytest.raises(ConfigError, match="expected an expression or its text, got 3"):
-        text_of("it", 3)
+        text_of("it", 3, {})

@@ -38,6 +38,8 @@ def test_its_derivation_and_its_text():
     H, Y = matrix("H", "B", "M"), matrix("Y", "B", "M")
     loss = loss_from_expression(frobenius(H - Y) ** 2 / 2)
     assert str(loss.derivation.gradient) == "H - Y"
+    with pytest.raises(ShapeError, match=r"loss_from_expression: expected H of shape \(B, M\), got \(A, M\)"):
+        loss_from_expression(frobenius(matrix("H", "A", "M")) ** 2)
     assert "frobenius" in loss.config()["expression"]
     assert copy.deepcopy(loss).forward(np.ones((2, 2)), np.zeros((2, 2))) == 2.0
 

@@ -56,6 +56,13 @@ def test_an_expression_of_the_calculus():
     assert layer.build((3,)).output_shape((3,)) == (2,)
 
 
+def test_the_input_of_an_expression_of_the_calculus_has_the_names_of_its_dimensions():
+    for shape, said in ((("B", 4), "(B, 4)"), (("P", "N"), "(P, N)")):
+        with pytest.raises(ShapeError) as error:
+            layer_from_expression(matrix("X", *shape) @ matrix("W", shape[1], 3))
+        assert f"expected X of shape (B, N), got {said}. Write X = matrix('X', 'B', 'N')." in str(error.value)
+
+
 def test_an_operator_without_a_kernel_runs_by_hand(rng):
     layer = Expression("X @ inv(A)", parameters={"A": ("N", "N")}).build((3,), rng=0, dtype=np.float64)
     assert layer.by_hand == "inv"
