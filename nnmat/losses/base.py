@@ -200,9 +200,14 @@ def _whole_forward(written: Callable) -> Callable:
                 f"{type(self).__name__}: expected forward to set call.divisor, the D of its mean. Without weights it "
                 "is the number of rows: call.divisor = float(len(y))."
             )
-        self.divisor, call.done = call.divisor, True
         if self.reduction == "none":
+            if not isinstance(value, np.ndarray):
+                raise ConfigError(
+                    f'{type(self).__name__}: expected forward to return an array of losses for reduction="none", got '
+                    f"{shown(value)}. If it knows one number only, its constructor takes no reduction."
+                )
             call.shape = value.shape
+        self.divisor, call.done = call.divisor, True
         return value
 
     return forward

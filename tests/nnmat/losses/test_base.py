@@ -414,3 +414,16 @@ def test_a_loss_cannot_keep_what_is_the_calls_own(rng):
 
     with pytest.raises(ConfigError, match=r"^call\.keep: divisor is the call's own\."):
         Keeps().forward(rng.standard_normal((2, 3)), np.zeros((2, 3)))
+
+
+def test_a_loss_that_gives_a_number_for_no_reduction_is_told():
+    class Total(Loss):
+        def forward(self, H, y, call):
+            call.divisor, call.G = 1.0, np.sign(H - y)
+            return float(np.abs(H - y).sum())
+
+    loss, H = Total(reduction="none"), np.ones((2, 2))
+    with pytest.raises(ConfigError, match=r"Total: expected forward to return an array of losses .* got 4.0"):
+        loss.forward(H, 0 * H)
+    with pytest.raises(StateError):
+        loss.backward(H)
