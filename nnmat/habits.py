@@ -101,7 +101,7 @@ ADVICE = {  # arguments that nothing here corresponds to
     "optimizer": "A schedule stands in the optimizer: SGD(model, lr=Cosine(...)).",
     "padding_mode": "Conv1d and Conv2d have it, and Pad, as mode; elsewhere padding is with zeros: leave it out.",
     "return_indices": "Backward has them: leave it out. nnmat_kernels.max_pool2d returns them.",
-    "reduction": "Its value is one number, as it is written: leave it out.",
+    "reduction": "Its value is one number: leave it out. AdversarialLoss weighs scores by forward(S, sample_weight=s).",
     "save_best_only": "Write keep='best' for the model of the best epoch, keep='last' for the state of the last.",
     "save_weights_only": "keep='best' writes the model, keep='last' what a run goes on from: leave it out.",
     "save_freq": "Write every_steps=1000, or every_seconds=60.",

@@ -262,7 +262,10 @@ CASES = {
             r"expected reduction as one of 'mean', 'sum', 'none', got 'avg'",
         ),
         (lambda: SoftmaxCrossEntropy(reduction="batchmean"), r"The mean is over rows: write reduction='mean'"),
-        (lambda: nnmat.AdversarialLoss(reduction="mean"), r"^AdversarialLoss: .*leave it out; weigh them by"),
+        (
+            lambda: nnmat.AdversarialLoss(reduction="mean"),
+            r"^AdversarialLoss: .*leave it out. AdversarialLoss weighs scores by",
+        ),
         (lambda: SigmoidBinaryCrossEntropy(weight=np.ones(3)), r"give them to forward\(H, y, sample_weight\)"),
         (lambda: SoftmaxCrossEntropy(from_logits=True), r"Losses always take logits: leave it out"),
         (lambda: SigmoidBinaryCrossEntropy(pos_weight=2.0), r"Write positive_weight\."),

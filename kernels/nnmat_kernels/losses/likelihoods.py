@@ -88,9 +88,9 @@ def kl_divergence(
 
     The mean is one over rows, PyTorch's "batchmean". `log_target`: y are logarithms, too, and exp(y) stands above.
 
-    Shapes: H (..., M), float32 or float64; y as H (or without the last axis if M = 1),
-        from 0 (or logarithms, -inf among them); sample_weight as H, or its
-        first axes; the gradient as H, written to `out` if given; for the reduction "none" values as H.
+    Shapes: H (..., M), float32 or float64; y as H (or without the last axis if M = 1), from 0 (or
+        logarithms, -inf among them); sample_weight as H, or its first axes; the gradient as H, written to `out` if
+        given; for the reduction "none" values as H.
     Errors: ShapeError, DtypeError, LabelError, DataError (weights), ValueError (options); `who` is the name in their
         texts.
     Reference: docs/equations.md, section 4.6.
@@ -130,9 +130,9 @@ def poisson_negative_log_likelihood(
 
     `full`: with Stirling's y log y - y + ½ log(2πy) for y > 1, nearly log y!, which does not depend on H.
 
-    Shapes: H (..., M), float32 or float64; y as H (or without the last axis if M = 1),
-        from 0; sample_weight as H, or its
-        first axes; the gradient as H, written to `out` if given; for the reduction "none" values as H.
+    Shapes: H (..., M), float32 or float64; y as H (or without the last axis if M = 1), from 0;
+        sample_weight as H, or its first axes; the gradient as H, written to `out` if given; for the reduction "none"
+        values as H.
     Errors: ShapeError, DtypeError, LabelError, DataError (weights), ValueError (options); `who` is the name in their
         texts.
     Reference: docs/equations.md, section 4.7.
