@@ -11,7 +11,7 @@ import numpy as np
 from ..errors import DomainError, UnverifiedError
 from ..evaluation.evaluator import Evaluation
 from ..language.assumptions import attributes
-from ..language.expr import Expr, add
+from ..language.expr import Expr, add, ordered
 from ..language.operators import inner
 from .sampling import Point, points, structured
 
@@ -33,7 +33,10 @@ def quotients(here: Evaluation, wrt: Expr, direction: np.ndarray, e: Expr, h: fl
     start = fixed(here, wrt)
     moved = {k: here.known[wrt] + k * h * direction for k in (-2, -1, -0.5, 0.5, 1, 2)}
     at = {k: Evaluation({**start, wrt: x}, here.sizes) for k, x in moved.items()}
-    f = {k: evaluation.value(e) for k, evaluation in at.items()}
+    order = ordered(e, until=start.__contains__)
+    for evaluation in at.values():
+        evaluation.follow(order)
+    f = {k: evaluation.known[e] for k, evaluation in at.items()}
     first, *others = (evaluation.kinks for evaluation in at.values())
     for kinks in others:
         if any(np.any(x != y) for x, y in zip(kinks, first, strict=True)):
@@ -100,14 +103,20 @@ def roundings(here: Evaluation, *expressions: Expr) -> list[float]:
     exact = [here.value(e) for e in expressions]
     rng = np.random.default_rng(0)
     moved = [0.0] * len(expressions)
+    order = list(dict.fromkeys(x for e in expressions for x in ordered(e)))
     for amount in (*BLURS, *BLURS):
 
         def blur(x: Expr, value: np.ndarray, by: float = amount) -> np.ndarray:
-            return value * (1 + by * rng.standard_normal(value.shape)) if x.args or x.op == "sym" else value
+            if not x.args and x.op != "sym":
+                return value
+            if value.size == 1:
+                return value * (1 + by * rng.standard_normal())
+            return value * (1 + by * rng.standard_normal(value.shape))
 
         blurred = Evaluation({s: blur(s, a) for s, a in here.known.items() if s.op == "sym"}, here.sizes, blur)
+        blurred.follow(order)
         moved = [
-            max(m, float(np.abs(blurred.value(e) - value).max()) / amount)
+            max(m, float(np.abs(blurred.known[e] - value).max()) / amount)
             for m, e, value in zip(moved, expressions, exact, strict=True)
         ]
     return moved
