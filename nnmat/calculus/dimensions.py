@@ -125,7 +125,7 @@ def _collect(terms: Iterable[tuple[tuple[Atom, ...], int]]) -> Dim:
 ONE = Dim((((), 1),))
 
 
-def dim(value: "Dim | int | str") -> Dim:
+def dim(value: "Dim | Integral | int | str") -> Dim:
     """A dimension from a name or a whole number. Raises ShapeError for anything else."""
     if isinstance(value, Dim):
         return value

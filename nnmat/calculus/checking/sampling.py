@@ -30,9 +30,21 @@ class Point:
 
 def sizes_for(e: Expr, rng: np.random.Generator) -> dict[str, int]:
     """Sizes under which every shape in `e` is at least 1. Raises UnverifiedError if 200 draws find none."""
+    return next(_sizes(e, rng))
+
+
+def _sizes(e: Expr, rng: np.random.Generator) -> Iterator[dict[str, int]]:
+    """Sizes as those of `sizes_for`, without end."""
     names = sorted(dimensions(e))
     shapes = {x.shape for x in nodes(e)}
     inside = {room for x in nodes(e) if x.op in ("slice", "embed") for room in rooms(x)}
+    while True:
+        yield _drawn(e, names, shapes, inside, rng)
+
+
+def _drawn(
+    e: Expr, names: list[str], shapes: set[tuple[Dim, Dim]], inside: set[Dim], rng: np.random.Generator
+) -> dict[str, int]:
     for attempt in range(200):
         spread = rng.permutation(max(len(names), 4))[: len(names)] % DIFFERENT
         drawn = 2 + spread if attempt < 20 else rng.integers(1, 9 if attempt < 100 else 65, len(names))
@@ -57,8 +69,7 @@ def rooms(x: Expr) -> list[Dim]:
 def points(e: Expr, rng: np.random.Generator, attempts: int) -> Iterator[Point]:
     """Random points for the symbols of `e`, drawn in ever different ways."""
     symbols = sorted(e.free, key=lambda s: s.name)
-    for attempt in range(attempts):
-        sizes = sizes_for(e, rng)
+    for attempt, sizes in zip(range(attempts), _sizes(e, rng), strict=False):
         yield Point(sizes, {s: draw(s, sizes, attempt % KINDS, rng) for s in symbols})
 
 

@@ -3,7 +3,7 @@
 Points outside the domain raise DomainError: the logarithm of a number <= 0, a division by zero, a singular inverse.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from math import isfinite
 from typing import Any
 
@@ -52,17 +52,22 @@ class Evaluation:
 
     def value(self, e: Expr) -> np.ndarray:
         """The array (rows, columns) of an expression."""
-        with np.errstate(all="ignore"):
-            return self._value(e)
+        if e not in self.known:
+            self.follow(ordered(e, until=self.known.__contains__))
+        return self.known[e]
 
-    def _value(self, e: Expr) -> np.ndarray:
+    def follow(self, order: Iterable[Expr]) -> None:
+        """The arrays of expressions that stand after their operands; one such order serves at many points."""
         known = self.known
-        for x in [] if e in known else ordered(e, until=known.__contains__):
-            found = OPERATORS[x.op](self, x, *[known[a] for a in x.args])
-            if not isfinite(np.add.reduce(found, axis=None)) and not np.isfinite(found).all():
-                raise DomainError(f"evaluate: expected finite values, got NaN or infinity in {described(x)}.")
-            known[x] = found if self.blur is None else self.blur(x, found)
-        return known[e]
+        with np.errstate(all="ignore"):
+            for x in order:
+                if x in known:
+                    continue
+                found = OPERATORS[x.op](self, x, *[known[a] for a in x.args])
+                total = found.item() if found.size == 1 else np.add.reduce(found, axis=None)
+                if not isfinite(total) and not np.isfinite(found).all():
+                    raise DomainError(f"evaluate: expected finite values, got NaN or infinity in {described(x)}.")
+                known[x] = found if self.blur is None else self.blur(x, found)
 
     def shape(self, e: Expr) -> tuple[int, int]:
         return e.shape[0].value(self.sizes), e.shape[1].value(self.sizes)

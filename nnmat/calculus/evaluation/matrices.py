@@ -140,7 +140,7 @@ def _dyad(ev: Place, e: Expr, x: np.ndarray) -> np.ndarray:
     u, s, v = np.linalg.svd(x, full_matrices=False)
     if not s[0] > 0 or (len(s) > 1 and s[0] - s[1] <= TIE * s[0]):
         raise DomainError("dyad: expected one largest singular value, where the spectral norm has a gradient")
-    return s[0] * np.outer(u[:, 0], v[0]) / s[0]
+    return np.outer(u[:, 0], v[0])
 
 
 def _axis(e: Expr) -> int | None:

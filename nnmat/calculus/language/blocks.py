@@ -3,6 +3,7 @@
 Places are counted from 0, as in NumPy; a name may stand for one: `x['i']`, in text `x[i]`.
 """
 
+from numbers import Integral
 from typing import Any
 
 from ..dimensions import ONE, Dim, Shape, dim, show
@@ -24,7 +25,7 @@ def _range(key: Any, length: Dim, e: Expr) -> tuple[Dim, Dim]:
 
 
 def _place(key: Any, length: Dim, e: Expr) -> Dim:
-    if isinstance(key, bool) or not isinstance(key, int | str | Dim):
+    if isinstance(key, bool) or not isinstance(key, Integral | str | Dim):
         raise ShapeError(
             f"{e}[...]: expected places as numbers, names or slices, got {key!r:.40}. Try A[0, 1], A[:2, :]."
         )

@@ -66,10 +66,6 @@ def _silu_slope(s: Expr, y: Expr) -> Expr:
     return s + mul(y, _one_minus(s))
 
 
-def _elu_slope(s: Expr, y: Expr) -> Expr:
-    return s + mul(_one_minus(s), y + number(1))
-
-
 def _one_minus(y: Expr) -> Expr:
     return number(1) - y
 
@@ -102,7 +98,7 @@ FUNCTIONS: dict[str, Function] = {
         Function(
             "elu",
             lambda x: np.where(x > 0, x, np.expm1(np.minimum(x, 0.0))),
-            lambda x, y: _elu_slope(apply("step", x), y),
+            lambda x, y: apply("exp", -apply("relu", -x)),  # y + 1 has no digits left where x is far below 0
         ),
         Function("huber", lambda x: _clipped(x) * (x - 0.5 * _clipped(x)), lambda x, y: apply("clip", x)),
         Function(

@@ -3,6 +3,7 @@ Cholesky factor, and the solution of a Sylvester equation."""
 
 from fractions import Fraction
 from math import isfinite
+from numbers import Integral
 from typing import Any
 
 from ..dimensions import Dim, dim
@@ -19,7 +20,7 @@ def exponent(n: Any) -> Dim:
     whole = n.data if isinstance(n, Expr) and n.op in ("num", "dim") else n
     if isinstance(whole, float | Fraction) and isfinite(whole) and whole == int(whole):
         whole = int(whole)
-    if isinstance(whole, Dim | int | str) and not isinstance(whole, bool):
+    if isinstance(whole, Dim | Integral | str) and not isinstance(whole, bool):
         return dim(whole)
     raise ShapeError(
         f"power: expected a whole number or the name of one as exponent, got {n!s:.40}. "

@@ -46,7 +46,6 @@ CALLS = {
     "where": "np.where({0} > 0, {1}, {2})",
     "hstack": "np.hstack(({operands}))",
     "vstack": "np.vstack(({operands}))",
-    "slice": "({0})[{places}]",
     "embed": "embed({0}, {first}, ({shape}))",
     "max": "np.max({0}, {over}, keepdims=True)",
     "at_max": "at_max({0}, {over})",
@@ -176,6 +175,9 @@ class ArrayCoder(Coder):
             return f"{self.at(e.args[0], ATOM)} ** {p if p.denominator == 1 and p > 0 else f'({float(p)})'}", POWER
         if e.op == "reshape":
             return f"np.reshape({self.whole(e.args[0])}, ({self.shape(e)}))", ATOM
+        if e.op == "slice":  # of two axes, also where it is one row
+            places = [f"{self.size(d)} : {self.size(d + n)}" for d, n in zip(e.data, e.shape, strict=True)]
+            return f"{self.at(e.args[0], ATOM)}[{', '.join(places)}]", ATOM
         return super().compose(e)
 
     def shape(self, e: Node) -> str:
@@ -196,7 +198,7 @@ class ArrayCoder(Coder):
             raise NotDerivable(e, f"no NumPy form of {e.data if e.op == 'fn' else e.op} is known. Try to_python().")
         self.called |= {text.partition("(")[0]} & set(HELPERS) | ({"math"} if "math." in text else set())
         setting = e.data if e.op == "conv" else e.data[0] if e.op in ("conv_input", "conv_kernel") else None
-        first = [self.size(d) for d in e.data] if e.op in ("slice", "embed", "commutation") else []
+        first = [self.size(d) for d in e.data] if e.op in ("embed", "commutation") else []
         return text.format(
             *args,
             axis=0 if e.data == "column" else 1,
@@ -207,7 +209,4 @@ class ArrayCoder(Coder):
             operands=", ".join(args),
             exponent=self.size(e.data) if e.op == "mpow" else "",
             first=", ".join(first),
-            places=", ".join(f"{a} : {self.size(d + n)}" for a, d, n in zip(first, e.data, e.shape, strict=True))
-            if e.op == "slice"
-            else "",
         )

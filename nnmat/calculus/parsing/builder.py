@@ -78,8 +78,17 @@ def _call(tree: Tree, text: str, shapes: Mapping[str, Shape], known: Mapping[str
     signature = SIGNATURES[tree.body]
     many = len(tree.parts) if signature.beside is not None else signature.operands
     operands = [build(p, text, shapes, known) for p in tree.parts[:many]]
+    if tree.body == "power":
+        _whole(tree.parts[1], text)
     sizes = [size_of(p, text) for p in tree.parts[many:]]
     return CONSTRUCTORS[tree.body](*operands, *sizes, **options)
+
+
+def _whole(tree: Tree, text: str) -> None:
+    """The power of a matrix is a whole number or the name of one."""
+    if tree.body == "/" or (tree.kind == "number" and not tree.body.isdigit()):
+        hint = "sqrtm(A) is the square root, expm(a * logm(A)) any other power."
+        raise ParseError(f"power: expected a whole number or a name, got {tree.body!r}. {hint}", text, tree.column)
 
 
 def _integer(tree: Tree, text: str) -> Any:

@@ -9,7 +9,7 @@ from ..language.assumptions import assume
 from ..language.elementwise import FUNCTIONS
 from ..language.expr import Expr
 from ..language.operators import let, matrix
-from ..language.signatures import SIGNATURES
+from ..language.signatures import MOST, SIGNATURES
 from ..language.vocabulary import known_functions
 from .builder import build
 from .grammar import Tree, every, statements, tree_of
@@ -101,7 +101,7 @@ def _check_call(tree: Tree, text: str) -> None:
             raise ParseError(f"expected a function, got {tree.body!r}. {hint}", text, tree.column)
         low, high = signature.arity if signature else (1, 1)
         if not low <= len(tree.parts) <= high:
-            wanted = str(low) if low == high else f"{low} or {high}"
+            wanted = str(low) if low == high else f"{low} or more" if high >= MOST else f"{low} or {high}"
             raise ParseError(
                 f"expected {wanted} argument{'s' * (high > 1)} of {tree.body}, got {len(tree.parts)}. "
                 f"{OF_MORE.get(tree.body, 'Several operands are separated by commas.')}",

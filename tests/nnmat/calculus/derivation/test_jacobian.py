@@ -137,6 +137,11 @@ def test_named_quantities_and_deep_networks():
     assert jacobian(z, x).matrix.shape == (z.shape[0], x.shape[0])
 
 
+@pytest.mark.parametrize("source", ["max(x)", "norm1(x)", "inner(b, abs(x))", "sum(relu(x))", "sum(maximum(x, 0))"])
+def test_pieces_without_curvature(source):
+    assert str(hessian(parse(source, x="N", b="N"), "x").matrix) == "0"
+
+
 def test_what_is_refused(monkeypatch):
     with pytest.raises(NotDerivable, match="no matrix of the linear map"):
         _ = jacobian(parse("expm(Q)", **GIVEN), "Q").matrix
@@ -148,4 +153,12 @@ def test_what_is_refused(monkeypatch):
     wrong = {**differentials.LAWS, "inv": (name, lambda e, d: e @ d(e.args[0]) @ e)}
     monkeypatch.setattr(differentials, "LAWS", wrong)
     with pytest.raises(UnverifiedError, match=r"jacobian: expected dF = Q⁻¹ dQ Q⁻¹, it is off by .* at Q ="):
+        jacobian(parse("inv(Q)", **GIVEN), "Q")
+
+
+def test_a_wrong_zero_is_found(monkeypatch):
+    name, _ = differentials.LAWS["inv"]
+    wrong = {**differentials.LAWS, "inv": (name, lambda e, d: 0 * d(e.args[0]))}
+    monkeypatch.setattr(differentials, "LAWS", wrong)
+    with pytest.raises(UnverifiedError, match="jacobian: expected dF = 0, it is off by"):
         jacobian(parse("inv(Q)", **GIVEN), "Q")

@@ -100,3 +100,10 @@ def test_gradients_by_entries():
     wanted[0, 1], wanted[1, 0] = value[1, 0], value[0, 1]
     assert np.array_equal(evaluate(d.gradient, A=value), wanted)
     assert d.check() < 1e-7
+
+
+def test_places_by_whole_numbers_of_numpy():
+    A = matrix("A", "M", "N")
+    assert A[np.int64(1), np.uint8(0)] is A[1, 0]
+    with pytest.raises(ShapeError, match="expected places as numbers"):
+        A[np.bool_(True)]

@@ -94,3 +94,11 @@ def test_large_arguments_do_not_overflow():
     x = np.array([-800.0, 800.0])
     assert evaluate(apply("sigmoid", vector("x", 2)), x=x).tolist() == [0, 1]
     assert evaluate(apply("softplus", vector("x", 2)), x=x).tolist() == [0, 800]
+
+
+@pytest.mark.parametrize(
+    ("at", "slope"), [(1e17, 1.0), (1e200, 1.0), (-50.0, math.exp(-50.0)), (-1e17, 0.0), (2.0, 1.0)]
+)
+def test_the_slope_of_elu_far_out(at, slope):
+    a = scalar("a")
+    assert evaluate(derive(apply("elu", a), a).gradient, a=at) == pytest.approx(slope, rel=1e-14, abs=0)

@@ -79,3 +79,8 @@ def test_what_is_symmetric_by_its_form():
     for source in ("A.T @ A", "(A + A.T) / 2", "inv(P)", "expm(P)", "power(P, n)"):
         e = parse(source, A=A, P=P)
         assert f.symmetric("cholesky", e) is e
+
+
+def test_exponents_by_whole_numbers_of_numpy():
+    A = matrix("A", "N", "N")
+    assert f.matrix_power(A, np.int64(3)) is f.matrix_power(A, 3)

@@ -47,6 +47,10 @@ def test_what_is_said_is_known(name):
         ("cbrt", math.cbrt),
         ("leaky_relu", lambda x: x),
         ("logit", lambda x: math.log(x / (1 - x))),
+        ("log_sigmoid", lambda x: -math.log1p(math.exp(-x))),
+        ("coth", lambda x: 1 / math.tanh(x)),
+        ("sech", lambda x: 1 / math.cosh(x)),
+        ("softsign", lambda x: x / (1 + x)),
     ],
 )
 def test_what_is_said_is_right(name, value):
@@ -71,8 +75,24 @@ def test_more_arguments_than_there_are(name):
         ("ln", "Write log(x)."),
         ("norm", "Write norm2(x) for a column, frobenius(A) for a matrix."),
         ("rank", "There are Diag, "),
+        ("qr", "There are Diag, "),
+        ("matrix_exp", "Write expm(A)."),
         ("nothing_like_it", "There are Diag, "),
     ],
 )
 def test_what_is_near(name, said):
     assert other(name, known_functions()).startswith(said)
+
+
+@pytest.mark.parametrize(
+    ("source", "said"),
+    [
+        ("hstack(A)", "expected 2 or more arguments of hstack, got 1"),
+        ("power(A, 1/2)", "power: expected a whole number or a name, got '/'. sqrtm(A) is the square root"),
+        ("power(A, 2.0)", "power: expected a whole number or a name, got '2.0'"),
+    ],
+)
+@pytest.mark.parametrize("shapes", [{}, {"A": ("N", "N")}])
+def test_what_an_operator_takes(source, said, shapes):
+    with pytest.raises(ParseError, match=re.escape(said)):
+        parse(source, **shapes)
