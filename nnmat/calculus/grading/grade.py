@@ -40,10 +40,11 @@ class Verdict:
         return self.right
 
     def __str__(self) -> str:
+        hold = f"{self.lines} line{'s' * (self.lines != 1)} hold{'s' * (self.lines == 1)}"
         if self.right and self.finished:
-            return f"right: {self.lines} line{'s' * (self.lines != 1)} hold{'s' * (self.lines == 1)}"
+            return f"right: {hold}"
         if self.right:
-            return f"right so far: {self.lines} lines hold, and the gradient is not among them"
+            return f"right so far: {hold}, and the gradient is not among them"
         guess = f"\n    probably {MISUSES[self.misuse]}: {self.meant}" if self.misuse else ""
         return f"line {self.line} is wrong: {self.text.strip()}\n    {self.reason}{guess}"
 

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from nnmat import ConfigError
 from nnmat.calculus import ParseError, ShapeError, claim, grade, let, logdet, matrix, norm2, parse, same, vector
 from nnmat.calculus.grading.repairs import MISUSES
 from tests.nnmat.calculus.grading.misuses import RIGHT, WAYS, injected
@@ -110,7 +111,13 @@ def test_unfinished_work_is_right_so_far():
     verdict = grade(f, "y", ["df = 2 * (A @ y - x).T @ A @ dy"])
     assert verdict.right
     assert not verdict.finished
-    assert "right so far" in str(verdict)
+    assert str(verdict) == "right so far: 1 line holds, and the gradient is not among them"
+
+
+def test_a_seed_below_zero():
+    for asked in (lambda: claim(f, "y", "y", seed=-1), lambda: same(f, f + 0, seed=-1)):
+        with pytest.raises(ConfigError, match="expected seed as a seed"):
+            asked()
 
 
 def test_several_ways_to_write_a_line():
