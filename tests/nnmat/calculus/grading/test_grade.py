@@ -173,3 +173,17 @@ def test_names_keep_their_meaning():
     assert "columns on the left" in unfit.reason
     h = let("h", A @ y)
     assert grade(norm2(h - x) ** 2, "y", ["h = A @ y", "dh = A @ dy", "df = 2 * (h - x).T @ dh"]).right
+
+
+@pytest.mark.parametrize(
+    ("line", "fault"),
+    [
+        ("gradient = foo(y)", r"column 12: line 1: expected a function, got 'foo'. There are "),
+        ("gradient = adj(A) @ y", r"line 1: .*Write adjugate\(A\)"),
+        ("df = d(foo(y))", "column 8: line 1: expected a function, got 'foo'. There are "),
+        ("gradient = exp(y, y)", "line 1: expected 1 argument of exp, got 2"),
+    ],
+)
+def test_a_call_that_is_none(line, fault):
+    with pytest.raises(ParseError, match=fault):
+        grade(f, "y", line)
