@@ -187,3 +187,9 @@ def test_names_keep_their_meaning():
 def test_a_call_that_is_none(line, fault):
     with pytest.raises(ParseError, match=fault):
         grade(f, "y", line)
+
+
+@pytest.mark.parametrize("lines", [3, None, [3]])
+def test_lines_that_are_no_text(lines):
+    with pytest.raises(ConfigError, match="expected lines as a text or a list of texts, got"):
+        grade(f, "y", lines)
