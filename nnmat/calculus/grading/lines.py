@@ -66,6 +66,9 @@ class Known:
             return build(tree, line.text, {}, meanings)
         except ParseError as error:
             raise ParseError(error.message, line.text, line.offset + error.column) from None
+        except RecursionError:
+            message = "expected a line that Python's stack holds, got too many operators. Write it in several"
+            raise ParseError(message, line.text, line.offset + 1) from None
         except (ShapeError, DomainError, KeyError) as error:
             raise ParseError(str(error), line.text, line.offset + 1) from None
 

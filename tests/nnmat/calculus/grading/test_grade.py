@@ -193,3 +193,8 @@ def test_a_call_that_is_none(line, fault):
 def test_lines_that_are_no_text(lines):
     with pytest.raises(ConfigError, match="expected lines as a text or a list of texts, got"):
         grade(f, "y", lines)
+
+
+def test_a_line_of_too_many_operators():
+    with pytest.raises(ParseError, match="line 1: expected a line that Python's stack holds"):
+        grade(f, "y", "gradient = " + "-" * 5000 + "y")
