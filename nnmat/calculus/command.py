@@ -252,7 +252,7 @@ def _laws(options: argparse.Namespace) -> str:
 def text_of(path: str) -> str:
     """The text of a file that was named on the command line."""
     try:
-        return Path(path).read_text(encoding="utf-8")
+        return Path(path).read_text(encoding="utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
         raise ConfigError(f"nnmat: expected a file of text, got {path!r}: {error}.") from None
 

@@ -29,7 +29,7 @@ def compile(f: Expr, wrt: "Iterable[Expr | str] | Expr | str", sizes: Mapping[st
     is planned for the sizes of its arrays. Raises what `derive` raises; NotDerivable names an operator without a form.
     """
     f = lift(f, "compile")
-    names = [wrt] if isinstance(wrt, Expr | str) else list(wrt)
+    names = list(wrt) if isinstance(wrt, Iterable) and not isinstance(wrt, Expr | str) else [wrt]
     if not names:
         raise ShapeError("compile: expected wrt as names of symbols, got none. Try wrt=['A'].")
     found = [derive(f, name) for name in names]

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from ...errors import ConfigError
 from ..derivation.derivation import Derivation
 from ..derivation.derive import derive
 from ..derivation.intermediates import names
@@ -40,10 +41,11 @@ class Verdict:
         return self.right
 
     def __str__(self) -> str:
+        hold = f"{self.lines} line{'s' * (self.lines != 1)} hold{'s' * (self.lines == 1)}"
         if self.right and self.finished:
-            return f"right: {self.lines} line{'s' * (self.lines != 1)} hold{'s' * (self.lines == 1)}"
+            return f"right: {hold}"
         if self.right:
-            return f"right so far: {self.lines} lines hold, and the gradient is not among them"
+            return f"right so far: {hold}, and the gradient is not among them"
         guess = f"\n    probably {MISUSES[self.misuse]}: {self.meant}" if self.misuse else ""
         return f"line {self.line} is wrong: {self.text.strip()}\n    {self.reason}{guess}"
 
@@ -57,7 +59,9 @@ def grade(f: Expr, wrt: "Expr | str", lines: "str | Iterable[str]", seed: int = 
     """
     f = lift(f, "grade")
     d = derive(f, wrt)
-    texts = lines.splitlines() if isinstance(lines, str) else list(lines)
+    texts = lines.splitlines() if isinstance(lines, str) else list(lines) if isinstance(lines, Iterable) else [lines]
+    if not all(isinstance(text, str) for text in texts):
+        raise ConfigError(f"grade: expected lines as a text or a list of texts, got {lines!r:.60}. Try 'df = ...'.")
     written = [(n, t.partition("#")[0]) for n, t in enumerate(texts, 1) if t.partition("#")[0].strip()]
     if not written:
         raise ShapeError("grade: expected lines such as 'df = ...' and 'gradient = ...', got none.")

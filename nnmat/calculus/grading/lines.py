@@ -10,6 +10,7 @@ from ..language.expr import Expr, lift, node
 from ..language.operators import let
 from ..parsing.builder import build
 from ..parsing.grammar import Tree, every, tree_of
+from ..parsing.parser import check_calls
 
 LEFT = re.compile(r"\s*(?P<left>d\s*\(\s*\w+\s*\)|[^=()@*+]*?)\s*=(?P<body>.*)", re.DOTALL)
 GRADIENT = re.compile(r"(?:∇|grad|gradient|G\b|nabla).*|d\s*f\s*/\s*d\s*\w+|(?P<of>f)'")
@@ -61,9 +62,13 @@ class Known:
                 if t.kind == "name" and t.body not in meanings:
                     among = ", ".join(sorted(self.names))
                     raise ParseError(f"expected names among {among}, or d{self.wrt.name}, got {t.body}", "", t.column)
+            check_calls(tree, "")
             return build(tree, line.text, {}, meanings)
         except ParseError as error:
             raise ParseError(error.message, line.text, line.offset + error.column) from None
+        except RecursionError:
+            message = "expected a line that Python's stack holds, got too many operators. Write it in several"
+            raise ParseError(message, line.text, line.offset + 1) from None
         except (ShapeError, DomainError, KeyError) as error:
             raise ParseError(str(error), line.text, line.offset + 1) from None
 
@@ -72,6 +77,7 @@ class Known:
         parts = tuple(self._without_d(p, line, meanings) for p in tree.parts)
         tree = replace(tree, parts=parts)
         if tree.kind == "call" and tree.body == "d" and len(parts) == 1:
+            check_calls(parts[0], "")
             inside = build(parts[0], line.text, {}, meanings)
             name = f"d({len(meanings)})"
             meanings[name] = node("d", (inside,), None, inside.shape)

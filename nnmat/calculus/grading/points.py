@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
+from ...checks import generator
 from ..checking.differences import ATTEMPTS, direction_for, moving, quotient, roundings
 from ..checking.sampling import Point, points
 from ..errors import DomainError, UnverifiedError
@@ -52,7 +53,7 @@ class Place:
 
 def places(f: Expr, wrt: Expr, gradient: Expr, seed: int = 0) -> list[Place]:
     """Points of the domain of a function and of its gradient. Raises UnverifiedError if too few are found."""
-    rng = np.random.default_rng(seed)
+    rng = generator("grade", "seed", seed)
     found: list[Place] = []
     for point in points(f + inner(gradient, gradient), rng, ATTEMPTS):
         try:
@@ -70,7 +71,7 @@ def places(f: Expr, wrt: Expr, gradient: Expr, seed: int = 0) -> list[Place]:
 def both_values(a: Expr, b: Expr, seed: int) -> Iterator[tuple[np.ndarray, np.ndarray, float, Point]]:
     """The values of two expressions at random points, and the size of what they are computed from."""
     whole = inner(a, a) + inner(b, b)
-    for point in points(whole, np.random.default_rng(seed), ATTEMPTS):
+    for point in points(whole, generator("same", "seed", seed), ATTEMPTS):
         here = Evaluation(point.arrays, point.sizes)
         try:
             yield here.value(a), here.value(b), max(roundings(here, a, b)), point

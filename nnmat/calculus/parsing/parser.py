@@ -49,7 +49,7 @@ def _parse_all(texts: list[tuple[str, str]], named: Mapping[str, Expr] | None, *
     known: dict[str, Any] = {n: s.shape for n, s in declared.items()} | {n: e.shape for n, e in quantities.items()}
     trees = [(name, text, tree_of(text)) for name, text in texts]
     for at, (_, text, tree) in enumerate(trees):
-        _check_calls(tree, text)
+        check_calls(tree, text)
         _check_order(tree, text, {later for later, *_ in trees[at:] if later})
     inference = infer(trees, known, {**declared, **quantities})
     check_products(trees, inference)
@@ -87,7 +87,7 @@ def _declared(name: str, given: Any) -> Expr:
     return matrix(name, rows, columns)
 
 
-def _check_calls(tree: Tree, text: str) -> None:
+def check_calls(tree: Tree, text: str) -> None:
     """Every function is one, with as many arguments as it takes and no other options than it has."""
     for part in every(tree):
         _check_call(part, text)

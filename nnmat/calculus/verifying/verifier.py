@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from ...checks import generator
 from ..errors import DomainError, RecordError, ShapeError
 from .numbers import STEP, World
 from .points import direction, draw, sizes_for, structured
@@ -39,10 +40,10 @@ def verify(text: str, laws: Mapping[str, str] | None = None, seed: int = 0) -> V
     `laws` are the statements of the laws by name; a record that gives a law another statement is refused. Raises
     RecordError with the place: what is missing or damaged, a line that does not follow, a gradient that is none.
     """
-    record = opened(text)
-    judge = _Judge(record)
+    rng = generator("verify", "seed", seed)
+    judge = _Judge(opened(text))
     judge.structure(laws)
-    return judge.numbers(seed)
+    return judge.numbers(rng)
 
 
 class _Judge(Structure):
@@ -50,9 +51,8 @@ class _Judge(Structure):
 
     count = 0
 
-    def numbers(self, seed: int) -> Verified:
+    def numbers(self, rng: np.random.Generator) -> Verified:
         """Every line at random points. A line that fails at two of them is refused."""
-        rng = np.random.default_rng(seed)
         good, worst = 0, 0.0
         failed: dict[str, RecordError] = {}
         for attempt in range(DRAWS):

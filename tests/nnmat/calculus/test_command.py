@@ -219,3 +219,17 @@ def test_quantities_in_any_order(capsys):
     assert "∇_B f = " in capsys.readouterr().out
     assert main(["derive", "x.T @ y", "--wrt", "B", "--let", "y=sigmoid(h)", "--let", "h=B @ y"]) == 2
     assert "expected quantities that were named before" in capsys.readouterr().err
+
+
+def test_a_file_with_a_byte_order_mark_is_read(tmp_path, capsys):
+    file = tmp_path / "sheet.txt"
+    file.write_text("f = x.T @ A @ y\nwrt A\ngradient = x @ y.T\n", encoding="utf-8-sig")
+    assert main(["grade", str(file)]) == 0
+    assert capsys.readouterr().out == "right: 1 line holds\n"
+
+
+def test_a_seed_below_zero(tmp_path, capsys):
+    record = str(tmp_path / "record.json")
+    assert main(["derive", "x.T @ A @ y", "--wrt", "A", "--format", "json", "-o", record]) == 0
+    assert main(["verify", record, "--seed", "-1"]) == 2
+    assert "verify: expected seed as a seed (an integer >= 0)" in capsys.readouterr().err

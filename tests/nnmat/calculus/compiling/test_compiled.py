@@ -297,3 +297,9 @@ def test_the_plan_says_why():
     ridge = compile(logdet(A.T @ A + scalar("l") * eye("N")), "A").plan
     assert "inverted" in ridge or "solve" in ridge
     assert "1 @" not in compile(ones("M").T @ A @ ones("N"), "A").plan
+
+
+@pytest.mark.parametrize("wrt", [3, None])
+def test_a_variable_that_is_no_name(wrt):
+    with pytest.raises(ShapeError, match="expected wrt among y, got"):
+        compile(vector("y", "N").T @ vector("y", "N"), wrt)

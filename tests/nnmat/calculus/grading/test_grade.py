@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from nnmat import ConfigError
 from nnmat.calculus import ParseError, ShapeError, claim, grade, let, logdet, matrix, norm2, parse, same, vector
 from nnmat.calculus.grading.repairs import MISUSES
 from tests.nnmat.calculus.grading.misuses import RIGHT, WAYS, injected
@@ -110,7 +111,13 @@ def test_unfinished_work_is_right_so_far():
     verdict = grade(f, "y", ["df = 2 * (A @ y - x).T @ A @ dy"])
     assert verdict.right
     assert not verdict.finished
-    assert "right so far" in str(verdict)
+    assert str(verdict) == "right so far: 1 line holds, and the gradient is not among them"
+
+
+def test_a_seed_below_zero():
+    for asked in (lambda: claim(f, "y", "y", seed=-1), lambda: same(f, f + 0, seed=-1)):
+        with pytest.raises(ConfigError, match="expected seed as a seed"):
+            asked()
 
 
 def test_several_ways_to_write_a_line():
@@ -166,3 +173,28 @@ def test_names_keep_their_meaning():
     assert "columns on the left" in unfit.reason
     h = let("h", A @ y)
     assert grade(norm2(h - x) ** 2, "y", ["h = A @ y", "dh = A @ dy", "df = 2 * (h - x).T @ dh"]).right
+
+
+@pytest.mark.parametrize(
+    ("line", "fault"),
+    [
+        ("gradient = foo(y)", r"column 12: line 1: expected a function, got 'foo'. There are "),
+        ("gradient = adj(A) @ y", r"line 1: .*Write adjugate\(A\)"),
+        ("df = d(foo(y))", "column 8: line 1: expected a function, got 'foo'. There are "),
+        ("gradient = exp(y, y)", "line 1: expected 1 argument of exp, got 2"),
+    ],
+)
+def test_a_call_that_is_none(line, fault):
+    with pytest.raises(ParseError, match=fault):
+        grade(f, "y", line)
+
+
+@pytest.mark.parametrize("lines", [3, None, [3]])
+def test_lines_that_are_no_text(lines):
+    with pytest.raises(ConfigError, match="expected lines as a text or a list of texts, got"):
+        grade(f, "y", lines)
+
+
+def test_a_line_of_too_many_operators():
+    with pytest.raises(ParseError, match="line 1: expected a line that Python's stack holds"):
+        grade(f, "y", "gradient = " + "-" * 5000 + "y")
