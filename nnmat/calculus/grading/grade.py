@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from itertools import islice
 
 import numpy as np
 
@@ -18,6 +19,8 @@ from .points import BY_QUOTIENTS, EQUAL, Place, close, places
 from .repairs import MISUSES, repairs
 
 ABOUT = ("f", "df", "gradient")  # of the function; every other line is about a quantity
+
+MOST_REPAIRS = 200  # that are tried on a wrong line: of a long one they are too many
 
 
 @dataclass(frozen=True)
@@ -169,7 +172,8 @@ class _Grader:
         about = about or ("gradient" if "d" + self.d.wrt.name not in line.text else "df")
         if about not in ABOUT and self._meaning(about) is None:  # a quantity that has no value
             return Verdict(False, many, n, line.text, reason)
-        for misuse, tree in repairs(line.tree, line.text[line.offset :], self.sizes):
+        found = repairs(line.tree, line.text[line.offset :], self.sizes)
+        for misuse, tree in islice(found, MOST_REPAIRS):
             try:
                 e = self.known.expression(tree, line)
                 if not self._fault(e, about):

@@ -1,5 +1,8 @@
 """Grading: right lines are right, the first wrong one is named, and mostly the misuse too."""
 
+import importlib
+from itertools import repeat
+
 import numpy as np
 import pytest
 
@@ -198,3 +201,9 @@ def test_lines_that_are_no_text(lines):
 def test_a_line_of_too_many_operators():
     with pytest.raises(ParseError, match="line 1: expected a line that Python's stack holds"):
         grade(f, "y", "gradient = " + "-" * 5000 + "y")
+
+
+def test_of_a_long_line_not_every_repair_is_tried(monkeypatch):
+    module = importlib.import_module("nnmat.calculus.grading.grade")
+    monkeypatch.setattr(module, "repairs", lambda tree, text, sizes: repeat(("sign", tree)))
+    assert not grade(norm2(vector("x", "N")) ** 2, "x", "gradient = 3 * x")
