@@ -195,7 +195,7 @@ def _arithmetic(what, p, y):
             y[i] = p[i] * p[i]
     elif what == _DO_SQRT:
         for i in range(n):
-            y[i] = math.sqrt(p[i])
+            y[i] = np.sqrt(p[i])
     elif what == _DO_EXP:
         for i in range(n):
             y[i] = exp(p[i])
@@ -204,10 +204,10 @@ def _arithmetic(what, p, y):
             y[i] = log(p[i])
     elif what == _DO_SIN:
         for i in range(n):
-            y[i] = math.sin(p[i])
+            y[i] = np.sin(p[i])
     else:
         for i in range(n):
-            y[i] = math.cos(p[i])
+            y[i] = np.cos(p[i])
 
 
 @exact_jit

@@ -46,6 +46,7 @@ CALLS = {
     "where": "np.where({0} > 0, {1}, {2})",
     "hstack": "np.hstack(({operands}))",
     "vstack": "np.vstack(({operands}))",
+    "slice": "({0})[{places}]",
     "embed": "embed({0}, {first}, ({shape}))",
     "max": "np.max({0}, {over}, keepdims=True)",
     "at_max": "at_max({0}, {over})",
