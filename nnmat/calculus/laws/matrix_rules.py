@@ -5,12 +5,10 @@ from ..language.assumptions import attributes, is_invertible, is_symmetric
 from ..language.blocks import embed, offsets, slice_of
 from ..language.elementwise import FUNCTIONS
 from ..language.expr import Expr, add, constant, divide, eye, lift, matmul, mul, node, number, power, transpose
-from ..language.matrix_functions import DERIVATIVE
 from ..language.operators import inv, logdet, trace
 from .products import inverse_of
 from .sums import is_zero, scalars, zero_like
 
-FUNCTION = {derivative: f for f, derivative in DERIVATIVE.items()}
 FUNCTIONS_OF_MATRICES = ("mpow", "expm", "logm", "sqrtm", "inv", "pinv")
 
 

@@ -6,12 +6,13 @@ import numpy as np
 import pytest
 
 import nnmat
-from nnmat import SGD, ExpressionLoss, Linear, MeanSquaredError, Sequential, SoftmaxCrossEntropy, compile_step
+from nnmat import SGD, ExpressionLoss, Linear, MeanSquaredError, Sequential, SoftmaxCrossEntropy
 from nnmat.calculus import frobenius, matrix
 from nnmat.calculus.errors import NotDerivable, ParseError
 from nnmat.errors import ConfigError, DtypeError, LabelError, ShapeError
 from nnmat.losses import loss_from_expression
 from nnmat_kernels.runtime.config import settings
+from tests.nnmat.expressions.both_ways import values_by_hand_and_compiled
 
 CROSS_ENTROPY = "-inner(Y, log_softmax_rows(H)) / dim(B)"
 SQUARES = "frobenius(H - Y)**2 / (dim(B) * dim(M))"
@@ -47,22 +48,12 @@ def test_its_derivation_and_its_text():
 @pytest.mark.skipif(settings.DISABLE_JIT, reason="programs need the JIT")
 def test_steps_are_programs_with_the_same_bits(rng):
     X, y = rng.standard_normal((16, 6)).astype(np.float32), rng.integers(0, 3, 16)
-    values = []
-    for compiled in (False, True):
-        m, loss = Sequential([Linear(6, 3)], input_shape=(6,), seed=0), ExpressionLoss(CROSS_ENTROPY, labels=True)
-        optimizer = SGD(m, lr=0.1)
-        if compiled:
-            step = compile_step(m, loss, optimizer)
-            values.append([step(X, y) for _ in range(8)])
-            assert step.why_not(X, y) == ""
-            continue
-        found = []
-        for _ in range(8):
-            found.append(loss.forward(m.forward(X, training=True), y))
-            m.backward(loss.backward())
-            optimizer.step()
-        values.append(found)
-    assert values[0] == values[1]
+
+    def made():
+        return Sequential([Linear(6, 3)], input_shape=(6,), seed=0), ExpressionLoss(CROSS_ENTROPY, labels=True)
+
+    by_hand, compiled = values_by_hand_and_compiled(made, X, y)
+    assert by_hand == compiled
 
 
 def test_training_ends_where_the_built_in_loss_ends(rng):

@@ -10,6 +10,7 @@ from nnmat.calculus.errors import NotDerivable, ParseError
 from nnmat.errors import ConfigError, ShapeError
 from nnmat.layers import layer_from_expression
 from nnmat_kernels.runtime.config import settings
+from tests.nnmat.expressions.both_ways import values_by_hand_and_compiled
 
 AFFINE = {"parameters": {"W": ("M", "N"), "b": ("M",)}, "sizes": {"M": 4}}
 
@@ -85,22 +86,8 @@ def test_steps_are_programs_with_the_same_bits(rng):
         )
 
     X, y = rng.standard_normal((16, 6)).astype(np.float32), rng.integers(0, 3, 16)
-    values = []
-    for compiled in (False, True):
-        m, loss = model(), SoftmaxCrossEntropy()
-        optimizer = SGD(m, lr=0.1)
-        if compiled:
-            step = compile_step(m, loss, optimizer)
-            values.append([step(X, y) for _ in range(8)])
-            assert step.why_not(X, y) == ""
-            continue
-        found = []
-        for _ in range(8):
-            found.append(loss.forward(m.forward(X, training=True), y))
-            m.backward(loss.backward())
-            optimizer.step()
-        values.append(found)
-    assert values[0] == values[1]
+    by_hand, compiled = values_by_hand_and_compiled(lambda: (model(), SoftmaxCrossEntropy()), X, y)
+    assert by_hand == compiled
 
 
 def test_the_curve_of_the_built_in_layer(rng):
