@@ -13,10 +13,10 @@ from nnmat_kernels.runtime.config import settings
 
 def test_both_trainings_have_one_curve():
     train, _ = nnmat.datasets.mnist()
-    few = (train.X[:256], train.y[:256])
+    few = (train.X[:3840], train.y[:3840])  # 30 steps an epoch: fewer are done by hand
     (built_in, _, _), (expressions, _, program) = trained(False, few, 2), trained(True, few, 2)
     assert expressions == pytest.approx(built_in, rel=1e-5)
-    assert program or settings.DISABLE_JIT or len(few[0]) < 128 * 30
+    assert program != bool(settings.DISABLE_JIT)
 
 
 @pytest.mark.parametrize(("ratio", "verdict"), [(1.2, "PASS"), (1.5, "MISSED")])
