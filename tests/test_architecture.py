@@ -125,6 +125,7 @@ TESTED_BY = {
     "kernels/nnmat_kernels/runtime/linking.py": "tests/kernels/runtime/threads/test_team.py",
     "nnmat/datasets/csv_header.py": "tests/nnmat/datasets/test_csv_file.py",
     "nnmat/errors.py": "tests/test_bad_input.py",
+    "nnmat/expressions/names.py": "tests/nnmat/expressions/test_derived.py",
     "nnmat/formats/paths.py": "tests/nnmat/formats/test_atomic.py",
     "nnmat/programs/step_programs.py": "tests/nnmat/programs/test_compiled_step.py",
     "scripts/bench/kinds/case.py": "tests/scripts/bench/test_groups.py",

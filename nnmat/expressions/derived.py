@@ -16,9 +16,9 @@ from ..calculus.notation.sharing import taken
 from ..calculus.parsing.parser import parse
 from ..checks import count
 from ..errors import ConfigError, ShapeError
+from .names import BATCH
 from .plan import Plan
 
-BATCH = "B"  # the rows of a batch
 UPSTREAM = "G"
 PLANS = 16  # batch sizes whose plans are kept
 

@@ -19,8 +19,7 @@ from nnmat_kernels.losses.targets import (
 from ..calls import loss_equations
 from ..checks import flag
 from ..errors import ConfigError, DtypeError, ShapeError
-from ..expressions.derived import BATCH, Derived, text_of
-from ..expressions.plan import Plan
+from ..expressions.names import BATCH
 from .base import Loss, output_rows
 
 WIDTH = "M"  # of outputs and targets
@@ -49,6 +48,8 @@ class ExpressionLoss(Loss):
     recordable = True
 
     def __init__(self, expression: str, *, labels: bool = False, sizes: Mapping[str, int] | None = None):
+        from ..expressions.derived import Derived  # 0.2 s: only who has an expression loads the calculus
+
         super().__init__()
         who = type(self).__name__
         self.labels = flag(who, "labels", labels)
@@ -89,7 +90,7 @@ class ExpressionLoss(Loss):
         call.G = plan.run(1, arrays)["H"].reshape(shape)
         return k.first_number(value)
 
-    def _plan(self, batch: int, dtype, width: int) -> Plan:
+    def _plan(self, batch: int, dtype, width: int) -> Any:
         return self._derived.plan(batch, dtype, (("H",),), **{WIDTH: width})
 
     def check_targets(self, y, output_shape):
@@ -121,4 +122,6 @@ def _shape(H) -> tuple[int, ...]:
 def loss_from_expression(f: Any, *, labels: bool = False, sizes: Mapping[str, int] | None = None) -> ExpressionLoss:
     """The loss of an expression of `nnmat.calculus`, or of its text; the other arguments are those of
     `ExpressionLoss`."""
+    from ..expressions.derived import text_of
+
     return ExpressionLoss(text_of("loss_from_expression", f, SHAPES), labels=labels, sizes=sizes)

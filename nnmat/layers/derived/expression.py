@@ -8,12 +8,9 @@ import numpy as np
 from nnmat_kernels import unchecked as k
 
 from ... import initializers
-from ...calculus.dimensions import dim
-from ...calculus.language.expr import Expr
 from ...calls import backward_equations, forward_equations
 from ...errors import ConfigError, ShapeError
-from ...expressions.derived import BATCH, Derived, text_of
-from ...expressions.plan import Plan
+from ...expressions.names import BATCH
 from ...parameters import Parameter
 from ..base import Layer
 from ..checks import batch_shape
@@ -53,6 +50,9 @@ class Expression(Layer):
         sizes: Sizes | None = None,
         weight_initializer: str | initializers.Initializer = "glorot_uniform",
     ):
+        from ...calculus.dimensions import dim  # 0.2 s: only who has an expression loads the calculus
+        from ...expressions.derived import Derived
+
         super().__init__()
         self.weight_initializer = initializers.check(self.kind, weight_initializer)
         if not isinstance(parameters, Mapping | None):
@@ -67,6 +67,7 @@ class Expression(Layer):
                 f"{self.kind}: expected parameters of one size for every batch, got {batched[0]}: "
                 f"{self.shapes[batched[0]]}, where {BATCH} is the number of samples. Call its dimension otherwise."
             )
+        self._dimensions = {name: tuple(map(dim, shape)) for name, shape in self.shapes.items()}
         symbols = {"X": (BATCH, WIDTH), **self.shapes}
         self._derived = Derived(self.kind, expression, symbols, symbols, {} if sizes is None else sizes)
         f = self._derived.f
@@ -101,7 +102,7 @@ class Expression(Layer):
 
     def output_shape(self, input_shape):
         f = self._derived.f
-        if f.shape[1] == dim(WIDTH):
+        if str(f.shape[1]) == WIDTH:
             return input_shape
         if len(input_shape) != 1:
             raise ShapeError(
@@ -112,11 +113,11 @@ class Expression(Layer):
     def declare(self, input_shape, rng):
         sizes = {**self._derived.sizes, WIDTH: int(np.prod(input_shape))}
         for name, p in self._own.items():
-            shape = tuple(dim(d).value(sizes) for d in self.shapes[name]) or (1,)
+            shape = tuple(d.value(sizes) for d in self._dimensions[name]) or (1,)
             initializer = self.weight_initializer if len(shape) == 2 else "zeros"
             p.declare(shape, initializers.with_fans(initializer, shape[-1], shape[0]))
 
-    def _plan(self, batch: int, dtype) -> Plan:
+    def _plan(self, batch: int, dtype) -> Any:
         width = 2 if self.input_shape is None else int(np.prod(self.input_shape))
         return self._derived.plan(batch, dtype, (tuple(self._own), ("X",)), **{WIDTH: width})
 
@@ -171,6 +172,9 @@ def layer_from_expression(
 
     The parameters of an expression need no shapes: its symbols beside X have them.
     """
+    from ...calculus.language.expr import Expr
+    from ...expressions.derived import text_of
+
     if isinstance(f, Expr) and parameters is None:
         symbols = sorted((s for s in f.free if s.name != "X"), key=lambda s: s.name)
         parameters = {s.name: tuple(str(d) for d in s.shape if d.constant != 1) for s in symbols}

@@ -1,6 +1,8 @@
 """An expression with its gradients: what it may hold, its plans, and its text."""
 
 import pickle
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -65,3 +67,8 @@ def test_the_text_of_an_expression_is_read_back():
     assert text_of("it", "X + 1", {}) == "X + 1"
     with pytest.raises(ConfigError, match="expected an expression or its text, got 3"):
         text_of("it", 3, {})
+
+
+def test_who_has_no_expression_does_not_load_the_calculus():
+    look = "import nnmat, sys; print([m for m in sys.modules if m.startswith('nnmat.calculus')])"
+    assert subprocess.run([sys.executable, "-c", look], capture_output=True, text=True).stdout == "[]\n"

@@ -1,0 +1,3 @@
+"""What dimensions are called in expressions of layers and losses."""
+
+BATCH = "B"  # the rows of a batch
