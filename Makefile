@@ -7,7 +7,7 @@ BIN := $(VENV)/bin
 SHARED := -n auto --dist loadfile
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
-.PHONY: help train test judge browser cpus check bench evidence docs clean
+.PHONY: help train test extras judge browser cpus check bench evidence docs clean
 .DEFAULT_GOAL := help
 
 help:  ## list the targets
@@ -30,6 +30,9 @@ train: $(VENV)/.run  ## train the convolutional network on the embedded MNIST di
 
 test: $(VENV)/.test  ## pass the tests
 	$(BIN)/python -m pytest tests --ignore=tests/judge $(SHARED)
+
+extras: $(VENV)/.test $(VENV)/.all  ## the tests of what stands on optional packages (scikit-learn, ONNX, pandas, ...); none is skipped
+	NNMAT_EXTRAS=1 $(BIN)/python -m pytest tests --ignore=tests/judge -m extra $(SHARED)
 
 judge: $(VENV)/.judge  ## compare with PyTorch; the number of executed cases is asserted
 	NNMAT_JUDGE=1 $(BIN)/python -m pytest tests/judge

@@ -22,12 +22,22 @@ THIRD_PARTY = {
     "kernels": {"numpy", "numba", "llvmlite"},
     "scripts": {"numpy", "numba", "llvmlite", "tqdm", "matplotlib", "torch", "jax", "sklearn", "threadpoolctl"},
 }
+# Optional packages, each asked for when it is needed, and the rooms that may.
+OPTIONAL = {
+    "nnmat/sklearn": {"sklearn"},
+    "nnmat/onnx": {"onnx", "onnxruntime"},
+    "nnmat/formats": {"safetensors", "h5py"},
+    "nnmat/datasets": {"pandas", "polars", "PIL", "sklearn"},
+    "nnmat/training": {"tensorboard"},
+    "nnmat/plots": {"matplotlib"},
+}
 
 # Who may import whom: only what stands on a lower level. A room's modules are on the room's level and may import
 # each other, without circles.
 FRAMEWORK_LEVELS = {
     "errors": 0,
     "checks": 1,
+    "extras": 1,
     "habits": 1,
     "parameters": 1,
     "initializers": 1,
@@ -49,7 +59,11 @@ FRAMEWORK_LEVELS = {
     "programs": 6,
     "warmup": 6,
     "training": 7,
+    "onnx": 7,
+    "plots": 8,
+    "sklearn": 8,
     "adversarial": 8,
+    "command": 9,
     "__init__": 9,
     "__main__": 10,
 }
@@ -101,7 +115,7 @@ LEVELS = [
 ]
 # Packages whose names are the users': their `__init__` hands them out. Every other one holds its map and nothing else.
 FACES = {"nnmat", "nnmat.calculus", "nnmat.datasets", "nnmat.descent", "nnmat.layers", "nnmat.losses"}
-FACES |= {"nnmat.optimizers", "nnmat_kernels"}
+FACES |= {"nnmat.onnx", "nnmat.optimizers", "nnmat.plots", "nnmat.sklearn", "nnmat_kernels"}
 MOST_FILES = 12
 # Folders that hold more files than that, and why.
 LARGE_FOLDERS: dict[str, str] = {"scripts": "one file for each command: its list is the list of commands"}
@@ -236,7 +250,8 @@ def test_what_comes_from_outside(path):
     base = path.relative_to(ROOT).parts[0]
     own = {place(script, ROOT / "scripts") for script in SCRIPTS} | {"nnmat"} if base == "scripts" else {base}
     own.add("nnmat_kernels")
-    foreign = {name.split(".")[0] for name in names(path)} - THIRD_PARTY[base] - set(sys.stdlib_module_names) - own
+    allowed = THIRD_PARTY[base] | OPTIONAL.get(str(Path(*path.relative_to(ROOT).parts[:2])), set())
+    foreign = {name.split(".")[0] for name in names(path)} - allowed - set(sys.stdlib_module_names) - own
     assert not foreign, f"{short(path)} imports {foreign}"
 
 

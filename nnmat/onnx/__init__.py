@@ -1,0 +1,1 @@
+"""ONNX: models written to it, and read from it."""

@@ -1,0 +1,1 @@
+"""Pictures of histories, filters, confusion, K-hat, networks and attention, by matplotlib."""
