@@ -5,6 +5,7 @@ from nnmat_kernels.runtime.config import get_num_threads, set_num_threads
 
 from . import datasets, initializers, metrics, schedules
 from .adversarial.trainer import Adversarial
+from .analysis.gradient_check import gradcheck
 from .analysis.jacobians import jacobian, jacobian_norm, jacobian_product
 from .calls import Call
 from .descent import Armijo, ExactQuadratic, FixedStep, StrongWolfe, steepest_descent
@@ -25,7 +26,6 @@ from .formats import torch_state as convert
 from .formats.npz import load, load_state, save
 from .generation.decoder import Decoder
 from .generation.sampling import generate
-from .gradient_check import gradcheck
 from .layers import (
     ELU,
     GELU,

@@ -52,7 +52,6 @@ FRAMEWORK_LEVELS = {
     "descent": 4,
     "optimizers": 5,  # L-BFGS takes the line searches of descent
     "formats": 5,
-    "gradient_check": 5,
     "analysis": 5,
     "generation": 5,
     "datasets": 6,

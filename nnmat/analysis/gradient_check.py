@@ -8,9 +8,9 @@ import numpy as np
 
 from nnmat_kernels.runtime.door import dtype_remedy, plain
 
-from .errors import ConfigError, DtypeError, StateError
-from .layers.base import Layer
-from .losses.base import Loss
+from ..errors import ConfigError, DtypeError, StateError
+from ..layers.base import Layer
+from ..losses.base import Loss
 
 PATIENCE = 1.0  # seconds after which a check shows a bar
 SHRINKINGS = 5  # how often the step of a difference is divided by 4 while it straddles a kink
