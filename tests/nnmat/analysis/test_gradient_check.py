@@ -16,8 +16,8 @@ from nnmat import (
     Sigmoid,
     SoftmaxCrossEntropy,
     gradcheck,
-    gradient_check,
 )
+from nnmat.analysis import gradient_check
 from nnmat.errors import ConfigError, DtypeError, ShapeError, StateError
 from nnmat.layers.base import Layer
 from nnmat.losses import Loss
