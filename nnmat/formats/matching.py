@@ -133,7 +133,7 @@ def _by_numbers(who: str, found: list[Unit], mine: list[Unit], theirs: Mapping[s
     """Units of equal shapes in the order of the numbers in their names."""
     names = [_name(unit) for unit in found]
     try:
-        return [found[i] for i in sorted(range(len(names)), key=cmp_to_key(lambda i, j: _compared(names[i], names[j])))]
+        return sorted(found, key=cmp_to_key(_compared))
     except _OpenError:
         pass
     first = found[0]
@@ -153,15 +153,26 @@ class _OpenError(Exception):
     """Two names that say nothing of their order."""
 
 
-def _compared(one: str, other: str) -> int:
-    """-1 or 1 for the order of two names: by the numbers of the first parts, between points, that differ."""
-    for left, right in zip(one.split("."), other.split("."), strict=False):
+def _compared(one: Unit, other: Unit) -> int:
+    """-1 or 1 for the order of two layers: by the numbers of the first parts of their names that differ.
+
+    Parts stand between points. A number behind "_" may be missing: `dense` comes before `dense_1`.
+    """
+    for left, right in zip(_name(one).split("."), _name(other).split("."), strict=False):
         if left != right:
-            numbers = [list(map(int, re.findall(r"\d+", part))) for part in (left, right)]
-            if re.sub(r"\d+", "#", left) != re.sub(r"\d+", "#", right) or numbers[0] == numbers[1]:
+            (text, numbers), (other_text, others) = _counted(left), _counted(right)
+            if text != other_text or numbers == others:
                 raise _OpenError
-            return -1 if numbers[0] < numbers[1] else 1
-    return len(one) - len(other)  # one holds the other: its own arrays come first
+            return -1 if numbers < others else 1
+    return len(_name(one)) - len(_name(other))  # one holds the other: its own arrays come first
+
+
+def _counted(part: str) -> tuple[str, list[int]]:
+    """The text of a part of a name without its numbers, and these."""
+    base, _, last = part.rpartition("_")
+    if not (base and last.isdecimal()):
+        base, last = part, "-1"
+    return re.sub(r"\d+", "#", base), [*map(int, re.findall(r"\d+", base)), int(last)]
 
 
 def _name(unit: Unit) -> str:

@@ -41,9 +41,9 @@ def test_a_name_with_the_whole_in_order():
     assert match("who", OURS, theirs, order=["x", "y"]) == list(theirs)
 
 
-@pytest.mark.parametrize("one", ["a.9", "h1.conv9", "a"])
+@pytest.mark.parametrize("one", ["a.9", "h1.conv9", "a", "conv2d", "conv2d_9"])
 def test_numbers_are_compared_part_by_part(one):
-    other = {"a.9": "a.10", "h1.conv9": "h2.conv1", "a": "a.b"}[one]
+    other = {"a.9": "a.10", "h1.conv9": "h2.conv1", "a": "a.b", "conv2d": "conv2d_1", "conv2d_9": "conv2d_10"}[one]
     ours = slots(p__weight=(2,), q__weight=(2,))
     entries = {f"{name}.weight": Given((2,), lambda name=name: np.array([len(name)])) for name in (other, one)}
     assert match("who", ours, entries) == [f"{one}.weight", f"{other}.weight"]
