@@ -101,6 +101,7 @@ CALCULUS_LEVELS = {
     "checking": 6,
     "pages": 6,
     "derivation": 7,
+    "builtin": 8,  # layers and losses as expressions; it knows their names and no class
     "compiling": 8,
     "grading": 8,
     "command": 9,

@@ -19,8 +19,8 @@ EXCEPTIONS = {
 # What records leave out of a layer that has one.
 LEFT_OUT = {
     "`rate` of `MultiHeadAttention`": "which weights are dropped is drawn inside the kernel: no array shows it",
-    "-inf in a mask": "no number of the language; scores of -10⁴ have the same weights, 0, except in a row that sees no "
-    "key",
+    "-inf in a mask": "no number of the language; scores of -10⁴ do the same, but in a row that sees no key",
+    "equal values in the window of a maximum": "a kink: the layer takes the first, the derived gradient shares it out",
     "running averages of `BatchNorm1d`": "they are moved beside the gradient, and are constants in it",
 }
 

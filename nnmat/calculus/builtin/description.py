@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
+from typing import Any
 
 from ..derivation.derivation import Derivation
 from ..derivation.derive import derive
@@ -41,6 +42,16 @@ class Description:
         return self.name.partition("-")[0]
 
     @property
+    def rows(self) -> list[str]:
+        """Its lines."""
+        return [line.strip() for line in self.lines.splitlines() if line.strip()]
+
+    @property
+    def last(self) -> str:
+        """The line of its result."""
+        return self.rows[-1]
+
+    @property
     def wrt(self) -> list[str]:
         """The symbols that it has gradients by: inputs, then parameters."""
         return [*self.inputs, *self.parameters]
@@ -48,9 +59,10 @@ class Description:
     @cached_property
     def quantities(self) -> dict[str, Expr]:
         """Its lines by name, as expressions."""
-        declared = {n: symbol(n, s) for n, s in {**self.inputs, **self.parameters, **self.constants}.items()}
-        rows = [line.strip().partition(" = ") for line in self.lines.splitlines() if line.strip()]
-        return parse_all([(name, text) for name, _, text in rows], **declared)
+        declared: dict[str, Any] = {
+            n: symbol(n, s) for n, s in {**self.inputs, **self.parameters, **self.constants}.items()
+        }
+        return parse_all([(name, text) for name, _, text in (row.partition(" = ") for row in self.rows)], **declared)
 
     @cached_property
     def results(self) -> dict[str, Expr]:

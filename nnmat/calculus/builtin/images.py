@@ -73,7 +73,7 @@ LAYERS = [
     Description("AvgPool1d", "Y = X @ P.T", CHANNELS, {}, {"P": "P, Q"}, {"P": "the mean over each window"}),
     Description(
         "MaxPool2d",
-        "Y = maximum(maximum(X @ S1.T, X @ S2.T), maximum(X @ S3.T, X @ S4.T))",
+        "U = maximum(X @ S1.T, X @ S2.T)\nV = maximum(X @ S3.T, X @ S4.T)\nY = maximum(U, V)",
         CHANNELS,
         {},
         TAPS,

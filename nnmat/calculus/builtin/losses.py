@@ -20,8 +20,6 @@ def _loss(
     return Description(name, f"f = {text}", inputs, {}, constants, words, scalar=True)
 
 
-BEND = "sum((H - Y) ** 2 - relu(H - Y - c) ** 2 - relu(Y - H - c) ** 2)"
-COVARIANCE = "(tril(L) @ tril(L).T)"
 LABELS = "a row for each sample: a one at its label, or shares where labels are smoothed"
 LOSSES = [
     _loss("MeanSquaredError", f"sum((H - Y) ** 2) / {ENTRIES}"),
@@ -33,8 +31,13 @@ LOSSES = [
     ),
     _loss("MeanSquaredError-sum", "sum((H - Y) ** 2)"),
     _loss("L1", f"sum(abs(H - Y)) / {ENTRIES}"),
-    _loss("Huber", f"{BEND} / (2 * dim(B) * dim(M))", more={"c": "1, positive"}, c="delta: where it bends"),
-    _loss("SmoothL1", f"{BEND} / (2 * c * dim(B) * dim(M))", more={"c": "1, positive"}, c="beta: where it bends"),
+    _loss(
+        "Huber",
+        f"c ** 2 * sum(huber((H - Y) / c)) / {ENTRIES}",
+        more={"c": "1, positive"},
+        c="delta: where it bends",
+    ),
+    _loss("SmoothL1", f"c * sum(huber((H - Y) / c)) / {ENTRIES}", more={"c": "1, positive"}, c="beta: where it bends"),
     _loss("SigmoidBinaryCrossEntropy", f"sum(softplus(H) - Y * H) / {ENTRIES}"),
     _loss(
         "SigmoidBinaryCrossEntropy-weighted",
@@ -61,15 +64,27 @@ LOSSES = [
         U="means, the first half of the outputs",
         V="variances, the second half",
     ),
-    _loss(
+    Description(
         "GaussianNegativeLogLikelihood-cholesky",
-        f"(dim(B) * logdet({COVARIANCE}) + trace((Y - ones(B) @ u.T) @ inv({COVARIANCE}) @ (Y - ones(B) @ u.T).T)) / 2",
-        inputs={"u": "M", "L": "M, M, invertible"},
-        u="the mean of all samples",
-        L="a factor of their covariance, below its diagonal",
+        """
+        C = tril(L) @ tril(L).T
+        R = Y - ones(B) @ u.T
+        f = (dim(B) * logdet(C) + trace(R @ inv(C) @ R.T)) / 2""",
+        {"u": "M", "L": "M, M, invertible"},
+        {},
+        {"Y": "B, M"},
+        {
+            "u": "the mean of all samples",
+            "L": "a factor of their covariance, of which what is below the diagonal counts, and the diagonal",
+        },
+        scalar=True,
     ),
 ]
-SCORES = {"S": "of real samples", "F": "of made samples, for the discriminator", "H": "of made samples, for the generator"}
+SCORES = {
+    "S": "of real samples",
+    "F": "of made samples, for the discriminator",
+    "H": "of made samples, for the generator",
+}
 for _kind, *_texts in (
     ("minimax", "softplus(-S)", "softplus(F)", "-softplus(H)"),
     ("non_saturating", "softplus(-S)", "softplus(F)", "softplus(-H)"),

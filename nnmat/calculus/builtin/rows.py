@@ -46,7 +46,12 @@ DENSE = [
     Description("Linear", "Y = X @ W.T + b.T", INTO, {"W": "N, D", "b": "N"}),
     Description("Dropout", "Y = X * M", ROWS, {}, {"M": "R, N"}, MASK),
     Description(
-        "Dropout2d", "Y = X * M", ROWS, {}, {"M": "R, N"}, {"M": "the same, alike at all pixels of a channel: " + MASK["M"]}
+        "Dropout2d",
+        "Y = X * M",
+        ROWS,
+        {},
+        {"M": "R, N"},
+        {"M": "0 at every pixel of a channel that is dropped, 1/(1 - rate) where it is kept"},
     ),
     Description("Flatten", "Y = reshape(X, B, T * D)", {"X": "B * T, D"}),
     Description("Unflatten", "Y = reshape(X, B * T, D)", {"X": "B, T * D"}),

@@ -132,7 +132,9 @@ ATTENTION = [
 ]
 
 
-def _recurrent(name: str, step: str, steps: int, gates: int, parameters: str, words: str, cell: bool = False) -> Description:
+def _recurrent(
+    name: str, step: str, steps: int, gates: int, parameters: str, words: str, cell: bool = False
+) -> Description:
     """Some steps of a recurrent layer; `step` says step t from what stands at s = t - 1."""
     rows = f"{gates} * N" if gates > 1 else "N"
     shapes = {"W": f"{rows}, D", "U": f"{rows}, N"}

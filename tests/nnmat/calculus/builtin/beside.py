@@ -38,7 +38,9 @@ class Beside:
         """Arrays of symbols that have no gradient."""
         self.arrays |= {name: np.asarray(A, np.float64) for name, A in arrays.items()}
 
-    def input(self, name: str, turned: Callable = lambda A: A.reshape(-1, A.shape[-1]), part: int | None = None) -> None:
+    def input(
+        self, name: str, turned: Callable = lambda A: A.reshape(-1, A.shape[-1]), part: int | None = None
+    ) -> None:
         """X, or a part of it."""
         read = turned if part is None else lambda A: turned(A[part])
         self.constants(**{name: read(self.X)})

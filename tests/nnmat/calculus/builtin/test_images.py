@@ -109,9 +109,7 @@ def pairs(length):
 
 @CASES.case
 def average_of_windows():
-    rows, columns = (
-        sum(shift_matrix(n, a, size, 2, 1) for a in range(size)) for n, size in ((7, 3), (6, 2))
-    )
+    rows, columns = (sum(shift_matrix(n, a, size, 2, 1) for a in range(size)) for n, size in ((7, 3), (6, 2)))
     return alike("AvgPool2d", AvgPool2d((3, 2), stride=2, padding=1), (7, 6, 2), P=np.kron(rows, columns) / 6)
 
 

@@ -56,9 +56,7 @@ def whole(name, loss, y, H=REAL, weight=None, **constants) -> Case:
 def gaussian() -> Case:
     H = np.hstack([REAL, VARIANCES])
     parts = {"U": (REAL, lambda G: G[:, :3]), "V": (VARIANCES, lambda G: G[:, 3:])}
-    return Case(
-        "GaussianNegativeLogLikelihood", GaussianNegativeLogLikelihood(), H, TARGETS, {"Y": TARGETS}, parts
-    )
+    return Case("GaussianNegativeLogLikelihood", GaussianNegativeLogLikelihood(), H, TARGETS, {"Y": TARGETS}, parts)
 
 
 def one_gaussian() -> Case:

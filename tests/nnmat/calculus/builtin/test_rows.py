@@ -36,26 +36,26 @@ from nnmat import (
 from tests.nnmat.calculus.builtin.beside import Beside, Cases
 
 CASES = Cases()
-for _name, _layer, _constants in (
-    ("Sigmoid", Sigmoid(), {}),
-    ("Tanh", Tanh(), {}),
-    ("ReLU", ReLU(), {}),
-    ("LeakyReLU", LeakyReLU(0.2), {"a": 0.2}),
-    ("ELU", ELU(0.7), {"a": 0.7}),
-    ("SiLU", SiLU(), {}),
-    ("Softplus", Softplus(1.5), {"c": 1.5}),
-    ("GELU", GELU(), {}),
-    ("GELU-tanh", GELU("tanh"), {"c": np.sqrt(2 / np.pi)}),
-    ("Mish", Mish(), {}),
-    ("ReLU6", ReLU6(), {}),
-    ("Hardswish", Hardswish(), {}),
-    ("Identity", Identity(), {}),
-    ("Softmax", Softmax(), {}),
-    ("LogSoftmax", LogSoftmax(), {}),
+for _name, _kind, _options, _constants in (
+    ("Sigmoid", Sigmoid, (), {}),
+    ("Tanh", Tanh, (), {}),
+    ("ReLU", ReLU, (), {}),
+    ("LeakyReLU", LeakyReLU, (0.2,), {"a": 0.2}),
+    ("ELU", ELU, (0.7,), {"a": 0.7}),
+    ("SiLU", SiLU, (), {}),
+    ("Softplus", Softplus, (1.5,), {"c": 1.5}),
+    ("GELU", GELU, (), {}),
+    ("GELU-tanh", GELU, ("tanh",), {"c": np.sqrt(2 / np.pi)}),
+    ("Mish", Mish, (), {}),
+    ("ReLU6", ReLU6, (), {}),
+    ("Hardswish", Hardswish, (), {}),
+    ("Identity", Identity, (), {}),
+    ("Softmax", Softmax, (), {}),
+    ("LogSoftmax", LogSoftmax, (), {}),
 ):
 
-    def _activation(name=_name, layer=_layer, constants=_constants):
-        both = Beside(name, layer, (4, 7))
+    def _activation(name=_name, kind=_kind, options=_options, constants=_constants):
+        both = Beside(name, kind(*options), (4, 7))
         both.input("X")
         both.constants(**constants)
         return both

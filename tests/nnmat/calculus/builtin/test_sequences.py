@@ -179,6 +179,6 @@ def recurrent(kind, of, steps, states="H"):
 
 for _kind, _of, _states in ((RNN, rnn, "H"), (LSTM, lstm, "HC"), (GRU, gru, "H")):
     for _steps in (1, 3):
-        CASES[f"{_kind.__name__} of {_steps} steps"] = lambda kind=_kind, of=_of, steps=_steps, states=_states: recurrent(
-            kind, of, steps, states
+        CASES[f"{_kind.__name__} of {_steps} steps"] = lambda kind=_kind, of=_of, steps=_steps, states=_states: (
+            recurrent(kind, of, steps, states)
         )
