@@ -155,7 +155,7 @@ class Expr:
 
 def node(op: str, args: tuple[Expr, ...] = (), data: Any = None, shape: Shape = SCALAR) -> Expr:
     """The one node of this operator, operands, constants and shape."""
-    key = (op, tuple(id(a) for a in args), data, shape)
+    key = (op, tuple(map(id, args)), data, shape)
     found = _nodes.get(key)
     if found is None:
         with _lock:
@@ -401,8 +401,11 @@ def depending(e: Expr, symbol: Expr) -> list[Expr]:
 
 def dimensions(e: Expr) -> frozenset[str]:
     """The names of all dimensions in an expression."""
-    found = (d for x in nodes(e) for d in (*x.shape, *(x.data if isinstance(x.data, tuple) else (x.data,))))
-    return frozenset().union(*(d.names for d in found if isinstance(d, Dim)))
+    found: set[Dim] = set()
+    for x in nodes(e):
+        found.update(x.shape)
+        found.update(d for d in (x.data if isinstance(x.data, tuple) else (x.data,)) if isinstance(d, Dim))
+    return frozenset().union(*(d.names for d in found))
 
 
 def bottom_up(e: Expr, leave: Callable[[Expr, Expr], Expr], enter: Callable[[Expr], Expr | None] | None = None) -> Expr:
