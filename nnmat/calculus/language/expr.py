@@ -10,6 +10,7 @@ import threading
 import weakref
 from collections.abc import Callable, Iterable, Iterator
 from fractions import Fraction
+from functools import lru_cache
 from hashlib import blake2b
 from itertools import pairwise
 from typing import Any, ClassVar
@@ -174,8 +175,13 @@ def _digest(e: Expr) -> bytes:
     below = [a.digest for a in e.args]
     if e.op in ("add", "mul", "inner"):
         below.sort()
-    body = repr((e.op, e.data, e.shape if not e.args else None)).encode()
-    return blake2b(body + b"".join(below), digest_size=12).digest()
+    return blake2b(_own(e.op, e.data, e.shape if not e.args else None) + b"".join(below), digest_size=12).digest()
+
+
+@lru_cache(maxsize=4096)
+def _own(op: str, data: Any, shape: Shape | None) -> bytes:
+    """What a node is without its operands."""
+    return repr((op, data, shape)).encode()
 
 
 def number(value: int | float | Fraction) -> Expr:
