@@ -8,37 +8,45 @@ channel of each sample.
 
 from .description import Description
 
-TAPS = {f"S{t}": "P, Q" for t in (1, 2, 3, 4)}
-PICKS = {
-    f"S{t}": f"a one at the place of the input under tap {t} of each window, zeros in the padding" for t in (1, 2, 3, 4)
-}
-WEIGHTS = {f"W{t}": f"the weight at tap {t}" for t in (1, 2, 3, 4)}
 CHANNELS = {"X": "R, Q"}
-SUM = "K = kron(S1, W1) + kron(S2, W2) + kron(S3, W3) + kron(S4, W4)"
+KERNEL = {"K": "K̂, the matrix of the convolution of one sample"}
+BACK = {"K": "K̂, the matrix of the convolution from the output's size to the input's"}
 
 
-def _taps(many: int, shape: str) -> dict[str, str]:
-    return {f"W{t + 1}": shape for t in range(many)} | {"b": "O"}
+def _weights(taps: int, shape: str) -> dict[str, str]:
+    return {f"W{t}": shape for t in range(1, taps + 1)} | {"b": "O"}
 
 
-def _matrices(name: str, lines: str, **words: str) -> Description:
-    """What multiplies rows and columns of every image by constant matrices."""
-    return Description(name, lines, {"X": "R, H * W"}, {}, {"A": "h, H", "C": "w, W"}, words)
+def _taps(taps: int) -> dict[str, str]:
+    return {f"S{t}": "P, Q" for t in range(1, taps + 1)}
+
+
+def _words(taps: int, where: str = "input") -> dict[str, str]:
+    every = range(1, taps + 1)
+    picks = {
+        f"S{t}": f"a one at the place of the {where} under tap {t} of each window, zeros in the padding" for t in every
+    }
+    return picks | {f"W{t}": f"the weight at tap {t}" for t in every}
+
+
+def _kernel(taps: int) -> str:
+    return "K = " + " + ".join(f"kron(S{t}, W{t})" for t in range(1, taps + 1))
 
 
 def _rows_and_columns(name: str, rows: str, columns: str) -> Description:
-    return _matrices(name, "Y = X @ kron(A, C).T", A=rows, C=columns)
+    """What multiplies rows and columns of every image by constant matrices."""
+    words = {"A": rows, "C": columns}
+    return Description(name, "Y = X @ kron(A, C).T", {"X": "R, H * W"}, {}, {"A": "h, H", "C": "w, W"}, words)
 
 
-THREE = {name: text for name, text in PICKS.items() if name != "S4"}
 LAYERS = [
     Description(
         "Conv2d",
-        f"{SUM}\nY = X @ K.T + kron(ones(P), b).T",
+        f"{_kernel(4)}\nY = X @ K.T + kron(ones(P), b).T",
         {"X": "B, Q * C"},
-        _taps(4, "O, C"),
-        TAPS,
-        {**PICKS, **WEIGHTS},
+        _weights(4, "O, C"),
+        _taps(4),
+        {**_words(4), **KERNEL},
     ),
     Description(
         "Conv2d-channels",
@@ -54,20 +62,19 @@ LAYERS = [
     ),
     Description(
         "Conv1d",
-        "K = kron(S1, W1) + kron(S2, W2) + kron(S3, W3)\nY = X @ K.T + kron(ones(P), b).T",
+        f"{_kernel(3)}\nY = X @ K.T + kron(ones(P), b).T",
         {"X": "B, Q * C"},
-        _taps(3, "O, C"),
-        {name: TAPS[name] for name in THREE},
-        {**THREE, **{n: w for n, w in WEIGHTS.items() if n != "W4"}},
+        _weights(3, "O, C"),
+        _taps(3),
+        {**_words(3), **KERNEL},
     ),
     Description(
         "ConvTranspose2d",
-        f"{SUM}\nY = X @ K + kron(ones(Q), b).T",
+        f"{_kernel(4)}\nY = X @ K + kron(ones(Q), b).T",
         {"X": "B, P * C"},
-        _taps(4, "C, O"),
-        TAPS,
-        {**{n: text.replace("input", "output") for n, text in PICKS.items()}, **WEIGHTS}
-        | {"K": "the matrix of the convolution from the output's size to the input's"},
+        _weights(4, "C, O"),
+        _taps(4),
+        {**_words(4, "output"), **BACK},
     ),
     Description("AvgPool2d", "Y = X @ P.T", CHANNELS, {}, {"P": "P, Q"}, {"P": "the mean over each window"}),
     Description("AvgPool1d", "Y = X @ P.T", CHANNELS, {}, {"P": "P, Q"}, {"P": "the mean over each window"}),
@@ -76,23 +83,23 @@ LAYERS = [
         "U = maximum(X @ S1.T, X @ S2.T)\nV = maximum(X @ S3.T, X @ S4.T)\nY = maximum(U, V)",
         CHANNELS,
         {},
-        TAPS,
-        PICKS,
+        _taps(4),
+        _words(4),
     ),
     Description(
         "MaxPool1d",
         "Y = maximum(X @ S1.T, X @ S2.T)",
         CHANNELS,
         {},
-        {"S1": "P, Q", "S2": "P, Q"},
-        {"S1": PICKS["S1"], "S2": PICKS["S2"]},
+        _taps(2),
+        _words(2),
     ),
     Description(
         "AdaptiveMaxPool2d",
         "Y = maximum(X @ S1.T, X @ S2.T)",
         CHANNELS,
         {},
-        {"S1": "P, Q", "S2": "P, Q"},
+        _taps(2),
         {"S1": "the first place of each bin", "S2": "the second place of each bin"},
     ),
     _rows_and_columns("AdaptiveAvgPool2d", "the mean over the rows of each bin", "over its columns"),

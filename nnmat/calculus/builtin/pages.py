@@ -18,9 +18,11 @@ judged by a verifier that shares no code with what derives ([running_derivations
 `python {COMMAND}` wrote this folder; `nnmat derive --layer Linear` prints a page of it anywhere.
 
 A layer computes Y, and f = ⟨G, Y⟩ with the upstream gradient G, so that ∇_X f is what `backward` returns for X. A loss
-is f itself. The rows of all samples lie below one another; `1` is a column of ones, ⊙ the product of entries, ⊗ that of
-Kronecker, and `kron_right(M, A)` the sum of the blocks of M, each times its entry of A. Gradients that are long stand
-here in terms of the gradient before them, such as ∇_Z f, or on their page only. `nnmat laws` lists the laws.
+is f itself. Sizes are letters; where something must be counted, the taps of a window, heads, branches, there are two to
+four of them, and of a recurrent layer there is one step. The rows of all samples lie below one another; `1` is a column
+of ones, ⊙ the product of entries, ⊗ that of Kronecker, and `kron_right(M, A)` the sum of the blocks of M, each times its
+entry of A. Gradients that are long stand here in terms of the gradient before them, such as ∇_Z f, or on their page
+only. `nnmat laws` lists the laws.
 """
 TABLE = ["| name | expression | gradients |", "|---|---|---|"]
 
@@ -75,6 +77,7 @@ def symbols_of(d: Description) -> str:
     roles = [(d.inputs, "input"), (d.parameters, "parameter"), (d.constants, "constant")]
     rows = [(name, shape, kind) for shapes, kind in roles for name, shape in shapes.items()]
     rows += [] if d.scalar else [(G, show(Y.shape)[1:-1], "upstream gradient") for G, (_, Y) in d.upstream.items()]
+    rows += [(n, show(e.shape)[1:-1], "quantity") for n, e in d.quantities.items() if n in d.words]
     wide = [max(len(row[at]) for row in rows) for at in (0, 1)]
     lines = []
     for name, shape, kind in rows:
