@@ -1,8 +1,10 @@
 """Data sets: digits, plays, readers of tables, images, IDX, npz and CSV files, splits and minibatches."""
 
+from .augmented import AugmentedBatches
 from .batches import ArrayBatches, BatchSource, SampleSource, batches
 from .dataset import Dataset
 from .files import load_npz
+from .images.augment import Augment
 from .images.idx import read_idx, write_idx
 from .images.image_folder import ImageFolder, image_folder, read_images
 from .images.mnist import mnist
@@ -15,6 +17,8 @@ from .text.windows import RandomWindows, windows
 
 __all__ = [
     "ArrayBatches",
+    "Augment",
+    "AugmentedBatches",
     "BatchSource",
     "Dataset",
     "ImageFolder",
