@@ -8,10 +8,10 @@ import numpy as np
 
 from nnmat_kernels.runtime.door import array, dtype_remedy
 
-from ..errors import ConfigError, DataError, DtypeError, FileFormatError, LabelError, ShapeError
-from ..formats.atomic import atomic_write
-from ..formats.paths import as_path, existing_file
-from ..habits import arguments_checked
+from ...errors import ConfigError, DataError, DtypeError, FileFormatError, LabelError, ShapeError
+from ...formats.atomic import atomic_write
+from ...formats.paths import as_path, existing_file
+from ...habits import arguments_checked
 
 FORMAT = "nnmat vocabulary"
 

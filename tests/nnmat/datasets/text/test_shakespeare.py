@@ -8,7 +8,7 @@ import pytest
 from nnmat.datasets import Vocabulary, shakespeare
 from nnmat.errors import DataError, FileFormatError
 
-MODULE = importlib.import_module("nnmat.datasets.shakespeare")  # the name in the package is the function
+MODULE = importlib.import_module("nnmat.datasets.text.shakespeare")  # the name in the package is the function
 
 
 def test_the_plays():

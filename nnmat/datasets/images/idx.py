@@ -21,9 +21,9 @@ import numpy as np
 from nnmat_kernels.runtime.door import array as as_plain
 from nnmat_kernels.runtime.door import dtype_remedy
 
-from ..errors import DtypeError, FileFormatError, ShapeError
-from ..formats.atomic import atomic_write
-from ..formats.paths import as_path, existing_file
+from ...errors import DtypeError, FileFormatError, ShapeError
+from ...formats.atomic import atomic_write
+from ...formats.paths import as_path, existing_file
 
 TYPES = {8: "u1", 9: "i1", 11: ">i2", 12: ">i4", 13: ">f4", 14: ">f8"}
 CODES = {np.dtype(name).newbyteorder("="): code for code, name in TYPES.items()}

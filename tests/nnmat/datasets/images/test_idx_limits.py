@@ -158,7 +158,7 @@ def test_the_embedded_digits_are_found_without_a_home_and_a_known_user(tmp_path)
 
 def test_without_a_home_and_without_files_the_remedy_is_named(tmp_path):
     hide = "import sys; from pathlib import Path; import nnmat.datasets; "
-    hide += f"sys.modules['nnmat.datasets.mnist'].EMBEDDED = Path({str(tmp_path)!r})"
+    hide += f"sys.modules['nnmat.datasets.images.mnist'].EMBEDDED = Path({str(tmp_path)!r})"
     done = homeless(tmp_path, hide)
     assert "DataError" in done.stderr
     assert "no home folder to download to: set NNMAT_DATA" in done.stderr

@@ -7,12 +7,12 @@ from pathlib import Path
 import numpy as np
 from tqdm import tqdm
 
-from ..errors import DataError, FileFormatError
-from ..formats.atomic import atomic_write
-from .dataset import Dataset
+from ...errors import DataError, FileFormatError
+from ...formats.atomic import atomic_write
+from ..dataset import Dataset
+from ..places import EMBEDDED as DATA
+from ..places import places
 from .idx import Unpacking, view_idx
-from .places import EMBEDDED as DATA
-from .places import places
 
 MIRRORS = (
     "https://ossci-datasets.s3.amazonaws.com/mnist/",

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from nnmat.datasets import read_idx, write_idx
-from nnmat.datasets.idx import view_idx
+from nnmat.datasets.images.idx import view_idx
 from nnmat.errors import DtypeError, FileFormatError, ShapeError
 
 TYPES = ["uint8", "int8", "int16", "int32", "float32", "float64"]

@@ -2,10 +2,10 @@
 
 import hashlib
 
-from ..errors import DataError, FileFormatError
-from .idx import Unpacking
-from .places import EMBEDDED as DATA
-from .places import places
+from ...errors import DataError, FileFormatError
+from ..images.idx import Unpacking
+from ..places import EMBEDDED as DATA
+from ..places import places
 
 SHA256 = "035ad7eba0b5edbf9cf4aa14fb19215b4f1a0027aee16fe3393d79591863f350"  # of the unpacked file
 MOST = 1 << 22  # bytes: the text has 1.2 million

@@ -13,7 +13,7 @@ import pytest
 from nnmat.datasets import mnist, write_idx
 from nnmat.errors import DataError, FileFormatError
 
-MODULE = importlib.import_module("nnmat.datasets.mnist")  # the name in the package is the function
+MODULE = importlib.import_module("nnmat.datasets.images.mnist")  # the name in the package is the function
 
 
 @pytest.fixture

@@ -5,15 +5,13 @@ decimal commas, goes row by row through Python's csv module, which knows line an
 of both ways are those of NumPy's reader.
 """
 
-import codecs
-import csv
 import decimal as decimals
 import io
 import math
 import os
 import re
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from operator import itemgetter
 from pathlib import Path
@@ -21,20 +19,13 @@ from typing import Any
 
 import numpy as np
 
-from ..checks import flag
-from ..errors import ConfigError, DtypeError, FileFormatError
-from ..formats.paths import existing_file
+from ...checks import flag
+from ...errors import ConfigError, DtypeError, FileFormatError
+from ...formats.paths import existing_file
+from ..dataset import Dataset
 from .csv_header import MISSING, counts_from, has_header
-from .dataset import Dataset
+from .csv_text import NAMELESS, CsvText, check_delimiter, content_of, texts_of
 
-BOMS = {  # the longer ones first
-    codecs.BOM_UTF32_LE: "utf-32",
-    codecs.BOM_UTF32_BE: "utf-32",
-    codecs.BOM_UTF8: "utf-8-sig",
-    codecs.BOM_UTF16_LE: "utf-16",
-    codecs.BOM_UTF16_BE: "utf-16",
-}
-NAMELESS = ("", "Unnamed: 0")  # how pandas writes the head of an index, and how it reads one back
 INFINITE = re.compile(r"[+-]?inf(inity)?", re.IGNORECASE)
 WHOLE = re.compile(r"[+-]?[0-9]+")
 
@@ -71,10 +62,10 @@ def load_csv(
     path = existing_file("load_csv", path)
     dtype = _dtype("dtype", dtype, "f", "a float type", "np.float32")
     label_dtype = _dtype("label_dtype", label_dtype, "fiu", "an integer or float type", "np.int64")
-    _check_delimiter(delimiter, decimal)
-    missing = _texts("missing", (missing,) if isinstance(missing, str) else missing)
-    classes = None if labels is True or labels is False else _texts("labels", labels)
-    content, encoding = _content(path, encoding)
+    check_delimiter("load_csv", delimiter, decimal)
+    missing = texts_of("load_csv", "missing", (missing,) if isinstance(missing, str) else missing)
+    classes = None if labels is True or labels is False else texts_of("load_csv", "labels", labels)
+    content, encoding = content_of("load_csv", path, encoding)
     table = _Table(path, content, delimiter, decimal, frozenset(missing))
     first = next(table.rows(), None)
     if first is None:
@@ -89,7 +80,7 @@ def load_csv(
     if isinstance(label_column, str) and header is None and cells.count(label_column) == 1:
         header = True
     elif header is None:
-        header = has_header(f"line {line} of {path}", table.rows, table.is_number, set(missing))
+        header = has_header("load_csv", f"line {line} of {path}", table.rows, table.is_number, set(missing))
     if flag("load_csv", "header", header):
         table.names, table.start = cells, line
         if next(table.rows(), None) is None:
@@ -109,50 +100,13 @@ def load_csv(
 
 
 @dataclass
-class _Table:
-    """The text of a file and what its columns are; numbers of lines count from 1, of columns from 0."""
+class _Table(CsvText):
+    """A text of samples and labels: which column is which."""
 
-    path: Path
-    content: bytes  # UTF-8
-    delimiter: str
-    decimal: str
-    missing: frozenset[str]
-    names: list[str] | None = None
-    start: int = 0  # lines of the header
-    width: int = 0
     label: int = 0
     index: bool = False  # column 0 is an index, left out
     counting: bool = False  # column 0 is one if it counts the rows
     gaps: int = 0  # missing values that became NaN
-
-    def __post_init__(self):
-        point = re.escape(self.decimal)
-        number = rf"[+-]?(?:[0-9]+(?:{point}[0-9]*)?|{point}[0-9]+)(?:[eE][+-]?[0-9]+)?"
-        self.number = rf"(?:{number}|[+-]?(?i:nan|inf|infinity))"
-        self.cell = re.compile(self.number)
-
-    def is_number(self, cell: str) -> bool:
-        """Whether NumPy's reader takes the cell for a number."""
-        return self.cell.fullmatch(cell) is not None
-
-    def rows(self) -> Iterator[tuple[int, list[str]]]:
-        """The number of its line and the cells of each row below the header; rows of empty cells are passed over."""
-        text = io.TextIOWrapper(io.BytesIO(self.content), "utf-8", newline="")
-        reader = csv.reader(text, delimiter=self.delimiter, strict=True)
-        try:
-            for row in reader:
-                cells = [cell.strip() for cell in row]
-                if any(cells) and reader.line_num > self.start:
-                    yield reader.line_num, cells
-        except csv.Error as error:
-            raise FileFormatError(
-                f"load_csv: expected {self.path} to be a CSV text file, got {error} in line {reader.line_num}."
-            ) from error
-
-    def where(self, line: int, column: int) -> str:
-        """How a cell is named in errors."""
-        named = f" ({self.names[column]})" if self.names and self.names[column] else ""
-        return f"line {line}, column {column + 1}{named} of {self.path}"
 
     def take_index(self, index: bool | None) -> None:
         """Note whether column 0 is an index, or may turn out to be one."""
@@ -377,36 +331,6 @@ def _classes(texts: list[str], names: Sequence[str], table: _Table, lines: list[
     return np.array([numbers[text] for text in texts], dtype)
 
 
-def _content(path: Path, encoding: str | None) -> tuple[bytes, str]:
-    """The text of a file in UTF-8 and the name of the encoding it had."""
-    raw = path.read_bytes()
-    if encoding is None:
-        encoding = next((name for mark, name in BOMS.items() if raw.startswith(mark)), "utf-8")
-    elif not isinstance(encoding, str):
-        raise ConfigError(f"load_csv: expected encoding as the name of one, got {encoding!r}. Try 'cp1252'.")
-    try:
-        if not (raw.isascii() and encoding == "utf-8"):
-            raw = raw.decode(encoding).removeprefix("\ufeff").encode()
-    except LookupError as error:
-        raise ConfigError(f"load_csv: expected encoding as the name of a text encoding, got {encoding!r}.") from error
-    except ValueError as error:
-        kind = "UTF-8" if encoding.startswith("utf-8") else encoding
-        remedy = (
-            "It is compressed: unpack it before."
-            if raw.startswith((b"\x1f\x8b", b"PK\3\4"))
-            else ('Pass encoding="cp1252" for older files of Windows, or what the program that wrote it says.')
-        )
-        raise FileFormatError(
-            f"load_csv: expected {path} to be a CSV text file in {kind}, got {error}. {remedy}"
-        ) from None
-    if b"\0" in raw:
-        raise FileFormatError(
-            f"load_csv: expected {path} to be a CSV text file in {encoding}, got NUL characters. "
-            'Is it a binary file, or UTF-16 without a mark? Pass encoding="utf-16-le" then.'
-        )
-    return raw, encoding
-
-
 def _dtype(name: str, value: Any, kinds: str, rule: str, usual: str) -> np.dtype:
     try:
         dtype = np.dtype(value)
@@ -415,27 +339,6 @@ def _dtype(name: str, value: Any, kinds: str, rule: str, usual: str) -> np.dtype
     if dtype.kind not in kinds:
         raise DtypeError(f"load_csv: expected {name} to be {rule}, got {dtype}. Try {usual}.")
     return dtype
-
-
-def _check_delimiter(delimiter: str, decimal: str) -> None:
-    if not isinstance(delimiter, str) or len(delimiter) != 1:
-        raise ConfigError(f"load_csv: expected delimiter to be one character, got {delimiter!r}.")
-    if delimiter.isalnum() or delimiter in '+-"\r\n\0':
-        raise ConfigError(f"load_csv: expected delimiter to be no part of numbers or rows, got {delimiter!r}. Try ';'.")
-    if decimal not in (".", ","):
-        raise ConfigError(f"load_csv: expected decimal to be '.' or ',', got {decimal!r}.")
-    if decimal == delimiter:
-        raise ConfigError(
-            f"load_csv: expected delimiter and decimal to differ, got {decimal!r} for both. "
-            "Files with decimal commas mostly have delimiter=';'."
-        )
-
-
-def _texts(name: str, values: Any) -> tuple[str, ...]:
-    texts = tuple(values) if isinstance(values, Sequence | set | frozenset | np.ndarray) else (None,)
-    if isinstance(values, str) or not all(isinstance(text, str) for text in texts) or len(set(texts)) < len(texts):
-        raise ConfigError(f"load_csv: expected {name} as a list of texts, each once, got {values!r}.")
-    return tuple(str(text).strip() for text in texts)
 
 
 def _column(column: int | str, names: list[str] | None, width: int, path: Path) -> int:

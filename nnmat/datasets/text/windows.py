@@ -6,10 +6,10 @@ import numpy as np
 
 from nnmat_kernels.runtime.door import array, dtype_remedy
 
-from ..checks import count
-from ..errors import ConfigError, DataError, DtypeError
-from ..habits import arguments_checked
-from .dataset import Dataset
+from ...checks import count
+from ...errors import ConfigError, DataError, DtypeError
+from ...habits import arguments_checked
+from ..dataset import Dataset
 
 
 def windows(tokens, context: int) -> Dataset:
