@@ -62,6 +62,7 @@ def newton(
         raise ConfigError(f"{who}: expected accuracy as a number between 0 and 1, or None, got {accuracy!r}.")
     problem = Problem(who, f, gradient, x0, Armijo() if line_search is None else line_search, callback)
     first = float(np.linalg.norm(problem.gradient_at_x))
+    multiply: Any = hessian_product
     products: list[float] = []
 
     def direction(x: np.ndarray, g: np.ndarray, n: float) -> np.ndarray:
@@ -69,7 +70,7 @@ def newton(
             return _solved(who, problem, hessian, x, g)
         at = problem.unpack(x)
         d, used = conjugate_gradients(
-            lambda v: problem.pack(hessian_product(at, problem.unpack(v)), "the product with the Hessian"),
+            lambda v: problem.pack(multiply(at, problem.unpack(v)), "the product with the Hessian"),
             g,
             min(0.5, n / first) if accuracy is None else accuracy,
         )
