@@ -70,7 +70,7 @@ def newton(
             return _solved(who, problem, hessian, x, g)
         at = problem.unpack(x)
         d, used = conjugate_gradients(
-            lambda v: problem.pack(multiply(at, problem.unpack(v)), "the product with the Hessian"),
+            lambda v: problem.pack(multiply(at, problem.unpack(v)), "the product with H", "hessian_product(x, v)"),
             g,
             min(0.5, n / first) if accuracy is None else accuracy,
         )
@@ -122,7 +122,7 @@ def conjugate_gradients(
 
 def _solved(who: str, problem: Problem, hessian: Callable, x: np.ndarray, g: np.ndarray) -> np.ndarray:
     """-H⁻¹ g of a positive definite H."""
-    H = real_array(who, "hessian(x)", hessian(problem.unpack(x)))
+    H = real_array(who, "hessian(x)", hessian(problem.unpack(x))).astype(np.float64)
     if H.shape != (len(g), len(g)):
         raise ShapeError(
             f"{who}: expected the Hessian of shape {(len(g), len(g))}, for {len(g)} entries of x0, got {H.shape}."

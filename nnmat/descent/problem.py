@@ -58,7 +58,7 @@ class Problem:
                     f"{who}: expected x0 as an array of float64 or a tuple of them, got {A.dtype}. "
                     f"{dtype_remedy(name, A.dtype, 'float64')}"
                 )
-        self.x = self.pack(x0, "x0")
+        self.x = self.pack(x0, "x0", "x0")
         self.at_x, self.gradient_at_x = self.value(self.x), self.gradient(self.x)
         n = float(np.linalg.norm(self.gradient_at_x))
         if not (math.isfinite(self.at_x) and math.isfinite(n)):
@@ -77,10 +77,10 @@ class Problem:
         return float(A.item())
 
     def gradient(self, x: np.ndarray) -> np.ndarray:
-        return self.pack(self.of_gradient(self.unpack(x)), "the gradient")
+        return self.pack(self.of_gradient(self.unpack(x)), "the gradient", "gradient(x)")
 
-    def pack(self, parts: Any, name: str) -> np.ndarray:
-        """One vector of one array of the shape of x0, or of a tuple of them; `name` says what it is."""
+    def pack(self, parts: Any, name: str, code: str) -> np.ndarray:
+        """One vector of one array of the shape of x0, or of a tuple of them; `name` and `code` say what it is."""
         if not self.several:
             parts = (parts,)
         elif not isinstance(parts, list | tuple):
@@ -88,7 +88,6 @@ class Problem:
                 f"{self.who}: expected {name} as a tuple of {len(self.shapes)} arrays, like x0, "
                 f"got {type(parts).__name__}."
             )
-        code = {"the gradient": "gradient(x)"}.get(name, name)
         found = [real_array(self.who, f"{code}[{i}]" if self.several else code, A) for i, A in enumerate(parts)]
         if [A.shape for A in found] != self.shapes:
             raise ShapeError(

@@ -202,7 +202,12 @@ def product(x, v):
             ConfigError,
             "newton: expected hessian as a function of x",
         ),
-        (lambda f, g: newton(f, g, np.ones(2), lambda x, v: v[:1]), ShapeError, "expected the product with the Hess"),
+        (
+            lambda f, g: newton(f, g, np.ones(2), lambda x, v: v[:1]),
+            ShapeError,
+            "expected the product with H of the shape",
+        ),
+        (lambda f, g: newton(f, g, np.ones(2), lambda x, v: None), DtypeError, r"expected hessian_product\(x, v\) to"),
         (lambda f, g: newton(f, g, np.ones(2), hessian=lambda x: np.eye(3)), ShapeError, r"\(2, 2\), for 2 entries"),
         (lambda f, g: newton(f, g, np.ones(2), hessian=lambda x: np.tri(2)), ConfigError, "a symmetric Hessian"),
         (lambda f, g: newton(f, g, np.ones(2), product, accuracy=1), ConfigError, "accuracy as a number between 0"),

@@ -17,7 +17,7 @@ def test_arrays_and_their_vector():
     problem = Problem("me", squares, lambda parts: tuple(np.multiply(2, A) for A in parts), x0, Armijo(), None)
     assert np.array_equal(problem.x, [0, 1, 2, 3, 5])
     assert [A.shape for A in problem.unpack(problem.x)] == [(2, 2), ()]
-    assert np.array_equal(problem.pack(problem.unpack(problem.x), "x0"), problem.x)
+    assert np.array_equal(problem.pack(problem.unpack(problem.x), "x0", "x0"), problem.x)
     assert problem.at_x == 39
     assert np.array_equal(problem.gradient_at_x, 2 * problem.x)
 
@@ -26,9 +26,9 @@ def test_parts_that_do_not_fit_are_named():
     x0 = np.ones(2), np.ones(3)
     problem = Problem("me", squares, lambda parts: tuple(2 * A for A in parts), x0, Armijo(), None)
     with pytest.raises(ShapeError, match="me: expected V as a tuple of 2 arrays, like x0, got ndarray"):
-        problem.pack(np.ones(5), "V")
+        problem.pack(np.ones(5), "V", "V")
     with pytest.raises(ShapeError, match=r"me: expected V of the shape of x0, .*Each entry of x0 has one of V"):
-        problem.pack((np.ones(2), np.ones(2)), "V")
+        problem.pack((np.ones(2), np.ones(2)), "V", "V")
     with pytest.raises(ShapeError, match="me: expected f to return one number"):
         Problem("me", lambda x: x, lambda x: x, np.ones(2), Armijo(), None)
 
