@@ -25,7 +25,8 @@ from .watching import CallbackSupport, Scores, Tasks, context_of, with_callbacks
 
 FLOATS = (np.float64, np.float32)
 FEW = 1000  # samples up to which double precision costs nothing: what a step takes is not its arithmetic
-BATCH = 200  # samples of a batch, where there are so many
+SMALL, BATCH = 32, 200  # samples of a batch: the least and the most, where there are so many
+PRIOR, DECAY = 10.0, 0.02  # weight decay: what it is worth in samples, and the most
 ROWS = 1024  # of a block of predictions
 
 
@@ -36,9 +37,9 @@ class Estimator(CallbackSupport, BaseEstimator):
     _: KW_ONLY
     loss: Any = "auto"
     optimizer: Any = "adam"
-    learning_rate: float = 0.001
+    learning_rate: float = 0.002
     schedule: Any = "constant"
-    weight_decay: Any = 0.0
+    weight_decay: Any = "auto"
     optimizer_options: Mapping[str, Any] | None = None
     batch_size: Any = "auto"
     max_iter: int = 200
@@ -47,7 +48,7 @@ class Estimator(CallbackSupport, BaseEstimator):
     early_stopping: bool = False
     validation_fraction: float = 0.1
     scoring: Any = None
-    standardize: bool = True
+    standardize: Any = "auto"
     warm_start: bool = False
     callbacks: Sequence[Callback] | None = None
     verbose: Any = False
@@ -95,7 +96,7 @@ class Estimator(CallbackSupport, BaseEstimator):
         if not again:
             self._begin(*data, classes=None)
         else:
-            self._new_trainer(len(data[0]))
+            self._new_trainer(*data)
         callbacks = list(self.callbacks or ())
         if check is not None and self.scoring is not None:
             twin = copy.copy(self)  # of the same model; it takes arrays, whatever X came in
@@ -143,8 +144,7 @@ class Estimator(CallbackSupport, BaseEstimator):
         """A new model for such data."""
         self._random = check_random_state(self.random_state)
         self._targets = self._new_targets(y, weight, classes)
-        scaled = flag(self._who, "standardize", self.standardize)
-        self._scaling = Scaling(X, weight, self._whole_scaling) if scaled else None
+        self._scaling = self._new_scaling(X, weight)
         layers = self._network(X.shape[1], self._targets.outputs)
         model = layers[0] if len(layers) == 1 and layers[0].built else Sequential([*layers, *self._targets.last_layers()])
         if not model.built:
@@ -157,15 +157,16 @@ class Estimator(CallbackSupport, BaseEstimator):
             )
         self.model_: Layer = model
         self.loss_curve_: list[float] = []
-        self._new_trainer(len(X))
+        self._new_trainer(X, y, weight)
 
-    def _new_trainer(self, samples: int) -> None:
-        """A trainer of the model with a new optimizer."""
-        steps = self.max_iter * -(-samples // self._batch(samples))
+    def _new_trainer(self, X, y, weight) -> None:
+        """A trainer of the model for such data, with a new optimizer."""
+        steps = self.max_iter * -(-len(X) // self._batch(len(X)))
         rate = names.schedule(self._who, self.schedule, self.learning_rate, steps)
-        options = dict(self.optimizer_options or {})
-        if self.weight_decay is not None:
-            options = {"weight_decay": self.weight_decay, **options}
+        decay = self.weight_decay
+        if isinstance(decay, str) and decay == "auto":
+            decay = min(DECAY, PRIOR / (len(X) if weight is None else float(weight.sum())))
+        options = {"weight_decay": decay, **(self.optimizer_options or {})}
         optimizer = names.optimizer(self._who, self.optimizer, self.model_, rate, options)
         self.trainer_ = Trainer(self.model_, self._targets.loss, optimizer)
 
@@ -186,7 +187,7 @@ class Estimator(CallbackSupport, BaseEstimator):
     def _batch(self, samples: int) -> int:
         if not (isinstance(self.batch_size, str) and self.batch_size == "auto"):
             return min(count(self._who, "batch_size", self.batch_size, hint='Or "auto".'), samples)
-        size = min(BATCH, samples)
+        size = min(max(SMALL, samples // 50), BATCH, samples)
         while samples % size == 1 and size > 1:  # batch statistics need two samples
             size += 1
         return min(size, samples)
@@ -223,6 +224,14 @@ class Estimator(CallbackSupport, BaseEstimator):
         dtype = self.model_.dtype
         arrays = (self._scaled(X), self._targets.encode(y, dtype))
         return arrays if weight is None else (*arrays, weight.astype(dtype))
+
+    def _new_scaling(self, X: np.ndarray, weight: np.ndarray | None) -> Scaling | None:
+        """What X goes through before the network, if anything."""
+        auto = isinstance(self.standardize, str) and self.standardize == "auto"
+        if not auto and not flag(self._who, "standardize", self.standardize):
+            return None
+        found = Scaling(X, weight, self._whole_scaling)
+        return found if found.needed or not auto else None
 
     def _scaled(self, X: np.ndarray) -> np.ndarray:
         dtype = self.model_.dtype

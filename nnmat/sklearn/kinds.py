@@ -102,7 +102,7 @@ class Regressor(RegressorMixin, Estimator):
         return X, column_or_1d(y, warn=True) if y.ndim == 2 and y.shape[1] == 1 else y
 
     def _new_targets(self, y, weight, classes):
-        found = Numbers(self._who, y, self.loss, weight, self.standardize)
+        found = Numbers(self._who, y, self.loss, weight, self.standardize is not False)
         self.n_outputs_ = found.outputs
         return found
 

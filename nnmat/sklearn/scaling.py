@@ -18,8 +18,14 @@ class Scaling:
             square = np.mean(square + (mean - mean.mean()) ** 2, keepdims=True)
             mean = np.mean(mean, keepdims=True)
         noise = np.finfo(np.float64).eps * np.abs(mean) * 10
-        self.mean = mean
-        self.scale = np.where(square > noise**2, np.sqrt(square), 1.0)
+        self.mean, self.deviation = mean, np.where(square > noise**2, np.sqrt(square), 0.0)
+        self.scale = np.where(self.deviation > 0.0, self.deviation, 1.0)
+
+    @property
+    def needed(self) -> bool:
+        """Whether some column is far from the order of one: its root mean square below 0.1 or above 10, and not 0."""
+        size = np.hypot(self.mean, self.deviation)
+        return bool(((size > 10.0) | ((size < 0.1) & (size > 0.0))).any())
 
     def forward(self, X: np.ndarray, dtype) -> np.ndarray:
         """x' of the columns of X, in `dtype`."""
