@@ -13,7 +13,8 @@ class Scaling:
         A = np.asarray(X, np.float64)
         w = None if weight is None else np.asarray(weight, np.float64)
         mean = np.average(A, axis=0, weights=w)
-        square = np.average((A - mean) ** 2, axis=0, weights=w)
+        R = A - mean
+        square = np.einsum("ij,ij->j", R, R) / len(A) if w is None else np.einsum("i,ij,ij->j", w, R, R) / w.sum()
         if whole:
             square = np.mean(square + (mean - mean.mean()) ** 2, keepdims=True)
             mean = np.mean(mean, keepdims=True)
