@@ -28,7 +28,7 @@ from ...layers import (
 )
 from .writer import Value, Writer, writes
 
-_SAME = {ReLU: "Relu", Sigmoid: "Sigmoid", Tanh: "Tanh", Mish: "Mish", Hardswish: "HardSwish"}
+_SAME: dict[type, str] = {ReLU: "Relu", Sigmoid: "Sigmoid", Tanh: "Tanh", Mish: "Mish", Hardswish: "HardSwish"}
 
 
 @writes(*_SAME)
@@ -78,7 +78,7 @@ def _softplus(w: Writer, layer: Softplus, X: Value) -> Value:
 def _prelu(w: Writer, layer: PReLU, X: Value) -> Value:
     if not X.is_first() or layer.slope.size == 1:
         return X.like(w.node("PRelu", X.there(), w.parameter(layer.slope)))
-    sizes = (layer.slope.size, *(1 for _ in X.shape[1:]))  # (C, 1, 1)
+    sizes = (X.shape[-1], *(1 for _ in X.shape[1:]))  # (C, 1, 1)
     slope = w.parameter(layer.slope, lambda A: A.reshape(sizes), lambda A: A.reshape(-1))
     return X.like(w.node("PRelu", X.there(), slope))
 

@@ -23,18 +23,21 @@ def _expression(w: Writer, layer: Expression, X: Value) -> Value:
     from ...calculus.parsing.parser import parse
 
     config = layer.config()
-    f = parse(config["expression"], X=(BATCH, "N"), **{name: tuple(s) for name, s in config["parameters"].items()})
+    declared: dict[str, Any] = {name: tuple(s) for name, s in config["parameters"].items()}
+    f = parse(config["expression"], X=(BATCH, "N"), **declared)
     width = int(np.prod(layer.input_shape))
     rows = X.last() if len(layer.input_shape) == 1 else w.node("Reshape", X.last(), w.numbers(-1, width))
     symbols = {"X": rows}
     sizes = {**config["sizes"], "N": width}
     for p, name in zip(layer.own_parameters(), layer.shapes, strict=True):
-        shape = p.shape if len(p.shape) == 2 else (p.size, 1)
-        own = p.shape
-        symbols[name] = w.parameter(p, lambda A, s=shape: A.reshape(s), lambda A, s=own: A.reshape(s))
+        symbols[name] = w.parameter(p, _as(p.value.reshape(len(p.value), -1).shape), _as(p.value.shape))
     name = Entries(w, layer, symbols, sizes).value(simplify(f.inline()))
     shape = layer.output_shape(layer.input_shape)
     return Value(w, shape, w.node("Reshape", name, w.numbers(-1, *shape)))
+
+
+def _as(shape: Any) -> Callable:
+    return lambda A: A.reshape(shape)
 
 
 class Entries:

@@ -106,10 +106,9 @@ def _upsample(w: Writer, layer: Upsample, X: Value) -> Value:
     name = X.first()
     if layer.mode == "nearest":
         if all(m % n == 0 for n, m in zip(plane, sizes, strict=True)):
-            where = {"coordinate_transformation_mode": "asymmetric", "nearest_mode": "floor"}
-            scales = w.constant(
-                np.array([1, 1, *(m // n for n, m in zip(plane, sizes, strict=True))], np.float32), "f4"
-            )
+            where: dict[str, Any] = {"coordinate_transformation_mode": "asymmetric", "nearest_mode": "floor"}
+            times = [1, 1, *(m // n for n, m in zip(plane, sizes, strict=True))]
+            scales = w.constant(np.array(times, np.float32), np.float32)
             return _out(w, layer, X, w.node("Resize", name, "", scales, mode="nearest", **where))
         for axis, n, m in zip((2, 3), plane, sizes, strict=True):  # exact, where a quotient of floats may miss
             name = w.node("Gather", name, w.numbers(*(i * n // m for i in range(m))), axis=axis)

@@ -7,7 +7,11 @@ import numpy as np
 from ...layers import GRU, LSTM, RNN
 from .writer import Value, Writer, writes
 
-ORDERS = {RNN: (0,), GRU: (1, 0, 2), LSTM: (0, 3, 1, 2)}  # the place here of each gate there: h; z r n; i o f g
+ORDERS: dict[type, tuple[int, ...]] = {
+    RNN: (0,),
+    GRU: (1, 0, 2),
+    LSTM: (0, 3, 1, 2),
+}  # the place here of each gate there: h; z r n; i o f g
 
 
 def _gates(kind: type) -> tuple:

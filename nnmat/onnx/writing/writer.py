@@ -12,10 +12,10 @@ from ...layers.base import Layer
 from ...parameters import Parameter
 
 OPSET = 21
-WRITERS: dict[type[Layer], Callable[..., Any]] = {}
+WRITERS: dict[type, Callable[..., Any]] = {}
 
 
-def writes(*classes: type[Layer]) -> Callable:
+def writes(*classes: type) -> Callable:
     """Mark `function(w, layer, X)`, X a `Value` or a tuple of such, as what writes these classes of layers."""
 
     def mark(function: Callable) -> Callable:
@@ -45,6 +45,7 @@ class Value:
     def last(self) -> str:
         """The name of the array with its channels on the last axis."""
         if self._last is None:
+            assert self._first is not None
             n = len(self.shape)
             self._last = self.writer.node("Transpose", self._first, perm=[0, *range(2, n + 1), 1])
         return self._last
@@ -52,6 +53,7 @@ class Value:
     def first(self) -> str:
         """The name of the array with its channels on axis 1."""
         if self._first is None:
+            assert self._last is not None
             n = len(self.shape)
             self._first = self.writer.node("Transpose", self._last, perm=[0, n, *range(1, n)])
         return self._first
@@ -131,15 +133,13 @@ class Writer:
     ) -> str:
         """The same for any array of a model that is stored with it. In two orders it stands there twice."""
         B = np.array(there(A), self.dtype if A.dtype.kind == "f" else A.dtype, order="C")
-        for i in range(1 + len(self.arrays)):
-            known = f"{name}:{i}" if i else name
-            if known not in self.arrays:
-                self.arrays[known], self.stored[known] = B, Stored(A, back)
+        known = name
+        while known in self.stored:
+            if np.array_equal(self.arrays[known], B, equal_nan=True):
                 return known
-            if self.stored[known].target is A and self.arrays[known].shape == B.shape:
-                if np.array_equal(self.arrays[known], B, equal_nan=True):
-                    return known
-        raise AssertionError(name)
+            known = f"{known}:again"
+        self.arrays[known], self.stored[known] = B, Stored(A, back)
+        return known
 
     # ---- layers --------------------------------------------------------------------------------------------------
 
