@@ -12,7 +12,7 @@ from .operators import arithmetic, elementwise, indexing, movement, normalisatio
 from .operators import sequences, windows  # noqa: F401
 from .operators.table import GRADIENTS, OPERATORS, Node
 
-OPSETS = range(7, 27)  # versions of the operators whose meaning is known here
+OPSETS = range(7, 29)  # versions of the operators whose meaning is known here
 
 
 class Plan:
@@ -82,6 +82,9 @@ class Plan:
 
 def run_node(node: Node, inputs: Sequence[Any]) -> tuple[Any, ...]:
     """What one node gives, as a tuple of arrays."""
+    for A in inputs:
+        if A is not None and A.dtype.isbuiltin != 1:
+            raise node.refusal(f"the type {A.dtype}", "floats, integers and booleans that NumPy has")
     try:
         made = OPERATORS[node.kind].compute(node, *inputs)
     except (FileFormatError, MemoryError):

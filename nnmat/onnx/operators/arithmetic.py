@@ -77,7 +77,8 @@ def _pow_backward(node: Node, inputs: Any, outputs: Any, G: Any) -> Any:
 
 @operator("Mod", attributes="fmod")
 def _mod(node: Node, A: np.ndarray, B: np.ndarray) -> np.ndarray:
-    return np.fmod(A, B) if node.get("fmod", 0) or A.dtype.kind == "f" else np.mod(A, B)
+    with np.errstate(all="ignore"):
+        return np.fmod(A, B) if node.get("fmod", 0) else np.mod(A, B)
 
 
 @operator("BitShift", attributes="direction")
@@ -200,4 +201,4 @@ def _bit_cast(node: Node, X: np.ndarray) -> np.ndarray:
     dtype = dtype_of(node, node.get("to"))
     if dtype.itemsize != X.dtype.itemsize:
         raise node.refusal("a type of another size", "types of one size")
-    return np.ascontiguousarray(X).view(dtype)
+    return np.ascontiguousarray(X).view(dtype).reshape(X.shape)

@@ -11,6 +11,8 @@ from .table import FLOATS, Node, gradient, in_floats, operator, summed
 
 def _product(A: np.ndarray, B: np.ndarray) -> np.ndarray:
     """A B of stacks of matrices, of floats by the kernels."""
+    if A.dtype == B.dtype == np.float16:
+        return _product(A.astype(np.float32), B.astype(np.float32)).astype(np.float16)
     if A.dtype not in FLOATS or A.dtype != B.dtype or min(A.ndim, B.ndim) < 2:
         return np.matmul(A, B)
     A, B = in_floats(A, B)

@@ -60,7 +60,7 @@ def _extreme(find: Callable[..., Any], lowest: bool) -> Reduction:
         if X.size:
             return find(X, **how)
         if X.dtype.kind == "b":
-            worst: Any = not lowest
+            worst: Any = lowest
         else:
             ends = np.iinfo(X.dtype) if X.dtype.kind in "iu" else None
             worst = (np.inf if lowest else -np.inf) if ends is None else ends.max if lowest else ends.min

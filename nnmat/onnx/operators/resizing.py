@@ -17,7 +17,7 @@ _AT = {  # the place in the input of place i in the output, for sizes n and m, a
     "asymmetric": lambda i, n, m, s, a, b: i / s,
     "half_pixel": lambda i, n, m, s, a, b: (i + 0.5) / s - 0.5,
     "pytorch_half_pixel": lambda i, n, m, s, a, b: (i + 0.5) / s - 0.5 if m > 1 else 0.0 * i,
-    "align_corners": lambda i, n, m, s, a, b: i * (n - 1) / (m - 1) if m > 1 else 0.0 * i,
+    "align_corners": lambda i, n, m, s, a, b: i * (n - 1) / (n * s - 1) if n * s > 1 else 0.0 * i,
     "half_pixel_symmetric": lambda i, n, m, s, a, b: n / 2 * (1 - m / (n * s)) + (i + 0.5) / s - 0.5,
     "tf_crop_and_resize": lambda i, n, m, s, a, b: (
         a * (n - 1) + i * (b - a) * (n - 1) / (m - 1) if m > 1 else 0.5 * (a + b) * (n - 1) + 0.0 * i
@@ -63,7 +63,7 @@ def _matrix(node: Node, n: int, m: int, scale: float, region: tuple[float, float
     for step in range(-reach, reach + 2):
         places = first + step
         w = weight((places - at) * narrow)
-        if node.get("exclude_outside", 0) or node.get("antialias", 0):
+        if node.get("exclude_outside", 0):
             w = np.where((places >= 0) & (places < n), w, 0)
         np.add.at(R, (rows, np.clip(places, 0, n - 1)), w)
     return R / R.sum(axis=1, keepdims=True), outside

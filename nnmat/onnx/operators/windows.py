@@ -132,8 +132,8 @@ def _transposed(node: Node, X: np.ndarray, K: np.ndarray) -> tuple:
         found = []
         for n, e, want in zip(whole, extra, asked, strict=True):
             total = n + e - want
-            small, large = total // 2, total - total // 2
-            found.append((large, small) if auto == "SAME_LOWER" else (small, large))
+            small, large = max(total, 0) // 2, total - max(total, 0) // 2  # what is more than there is comes at the end
+            found.append((large, small) if total > 0 and auto != "SAME_UPPER" else (small, large))
         ends = tuple(found)  # type: ignore[assignment]
     taken = [n - a - b + e for n, (a, b), e in zip(whole, ends, extra, strict=True)]
     room(node, [len(X), K.shape[1], *whole])
@@ -242,7 +242,8 @@ def _means(node: Node, X: np.ndarray) -> list[Factor]:
 
 @operator("AveragePool", attributes=f"{_WINDOW} ceil_mode count_include_pad", kernels=True)
 def _average_pool(node: Node, X: np.ndarray) -> np.ndarray:
-    return to_first(kernels.resample(to_last(in_floats(X)[0]), *_means(node, X)), X)
+    factors = _means(node, X)
+    return to_first(kernels.resample(to_last(in_floats(X)[0]), *factors), X)
 
 
 @gradient("AveragePool")
@@ -292,6 +293,8 @@ def _global_max_backward(node: Node, inputs: Any, outputs: Any, G: Any) -> Any:
 
 @operator("Col2Im", attributes="dilations pads strides", kernels=True)
 def _col2im(node: Node, U: np.ndarray, image: np.ndarray, block: np.ndarray) -> np.ndarray:
+    if len(image) != 2:
+        raise node.refusal(f"an image of {len(image)} axes", "images of two")
     H, W = room(node, image)
     kh, kw = (int(n) for n in block)
     C = U.shape[1] // (kh * kw)
@@ -310,11 +313,8 @@ gradient("MaxUnpool")(moved(0))
 @operator("MaxUnpool", attributes="kernel_shape pads strides")
 def _max_unpool(node: Node, X: np.ndarray, places: np.ndarray, shape: Any = None) -> np.ndarray:
     w = window(node, X, node.get("kernel_shape"))
-    if shape is None:
-        spans = zip(X.shape[2:], w.stride[4 - X.ndim :], w.kernel[4 - X.ndim :], w.ends[4 - X.ndim :], strict=True)
-        sizes = [*X.shape[:2], *((n - 1) * s + size - a - b for n, s, size, (a, b) in spans)]
-    else:
-        sizes = [int(n) for n in shape]
-    Y = np.zeros(int(np.prod(room(node, sizes))), X.dtype)
-    Y[places.reshape(-1)] = X.reshape(-1)
-    return Y.reshape(sizes)
+    spans = zip(X.shape[2:], w.stride[4 - X.ndim :], w.kernel[4 - X.ndim :], w.ends[4 - X.ndim :], strict=True)
+    whole = room(node, [*X.shape[:2], *((n - 1) * s + size - a - b for n, s, size, (a, b) in spans)])
+    Y = np.zeros(whole if shape is None else room(node, shape), X.dtype)
+    Y[np.unravel_index(places.reshape(-1), whole)] = X.reshape(-1)
+    return Y
