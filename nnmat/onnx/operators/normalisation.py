@@ -113,16 +113,27 @@ def _rms_norm(node: Node, X: Any, gain: Any) -> np.ndarray:
 def _row_norm_backward(node: Node, inputs: Any, outputs: Any, G: Any) -> Any:
     X, gain, *rest = inputs
     rows, shape = _flat(node, X)
-    own, g = _of_row(gain, shape, rows.dtype), in_floats(G[0])[0].reshape(rows.shape)
+    own = _of_row(gain, shape, rows.dtype)
+    g = np.zeros_like(rows) if G[0] is None else in_floats(G[0])[0].reshape(rows.shape)
     if node.kind == "LayerNormalization":
         _, statistics = kernels.layer_norm(rows, own, None, _eps(node))
         gX, gg, gb = kernels.layer_norm_backward(g, rows, statistics, own)
+        for given, slope in zip(G[1:], _figure_slopes(rows, outputs), strict=True):
+            gX += 0 if given is None else given.reshape(-1, 1) * slope
         found = [summed(gb.reshape(shape), b.shape) if b is not None else None for b in rest]
     else:
         _, statistics = kernels.rms_norm(rows, own, _eps(node))
         gX, gg = kernels.rms_norm_backward(g, rows, statistics, own)
         found = []
     return gX.reshape(X.shape), summed(gg.reshape(shape), gain.shape), *found
+
+
+def _figure_slopes(rows: np.ndarray, outputs: Any) -> list[Any]:
+    """The derivatives of the mean of a row, and of 1/its deviation, by each entry."""
+    if len(outputs) < 3:
+        return [1 / rows.shape[1]] * (len(outputs) - 1)
+    mean, r = (A.reshape(-1, 1) for A in outputs[1:])
+    return [1 / rows.shape[1], -(r**3) / rows.shape[1] * (rows - mean)]
 
 
 @operator("LpNormalization", attributes="axis p")

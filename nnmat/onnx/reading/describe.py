@@ -45,10 +45,11 @@ def graph(read: Read, output: str | None, input_shape: Any) -> Graph:
     """The built `Graph`, with its weights. Raises FileFormatError, ConfigError (output), ShapeError (input_shape)."""
     nodes, arrays = folded(read)
     nodes = _needed(nodes, chosen := chosen_output(read, output))
+    nodes, arrays = _parted(nodes, arrays)
     used = {name for node in nodes for name in node.inputs} | {chosen}
     arrays = {name: A for name, A in arrays.items() if name in used}
     dtype = precision(read, arrays)
-    own = set(read.arrays) | {name for name, A in arrays.items() if any(A is B for B in read.arrays.values())}
+    own = {name for name, A in arrays.items() if any(A is B for B in read.arrays.values())}
     weights = {name: A for name, A in arrays.items() if name in own and _is_weight(name, A, nodes, dtype)}
     inputs = [given for given in read.inputs if given.name in used]
     description = {
@@ -63,6 +64,17 @@ def graph(read: Read, output: str | None, input_shape: Any) -> Graph:
     for name, A in weights.items():
         model.weights[name].value = A
     return model
+
+
+def _parted(nodes: Sequence[Node], arrays: dict[str, np.ndarray]) -> tuple[list[Node], dict[str, np.ndarray]]:
+    """An array that stands for a weight and for what nobody trains, because it happens to hold the same, as two."""
+    found, copies = [], {}
+    for node in nodes:
+        fixed = _FIXED.get(node.kind, ())
+        names = [f"{name}:fixed" if i in fixed and name in arrays else name for i, name in enumerate(node.inputs)]
+        copies |= {new: arrays[name] for new, name in zip(names, node.inputs, strict=True) if new != name}
+        found.append(node._replace(inputs=tuple(names)))
+    return found, {**arrays, **copies}
 
 
 def chosen_output(read: Read, output: str | None) -> str:

@@ -55,7 +55,7 @@ def _fits(model: Layer, shape: Any, read: Read) -> bool:
     def declare(layer: Layer, own: Any) -> None:
         nonlocal total
         layer.input_shape, layer.dtype = own, np.dtype(np.float32)
-        layer.output_shape(own)
+        layer._output_shape = layer.output_shape(own)
         layer.declare(own, np.random.default_rng(0))
         total += sum(p.size for p in layer.own_parameters())
         for child, inner in zip(layer.children(), layer.child_shapes(own), strict=True):

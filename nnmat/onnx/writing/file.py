@@ -89,7 +89,7 @@ def model_proto(model: Layer, layout: str = "NHWC", dtype: Any = None) -> tuple[
         model.kind,
         [described(*own) for own in zip(inputs, kinds, shapes, first, strict=False)],
         [described("Y", model.dtype, result.shape, first[-1])],
-        [onnx.numpy_helper.from_array(A, name) for name, A in writer.arrays.items()],
+        [writer.tensor(A, name) for name, A in writer.arrays.items()],
     )
     version = {"ir_version": IR_VERSION, "producer_name": "nnmat"}
     proto = helper.make_model(graph, opset_imports=[helper.make_opsetid("", OPSET)], **version)

@@ -77,7 +77,8 @@ class Writer:
 
     def __init__(self, who: str, dtype: np.dtype):
         self.who, self.dtype = who, dtype
-        self.helper = extra("onnx", who, "onnx").helper
+        onnx = extra("onnx", who, "onnx")
+        self.helper, self.tensor = onnx.helper, onnx.numpy_helper.from_array
         self.nodes: list[Any] = []
         self.arrays: dict[str, np.ndarray] = {}
         self.stored: dict[str, Stored] = {}
@@ -107,8 +108,9 @@ class Writer:
         A = A.astype(dtype if dtype is not None else self.dtype if A.dtype.kind == "f" else A.dtype, order="C")
         key = (A.dtype.str, A.shape, A.tobytes())
         if key not in self._written:
-            name = f"constant_{len(self._written)}"
-            self._written[key], self.arrays[name] = name, A
+            name = self._written[key] = f"constant_{len(self._written)}"
+            value = self.tensor(A, name)
+            self.nodes.append(self.helper.make_node("Constant", [], [name], name=name, value=value))
         return self._written[key]
 
     def numbers(self, *values: int) -> str:
