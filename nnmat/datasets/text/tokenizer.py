@@ -15,7 +15,7 @@ CALLS = ("get_vocab_size", "get_piece_size", "GetPieceSize")
 
 
 class Tokenizer:
-    """Any object with `encode` and `decode`, as nnmat takes one: `encode(text)` is (n,) int64, `len` the kinds of tokens.
+    """Any object with `encode` and `decode`, as nnmat takes one: `encode(text)` is (n,) int64, `len` the kinds.
 
         tokenizer = Tokenizer(tiktoken.get_encoding("gpt2"))
         source = RandomWindows(tokenizer.encode(text), context=64, batch_size=32, steps=100)

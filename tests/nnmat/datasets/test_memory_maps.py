@@ -4,10 +4,12 @@ import os
 import subprocess
 import sys
 
+import numpy as np
 import pytest
 
-LIMIT = 1 << 29  # bytes that the process may take beside what it has after its first run
-SAMPLES, FEATURES = 1 << 15, 1 << 14  # 2 GiB of float32, in a sparse file that takes no place on the disk
+LIMIT = 1 << 28  # bytes that the process may take beside what it has after its first run
+FEATURES = 1 << 14
+FILES = {"r": ("float32", 6 << 10), "r+": ("uint8", 1 << 17)}  # samples: 384 MiB, and 2 GiB, in sparse files
 PROGRAM = f"""
 import resource, sys
 import numpy as np
@@ -18,9 +20,9 @@ def trainer(features):
     model = Sequential([Linear(features, 2)], input_shape=(features,), seed=0)
     return Trainer(model, SoftmaxCrossEntropy(), SGD(model, lr=0.01))
 
-mode = sys.argv[2]
-X = np.memmap(sys.argv[1], np.float32, mode, shape=({SAMPLES}, {FEATURES}))
-y = np.arange({SAMPLES}) % 2
+path, mode, dtype, samples = sys.argv[1:]
+X = np.memmap(path, dtype, mode, shape=(int(samples), {FEATURES}))
+y = np.arange(len(X)) % 2
 trainer(8).fit((np.zeros((200, 8), np.float32), np.arange(200) % 2), 3, progress=False)  # kernels are there
 taken = int(next(line for line in open("/proc/self/status") if line.startswith("VmData")).split()[1]) << 10
 resource.setrlimit(resource.RLIMIT_DATA, (taken + {LIMIT}, taken + {LIMIT}))
@@ -41,14 +43,14 @@ print(made.predict(X[-100:]).shape)
 @pytest.mark.skipif(
     os.environ.get("NUMBA_DISABLE_JIT") == "1", reason="steps of this size take minutes without the JIT"
 )
-@pytest.mark.parametrize("mode", ["r", "r+"])
+@pytest.mark.once
+@pytest.mark.parametrize("mode", FILES)  # numbers as they are; bytes, with a transform
 def test_a_file_larger_than_the_limit_is_trained_on(tmp_path, mode):
-    path = tmp_path / "X.f4"
+    path, (dtype, samples) = tmp_path / "X", FILES[mode]
     with open(path, "wb") as file:
-        file.truncate(4 * SAMPLES * FEATURES)
-    done = subprocess.run(
-        [sys.executable, "-W", "error", "-c", PROGRAM, str(path), mode], capture_output=True, text=True, check=False
-    )
+        file.truncate(samples * FEATURES * np.dtype(dtype).itemsize)
+    command = [sys.executable, "-W", "error", "-c", PROGRAM, str(path), mode, dtype, str(samples)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     assert done.stdout.splitlines() == ["limited", "True ['loss']", "(100, 2)"]
     assert os.stat(path).st_blocks < 1000
