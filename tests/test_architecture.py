@@ -101,6 +101,7 @@ CALCULUS_LEVELS = {
     "checking": 6,
     "pages": 6,
     "derivation": 7,
+    "builtin": 8,  # layers and losses as expressions; it knows their names and no class
     "compiling": 8,
     "grading": 8,
     "command": 9,
@@ -142,7 +143,9 @@ TESTED_BY = {
     "nnmat/datasets/tables/targets.py": "tests/nnmat/datasets/tables/test_table.py",
     "nnmat/errors.py": "tests/test_bad_input.py",
     "nnmat/expressions/names.py": "tests/nnmat/expressions/test_derived.py",
+    "nnmat/formats/convert.py": "tests/nnmat/formats/test_torch_state.py",
     "nnmat/formats/paths.py": "tests/nnmat/formats/test_atomic.py",
+    "nnmat/formats/torch_entries.py": "tests/nnmat/formats/test_torch_state.py",
     "nnmat/programs/step_programs.py": "tests/nnmat/programs/test_compiled_step.py",
     "scripts/bench/kinds/case.py": "tests/scripts/bench/test_groups.py",
     "scripts/bench/kinds/entries.py": "tests/scripts/bench/test_cases.py",

@@ -12,7 +12,7 @@ import numpy as np
 from ..datasets import BatchSource, SampleSource
 from ..datasets.augmented import AugmentedBatches
 from ..formats.paths import as_path
-from .callbacks import Callback
+from .callbacks.base import Callback
 from .checkpoint import Progress, read_checkpoint, write_checkpoint
 from .data import checksum
 from .nonfinite import check_parameters

@@ -8,6 +8,7 @@ import nnmat
 import nnmat_kernels as k
 from nnmat import calculus, datasets, metrics
 from nnmat.datasets import read_idx
+from nnmat.descent import newton
 from nnmat_kernels.resampling.factors import nearest
 
 
@@ -149,6 +150,18 @@ def descended(A):
 
 def descended_by(A):
     return nnmat.steepest_descent(lambda x: float((x * x).sum()), lambda x: A, X, max_iterations=1).x
+
+
+def by_newton(A):
+    return newton(lambda x: float((x * x).sum()), lambda x: 2 * x, A, lambda x, v: 2 * v, max_iterations=2).x
+
+
+def by_product(A):
+    return newton(lambda x: float((x * x).sum()), lambda x: 2 * x, X, lambda x, v: A, max_iterations=1).x
+
+
+def by_hessian(A):
+    return newton(lambda x: float((x * x).sum()), lambda x: 2 * x, np.ones(3), hessian=lambda x: A, max_iterations=1).x
 
 
 def loaded(A):
@@ -343,6 +356,9 @@ def doors(folder) -> dict[str, Door]:
             "write_idx": Door(written(folder), X, lists=True),
             "steepest_descent x0": Door(descended, X, several=True),
             "steepest_descent gradient": Door(descended_by, 2 * X, lists=True),
+            "newton x0": Door(by_newton, X, several=True),
+            "newton product": Door(by_product, 2 * X, lists=True),
+            "newton hessian": Door(by_hessian, np.eye(3), lists=True),
             "calculus": Door(of_calculus, X, lists=True),
             "windows": Door(lambda A: datasets.windows(A, 1).X, Y, lists=True),
             "RandomWindows": Door(lambda A: datasets.RandomWindows(A, 1, 1, 1).tokens, Y, lists=True),
