@@ -5,7 +5,7 @@ that the same is done to new rows.
 """
 
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
@@ -24,6 +24,7 @@ class NumberCoding:
     mean: float
     scale: float
     fill: float | None
+    kind: Literal["numbers"] = "numbers"
 
     @property
     def features(self) -> list[str]:
@@ -38,7 +39,7 @@ class NumberCoding:
 
     def config(self) -> dict:
         """The fields, JSON-able."""
-        return {"kind": "number", **asdict(self)}
+        return asdict(self)
 
 
 @dataclass(frozen=True)
@@ -49,6 +50,7 @@ class CategoryCoding:
     categories: tuple[str, ...]
     fill: str | None
     unknown: str
+    kind: Literal["words"] = "words"
 
     @property
     def features(self) -> list[str]:
@@ -73,7 +75,7 @@ class CategoryCoding:
 
     def config(self) -> dict:
         """The fields, JSON-able."""
-        return {"kind": "category", **asdict(self), "categories": list(self.categories)}
+        return {**asdict(self), "categories": list(self.categories)}
 
 
 Coding = NumberCoding | CategoryCoding
@@ -213,7 +215,7 @@ def coding_from_config(who: str, config: dict) -> Coding:
     """The coding that `config()` describes."""
     try:
         fields = dict(config)
-        kind = {"number": NumberCoding, "category": CategoryCoding}[fields.pop("kind")]
+        kind = {"numbers": NumberCoding, "words": CategoryCoding}[fields["kind"]]
         if kind is CategoryCoding:
             fields["categories"] = tuple(fields["categories"])
         return kind(**fields)

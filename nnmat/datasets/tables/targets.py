@@ -6,7 +6,7 @@ import numpy as np
 
 from ...errors import DataError, FileFormatError, ShapeError
 from .coding import center_and_scale, known, numbers_in, sorted_words, words_in
-from .columns import Column, Where, text_of
+from .columns import Column, Kind, Where, text_of
 
 MOST_KINDS = 20  # of whole numbers that are taken for classes
 
@@ -18,7 +18,7 @@ class Targets:
     name: str
     task: str
     labels: tuple[str, ...] | None = None
-    as_words: bool = False  # how the column is read
+    kind: Kind = None  # how the column is read
     mean: float = 0.0
     scale: float = 1.0
 
@@ -81,7 +81,7 @@ def targets_of(who: str, column: Column, task: str | None, where: Where) -> tupl
     if task is None:
         task = "classification" if _are_classes(column) else "regression"
     if task == "regression":
-        return Targets(column.name, task), numbers_in(who, column, where)
+        return Targets(column.name, task, kind="numbers"), numbers_in(who, column, where)
     words = _words(who, column, where)
     labels = sorted_words(set(words))
     if len(labels) < 2:
@@ -91,7 +91,7 @@ def targets_of(who: str, column: Column, task: str | None, where: Where) -> tupl
         )
     places = {label: i for i, label in enumerate(labels)}
     y = np.array([places[word] for word in words], np.int64)
-    return Targets(column.name, task, labels, column.words is not None), y
+    return Targets(column.name, task, labels, "numbers" if column.words is None else "words"), y
 
 
 def _are_classes(column: Column) -> bool:
