@@ -4,6 +4,7 @@ What a coding has learned from the rows it was made of (means, categories, what 
 that the same is done to new rows.
 """
 
+from collections import Counter
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
@@ -120,8 +121,8 @@ def category_coding(who: str, column: Column, rows: np.ndarray, rule: Any, unkno
     if rule is None:
         fill = None
     elif rule in RULES:
-        chosen = [words[i] for i in rows if words[i] is not None]
-        fill = min(categories, key=lambda category: (-chosen.count(category), category))
+        times = Counter(words[rows].tolist())
+        fill = min(categories, key=lambda category: (-times[category], category))
     else:
         fill = str(rule)
         if fill not in categories:

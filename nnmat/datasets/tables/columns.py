@@ -22,6 +22,7 @@ class Column:
     name: str
     numbers: np.ndarray | None
     words: np.ndarray | None
+    flags: bool = False  # the numbers stand for False and True
 
     @property
     def missing(self) -> np.ndarray:
@@ -100,7 +101,7 @@ def _column(who: str, name: str, values: Any, kind: Kind) -> Column:
         numbers = found.astype(np.float64)
         if missing is not None:
             numbers[missing] = np.nan
-        return Column(name, numbers, None)
+        return Column(name, numbers, None, found.dtype.kind == "b")
     if found.dtype.kind in "mM":
         raise DataError(
             f"{who}: expected numbers or words in column {name!r}, got dates. Make numbers of them, such as days "
@@ -129,9 +130,11 @@ def column_of_entries(who: str, name: str, entries: list, kind: Kind, where: Whe
         words = np.array([None if x is None else str(x) for x in entries], object)  # NumPy's texts as plain ones
         return Column(name, None, words) if texts else _empty(name, entries)
     if len(numbers) == present:
-        return Column(name, np.array([np.nan if x is None else float(x) for x in entries]), None)
+        flags = all(isinstance(x, bool | np.bool_) for x in entries if x is not None)
+        return Column(name, np.array([np.nan if x is None else float(x) for x in entries]), None, flags)
     if not texts:
-        i = next(i for i, x in enumerate(entries) if x is not None and i not in set(numbers))
+        known = set(numbers)
+        i = next(i for i, x in enumerate(entries) if x is not None and i not in known)
         raise DataError(
             f"{who}: expected numbers or words in column {name!r}, got {type(entries[i]).__name__} in {where(i)}. "
             f"Leave it out: ignore=[{name!r}]."

@@ -7,7 +7,7 @@ import numpy as np
 
 from ...errors import FileFormatError
 from ...formats.paths import existing_file
-from .columns import Column, Columns, Kind, mixed
+from .columns import Column, Columns, Kind, Where, mixed
 from .csv_header import MISSING, counts_from, has_header
 from .csv_text import NAMELESS, CsvText, check_delimiter, content_of
 
@@ -75,8 +75,10 @@ def _columns(text: CsvText, rows: list[tuple[int, list[str]]]) -> Columns:
     return Columns(len(rows), names, get, where, text.path.name)
 
 
-def _column(text: CsvText, name: str, cells: list[str], kind: Kind, where) -> Column:
+def _column(text: CsvText, name: str, cells: list[str], kind: Kind, where: Where) -> Column:
     """One column: numbers if all its cells are, words if none is."""
+    if kind != "words" and (values := _all_numbers(text, cells)) is not None:
+        return Column(name, values, None)
     entries = [None if cell in text.missing or cell.lower() == "nan" else cell for cell in cells]
     if kind == "words":
         return Column(name, None, np.array(entries, object))
@@ -92,7 +94,19 @@ def _column(text: CsvText, name: str, cells: list[str], kind: Kind, where) -> Co
     values = np.full(len(entries), np.nan)
     for i in words:
         values[i] = FLAGS[str(entries[i]).lower()]
-    point = text.decimal
-    for i in numbers:
-        values[i] = float(str(entries[i]).replace(point, "."))
-    return Column(name, values, None)
+    return Column(name, values, None, flags=bool(words))
+
+
+def _all_numbers(text: CsvText, cells: list[str]) -> np.ndarray | None:
+    """The cells as NumPy's reader takes them, NaN for those that are missing; None if it does not take them."""
+    if not text.missing.isdisjoint(cells):
+        cells = ["nan" if cell in text.missing else cell for cell in cells]
+    if text.decimal == ",":
+        if any("." in cell for cell in cells):
+            return None
+        cells = [cell.replace(",", ".") for cell in cells]
+    try:
+        values = np.loadtxt(cells, np.float64, delimiter="|", comments=None, ndmin=2)
+    except ValueError:
+        return None
+    return values[:, 0] if values.shape == (len(cells), 1) else None
