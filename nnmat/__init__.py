@@ -22,7 +22,7 @@ from .errors import (
     StateError,
 )
 from .explicit_convolution import khat, khat_pattern
-from .formats import torch_state as convert
+from .formats import convert
 from .formats.npz import load, load_state, save
 from .generation.decoder import Decoder
 from .generation.sampling import generate

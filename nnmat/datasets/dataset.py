@@ -11,6 +11,7 @@ from nnmat_kernels.runtime.door import array, plain
 
 from ..errors import ConfigError, DataError
 from ..habits import arguments_checked
+from .tables.columns import numbers_of
 
 
 class Dataset:
@@ -36,7 +37,8 @@ class Dataset:
                 "and evaluate the arrays themselves, ((X1, X2), y)."
             )
         self.labels, self.origin = None if labels is None else tuple(labels), origin
-        self.X, self.y = array("Dataset", "X", X), array("Dataset", "y", y)
+        self.X = array("Dataset", "X", numbers_of("Dataset", "X", X))
+        self.y = array("Dataset", "y", numbers_of("Dataset", "y", y))
         for name, A in (("X", self.X), ("y", self.y)):
             if A.ndim == 0:
                 raise DataError(

@@ -107,6 +107,7 @@ class Trainer(Loop):
         steps: int | None = None,
         batch_size: int | None = None,
         validation=None,
+        augment: Callable | None = None,
         callbacks: Sequence[Callback] = (),
         seed: int = 0,
         progress: bool | str | None = True,
@@ -116,10 +117,12 @@ class Trainer(Loop):
         """Train for a number of epochs or of steps; returns the history, for each figure one entry per epoch.
 
         `batch_size`: default 32, or all samples if they are fewer; a last smaller batch of an epoch is trained on too.
-        `seed`: of the order of the samples. `checkpoint`: where Ctrl-C or SIGTERM leaves the state of the run (None:
-        nowhere; by default nnmat-interrupted.npz, or that with a number if another run's file is there); `resume`: such
-        a file, to go on from with the same arguments and data, with the same bits at the end as if never stopped; only
-        `epochs` may be another number. `progress`: True shows a bar and, for each epoch, a line of its figures, "bar"
+        `augment`: a function of a batch X and a numpy.random.Generator that gives what is trained on instead, such as
+        `datasets.Augment(shift=2)`; validation data stays as it is. `seed`: of the order of the samples, and of that.
+        `checkpoint`: where Ctrl-C or SIGTERM leaves the state of the run (None: nowhere; by default
+        nnmat-interrupted.npz, or that with a number if another run's file is there); `resume`: such a file, to go on
+        from with the same arguments and data, with the same bits at the end as if never stopped; only `epochs` may be
+        another number. `progress`: True shows a bar and, for each epoch, a line of its figures, "bar"
         or "lines" one of them, False nothing.
 
         The history has `epoch`, `loss`, the metrics, `validation_...` for each, `learning_rate` (of the epoch's last
@@ -129,7 +132,8 @@ class Trainer(Loop):
         """
         check_one_argument("fit", epochs)
         display = Display("fit", progress)
-        source, check = self._source("train", train, batch_size, True, display.bars), None
+        source = batch_source("train", self.model, self.loss, train, batch_size, True, display.bars, augment)
+        check = None
         if validation is not None:
             check = self._source("validation", validation, batch_size, False, display.bars)
         limits, path = budget(epochs, steps), interrupt_path(checkpoint)
