@@ -33,6 +33,7 @@ PAGES_WITH_CODE = (
     "docs/notation.md",
     "docs/running_derivations.md",
     "docs/tour.md",
+    "docs/watching.md",
 )
 PAGES = sorted({*PAGES_WITH_CODE, "kernels/README.md", *(f"docs/{page.name}" for page in (ROOT / "docs").glob("*.md"))})
 LANGUAGES = {"", "python", "text", "console", "sh", "toml", "json"}  # "py", "pycon" ... would be passed over in silence
