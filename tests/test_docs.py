@@ -23,12 +23,21 @@ PAGES_WITH_CODE = (
     "docs/calculus.md",
     "docs/convolution.md",
     "docs/equations.md",
+    "docs/howto/errors.md",
+    "docs/howto/own_callback.md",
+    "docs/howto/own_loss.md",
+    "docs/howto/reproduce.md",
+    "docs/howto/resume.md",
+    "docs/howto/save_and_load.md",
+    "docs/howto/speed.md",
+    "docs/index.md",
     "docs/kernels.md",
     "docs/notation.md",
     "docs/running_derivations.md",
     "docs/tour.md",
 )
-PAGES = sorted({*PAGES_WITH_CODE, "kernels/README.md", *(f"docs/{page.name}" for page in (ROOT / "docs").glob("*.md"))})
+DOCS = sorted(page.relative_to(ROOT).as_posix() for page in (ROOT / "docs").rglob("*.md"))
+PAGES = sorted({*PAGES_WITH_CODE, "kernels/README.md", *DOCS})
 LANGUAGES = {"", "python", "text", "console", "sh", "toml", "json"}  # "py", "pycon" ... would be passed over in silence
 FENCE = re.compile(r"^( *)(`{3,})([^`]*)$")
 

@@ -56,7 +56,10 @@ def paragraphs(lines: list[str]) -> list[str]:
         label = LABEL.fullmatch(head)
         if head.startswith("    "):
             made.append(block(lines[at:end]))
-        elif label and label[1] in ("Forward", "Backward") and "`" not in label[2]:
+        elif at == 0 and re.match(r"\w{1,5} = ", head) and "`" not in "".join(lines):
+            end = len(lines)  # a part of equations, where the docstring's own margin is theirs
+            made.append(block(lines))
+        elif label and label[1] in ("Forward", "Backward") and " = " in label[2] and "`" not in label[2]:
             made += [f"**{label[1]}**", block([" " * (len(head) - len(label[2])) + label[2], *rest])]
         elif label:
             made.append(f"**{label[1]}:** {prose(' '.join([label[2], *rest]))}")

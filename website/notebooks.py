@@ -6,6 +6,7 @@ them, and a changed notebook is a difference that can be read. Pictures are made
 
 import base64
 import json
+import re
 import sys
 from pathlib import Path
 
@@ -19,10 +20,13 @@ def run(path: Path) -> dict:
 
     import nbformat
     from nbclient import NotebookClient
+    from traitlets.config import Config
 
     notebook = nbformat.read(path, as_version=4)
     with tempfile.TemporaryDirectory() as folder:
-        NotebookClient(notebook, timeout=120, resources={"metadata": {"path": folder}}).execute()
+        config = Config({"AsyncKernelManager": {"transport": "ipc", "ip": f"{folder}/kernel"}})  # no ports
+        resources = {"metadata": {"path": folder}}
+        NotebookClient(notebook, timeout=120, kernel_name="python3", config=config, resources=resources).execute()
     return json.loads(nbformat.writes(notebook))
 
 
@@ -73,7 +77,7 @@ def to_markdown(path: Path) -> tuple[str, dict[str, bytes]]:
     for cell in notebook["cells"]:
         source = "".join(cell["source"])
         if cell["cell_type"] == "markdown":
-            parts.append(source)
+            parts.append(re.sub(r"\]\((\w+)\.ipynb\)", r"](\1.md)", source))
             if len(parts) == 1:
                 parts.append(f"[As a notebook]({path.name})")
             continue

@@ -44,7 +44,9 @@ PAGES = {
         "How to write one: [a layer of your own](../notebooks/own_layer.md), [the tour](../tour.md).",
         ("nnmat.layers.base", "nnmat.layers.observing", "nnmat.calls", "nnmat.parameters"),
     ),
-    "dense": Page("Dense layers", "Every layer's equations stand in [equations](../equations.md).", ("nnmat.layers.dense",)),
+    "dense": Page(
+        "Dense layers", "Every layer's equations stand in [equations](../equations.md).", ("nnmat.layers.dense",)
+    ),
     "convolution": Page(
         "Convolution",
         "The laws behind them: [the laws of convolution at work](../convolution.md).",
@@ -101,7 +103,9 @@ PAGES = {
         ("nnmat.calculus",),
         faces=("nnmat.calculus",),
     ),
-    "language": Page("The language of the calculus", "What functions are made of.", ("nnmat.calculus.language",), rooms=True),
+    "language": Page(
+        "The language of the calculus", "What functions are made of.", ("nnmat.calculus.language",), rooms=True
+    ),
     "kernels": Page(
         "Kernels",
         "NumPy arrays in and out. What all of them promise: [their contracts](contracts.md).",

@@ -8,11 +8,12 @@ if (location.protocol === "file:") {
       const frame = document.createElement("iframe");
       frame.hidden = true;
       frame.srcdoc = "<!doctype html>";
-      const send = (data) => frame.contentWindow.dispatchEvent(new MessageEvent("message", { data }));
+      const tell = (target, data) => setTimeout(() => target.dispatchEvent(new MessageEvent("message", { data })));
+      const send = (data) => tell(frame.contentWindow, data);
       this.postMessage = (data) => waiting.push(data);
       frame.addEventListener("load", () => {
         const inside = frame.contentWindow;
-        inside.postMessage = (data) => this.dispatchEvent(new MessageEvent("message", { data }));
+        inside.postMessage = (data) => tell(this, data);
         inside.importScripts = (...urls) => Promise.all(urls.map(load));
         load(url).then(() => {
           this.postMessage = send;
