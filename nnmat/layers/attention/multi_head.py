@@ -30,6 +30,7 @@ class MultiHeadAttention(Layer):
         `key_mask`: booleans (B, Tk), True where a key counts; `mask`: M (B, Tq, Tk) or (B, 1 or heads, Tq, Tk), where
         -inf hides. Masks have no gradient.
     Errors: ConfigError (options; heads that do not divide D), ShapeError, DtypeError.
+    Derivation: docs/derivations/MultiHeadAttention.md.
     Reference: docs/equations.md, section 3.13; A. Vaswani et al., "Attention is all you need", 2017.
 
     `causal`: place i looks at places j <= i only. A place that sees no other gives Y = b_O, and zero gradients. `rate`

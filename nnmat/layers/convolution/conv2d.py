@@ -33,6 +33,7 @@ class Conv2d(Convolution):
         Ho = ⌊(H + 2p - δ(kh - 1) - 1)/s⌋ + 1; float32 or float64 as built. `kernel_size`, `stride`, `padding`,
         `dilation`: an int or a pair (rows, columns).
     Errors: ConfigError (options), ShapeError (channels, a kernel larger than the padded image), DtypeError.
+    Derivation: docs/derivations/Conv2d.md.
     Reference: docs/equations.md, section 3.2: LAW-9, TR-6, TR-7.
 
     `padding` may also be ((top, bottom), (left, right)), "valid" (none), or "same" (stride 1), and the output has

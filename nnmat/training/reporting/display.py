@@ -1,5 +1,6 @@
 """What a run shows on stderr: a bar for the batches of an epoch, one for long evaluations, a line for each epoch."""
 
+import importlib.util
 import sys
 import time
 from typing import Any
@@ -44,11 +45,18 @@ class Display:
             line(epoch_line(epoch, last_epoch, samples, figures))
 
 
+def bars() -> Any:
+    """The class of tqdm's bars: widgets in a notebook that can show them, else text.
+
+    `tqdm.auto` finds that out too, but takes 20 ms to import, for asyncio, and warns where there are no widgets.
+    """
+    notebook = "ipykernel" in sys.modules and importlib.util.find_spec("ipywidgets") is not None
+    return importlib.import_module("tqdm.auto" if notebook else "tqdm").tqdm
+
+
 def progress_bar(**options) -> Any:
     """A bar of tqdm, which knows notebooks; imported when the first one is needed."""
-    from tqdm.auto import tqdm
-
-    bar = tqdm(**options)
+    bar = bars()(**options)
     bar.compiled = seconds()
     return bar
 
@@ -66,9 +74,7 @@ def advance(bar: Any, n: int) -> None:
 
 def line(text: str) -> None:
     """A line on stderr that does not tear bars which a program shows there."""
-    from tqdm.auto import tqdm
-
-    tqdm.write(text, file=sys.stderr)
+    bars().write(text, file=sys.stderr)
 
 
 def epoch_line(epoch: int, last_epoch: float, samples: int | None, figures: dict[str, float]) -> str:
