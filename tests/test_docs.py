@@ -152,7 +152,8 @@ def test_the_commands_of_a_page_exist(page):
     assert not missing, f"{page} names scripts that do not exist: {missing}"
     defined = set(re.findall(r"^([\w-]+) *:(?!=)", (ROOT / "Makefile").read_text(encoding="utf-8"), flags=re.MULTILINE))
     assert targets <= defined, f"{page} names make targets that do not exist: {sorted(targets - defined)}"
-    sources = "".join(script.read_text(encoding="utf-8") for script in sorted((ROOT / "scripts").glob("*.py")))
+    commands = [script for room in ("scripts", "website") for script in sorted((ROOT / room).glob("*.py"))]
+    sources = "".join(script.read_text(encoding="utf-8") for script in commands)
     unknown = sorted(option for option in options if not re.search(rf"""["']{option}["']""", sources))
     assert not unknown, f"{page} names options that no script has: {unknown}"
 
