@@ -62,7 +62,7 @@ docs: $(VENV)/.test $(VENV)/.all $(VENV)/.site  ## run every code block of READM
 
 site: $(VENV)/.site  ## write the documentation as a site, with the notebooks run, to build/site
 	$(BIN)/python website/notebooks.py build/notebooks
-	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict --quiet
+	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict
 	$(BIN)/python website/links.py build/site
 
 clean:  ## remove the virtual environment and what tools left
