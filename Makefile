@@ -7,7 +7,7 @@ BIN := $(VENV)/bin
 SHARED := -n auto --dist loadfile
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
-.PHONY: help train test extras judge browser cpus check bench evidence docs site clean
+.PHONY: help train test extras judge browser cpus check bench evidence docs site wheel clean
 .DEFAULT_GOAL := help
 
 help:  ## list the targets
@@ -64,6 +64,9 @@ site: $(VENV)/.site  ## write the documentation as a site, with the notebooks ru
 	$(BIN)/python website/notebooks.py build/notebooks
 	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict
 	$(BIN)/python website/links.py build/site
+
+wheel: $(VENV)/.test  ## build the wheel and the sdist into dist/
+	$(BIN)/python -m build --no-isolation
 
 clean:  ## remove the virtual environment and what tools left
 	rm -rf $(VENV) .pytest_cache .hypothesis .ruff_cache .mypy_cache build runs

@@ -23,6 +23,7 @@ PAGES_WITH_CODE = (
     "docs/calculus.md",
     "docs/convolution.md",
     "docs/equations.md",
+    "docs/files.md",
     "docs/howto/errors.md",
     "docs/howto/own_callback.md",
     "docs/howto/own_loss.md",

@@ -232,9 +232,10 @@ def _wanted(options: argparse.Namespace) -> list[Derivation]:
         if options.expression is None or options.wrt is None:
             raise ConfigError("nnmat derive: expected an expression and --wrt NAME, or --layer NAME.")
         return derivations_of(options)
-    if options.expression or options.let or options.shape or options.upstream:
+    if options.expression or options.let or options.shape or options.upstream or options.symmetric != FORMS[0]:
         raise ConfigError(
-            f"nnmat derive: expected --layer {options.layer} without an expression, --let, --shape and --upstream."
+            f"nnmat derive: expected --layer {options.layer} with --wrt and formats only, got an expression, --let, "
+            "--shape, --upstream or --symmetric. What its symbols are is known."
         )
     return described(options.layer).derivations(options.wrt or "all")
 

@@ -20,7 +20,7 @@ judged by a verifier that shares no code with what derives ([running_derivations
 A layer computes Y, and f = ⟨G, Y⟩ with the upstream gradient G, so that ∇_X f is what `backward` returns for X. A loss
 is f itself. Sizes are letters; where something must be counted, the taps of a window, heads, branches, there are two to
 four of them, and of a recurrent layer there is one step. The rows of all samples lie below one another; `1` is a column
-of ones, ⊙ the product of entries, ⊗ that of Kronecker, and `kron_right(M, A)` the sum of the blocks of M, each times its
+of ones, ⊙ the product of entries, ⊗ that of Kronecker, `kron_right(M, A)` the sum of the blocks of M, each times its
 entry of A. Gradients that are long stand here in terms of the gradient before them, such as ∇_Z f, or on their page
 only. `nnmat laws` lists the laws.
 """

@@ -8,6 +8,7 @@ from nnmat import Layer
 from nnmat.calculus import compile, evaluate
 from nnmat.calculus.builtin.catalogue import DESCRIPTIONS
 from nnmat.calculus.builtin.description import Description
+from nnmat.calculus.language.expr import dimensions
 
 
 class Beside:
@@ -75,8 +76,9 @@ class Beside:
                 self.arrays[upstream] = np.zeros_like(self.arrays[f"{name[0]}0"])
                 continue
             self.arrays[upstream] = turned(G)
-            given = {n: size for n, size in self.sizes.items() if n in str(e.shape) or n in compiled.dimensions}
-            self._same(name, evaluate(e, **_known(e, self.arrays), **given), turned(Y))
+            given = {s.name: self.arrays[s.name] for s in e.free}
+            given |= {n: size for n, size in self.sizes.items() if n in dimensions(e)}
+            self._same(name, evaluate(e, **given), turned(Y))
         value, gradients = compiled(**self.arrays, **sizes)
         assert abs(value - (Y * G).sum()) <= 1e-10 * np.abs(Y * G).sum()
         for name, found in self._found.items():
@@ -87,10 +89,6 @@ class Beside:
         assert derived.size == np.size(ours), what
         gap = np.abs(derived.reshape(np.shape(ours)) - ours).max()
         assert gap <= 1e-10 * max(1.0, np.abs(ours).max()), f"{what} of {self.about.name}: {gap}"
-
-
-def _known(e, arrays):
-    return {s.name: arrays[s.name] for s in e.free}
 
 
 class Cases(dict):
