@@ -28,12 +28,23 @@ PAGES_WITH_CODE = (
     "docs/convolution.md",
     "docs/data.md",
     "docs/equations.md",
+    "docs/files.md",
+    "docs/howto/errors.md",
+    "docs/howto/own_callback.md",
+    "docs/howto/own_loss.md",
+    "docs/howto/reproduce.md",
+    "docs/howto/resume.md",
+    "docs/howto/save_and_load.md",
+    "docs/howto/speed.md",
+    "docs/index.md",
     "docs/kernels.md",
     "docs/notation.md",
     "docs/running_derivations.md",
     "docs/tour.md",
+    "docs/watching.md",
 )
-PAGES = sorted({*PAGES_WITH_CODE, "kernels/README.md", *(f"docs/{page.name}" for page in (ROOT / "docs").glob("*.md"))})
+DOCS = sorted(page.relative_to(ROOT).as_posix() for page in (ROOT / "docs").rglob("*.md"))
+PAGES = sorted({*PAGES_WITH_CODE, "kernels/README.md", *DOCS})
 LANGUAGES = {"", "python", "text", "console", "sh", "toml", "json"}  # "py", "pycon" ... would be passed over in silence
 EXTRA = re.compile(r"# pip install 'nnmat\[(\w+)\]'")
 PACKAGES = {  # of an extra: what is imported
@@ -181,7 +192,8 @@ def test_the_commands_of_a_page_exist(page):
     assert not missing, f"{page} names scripts that do not exist: {missing}"
     defined = set(re.findall(r"^([\w-]+) *:(?!=)", (ROOT / "Makefile").read_text(encoding="utf-8"), flags=re.MULTILINE))
     assert targets <= defined, f"{page} names make targets that do not exist: {sorted(targets - defined)}"
-    sources = "".join(script.read_text(encoding="utf-8") for script in sorted((ROOT / "scripts").glob("*.py")))
+    commands = [script for room in ("scripts", "website") for script in sorted((ROOT / room).glob("*.py"))]
+    sources = "".join(script.read_text(encoding="utf-8") for script in commands)
     unknown = sorted(option for option in options if not re.search(rf"""["']{option}["']""", sources))
     assert not unknown, f"{page} names options that no script has: {unknown}"
 
