@@ -48,6 +48,8 @@ class TensorBoard(Callback):
         module = extra("tensorboard.summary.writer.event_file_writer", "TensorBoard", "tensorboard")
         self.folder.mkdir(parents=True, exist_ok=True)
         check_writable("TensorBoard", self.folder / "events")
+        while list(self.folder.glob(f"events.out.tfevents.{int(time.time()):010}.*")):
+            time.sleep(0.02)  # files are read in the order of their names, which tell full seconds
         self._writer = module.EventFileWriter(str(self.folder), max_queue_size=QUEUE)
 
     def next_step(self, step):
