@@ -32,7 +32,9 @@ def checked_loss(who: str, given: Any, usual: type[Loss]) -> Loss:
     """The loss for "auto", a name, an expression or a Loss."""
     found = usual() if isinstance(given, str) and given == "auto" else new_loss(who, given)
     if not found.targets or isinstance(found, GaussianNegativeLogLikelihood):
-        raise ConfigError(f"{who}: expected a loss of outputs and targets of one shape, got {found!r}. Use nnmat.Trainer.")
+        raise ConfigError(
+            f"{who}: expected a loss of outputs and targets of one shape, got {found!r}. Use nnmat.Trainer."
+        )
     return found
 
 
@@ -91,7 +93,7 @@ class Classes:
             self.outputs = y.shape[1]
             if isinstance(self.loss, SoftmaxCrossEntropy):
                 raise ConfigError(
-                    f"{who}: expected a loss for several labels of a sample, got {self.loss!r}, which is for one class. "
+                    f"{who}: expected a loss for several labels of a sample, got {self.loss!r}, which is for one. "
                     "Write loss='sigmoid_binary_cross_entropy'."
                 )
         else:
@@ -131,7 +133,8 @@ class Classes:
         if self.kind == "several":
             parts = [own[H[:, i, : len(own)].argmax(axis=1)] for i, own in enumerate(self.classes)]
             return np.stack(parts, axis=1)
-        return (H > (0.0 if isinstance(self.loss, SigmoidBinaryCrossEntropy) else 0.5)).astype(np.int64)
+        middle = 0.0 if isinstance(self.loss, SigmoidBinaryCrossEntropy) else 0.5
+        return np.greater(H, middle).astype(np.int64)
 
     def decisions(self, H: np.ndarray) -> Any:
         """Outputs (n, M); of two classes the difference (n,)."""

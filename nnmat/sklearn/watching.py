@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from ..training.callbacks import Callback
+from ..training.callbacks.base import Callback
 
 try:
     from sklearn.callback import CallbackSupportMixin as CallbackSupport
@@ -22,6 +22,8 @@ except ImportError:  # scikit-learn before 1.9
 
 class Scores(Callback):
     """After each epoch the figure `validation_score`: what a scorer says of the estimator as it is then."""
+
+    adds_figures = True
 
     def __init__(self, estimator, scorer, X, y):
         self.estimator, self.scorer, self.X, self.y = estimator, scorer, X, y
