@@ -274,8 +274,8 @@ class Estimator(CallbackSupport, BaseEstimator):
             count(self._who, "n_iter_no_change", self.n_iter_no_change),
             number(self._who, "tol", self.tol, 0.0),
         )
-        monitor = "loss" if not validates else "validation_loss" if self.scoring is None else "validation_score"
-        mode = "max" if monitor == "validation_score" else "min"
+        monitor = "loss" if not validates else "validation_loss" if self.scoring is None else "score"
+        mode = "max" if monitor == "score" else "min"
         return EarlyStopping(monitor, patience, tol, mode, restore_best=validates)
 
     def _outputs(self, X) -> np.ndarray:

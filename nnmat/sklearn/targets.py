@@ -87,7 +87,9 @@ class Classes:
             self.classes = np.unique(y if classes is None else classes)
             self.outputs = len(self.classes)
             if self.outputs < 2:
-                raise DataError(f"{who}: expected at least two classes in y, got 1 class: {self.classes[0]!r}.")
+                raise DataError(
+                    f"{who}: expected at least two classes in y, got 1 class: {self.classes.tolist()[0]!r}."
+                )
         elif self.kind == "labels":
             self.classes = np.arange(y.shape[1]) if classes is None else np.asarray(classes)
             self.outputs = y.shape[1]
@@ -117,8 +119,8 @@ class Classes:
         wrong = classes[numbers] != y
         if wrong.any():
             raise DataError(
-                f"{self.who}: y has the class {y[wrong][0]!r}, which is none of {list(classes)}. The first partial_fit "
-                "is told all of them: partial_fit(X, y, classes=...)."
+                f"{self.who}: y has the class {y[wrong].tolist()[0]!r}, which is none of {classes.tolist()}. The "
+                "first partial_fit is told all of them: partial_fit(X, y, classes=...)."
             )
         return numbers.astype(np.int64)
 

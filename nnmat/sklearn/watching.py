@@ -21,7 +21,7 @@ except ImportError:  # scikit-learn before 1.9
 
 
 class Scores(Callback):
-    """After each epoch the figure `validation_score`: what a scorer says of the estimator as it is then."""
+    """After each epoch the figure `score`: what a scorer says of the estimator as it is then."""
 
     adds_figures = True
 
@@ -30,8 +30,8 @@ class Scores(Callback):
         self.found: list[float] = []
 
     def on_epoch_end(self, trainer, epoch, figures):
-        figures["validation_score"] = float(self.scorer(self.estimator, self.X, self.y))
-        self.found.append(figures["validation_score"])
+        figures["score"] = float(self.scorer(self.estimator, self.X, self.y))
+        self.found.append(figures["score"])
 
 
 class Tasks(Callback):
