@@ -1,0 +1,4 @@
+"""Promises that stand on optional packages.
+
+estimators  `nnmat.sklearn` beside scikit-learn's own networks
+"""
