@@ -74,4 +74,4 @@ def test_a_notebook_as_a_page(tmp_path):
     ]
     assert pictures == {"page-1.png": b"\x00\x01\x02"}
     kept = notebooks.stored({"cells": cells})["cells"]
-    assert [cell.get("outputs") for cell in kept] == [None, [printed], []]
+    assert [cell.get("outputs") for cell in kept] == [None, [printed | {"text": ["1\n", "2"]}], []]
