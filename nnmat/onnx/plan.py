@@ -8,8 +8,18 @@ import numpy as np
 from ..errors import FileFormatError, StateError
 
 # Each puts its operators into the table.
-from .operators import arithmetic, elementwise, indexing, movement, normalisation, products, reductions, resizing  # noqa: F401
-from .operators import sequences, windows  # noqa: F401
+from .operators import (  # noqa: F401  # noqa: F401
+    arithmetic,
+    elementwise,
+    indexing,
+    movement,
+    normalisation,
+    products,
+    reductions,
+    resizing,
+    sequences,
+    windows,
+)
 from .operators.table import GRADIENTS, OPERATORS, Node
 
 OPSETS = range(7, 29)  # versions of the operators whose meaning is known here
@@ -73,7 +83,9 @@ class Plan:
                     f"{', '.join(sorted(GRADIENTS))}."
                 )
             outputs = [known.get(name) for name in node.outputs]
-            for name, A, g in zip(node.inputs, inputs, GRADIENTS[node.kind](node, inputs, outputs, given), strict=False):
+            for name, A, g in zip(
+                node.inputs, inputs, GRADIENTS[node.kind](node, inputs, outputs, given), strict=False
+            ):
                 if name and g is not None and A.dtype.kind == "f":
                     g = np.asarray(g, A.dtype)
                     found[name] = g if found.get(name) is None else found[name] + g

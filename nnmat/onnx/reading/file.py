@@ -20,8 +20,8 @@ def load(path: str | bytes | os.PathLike, *, output: str | None = None, input_sh
     of one sample, where the file leaves sizes open.
 
     Nothing of the file is believed unchecked, and weights in files of their own must lie in its folder. Raises
-    FileNotFoundError; FileFormatError for a file that is damaged or of another kind, and for what is not supported, with
-    the list of it; ConfigError (output), ShapeError (input_shape), MissingExtraError.
+    FileNotFoundError; FileFormatError for a file that is damaged or of another kind, and for what is not supported,
+    with the list of it; ConfigError (output), ShapeError (input_shape), MissingExtraError.
     """
     path = existing_file(WHO, path)
     found = read(path)
