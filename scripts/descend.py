@@ -1,6 +1,7 @@
-"""Steepest descent on three problems, and what the source's mistakes do to it.
+"""Steepest descent on four problems, Newton's method beside it, and what the source's mistakes do to it.
 
 The algorithm: g = ∇f(x); stop if ‖g‖ <= tol; d = -g/‖g‖; x = x + α d, with α from a line search.
+Newton's method takes the d of H d = -g in its place, H the Hessian of f.
 """
 
 import argparse
@@ -10,25 +11,30 @@ import numpy as np
 
 from cli import (
     guarded,
-    need,
     nonnegative_float,
     nonnegative_int,
     output_file,
+    picture_file,
     script_parser,
     settings,
     write_json,
 )
-from nnmat.descent import Armijo, ExactQuadratic, FixedStep, StrongWolfe, steepest_descent
-from nnmat.formats.atomic import atomic_write
+from nnmat.calculus import compile, dim, frobenius, hessian_product, inner, log_softmax_rows, matrix, scalar
+from nnmat.datasets import mnist
+from nnmat.descent import Armijo, ExactQuadratic, FixedStep, StrongWolfe, newton, steepest_descent
+from nnmat.plots.figures import picture
 
 EPILOG = """\
 problems
   least-squares  f(w) = ‖X w - y‖²; the answer is the solution of XᵀX w = Xᵀ y
   softmax        multinomial logistic regression, mean cross-entropy; its minimum has no closed form
+  digits         softmax regression with λ/2 ‖W‖² on 400 digits of MNIST in 7 x 7 pixels: f, its gradient and the
+                 products of its Hessian with a matrix, derived and compiled by nnmat.calculus; steepest descent,
+                 then Newton's method, its steps by conjugate gradients
   gaussian       maximum likelihood of a mean and a covariance Σ = Λ Λᵀ; the answers are the sample's own
   mistakes       three errors of the source, measured: the law of the determinant with N/D in place of N,
                  x - α d in place of x + α d, and a constant step along a unit direction
-  all            the four of them
+  all            the five of them
 
 line searches
   exact          the minimum along d of a quadratic (least-squares only)
@@ -99,6 +105,42 @@ class Softmax:
         return {"accuracy on the samples": float(np.mean(predicted == self.y))}
 
 
+class Digits:
+    """f(W) = -⟨Y, log softmax(X Wᵀ)⟩/B + λ/2 ‖W‖²; its gradient and H V = ∇_W ⟨∇_W f, V⟩ are derived and compiled.
+
+    λ I makes the Hessian positive definite. The last column of X is 1, that of W the bias.
+    """
+
+    name, searches = "digits", ("armijo", "wolfe")
+    title = "softmax regression on digits: f(W) = mean cross-entropy + λ/2 ‖W‖²"
+
+    def __init__(self, seed: int, samples: int = 400, penalty: float = 1e-3):
+        X, W = matrix("X", "B", "N"), matrix("W", "M", "N")
+        Y, V = matrix("Y", "B", "M", sums_to_one=True), matrix("V", "M", "N")
+        f = scalar("penalty") / 2 * frobenius(W) ** 2 - inner(Y, log_softmax_rows(X @ W.T)) / dim("B")
+        self.both = compile(f, W)
+        self.product = compile(hessian_product(f, W, V).function, W)
+        train, _ = mnist()
+        chosen = np.random.default_rng(seed).choice(len(train.y), samples, replace=False)
+        pixels = train.X[chosen].reshape(samples, 7, 4, 7, 4).mean((2, 4)).reshape(samples, 49)
+        self.y = train.y[chosen]
+        self.given = {"X": np.hstack([pixels, np.ones((samples, 1))]), "Y": np.eye(10)[self.y], "penalty": penalty}
+        self.start = np.zeros((10, 50))
+
+    def f(self, W):
+        return self.both(W=W, **self.given)[0]
+
+    def gradient(self, W):
+        return self.both(W=W, **self.given)[1]["W"]
+
+    def curvature(self, W, V):
+        return self.product(W=W, V=V, **self.given)[1]["W"]
+
+    def judge(self, W) -> dict[str, float]:
+        predicted = (self.given["X"] @ W.T).argmax(axis=1)
+        return {"accuracy on the samples": float(np.mean(predicted == self.y))}
+
+
 class Gaussian:
     """f(μ, Λ) = (2 c log det Λ + Σ_i ‖Λ⁻¹ r_i‖²)/N with Σ = Λ Λᵀ, r_i = x_i - μ, and c = N.
 
@@ -144,20 +186,25 @@ def search_for(problem, name: str):
     return Armijo() if name == "armijo" else StrongWolfe()
 
 
-def solve(problem, search: str, options) -> dict:
-    print(f"\n{problem.title}; line search: {search}")
-    result = steepest_descent(
-        problem.f, problem.gradient, problem.start, search_for(problem, search), options.tol, options.max_iterations
-    )
+def solve(problem, search: str, options, method: str = "steepest descent") -> dict:
+    print(f"\n{problem.title}; {method}, line search: {search}")
+    given = {"line_search": search_for(problem, search), "tol": options.tol, "max_iterations": options.max_iterations}
+    if method == NEWTON:
+        result = newton(problem.f, problem.gradient, problem.start, problem.curvature, **given)
+    else:
+        result = steepest_descent(problem.f, problem.gradient, problem.start, **given)
     print(f"  {'step':>5}  {'f':>16}  {'gradient norm':>14}")
     shown = sorted({0, *(2**i for i in range(20)), result.iterations})
     for i in (i for i in shown if i <= result.iterations):
         print(f"  {i:>5}  {result.history['f'][i]:>16.10f}  {result.history['gradient_norm'][i]:>14.3e}")
     print(f"  {'converged' if result.converged else 'not converged'} after {result.iterations} steps: {result.reason}")
     measured = problem.judge(result.x)
+    if "products" in result.history:
+        measured["products of the Hessian with a matrix"] = sum(result.history["products"])
     for what, value in measured.items():
         print(f"  {what}: {value:.3g}")
     return {
+        "method": method,
         "line_search": search,
         "converged": result.converged,
         "iterations": result.iterations,
@@ -235,22 +282,16 @@ def fixed_unit_step(options) -> dict:
 
 
 MISTAKES = {"wrong_determinant": wrong_determinant, "minus_sign": minus_sign, "fixed_unit_step": fixed_unit_step}
-PROBLEMS = {problem.name: problem for problem in (LeastSquares, Softmax, Gaussian)}
+PROBLEMS = {problem.name: problem for problem in (LeastSquares, Softmax, Digits, Gaussian)}
+NEWTON = "Newton's method"
 
 
 def plot(results: dict, path: Path) -> None:
-    import matplotlib
-
-    matplotlib.use("Agg")
-    import matplotlib.pyplot as plt
-
-    figure, axes = plt.subplots(figsize=(7, 4.5), layout="constrained")
-    for name, result in results.items():
-        axes.semilogy(result["history"]["gradient_norm"], label=f"{name} ({result['line_search']})")
-    axes.set(xlabel="step", ylabel="gradient norm", title="Steepest descent")
-    axes.legend()
-    with atomic_write(path) as file:
-        figure.savefig(file, format="png")
+    with picture("--plot", path, size=(7, 4.5)) as (axes,):
+        for name, result in results.items():
+            axes.semilogy(result["history"]["gradient_norm"], label=f"{name} ({result['line_search']})")
+        axes.set(xlabel="step", ylabel="gradient norm", title="Steepest descent")
+        axes.legend()
 
 
 def arguments() -> argparse.Namespace:
@@ -270,7 +311,7 @@ def arguments() -> argparse.Namespace:
         help="give up after N steps (default: 5000)",
     )
     parser.add_argument("--json", type=output_file(".json"), metavar="FILE", help="write all numbers to FILE")
-    parser.add_argument("--plot", type=output_file(".png"), metavar="FILE", help="draw the gradient norms (matplotlib)")
+    parser.add_argument("--plot", type=picture_file("--plot"), metavar="FILE", help="draw the gradient norms")
     options = parser.parse_args()
     if options.line_search == "exact" and options.problem not in ("least-squares", "all"):
         parser.error("argument --line-search: exact is for least-squares only, the one quadratic; try wolfe")
@@ -281,14 +322,15 @@ def arguments() -> argparse.Namespace:
 
 def main() -> None:
     options = arguments()
-    if options.plot is not None:
-        need("matplotlib", "--plot", "plot")
     chosen = PROBLEMS if options.problem == "all" else {n: p for n, p in PROBLEMS.items() if n == options.problem}
     results = {}
     for name, problem in chosen.items():
         asked = options.line_search
         search = asked if asked in problem.searches else problem.searches[0]
-        results[name] = solve(problem(options.seed), search, options)
+        made = problem(options.seed)
+        results[name] = solve(made, search, options)
+        if hasattr(made, "curvature"):
+            results[f"{name}-newton"] = solve(made, search, options, NEWTON)
     mistakes = {}
     if options.problem in ("mistakes", "all"):
         mistakes = {name: measure(options) for name, measure in MISTAKES.items()}

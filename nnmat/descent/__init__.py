@@ -1,7 +1,9 @@
-"""The source's own algorithm: steepest descent along the unit direction, with a line search."""
+"""The source's own algorithm, steepest descent along the unit direction with a line search, and Newton's method."""
 
 from .line_search import Armijo, ExactQuadratic, FixedStep, LineSearchError, StrongWolfe
-from .steepest import DescentResult, steepest_descent
+from .newton import newton
+from .problem import DescentResult
+from .steepest import steepest_descent
 
 __all__ = [
     "Armijo",
@@ -10,5 +12,6 @@ __all__ = [
     "FixedStep",
     "LineSearchError",
     "StrongWolfe",
+    "newton",
     "steepest_descent",
 ]

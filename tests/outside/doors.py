@@ -8,6 +8,7 @@ import nnmat
 import nnmat_kernels as k
 from nnmat import calculus, datasets, metrics
 from nnmat.datasets import read_idx
+from nnmat.descent import newton
 from nnmat_kernels.resampling.factors import nearest
 
 
@@ -30,6 +31,7 @@ IMAGES = np.tile(X.reshape(2, 2, 3, 1), (1, 2, 2, 2))  # (2, 4, 6, 2)
 KERNEL = np.tile(X[:2].reshape(1, 3, 2, 1), (2, 1, 1, 2))  # (2, 3, 2, 2)
 Y, WEIGHTS = np.array([1, 0, 1, 1]), np.array([1.0, 0.0, 1.0, 1.0])
 LOGITS = X - 0.5
+MAPS = np.tile([[1.0, 0, 0.5], [0, 1, 1]], (2, 1, 1))
 
 
 def built(layer, shape=(3,)):
@@ -150,6 +152,18 @@ def descended_by(A):
     return nnmat.steepest_descent(lambda x: float((x * x).sum()), lambda x: A, X, max_iterations=1).x
 
 
+def by_newton(A):
+    return newton(lambda x: float((x * x).sum()), lambda x: 2 * x, A, lambda x, v: 2 * v, max_iterations=2).x
+
+
+def by_product(A):
+    return newton(lambda x: float((x * x).sum()), lambda x: 2 * x, X, lambda x, v: A, max_iterations=1).x
+
+
+def by_hessian(A):
+    return newton(lambda x: float((x * x).sum()), lambda x: 2 * x, np.ones(3), hessian=lambda x: A, max_iterations=1).x
+
+
 def loaded(A):
     optimizer = nnmat.SGD(model(), momentum=0.9)
     optimizer.load_state(optimizer.state() | {"velocity": A})
@@ -244,6 +258,8 @@ def kernels():
                 IMAGES[0, 0, 0].copy(),
                 optional=True,
             ),
+            "k.affine_images X": Door(lambda A: k.affine_images(A, MAPS), IMAGES),
+            "k.affine_images maps": Door(lambda A: k.affine_images(IMAGES, A), MAPS),
             "k.resample": Door(lambda A: k.resample(A, nearest(4, 8), nearest(6, 3)), IMAGES),
             "k.adaptive_max_pool2d": Door(lambda A: k.adaptive_max_pool2d(A, 2)[0], IMAGES),
             "k.max_pool2d": Door(lambda A: k.max_pool2d(A, 2)[0], IMAGES),
@@ -340,6 +356,9 @@ def doors(folder) -> dict[str, Door]:
             "write_idx": Door(written(folder), X, lists=True),
             "steepest_descent x0": Door(descended, X, several=True),
             "steepest_descent gradient": Door(descended_by, 2 * X, lists=True),
+            "newton x0": Door(by_newton, X, several=True),
+            "newton product": Door(by_product, 2 * X, lists=True),
+            "newton hessian": Door(by_hessian, np.eye(3), lists=True),
             "calculus": Door(of_calculus, X, lists=True),
             "windows": Door(lambda A: datasets.windows(A, 1).X, Y, lists=True),
             "RandomWindows": Door(lambda A: datasets.RandomWindows(A, 1, 1, 1).tokens, Y, lists=True),

@@ -15,7 +15,7 @@ from tests.outside.odd_arrays import LISTS, OTHER_DTYPES, RAGGED, SAME, WRONG, U
 # Doors that take any dtype: what they hold is looked at when it is used.
 HOLDS_ANYTHING = {"Dataset X", "Dataset y", "ArrayBatches weights"}
 ELEMENTWISE = ("relu", "leaky_relu", "sigmoid", "tanh", "gelu", "dropout", "sum_of_squares")
-TAKES_NUMBERS = {f"k.{name}" for name in ELEMENTWISE} | {"steepest_descent x0"}
+TAKES_NUMBERS = {f"k.{name}" for name in ELEMENTWISE} | {"newton x0", "steepest_descent x0"}
 ANY_DTYPE = {"text", "bytes", "complex", "dates", "times", "fields"}
 
 pytestmark = pytest.mark.filterwarnings("ignore::PendingDeprecationWarning")  # of np.matrix

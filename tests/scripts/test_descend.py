@@ -23,12 +23,23 @@ def everything(tmp_path_factory):
 def test_the_problems_converge_to_their_answers(everything):
     _, report, _ = everything
     problems = report["problems"]
-    assert set(problems) == {"least-squares", "softmax", "gaussian"}
+    assert set(problems) == {"least-squares", "softmax", "digits", "digits-newton", "gaussian"}
     assert all(problem["converged"] and problem["gradient_norm"] <= 1e-6 for problem in problems.values())
     assert problems["least-squares"]["measured"]["distance from the solution of the normal equations"] < 1e-6
     assert problems["gaussian"]["measured"]["distance from the sample mean"] < 1e-5
     assert problems["gaussian"]["measured"]["distance from the sample covariance"] < 1e-5
     assert problems["softmax"]["measured"]["accuracy on the samples"] > 0.5
+
+
+def test_newton_beside_steepest_descent(everything):
+    text, report, _ = everything
+    slow, fast = report["problems"]["digits"], report["problems"]["digits-newton"]
+    assert (slow["method"], fast["method"]) == ("steepest descent", "Newton's method")
+    assert fast["iterations"] <= 10 < 100 < slow["iterations"]
+    assert abs(fast["f"] - slow["f"]) < 1e-9
+    assert fast["measured"]["accuracy on the samples"] == slow["measured"]["accuracy on the samples"] > 0.8
+    assert fast["measured"]["products of the Hessian with a matrix"] == sum(fast["history"]["products"])
+    assert "Newton's method, line search: armijo" in text
 
 
 def test_the_mistakes_are_measured(everything):
@@ -78,7 +89,7 @@ def test_too_few_iterations_are_said():
 def test_help_teaches():
     done = run("--help")
     assert done.returncode == 0
-    for word in ("least-squares", "gaussian", "mistakes", "examples", "strong Wolfe", "--json"):
+    for word in ("least-squares", "digits", "gaussian", "mistakes", "examples", "strong Wolfe", "--json"):
         assert word in done.stdout
 
 

@@ -27,6 +27,8 @@ def matrix_of(e: Expr, V: Expr) -> Expr:
                 found[x] = add(*(_spread(found[x.args[i]], x.args[i], x) for i in places))
             elif x.op == "trace" and x.args[0].op == "matmul":
                 found[x] = _trace(x.args[0], [holds[a] for a in x.args[0].args].index(True), found)
+            elif len(places) == 1 and x.op == "matmul" and _scales(x, places[0]):
+                found[x] = _scaled(x, places[0], found[x.args[places[0]].args[0]])
             elif len(places) == 1 and x.op in FORMS:
                 found[x] = FORMS[x.op](x, places[0], found[x.args[places[0]]])
             else:
@@ -60,6 +62,31 @@ def _matmul(x: Expr, at: int, M: Expr) -> Expr:
     left = matmul(*x.args[:at]) if at else eye(rows)
     right = matmul(*x.args[at + 1 :]) if at + 1 < len(x.args) else eye(columns)
     return matmul(kron(left, transpose(right)), M)
+
+
+def _scales(x: Expr, at: int) -> bool:
+    """Whether this factor is a diagonal matrix at an end of the product: it scales rows or columns of the others."""
+    return x.args[at].op == "diagm" and at in (0, len(x.args) - 1)
+
+
+def _scaled(x: Expr, at: int, M: Expr) -> Expr:
+    """Diag(v) A = (v 1ᵀ) ⊙ A, A Diag(v) = (1 vᵀ) ⊙ A."""
+    rest = matmul(*x.args[:at], *x.args[at + 1 :])
+    m, n = x.shape
+    beside = kron(eye(m), ones(n)) if at == 0 else kron(ones(m), eye(n))
+    return matmul(diagm(vec(rest)), beside, M)
+
+
+def _diagonal_matrix(x: Expr, at: int, M: Expr) -> Expr:
+    """Diag(v) = (v 1ᵀ) ⊙ I."""
+    n = x.shape[0]
+    return matmul(diagm(vec(eye(n))), kron(eye(n), ones(n)), M)
+
+
+def _diagonal(x: Expr, at: int, M: Expr) -> Expr:
+    """diag(A) = (A ⊙ I) 1."""
+    n = x.shape[0]
+    return matmul(kron(eye(n), ones(1, n)), diagm(vec(eye(n))), M)
 
 
 def _transpose(x: Expr, at: int, M: Expr) -> Expr:
@@ -96,4 +123,6 @@ FORMS: dict[str, Callable[[Expr, int, Expr], Expr]] = {
     "slice": _block,
     "embed": _block,
     "sylvester": _sylvester,
+    "diagm": _diagonal_matrix,
+    "diag": _diagonal,
 }

@@ -64,7 +64,7 @@ class Evaluation:
                 if x in known:
                     continue
                 found = OPERATORS[x.op](self, x, *[known[a] for a in x.args])
-                total = found.item() if found.size == 1 else np.add.reduce(found, axis=None)
+                total = found.item() if found.size == 1 else np.vdot(found, found)
                 if not isfinite(total) and not np.isfinite(found).all():
                     raise DomainError(f"evaluate: expected finite values, got NaN or infinity in {described(x)}.")
                 known[x] = found if self.blur is None else self.blur(x, found)

@@ -8,11 +8,11 @@ from typing import Any
 from ...errors import ConfigError
 from ..command import derivation_of
 from ..derivation.derive import FORMS
-from ..errors import DomainError, NotDerivable, ParseError, ShapeError, UnverifiedError
+from ..errors import DomainError, NotDerivable, ParseError, RecordError, ShapeError, UnverifiedError
 from ..grading.grade import grade
 from ..pages.derivation_page import fragment
 
-REFUSALS = (ParseError, ShapeError, ConfigError, NotDerivable, UnverifiedError, DomainError)
+REFUSALS = (ParseError, ShapeError, ConfigError, NotDerivable, UnverifiedError, DomainError, RecordError)
 FIELDS = {"expression": True, "wrt": True, "let": False, "shape": False, "symmetric": False}  # whether it must be said
 LINES = "lines"
 LONGEST = 20_000  # signs of one field
@@ -24,7 +24,13 @@ def derived(asked: Any) -> dict[str, Any]:
         d = derivation_of(_options(asked))
         return {"html": fragment(d, d.evidence())}
     except REFUSALS as error:
-        return {"error": str(error), "asks": list(dict.fromkeys(re.findall(r"--shape (\w+)=", str(error))))}
+        return {"error": str(error), "asks": open_names(str(error))}
+
+
+def open_names(error: str) -> list[str]:
+    """The names whose shapes a refusal asks for: all of one question."""
+    lists = re.findall(r"(?:Declare|The shapes of) ([^\W\d]\w*(?:, \w+)*)(?=:| were found)", error)
+    return list(dict.fromkeys(name for names in lists for name in names.split(", ")))
 
 
 def graded(asked: Any) -> dict[str, Any]:

@@ -30,6 +30,8 @@ GIVEN = {
     "x": vector("x", "N"),
     "b": vector("b", "M"),
     "a": scalar("a"),
+    "Y": matrix("Y", "M", "K", sums_to_one=True),
+    "Z": matrix("Z", "M", "N", sums_to_one=True),
 }
 # Magnus and Neudecker, Matrix Differential Calculus, ch. 9 and 10, with rows first; MIT 18.S096.
 JACOBIANS = [
@@ -61,13 +63,21 @@ HESSIANS = [
     ("norm2(x)", "x", "(I - (x xᵀ)/(xᵀx))/‖x‖"),
     ("a ** 3", "a", "6 a"),
     ("b.T @ A @ x", "x", "0"),
-    ("sum(softplus(A @ x))", "x", None),
+    ("sum(softplus(A @ x))", "x", "Aᵀ Diag(σ(Ax) ⊙ (1 - σ(Ax))) A"),
+    (
+        "-inner(Y, log_softmax_rows(A @ X))",
+        "X",
+        "(Aᵀ ⊗ I)L(A ⊗ I - (I ⊗ 1)(I ⊗ 1ᵀ)L(A ⊗ I))\n    with L = Diag(vec(softmax_rows(AX)))",
+    ),
+    ("-inner(Z, log_softmax_rows(B.T @ X.T))", "X", None),
 ]
 
 
 def values(e, wrt):
     rng = np.random.default_rng(5)
     found = {s.name: rng.standard_normal([d.value(SIZES) for d in s.shape]) for s in {*e.free, wrt}}
+    for name in {"Y", "Z"} & {*found}:
+        found[name] = np.abs(found[name]) / np.abs(found[name]).sum(1, keepdims=True)
     if "P" in found:
         found["P"] = np.eye(3) + found["P"] @ found["P"].T
     return found

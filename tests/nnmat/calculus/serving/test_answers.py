@@ -43,7 +43,10 @@ def test_what_is_wrong_is_said(asked, said):
 
 
 def test_names_whose_shape_is_open_are_asked_for():
-    assert derived({"expression": "a * b", "wrt": "a"})["asks"] == ["a"]
+    assert derived({"expression": "a * b", "wrt": "a"})["asks"] == ["a", "b"]
+    assert derived({"expression": "x.T * A * x", "wrt": "A"})["asks"] == ["x", "A"]
+    assert derived({"expression": "(x - mu).T @ (x - mu)", "wrt": "x"})["asks"] == ["mu"]
+    assert derived({"expression": "w.T @ x + b", "wrt": "w", "shape": "b=1"}).get("asks") is None
     assert derived({"expression": "x.T @ x", "wrt": "z"})["asks"] == []
 
 

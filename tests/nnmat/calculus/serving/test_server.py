@@ -7,7 +7,7 @@ import threading
 
 import pytest
 
-from nnmat.calculus.serving.server import HOST, LARGEST, CalculusServer
+from nnmat.calculus.serving.server import HOST, LARGEST, QUESTIONS, CalculusServer
 
 QUESTION = json.dumps({"expression": "x.T @ A @ x", "wrt": "x"})
 JSON = {"Content-Type": "application/json"}
@@ -103,3 +103,99 @@ def test_only_this_machine_is_listened_to(server):
     assert server.address == f"http://127.0.0.1:{server.server_port}/"
     with socket.create_connection((HOST, server.server_port), timeout=5):
         pass
+
+
+def test_a_head_is_a_get_without_its_body(server):
+    whole, page = asked(server, "GET", "/")
+    answer, text = asked(server, "HEAD", "/")
+    assert (answer.status, text) == (200, "")
+    assert answer.headers["Content-Length"] == whole.headers["Content-Length"] == str(len(page.encode()))
+    assert asked(server, "HEAD", "/nothing")[0].status == 404
+
+
+@pytest.mark.parametrize("method", ["PUT", "DELETE", "OPTIONS", "PATCH", "TRACE", "FROB"])
+def test_other_methods_are_told_which_there_are(server, method):
+    answer, text = asked(server, method, "/")
+    assert (answer.status, answer.headers["Allow"], text) == (405, "GET, HEAD, POST", "Expected GET, HEAD, POST.\n")
+
+
+def said(server, sent):
+    """What comes back for bytes that are no request, or half of one."""
+    with socket.create_connection((HOST, server.server_port), timeout=20) as connection:
+        connection.sendall(sent)
+        connection.shutdown(socket.SHUT_WR)
+        return b"".join(iter(lambda: connection.recv(65536), b"")).decode()
+
+
+@pytest.mark.parametrize("sent", [b"nonsense / / / /\r\n\r\n", b"GET / HTTP/9.9\r\n\r\n", b"GET /" + b"x" * 70_000])
+def test_what_is_no_request_gets_a_plain_answer(server, sent):
+    assert "<" not in said(server, sent)
+    assert said(server, sent)
+
+
+def test_half_a_body_is_not_waited_for_for_ever(server, monkeypatch):
+    own = f"POST /derive HTTP/1.1\r\nHost: {HOST}:{server.server_port}\r\nContent-Type: application/json\r\n"
+    half = (own + "Content-Length: 90\r\n\r\n{").encode()
+    assert "400 Bad Request" in said(server, half)
+    monkeypatch.setattr("nnmat.calculus.serving.server._Handler.timeout", 0.2)
+    with socket.create_connection((HOST, server.server_port), timeout=20) as connection:
+        connection.sendall(half)
+        assert b"408 Request Timeout" in connection.recv(65536)
+
+
+def test_a_body_that_is_far_too_large_is_answered(server):
+    answer, text = asked(server, "POST", "/derive", b" " * (40 * LARGEST), JSON)
+    assert answer.status == 413
+    assert "Expected at most" in text
+
+
+ODD = {
+    **{"expression": ["\ud800", "x\0.T @ x", "x.T @ x\0", "(" * 3000 + "x", "-" * 3000 + "x", "a ** (10 ** 400)"]},
+    **{"wrt": ["\ud800", "x\0", "x" * 15_000, "all", "1", "λ", "x\u202e"]},
+    **{
+        "shape": ["x=\ud800", "x=N,\0", "x=M,N,K", "x=0", "x=-3", "x=" + "9" * 99, "x=N\n" * 2, "=", "x==", ",", "x=(N"]
+    },
+    **{
+        "let": ["\ud800 = x", "x = x", "y = y", "a = b\nb = a", "=" * 99],
+        "symmetric": ["\ud800"],
+        "lines": ["\ud800", "\0"],
+    },
+}
+
+
+@pytest.mark.parametrize(("field", "value"), [(field, value) for field, values in ODD.items() for value in values])
+def test_odd_fields_are_answered_with_a_sentence(server, field, value):
+    question = {"expression": "x.T @ x", "wrt": "x"} | {field: value}
+    for path, more in (("/derive", {}), ("/grade", {"lines": "df = 2 * x.T @ dx"})):
+        answer, text = asked(server, "POST", path, json.dumps(more | question), JSON)
+        assert answer.status == 200
+        found = json.loads(text)
+        assert {"html", "error", "verdict"} & {*found}
+        if "error" in found:
+            assert ":" in found["error"]
+
+
+BODIES = ["null", "3", '"x"', "NaN", "[]", "{}", '{"expression": NaN, "wrt": "x"}', '{"expression": ["x"], "wrt": {}}']
+
+
+@pytest.mark.parametrize("body", [*BODIES, '{"wrt":"a","wrt":"b"}', b'{"wrt":"\xed\xa0\x80"}', "", b"\xff", "[" * 9999])
+@pytest.mark.parametrize("path", ["/derive", "/grade"])
+def test_odd_bodies_are_answered(server, path, body):
+    answer, text = asked(server, "POST", path, body, JSON)
+    assert (answer.status, text[:1]) in ((200, "{"), (400, "E"))
+
+
+@pytest.mark.parametrize("fault", [RuntimeError("inside"), RecursionError(), KeyError("x"), MemoryError()])
+def test_a_fault_inside_is_told_and_the_server_goes_on(server, monkeypatch, capsys, fault):
+    def broken(asked):
+        raise fault
+
+    monkeypatch.setitem(QUESTIONS, "/derive", broken)
+    answer, text = asked(server, "POST", "/derive", QUESTION, JSON)
+    assert (answer.status, answer.headers.get_content_type()) == (500, "text/plain")
+    assert text.startswith("This could not be answered")
+    assert "Traceback" not in text
+    assert type(fault).__name__ in capsys.readouterr().err
+    monkeypatch.setitem(QUESTIONS, "/derive", lambda asked: {"html": object()})
+    assert asked(server, "POST", "/derive", QUESTION, JSON)[0].status == 500
+    assert asked(server, "GET", "/")[0].status == 200
