@@ -120,3 +120,14 @@ def unsupported(nodes: Iterable[Node]) -> list[str]:
             if odd:
                 found.setdefault(f"attribute {', '.join(odd)} of {node.who}")
     return list(found)
+
+
+def supported() -> dict[str, str]:
+    """The operators of ONNX that a graph may have: who computes each, nnmat's kernels or NumPy, and if it has a
+    gradient.
+    """
+    found = {}
+    for kind in sorted(OPERATORS):
+        who = "kernels" if OPERATORS[kind].kernels else "NumPy"
+        found[kind] = f"{who}, with its gradient" if kind in GRADIENTS else who
+    return found

@@ -146,7 +146,9 @@ class Estimator(CallbackSupport, BaseEstimator):
         self._targets = self._new_targets(y, weight, classes)
         self._scaling = self._new_scaling(X, weight)
         layers = self._network(X.shape[1], self._targets.outputs)
-        model = layers[0] if len(layers) == 1 and layers[0].built else Sequential([*layers, *self._targets.last_layers()])
+        model = (
+            layers[0] if len(layers) == 1 and layers[0].built else Sequential([*layers, *self._targets.last_layers()])
+        )
         if not model.built:
             rng = np.random.default_rng(self._seed())
             model.build(X.shape[1:], rng=rng, dtype=self._dtype(X))

@@ -32,7 +32,9 @@ def checked_loss(who: str, given: Any, usual: type[Loss]) -> Loss:
     """The loss for "auto", a name, an expression or a Loss."""
     found = usual() if isinstance(given, str) and given == "auto" else new_loss(who, given)
     if not found.targets or isinstance(found, GaussianNegativeLogLikelihood):
-        raise ConfigError(f"{who}: expected a loss of outputs and targets of one shape, got {found!r}. Use nnmat.Trainer.")
+        raise ConfigError(
+            f"{who}: expected a loss of outputs and targets of one shape, got {found!r}. Use nnmat.Trainer."
+        )
     return found
 
 
@@ -131,7 +133,7 @@ class Classes:
         if self.kind == "several":
             parts = [own[H[:, i, : len(own)].argmax(axis=1)] for i, own in enumerate(self.classes)]
             return np.stack(parts, axis=1)
-        return (H > (0.0 if isinstance(self.loss, SigmoidBinaryCrossEntropy) else 0.5)).astype(np.int64)
+        return ((0.0 if isinstance(self.loss, SigmoidBinaryCrossEntropy) else 0.5) < H).astype(np.int64)
 
     def decisions(self, H: np.ndarray) -> Any:
         """Outputs (n, M); of two classes the difference (n,)."""

@@ -7,7 +7,7 @@ import pytest
 
 from nnmat.errors import FileFormatError, StateError
 from nnmat.onnx.operators.table import GRADIENTS, OPERATORS, Node
-from nnmat.onnx.plan import Plan, unsupported
+from nnmat.onnx.plan import Plan, supported, unsupported
 
 from ...extras import needs
 
@@ -163,6 +163,13 @@ def test_all_that_is_not_known_is_listed():
         "attribute slope of node 'r' (Relu)",
         "version 6 of the operators (7 to 28 are)",
     ]
+
+
+def test_what_is_supported():
+    found = supported()
+    assert found["Conv"] == "kernels, with its gradient"
+    assert found["NonZero"] == "NumPy"
+    assert len(found) == len(OPERATORS) >= 150
 
 
 def test_every_gradient_belongs_to_an_operator():
