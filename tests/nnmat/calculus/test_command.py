@@ -172,6 +172,26 @@ def test_a_record_is_written_and_verified(tmp_path, capsys):
     assert "expected a file of text" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("", "verify: file: expected the JSON of a record, got none"),
+        ("no record", "verify: file: expected the JSON of a record, got none"),
+        ("[]", "verify: file: expected a record, as --format json writes it, got []."),
+        ("null", "as --format json writes it, got null."),
+        ('"text"', 'got "text".'),
+        ("{}", "verify: format: expected 'nnmat derivation', got none."),
+        ('{"format": []}', "verify: format: expected 'nnmat derivation', got []."),
+        ('{"format": "nnmat derivation", "version": 99}', "verify: version: expected 1, got 99."),
+    ],
+)
+def test_what_is_no_record_is_wrong_input(text, said, tmp_path, capsys):
+    file = tmp_path / "r.json"
+    file.write_text(text, encoding="utf-8")
+    assert main(["verify", str(file)]) == 2
+    assert said in capsys.readouterr().err
+
+
 def test_the_compiled_function_is_printed(capsys):
     assert main(["derive", "x.T @ A @ y", "--wrt", "A", "--compile"]) == 0
     text = capsys.readouterr().out
@@ -201,6 +221,11 @@ def test_a_sheet_is_graded(tmp_path, capsys):
     assert main(["grade", str(file), "--wrt", "A"]) == 0
     assert main(["grade", str(file)]) == 2
     assert "expected one line wrt NAME" in capsys.readouterr().err
+    file.write_text("f = x.T @ A @ y\nwrt A\nshape A\ngradient = x @ y.T\n")
+    assert main(["grade", str(file)]) == 2
+    assert "nnmat grade: expected shape as NAME=VALUE, each name once, got 'A'." in capsys.readouterr().err
+    assert main(["check", "x.T @ x", "--wrt", "x", "--claim", "x", "--shape", "x=N,1,red"]) == 2
+    assert "nnmat check: expected --shape x=M,N or x=N, then attributes" in capsys.readouterr().err
 
 
 def test_all_gradients_at_once(capsys):
@@ -211,7 +236,9 @@ def test_all_gradients_at_once(capsys):
     assert main(["derive", "x.T @ A @ y", "--wrt", "all", "--compile"]) == 0
     assert "'A': grad_A, 'x': " in capsys.readouterr().out
     assert main(["derive", "x.T @ A @ y", "--wrt", "all", "--format", "json"]) == 2
-    assert "expected one --wrt with --format json" in capsys.readouterr().err
+    said = capsys.readouterr().err
+    assert "expected one name of A, x, y as --wrt with --format json, got all" in said
+    assert "--compile is one function of all gradients" in said
 
 
 def test_quantities_in_any_order(capsys):
