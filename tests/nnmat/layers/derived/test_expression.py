@@ -5,8 +5,9 @@ import pytest
 
 import nnmat
 from nnmat import SGD, Expression, Linear, Sequential, Sigmoid, SoftmaxCrossEntropy, compile_step, gradcheck
-from nnmat.calculus import matrix, ones, sigmoid, vector
+from nnmat.calculus import log, matrix, ones, parse, sigmoid, vector
 from nnmat.calculus.errors import NotDerivable, ParseError
+from nnmat.calculus.language.operators import ATTRIBUTES
 from nnmat.errors import ConfigError, ShapeError
 from nnmat.layers import layer_from_expression
 from nnmat_kernels.runtime.config import settings
@@ -155,3 +156,40 @@ def test_a_division_by_a_size_of_zero_is_infinite_and_not_hidden():
     with np.errstate(divide="ignore"):  # without the JIT NumPy would warn
         assert np.array_equal(layer.forward(np.array([[1.0, -2.0]])), [[np.inf, -np.inf]])
     assert np.array_equal(layer.forward(np.ones((3, 2))), np.full((3, 2), 0.5))
+
+
+@pytest.mark.parametrize("word", sorted(ATTRIBUTES))
+def test_a_parameter_with_an_attribute_is_refused(word):
+    """Training keeps no attribute, and a layer without it would be another one."""
+    X, S = matrix("X", "B", "N"), matrix("S", "N", "N", **{word: True})
+    with pytest.raises(ConfigError) as error:
+        layer_from_expression(X @ S)
+    assert f"expected parameters without attributes, got S, declared {word}: training does not keep it." in str(
+        error.value
+    )
+    with pytest.raises(ConfigError, match=f"declared {word}"):
+        layer_from_expression(X @ S, parameters={"S": ("N", "N")})
+
+
+@pytest.mark.parametrize(
+    ("word", "instead"),
+    [
+        ("symmetric", "Take (S + S.T) / 2 of a plain S."),
+        ("lower_triangular", "Take tril(S) of a plain S."),
+        ("positive", "Take exp(S) of a plain S."),
+        ("orthogonal", "Declare it without."),
+    ],
+)
+def test_what_to_write_in_its_place(word, instead):
+    with pytest.raises(ConfigError) as error:
+        layer_from_expression(matrix("X", "B", "N") @ matrix("S", "N", "N", **{word: True}))
+    assert str(error.value).endswith(instead)
+    if instead.startswith("Take"):
+        instead = parse(instead.removeprefix("Take ").partition(" of a plain")[0], S=("N", "N"))
+        layer = layer_from_expression(matrix("X", "B", "N") @ instead).build((3,), rng=0, dtype=np.float64)
+        assert gradcheck(layer, np.random.default_rng(0).standard_normal((4, 3))).passed
+
+
+def test_attributes_of_the_input_change_nothing():
+    layer = layer_from_expression(log(matrix("X", "B", "N", positive=True)))
+    assert str(layer.derivations["X"].gradient) == "G ⊘ X"
