@@ -22,7 +22,7 @@ from .errors import (
     StateError,
 )
 from .explicit_convolution import khat, khat_pattern
-from .formats import torch_state as convert
+from .formats import convert
 from .formats.npz import load, load_state, save
 from .generation.decoder import Decoder
 from .generation.sampling import generate
@@ -101,10 +101,17 @@ from .losses import (
 from .optimizers import LBFGS, SGD, Adagrad, Adam, AdamW, Lion, Muon, NAdam, Optimizer, RMSProp
 from .parameters import Parameter
 from .programs.compiled_step import compile_step
-from .training.callbacks import Callback, Checkpoint, EarlyStopping
+from .training.callbacks.averaging import StochasticWeightAverage
+from .training.callbacks.base import Callback
+from .training.callbacks.checkpoints import Checkpoint
+from .training.callbacks.early_stopping import EarlyStopping
+from .training.callbacks.norms import Norms
+from .training.callbacks.plateau import LearningRateOnPlateau
+from .training.callbacks.rate_finder import LearningRateFinder
+from .training.callbacks.tensorboard import TensorBoard
 from .training.interruption import TrainingInterrupted
 from .training.reporting.history import save_history
-from .training.reporting.log import Log
+from .training.reporting.log import CSVLog, Log
 from .training.trainer import Trainer
 from .warmup import warmup
 
@@ -133,6 +140,7 @@ __all__ = [
     "BatchNorm1d",
     "BatchNorm2d",
     "BuildError",
+    "CSVLog",
     "Call",
     "Callback",
     "Checkpoint",
@@ -166,6 +174,8 @@ __all__ = [
     "Layer",
     "LayerNorm",
     "LeakyReLU",
+    "LearningRateFinder",
+    "LearningRateOnPlateau",
     "Linear",
     "Lion",
     "Log",
@@ -180,6 +190,7 @@ __all__ = [
     "Muon",
     "NAdam",
     "NonFiniteError",
+    "Norms",
     "Optimizer",
     "PReLU",
     "Pad",
@@ -202,8 +213,10 @@ __all__ = [
     "SoftmaxCrossEntropy",
     "Softplus",
     "StateError",
+    "StochasticWeightAverage",
     "StrongWolfe",
     "Tanh",
+    "TensorBoard",
     "Tied",
     "Trainer",
     "TrainingInterrupted",

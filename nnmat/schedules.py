@@ -100,6 +100,25 @@ class WarmUp(Schedule):
         return {"kind": "WarmUp", "steps": self.steps, "then": schedule_config(self.then)}
 
 
+class Scaled(Schedule):
+    """η_k = min(then(k), max(least, factor · then(k))): another schedule made smaller, by a factor up to 1.
+
+    `then` is a number or a schedule. Where it is below `least` itself it stays what it is.
+    """
+
+    def __init__(self, then: "float | Schedule | Callable[[int], float]", factor: float, least: float = 0.0):
+        self.then = as_schedule("Scaled", then, "then")
+        self.factor = number("Scaled", "factor", factor, 0.0, 1.0)
+        self.least = number("Scaled", "least", least, 0.0)
+
+    def __call__(self, step):
+        rate = self.then(step)
+        return min(rate, max(self.least, self.factor * rate))
+
+    def config(self):
+        return {"kind": "Scaled", "then": schedule_config(self.then), "factor": self.factor, "least": self.least}
+
+
 def as_schedule(who: str, lr, name: str = "lr") -> Callable[[int], float]:
     """A schedule for a number (constant), or the schedule or function itself."""
     if isinstance(lr, type):
@@ -123,7 +142,7 @@ def schedule_config(schedule: Callable[[int], float]) -> dict:
 
 def schedule_from_config(config) -> Schedule | None:
     """The schedule that `schedule_config` described; None if it is, or holds, a function, or is no such description."""
-    kinds: dict[str, type[Schedule]] = {kind.__name__: kind for kind in (Constant, Step, Cosine, WarmUp)}
+    kinds: dict[str, type[Schedule]] = {kind.__name__: kind for kind in (Constant, Step, Cosine, WarmUp, Scaled)}
     if not isinstance(config, dict) or config.get("kind") not in kinds:
         return None
     arguments = {name: value for name, value in config.items() if name != "kind"}

@@ -45,6 +45,7 @@ from .reductions.group_norm import group_norm, group_norm_backward
 from .reductions.layer_norm import layer_norm, layer_norm_backward, rms_norm, rms_norm_backward
 from .reductions.softmax import log_softmax, log_softmax_backward, softmax, softmax_backward
 from .reductions.sums import column_sums, row_sums, sum_of_squares
+from .resampling.affine_images import affine_images
 from .resampling.resample import resample
 from .runtime.config import get_num_threads, max_num_threads, set_num_threads
 
@@ -53,6 +54,7 @@ __all__ = [
     "adam_update",
     "adaptive_max_pool2d",
     "adversarial_loss",
+    "affine_images",
     "attention",
     "attention_backward",
     "avg_pool2d",

@@ -112,4 +112,5 @@ from .reductions.sums import column_sums_unchecked as column_sums
 from .reductions.sums import norm_unchecked as norm
 from .reductions.sums import row_sums_unchecked as row_sums
 from .reductions.sums import sum_of_squares_unchecked as sum_of_squares
+from .resampling.affine_images import affine_images_unchecked as affine_images
 from .resampling.resample import resample_unchecked as resample

@@ -4,7 +4,7 @@ import itertools
 import math
 import os
 import warnings
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -21,7 +21,7 @@ from ..layers import Layer, Sequential, Sigmoid
 from ..layers.checks import batch_shape
 from ..losses import AdversarialLoss
 from ..optimizers import Optimizer
-from ..training.callbacks import Callback
+from ..training.callbacks.base import Callback
 from ..training.checkpoint import INTERRUPTED, Held, interrupt_path
 from ..training.data import batch_source, batches, cast_batch, check_last_batch, several_inputs
 from ..training.evaluation import predict
@@ -29,6 +29,7 @@ from ..training.interruption import Interruption
 from ..training.loop import Loop, budget, check_callbacks
 from ..training.nonfinite import REMEDY, position
 from ..training.reporting.display import Display, advance
+from ..training.reporting.history import History
 from ..training.run import Run
 from ..training.steps import WORTH
 from .steps import PlayerStep, clip_weights, discriminator_equations, generator_equations
@@ -102,7 +103,7 @@ class Adversarial(Loop):
         progress: bool | str | None = True,
         checkpoint: str | os.PathLike | None = INTERRUPTED,
         resume: str | os.PathLike | None = None,
-    ) -> dict[str, list]:
+    ) -> History:
         """Train for a number of epochs or of steps; returns the history, one entry per epoch of each figure.
 
         `train`: samples X (n, ...), or a `Dataset`, arrays (X, y) or a batch source, whose targets are not looked at.
@@ -141,6 +142,12 @@ class Adversarial(Loop):
             {"optimizer/generator": self.generator_optimizer, "optimizer/discriminator": self.discriminator_optimizer},
             {"noise": self._noise},
         )
+
+    def inputs(self) -> Iterator[np.ndarray]:
+        """Noise for the generator, in batches as large as those of the samples; the run does not change."""
+        rng = np.random.default_rng(0)
+        for X, *_ in self._drawn_anew(self.discriminator):
+            yield _noise_of(self.generator, len(X), rng)
 
     def settings(self) -> dict:
         return {

@@ -15,6 +15,8 @@ from typing import Any, NamedTuple
 
 from ..checks import counted
 from ..errors import ConfigError
+from .builtin.catalogue import described
+from .builtin.pages import contents, opening
 from .checking.law_table import law_table
 from .compiling.compiled import compile
 from .derivation.derivation import Derivation
@@ -29,14 +31,16 @@ from .language.operators import ATTRIBUTES, matrix
 from .parsing.builder import size_of
 from .parsing.grammar import every, tree_of
 from .parsing.parser import parse_all
+from .records.exchange import records_text
 from .records.record import STATEMENTS
-from .verifying.verifier import verify
+from .verifying.verifier import verify_all
 
 EPILOG = """examples:
   nnmat derive "x.T @ A @ y" --wrt A
   nnmat derive "x.T @ A @ y" --wrt B --let "h=inv(B) @ z + b" --let "y=sigmoid(h)" --check
   nnmat derive "logdet(S) + trace(inv(S) @ R)" --wrt S --shape S=D,D,positive_definite --shape R=D,D,symmetric
   nnmat derive "X @ W.T" --wrt W --upstream G --format latex -o gradient.tex
+  nnmat derive --layer Linear --wrt W
 """
 
 
@@ -94,9 +98,13 @@ def commands() -> tuple[argparse.ArgumentParser, Any]:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     d.add_argument(
-        "expression", help="a scalar function, such as 'x.T @ A @ sigmoid(h)'; '(-x.T @ x)' if it begins with -"
+        "expression",
+        nargs="?",
+        help="a scalar function, such as 'x.T @ A @ sigmoid(h)'; '(-x.T @ x)' if it begins with -",
     )
-    d.add_argument("--wrt", required=True, metavar="NAME", help="the symbol to differentiate by, or all")
+    d.add_argument("--wrt", metavar="NAME", help="the symbol to differentiate by, or all")
+    d.add_argument("--layer", metavar="NAME", help="a layer or a loss of nnmat in place of an expression")
+    d.add_argument("--layers", action="store_true", help="list the layers and losses")
     _declarations(d)
     d.add_argument("--upstream", metavar="G", help="the name of the upstream gradient of a matrix-valued expression")
     d.add_argument("--symmetric", choices=FORMS, default="manifold", help="the gradient meant for a symmetric matrix")
@@ -124,7 +132,9 @@ def commands() -> tuple[argparse.ArgumentParser, Any]:
     g.add_argument("--wrt", default="", metavar="NAME", help="the variable, if the sheet does not name it")
     for command in (c, g):
         command.add_argument("-o", "--output", metavar="FILE", help="write to a file")
-    v = added.add_parser("verify", help="judge a record, written by --format json, from its lines alone")
+    v = added.add_parser(
+        "verify", help="judge a record, or a list of them, written by --format json, from its lines alone"
+    )
     v.add_argument("file", metavar="FILE")
     v.add_argument("--seed", type=int, default=0)
     v.add_argument("-o", "--output", metavar="FILE", help="write to a file")
@@ -233,20 +243,39 @@ def derivation_of(options: argparse.Namespace) -> Derivation:
     return derivations_of(options)[0]
 
 
+def _wanted(options: argparse.Namespace) -> list[Derivation]:
+    """The derivations of an expression, or those of a layer."""
+    if options.layer is None:
+        if options.expression is None or options.wrt is None:
+            raise ConfigError("nnmat derive: expected an expression and --wrt NAME, or --layer NAME.")
+        return derivations_of(options)
+    if options.expression or options.let or options.shape or options.upstream or options.symmetric != FORMS[0]:
+        raise ConfigError(
+            f"nnmat derive: expected --layer {options.layer} with --wrt and formats only, got an expression, --let, "
+            "--shape, --upstream or --symmetric. What its symbols are is known."
+        )
+    return described(options.layer).derivations(options.wrt or "all")
+
+
 def _derive(options: argparse.Namespace) -> str:
-    found = derivations_of(options)
+    if options.layers:
+        return contents()
+    found = _wanted(options)
     if options.compile:
         if options.format not in ("text", "numpy") or options.upstream or options.check:
             raise ConfigError("nnmat derive: expected --compile without --upstream, --check and other formats.")
         program = compile(found[0].function, [d.wrt for d in found])
         return f"{program.source}\n# " + program.plan.replace("\n", "\n# ")
-    if len(found) > 1 and options.format in ("html", "json", "numpy"):
+    if len(found) > 1 and options.format in ("html", "numpy"):
         known = ", ".join(d.wrt.name for d in found)
         raise ConfigError(
             f"nnmat derive: expected one name of {known} as --wrt with --format {options.format}, got all. Take one "
-            "after the other, or --format text, latex or python; --compile is one function of all gradients."
+            "after the other, or --format text, latex, python or json; --compile is one function of all gradients."
         )
-    return "\n\n\n".join(_shown(d, options) for d in found)
+    if len(found) > 1 and options.format == "json":
+        return records_text(found)
+    head = [opening(described(options.layer))] if options.layer and options.format == "text" else []
+    return "\n\n\n".join([*head, *(_shown(d, options) for d in found)])
 
 
 def _shown(d: Derivation, options: argparse.Namespace) -> str:
@@ -280,7 +309,8 @@ def text_of(path: str) -> str:
 
 
 def _verify(options: argparse.Namespace) -> str:
-    return str(verify(text_of(options.file), STATEMENTS, seed=options.seed))
+    found = verify_all(text_of(options.file), STATEMENTS, seed=options.seed)
+    return "\n".join(f"{place} {verified}".strip() for place, verified in found.items())
 
 
 class Refuted(Exception):

@@ -9,12 +9,15 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from numbers import Integral
+from threading import Lock
 from typing import Any, ClassVar, Union
 from unicodedata import normalize
+from weakref import WeakValueDictionary
 
 from .errors import ShapeError
 
 Atom = Union[str, "Floor"]
+_lock = Lock()
 
 
 @dataclass(frozen=True)
@@ -28,9 +31,9 @@ class Floor:
         return f"floor(({self.top})/{self.bottom})"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Dim:
-    """A polynomial: `terms` is a sorted tuple of (atoms, coefficient), without zeros.
+    """A polynomial: `terms` is a sorted tuple of (atoms, coefficient), without zeros. Equal ones are the same object.
 
     Arithmetic with anything but sizes makes an expression of it: `dim("N") * f`. Which one, `as_expression` says; the
     language sets it, once, where it says what an operand is (`lift`).
@@ -38,6 +41,17 @@ class Dim:
 
     terms: tuple[tuple[tuple[Atom, ...], int], ...]
     as_expression: ClassVar[Callable[["Dim"], Any]]
+    known: ClassVar[WeakValueDictionary[tuple, "Dim"]] = WeakValueDictionary()
+
+    def __new__(cls, terms: tuple[tuple[tuple[Atom, ...], int], ...]):
+        found = cls.known.get(terms)
+        if found is None:
+            with _lock:
+                found = cls.known.setdefault(terms, super().__new__(cls))
+        return found
+
+    def __reduce__(self):
+        return Dim, (self.terms,)
 
     @cached_property
     def constant(self) -> int | None:

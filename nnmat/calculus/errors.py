@@ -35,7 +35,7 @@ class RecordError(ValueError):
 
     def __init__(self, place: str, reason: str):
         self.place, self.reason = place, reason
-        self.readable = place not in ("file", "format", "version")
+        self.readable = re.fullmatch(r"(\[\d+\]\.)?(file|format|version)", place) is None
         super().__init__(f"verify: {place}: {reason}.")
 
 

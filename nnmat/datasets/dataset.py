@@ -1,14 +1,17 @@
 """A data set in memory: samples `X` and targets `y` of equal length."""
 
 from collections.abc import Sequence
+from html import escape
 from typing import Any
 
 import numpy as np
 
+from nnmat_kernels.programs.html import html_table
 from nnmat_kernels.runtime.door import array, plain
 
 from ..errors import ConfigError, DataError
 from ..habits import arguments_checked
+from .tables.columns import numbers_of
 
 
 class Dataset:
@@ -34,7 +37,8 @@ class Dataset:
                 "and evaluate the arrays themselves, ((X1, X2), y)."
             )
         self.labels, self.origin = None if labels is None else tuple(labels), origin
-        self.X, self.y = array("Dataset", "X", X), array("Dataset", "y", y)
+        self.X = array("Dataset", "X", numbers_of("Dataset", "X", X))
+        self.y = array("Dataset", "y", numbers_of("Dataset", "y", y))
         for name, A in (("X", self.X), ("y", self.y)):
             if A.ndim == 0:
                 raise DataError(
@@ -89,6 +93,13 @@ class Dataset:
             )
         order = np.random.default_rng(seed).permutation(n)
         return self[order[:count]], self[order[count:]]
+
+    def _repr_html_(self) -> str:
+        rows = [[name, str(A.shape), str(A.dtype)] for name, A in (("X", self.X), ("y", self.y))]
+        if self.labels is not None:
+            rows.append(["labels", f"({len(self.labels)},)", ", ".join(map(str, self.labels[:10]))])
+        more = f"\n<p>{escape(self.origin)}</p>" if self.origin else ""
+        return html_table(["Dataset", "shape", "dtype"], rows, left=3) + more
 
     def __repr__(self) -> str:
         labels = f", {len(self.labels)} labels" if self.labels is not None else ""

@@ -1,9 +1,12 @@
-"""Models in files: architecture, parameters and buffers in one `.npz`, atomically, without pickle, checked on load.
+"""Models in files: architecture, parameters and buffers in one file, atomically, without pickle, checked on load.
 
 The file is a NumPy archive: entry `header` holds JSON as bytes, `parameter/<name>` and `buffer/<name>` hold the arrays.
 The header's `entries` lists them with shape, dtype and SHA-256 (files of earlier versions have no list and are loaded
 without). A training checkpoint (`nnmat.training.checkpoint`) is the same file with more entries, so `load` reads the
 model out of either.
+
+A `.safetensors` file has the same header as the text `nnmat` of its metadata, and the tensors under the plain names,
+so that other libraries find `0.weight` where they look for it.
 """
 
 import hashlib
@@ -18,7 +21,7 @@ from nnmat_kernels.runtime.door import array, dtype_remedy
 from nnmat_kernels.runtime.door import plain as plain_array
 
 from .. import layers
-from ..errors import BuildError, ConfigError, DtypeError, FileFormatError, ShapeError
+from ..errors import BuildError, ConfigError, DtypeError, FileFormatError, MissingExtraError, ShapeError
 from ..layers.base import Layer
 from ..layers.checks import Shape, check_dtype, check_shape
 from ..layers.containers.tied import link
@@ -26,6 +29,7 @@ from ..parameters import Parameter
 from .archive import read_arrays
 from .atomic import atomic_write
 from .paths import as_path
+from .safe_tensors import SUFFIX, read_tensors, write_tensors
 
 FORMAT = "nnmat model"
 VERSION = 1
@@ -33,12 +37,16 @@ GROWTH = 16  # times its size that a file may take in memory; nnmat itself write
 
 
 def save(model: Layer, path: str | bytes | os.PathLike) -> None:
-    """Write a built model to `path` (`.npz`). An existing file is replaced only by a complete new one.
+    """Write a built model to `path` (`.npz` or `.safetensors`). An old file is replaced only by a complete new one.
 
     Raises BuildError for a model that is not built; OSError if the file cannot be written; ConfigError for another
-    ending than `.npz`.
+    ending; MissingExtraError for safetensors where the package is not installed.
     """
-    write_archive(path, *model_entries(model))
+    header, arrays = model_entries(model)
+    if as_path("save", path).suffix == SUFFIX:
+        write_tensors(path, *_as_tensors(header, arrays))
+    else:
+        write_archive(path, header, arrays)
 
 
 def load(path: str | bytes | os.PathLike, layers: Iterable[type[Layer]] = ()) -> Layer:
@@ -66,15 +74,20 @@ def load(path: str | bytes | os.PathLike, layers: Iterable[type[Layer]] = ()) ->
 
 
 def load_state(
-    model: Layer, source: str | bytes | os.PathLike | Mapping[str, np.ndarray], *, partial: bool = False
+    model: Layer,
+    source: str | bytes | os.PathLike | Mapping[str, np.ndarray],
+    *,
+    partial: bool = False,
+    half: bool = False,
 ) -> None:
     """Copy parameters and buffers into a built model by their names; its architecture need not be that of the source.
 
-    `source`: a file of `save` or a checkpoint, or arrays by name, such as
-    `{p.name: p.value for p in other.parameters()}`. Floats are cast to the model's dtype. With `partial` what the
-    source lacks stays as it is; a name that the model does not have is refused in any case. All is checked before
-    anything is changed: raises BuildError, FileNotFoundError, FileFormatError, ConfigError (names), ShapeError,
-    DtypeError.
+    `source`: a file of `save` or a checkpoint, any `.safetensors` file, or arrays by name, such as
+    `{p.name: p.value for p in other.parameters()}`. Floats are cast to the model's dtype; float16 and bfloat16 of a
+    `.safetensors` file only if `half` says so. With `partial` what the source lacks stays as it is; a name that the
+    model does not have is refused in any case. The arrays are taken as they are: what PyTorch wrote has its axes in
+    another order, see `convert.from_torch`. All is checked before anything is changed: raises BuildError,
+    FileNotFoundError, FileFormatError, ConfigError (names), ShapeError, DtypeError.
     """
     who = "load_state"
     if not isinstance(model, Layer) or not model.built:
@@ -90,6 +103,8 @@ def load_state(
             f"{who}: expected source as a path, or as a dict of arrays by their names, got {type(source).__name__}. "
             f"Try load_state(model, {remedy})."
         )
+    elif as_path(who, source).suffix == SUFFIX:
+        _, given = read_tensors(source, half=half, who=who)
     else:
         _, arrays = read_archive(source)
         given = {key.partition("/")[2]: A for key, A in arrays.items() if key.startswith(("parameter/", "buffer/"))}
@@ -249,7 +264,10 @@ def write_archive(path: Any, header: dict, arrays: dict[str, np.ndarray]) -> Non
     """
     path = as_path("save", path)
     if path.suffix != ".npz":
-        raise ConfigError(f"save: expected a file name that ends in .npz, got {str(path)!r}. Try {path.name}.npz.")
+        more = " (a model's also in .safetensors)" if "training" not in header else ""
+        raise ConfigError(
+            f"save: expected a file name that ends in .npz{more}, got {str(path)!r}. Try {path.name}.npz."
+        )
     if path.is_dir() or not path.parent.is_dir():
         raise FileNotFoundError(f"save: the folder {str(path.parent)!r} does not exist (or {path.name!r} is a folder).")
     arrays = {name: np.asarray(plain_array("save", repr(name), A), order="C") for name, A in arrays.items()}
@@ -272,16 +290,22 @@ def read_archive(path: Any) -> tuple[dict, dict[str, np.ndarray]]:
     if not path.is_file():
         raise FileNotFoundError(f"load: there is no file {str(path)!r}.")
     try:
-        _, arrays = read_arrays(path, growth=GROWTH)
-        header = json.loads(arrays.pop("header").tobytes())
+        if path.suffix == SUFFIX:
+            metadata, tensors = read_tensors(path, half=True, who="load")
+            header, arrays = _from_tensors(path, metadata, tensors)
+        else:
+            _, arrays = read_arrays(path, growth=GROWTH)
+            header = json.loads(arrays.pop("header").tobytes())
         kind, version = header["format"], header["version"]
-    except MemoryError:
+    except (MemoryError, MissingExtraError, DtypeError):
         raise
     except Exception as error:  # whatever a damaged header makes json raise: it is the file's fault
+        if isinstance(error, FileFormatError) and path.suffix == SUFFIX:
+            raise
         reason = error if isinstance(error, FileFormatError) else f"its header is damaged ({_reason(error)})"
         raise FileFormatError(
             f"load: {path} is not a complete nnmat model file: {reason}. "
-            "Was the copy cut short? Files written by nnmat.save end in .npz."
+            "Was the copy cut short? Files written by nnmat.save end in .npz or .safetensors."
         ) from None
     if kind != FORMAT or version != VERSION:
         raise FileFormatError(
@@ -298,6 +322,30 @@ def read_archive(path: Any) -> tuple[dict, dict[str, np.ndarray]]:
                 f"differing entries: {', '.join(odd)}. Was it changed, or the copy cut short?"
             )
     return header, arrays
+
+
+def _as_tensors(header: dict, arrays: dict[str, np.ndarray]) -> tuple[dict[str, str], dict[str, np.ndarray]]:
+    """The metadata and the tensors, under their plain names, of a safetensors file."""
+    tensors = {name.partition("/")[2]: A for name, A in arrays.items()}
+    if len(tensors) < len(arrays) or "__metadata__" in tensors:
+        raise ConfigError(
+            "save: a parameter and a buffer of one name cannot stand beside each other in a .safetensors file, nor one "
+            "called __metadata__. Rename one of them, or write .npz."
+        )
+    text = _json(header | {"entries": {name: _listed(A) for name, A in arrays.items()}}).decode()
+    return {"nnmat": text}, tensors
+
+
+def _from_tensors(path, metadata: dict[str, str], tensors: dict[str, np.ndarray]) -> tuple[dict, dict[str, np.ndarray]]:
+    """The header and the arrays under the names of an archive, those that its list has."""
+    if "nnmat" not in metadata:
+        raise FileFormatError(
+            f"load: {path} holds {len(tensors)} tensors and no architecture: nnmat.save did not write it. Build the "
+            "model and try load_state(model, path), or convert.from_torch(model, path) for what PyTorch wrote."
+        )
+    header = json.loads(metadata["nnmat"])
+    keys = {key.partition("/")[2]: key for key in header["entries"]}
+    return header, {keys.get(name, name): A for name, A in tensors.items()}
 
 
 def plain(value):

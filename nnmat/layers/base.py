@@ -23,7 +23,7 @@ from ..habits import OF_MODELS, check_arguments, refuse_attributes
 from ..parameters import Parameter, ParameterSlice, Store, allocate
 from .checks import Shape, batch_shape, check_dtype, check_shape, is_several
 from .passes import Passes
-from .summary import table
+from .summary import table, table_of_html
 
 _RENAMED = {  # what classes defined in earlier versions, and what stands for it
     "_forward": "forward(self, X, call)",
@@ -318,6 +318,9 @@ class Layer(Passes):
         if not self.built:
             raise BuildError(f"{self.kind}: it is not built yet, so it has no shapes. Give input_shape.")
         return table(self)
+
+    def _repr_html_(self) -> str:
+        return table_of_html(self)
 
     def __repr__(self) -> str:
         return f"{self.kind}({', '.join(f'{k}={v!r}' for k, v in self.config().items())})"

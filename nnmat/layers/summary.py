@@ -1,13 +1,35 @@
 """A model as a table, a layer as its options."""
 
+from html import escape
 from typing import Any
+
+from nnmat_kernels.programs.html import html_table
 
 from .checks import batch_shape
 
 
 def table(model: Any) -> str:
     """The table of a built layer: see `Layer.summary`."""
-    rows = [("layer", "output shape", "parameters", "flops forward")]
+    rows = _rows(model)
+    widths = [max(len(row[c]) for row in rows) for c in range(4)]
+    lines = [
+        f"{r[0]:<{widths[0]}}  {r[1]:<{widths[1]}}  {r[2]:>{widths[2]}}  {r[3]:>{widths[3]}}".rstrip() for r in rows
+    ]
+    rule = "-" * max(map(len, lines))
+    return "\n".join([lines[0], rule, *lines[1:-1], rule, lines[-1]])
+
+
+def table_of_html(model: Any) -> str:
+    """The same for a notebook; of a layer that is not built, what it is."""
+    if not model.built:
+        return f"<code>{escape(repr(model))}</code> (not built)"
+    head, *rows = _rows(model)
+    return html_table(head, rows, left=2, foot=1)
+
+
+def _rows(model: Any) -> list[tuple[str, ...]]:
+    """The head of the table, its lines, and the total."""
+    rows: list[tuple[str, ...]] = [("layer", "output shape", "parameters", "flops forward")]
     rows.append(("input", batch_shape(model.input_shape), "", ""))
     seen: set = set()
     if model.children():
@@ -16,12 +38,7 @@ def table(model: Any) -> str:
         _add(rows, model, model.kind, 0, seen)
     total = sum(p.size for p in model.parameters())
     rows.append(("total", batch_shape(_output(model)), f"{total:,}", f"{model.flops():,}"))
-    widths = [max(len(row[c]) for row in rows) for c in range(4)]
-    lines = [
-        f"{r[0]:<{widths[0]}}  {r[1]:<{widths[1]}}  {r[2]:>{widths[2]}}  {r[3]:>{widths[3]}}".rstrip() for r in rows
-    ]
-    rule = "-" * max(map(len, lines))
-    return "\n".join([lines[0], rule, *lines[1:-1], rule, lines[-1]])
+    return rows
 
 
 def options(layer: Any, *names: str) -> dict:

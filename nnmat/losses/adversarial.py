@@ -75,6 +75,7 @@ class AdversarialLoss:
     fakes alone. Where the discriminator is sure of a fake, the minimax gradient -σ(s_f) vanishes and the non-saturating
     one, -σ(-s_f), does not. For "wasserstein" the weights of the discriminator have to be clipped after its step; a
     penalty on its gradient needs second derivatives, and there is none.
+    Derivation: docs/derivations/AdversarialLoss-minimax.md, and one for each kind.
     Reference: docs/equations.md, section 4.4.
     """
 

@@ -30,6 +30,7 @@ class GaussianNegativeLogLikelihood(Loss):
         "cholesky", for entries (..., M); G as H.
     Errors: DataError (a variance below 0, a 0 on the diagonal of Λ, weights), LabelError (a target that is NaN or
         infinite), ShapeError, DtypeError, ConfigError (options), StateError.
+    Derivation: docs/derivations/GaussianNegativeLogLikelihood.md.
     Reference: docs/equations.md, sections 4.8 and 2.3 (the source's example EX-2-3).
 
     A variance below `eps` counts as `eps`. `full` adds ½ log 2π for each number. One Gaussian for all samples is a

@@ -23,6 +23,7 @@ class Huber(Loss):
         shape (...), or for entries of H's; G as H.
     Errors: LabelError (a target that is NaN or infinite), ShapeError, DtypeError, DataError (weights),
         ConfigError (options), StateError.
+    Derivation: docs/derivations/Huber.md.
     Reference: docs/equations.md, section 4.5; Huber 1964.
     """
 
@@ -59,6 +60,7 @@ class SmoothL1(Loss):
         shape (...), or for entries of H's; G as H.
     Errors: LabelError (a target that is NaN or infinite), ShapeError, DtypeError, DataError (weights),
         ConfigError (options), StateError.
+    Derivation: docs/derivations/SmoothL1.md.
     Reference: docs/equations.md, section 4.5.
     """
 

@@ -22,6 +22,7 @@ class KLDivergence(Loss):
         s = `sample_weight` of shape (...), or for entries of H's; G as H.
     Errors: LabelError (a target below 0, NaN or infinite), ShapeError, DtypeError, DataError (weights), ConfigError
         (options), StateError.
+    Derivation: docs/derivations/KLDivergence.md.
     Reference: docs/equations.md, section 4.6.
 
     Of logits the same gradient up to that of the softmax is `SoftmaxCrossEntropy` with float targets: it differs by the

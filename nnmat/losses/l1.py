@@ -19,6 +19,7 @@ class L1(Loss):
         shape (...), or for entries of H's; G as H.
     Errors: LabelError (a target that is NaN or infinite), ShapeError, DtypeError, DataError (weights),
         ConfigError (options), StateError.
+    Derivation: docs/derivations/L1.md.
     Reference: docs/equations.md, section 4.5.
     """
 

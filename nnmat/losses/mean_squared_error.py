@@ -16,6 +16,7 @@ class MeanSquaredError(Loss):
     Shapes: H (..., M) float32 or float64; y of H's shape (or without the last axis if M = 1); s = `sample_weight` of
         shape (...), or for entries of H's; G as H; l as H.
     Errors: LabelError (a target that is NaN or infinite), ShapeError, DtypeError, ConfigError (reduction), StateError.
+    Derivation: docs/derivations/MeanSquaredError.md.
     Reference: docs/equations.md, sections 4.3 and 2.2 (the source's example EX-2-2: there a sum, without 1/(B M)).
     """
 

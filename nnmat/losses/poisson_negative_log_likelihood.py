@@ -21,6 +21,7 @@ class PoissonNegativeLogLikelihood(Loss):
         `sample_weight` of shape (...), or for entries of H's; G as H.
     Errors: LabelError (a target below 0, NaN or infinite), ShapeError, DtypeError, DataError (weights),
         ConfigError (options), StateError.
+    Derivation: docs/derivations/PoissonNegativeLogLikelihood.md.
     Reference: docs/equations.md, section 4.7.
 
     ε = `eps`. `full` adds Stirling's y log y - y + ½ log(2πy), nearly log y!, where y > 1: it does not depend on H.

@@ -24,6 +24,7 @@ class SigmoidBinaryCrossEntropy(Loss):
     Shapes: H (..., M) float32 or float64; y of H's shape (or without the last axis if M = 1), from 0 to 1, floats or
         integers; s = `sample_weight` of shape (...), or for entries of H's, as PyTorch's `weight`; G as H; l as H.
     Errors: LabelError (target outside 0..1 or NaN), ShapeError, DtypeError, ConfigError, StateError.
+    Derivation: docs/derivations/SigmoidBinaryCrossEntropy.md.
     Reference: docs/equations.md, section 4.2.
 
     w = `positive_weight` weighs the positive targets (1 = not at all): a number, or one for each of the M columns.

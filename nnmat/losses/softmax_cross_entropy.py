@@ -32,6 +32,7 @@ class SoftmaxCrossEntropy(Loss):
     Errors: LabelError (label out of range, NaN among the targets), ShapeError, DtypeError (`ignore_index` with float
         targets, which have no labels), ConfigError (options),
         StateError (backward before forward).
+    Derivation: docs/derivations/SoftmaxCrossEntropy.md.
     Reference: docs/equations.md, sections 4.1 and 2.5 (the source's example EX-4-1).
 
     eps = `label_smoothing` from 0 to 1; `ignore_index`: rows with this label are left out (they may hold NaN);

@@ -25,9 +25,8 @@ from ..formats.npz import check_model, model_entries, plain, read_archive, resto
 from ..formats.paths import as_path
 from ..layers.base import Layer
 from ..optimizers import Optimizer
-from .callbacks import Checkpoint, EarlyStopping
+from .callbacks.states import is_count, is_number, part
 from .reporting.history import check_writable
-from .reporting.log import Log
 
 INTERRUPTED = Path("nnmat-interrupted.npz")  # where Ctrl-C leaves a run if nothing else is said
 
@@ -245,27 +244,27 @@ def _progress(path: Path, found: dict, batches: int) -> Progress:
     columns = list(progress.history.values()) if isinstance(progress.history, dict) else []
     sums = list(progress.sums.values()) if isinstance(progress.sums, dict) else [None]
     rules = {
-        "epoch": (_count(progress.epoch), "an integer >= 0"),
+        "epoch": (is_count(progress.epoch), "an integer >= 0"),
         "batches": (
-            _count(progress.batches) and progress.batches <= batches,
+            is_count(progress.batches) and progress.batches <= batches,
             f"an integer from 0 to {batches}, the batches of an epoch",
         ),
-        "step": (_count(progress.step), "an integer >= 0"),
+        "step": (is_count(progress.step), "an integer >= 0"),
         "rng_state": (_is_rng_state(progress.rng_state), "the state of a generator of NumPy's PCG64"),
         "sums": (
-            all(isinstance(s, list) and len(s) == 2 and all(map(_number, s)) for s in sums),
+            all(isinstance(s, list) and len(s) == 2 and all(map(is_number, s)) for s in sums),
             "a sum and a weight for each figure",
         ),
         "history": (
             isinstance(progress.history, dict)
             and bool(columns) == bool(progress.epoch)
-            and all(isinstance(c, list) and len(c) == progress.epoch and all(map(_number, c)) for c in columns),
+            and all(isinstance(c, list) and len(c) == progress.epoch and all(map(is_number, c)) for c in columns),
             "lists of one number for each finished epoch",
         ),
-        "seconds": (_number(progress.seconds) and 0 <= progress.seconds < math.inf, "a finite number >= 0"),
+        "seconds": (is_number(progress.seconds) and 0 <= progress.seconds < math.inf, "a finite number >= 0"),
         "stopped": (isinstance(progress.stopped, bool), "true or false"),
         "learning_rate": (
-            _number(progress.learning_rate) and 0 <= progress.learning_rate < math.inf,
+            is_number(progress.learning_rate) and 0 <= progress.learning_rate < math.inf,
             "a finite number >= 0",
         ),
         "requested": (
@@ -287,30 +286,14 @@ def _check_callback(who: str, callback, state: dict, model) -> None:
 
     They are told by their very class: a subclass may keep something else.
     """
-    if type(callback) is Log:
-        position = _count(state.get("size")) and _number(state.get("checksum"))
-        if state and not position:  # earlier versions kept nothing
-            raise FileFormatError(f"{who} (Log): its state is damaged: expected size and checksum, got {state!r}.")
-    if type(callback) not in (EarlyStopping, Checkpoint):
+    if not type(callback).__module__.startswith("nnmat."):
         return
-    rules = {"best": (_number(state.get("best")) and not math.isnan(state["best"]), "a number")}
-    if type(callback) is EarlyStopping:
-        epoch = state.get("best_epoch", 0)
-        rules["waited"] = (_count(state.get("waited")), "an integer >= 0")
-        rules["best_epoch"] = (epoch is None or (_count(epoch) and epoch >= 1), "an integer >= 1 or null")
-        best = {key.removeprefix("best/"): A for key, A in state.items() if key.startswith("best/")}
-        like = {"parameters": model.flat_parameters, **{f"buffer/{k}": A for k, A in model.buffers().items()}}
-        fits = best.keys() == like.keys() and all(
-            isinstance(A, np.ndarray) and A.shape == like[key].shape and A.dtype == like[key].dtype
-            for key, A in best.items()
-        )
-        needed = callback.restore_best and epoch is not None
-        rules["best/..."] = (fits if needed else not best, "the arrays of the best epoch" if needed else "no arrays")
-    for name, (holds, rule) in rules.items():
+    for name, (holds, rule) in callback.state_rules(state, model).items():
         if not holds:
-            value = sorted(k for k in state if k.startswith("best/")) if name == "best/..." else state.get(name)
+            value = sorted(part(state, name.removesuffix("..."))) if name.endswith("/...") else state.get(name)
+            kind = type(callback).__name__
             raise FileFormatError(
-                f"{who} ({type(callback).__name__}): its state is damaged: expected {name} as {rule}, got {value!r}."
+                f"{who} ({kind}): its state is damaged: expected {name} as {rule}, got {value!r:.80}."
             )
 
 
@@ -320,12 +303,3 @@ def _is_rng_state(state) -> bool:
     except Exception:  # whatever NumPy makes of it
         return False
     return True
-
-
-def _count(value) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool) and 0 <= value < 2**63
-
-
-def _number(value) -> bool:
-    whole = isinstance(value, int) and not isinstance(value, bool) and -(2**63) <= value < 2**63
-    return whole or isinstance(value, float)

@@ -18,6 +18,8 @@ from nnmat_kernels.unchecked import sum_of_squares
 
 from ..checks import count
 from ..datasets import ArrayBatches, BatchSource
+from ..datasets.augmented import AugmentedBatches
+from ..datasets.tables.columns import is_frame, numbers_of
 from ..errors import ConfigError, DataError, DtypeError, ShapeError
 from ..layers.checks import FLAGS, TOKENS, as_exact
 from .reporting.display import LateBar
@@ -29,9 +31,14 @@ DEFAULT_BATCH_SIZE = 32
 
 
 def batch_source(
-    who: str, model, loss, data, batch_size: int | None, shuffle: bool, progress: bool = True
+    who: str, model, loss, data, batch_size: int | None, shuffle: bool, progress: bool = True, augment=None
 ) -> BatchSource:
     """A batch source for the data; arrays are checked here, and batches of a source of one's own as they come."""
+    source = _source(who, model, loss, data, batch_size, shuffle, progress, augment)
+    return source if augment is None else AugmentedBatches(source, augment)
+
+
+def _source(who: str, model, loss, data, batch_size, shuffle: bool, progress: bool, augment) -> BatchSource:
     if isinstance(data, BatchSource):
         if batch_size is not None and who == "train":
             raise ConfigError("fit: a batch source has batches of its own size. Leave out batch_size.")
@@ -42,11 +49,11 @@ def batch_source(
                 f"{who}: expected state() of the batch source as a dict, got {state!r}. Return {{}} for none."
             )
         if type(data) is ArrayBatches:
-            _check_arrays(who, model, loss, data, progress)
+            _check_arrays(who, model, loss, data, progress, augment)
             if who == "train":
                 check_last_batch(model, data)
         return data
-    arrays = (data.X, data.y) if hasattr(data, "X") and hasattr(data, "y") else data
+    arrays = (data.X, data.y) if not is_frame(data) and hasattr(data, "X") and hasattr(data, "y") else data
     if not isinstance(arrays, list | tuple) or len(arrays) not in (2, 3):
         raise DataError(
             f"{who}: expected a Dataset, arrays (X, y) or (X, y, sample_weight), or a batch source, "
@@ -57,7 +64,7 @@ def batch_source(
     source = ArrayBatches(X, arrays[1], size, shuffle, *arrays[2:])
     if batch_size is None:
         source.batch_size = min(size, source.samples)
-    _check_arrays(who, model, loss, source, progress)
+    _check_arrays(who, model, loss, source, progress, augment)
     if who == "train" and source.batch_size > source.samples:
         raise DataError(
             f"fit: batch_size = {batch_size} is larger than the {source.samples} samples. "
@@ -79,7 +86,7 @@ def model_inputs(who: str, model, X) -> Any:
         first = X[0] if isinstance(X, list | tuple) and X else None
         if hasattr(first, "__array__") and getattr(first, "shape", ())[1:] == model.input_shape:
             _refuse_several(who, X)
-        return array(who, "X", X)
+        return array(who, "X", numbers_of(who, "X", X))
     shape = model.input_shape
     if not isinstance(X, list | tuple) or len(X) != len(shape):
         names = ", ".join(f"X{i}" for i in range(1, len(shape) + 1))
@@ -88,7 +95,7 @@ def model_inputs(who: str, model, X) -> Any:
             f"{who}: the model has {len(shape)} inputs of shapes {', '.join(map(_rows_of, shape))}. "
             f"Give them as a tuple: {data}. Got {_shown(X)} for X."
         )
-    return tuple(array(who, f"X[{i}]", part) for i, part in enumerate(X))
+    return tuple(array(who, f"X[{i}]", numbers_of(who, f"X[{i}]", part)) for i, part in enumerate(X))
 
 
 def _refuse_several(who: str, X) -> None:
@@ -137,6 +144,8 @@ def cast(who: str, name: str, A, dtype) -> Any:
 
 def batches(who: str, model, source: BatchSource, rng: np.random.Generator, start: int = 0) -> Iterable[tuple]:
     """The batches of an epoch, checked as they come if they have not been before."""
+    if isinstance(source, AugmentedBatches):
+        return _checked(who, source.applied(batches(who, model, source.source, rng, start), rng, start), start)
     found = source.batches(rng, start=start)
     if type(source) is not ArrayBatches:
         return _checked(who, found, start)
@@ -151,6 +160,8 @@ def checksum(source) -> str | None:
 
     None for a batch source of one's own, or none.
     """
+    if isinstance(source, AugmentedBatches):
+        return checksum(source.source)
     if type(source) is not ArrayBatches:
         return None
     crc = 0
@@ -179,13 +190,11 @@ def blocks(A: np.ndarray) -> Iterator[tuple[int, np.ndarray]]:
         yield block * rows, A[block * rows : (block + 1) * rows]
 
 
-def _check_arrays(who: str, model, loss, source: ArrayBatches, progress: bool) -> None:
+def _check_arrays(who: str, model, loss, source: ArrayBatches, progress: bool, augment) -> None:
     single = source.inputs is source.arrays[0]
     inputs: tuple[np.ndarray, ...] = source.arrays[:1] if single else tuple(source.inputs)
-    shapes = model.input_shape if several_inputs(model) else (model.input_shape,)
-    if len(inputs) != len(shapes) or any(A.shape[1:] != shape for A, shape in zip(inputs, shapes, strict=True)):
-        takes, given = ", ".join(map(_rows_of, shapes)), ", ".join(str(A.shape) for A in inputs)
-        raise ShapeError(f"{who}: the model takes X of shape {takes}, got {given}.{_shape_hint(inputs, shapes)}")
+    shown = inputs if augment is None else AugmentedBatches(source, augment).of_first(inputs)
+    _check_shapes(who, model, shown)
     names = ["X"] if single else [f"X[{i}]" for i in range(len(inputs))]
     one = model.input_dtype
     dtypes = dict(zip(names, one if type(one) is tuple else (one,) * len(names), strict=True))
@@ -206,6 +215,13 @@ def _check_arrays(who: str, model, loss, source: ArrayBatches, progress: bool) -
                     _check_weights(who, block, first)
                 bar.update(block.nbytes)
     _check_targets(loss, source.arrays[len(inputs)], model.output_shape(model.input_shape))
+
+
+def _check_shapes(who: str, model, inputs: tuple[np.ndarray, ...]) -> None:
+    shapes = model.input_shape if several_inputs(model) else (model.input_shape,)
+    if len(inputs) != len(shapes) or any(A.shape[1:] != shape for A, shape in zip(inputs, shapes, strict=True)):
+        takes, given = ", ".join(map(_rows_of, shapes)), ", ".join(str(A.shape) for A in inputs)
+        raise ShapeError(f"{who}: the model takes X of shape {takes}, got {given}.{_shape_hint(inputs, shapes)}")
 
 
 def check_last_batch(model, source: ArrayBatches) -> None:
@@ -337,6 +353,10 @@ def _check_range(who: str, name: str, A: np.ndarray, dtype, first: int = 0) -> N
 def _data_hint(who: str, data) -> str:
     if who == "validation" and isinstance(data, int | float):
         return " Split the data first: train, rest = Dataset(X, y).split(0.8); validation=rest."
+    if is_frame(data):
+        return (
+            f" Write table = datasets.table(frame, target='...'), and {'fit' if who == 'train' else who}(table.train)."
+        )
     if hasattr(data, "__iter__") and not hasattr(data, "shape"):
         return " Batches come from an object with the methods of datasets.BatchSource; see docs/training.md."
     if who == "validation":

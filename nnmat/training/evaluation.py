@@ -10,6 +10,7 @@ from nnmat_kernels import sigmoid, softmax
 
 from .. import metrics as _metrics
 from ..checks import count
+from ..datasets.tables.columns import is_frame
 from ..errors import ConfigError, ShapeError
 from ..losses import Loss, SigmoidBinaryCrossEntropy, SoftmaxCrossEntropy
 from .data import batches, cast, cast_batch, model_inputs, several_inputs
@@ -53,7 +54,7 @@ def evaluate(
 
 def predict(who: str, model, X: Any, batch_size: int, progress: bool) -> np.ndarray:
     """The outputs (n, ...) for X, an array or a tuple of arrays."""
-    if hasattr(X, "X") and hasattr(X, "y"):
+    if not is_frame(X) and hasattr(X, "X") and hasattr(X, "y"):
         raise ShapeError(f"{who}: expected X of shape (n, ...), got a {type(X).__name__}. Write {who}(data.X).")
     batch_size, X = count(who, "batch_size", batch_size), model_inputs(who, model, X)
     several = several_inputs(model)

@@ -47,6 +47,7 @@ HABITS: dict[str, dict[str, str]] = {
         **dict.fromkeys(("ckpt_path", "resume_from", "resume_from_checkpoint"), "It is called resume"),
         **dict.fromkeys(("random_state", "rng"), "It is called seed"),
         **dict.fromkeys(("device", "workers", "num_workers"), NUMPY),
+        **dict.fromkeys(("transform", "transforms", "augmentation", "data_augmentation"), "It is called augment"),
         "early_stopping": "It is a callback: callbacks=[nnmat.EarlyStopping()]",
     },
     "Trainer": {

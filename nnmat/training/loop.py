@@ -1,20 +1,26 @@
 """What all trainings share: runs of epochs, callbacks, checkpoints, and how a run ends."""
 
 import abc
+import copy
 import math
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+import numpy as np
+
+from ..calls import Inputs
 from ..checks import count
-from ..errors import ConfigError, DataError
+from ..errors import ConfigError, DataError, StateError
 from ..formats.paths import as_path
 from ..layers.base import Layer
-from .callbacks import Callback
+from .callbacks.base import Callback
 from .checkpoint import INTERRUPTED, Held, free_name
+from .data import batches
 from .interruption import SIGNALS, Interruption, TrainingInterrupted
 from .nonfinite import check_parameters
 from .reporting.display import Display
+from .reporting.history import History
 from .run import Run
 
 _UNWRITABLE = "the working folder cannot be written to. Try fit(..., checkpoint=path)"
@@ -30,6 +36,7 @@ class Loop(abc.ABC):
         self.stop = False  # a callback sets it to end training
         self.validating = False  # whether the run has validation data
         self.figures: list[str] = []  # those that each epoch of the run has, if callbacks add none of their own
+        self._run: Run | None = None  # the present one
         self._requested: list[Path] = []  # checkpoints to be written when the epoch is finished
         self._due: list[Path] = []  # checkpoints to be written after the present step
 
@@ -42,12 +49,27 @@ class Loop(abc.ABC):
         """What must be the same for a run to be resumed, beside the data and the arguments of `fit`."""
 
     @abc.abstractmethod
+    def inputs(self) -> Iterator[Inputs]:
+        """The batches that `model` is given in an epoch, drawn anew; the run does not change (for callbacks)."""
+
+    @abc.abstractmethod
     def _epoch(self, run: Run, interruption: Interruption, display: Display) -> None:
         """Train on the batches of one epoch, from the present position on."""
 
     @abc.abstractmethod
     def _finish_epoch(self, run: Run, interruption: Interruption, display: Display) -> bool:
         """Put the epoch's figures into the history and start the next epoch; False if the run stops before."""
+
+    def _drawn_anew(self, model: Layer) -> Iterator[tuple]:
+        """The batches of another epoch of the present run, whose source is put back then."""
+        if self._run is None:
+            raise StateError("inputs: there is no run in progress. Call it from a callback, within fit.")
+        run = self._run
+        before = copy.deepcopy(run.source.state())
+        try:
+            yield from batches("fit", model, run.source, np.random.default_rng(run.seed))
+        finally:
+            run.source.load_state(before)
 
     def _end_run(self) -> None:
         """Whatever is to be done when a run has ended, in whichever way."""
@@ -61,18 +83,21 @@ class Loop(abc.ABC):
         """
         (self._due if now else self._requested).append(as_path("request_checkpoint", path))
 
-    def _train(self, run: Run, display: Display, figures: list[str], checkpoint, path: Path | None, resume) -> dict:
+    def _train(self, run: Run, display: Display, figures: list[str], checkpoint, path: Path | None, resume) -> History:
         """The history of a run; `figures` of an epoch are known before. `path`: where `checkpoint` leads to."""
         callbacks = run.callbacks
         self.stop, self._requested, self._due, self.validating = False, [], [], run.check is not None
+        self._run = run
         self.figures = [] if any(_adds_figures(c) for c in callbacks) else figures
-        for callback in callbacks:
-            callback.on_train_begin(self)
-        if resume is not None:
-            run.resume(resume)
-            self.stop = self.stop or run.state.stopped
-            self._requested = [Path(path) for path in run.state.requested]
+        begun: list[Callback] = []
         try:
+            for callback in callbacks:
+                callback.on_train_begin(self)
+                begun.append(callback)
+            if resume is not None:
+                run.resume(resume)
+                self.stop = self.stop or run.state.stopped
+                self._requested = [Path(path) for path in run.state.requested]
             with Interruption() as interruption:
                 self._epochs(run, interruption, display)
                 if interruption.signal is not None and run.goes_on:
@@ -80,11 +105,12 @@ class Loop(abc.ABC):
             for callback in callbacks:
                 callback.on_train_end(self, run.state.history)
         except BaseException as error:
-            self._tell(callbacks, error)
+            self._tell(begun, error)
             raise
         finally:
             self._end_run()
-        return run.state.history
+            self._run = None
+        return History(run.state.history)
 
     def _tell(self, callbacks: Sequence[Callback], error: BaseException) -> None:
         """Tell every callback of the error; what one of them raises itself is a note of the error, not in its place."""
@@ -170,9 +196,10 @@ def check_callbacks(callbacks) -> None:
 
 
 def _adds_figures(callback: Callback) -> bool:
-    """Whether it might: one of the user's own that looks at them."""
+    """Whether it does, or, of one of the user's own that looks at them, might."""
     kind = type(callback)
-    return not kind.__module__.startswith("nnmat.") and kind.on_epoch_end is not Callback.on_epoch_end
+    own = kind.__module__.startswith("nnmat.")
+    return kind.adds_figures if own else kind.on_epoch_end is not Callback.on_epoch_end
 
 
 def budget(epochs: int | None, steps: int | None) -> tuple[float, float]:

@@ -10,8 +10,9 @@ from pathlib import Path
 import numpy as np
 
 from ..datasets import BatchSource, SampleSource
+from ..datasets.augmented import AugmentedBatches
 from ..formats.paths import as_path
-from .callbacks import Callback
+from .callbacks.base import Callback
 from .checkpoint import Progress, read_checkpoint, write_checkpoint
 from .data import checksum
 from .nonfinite import check_parameters
@@ -61,6 +62,7 @@ class Run:
             "seed": self.seed,
             "callbacks": [type(callback).__name__ for callback in self.callbacks],
             "callbacks' options": [callback.config() for callback in self.callbacks],
+            **({"augment": self.source.settings()} if isinstance(self.source, AugmentedBatches) else {}),
         }
 
     @functools.cached_property

@@ -15,7 +15,7 @@ from .. import metrics as _metrics
 from ..datasets import ArrayBatches
 from ..programs.recording import target_dtype
 from ..programs.step_programs import Batch, Gather, Measured, StepPrograms, Steps
-from .callbacks import next_look
+from .callbacks.base import next_look
 from .data import WHOLE, batches, cast_batch, several_inputs
 from .nonfinite import raise_for_gradient, raise_for_loss
 

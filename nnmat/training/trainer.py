@@ -2,14 +2,16 @@
 
 import os
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 
 import numpy as np
 
+from nnmat_kernels.programs.html import html_table
 from nnmat_kernels.programs.listing import Listing
 from nnmat_kernels.runtime.compiling import working_time
 
 from .. import metrics as _metrics
+from ..calls import Inputs
 from ..checks import count, flag
 from ..datasets import BatchSource
 from ..errors import ConfigError
@@ -19,14 +21,15 @@ from ..losses.base import check_reduced
 from ..optimizers import Optimizer
 from ..programs.step_programs import Steps
 from ..warmup import first_use
-from .callbacks import Callback
+from .callbacks.base import Callback
 from .checkpoint import INTERRUPTED, Held, Progress, interrupt_path
-from .data import batch_source
+from .data import batch_source, cast_batch
 from .evaluation import evaluate, predict, probabilities
 from .habits import check_kind, check_one_argument, check_outputs, explained
 from .interruption import Interruption
 from .loop import Loop, budget, check_callbacks
 from .reporting.display import Display, advance
+from .reporting.history import History
 from .run import Run, samples_of
 from .steps import TrainingSteps
 
@@ -104,19 +107,22 @@ class Trainer(Loop):
         steps: int | None = None,
         batch_size: int | None = None,
         validation=None,
+        augment: Callable | None = None,
         callbacks: Sequence[Callback] = (),
         seed: int = 0,
         progress: bool | str | None = True,
         checkpoint: str | os.PathLike | None = INTERRUPTED,
         resume: str | os.PathLike | None = None,
-    ) -> dict[str, list]:
-        """Train for a number of epochs or of steps; returns the history, one entry per epoch of each figure.
+    ) -> History:
+        """Train for a number of epochs or of steps; returns the history, for each figure one entry per epoch.
 
         `batch_size`: default 32, or all samples if they are fewer; a last smaller batch of an epoch is trained on too.
-        `seed`: of the order of the samples. `checkpoint`: where Ctrl-C or SIGTERM leaves the state of the run (None:
-        nowhere; by default nnmat-interrupted.npz, or that with a number if another run's file is there); `resume`: such
-        a file, to go on from with the same arguments and data, with the same bits at the end as if never stopped; only
-        `epochs` may be another number. `progress`: True shows a bar and, for each epoch, a line of its figures, "bar"
+        `augment`: a function of a batch X and a numpy.random.Generator that gives what is trained on instead, such as
+        `datasets.Augment(shift=2)`; validation data stays as it is. `seed`: of the order of the samples, and of that.
+        `checkpoint`: where Ctrl-C or SIGTERM leaves the state of the run (None: nowhere; by default
+        nnmat-interrupted.npz, or that with a number if another run's file is there); `resume`: such a file, to go on
+        from with the same arguments and data, with the same bits at the end as if never stopped; only `epochs` may be
+        another number. `progress`: True shows a bar and, for each epoch, a line of its figures, "bar"
         or "lines" one of them, False nothing.
 
         The history has `epoch`, `loss`, the metrics, `validation_...` for each, `learning_rate` (of the epoch's last
@@ -126,7 +132,8 @@ class Trainer(Loop):
         """
         check_one_argument("fit", epochs)
         display = Display("fit", progress)
-        source, check = self._source("train", train, batch_size, True, display.bars), None
+        source = batch_source("train", self.model, self.loss, train, batch_size, True, display.bars, augment)
+        check = None
         if validation is not None:
             check = self._source("validation", validation, batch_size, False, display.bars)
         limits, path = budget(epochs, steps), interrupt_path(checkpoint)
@@ -139,6 +146,10 @@ class Trainer(Loop):
     def held(self) -> Held:
         return Held({"model": self.model}, {"optimizer": self.optimizer}, {})
 
+    def inputs(self) -> Iterator[Inputs]:
+        for X, y, *weight in self._drawn_anew(self.model):
+            yield cast_batch("fit", self.model, X, y, *weight)[0]
+
     def settings(self) -> dict:
         return {
             "model": repr(self.model),
@@ -146,6 +157,11 @@ class Trainer(Loop):
             "optimizer": self.optimizer.config(),
             "metrics": list(self.metrics),
         }
+
+    def _repr_html_(self) -> str:
+        metrics = ", ".join(self.metrics) or "none"
+        parts = {"loss": repr(self.loss), "optimizer": repr(self.optimizer), "metrics": metrics}
+        return f"{html_table(['Trainer', ''], list(parts.items()), left=2)}\n{self.model._repr_html_()}"
 
     def _end_run(self) -> None:
         self._steps.end_run()

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from promises.row import Row, run, written
 
 VERIFIER = "tests/nnmat/calculus/verifying/test_verifier.py"
+BUILTIN = "tests/nnmat/calculus/builtin"
 
 
 def calculus() -> list[Row]:
@@ -55,9 +56,23 @@ def expressions() -> Row:
     return Row("layers and losses as expressions", bar, value, found["holds"], command)
 
 
+def layers() -> Row:
+    """Built-in layers and losses whose compiled derivations are their backward, and whose records hold."""
+    command = f"python -m pytest -q -s {BUILTIN}"
+    found = re.findall(r"tied: (\d+) of (\d+) layers and losses, (\d+) gradients; without: (.*)", run(command).stdout)
+    if not found:
+        raise OSError("evidence: the tests of layers and losses printed no figures")
+    tied, many, gradients, without = found[0]
+    missing = len(without.split(", "))
+    value = f"{tied} of {many} with {gradients} gradients; {without} have none, each with its reason"
+    bar = "all but the listed ones, each with its reason"
+    return Row("layers and losses tied to a record", bar, value, int(tied) + missing == int(many), command)
+
+
 ROWS: dict[str, Callable[[], Row | list[Row]]] = {
     "compiled-calculus": calculus,
     "records": records,
     "grading": grading,
     "expressions": expressions,
+    "layers-derived": layers,
 }

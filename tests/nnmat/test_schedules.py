@@ -7,7 +7,9 @@ import numpy as np
 import pytest
 
 from nnmat.errors import ConfigError
-from nnmat.schedules import Constant, Cosine, Step, WarmUp, as_schedule, schedule_config, schedule_from_config
+from nnmat.schedules import Constant, Cosine, Scaled, Step, WarmUp, as_schedule, schedule_config, schedule_from_config
+
+NESTED = WarmUp(5, WarmUp(2, Cosine(0.1, 9)))
 
 
 def test_constant():
@@ -32,6 +34,12 @@ def test_warm_up_then_another():
     assert WarmUp(2, then=lambda k: 1.0 / (k + 1))(3) == 0.5
 
 
+def test_another_one_made_smaller():
+    schedule = Scaled(Cosine(1.0, 4, final=0.2), 0.5, least=0.3)
+    assert [schedule(k) for k in range(6)] == pytest.approx([0.5, 0.441421356, 0.3, 0.3, 0.2, 0.2])
+    assert Scaled(0.25, 0.5)(3) == 0.125
+
+
 def test_numbers_and_functions_are_schedules():
     assert as_schedule("SGD", np.float32(0.5))(7) == 0.5
     assert as_schedule("SGD", math.sqrt)(4) == 2.0
@@ -49,7 +57,7 @@ def test_configs_are_json_and_tell_schedules_apart():
 
 
 def test_made_again_from_configs():
-    for schedule in (Constant(0.1), Step(0.1, 5, 0.3), Cosine(0.1, 7, 0.01), WarmUp(5, WarmUp(2, Cosine(0.1, 9)))):
+    for schedule in (Constant(0.1), Step(0.1, 5, 0.3), Cosine(0.1, 7, 0.01), NESTED, Scaled(NESTED, 0.5, 0.01)):
         again = schedule_from_config(json.loads(json.dumps(schedule_config(schedule))))
         assert repr(again) == repr(schedule)
         assert [again(k) for k in range(20)] == [schedule(k) for k in range(20)]
@@ -65,6 +73,7 @@ def test_errors():
         (lambda: Step(0.1, every=0), r"^Step: expected every as an integer >= 1, got 0. It counts steps"),
         (lambda: Cosine(0.1, steps=2.5), r"^Cosine: expected steps as an integer >= 1, got 2.5"),
         (lambda: WarmUp(3, then="fast"), r"^WarmUp: expected then as a number or a schedule, got 'fast'"),
+        (lambda: Scaled(0.1, 1.5), r"^Scaled: expected factor as a finite number >= 0 and <= 1, got 1.5"),
         (lambda: as_schedule("SGD", None), r"^SGD: expected lr as a number or a schedule, got None"),
     ]:
         with pytest.raises(ConfigError, match=text):

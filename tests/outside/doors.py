@@ -31,6 +31,7 @@ IMAGES = np.tile(X.reshape(2, 2, 3, 1), (1, 2, 2, 2))  # (2, 4, 6, 2)
 KERNEL = np.tile(X[:2].reshape(1, 3, 2, 1), (2, 1, 1, 2))  # (2, 3, 2, 2)
 Y, WEIGHTS = np.array([1, 0, 1, 1]), np.array([1.0, 0.0, 1.0, 1.0])
 LOGITS = X - 0.5
+MAPS = np.tile([[1.0, 0, 0.5], [0, 1, 1]], (2, 1, 1))
 
 
 def built(layer, shape=(3,)):
@@ -257,6 +258,8 @@ def kernels():
                 IMAGES[0, 0, 0].copy(),
                 optional=True,
             ),
+            "k.affine_images X": Door(lambda A: k.affine_images(A, MAPS), IMAGES),
+            "k.affine_images maps": Door(lambda A: k.affine_images(IMAGES, A), MAPS),
             "k.resample": Door(lambda A: k.resample(A, nearest(4, 8), nearest(6, 3)), IMAGES),
             "k.adaptive_max_pool2d": Door(lambda A: k.adaptive_max_pool2d(A, 2)[0], IMAGES),
             "k.max_pool2d": Door(lambda A: k.max_pool2d(A, 2)[0], IMAGES),

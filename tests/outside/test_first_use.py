@@ -12,7 +12,7 @@ from nnmat.__main__ import main
 from nnmat_kernels.runtime.compiling import seconds
 
 ROOT = Path(__file__).resolve().parents[2]
-mnist_module = sys.modules["nnmat.datasets.mnist"]  # `datasets.mnist` is the function
+mnist_module = sys.modules["nnmat.datasets.images.mnist"]  # `datasets.mnist` is the function
 PLACES = f"{ROOT}{os.pathsep}{ROOT / 'kernels'}"
 compiled = pytest.mark.skipif(os.environ.get("NUMBA_DISABLE_JIT") == "1", reason="nothing is compiled")
 

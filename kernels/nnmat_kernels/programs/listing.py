@@ -2,11 +2,13 @@
 
 import difflib
 import math
+from html import escape
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from .entries import Entry
+from .html import html_table
 
 HEAD = ("", "whose", "operation", "kernels", "arrays", "open", "flops", "bytes")
 
@@ -57,7 +59,8 @@ class Listing:
         inside = sum(row.seconds or 0.0 for row in self.rows) * self.steps
         return 1.0 - inside / self.seconds if self.seconds else 0.0
 
-    def __str__(self) -> str:
+    def _cells(self) -> list[tuple[str, ...]]:
+        """The head and the rows, as texts."""
         measured = any(row.seconds is not None for row in self.rows)
         table = [HEAD + (("us", "GFLOP/s") if measured else ())]
         for i, row in enumerate(self.rows):
@@ -68,13 +71,24 @@ class Listing:
                 seconds = row.seconds or 0.0
                 cells += [f"{seconds * 1e6:.2f}", f"{row.flops / seconds / 1e9:.1f}" if seconds else ""]
             table.append(tuple(cells))
-        widths = [max(len(cells[c]) for cells in table) for c in range(len(table[0]))]
-        lines = ("  ".join(f"{text:<{w}}" for text, w in zip(cells, widths, strict=True)).rstrip() for cells in table)
+        return table
+
+    def _foot(self) -> str:
         rules = ", ".join(dict.fromkeys(self.rules)) or "none"
         foot = f"rules that improved it: {rules}; memory of its own: {_short(self.bytes)}B"
         if self.steps:
             foot += f"; {self.seconds / self.steps * 1e6:.2f} us a step, {self.share_outside:.0%} outside the kernels"
-        return "\n".join([*lines, foot])
+        return foot
+
+    def __str__(self) -> str:
+        table = self._cells()
+        widths = [max(len(cells[c]) for cells in table) for c in range(len(table[0]))]
+        lines = ("  ".join(f"{text:<{w}}" for text, w in zip(cells, widths, strict=True)).rstrip() for cells in table)
+        return "\n".join([*lines, self._foot()])
+
+    def _repr_html_(self) -> str:
+        head, *rows = self._cells()
+        return f"{html_table(head, rows, left=6)}\n<p>{escape(self._foot())}</p>"
 
 
 def operation_text(e: Entry) -> str:

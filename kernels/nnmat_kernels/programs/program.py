@@ -183,6 +183,9 @@ class Program:
     def __str__(self) -> str:
         return str(self.listing())
 
+    def _repr_html_(self) -> str:
+        return self.listing()._repr_html_()
+
     def run(self, steps: int, values: dict[str, Any]) -> tuple[int, np.ndarray]:
         """Run some steps: how many were done, and their results (steps, R) as words of 64 bits.
 

@@ -35,9 +35,9 @@ def sizes_for(e: Expr, rng: np.random.Generator) -> dict[str, int]:
 
 def _sizes(e: Expr, rng: np.random.Generator) -> Iterator[dict[str, int]]:
     """Sizes as those of `sizes_for`, without end."""
-    names = sorted(dimensions(e))
-    shapes = {x.shape for x in nodes(e)}
-    inside = {room for x in nodes(e) if x.op in ("slice", "embed") for room in rooms(x)}
+    names, every = sorted(dimensions(e)), list(nodes(e))
+    shapes = {x.shape for x in every}
+    inside = {room for x in every if x.op in ("slice", "embed") for room in rooms(x)}
     while True:
         yield _drawn(e, names, shapes, inside, rng)
 

@@ -71,7 +71,7 @@ class Evaluation:
                     for a in self.vast.intersection(x.args):
                         raise _not_finite(a)
                 found = OPERATORS[x.op](self, x, *[known[a] for a in x.args])
-                total = found.item() if found.size == 1 else np.add.reduce(found, axis=None)
+                total = found.item() if found.size == 1 else np.vdot(found, found)
                 if not isfinite(total) and not np.isfinite(found).all():
                     if x.op not in VAST or np.isnan(found).any():
                         raise _not_finite(x)

@@ -10,6 +10,7 @@ import threading
 import weakref
 from collections.abc import Callable, Iterable, Iterator
 from fractions import Fraction
+from functools import lru_cache
 from hashlib import blake2b
 from itertools import pairwise
 from typing import Any, ClassVar
@@ -162,7 +163,7 @@ class Expr:
 
 def node(op: str, args: tuple[Expr, ...] = (), data: Any = None, shape: Shape = SCALAR) -> Expr:
     """The one node of this operator, operands, constants and shape."""
-    key = (op, tuple(id(a) for a in args), data, shape)
+    key = (op, tuple(map(id, args)), data, shape)
     found = _nodes.get(key)
     if found is None:
         with _lock:
@@ -181,8 +182,13 @@ def _digest(e: Expr) -> bytes:
     below = [a.digest for a in e.args]
     if e.op in ("add", "mul", "inner"):
         below.sort()
-    body = repr((e.op, e.data, e.shape if not e.args else None)).encode()
-    return blake2b(body + b"".join(below), digest_size=12).digest()
+    return blake2b(_own(e.op, e.data, e.shape if not e.args else None) + b"".join(below), digest_size=12).digest()
+
+
+@lru_cache(maxsize=4096)
+def _own(op: str, data: Any, shape: Shape | None) -> bytes:
+    """What a node is without its operands."""
+    return repr((op, data, shape)).encode()
 
 
 def number(value: int | float | Fraction) -> Expr:
@@ -408,8 +414,11 @@ def depending(e: Expr, symbol: Expr) -> list[Expr]:
 
 def dimensions(e: Expr) -> frozenset[str]:
     """The names of all dimensions in an expression."""
-    found = (d for x in nodes(e) for d in (*x.shape, *(x.data if isinstance(x.data, tuple) else (x.data,))))
-    return frozenset().union(*(d.names for d in found if isinstance(d, Dim)))
+    found: set[Dim] = set()
+    for x in nodes(e):
+        found.update(x.shape)
+        found.update(d for d in (x.data if isinstance(x.data, tuple) else (x.data,)) if isinstance(d, Dim))
+    return frozenset().union(*(d.names for d in found))
 
 
 def bottom_up(e: Expr, leave: Callable[[Expr, Expr], Expr], enter: Callable[[Expr], Expr | None] | None = None) -> Expr:

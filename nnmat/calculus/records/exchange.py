@@ -194,6 +194,12 @@ def record_text(d: Record) -> str:
     return json.dumps(_Writing(d).record(), ensure_ascii=False, indent=1)
 
 
+def records_text(many: Iterable[Record]) -> str:
+    """Several records as one JSON text: a list, with a record on each line."""
+    lines = [json.dumps(_Writing(d).record(), ensure_ascii=False, separators=(",", ":")) for d in many]
+    return "[\n" + ",\n".join(lines) + "\n]"
+
+
 BINARY: dict[str, Callable[..., Expr]] = {"+": plus, "*": mul, "/": divide, "@": matmul}
 
 

@@ -57,6 +57,17 @@ def opened(text: str) -> dict[str, Any]:
     return record
 
 
+def several(text: str) -> list[Any] | None:
+    """The records of a text that is a list of them; None for any other text."""
+    try:
+        found = json.loads(text)
+    except (json.JSONDecodeError, TypeError, RecursionError):
+        return None
+    if found == []:
+        raise RecordError("file", "expected records, got an empty list")
+    return found if isinstance(found, list) else None
+
+
 KEYS: dict[str, type] = {
     **{
         "format": str,

@@ -5,6 +5,7 @@ along a random direction, and then a line has a value: that of the line before. 
 function itself, and so is the gradient of every quantity on the way. No law is applied and nothing is derived here.
 """
 
+import json
 import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
@@ -16,7 +17,7 @@ from ..errors import DomainError, RecordError, ShapeError
 from .numbers import STEP, World
 from .points import direction, draw, sizes_for, structured
 from .reader import Tree
-from .structure import Structure, opened
+from .structure import Structure, opened, several
 
 POINTS = 3  # where every line is judged
 DRAWS = 80
@@ -47,6 +48,23 @@ def verify(text: str, laws: Mapping[str, str] | None = None, seed: int = 0) -> V
     judge = _Judge(opened(text))
     judge.structure(laws)
     return judge.numbers(rng)
+
+
+def verify_all(text: str, laws: Mapping[str, str] | None = None, seed: int = 0) -> dict[str, Verified]:
+    """Judge a text that holds one record, or a list of records; by the place of each in it, "" for one alone.
+
+    Raises RecordError as `verify` does; the place begins with the number of the record in the list.
+    """
+    records = several(text)
+    if records is None:
+        return {"": verify(text, laws, seed)}
+    found = {}
+    for at, record in enumerate(records):
+        try:
+            found[f"[{at}]"] = verify(json.dumps(record), laws, seed)
+        except RecordError as error:
+            raise RecordError(f"[{at}].{error.place}", error.reason) from None
+    return found
 
 
 class _Judge(Structure):

@@ -15,6 +15,7 @@ class ReLU6(Elementwise):
         gX = G ⊙ 1[0 < X < 6]        (the derivative at both kinks is taken as 0)
     Shapes: X, Y, G, gX (B, ...), of any one shape; float32 or float64 as built.
     Errors: ShapeError, DtypeError.
+    Derivation: docs/derivations/ReLU6.md.
     Reference: docs/equations.md, section 3.4; A. Krizhevsky, "Convolutional deep belief networks on CIFAR-10", 2010.
     """
 
@@ -37,6 +38,7 @@ class Hardswish(Elementwise):
         gX = G ⊙ (X/3 + 1/2) where -3 < X < 3, G where X >= 3, 0 where X <= -3        (at the kinks as outside)
     Shapes: X, Y, G, gX (B, ...), of any one shape; float32 or float64 as built.
     Errors: ShapeError, DtypeError.
+    Derivation: docs/derivations/Hardswish.md.
     Reference: docs/equations.md, section 3.4; A. Howard et al., "Searching for MobileNetV3", 2019.
     """
 

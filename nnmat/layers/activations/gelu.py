@@ -20,6 +20,7 @@ class GELU(Elementwise):
         gX = G ⊙ (σ(2U) + X ⊙ σ(2U) ⊙ σ(-2U) ⊙ 2U')
     Shapes: X, Y, G, gX (B, ...), of any one shape; float32 or float64 as built.
     Errors: ConfigError (approximate), ShapeError, DtypeError.
+    Derivation: docs/derivations/GELU.md.
     Reference: docs/equations.md, section 3.4; D. Hendrycks, K. Gimpel, "Gaussian error linear units", 2016.
     """
 

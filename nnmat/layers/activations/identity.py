@@ -13,6 +13,7 @@ class Identity(Elementwise):
         gX = G
     Shapes: X, Y, G, gX (B, ...), of any one shape; float32 or float64 as built. Inside a model no data is moved.
     Errors: ShapeError, DtypeError.
+    Derivation: docs/derivations/Identity.md.
     Reference: docs/equations.md, section 3.5.
     """
 

@@ -23,6 +23,7 @@ class PReLU(Elementwise):
         ga = (G ⊙ min(X, 0))ᵀ 1        for one slope the sum of it
     Shapes: X, Y, G, gX (B, ..., N), a = `slope` (1,) or (N,); float32 or float64 as built.
     Errors: ConfigError (options), ShapeError (another last axis), DtypeError.
+    Derivation: docs/derivations/PReLU.md.
     Reference: docs/equations.md, section 3.4; K. He, X. Zhang, S. Ren, J. Sun, "Delving deep into rectifiers", 2015.
 
     `channels` is how many slopes there are: 1 for all elements, the size of the last axis, or None to take it at build.

@@ -16,6 +16,7 @@ class ReLU(Elementwise):
         gX = G ⊙ 1[X > 0]        (the derivative at the kink is taken as 0)
     Shapes: X, Y, G, gX (B, ...), of any one shape; float32 or float64 as built.
     Errors: ShapeError, DtypeError.
+    Derivation: docs/derivations/ReLU.md.
     Reference: docs/equations.md, section 3.4.
     """
 
@@ -39,6 +40,7 @@ class LeakyReLU(Elementwise):
         gX = G ⊙ 1[X > 0] + a G ⊙ 1[X <= 0]        (the derivative at the kink is taken as a)
     Shapes: X, Y, G, gX (B, ...), of any one shape; float32 or float64 as built. a = `negative_slope`, a number.
     Errors: ConfigError (slope), ShapeError, DtypeError.
+    Derivation: docs/derivations/LeakyReLU.md.
     Reference: docs/equations.md, section 3.4; A. Maas, A. Hannun, A. Ng, "Rectifier nonlinearities improve neural
         network acoustic models", 2013.
     """
@@ -69,6 +71,7 @@ class ELU(Elementwise):
         gX = G ⊙ (1[X > 0] + a exp(X) ⊙ 1[X <= 0])        (the derivative at 0 is taken as a)
     Shapes: X, Y, G, gX (B, ...), of any one shape; float32 or float64 as built. a = `alpha`, a number.
     Errors: ConfigError (alpha), ShapeError, DtypeError.
+    Derivation: docs/derivations/ELU.md.
     Reference: docs/equations.md, section 3.4; D. Clevert, T. Unterthiner, S. Hochreiter, "Fast and accurate deep
         network learning by exponential linear units", 2016.
     """

@@ -15,6 +15,7 @@ class Sigmoid(Elementwise):
         gX = G ⊙ Y ⊙ (1 - Y)
     Shapes: X, Y, G, gX (B, ...), of any one shape; float32 or float64 as built.
     Errors: ShapeError, DtypeError.
+    Derivation: docs/derivations/Sigmoid.md.
     Reference: docs/equations.md, section 3.4.
     """
 
@@ -38,6 +39,7 @@ class Tanh(Elementwise):
         gX = G ⊙ (1 - Y ⊙ Y)
     Shapes: X, Y, G, gX (B, ...), of any one shape; float32 or float64 as built.
     Errors: ShapeError, DtypeError.
+    Derivation: docs/derivations/Tanh.md.
     Reference: docs/equations.md, section 3.4.
     """
 

@@ -16,6 +16,7 @@ class SiLU(Elementwise):
         gX = G ⊙ σ(X) ⊙ (1 + X ⊙ σ(-X))
     Shapes: X, Y, G, gX (B, ...), of any one shape; float32 or float64 as built.
     Errors: ShapeError, DtypeError.
+    Derivation: docs/derivations/SiLU.md.
     Reference: docs/equations.md, section 3.4; S. Elfwing, E. Uchibe, K. Doya, "Sigmoid-weighted linear units for neural
         network function approximation in reinforcement learning", 2018.
     """
@@ -39,6 +40,7 @@ class Mish(Elementwise):
         gX = G ⊙ (T + X ⊙ (1 - T²) ⊙ σ(X))        σ(x) = 1 / (1 + exp(-x))
     Shapes: X, Y, G, gX (B, ...), of any one shape; float32 or float64 as built.
     Errors: ShapeError, DtypeError.
+    Derivation: docs/derivations/Mish.md.
     Reference: docs/equations.md, section 3.4; D. Misra, "Mish: a self regularized non-monotonic activation function",
         2020.
     """
@@ -62,6 +64,7 @@ class Softplus(Elementwise):
         gX = G ⊙ σ(β X)        σ(x) = 1 / (1 + exp(-x))
     Shapes: X, Y, G, gX (B, ...), of any one shape; float32 or float64 as built. β = `beta`, a number > 0.
     Errors: ConfigError (beta), ShapeError, DtypeError.
+    Derivation: docs/derivations/Softplus.md.
     Reference: docs/equations.md, section 3.4.
 
     It is exact for all X: PyTorch's goes over to the identity where β X > 20.

@@ -54,6 +54,7 @@ class Softmax(Normalised):
     Shapes: X, P, G, gX (B, ..., M); float32 or float64 as built. A row lies along `axis`, counted with the batch, which
         is axis 0: the last one, -1, is that of the channels.
     Errors: ConfigError (axis), ShapeError (no such axis beside the batch), DtypeError.
+    Derivation: docs/derivations/Softmax.md.
     Reference: docs/equations.md, section 3.6: LAW-10.
 
     To train a classifier use the loss `SoftmaxCrossEntropy` on the logits instead: there the two derivatives fuse into
@@ -84,6 +85,7 @@ class LogSoftmax(Normalised):
     Shapes: X, Y, G, gX (B, ..., M); float32 or float64 as built. A row lies along `axis`, counted with the batch, which
         is axis 0: the last one, -1, is that of the channels.
     Errors: ConfigError (axis), ShapeError (no such axis beside the batch), DtypeError.
+    Derivation: docs/derivations/LogSoftmax.md.
     Reference: docs/equations.md, section 3.6: LAW-10.
 
     No logarithm of a rounded probability is taken: a row that is nearly sure keeps its digits. The losses take the

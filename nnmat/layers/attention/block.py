@@ -29,6 +29,7 @@ class TransformerBlock(Layer):
     Shapes: X, Y, G, gX (B, T, D), D = `features`; float32 or float64 as built. With `key_mask` X is a tuple, and
         booleans (B, T) are the second part, True where a place counts.
     Errors: ConfigError (options), ShapeError, DtypeError.
+    Derivation: docs/derivations/TransformerBlock.md.
     Reference: docs/equations.md, section 3.14; R. Xiong et al., "On layer normalization in the transformer
         architecture", 2020.
 

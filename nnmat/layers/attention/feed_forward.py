@@ -18,6 +18,7 @@ class GatedFeedForward(Layer):
         gZ = G W_o        gB = gZ ⊙ silu(A)        gA = gZ ⊙ B ⊙ silu'(A)        gX = gA W_g + gB W_u
     Shapes: X, Y, G, gX (B, ..., D), A, B, Z (B, ..., H), D = `features`, H = `hidden`; float32 or float64 as built.
     Errors: ConfigError (options), ShapeError (width), DtypeError.
+    Derivation: docs/derivations/GatedFeedForward.md.
     Reference: docs/equations.md, section 3.14; N. Shazeer, "GLU variants improve transformer", 2020.
     """
 

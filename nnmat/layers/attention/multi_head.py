@@ -30,6 +30,7 @@ class MultiHeadAttention(Layer):
         `key_mask`: booleans (B, Tk), True where a key counts; `mask`: M (B, Tq, Tk) or (B, 1 or heads, Tq, Tk), where
         -inf hides. Masks have no gradient.
     Errors: ConfigError (options; heads that do not divide D), ShapeError, DtypeError.
+    Derivation: docs/derivations/MultiHeadAttention.md.
     Reference: docs/equations.md, section 3.13; A. Vaswani et al., "Attention is all you need", 2017.
 
     `causal`: place i looks at places j <= i only. A place that sees no other gives Y = b_O, and zero gradients. `rate`
@@ -158,6 +159,14 @@ class MultiHeadAttention(Layer):
     def turned(self, A, heads: int, back: bool = False, before: int = 0):
         """The first heads of A turned by their places, of which `before` come first, or back, if it is rotary."""
         return k.rotate(A, self._cosines, self._sines, heads, before, back) if self.rotary else A
+
+    def recorded_scores(self) -> tuple[np.ndarray, np.ndarray, bool, Any, Any]:
+        """Of the recorded forward: Q and K as they are multiplied, (B, heads, T, d), causal, and both masks or None."""
+        call: Any = self._call
+        Q, K = (call.Q, call.K) if self.cross else np.split(call.QKV, 3, axis=-1)[:2]
+        causal, mask, key_mask, *_ = call.given
+        parts = (A.reshape(*A.shape[:2], self.heads, -1).swapaxes(1, 2) for A in (Q, K))
+        return (*parts, causal, mask, key_mask)  # type: ignore[return-value]
 
     @forward_equations
     def forward(self, X, call):

@@ -27,6 +27,7 @@ class PositionalEmbedding(Layer):
     `kind="sinusoidal"`: P is constant, P_(t,2i) = sin(t ω_i) and P_(t,2i+1) = cos(t ω_i) with ω_i = 10000^(-2i/D)
     Shapes: X, Y, G, gX (B, T, D), P = `weight` (L, D) with L = `length` >= T; float32 or float64 as built.
     Errors: ConfigError (options), ShapeError (axes; a sequence longer than the table), DtypeError.
+    Derivation: docs/derivations/PositionalEmbedding.md.
     Reference: docs/equations.md, section 3.12; A. Vaswani et al., "Attention is all you need", 2017.
 
     `length=None` takes that of the input at build. A learned table is drawn from N(0, 0.02²).

@@ -26,6 +26,7 @@ class RotaryEmbedding(Layer):
         gx_t = R_tᵀ g_t
     Shapes: X, Y, G, gX (B, T, `heads` d) with an even d; float32 or float64 as built.
     Errors: ConfigError (options), ShapeError (axes, a width that the heads don't divide into even parts), DtypeError.
+    Derivation: docs/derivations/RotaryEmbedding.md.
     Reference: docs/equations.md, section 3.13; J. Su et al., "RoFormer: enhanced transformer with rotary position
         embedding", 2021.
 

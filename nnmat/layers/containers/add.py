@@ -19,6 +19,7 @@ class Add(Branches):
         gX_i = F_i.backward(G)        one input X for all: gX = Σ_i F_i.backward(G)
     Shapes: X (B, ...) or a tuple of such arrays; all F_i(X_i), Y and G of one shape; float32 or float64 as built.
     Errors: ConfigError (no layers, or not layers), ShapeError (naming the branch that does not fit), DtypeError.
+    Derivation: docs/derivations/Add.md.
     Reference: docs/equations.md, section 3.8: LAW-1 and TR-3.
 
     None stands for the identity: `Add([None, block])` is the residual connection Y = X + F(X), `Add()` the sum of

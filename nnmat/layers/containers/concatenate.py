@@ -22,6 +22,7 @@ class Concatenate(Branches):
     Shapes: X (B, ...) or a tuple of such arrays; F_i(X_i) (B, ..., M_i), alike but for M_i; Y and G (B, ..., Σ M_i);
         float32 or float64 as built. The last axis holds the features, and of images the channels.
     Errors: ConfigError (no layers, or not layers), ShapeError (naming the branch that does not fit), DtypeError.
+    Derivation: docs/derivations/Concatenate.md.
     Reference: docs/equations.md, section 3.8.
 
     None stands for the identity: `Concatenate([None, block])` keeps the input beside F(X), `Concatenate()` puts several

@@ -17,6 +17,7 @@ class Residual(Layer):
         gX = S.backward(G) + F.backward(G)
     Shapes: X (B, ...); S(X), F(X), Y and G of one shape; float32 or float64 as built.
     Errors: ConfigError (no layer), ShapeError (what the block gives does not fit), DtypeError.
+    Derivation: docs/derivations/Residual.md.
     Reference: docs/equations.md, section 3.8; K. He, X. Zhang, S. Ren, J. Sun, "Deep residual learning for image
         recognition", 2016.
 

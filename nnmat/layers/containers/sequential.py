@@ -23,6 +23,7 @@ class Sequential(Layer):
         built at once: parameters in `dtype` (float32 or float64), drawn from `seed`; without, a bigger model or
         `build` does it.
     Errors: ConfigError (no layers, or not layers; seed), ShapeError (naming the layer that does not fit), BuildError.
+    Derivation: docs/derivations/Sequential.md.
     Reference: docs/equations.md, section 3.8: MOT-1.
     """
 

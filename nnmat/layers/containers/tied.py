@@ -27,6 +27,7 @@ class Tied(Layer):
     Shapes: those of the layer; `transpose`: X (B, M), W (M, N), Y and G (B, N); X (B, ..., D), E (V, D), Y (B, ..., V).
     Errors: ConfigError (no layer; `transpose` of another layer than these two), BuildError (a layer that is built
         already, or does not stand before this one in the model), ShapeError (the parameters do not fit), DtypeError.
+    Derivation: docs/derivations/Tied.md.
     Reference: docs/equations.md, sections 3.8, 3.12: LAW-1, TR-3.
 
     `layer` stands in the model itself, before this one: `Sequential([encode, Tanh(), Tied(encode, transpose=True)])` is

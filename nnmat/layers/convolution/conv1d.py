@@ -28,6 +28,7 @@ class Conv1d(Convolution):
         To = ⌊(T + 2p - δ(k - 1) - 1)/s⌋ + 1; float32 or float64 as built. `kernel_size`, `stride`, `dilation`: ints;
         `padding`: an int, (before, after), "same" or "valid", and `padding_mode`, as in `Conv2d`.
     Errors: ConfigError (options), ShapeError (channels, a kernel larger than the padded sequence), DtypeError.
+    Derivation: docs/derivations/Conv1d.md.
     Reference: docs/equations.md, section 3.2.
     """
 

@@ -33,6 +33,7 @@ class Conv2d(Convolution):
         Ho = ⌊(H + 2p - δ(kh - 1) - 1)/s⌋ + 1; float32 or float64 as built. `kernel_size`, `stride`, `padding`,
         `dilation`: an int or a pair (rows, columns).
     Errors: ConfigError (options), ShapeError (channels, a kernel larger than the padded image), DtypeError.
+    Derivation: docs/derivations/Conv2d.md.
     Reference: docs/equations.md, section 3.2: LAW-9, TR-6, TR-7.
 
     `padding` may also be ((top, bottom), (left, right)), "valid" (none), or "same" (stride 1), and the output has
@@ -73,6 +74,11 @@ class Conv2d(Convolution):
             raise ConfigError('Conv2d: method="im2col" takes groups=1. Use method="auto" for groups.')
         self.method = method
         self._geometry = (self.stride, self._padding.inside, self.dilation)
+
+    @property
+    def zeros_around(self) -> tuple[int, int] | None:
+        """Rows and columns of zeros at both ends of the image, in the kernels; None where its ends are others."""
+        return None if self._padding.explicit else self._padding.inside
 
     @property
     def recordable(self):  # type: ignore[override]

@@ -28,6 +28,7 @@ class ConvTranspose2d(Convolution):
         Ho = (H - 1)s - 2p + δ(kh - 1) + 1 + op; float32 or float64 as built. `kernel_size`, `stride`, `padding`,
         `output_padding` (op, below the stride), `dilation`: an int or a pair (rows, columns).
     Errors: ConfigError (options), ShapeError (channels, an empty output), DtypeError.
+    Derivation: docs/derivations/ConvTranspose2d.md.
     Reference: docs/equations.md, section 3.2: LAW-9, TR-6, TR-7.
 
     `padding` takes rows and columns off the output, `output_padding` adds some at its end: of the sizes Ho that a

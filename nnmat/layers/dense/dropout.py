@@ -39,6 +39,7 @@ class Dropout(Dropping):
     In evaluation Y = X and gX = G.
     Shapes: X, Y, G, gX (B, ...), of any one shape; float32 or float64 as built. p = `rate` in [0, 1].
     Errors: ConfigError (rate), ShapeError, DtypeError.
+    Derivation: docs/derivations/Dropout.md.
     Reference: docs/equations.md, section 3.7; N. Srivastava et al., "Dropout: a simple way to prevent neural networks
         from overfitting", 2014.
 
@@ -74,6 +75,7 @@ class Dropout2d(Dropping):
     In evaluation Y = X and gX = G.
     Shapes: X, Y, G, gX (B, H, W, C); float32 or float64 as built. p = `rate` in [0, 1].
     Errors: ConfigError (rate), ShapeError (no images), DtypeError.
+    Derivation: docs/derivations/Dropout2d.md.
     Reference: docs/equations.md, section 3.7; J. Tompson et al., "Efficient object localization using convolutional
         networks", 2015: neighbours in an image say much the same, so `Dropout` there takes little away.
 

@@ -20,6 +20,7 @@ class Embedding(Layer):
     Shapes: X (B, ...) of integers from 0 to V - 1, E = `weight` (V, D), Y and G (B, ..., D); float32 or float64 as
         built. V = `tokens`, D = `features`.
     Errors: ConfigError (options), ShapeError, DtypeError (X holds no integers), LabelError (a token out of range).
+    Derivation: docs/derivations/Embedding.md.
     Reference: docs/equations.md, section 3.12.
 
     It stands first in a model, or first in a branch that has an input of its own. `backward` returns None for the

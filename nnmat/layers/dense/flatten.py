@@ -21,6 +21,7 @@ class Flatten(Layer):
     Shapes: X (B, d1, ..., dn), Y and G (B, d1 ⋯ dn); any dtype as built. Images (B, H, W, C) flatten in the order row,
         column, channel. Inside a model no data is moved: Y is a view of X.
     Errors: ConfigError (start, end), ShapeError (no such axes), DtypeError.
+    Derivation: docs/derivations/Flatten.md.
     Reference: docs/equations.md, section 3.5: a renumbering, so the transpose of the map is its inverse.
 
     The axes from `start` to `end`, that one included, become one; they are counted with the batch, which is axis 0 and

@@ -49,6 +49,7 @@ class Linear(Weighted):
     Shapes: X (B, N), W = `weight` (M, N), b = `bias` (M,), H and G (B, M); float32 or float64 as built. Inputs with
         more leading axes, such as (B, T, N), are treated as (B T, N).
     Errors: ConfigError (options), ShapeError (input width), DtypeError.
+    Derivation: docs/derivations/Linear.md.
     Reference: docs/equations.md, section 3.1: LAW-2 and TR-4b applied to Tr(Gᵀ dH).
 
     `in_features=None` takes the width of the input at build. Initializers: a name of `nnmat.initializers` or a

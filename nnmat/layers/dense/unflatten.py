@@ -19,6 +19,7 @@ class Unflatten(Layer):
     Shapes: X (B, d1 ⋯ dn), Y and G (B, d1, ..., dn) for `shape` = (d1, ..., dn); any dtype as built. Rows become images
         (H, W, C) in the order row, column, channel. Inside a model no data is moved: Y is a view of X.
     Errors: ConfigError (`shape`), ShapeError (rows of another length), DtypeError.
+    Derivation: docs/derivations/Unflatten.md.
     Reference: docs/equations.md, section 3.5.
     """
 

@@ -87,6 +87,7 @@ class BatchNorm1d(BatchNorm):
     Shapes: X, Y, G, gX (B, N), or (B, T, N) with R = B T rows; γ = `gamma`, β = `beta` and the running ones (N,);
         float32 or float64 as built. ε = `eps`, m = `momentum` in [0, 1].
     Errors: ConfigError (options), ShapeError (axes, width; in training a batch of one row), DtypeError.
+    Derivation: docs/derivations/BatchNorm1d.md.
     Reference: docs/equations.md, section 3.11; S. Ioffe, C. Szegedy, "Batch normalization", 2015.
 
     The running mean and variance are buffers, `running_mean` and `running_variance`, saved with the model: 0 and 1 at
@@ -105,6 +106,7 @@ class BatchNorm2d(BatchNorm):
         X̂ = C X diag(r)        Y = X̂ diag(γ) + 1 βᵀ        gX = (C Ĝ - X̂ diag(mean of Ĝ ⊙ X̂)) diag(r)
     Shapes: X, Y, G, gX (B, H, W, N); γ = `gamma`, β = `beta` and the running ones (N,); float32 or float64 as built.
     Errors: ConfigError (options), ShapeError (no images, channels; in training one pixel in all), DtypeError.
+    Derivation: docs/derivations/BatchNorm2d.md.
     Reference: docs/equations.md, section 3.11; S. Ioffe, C. Szegedy, "Batch normalization", 2015.
     """
 

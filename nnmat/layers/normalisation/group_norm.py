@@ -19,6 +19,7 @@ class GroupNorm(Scaled):
     Shapes: X, Y, G, gX (B, ..., C), M = (numbers of a sample)/`groups`, γ = `gamma` and β = `beta` (C,); float32 or
         float64 as built. ε = `eps`.
     Errors: ConfigError (options), ShapeError (channels that are not a multiple of `groups`), DtypeError.
+    Derivation: docs/derivations/GroupNorm.md.
     Reference: docs/equations.md, section 3.11; Y. Wu, K. He, "Group normalization", 2018.
 
     The same in training and evaluation. `channels=None` takes those of the input at build; `affine=False` leaves out γ

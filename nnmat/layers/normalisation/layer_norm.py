@@ -15,6 +15,7 @@ class LayerNorm(Scaled):
         gX = diag(r) (Ĝ C - diag(rowmean(Ĝ ⊙ X̂)) X̂)        gγ = (G ⊙ X̂)ᵀ 1        gβ = Gᵀ 1
     Shapes: X, Y, G, gX (B, ..., N), γ = `gamma` and β = `beta` (N,); float32 or float64 as built. ε = `eps`.
     Errors: ConfigError (options), ShapeError (another width, no axis beside the batch), DtypeError.
+    Derivation: docs/derivations/LayerNorm.md.
     Reference: docs/equations.md, section 3.11; J. Ba, J. Kiros, G. Hinton, "Layer normalization", 2016.
 
     The same in training and evaluation. `features=None` takes the width of the input at build; `bias=False` leaves out
@@ -50,6 +51,7 @@ class RMSNorm(Scaled):
         gX = diag(r) (Ĝ - diag(rowmean(Ĝ ⊙ X̂)) X̂)        gγ = (G ⊙ X̂)ᵀ 1
     Shapes: X, Y, G, gX (B, ..., N), γ = `gamma` (N,); float32 or float64 as built. ε = `eps`.
     Errors: ConfigError (options), ShapeError (another width, no axis beside the batch), DtypeError.
+    Derivation: docs/derivations/RMSNorm.md.
     Reference: docs/equations.md, section 3.11; B. Zhang, R. Sennrich, "Root mean square layer normalization", 2019.
 
     The same in training and evaluation. `features=None` takes the width of the input at build; `affine=False` leaves

@@ -43,6 +43,7 @@ class AdaptiveAvgPool2d(Separable):
     Shapes: X (B, H, W, C), Y and G (B, Ho, Wo, C) with (Ho, Wo) = `output_size`, an int or a pair (rows, columns), None
         for a size that stays; float32 or float64 as built.
     Errors: ConfigError (output_size), ShapeError (no image), DtypeError.
+    Derivation: docs/derivations/AdaptiveAvgPool2d.md.
     Reference: docs/equations.md, section 3.3.
     """
 
@@ -71,6 +72,7 @@ class AdaptiveMaxPool2d(Layer):
     Shapes: X (B, H, W, C), Y and G (B, Ho, Wo, C) with (Ho, Wo) = `output_size`, an int or a pair (rows, columns), None
         for a size that stays; float32 or float64 as built.
     Errors: ConfigError (output_size), ShapeError (no image), DtypeError.
+    Derivation: docs/derivations/AdaptiveMaxPool2d.md.
     Reference: docs/equations.md, section 3.3.
     """
 
@@ -110,6 +112,7 @@ class GlobalAvgPool2d(Layer):
         gx = 1 g/(H W)
     Shapes: X (B, H, W, C), Y and G (B, C); float32 or float64 as built.
     Errors: ShapeError (no image), DtypeError.
+    Derivation: docs/derivations/GlobalAvgPool2d.md.
     Reference: docs/equations.md, section 3.3.
     """
 

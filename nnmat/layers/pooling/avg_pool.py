@@ -68,6 +68,7 @@ class AvgPool2d(AvgPooling):
     Shapes: X (B, H, W, C), Y and G (B, Ho, Wo, C), Ho = ⌊(H + 2p - k)/s⌋ + 1; float32 or float64 as built.
         `kernel_size`, `stride` (None: the kernel size), `padding`: an int or a pair (rows, columns).
     Errors: ConfigError (options), ShapeError (no image, a window larger than the padded image), DtypeError.
+    Derivation: docs/derivations/AvgPool2d.md.
     Reference: docs/equations.md, section 3.3.
 
     `ceil_mode`: ⌈ ⌉ in place of ⌊ ⌋, less a last window that would begin beyond the image; what lies beyond the padding
@@ -101,6 +102,7 @@ class AvgPool1d(AvgPooling):
     Shapes: X (B, T, C), Y and G (B, To, C), To = ⌊(T + 2p - k)/s⌋ + 1; float32 or float64 as built. `kernel_size`,
         `stride` (None: the kernel size), `padding`: ints; `ceil_mode` as there.
     Errors: ConfigError (options), ShapeError (no sequence, a window larger than the padded one), DtypeError.
+    Derivation: docs/derivations/AvgPool1d.md.
     Reference: docs/equations.md, section 3.3.
     """
 

@@ -40,6 +40,7 @@ class MaxPool2d(MaxPooling):
         `kernel_size`, `stride` (None: the kernel size), `padding` (with -inf), `dilation` (δ): an int or a pair
         (rows, columns).
     Errors: ConfigError (options), ShapeError (no image, a window larger than the padded image), DtypeError.
+    Derivation: docs/derivations/MaxPool2d.md.
     Reference: docs/equations.md, section 3.3.
 
     `ceil_mode`: ⌈ ⌉ in place of ⌊ ⌋, less a last window that would begin beyond the image: windows may reach beyond it.
@@ -68,6 +69,7 @@ class MaxPool1d(MaxPooling):
         `kernel_size`, `stride` (None: the kernel size), `padding` (with -inf), `dilation` (δ): ints; `ceil_mode` as
         there.
     Errors: ConfigError (options), ShapeError (no sequence, a window larger than the padded one), DtypeError.
+    Derivation: docs/derivations/MaxPool1d.md.
     Reference: docs/equations.md, section 3.3.
     """
 

@@ -23,6 +23,7 @@ class GRU(Recurrence):
         b = `in_proj.bias` (3 N,), W_h = `weight` (3 N, N), b_h = `bias` (3 N,);
         float32 or float64 as built. N_x = `in_features`, N = `hidden`.
     Errors: ConfigError (options), ShapeError, DtypeError.
+    Derivation: docs/derivations/GRU.md.
     Reference: docs/equations.md, section 3.10; K. Cho et al., "Learning phrase representations using RNN
         encoder-decoder", 2014.
 

@@ -20,6 +20,7 @@ class LSTM(Recurrence):
         b = `in_proj.bias` (4 N,), W_h = `weight` (4 N, N);
         float32 or float64 as built. N_x = `in_features`, N = `hidden`.
     Errors: ConfigError (options), ShapeError, DtypeError.
+    Derivation: docs/derivations/LSTM.md.
     Reference: docs/equations.md, section 3.10; S. Hochreiter, J. Schmidhuber, "Long short-term memory", 1997.
 
     `last=True` gives H_T (B, N) alone. `states=True`: X is a tuple, (X, H_0, C_0), and so is gX; else

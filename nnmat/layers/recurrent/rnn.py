@@ -17,6 +17,7 @@ class RNN(Recurrence):
     Shapes: X, gX (B, T, N_x), H, G (B, T, N), W_x = `in_proj.weight` (N, N_x), b = `in_proj.bias` (N,), W_h = `weight`
         (N, N); float32 or float64 as built. N_x = `in_features`, N = `hidden`.
     Errors: ConfigError (options), ShapeError, DtypeError.
+    Derivation: docs/derivations/RNN.md.
     Reference: docs/equations.md, section 3.10; J. Elman, "Finding structure in time", 1990.
 
     `last=True` gives H_T (B, N) alone. `states=True`: X is a tuple, (X, H_0), and so is gX; else

@@ -19,6 +19,7 @@ class Pad(Separable):
     Shapes: X (B, H, W, C), Y and G (B, H + top + bottom, W + left + right, C); float32 or float64 as built. `padding`:
         an int, a pair (rows, columns), or ((top, bottom), (left, right)).
     Errors: ConfigError (options), ShapeError (no image, one too small to be reflected or repeated), DtypeError.
+    Derivation: docs/derivations/Pad.md.
     Reference: docs/equations.md, section 3.3.
     """
 

@@ -23,6 +23,7 @@ class Upsample(Separable):
     Shapes: X (B, H, W, C), Y and G (B, Ho, Wo, C), (Ho, Wo) = `size` or (H, W) times `scale_factor`, an int or a pair
         (rows, columns); float32 or float64 as built.
     Errors: ConfigError (options), ShapeError (no image), DtypeError.
+    Derivation: docs/derivations/Upsample.md.
     Reference: docs/equations.md, section 3.3.
 
     `align_corners` (bilinear): row i lies at i (H - 1)/(Ho - 1), so that the first and the last rows lie above each

@@ -1,5 +1,6 @@
 """What a run shows on stderr: a bar for the batches of an epoch, one for long evaluations, a line for each epoch."""
 
+import importlib.util
 import sys
 import time
 from typing import Any
@@ -29,9 +30,9 @@ class Display:
 
     def bar(self, total: int, unit: str, done: int = 0) -> Any:
         """A bar for the batches of an epoch, which goes when it is done."""
-        return progress_bar(
-            total=total, initial=done, unit=unit, unit_scale=True, disable=not self.bars, mininterval=0.2, leave=False
-        )
+        if not self.bars:
+            return NoBar()
+        return progress_bar(total=total, initial=done, unit=unit, unit_scale=True, mininterval=0.2, leave=False)
 
     def note(self, text: str) -> None:
         """A line, if anything is shown."""
@@ -44,11 +45,39 @@ class Display:
             line(epoch_line(epoch, last_epoch, samples, figures))
 
 
+def bars() -> Any:
+    """The class of tqdm's bars: widgets in a notebook that can show them, else text.
+
+    `tqdm.auto` finds that out too, but takes 20 ms to import, for asyncio, and warns where there are no widgets.
+    """
+    notebook = "ipykernel" in sys.modules and importlib.util.find_spec("ipywidgets") is not None
+    return importlib.import_module("tqdm.auto" if notebook else "tqdm").tqdm
+
+
+class NoBar:
+    """In the place of a bar that is not shown: a small model's epoch takes less time than a bar to be made."""
+
+    disable = True
+
+    def set_description(self, text: str) -> None:
+        """Shows nothing."""
+
+    def set_postfix_str(self, text: str, refresh: bool = True) -> None:
+        """Shows nothing."""
+
+    def update(self, n: int) -> None:
+        """Shows nothing."""
+
+    def __enter__(self) -> "NoBar":
+        return self
+
+    def __exit__(self, *exception) -> None:
+        pass
+
+
 def progress_bar(**options) -> Any:
     """A bar of tqdm, which knows notebooks; imported when the first one is needed."""
-    from tqdm.auto import tqdm
-
-    bar = tqdm(**options)
+    bar = bars()(**options)
     bar.compiled = seconds()
     return bar
 
@@ -66,9 +95,7 @@ def advance(bar: Any, n: int) -> None:
 
 def line(text: str) -> None:
     """A line on stderr that does not tear bars which a program shows there."""
-    from tqdm.auto import tqdm
-
-    tqdm.write(text, file=sys.stderr)
+    bars().write(text, file=sys.stderr)
 
 
 def epoch_line(epoch: int, last_epoch: float, samples: int | None, figures: dict[str, float]) -> str:

@@ -13,9 +13,28 @@ from typing import Any
 
 import numpy as np
 
+from nnmat_kernels.programs.html import html_table
+
 from ...errors import ConfigError
 from ...formats.atomic import atomic_write
 from ...formats.paths import as_path
+
+SHOWN = 20  # epochs that a notebook shows; of more, the first and the last ones
+
+
+class History(dict[str, list]):
+    """The figures of a run: for each name a list with an entry for each epoch. Notebooks show it as a table."""
+
+    def _repr_html_(self) -> str:
+        rows = [[_shown(value) for value in row] for row in zip(*self.values(), strict=True)]
+        if len(rows) > SHOWN:
+            few = SHOWN // 4
+            rows = [*rows[:few], ["…"] * len(self), *rows[few - SHOWN + 1 :]]
+        return html_table(list(self), rows)
+
+
+def _shown(value: Any) -> str:
+    return f"{value:.4g}" if isinstance(value, float) else str(value)
 
 
 def save_history(history: dict[str, list], path: str | os.PathLike) -> None:

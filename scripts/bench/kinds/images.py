@@ -2,6 +2,8 @@
 
 import functools
 
+import numpy as np
+
 from bench import numpy_peer
 from bench.kinds.case import Case, normal
 
@@ -16,6 +18,14 @@ def of_images(B, H, C) -> list[Case]:
             normal(shape),
             lambda k, X, **out: k.resample(X, twice(H), twice(H), **out),
             repeated,
+            terms=1,
+        ),
+        Case(
+            "affine_images",
+            f"{label} shifted",
+            normal(shape),
+            lambda k, X, **out: k.affine_images(X, shifted(B), **out),
+            by_slices,
             terms=1,
         ),
         Case(
@@ -35,6 +45,18 @@ def twice(size):
     from nnmat_kernels.resampling.factors import nearest
 
     return nearest(size, 2 * size)
+
+
+@functools.cache
+def shifted(B):
+    """Maps that move images up by one pixel and left by two."""
+    return np.tile(np.array([[1.0, 0.0, 1.0], [0.0, 1.0, 2.0]]), (B, 1, 1))
+
+
+def by_slices(X, out):
+    out[:, :-1, :-2] = X[:, 1:, 2:]
+    out[:, -1], out[:, :, -2:] = 0, 0
+    return out
 
 
 def repeated(X, out):

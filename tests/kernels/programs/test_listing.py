@@ -74,3 +74,12 @@ def test_a_table():
     assert lines[-1] == (
         "rules that improved it: copy, activation; memory of its own: 10 kB; 2.00 us a step, 50% outside the kernels"
     )
+
+
+def test_a_notebook_shows_the_same_table():
+    rows = [Row("Linear '0'", "A <B", ("multiply",), ((3, 4), (4, 2)), ("X",), 48, 200, 1e-6)]
+    listing = Listing(rows, HISTORY, 4096, 10, 2e-5)
+    shown, text = listing._repr_html_(), str(listing).splitlines()
+    for cell in ("Linear &#x27;0&#x27;", "A &lt;B", "3x4, 4x2", "1.00", "0.0"):
+        assert f">{cell}</td>" in shown
+    assert f"<p>{text[-1]}</p>" in shown

@@ -1,6 +1,7 @@
 """The command line: output, files, exit codes, errors with the column."""
 
 import os
+import re
 import subprocess
 import sys
 
@@ -120,7 +121,7 @@ def test_a_reader_that_stops_reading_is_no_error():
 
 def test_wrong_options_exit_with_2(capsys):
     with pytest.raises(SystemExit, match="2"):
-        main(["derive", "x"])
+        main(["derive", "x", "--wrt", "x", "--format", "word"])
     with pytest.raises(SystemExit, match="2"):
         main([])
 
@@ -177,7 +178,9 @@ def test_a_record_is_written_and_verified(tmp_path, capsys):
     [
         ("", "verify: file: expected the JSON of a record, got none"),
         ("no record", "verify: file: expected the JSON of a record, got none"),
-        ("[]", "verify: file: expected a record, as --format json writes it, got []."),
+        ("[]", "verify: file: expected records, got an empty list."),
+        ("[3]", "verify: [0].file: expected a record, as --format json writes it, got 3."),
+        ('[{"format": 3}]', "verify: [0].format: expected 'nnmat derivation', got 3."),
         ("null", "as --format json writes it, got null."),
         ('"text"', 'got "text".'),
         ("{}", "verify: format: expected 'nnmat derivation', got none."),
@@ -235,10 +238,20 @@ def test_all_gradients_at_once(capsys):
     assert "∇_x f = Ay" in out
     assert main(["derive", "x.T @ A @ y", "--wrt", "all", "--compile"]) == 0
     assert "'A': grad_A, 'x': " in capsys.readouterr().out
-    assert main(["derive", "x.T @ A @ y", "--wrt", "all", "--format", "json"]) == 2
+    assert main(["derive", "x.T @ A @ y", "--wrt", "all", "--format", "html"]) == 2
     said = capsys.readouterr().err
-    assert "expected one name of A, x, y as --wrt with --format json, got all" in said
+    assert "expected one name of A, x, y as --wrt with --format html, got all" in said
     assert "--compile is one function of all gradients" in said
+
+
+def test_records_of_all_gradients_are_judged_together(tmp_path, capsys):
+    record = tmp_path / "records.json"
+    assert main(["derive", "x.T @ A @ y", "--wrt", "all", "--format", "json", "-o", str(record)]) == 0
+    assert main(["verify", str(record)]) == 0
+    assert re.findall(r"^\[(\d)\] verified: \d+ lines", capsys.readouterr().out, re.MULTILINE) == ["0", "1", "2"]
+    record.write_text(record.read_text(encoding="utf-8").replace("LAW-2", "LAW-3", 1), encoding="utf-8")
+    assert main(["verify", str(record)]) == 1
+    assert "verify: [0].seal: the record was changed" in capsys.readouterr().err
 
 
 def test_quantities_in_any_order(capsys):
@@ -260,3 +273,48 @@ def test_a_seed_below_zero(tmp_path, capsys):
     assert main(["derive", "x.T @ A @ y", "--wrt", "A", "--format", "json", "-o", record]) == 0
     assert main(["verify", record, "--seed", "-1"]) == 2
     assert "verify: expected seed as a seed (an integer >= 0)" in capsys.readouterr().err
+
+
+def test_a_layer_in_the_place_of_an_expression(tmp_path, capsys):
+    assert main(["derive", "--layer", "Linear"]) == 0
+    out = capsys.readouterr().out
+    assert out.startswith("Linear\nY = X @ W.T + b.T\n    X  R, D  input\n")
+    assert all(f"{gradient}\n" in out for gradient in ("∇_X f = GW", "∇_W f = GᵀX", "∇_b f = Gᵀ1"))
+    assert main(["derive", "--layer", "Linear", "--wrt", "W", "--format", "latex"]) == 0
+    assert "G^{\\top} X" in capsys.readouterr().out
+    assert main(["derive", "--layer", "GELU-tanh", "--format", "html"]) == 0
+    assert capsys.readouterr().out.startswith("<!DOCTYPE html>")
+    assert main(["derive", "--layer", "SoftmaxCrossEntropy", "--compile"]) == 0
+    assert "return value, {'H': grad_H}" in capsys.readouterr().out
+    record = str(tmp_path / "l1.json")
+    assert main(["derive", "--layer", "L1", "--format", "json", "-o", record]) == 0
+    assert main(["verify", record]) == 0
+    assert main(["derive", "--layer", "AdversarialLoss", "--check"]) == 0
+    assert capsys.readouterr().out.count("checked: ") == 3
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["--layer", "Liner"], "got 'Liner'. Did you mean Linear"),
+        (["--layer", "softmaxcrossentropy"], "Did you mean SoftmaxCrossEntropy"),
+        (["--layer", "zzz"], "nnmat derive --layers lists them"),
+        (["--layer", "Layer"], "Layer has no derivation: what layers are made from"),
+        (["--layer", "Conv2d", "--wrt", "Q"], "Conv2d: expected wrt among X, W1, W2, W3, W4, b, or all, got 'Q'"),
+        (["--layer", "Linear", "x.T @ x"], "expected --layer Linear with --wrt and formats only"),
+        (["--layer", "Linear", "--symmetric", "entries"], "expected --layer Linear with --wrt and formats only"),
+        (["--layer", "Linear", "--wrt", "all", "--format", "html"], "one name of X, W, b as --wrt with --format html"),
+        ([], "expected an expression and --wrt NAME, or --layer NAME"),
+        (["x.T @ x"], "expected an expression and --wrt NAME, or --layer NAME"),
+    ],
+)
+def test_layers_that_are_none(words, message, capsys):
+    assert main(["derive", *words]) == 2
+    assert message in capsys.readouterr().err
+
+
+def test_the_layers_are_listed(capsys):
+    assert main(["derive", "--layers"]) == 0
+    rows = capsys.readouterr().out.splitlines()
+    assert any(re.fullmatch(r"Linear +Y = X @ W.T \+ b.T", row) for row in rows)
+    assert any(row.startswith("Layer ") and "none: what layers are made from" in row for row in rows)

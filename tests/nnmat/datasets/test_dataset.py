@@ -35,6 +35,12 @@ def test_indexing_keeps_samples_and_targets_together():
     assert "X (7, 2, 3) float32" in repr(data)
 
 
+def test_a_notebook_shows_a_table():
+    shown = Dataset(np.zeros((7, 2)), np.zeros(7, int), labels=["a<b", "c"], origin="x & y")._repr_html_()
+    for text in ("(7, 2)", "float64", "int64", "a&lt;b, c", "<p>x &amp; y</p>"):
+        assert text in shown
+
+
 @pytest.mark.parametrize("index", [(0, 1), 1.5, np.zeros((2, 2), int), "a", True])
 def test_an_index_of_another_kind_is_refused(index):
     with pytest.raises(IndexError, match="expected an integer, a slice, or a 1-D array"):

@@ -200,3 +200,156 @@ def test_slopes(rng):
     twin = Sequential([nnmat.PReLU(3), Flatten(), nnmat.PReLU(None), nnmat.PReLU()], input_shape=(5, 4, 3))
     convert.from_torch(twin, state)
     np.testing.assert_array_equal(twin.flat_parameters, model.flat_parameters)
+
+
+# ---- other names, other orders --------------------------------------------------------------------------------------
+
+
+def plain(depth=12, seed=0, bias=False, width=4):
+    """Layers of equal shapes: nothing but names tells them apart."""
+    model = Sequential([Linear(width, width, bias=bias) for _ in range(depth)], input_shape=(width,), seed=seed)
+    model.flat_parameters[...] = np.random.default_rng(seed).standard_normal(model.flat_parameters.size)
+    return model
+
+
+@pytest.mark.parametrize("bias", [False, True])
+@pytest.mark.parametrize("prefix", ["", "net.", "model.net."])
+@pytest.mark.parametrize("arrange", [sorted, reversed, list])
+def test_a_dictionary_sorted_as_text_loads_by_its_names(bias, prefix, arrange):
+    """ "10.weight" stands before "2.weight" there: in order, layer 2 would get the weight of layer 10."""
+    model, twin = plain(bias=bias), plain(seed=1, bias=bias)
+    state = convert.to_torch(model)
+    convert.from_torch(twin, {f"{prefix}{name}": state[name] for name in arrange(list(state))})
+    np.testing.assert_array_equal(twin.flat_parameters, model.flat_parameters)
+
+
+@pytest.mark.parametrize("names", ["blocks.{}.proj", "fc{}", "h{}.net.0", "{}.block.0"])
+@pytest.mark.parametrize("bias", [False, True])
+def test_numbers_in_the_names_of_a_users_modules(names, bias, rng):
+    model, twin = plain(bias=bias), plain(seed=1, bias=bias)
+    layers = [names.format(3 * i + 1) for i in range(12)]
+    state = {
+        f"{layers[int(name.split('.')[0])]}.{name.split('.')[1]}": A for name, A in convert.to_torch(model).items()
+    }
+    for seed in range(3):
+        keys = list(np.random.default_rng(seed).permutation(list(state)))
+        convert.from_torch(twin, {name: state[name] for name in map(str, keys)})
+        np.testing.assert_array_equal(twin.flat_parameters, model.flat_parameters)
+        twin.flat_parameters[...] = 0
+
+
+def test_a_users_modules_go_by_their_shapes():
+    model, twin = cnn(0), cnn(1)
+    names = {"0": "conv1", "4": "hidden", "6": "a_head"}
+    state = {f"{names[n.split('.')[0]]}.{n.split('.')[1]}": A for n, A in convert.to_torch(model).items()}
+    for order in (list(state), sorted(state)):
+        convert.from_torch(twin, {name: state[name] for name in order})
+        assert np.array_equal(twin.flat_parameters, model.flat_parameters)
+        twin.flat_parameters[...] = 0
+
+
+@pytest.mark.parametrize("names", [["encoder", "decoder"], ["fc", "out"], ["a.1", "b.0"], ["a.conv1", "a.down.0"]])
+def test_layers_of_equal_shapes_need_an_order(names):
+    model, twin = plain(2), plain(2, seed=1)
+    state = dict(zip([f"{name}.weight" for name in names], convert.to_torch(model).values(), strict=True))
+    before = twin.flat_parameters.copy()
+    with pytest.raises(nnmat.ConfigError, match=rf"'{names[0]}', '{names[1]}' have equal shapes.* order=\[\.\.\.\]"):
+        convert.from_torch(twin, state)
+    assert np.array_equal(twin.flat_parameters, before)
+    for order in ("given", names, [f"{name}.weight" for name in names]):
+        twin.flat_parameters[...] = 0
+        convert.from_torch(twin, state, order=order)
+        assert np.array_equal(twin.flat_parameters, model.flat_parameters)
+    convert.from_torch(twin, state, order=names[::-1])
+    assert np.array_equal(twin[0].weight.value, model[1].weight.value)
+    convert.from_torch(twin, dict.fromkeys(state, np.ones((4, 4))))  # equal numbers: whichever it is
+
+
+class FromTorch(dict):
+    """A dict as PyTorch returns it, which has the order of the modules."""
+
+    _metadata = None
+
+
+def test_the_order_of_a_state_dict_is_known():
+    model, twin = plain(2), plain(2, seed=1)
+    state = dict(zip(["encoder.weight", "decoder.weight"], convert.to_torch(model).values(), strict=True))
+    convert.from_torch(twin, FromTorch(state))
+    assert np.array_equal(twin.flat_parameters, model.flat_parameters)
+
+
+@pytest.mark.parametrize(
+    ("order", "said"),
+    [
+        (["encoder"], "it lacks those of 'decoder.weight'"),
+        (["encoder", "encoder", "decoder"], "'encoder' is named twice"),
+        (["encoder", "head"], "'head' is not among the entries"),
+        ("text", "as a list of names, or as 'given', got 'text'"),
+    ],
+)
+def test_wrong_orders(order, said):
+    state = {"encoder.weight": np.ones((4, 4)), "decoder.weight": np.zeros((4, 4))}
+    with pytest.raises(nnmat.ConfigError, match=f"^from_torch: .*{said}"):
+        convert.from_torch(plain(2), state, order=order)
+
+
+def test_what_does_not_fit_is_named():
+    model = cnn()
+    state = {f"net_{name}": A for name, A in convert.to_torch(model).items()}
+    del state["net_4.bias"]
+    state["net_9.weight"] = np.zeros((3, 3))
+    with pytest.raises(
+        nnmat.ConfigError, match=r"no place for 'net_9.weight' \(3, 3\); nothing for '4.bias' \(5,\)\. Both models"
+    ):
+        convert.from_torch(model, state)
+
+
+def test_by_names_only_and_in_parts():
+    model, twin = cnn(0), cnn(1)
+    state, before = convert.to_torch(model), convert.to_torch(twin)
+    del state["0.weight"], state["6.bias"]
+    with pytest.raises(nnmat.ConfigError, match="nothing for '0.weight'"):
+        convert.from_torch(twin, state)
+    convert.from_torch(twin, {f"net.{n}": A for n, A in state.items()} | {"head.weight": np.ones(3)}, strict=False)
+    for name, A in convert.to_torch(twin).items():
+        assert np.array_equal(A, (state if name in state else before)[name]), name
+    with pytest.raises(nnmat.ShapeError, match=r"'4.weight' of shape \(5, 27\)"):
+        convert.from_torch(twin, {"4.weight": np.ones((5, 3))}, strict=False)
+    with pytest.raises(nnmat.ConfigError, match="expected some of the names .* strict=False"):
+        convert.from_torch(twin, {"head.weight": np.ones(3)}, strict=False)
+    recurrent = Sequential([nnmat.LSTM(2, 3)], input_shape=(4, 2))
+    with pytest.raises(nnmat.ConfigError, match=r"expected both biases .* '0\.bias_hh_l0' alone"):
+        convert.from_torch(recurrent, {"0.bias_hh_l0": np.ones(12)}, strict=False)
+
+
+def test_under_the_names_of_a_state_dict():
+    model = plain(11, bias=True)
+    state = convert.to_torch(model)
+    theirs = {
+        f"h.{2 * i}.{kind}": np.zeros(state[f"{i}.{kind}"].shape) for i in range(11) for kind in ("bias", "weight")
+    }
+    found = convert.to_torch(model, like=theirs)
+    assert list(found) == list(theirs)
+    for i in range(11):
+        assert np.array_equal(found[f"h.{2 * i}.weight"], state[f"{i}.weight"])
+    with pytest.raises(nnmat.ShapeError, match=r"^to_torch: expected 'n\.3\.bias' of shape \(4,\)"):
+        convert.to_torch(model, like={f"n.{name}": A for name, A in state.items()} | {"n.3.bias": np.zeros(5)})
+
+
+def test_names_that_are_no_texts():
+    with pytest.raises(nnmat.ConfigError, match="^from_torch: expected names as texts in the state dict, got 0"):
+        convert.from_torch(plain(2), {0: np.ones((4, 4)), 1: np.ones((4, 4))})
+
+
+def test_safetensors_files_of_pytorch(tmp_path):
+    save_file = pytest.importorskip("safetensors.numpy").save_file
+    model, twin = plain(12, bias=True), plain(12, seed=1, bias=True)
+    path = tmp_path / "theirs.safetensors"
+    save_file({f"net.{name}": A for name, A in convert.to_torch(model).items()}, path)
+    convert.from_torch(twin, path)
+    assert np.array_equal(twin.flat_parameters, model.flat_parameters)
+    save_file({f"net.{name}": A.astype(np.float16) for name, A in convert.to_torch(model).items()}, path)
+    with pytest.raises(nnmat.DtypeError, match="^from_torch: .* float16 .* half=True"):
+        convert.from_torch(twin, path)
+    convert.from_torch(twin, path, half=True)
+    np.testing.assert_allclose(twin.flat_parameters, model.flat_parameters, rtol=1e-3, atol=1e-3)

@@ -42,3 +42,13 @@ def test_a_layer_that_is_not_built():
     for layer in (Linear(3, 3), Add(), Sequential([ReLU()])):
         with pytest.raises(BuildError, match=f"^{layer.kind}: it is not built yet.* Give input_shape"):
             layer.summary()
+
+
+def test_a_notebook_shows_the_same_table():
+    model = Sequential([Linear(4, 4), ReLU(), Linear(4, 2)], input_shape=(4,))
+    shown = model._repr_html_()
+    for line in rows(model):
+        for text in line:
+            assert text in shown
+    assert shown.count("<tr>") == len(rows(model))
+    assert Linear(4, 2)._repr_html_() == f"<code>{Linear(4, 2)!r}</code> (not built)".replace("'", "&#x27;")

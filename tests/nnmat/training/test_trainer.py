@@ -246,3 +246,12 @@ def test_parts_that_do_not_belong_together():
             Trainer(model, SoftmaxCrossEntropy(), SGD(model, lr=0.1), metrics=[metric])
     with pytest.raises(nnmat.ConfigError, match="not built yet"):
         Trainer(Sequential([Linear(2, 3)]), SoftmaxCrossEntropy(), SGD(model, lr=0.1))
+
+
+def test_a_notebook_shows_its_parts():
+    trainer = make()
+    shown = trainer._repr_html_()
+    assert "SoftmaxCrossEntropy(" in shown
+    assert "SGD(lr=Constant(lr=0.1), momentum=0.9" in shown
+    assert ">accuracy</td>" in shown
+    assert trainer.model._repr_html_() in shown

@@ -48,3 +48,14 @@ def test_the_row_of_expressions(monkeypatch, holds):
     row = compiled.ROWS["expressions"]()
     assert row.holds == holds
     assert row.value == "losses differ by 2e-08; 1.20 times the time, as programs"
+
+
+@pytest.mark.parametrize(("without", "holds"), [("Layer, Loss", True), ("Layer", False)])
+def test_layers_and_losses_are_counted(monkeypatch, without, holds):
+    says(monkeypatch, f"..tied: 60 of 62 layers and losses, 200 gradients; without: {without}\n.")
+    row = compiled.ROWS["layers-derived"]()
+    assert row.holds == holds
+    assert row.value.startswith(f"60 of 62 with 200 gradients; {without} have none")
+    says(monkeypatch, "")
+    with pytest.raises(OSError, match="printed no figures"):
+        compiled.layers()

@@ -93,3 +93,15 @@ def test_compiling_counts_into_no_rate(waited, capsys, monkeypatch):
         assert bar.format_dict["rate"] == pytest.approx(100)
     assert "00:05<00:05, 100 samples/s]" in capsys.readouterr().err
     display.advance(Display("fit", False).bar(10, " samples"), 10)
+
+
+def test_bars_are_widgets_in_a_notebook_that_can_show_them(monkeypatch):
+    import tqdm
+    import tqdm.auto
+
+    monkeypatch.delitem(display.sys.modules, "ipykernel", raising=False)
+    assert display.bars() is tqdm.tqdm
+    monkeypatch.setitem(display.sys.modules, "ipykernel", display)
+    for there in (None, "a spec"):
+        monkeypatch.setattr(display.importlib.util, "find_spec", lambda name, there=there: there)
+        assert display.bars() is (tqdm.auto.tqdm if there else tqdm.tqdm)

@@ -8,6 +8,7 @@ import pytest
 
 import nnmat
 from nnmat import SGD, Linear, Sequential, SoftmaxCrossEntropy, Trainer
+from nnmat.training.reporting.history import History
 from tests.nnmat.training import runs
 
 RNG = np.random.default_rng(0)
@@ -74,3 +75,25 @@ def test_numbers_that_are_not_finite_are_null_in_json(tmp_path):
     assert [(row["undefined"], row["gap"], row["half"]) for row in rows] == [(None, None, 0.5)] * 2
     nnmat.save_history(history, tmp_path / "history.json")
     assert strict((tmp_path / "history.json").read_text()) == history | {"undefined": [None, None]}
+
+
+def test_a_history_is_a_dict_that_a_notebook_shows():
+    history = fit(trainer=make(["accuracy"]))
+    assert isinstance(history, dict)
+    assert history == dict(history)
+    assert json.loads(json.dumps(history)) == history
+    shown = history._repr_html_()
+    for name in history:
+        assert f">{name}</th>" in shown
+    assert shown.count("<tr>") == 3
+    assert f">{history['loss'][1]:.4g}</td>" in shown
+    assert History({})._repr_html_().startswith("<table>")
+
+
+def test_of_a_long_history_the_first_and_the_last_epochs_are_shown():
+    shown = History({"epoch": list(range(1, 101)), "loss": [0.5] * 100})._repr_html_()
+    epochs = [1, 2, 3, 4, 5, *range(87, 101)]
+    assert shown.count("<tr>") == 1 + len(epochs) + 1
+    assert all(f"<td>{epoch}</td>" in shown for epoch in epochs)
+    assert "<td>…</td>" in shown
+    assert History({"epoch": list(range(20))})._repr_html_().count("<tr>") == 21

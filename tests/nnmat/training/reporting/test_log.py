@@ -6,7 +6,9 @@ from types import SimpleNamespace
 import pytest
 
 import nnmat
-from nnmat import Log
+from nnmat import CSVLog, Log
+from tests.nnmat.training import runs
+from tests.nnmat.training.callbacks.resuming import both
 
 TRAINER = SimpleNamespace(figures=["loss"])
 
@@ -98,3 +100,62 @@ def test_columns_of_another_run_are_noticed_before_it(tmp_path):
     ):
         Log(path).on_train_begin(TRAINER)
     Log(path).on_train_begin(SimpleNamespace(figures=[]))  # callbacks may add one
+
+
+# ---- tables of steps -----------------------------------------------------------------------------------------------
+
+
+class Seen(nnmat.Callback):
+    def __init__(self):
+        self.rows = []
+
+    def on_step_end(self, trainer, step, loss):
+        self.rows.append([step, 1 + (step - 1) // 7, loss, 0.1])
+
+
+def table(path):
+    header, *rows = path.read_text().splitlines()
+    return header, [[float(cell) for cell in row.split(",")] for row in rows]
+
+
+def test_a_table_of_epochs_is_that_of_a_log(tmp_path):
+    callbacks = [CSVLog(tmp_path / "a.csv"), Log(tmp_path / "b.csv")]
+    runs.fit(runs.make(), runs.blobs(), callbacks=callbacks)
+    assert (tmp_path / "a.csv").read_bytes() == (tmp_path / "b.csv").read_bytes()
+    assert CSVLog(tmp_path / "a.csv").next_step(3) == "last"
+
+
+def test_a_row_after_every_third_step(tmp_path):
+    seen = Seen()
+    runs.fit(runs.make(), runs.blobs(), epochs=3, callbacks=[CSVLog(tmp_path / "a.csv", every_steps=3), seen])
+    header, rows = table(tmp_path / "a.csv")
+    assert header == "step,epoch,loss,learning_rate"
+    assert rows == seen.rows[2::3]
+    assert [CSVLog(tmp_path / "a.csv", 5).next_step(step) for step in (0, 4, 5)] == [5, 5, 10]
+
+
+@pytest.mark.parametrize("kill", [4, 41])
+def test_of_a_killed_and_resumed_run_each_row_stands_there_once(tmp_path, kill):
+    both(tmp_path, runs.make, lambda folder: [CSVLog(folder / "a.csv", every_steps=2)], kill=kill)
+    whole, resumed = (table(tmp_path / name / "a.csv") for name in ("whole", "resumed"))
+    assert whole == resumed
+    assert [row[0] for row in whole[1]] == list(range(2, 58, 2))
+
+
+def test_a_table_with_other_columns_is_refused_before_the_first_step(tmp_path):
+    (tmp_path / "a.csv").write_text("epoch,loss\n")
+    with pytest.raises(nnmat.ConfigError, match="CSVLog: .* has the columns epoch, loss, this run step, epoch, loss"):
+        runs.fit(runs.make(), runs.blobs(), callbacks=[CSVLog(tmp_path / "a.csv", every_steps=1)])
+    with pytest.raises(nnmat.ConfigError, match="CSVLog: expected a file name that ends in .csv, got 'a.jsonl'"):
+        CSVLog("a.jsonl")
+
+
+def test_two_models_have_two_rates(tmp_path):
+    G = nnmat.Sequential([nnmat.Linear(2, 3)], input_shape=(2,))
+    D = nnmat.Sequential([nnmat.Linear(3, 1)], input_shape=(3,))
+    game = nnmat.Adversarial(G, D, nnmat.AdversarialLoss(), nnmat.SGD(G, lr=0.1), nnmat.SGD(D, lr=0.2))
+    log = CSVLog(tmp_path / "a.csv", every_steps=1)
+    game.fit([[1.0, 2.0, 3.0]] * 8, epochs=1, batch_size=4, callbacks=[log], progress=False)
+    header, rows = table(tmp_path / "a.csv")
+    assert header == "step,epoch,loss,learning_rate_generator,learning_rate_discriminator"
+    assert [row[3:] for row in rows] == [[0.1, 0.2]] * 2

@@ -1,0 +1,1 @@
+"""Images: the MNIST digits and their format, folders of image files, augmentation."""

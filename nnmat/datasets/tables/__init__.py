@@ -1,0 +1,1 @@
+"""Tables: CSV files and data frames, their columns, and what makes arrays of them."""

@@ -1,0 +1,1 @@
+"""Text: the plays, characters and other tokens as integers, windows of them."""

@@ -1,0 +1,48 @@
+"""The figure that a callback looks at: that it is there, and what is better."""
+
+import math
+
+import numpy as np
+import pytest
+
+import nnmat
+from nnmat import SGD, Linear, Sequential, SoftmaxCrossEntropy, Trainer
+from nnmat.training.callbacks.monitor import Monitor
+from tests.nnmat.training import runs
+
+RNG = np.random.default_rng(0)
+DATA = RNG.standard_normal((40, 2)).astype(np.float32), RNG.integers(0, 3, 40)
+
+
+def make(metrics=()):
+    model = Sequential([Linear(2, 3)], input_shape=(2,))
+    return Trainer(model, SoftmaxCrossEntropy(), SGD(model, lr=0.1), metrics=metrics)
+
+
+def fit(callbacks=(), trainer=None, **options):
+    return (trainer or make()).fit(DATA, epochs=2, callbacks=callbacks, progress=False, **options)
+
+
+def test_a_validation_figure_needs_validation_data_before_the_first_step(tmp_path):
+    for callback in (nnmat.EarlyStopping(), nnmat.Checkpoint(tmp_path / "best.npz", monitor="validation_accuracy")):
+        trainer = make()
+        with pytest.raises(nnmat.ConfigError, match=r"expected fit\(..., validation=...\) to monitor 'validation_"):
+            fit([callback], trainer)
+        assert trainer.optimizer.steps == 0
+        fit([callback], make(["accuracy"]), validation=DATA)
+    fit([nnmat.Checkpoint(tmp_path / "last.npz", keep="last")])  # monitors nothing
+
+
+def test_early_stopping_names_what_there_is():
+    with pytest.raises(nnmat.ConfigError, match="no figure 'los' to monitor. This run has: loss, accuracy"):
+        runs.fit(runs.make(), runs.blobs(), callbacks=[nnmat.EarlyStopping("los")])
+    with pytest.raises(nnmat.ConfigError, match="expected mode"):
+        nnmat.EarlyStopping(mode="up")
+
+
+def test_accuracies_rise_and_losses_fall():
+    up, down = Monitor("T", "validation_accuracy", "auto"), Monitor("T", "loss", "auto")
+    assert [up.improved({"validation_accuracy": v}) for v in (0.1, 0.3, 0.2, math.nan)] == [True, True, False, False]
+    assert [down.improved({"loss": v}) for v in (math.nan, 3, 4, 2)] == [False, True, False, True]
+    slow = Monitor("T", "loss", "min", min_delta=0.5)
+    assert [slow.improved({"loss": v}) for v in (3, 2.8, 2.4)] == [True, False, True]
