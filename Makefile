@@ -7,7 +7,7 @@ BIN := $(VENV)/bin
 SHARED := -n auto --dist loadfile
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
-.PHONY: help train test extras judge browser cpus check bench evidence docs clean
+.PHONY: help train test extras judge browser cpus check bench evidence docs wheel clean
 .DEFAULT_GOAL := help
 
 help:  ## list the targets
@@ -59,6 +59,9 @@ evidence: $(VENV)/.bench  ## measure every promise and print it beside its bar (
 
 docs: $(VENV)/.test  ## run every code block of README.md and docs/
 	$(BIN)/python -m pytest -q tests/test_docs.py
+
+wheel: $(VENV)/.test  ## build the wheel and the sdist into dist/
+	$(BIN)/python -m build --no-isolation
 
 clean:  ## remove the virtual environment and what tools left
 	rm -rf $(VENV) .pytest_cache .hypothesis .ruff_cache .mypy_cache runs

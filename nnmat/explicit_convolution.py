@@ -13,7 +13,7 @@ Reference: docs/equations.md, sections 2.7 and 3.2.
 
 import functools
 import math
-from typing import NamedTuple
+from typing import Literal, NamedTuple, overload
 
 import numpy as np
 
@@ -154,6 +154,34 @@ def shift_matrix(size: int, tap: int, kernel_size: int, stride: int = 1, padding
     return R
 
 
+@overload
+def khat(
+    K: np.ndarray, input_shape: tuple[int, ...], stride: Pair = ..., padding: Pair = ...,
+    dilation: Pair = ..., groups: int = ..., form: Literal["dense"] = ...,
+) -> np.ndarray: ...  # fmt: skip
+
+
+@overload
+def khat(
+    K: np.ndarray, input_shape: tuple[int, ...], stride: Pair = ..., padding: Pair = ...,
+    dilation: Pair = ..., groups: int = ..., *, form: Literal["triplets"],
+) -> Triplets: ...  # fmt: skip
+
+
+@overload
+def khat(
+    K: np.ndarray, input_shape: tuple[int, ...], stride: Pair = ..., padding: Pair = ...,
+    dilation: Pair = ..., groups: int = ..., *, form: Literal["operator"],
+) -> KhatOperator: ...  # fmt: skip
+
+
+@overload
+def khat(
+    K: np.ndarray, input_shape: tuple[int, ...], stride: Pair = ..., padding: Pair = ...,
+    dilation: Pair = ..., groups: int = ..., *, form: str,
+) -> np.ndarray | Triplets | KhatOperator: ...  # fmt: skip
+
+
 def khat(
     K: np.ndarray,
     input_shape: tuple[int, ...],
@@ -183,6 +211,27 @@ def khat(
     places = _places(geometry, 'form="operator"')
     triplets = Triplets(places.rows, places.columns, K.ravel()[places.entries], geometry.matrix_shape)
     return triplets if form == "triplets" else triplets.dense()
+
+
+@overload
+def khat_pattern(
+    kernel_shape: tuple[int, ...], input_shape: tuple[int, ...], stride: Pair = ..., padding: Pair = ...,
+    dilation: Pair = ..., groups: int = ..., form: Literal["triplets"] = ...,
+) -> Triplets: ...  # fmt: skip
+
+
+@overload
+def khat_pattern(
+    kernel_shape: tuple[int, ...], input_shape: tuple[int, ...], stride: Pair = ..., padding: Pair = ...,
+    dilation: Pair = ..., groups: int = ..., *, form: Literal["dense"],
+) -> np.ndarray: ...  # fmt: skip
+
+
+@overload
+def khat_pattern(
+    kernel_shape: tuple[int, ...], input_shape: tuple[int, ...], stride: Pair = ..., padding: Pair = ...,
+    dilation: Pair = ..., groups: int = ..., *, form: str,
+) -> np.ndarray | Triplets: ...  # fmt: skip
 
 
 def khat_pattern(

@@ -5,7 +5,7 @@ import sys
 from collections.abc import Callable
 
 from cli import guarded, output_file, script_parser, write_json
-from promises import compiled, first_use, programs, sequences, speed, survival, training, truth, vision
+from promises import compiled, files, first_use, programs, sequences, speed, survival, training, truth, vision
 from promises.row import Row
 
 EXAMPLES = """\
@@ -41,6 +41,7 @@ ROWS: dict[str, Callable[[], Row | list[Row]]] = {
     "analysis": truth.analysis,
     **survival.ROWS,
     **vision.ROWS,
+    **files.ROWS,
 }
 
 

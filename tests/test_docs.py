@@ -23,6 +23,7 @@ PAGES_WITH_CODE = (
     "docs/calculus.md",
     "docs/convolution.md",
     "docs/equations.md",
+    "docs/files.md",
     "docs/kernels.md",
     "docs/notation.md",
     "docs/running_derivations.md",

@@ -10,6 +10,8 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
+FACES = ["nnmat", "nnmat.calculus", "nnmat.datasets", "nnmat.descent", "nnmat.layers", "nnmat.losses"]
+FACES += ["nnmat.optimizers", "nnmat.formats.convert", "nnmat_kernels"]
 SCRIPT = """
 import numpy as np
 import nnmat
@@ -42,6 +44,40 @@ more = [Adam(model, lr=lambda step: 1 / (step + 1)), nnmat.RMSProp(model, lr=1),
 scheduled = SGD(model, lr=nnmat.schedules.Cosine(0.1, steps=10))
 report = nnmat.gradcheck(beside, np.zeros((2, 8)))
 nnmat.load_state(model, {p.name: p.value for p in model.parameters()})
+nnmat.save(model, "m.safetensors")
+loaded: Layer = nnmat.load(b"m.safetensors", layers=[Add])
+nnmat.load_state(model, "theirs.safetensors", partial=True, half=True)
+nnmat.convert.from_torch(model, {"0.weight": H, "0.bias": H}, order=["0"], strict=False)
+nnmat.convert.from_torch(model, "theirs.safetensors", order="given")
+nnmat.convert.from_keras(model, "m.weights.h5", order=["dense", "dense_1"], half=True)
+back: dict[str, np.ndarray] = nnmat.convert.to_torch(model, like={"a": H})
+numbers: int = sum(p.value.size for p in model.parameters())
+sequence = Sequential([nnmat.Embedding(9, 4), nnmat.LSTM(4, 8, last=True), Linear(8, 2)], input_shape=(7,))
+gated = Sequential([nnmat.GRU(4, 8), nnmat.LayerNorm(8, eps=1e-3), nnmat.TransformerBlock(8, 2)], input_shape=(7, 4))
+images = [nnmat.Conv1d(3, 4, 3), nnmat.BatchNorm1d(), nnmat.MaxPool1d(2), nnmat.GELU("tanh"), nnmat.PReLU()]
+images += [nnmat.ConvTranspose2d(3, 4, (3, 3), stride=2), nnmat.GroupNorm(2), nnmat.Residual(ReLU())]
+losses: list[nnmat.Loss] = [nnmat.L1(), nnmat.Huber(), nnmat.SmoothL1(), nnmat.SigmoidBinaryCrossEntropy()]
+optimizers: list[nnmat.Optimizer] = [nnmat.Lion(model, lr=1e-4), nnmat.Muon(model), nnmat.LBFGS(model)]
+derived: Layer = nnmat.layer_from_expression("sigmoid(X @ W)", parameters={"W": ("N", 3)})
+stopping = [nnmat.EarlyStopping(patience=3), nnmat.Checkpoint("last.npz"), nnmat.Log("run.jsonl")]
+step = nnmat.compile_step(model, loss, optimizer)
+train, test = nnmat.datasets.mnist()
+images_of: np.ndarray = train.X[:10]
+threads: int = nnmat.get_num_threads()
+nnmat.set_num_threads(2)
+nnmat.warmup(model, loss, optimizer, batch_size=8)
+K: np.ndarray = nnmat.khat(np.zeros((1, 3, 3, 1)), (5, 5, 1))
+entries: int = nnmat.khat(np.zeros((1, 3, 3, 1)), (5, 5, 1), form="triplets").values.size
+pattern: np.ndarray = nnmat.khat_pattern((1, 3, 3, 1), (5, 5, 1), form="dense")
+try:
+    nnmat.load("m.npz")
+except (nnmat.FileFormatError, nnmat.ConfigError, nnmat.MissingExtraError) as error:
+    print(str(error))
+
+
+class Quiet(nnmat.Callback):
+    def on_epoch_end(self, trainer: Trainer, epoch: int, figures: dict[str, float]) -> None:
+        print(epoch, figures["loss"], trainer.model.kind)
 
 
 class Scale(Layer):
@@ -103,29 +139,61 @@ SGD(model, momentum="0.9")  # E: arg-type
 nnmat.RMSProp(model, lr=[0.1])  # E: arg-type
 nnmat.load_state(model, 3)  # E: arg-type
 nnmat.softmax([1.0])  # E: arg-type
+nnmat.save("m.npz", model)  # E: arg-type
+nnmat.load("m.npz", layers=Add)  # E: arg-type
+nnmat.load_state(model, "m.safetensors", half="yes")  # E: arg-type
+nnmat.convert.from_torch(model, {}, order=3)  # E: arg-type
+nnmat.convert.from_torch("model", {})  # E: arg-type
+nnmat.convert.from_keras(model)  # E: call-arg
+nnmat.convert.to_torch(model, as_=1)  # E: call-arg
+nnmat.LSTM(4, "8")  # E: arg-type
+nnmat.Embedding(9)  # E: call-arg
+nnmat.EarlyStopping(patient=3)  # E: call-arg
+nnmat.warmup(model, batches=8)  # E: call-arg
+nnmat.set_num_threads("two")  # E: arg-type
 """
 
 
-@pytest.mark.once
-@pytest.mark.skipif(importlib.util.find_spec("mypy") is None, reason="mypy is not installed (extra: check)")
-def test_a_users_script(tmp_path):
-    script = tmp_path / "script.py"
-    script.write_text(SCRIPT)
+def checked(folder: Path, name: str, source: str) -> tuple[set[tuple[int, str]], str]:
+    """The lines of a user's script where `mypy --strict` finds errors, with their codes, and all that it says."""
+    script = folder / name
+    script.write_text(source)
     command = [sys.executable, "-m", "mypy", "--strict", "--follow-imports=silent", "--no-error-summary"]
     path = os.pathsep.join(map(str, (ROOT, ROOT / "kernels")))
     cache = f"--cache-dir={ROOT / '.mypy_cache' / 'users'}"
     result = subprocess.run(
         [*command, cache, "--config-file=", str(script)],
-        capture_output=True, text=True, cwd=tmp_path, env={**os.environ, "MYPYPATH": path}, check=False,
+        capture_output=True, text=True, cwd=folder, env={**os.environ, "MYPYPATH": path}, check=False,
     )  # fmt: skip
     found = {
         (int(number), code)
-        for number, code in re.findall(r"^script\.py:(\d+): error: .*\[([a-z-]+)\]$", result.stdout, re.MULTILINE)
+        for number, code in re.findall(r"^\w+\.py:(\d+): error: .*\[([a-z-]+)\]$", result.stdout, re.MULTILINE)
     }
+    return found, result.stdout + result.stderr
+
+
+@pytest.mark.once
+@pytest.mark.skipif(importlib.util.find_spec("mypy") is None, reason="mypy is not installed (extra: check)")
+def test_a_users_script(tmp_path):
+    found, said = checked(tmp_path, "script.py", SCRIPT)
     expected = {
         (number, line.split("# E: ")[1]) for number, line in enumerate(SCRIPT.splitlines(), 1) if "# E: " in line
     }
-    assert found == expected, f"{sorted(found ^ expected)}\n{result.stdout}{result.stderr}"
+    assert found == expected, f"{sorted(found ^ expected)}\n{said}"
+
+
+@pytest.mark.once
+@pytest.mark.skipif(importlib.util.find_spec("mypy") is None, reason="mypy is not installed (extra: check)")
+def test_every_public_name_is_there_for_users(tmp_path):
+    """Under --strict a name counts if its package hands it out by `__all__`."""
+    lines = []
+    for face in FACES:
+        for name in importlib.import_module(face).__all__:
+            lines += [f"from {face} import {name} as n{len(lines)}"]
+    lines.append("from nnmat.convert import from_torch")  # E: it is a module's attribute, no package
+    found, said = checked(tmp_path, "names.py", "\n".join(lines))
+    assert len(lines) > 200
+    assert {number for number, _ in found} == {len(lines)}, said
 
 
 @pytest.mark.parametrize("package", ["nnmat", "kernels/nnmat_kernels"])

@@ -1,1 +1,8 @@
 """ONNX: models written to it, and read from it."""
+
+from .graph import Graph
+from .reading.file import load
+from .writing.check import Verification
+from .writing.file import save
+
+__all__ = ["Graph", "Verification", "load", "save"]

@@ -30,9 +30,9 @@ class Display:
 
     def bar(self, total: int, unit: str, done: int = 0) -> Any:
         """A bar for the batches of an epoch, which goes when it is done."""
-        return progress_bar(
-            total=total, initial=done, unit=unit, unit_scale=True, disable=not self.bars, mininterval=0.2, leave=False
-        )
+        if not self.bars:
+            return NoBar()
+        return progress_bar(total=total, initial=done, unit=unit, unit_scale=True, mininterval=0.2, leave=False)
 
     def note(self, text: str) -> None:
         """A line, if anything is shown."""
@@ -52,6 +52,27 @@ def bars() -> Any:
     """
     notebook = "ipykernel" in sys.modules and importlib.util.find_spec("ipywidgets") is not None
     return importlib.import_module("tqdm.auto" if notebook else "tqdm").tqdm
+
+
+class NoBar:
+    """In the place of a bar that is not shown: a small model's epoch takes less time than a bar to be made."""
+
+    disable = True
+
+    def set_description(self, text: str) -> None:
+        """Shows nothing."""
+
+    def set_postfix_str(self, text: str, refresh: bool = True) -> None:
+        """Shows nothing."""
+
+    def update(self, n: int) -> None:
+        """Shows nothing."""
+
+    def __enter__(self) -> "NoBar":
+        return self
+
+    def __exit__(self, *exception) -> None:
+        pass
 
 
 def progress_bar(**options) -> Any:

@@ -1,0 +1,82 @@
+"""Products of matrices, by nnmat's kernels for floats; sums of products over named axes."""
+
+from typing import Any
+
+import numpy as np
+
+import nnmat_kernels as kernels
+
+from .table import FLOATS, Node, gradient, in_floats, operator, summed
+
+
+def _product(A: np.ndarray, B: np.ndarray) -> np.ndarray:
+    """A B of stacks of matrices, of floats by the kernels."""
+    if A.dtype == B.dtype == np.float16:
+        return _product(A.astype(np.float32), B.astype(np.float32)).astype(np.float16)
+    if A.dtype not in FLOATS or A.dtype != B.dtype or min(A.ndim, B.ndim) < 2:
+        return np.matmul(A, B)
+    A, B = in_floats(A, B)
+    return kernels.matmul(A, B) if A.ndim == B.ndim == 2 else kernels.batched_matmul(A, B)
+
+
+@operator("MatMul", kernels=True)
+def _matmul(node: Node, A: np.ndarray, B: np.ndarray) -> np.ndarray:
+    X, Z = (A[None] if A.ndim == 1 else A), (B[:, None] if B.ndim == 1 else B)
+    Y = _product(X, Z)
+    Y = Y[..., 0] if B.ndim == 1 else Y
+    return (Y[..., 0, :] if B.ndim > 1 else Y[..., 0]) if A.ndim == 1 else Y
+
+
+@gradient("MatMul")
+def _matmul_backward(node: Node, inputs: Any, outputs: Any, G: Any) -> Any:
+    A, B = inputs
+    X, Z = (A[None] if A.ndim == 1 else A), (B[:, None] if B.ndim == 1 else B)
+    g = G[0]
+    g = g[..., None, :] if A.ndim == 1 and B.ndim > 1 else g[..., None] if A.ndim > 1 else g.reshape(1, 1)
+    g = G[0] if A.ndim > 1 and B.ndim > 1 else g
+    gX, gZ = _product(g, np.swapaxes(Z, -1, -2)), _product(np.swapaxes(X, -1, -2), g)
+    return summed(gX, X.shape).reshape(A.shape), summed(gZ, Z.shape).reshape(B.shape)
+
+
+def _turned(node: Node, A: np.ndarray, B: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    return (A.T if node.get("transA", 0) else A), (B.T if node.get("transB", 0) else B)
+
+
+@operator("Gemm", attributes="alpha beta broadcast transA transB", kernels=True)
+def _gemm(node: Node, A: np.ndarray, B: np.ndarray, C: Any = None) -> np.ndarray:
+    alpha, beta = node.get("alpha", 1.0), node.get("beta", 1.0)
+    Y = _product(*_turned(node, A, B))
+    Y = Y if alpha == 1 else (alpha * Y).astype(Y.dtype)
+    return Y if C is None else (Y + (C if beta == 1 else beta * C)).astype(Y.dtype, copy=False)
+
+
+@gradient("Gemm")
+def _gemm_backward(node: Node, inputs: Any, outputs: Any, G: Any) -> Any:
+    (A, B), C = inputs[:2], inputs[2] if len(inputs) > 2 else None
+    X, Z = _turned(node, A, B)
+    g = (node.get("alpha", 1.0) * G[0]).astype(G[0].dtype)
+    gX, gZ = _product(g, Z.T), _product(X.T, g)
+    found = [gX.T if node.get("transA", 0) else gX, gZ.T if node.get("transB", 0) else gZ]
+    if C is not None:
+        found.append(summed((node.get("beta", 1.0) * G[0]).astype(C.dtype), C.shape))
+    return found
+
+
+@operator("Einsum", attributes="equation")
+def _einsum(node: Node, *arrays: np.ndarray) -> np.ndarray:
+    equation = node.get("equation")
+    if not set(equation) <= set("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ.,-> "):
+        raise node.refusal(f"the equation {equation!r:.40}", "letters, commas, dots and an arrow")
+    return np.asarray(np.einsum(equation, *arrays))
+
+
+@operator("Det")
+def _det(node: Node, X: np.ndarray) -> np.ndarray:
+    return np.asarray(np.linalg.det(X)).astype(X.dtype)
+
+
+@gradient("Det")
+def _det_backward(node: Node, inputs: Any, outputs: Any, G: Any) -> Any:
+    X = inputs[0]
+    scale = (G[0] * outputs[0])[..., None, None]
+    return ((scale * np.swapaxes(np.linalg.inv(X), -1, -2)).astype(X.dtype),)

@@ -1,0 +1,141 @@
+"""Damaged and hostile files: typed errors, nothing outside of the folder, no memory for what is only claimed."""
+
+import pathlib
+import tracemalloc
+
+import numpy as np
+import onnx
+import pytest
+from onnx import TensorProto, helper
+
+import nnmat
+from nnmat import Linear, ReLU, Sequential
+from tests.extras import needs
+
+pytestmark = needs("onnx")
+
+from nnmat.onnx import load, save  # noqa: E402
+
+EXPORTED = pathlib.Path(__file__).parent / "exported"
+ERRORS = (nnmat.FileFormatError, nnmat.ConfigError, nnmat.ShapeError)
+
+
+def written(tmp_path, nodes, arrays=(), shape=("B", 4), **more):
+    X = helper.make_tensor_value_info("X", TensorProto.FLOAT, list(shape))
+    Y = helper.make_tensor_value_info("Y", TensorProto.FLOAT, None)
+    graph = helper.make_graph(nodes, "g", [X], [Y], list(arrays), **more)
+    path = tmp_path / "model.onnx"
+    path.write_bytes(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)]).SerializeToString())
+    return path
+
+
+def test_files_that_are_none(tmp_path):
+    path = tmp_path / "model.onnx"
+    with pytest.raises(FileNotFoundError):
+        load(path)
+    for content in (b"", b"\x00", b"PK\3\4", b"a" * 1000, (EXPORTED / "outputs.npz").read_bytes()[:3000]):
+        path.write_bytes(content)
+        with pytest.raises(nnmat.FileFormatError, match="model.onnx"):
+            load(path)
+    with pytest.raises(nnmat.FileFormatError, match="got a folder"):
+        load(tmp_path)
+
+
+@pytest.mark.parametrize("name", ["mlp_script", "lstm_dynamo"])
+def test_files_cut_short(name, tmp_path):
+    content = (EXPORTED / f"{name}.onnx").read_bytes()
+    for end in range(0, len(content), 97):
+        (tmp_path / "model.onnx").write_bytes(content[:end])
+        with pytest.raises(ERRORS):
+            load(tmp_path / "model.onnx")
+
+
+def test_changed_bytes_give_a_model_or_a_typed_error(tmp_path):
+    rng = np.random.default_rng(7)
+    contents = [(EXPORTED / f"{name}.onnx").read_bytes() for name in ("mlp_script", "residual_dynamo", "tokens_script")]
+    save(Sequential([Linear(4, 3), ReLU()], (4,)), tmp_path / "own.onnx", verify=False)
+    contents.append((tmp_path / "own.onnx").read_bytes())
+    path, loaded = tmp_path / "model.onnx", 0
+    for i in range(600):
+        content = bytearray(contents[i % len(contents)])
+        for at in rng.integers(0, len(content), rng.integers(1, 4)):
+            content[at] = rng.integers(0, 256)
+        path.write_bytes(content)
+        try:
+            load(path)
+            loaded += 1
+        except (*ERRORS, nnmat.DtypeError):
+            pass
+    assert 0 < loaded < 600  # weights are numbers: any of them will do
+
+
+def test_no_memory_for_sizes_that_are_only_claimed(tmp_path):
+    huge = helper.make_tensor("W", TensorProto.FLOAT, [4, 1], [0.0] * 4)
+    huge.dims[:] = [1 << 20, 1 << 20]
+    shape = helper.make_tensor("S", TensorProto.INT64, [2], [1 << 30, 1 << 10])
+    filled = helper.make_node("ConstantOfShape", ["S"], ["W"])
+    spread = helper.make_node("Expand", ["X", "S"], ["Y"])
+    product = helper.make_node("MatMul", ["X", "W"], ["Y"])
+    tracemalloc.start()
+    for nodes, arrays in (([product], [huge]), ([filled, product], [shape]), ([spread], [shape])):
+        with pytest.raises(nnmat.FileFormatError):
+            load(written(tmp_path, nodes, arrays))
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < 50e6
+
+
+def outside(location, offset=0, length=None):
+    t = TensorProto(name="W", data_type=TensorProto.FLOAT, dims=[4, 3], data_location=TensorProto.EXTERNAL)
+    entries = {"location": location, "offset": str(offset)} | ({} if length is None else {"length": str(length)})
+    for key, value in entries.items():
+        t.external_data.add(key=key, value=value)
+    return t
+
+
+def test_weights_in_a_file_beside_the_model(tmp_path, rng):
+    W = rng.standard_normal((4, 3)).astype(np.float32)
+    (tmp_path / "below").mkdir()
+    (tmp_path / "below" / "W.bin").write_bytes(b"12345678" + W.tobytes())
+    product = helper.make_node("MatMul", ["X", "W"], ["Y"])
+    model = load(written(tmp_path, [product], [outside("below/W.bin", 8, 48)]))
+    X = rng.standard_normal((2, 4)).astype(np.float32)
+    np.testing.assert_allclose(model.forward(X), X @ W, rtol=1e-5)
+    assert [p.name for p in model.parameters()] == ["W"]
+    for wrong in (outside("below/W.bin", 9, 48), outside("below/W.bin", 8, 47), outside("below/W.bin", -1, 48)):
+        with pytest.raises(nnmat.FileFormatError, match="does not hold its 48 bytes"):
+            load(written(tmp_path, [product], [wrong]))
+
+
+def test_weights_outside_of_the_folder_are_refused(tmp_path):
+    secret = tmp_path / "secret.bin"
+    secret.write_bytes(b"0" * 48)
+    inside = tmp_path / "inside"
+    inside.mkdir()
+    (inside / "link.bin").symlink_to(secret)
+    product = helper.make_node("MatMul", ["X", "W"], ["Y"])
+    for location in ("../secret.bin", str(secret), "link.bin", "missing.bin", "a/../../secret.bin", ".", ""):
+        with pytest.raises(nnmat.FileFormatError, match="array 'W' lies in"):
+            load(written(inside, [product], [outside(location)]))
+
+
+def test_what_onnx_itself_finds_wrong(tmp_path):
+    twice = [helper.make_node("Relu", ["X"], ["Y"]), helper.make_node("Exp", ["X"], ["Y"])]
+    with pytest.raises(nnmat.FileFormatError, match="it is not valid"):
+        load(written(tmp_path, twice))
+    with pytest.raises(nnmat.FileFormatError, match="it is not valid"):
+        load(written(tmp_path, [helper.make_node("Relu", ["nowhere"], ["Y"])]))
+    with pytest.raises(nnmat.FileFormatError, match="not supported: operator my.domain.Odd"):
+        load(written(tmp_path, [helper.make_node("Odd", ["X"], ["Y"], domain="my.domain")]))
+
+
+def test_functions_of_the_file_are_put_in_their_places(tmp_path, rng):
+    opsets = [helper.make_opsetid("", 17), helper.make_opsetid("own", 1)]
+    twice = helper.make_node("Add", ["a", "a"], ["b"])
+    function = helper.make_function("own", "Twice", ["a"], ["b"], [twice], opsets[:1])
+    X, Y = (helper.make_tensor_value_info(name, TensorProto.FLOAT, ["B", 4]) for name in "XY")
+    graph = helper.make_graph([helper.make_node("Twice", ["X"], ["Y"], domain="own")], "g", [X], [Y])
+    model = helper.make_model(graph, functions=[function], opset_imports=opsets)
+    onnx.save(model, tmp_path / "model.onnx")
+    A = rng.standard_normal((2, 4)).astype(np.float32)
+    assert np.array_equal(load(tmp_path / "model.onnx").forward(A), 2 * A)

@@ -1,0 +1,153 @@
+"""The node tests of ONNX itself, forward and, for every operator with a gradient, backward."""
+
+import collections
+
+import numpy as np
+import pytest
+
+from nnmat.errors import FileFormatError, StateError
+from nnmat.onnx.operators.table import GRADIENTS, OPERATORS, Node
+from nnmat.onnx.plan import Plan, unsupported
+
+from ...extras import needs
+
+pytestmark = needs("onnx")
+
+from .cases import all_cases, by_kernels, feeds, plan_of, readable  # noqa: E402
+
+LEAST = 400  # the bar
+FOUND = {"1.23": 1349}  # what this version of onnx has
+
+
+def close(got: np.ndarray, want: np.ndarray, case) -> None:
+    assert got.dtype == want.dtype
+    assert got.shape == want.shape
+    if want.dtype.kind not in "fc":
+        np.testing.assert_array_equal(got, want)
+        return
+    rtol = max(case.rtol, 2 * np.finfo(np.float16).eps) if want.dtype == np.float16 else case.rtol
+    np.testing.assert_allclose(got, want, rtol=rtol, atol=case.atol)
+
+
+def test_the_node_tests_of_onnx_pass():
+    """Each that is not refused for what it asks gives what it must; how many there are of each is printed."""
+    import onnx
+
+    cases, others = readable()
+    passed, kernels = collections.Counter(), 0
+    for case, read in cases:
+        plan = plan_of(read)
+        try:
+            for inputs, outputs in case.data_sets:
+                found = plan.run(feeds(read, inputs))
+                for name, want in zip(read.outputs, map(np.asarray, outputs), strict=True):
+                    close(found[name], want, case)
+        except FileFormatError as error:  # an option that is not supported, by its name
+            assert "is not supported. Supported:" in str(error), f"{case.name}: {error}"
+            others["options"] += 1
+            continue
+        except AssertionError as error:
+            raise AssertionError(f"{case.name}: {error}") from None
+        passed["+".join(sorted({node.kind for node in read.nodes}))] += 1
+        kernels += by_kernels(read)
+    total = sum(passed.values())
+    print(f"\n{total} of {len(all_cases())} node tests of onnx {onnx.__version__} pass, {kernels} of them by kernels")
+    print("\n".join(f"{n:5} {kinds[:100]}" for kinds, n in sorted(passed.items(), key=lambda own: (-own[1], own[0]))))
+    print("not supported:", ", ".join(f"{n} {reason}" for reason, n in others.most_common()))
+    assert total + others.total() == len(all_cases())
+    assert total >= LEAST
+    assert total == FOUND.get(onnx.__version__.rpartition(".")[0], total)
+
+
+
+STEP = 1e-5
+
+
+def numeric(function, h=STEP):
+    return (function(-2 * h) - 8 * function(-h) + 8 * function(h) - function(2 * h)) / (12 * h)
+
+
+def test_every_gradient_is_the_derivative():
+    """On the node tests again, in float64: ⟨G, dY⟩ along a random direction of the inputs, both ways."""
+    rng, seen, wrong = np.random.default_rng(5), collections.Counter(), []
+    for case, read in readable()[0]:
+        if len(read.nodes) != 1 or read.nodes[0].kind not in GRADIENTS or read.nodes[0].kind in ("Cast", "CastLike"):
+            continue
+        kind = read.nodes[0].kind
+        if seen[kind] >= 6:  # enough of it
+            continue
+        own = feeds(read, case.data_sets[0][0])
+        given = {name: A.astype(np.float64) if A.dtype.kind == "f" else A for name, A in own.items()}
+        moving = [n for n, A in given.items() if A.dtype.kind == "f" and A.size and not fixed(read, n)]
+        given |= {n: given[n] + 1e-3 * rng.uniform(-1, 1, given[n].shape) for n in moving}  # away from kinks and ties
+        plan = plan_of(read)
+        direction = {n: rng.standard_normal(given[n].shape) for n in moving}
+        try:
+            known = plan.run(dict(given), keep=True)
+            wanted = [n for n in read.outputs if known[n].dtype == np.float64 and known[n].size]
+            G = {n: rng.standard_normal(known[n].shape) for n in wanted}
+            found = plan.backward(known, G)
+        except FileFormatError as error:
+            assert "is not supported. Supported:" in str(error), f"{case.name}: {error}"
+            continue
+        if not moving or not wanted or not all(np.isfinite(known[n]).all() for n in wanted):
+            continue
+        exact = sum(float(np.vdot(direction[n], found[n])) for n in moving if n in found)
+
+        def value(t, plan=plan, given=given, moving=moving, direction=direction, G=G):
+            there = plan.run(given | {n: given[n] + t * direction[n] for n in moving})
+            return sum(float(np.vdot(g, there[n])) for n, g in G.items())
+
+        rough = numeric(value)
+        scale = sum(np.abs(g).sum() for g in G.values())
+        seen[kind] += 1
+        if not abs(rough - exact) <= 1e-6 * max(scale, abs(exact)):
+            wrong.append(f"{case.name}: {exact} is not {rough}")
+    assert not wrong, "\n".join(wrong)
+    missing = set(GRADIENTS) - set(seen)
+    print(f"\n{len(seen)} gradients on {seen.total()} node tests; without one here: {', '.join(sorted(missing))}")
+    assert missing <= {"Cast", "CastLike", "GRU", "Trilu"}  # of no floats there, or not there: see test_graph.py
+
+
+def fixed(read, name: str) -> bool:
+    """Inputs without a gradient: running figures, bounds, scales, what lies at the ends."""
+    without = {"BatchNormalization": (3, 4), "Clip": (1, 2), "Resize": (1, 2), "Pad": (2,), "Dropout": (1,), "Upsample": (1,)}
+    return any(n == name and i in without.get(node.kind, ()) for node in read.nodes for i, n in enumerate(node.inputs))
+
+
+def test_arrays_that_nobody_reads_any_more_are_let_go():
+    nodes = [Node("Neg", ("X",), ("A",), {}, 21), Node("Neg", ("A",), ("Y",), {}, 21)]
+    plan = Plan(nodes, ["X"], ["Y"], {})
+    X = np.arange(3.0)
+    assert "A" not in plan.run({"X": X})
+    assert {"X", "A", "Y"} <= set(plan.run({"X": X}, keep=True))
+
+
+def test_a_node_that_does_not_fit_is_named():
+    plan = Plan([Node("MatMul", ("X", "X"), ("Y",), {}, 21, "product")], ["X"], ["Y"], {})
+    with pytest.raises(FileFormatError, match=r"node 'product' \(MatMul\): it cannot be run on float64 \(2, 3\)"):
+        plan.run({"X": np.ones((2, 3))})
+
+
+def test_a_node_without_a_gradient_is_named():
+    plan = Plan([Node("Mod", ("X", "X"), ("Y",), {"fmod": 1}, 21, "rest")], ["X"], ["Y"], {})
+    known = plan.run({"X": np.ones(3)}, keep=True)
+    with pytest.raises(StateError, match=r"expected nodes with a gradient, got node 'rest' \(Mod\)"):
+        plan.backward(known, {"Y": np.ones(3)})
+
+
+def test_all_that_is_not_known_is_listed():
+    nodes = [
+        Node("Loop", ("X",), ("A",), {}, 21, "l"),
+        Node("Relu", ("A",), ("B",), {"slope": 1}, 21, "r"),
+        Node("Relu", ("B",), ("Y",), {}, 6),
+    ]
+    assert unsupported(nodes) == [
+        "operator Loop (node 'l' (Loop))",
+        "attribute slope of node 'r' (Relu)",
+        "version 6 of the operators (7 to 28 are)",
+    ]
+
+
+def test_every_gradient_belongs_to_an_operator():
+    assert set(GRADIENTS) <= set(OPERATORS)
