@@ -41,7 +41,7 @@ def add(added: Any) -> None:
     )
     search.add_argument("--overwrite", action="store_true", help="replace FILE though nnmat did not write it")
     add_config(parser)
-    parser.set_defaults(parser=parser)
+    parser.set_defaults(known={key: (action.dest, action.default) for key, action in keys_of(parser).items()})
 
 
 def drawn(rng: np.random.Generator) -> dict[str, Any]:
@@ -95,9 +95,9 @@ def shown(chosen: dict[str, Any]) -> str:
 def options_text(options: argparse.Namespace, found: Given, scores: Scores, chosen: dict[str, Any]) -> str:
     """The best options, and those that were given, as a file for nnmat train."""
     kept = {}
-    for key, action in keys_of(options.parser).items():
-        value = chosen.get(action.dest, getattr(options, action.dest))
-        if action.dest in TUNED or (action.dest not in OWN and value != action.default):
+    for key, (name, default) in options.known.items():
+        value = chosen.get(name, getattr(options, name))
+        if name in TUNED or (name not in OWN and value != default):
             kept[key] = value
     head = f"{TOML}: the best of {options.tries} tries, {figure(scores)}\nnnmat train --config {options.out}"
     return toml_text(head, kept)

@@ -33,6 +33,16 @@ class TableRecipe:
         """What is told."""
         return self.table.target
 
+    @property
+    def places(self) -> list[tuple[str, slice]]:
+        """The columns of the table, and where their features stand in X."""
+        found, start = [], 0
+        for column in self.table.config()["columns"]:
+            width = len(column["categories"]) if column["kind"] == "category" else 1
+            found.append((column["name"], slice(start, start + width)))
+            start += width
+        return found
+
     def read(self, paths: Sequence[Path]) -> tuple[list[str], np.ndarray]:
         """The numbers of the rows, counted from 1, and their features."""
         if len(paths) != 1:
