@@ -7,7 +7,7 @@ BIN := $(VENV)/bin
 SHARED := -n auto --dist loadfile
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
-.PHONY: help train test extras judge browser cpus check bench evidence docs wheel clean
+.PHONY: help train test extras judge browser cpus check bench evidence docs site wheel clean
 .DEFAULT_GOAL := help
 
 help:  ## list the targets
@@ -31,13 +31,13 @@ train: $(VENV)/.run  ## train the convolutional network on the embedded MNIST di
 test: $(VENV)/.test  ## pass the tests
 	$(BIN)/python -m pytest tests --ignore=tests/judge $(SHARED)
 
-extras: $(VENV)/.test $(VENV)/.all  ## the tests of what stands on optional packages (scikit-learn, ONNX, pandas, ...); none is skipped
+extras: $(VENV)/.test $(VENV)/.all $(VENV)/.site  ## the tests of what stands on optional packages (scikit-learn, ONNX, pandas, ...); none is skipped
 	NNMAT_EXTRAS=1 $(BIN)/python -m pytest tests --ignore=tests/judge -m extra $(SHARED)
 
 judge: $(VENV)/.judge  ## compare with PyTorch; the number of executed cases is asserted
 	NNMAT_JUDGE=1 $(BIN)/python -m pytest tests/judge
 
-browser: $(VENV)/.browser  ## look at the pages in Chromium, which has to be installed
+browser: $(VENV)/.browser  ## look at the pages, and at the site that `make site` made, in Chromium, which has to be installed
 	NNMAT_BROWSER=1 $(BIN)/python -m pytest -q tests/browser
 
 cpus: $(VENV)/.test  ## the kernel tests on code for other processors, with bounds checks, and without the JIT
@@ -57,11 +57,16 @@ bench: $(VENV)/.run  ## measure every kernel
 evidence: $(VENV)/.bench  ## measure every promise and print it beside its bar (takes hours)
 	$(BIN)/python scripts/evidence.py
 
-docs: $(VENV)/.test  ## run every code block of README.md and docs/
-	$(BIN)/python -m pytest -q tests/test_docs.py
+docs: $(VENV)/.test $(VENV)/.all $(VENV)/.site  ## run every code block of README.md and docs/, and every notebook
+	NNMAT_EXTRAS=1 $(BIN)/python -m pytest -q $(SHARED) tests/test_docs.py tests/website
+
+site: $(VENV)/.site  ## write the documentation as a site, with the notebooks run, to build/site
+	$(BIN)/python website/notebooks.py build/notebooks
+	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict
+	$(BIN)/python website/links.py build/site
 
 wheel: $(VENV)/.test  ## build the wheel and the sdist into dist/
 	$(BIN)/python -m build --no-isolation
 
 clean:  ## remove the virtual environment and what tools left
-	rm -rf $(VENV) .pytest_cache .hypothesis .ruff_cache .mypy_cache runs
+	rm -rf $(VENV) .pytest_cache .hypothesis .ruff_cache .mypy_cache build runs

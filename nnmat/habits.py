@@ -79,6 +79,13 @@ NAMES = {  # arguments of other libraries, and what they may be called here
     "eta_min": "final",
     "gamma": "factor",
     "step_size": "every",
+    "threshold": "min_delta",
+    "log_dir": "folder",
+    "logdir": "folder",
+    "update_freq": "every_steps",
+    "histogram_freq": "histograms",
+    "swa_lr": "lr",
+    "swa_start": "start",
 }
 MORE_NAMES = {"alpha": "negative_slope", "step_size": "lr", "weights": "weight_initializer", "random_state": "seed"}
 NOTES = {"dim": "channels are the last axis, -1", "start_dim": "channels are the last axis, 3 of images"}

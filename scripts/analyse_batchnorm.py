@@ -11,10 +11,11 @@ from typing import Any
 
 import numpy as np
 
-from analysis.tables import Table, analysis_parser, parsed, picture, report
+from analysis.tables import Table, analysis_parser, parsed, report
 from cli import guarded, nonnegative_int
 from nnmat import Adam, BatchNorm1d, Flatten, Linear, ReLU, Sequential, SoftmaxCrossEntropy, Trainer, datasets, observe
 from nnmat.analysis.jacobians import jacobian
+from nnmat.plots.figures import picture
 
 EPILOG = """\
 the network: 784-64-64-10 with BatchNorm and ReLU behind each hidden layer, in float64, trained with Adam. The columns
@@ -152,7 +153,7 @@ def consequences(model: Sequential, X: np.ndarray, y: np.ndarray) -> Table:
 
 def draw(path: Path, model: Sequential, X: np.ndarray, y: np.ndarray) -> None:
     """The spectrum for B = 32 and two ε, and the ratios of (ii)."""
-    with picture(path, columns=2) as (left, right):
+    with picture("--plot", path, columns=2) as (left, right):
         Z = model[NORMS[0] - 1](model[0](X[:32]))
         for eps, mark in zip(EPSILONS, "ox", strict=True):
             found, law, _ = spectrum(Z[:, 0], eps)

@@ -11,8 +11,10 @@ import numpy as np
 
 import nnmat
 import nnmat_kernels as k
-from analysis.tables import Table, analysis_parser, parsed, picture, report
+from analysis.tables import Table, analysis_parser, parsed, report
 from cli import guarded
+from nnmat.plots import plot_khat
+from nnmat.plots.figures import picture
 
 EPILOG = """\
 columns
@@ -148,13 +150,12 @@ def table_of(seed: int) -> Table:
 
 
 def draw(path: Path) -> None:
-    """K̂ of the first cases: each entry of K has its colour."""
-    with picture(path, columns=3, rows=2, size=(8.4, 6.4)) as axes:
+    """K̂ of the first cases: each entry of K has its colour, and lines part the blocks."""
+    with picture("--plot", path, columns=3, rows=2, size=(8.4, 6.4)) as axes:
         for axis, case in zip(axes, CASES, strict=False):
-            count = int(np.prod(case.kernel))
-            K_hat: Any = nnmat.khat(np.arange(1.0, count + 1).reshape(case.kernel), case.image, *case.options)
-            axis.imshow(np.ma.masked_equal(K_hat, 0), cmap="turbo", interpolation="nearest", aspect="equal")
-            axis.set(title=f"{case.name}: {K_hat.shape[0]} x {K_hat.shape[1]}", xticks=[], yticks=[])
+            stride, padding, dilation, groups = case.options
+            plot_khat(np.ones(case.kernel), case.image, stride, padding, dilation, groups, ax=axis)
+            axis.set_title(f"{case.name}: {axis.get_title()}")
 
 
 def main() -> None:

@@ -11,10 +11,11 @@ from typing import NamedTuple
 
 import numpy as np
 
-from analysis.tables import Table, analysis_parser, parsed, picture, report
+from analysis.tables import Table, analysis_parser, parsed, report
 from bench import peak
 from cli import guarded
 from nnmat import LSTM, RNN, Conv2d, ConvTranspose2d, Layer, Linear, MultiHeadAttention, TransformerBlock
+from nnmat.plots.figures import picture
 
 EPILOG = """\
 columns
@@ -125,7 +126,7 @@ def measure(seed: int, threads: int, share: float) -> tuple[Table, Table, float]
 
 def draw(path: Path, flops: Table, timed: Table, limit: float) -> None:
     """Time against operations, beside the peak."""
-    with picture(path, size=(7, 4.4)) as (axes,):
+    with picture("--plot", path, size=(7, 4.4)) as (axes,):
         for name, work, place, mark in (("forward", 2, 1, "o"), ("backward", 3, 4, "s")):
             axes.loglog([row[work] for row in flops.rows], [row[place] for row in timed.rows[1:]], mark, label=name)
         ends = np.array(axes.get_xlim())

@@ -13,10 +13,11 @@ from typing import Any
 
 import numpy as np
 
-from analysis.tables import Table, analysis_parser, parsed, picture, report
+from analysis.tables import Table, analysis_parser, parsed, report
 from cli import guarded, positive_float, positive_int
 from nnmat import BatchNorm1d, Flatten, Layer, Linear, Residual, Sequential, SoftmaxCrossEntropy, Tanh, datasets
 from nnmat.analysis.jacobians import jacobian, jacobian_norm
+from nnmat.plots.figures import picture
 
 EPILOG = """\
 the networks: 16 MNIST digits through a layer of 32, L blocks, and a layer of 10 with softmax cross-entropy, in float64,
@@ -146,7 +147,7 @@ def smallest(chains: dict[float, list[Chain]]) -> Table:
 
 def draw(path: Path, chains: dict[float, list[Chain]], y: np.ndarray) -> None:
     """For each gain the ratio of every network against depth, and the bounds as a band."""
-    with picture(path, columns=len(chains), size=(4.5 * len(chains), 4)) as axes:
+    with picture("--plot", path, columns=len(chains), size=(4.5 * len(chains), 4)) as axes:
         for axis, (gain, several) in zip(axes, chains.items(), strict=True):
             for chain, color in zip(several, ("tab:red", "tab:blue", "tab:green"), strict=True):
                 depths = range(1, len(chain.blocks) + 1)

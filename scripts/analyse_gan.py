@@ -12,9 +12,10 @@ from typing import Any
 
 import numpy as np
 
-from analysis.tables import Table, analysis_parser, parsed, picture, report
+from analysis.tables import Table, analysis_parser, parsed, report
 from cli import guarded, nonnegative_int, positive_float, positive_int
 from nnmat import SGD, Adam, AdversarialLoss, LeakyReLU, Linear, ReLU, Sequential, Tanh, compile_step, datasets
+from nnmat.plots.figures import picture
 
 EPILOG = """\
 the network: a generator 16-64-64 and a discriminator 64-128-1 on digits of 8 x 8 pixels, in float64, batches of 64. The
@@ -134,7 +135,7 @@ def train(args: argparse.Namespace, X: np.ndarray) -> Table:
 
 def draw(path: Path, table: Table) -> None:
     """The norms of both gradients, in both trainings."""
-    with picture(path, columns=2, size=(9, 3.6)) as axes:
+    with picture("--plot", path, columns=2, size=(9, 3.6)) as axes:
         for axis, kind in zip(axes, KINDS, strict=True):
             rows = [row for row in table.rows if row[0] == kind]
             steps = [max(row[1], 0.5) for row in rows]

@@ -75,6 +75,18 @@ def output_file(suffix: str):
     return check
 
 
+def picture_file(option: str):
+    """An option that names a picture to write: matplotlib must be there before any work is done."""
+    named = output_file(".png")
+
+    def check(text: str) -> Path:
+        path = named(text)
+        need("matplotlib", option, "plot")
+        return path
+
+    return check
+
+
 def input_file(text: str) -> Path:
     """An option that names a file to read."""
     path = Path(text)

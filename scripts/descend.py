@@ -11,10 +11,10 @@ import numpy as np
 
 from cli import (
     guarded,
-    need,
     nonnegative_float,
     nonnegative_int,
     output_file,
+    picture_file,
     script_parser,
     settings,
     write_json,
@@ -22,7 +22,7 @@ from cli import (
 from nnmat.calculus import compile, dim, frobenius, hessian_product, inner, log_softmax_rows, matrix, scalar
 from nnmat.datasets import mnist
 from nnmat.descent import Armijo, ExactQuadratic, FixedStep, StrongWolfe, newton, steepest_descent
-from nnmat.formats.atomic import atomic_write
+from nnmat.plots.figures import picture
 
 EPILOG = """\
 problems
@@ -287,24 +287,11 @@ NEWTON = "Newton's method"
 
 
 def plot(results: dict, path: Path) -> None:
-    import matplotlib
-
-    matplotlib.use("Agg")
-    import matplotlib.pyplot as plt
-
-    figure, axes = plt.subplots(figsize=(7, 4.5), layout="constrained")
-    for name, result in results.items():
-        axes.semilogy(result["history"]["gradient_norm"], label=f"{name}: {result['method']} ({result['line_search']})")
-    axes.set(
-        xlabel="step",
-        ylabel="gradient norm",
-        title="Steepest descent and Newton's method",
-        xscale="symlog",
-        xlim=(0, None),
-    )
-    axes.legend()
-    with atomic_write(path) as file:
-        figure.savefig(file, format="png")
+    with picture("--plot", path, size=(7, 4.5)) as (axes,):
+        for name, result in results.items():
+            axes.semilogy(result["history"]["gradient_norm"], label=f"{name} ({result['line_search']})")
+        axes.set(xlabel="step", ylabel="gradient norm", title="Steepest descent")
+        axes.legend()
 
 
 def arguments() -> argparse.Namespace:
@@ -324,7 +311,7 @@ def arguments() -> argparse.Namespace:
         help="give up after N steps (default: 5000)",
     )
     parser.add_argument("--json", type=output_file(".json"), metavar="FILE", help="write all numbers to FILE")
-    parser.add_argument("--plot", type=output_file(".png"), metavar="FILE", help="draw the gradient norms (matplotlib)")
+    parser.add_argument("--plot", type=picture_file("--plot"), metavar="FILE", help="draw the gradient norms")
     options = parser.parse_args()
     if options.line_search == "exact" and options.problem not in ("least-squares", "all"):
         parser.error("argument --line-search: exact is for least-squares only, the one quadratic; try wolfe")
@@ -335,8 +322,6 @@ def arguments() -> argparse.Namespace:
 
 def main() -> None:
     options = arguments()
-    if options.plot is not None:
-        need("matplotlib", "--plot", "plot")
     chosen = PROBLEMS if options.problem == "all" else {n: p for n, p in PROBLEMS.items() if n == options.problem}
     results = {}
     for name, problem in chosen.items():

@@ -3,9 +3,9 @@
 import numpy as np
 
 import nnmat
-from cli import guarded, input_file, need, output_file, positive_int, script_parser, write_json
+from cli import guarded, input_file, output_file, picture_file, positive_int, script_parser, write_json
 from nnmat import datasets, metrics
-from nnmat.formats.atomic import atomic_write
+from nnmat.plots.figures import picture
 
 EXAMPLES = """\
 examples:
@@ -43,23 +43,14 @@ def worst_mistakes(P: np.ndarray, y: np.ndarray, count: int) -> list[dict]:
 
 def draw(path, images: np.ndarray, mistakes: list[dict]) -> None:
     """A sheet of the mistakes: each image with the true and the chosen class."""
-    import matplotlib
-
-    matplotlib.use("Agg")
-    import matplotlib.pyplot as plt
-
     columns = 6
     rows = max(1, -(-len(mistakes) // columns))
-    figure, axes = plt.subplots(rows, columns, figsize=(1.6 * columns, 2.0 * rows), squeeze=False)
-    for axis in axes.flat:
-        axis.set_axis_off()
-    for axis, m in zip(axes.flat, mistakes, strict=False):
-        axis.imshow(images[m["index"], :, :, 0], cmap="gray_r")
-        axis.set_title(f"{m['true']}, said {m['said']}\n({100 * m['sure']:.0f} %, no. {m['index']})", fontsize=8)
-    figure.tight_layout()
-    with atomic_write(path) as file:
-        figure.savefig(file, format="png", dpi=150)
-    plt.close(figure)
+    with picture("--picture", path, columns, rows, (1.6 * columns, 2.0 * rows), dots=150) as axes:
+        for axis in axes:
+            axis.set_axis_off()
+        for axis, m in zip(axes, mistakes, strict=False):
+            axis.imshow(images[m["index"], :, :, 0], cmap="gray_r")
+            axis.set_title(f"{m['true']}, said {m['said']}\n({100 * m['sure']:.0f} %, no. {m['index']})", fontsize=8)
 
 
 def main() -> None:
@@ -70,13 +61,11 @@ def main() -> None:
     parser.add_argument(
         "--worst", type=positive_int, default=18, metavar="N", help="how many mistakes to show (%(default)s)"
     )
-    parser.add_argument("--picture", type=output_file(".png"), metavar="FILE", help="draw the mistakes into FILE")
+    parser.add_argument("--picture", type=picture_file("--picture"), metavar="FILE", help="draw the mistakes into FILE")
     parser.add_argument("--batch-size", type=positive_int, default=256, help="samples at a time (%(default)s)")
     parser.add_argument("--json", type=output_file(".json"), metavar="FILE", help="write the results to FILE")
     args = parser.parse_args()
 
-    if args.picture:
-        need("matplotlib", "--picture", "plot")
     model = nnmat.load(args.model)
     _, test = datasets.mnist()
     if model.input_shape != (28, 28, 1) or model.output_shape(model.input_shape) != (10,):

@@ -1,6 +1,7 @@
 """Train a generative adversarial network on the MNIST digits: one network draws, another one tells drawn from real."""
 
 import argparse
+import functools
 import struct
 import time
 import zlib
@@ -28,7 +29,7 @@ from nnmat import (
     datasets,
 )
 from nnmat.formats.atomic import atomic_write
-from training_run import OPTIMIZERS, add_channels, classifier, digits, fit_with, make_parser, momentum, rate_of
+from training_run import OPTIMIZERS, add_channels, classifier, digits, draw, fit_with, make_parser, momentum, rate_of
 
 EXAMPLES = """\
 examples:
@@ -159,20 +160,32 @@ def line_of(found: dict[str, Any]) -> str:
 # ---- what is shown of a run --------------------------------------------------------------------------------------
 
 
-def png(images: np.ndarray) -> bytes:
-    """The file of a square of images (n, h, w, 1) in [0, 1], white on black."""
+def sheet(images: np.ndarray) -> np.ndarray:
+    """A square of images (n, h, w, 1), as one image."""
     n, h, w, _ = images.shape
     side = int(np.sqrt(n))
-    sheet = images[: side * side, :, :, 0].reshape(side, side, h, w).transpose(0, 2, 1, 3).reshape(side * h, side * w)
-    lines = np.zeros((side * h, side * w + 1), np.uint8)  # a filter's number stands before each line: none
-    lines[:, 1:] = np.rint(255 * np.clip(sheet, 0, 1))
+    return images[: side * side, :, :, 0].reshape(side, side, h, w).transpose(0, 2, 1, 3).reshape(side * h, side * w)
+
+
+def png(images: np.ndarray) -> bytes:
+    """The file of a square of images (n, h, w, 1) in [0, 1], white on black."""
+    pixels = sheet(images)
+    rows, columns = pixels.shape
+    lines = np.zeros((rows, columns + 1), np.uint8)  # a filter's number stands before each line: none
+    lines[:, 1:] = np.rint(255 * np.clip(pixels, 0, 1))
 
     def chunk(kind: bytes, data: bytes) -> bytes:
         return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
 
-    head = struct.pack(">IIBBBBB", side * w, side * h, 8, 0, 0, 0, 0)  # 8 bits of grey
+    head = struct.pack(">IIBBBBB", columns, rows, 8, 0, 0, 0, 0)  # 8 bits of grey
     body = zlib.compress(lines.tobytes())
     return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", head) + chunk(b"IDAT", body) + chunk(b"IEND", b"")
+
+
+def show_samples(images: np.ndarray, ax: Any) -> None:
+    """A sheet of samples, as in the pictures of the epochs."""
+    ax.imshow(sheet(images[: GRID * GRID]), cmap="gray", vmin=0, vmax=1)
+    ax.set_axis_off()
 
 
 def images_of(trainer: nnmat.Adversarial) -> np.ndarray:
@@ -268,6 +281,7 @@ def main() -> None:
     if args.save:
         nnmat.save(trainer.generator, args.save)
         print(f"Generator written to {args.save}: it makes images in [-1, 1] of standard normal noise ({args.noise},).")
+    draw(args, history, functools.partial(show_samples, images_of(trainer)))
     if args.json:
         result = {
             **found,
@@ -276,7 +290,7 @@ def main() -> None:
             "noise": noise,
             "epochs": len(history["epoch"]),
             "seconds": seconds,
-            "settings": settings(args, "json", "quiet"),
+            "settings": settings(args, "json", "plot", "quiet"),
             "history": history | {"judged": gallery.found},
         }
         write_json(args.json, result)

@@ -10,7 +10,7 @@ import nnmat
 from cli import guarded, input_file, positive_int, settings, shown_command, use_threads, write_json
 from nnmat import Embedding, LayerNorm, PositionalEmbedding, Sequential, Tied, TransformerBlock, datasets
 from nnmat.datasets import RandomWindows, Vocabulary, windows
-from training_run import OPTIMIZERS, fit_with, make_parser, momentum, rate_of
+from training_run import OPTIMIZERS, draw, fit_with, make_parser, momentum, rate_of
 
 EXAMPLES = """\
 examples:
@@ -145,12 +145,13 @@ def report(model: Sequential, vocabulary: Vocabulary, history: dict, seconds: fl
         vocabulary.save(vocabulary_of(args.save))
         look = shown_command(Path(sys.argv[0]).with_name("sample.py"), args.save)
         print(f"Model written to {args.save}. Text from it: {look}")
+    draw(args, history)
     if args.json:
         result = {
             "held_out_loss": held_out,
             "epochs": len(history["epoch"]),
             "seconds": seconds,
-            "settings": settings(args, "json", "quiet"),
+            "settings": settings(args, "json", "plot", "quiet"),
             "history": history,
         }
         write_json(args.json, result)

@@ -1,16 +1,19 @@
 """What the training scripts share: their options, the run itself, and its report."""
 
 import argparse
+import functools
 import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import nnmat
 from cli import (
     input_file,
     nonnegative_int,
     output_file,
+    picture_file,
     positive_float,
     positive_int,
     rate,
@@ -20,7 +23,9 @@ from cli import (
     use_threads,
     write_json,
 )
-from nnmat import datasets, schedules
+from nnmat import datasets, metrics, schedules
+from nnmat.plots import plot_confusion, plot_history
+from nnmat.plots.figures import picture
 
 OPTIMIZERS = {
     "sgd": nnmat.SGD,
@@ -64,6 +69,7 @@ def make_parser(description: str, examples: str, classifies: bool = True, **defa
     machine.add_argument("--limit", type=positive_int, help="train on the first so many samples only, for a quick look")
     machine.add_argument("--json", type=output_file(".json"), metavar="FILE", help="write the results to FILE")
     machine.add_argument("--save", type=output_file(".npz"), metavar="FILE", help="write the trained model to FILE")
+    machine.add_argument("--plot", type=picture_file("--plot"), metavar="FILE", help="draw the run into FILE (.png)")
     machine.add_argument(
         "--resume",
         type=input_file,
@@ -97,16 +103,37 @@ def run(parser: argparse.ArgumentParser, make_model: Callable[[argparse.Namespac
         nnmat.save(model, args.save)
         look = shown_command(Path(sys.argv[0]).with_name("evaluate.py"), args.save)
         print(f"Model written to {args.save}. Look at its mistakes: {look}")
+    draw(args, history, functools.partial(draw_confusion, model, test))
     if args.json:
         result = {
             "test_accuracy": accuracy,
             "epochs": len(history["epoch"]),
             "seconds": seconds,
             "seconds_per_epoch": sum(history["seconds"]) / len(history["seconds"]),
-            "settings": settings(args, "json", "quiet"),
+            "settings": settings(args, "json", "plot", "quiet"),
             "history": history,
         }
         write_json(args.json, result)
+
+
+def draw(args: argparse.Namespace, history: dict[str, list], *more: Callable[[Any], Any]) -> None:
+    """What --plot asks for: the losses, the accuracy if there is one, and what `more` draws on axes of its own."""
+    if not args.plot:
+        return
+    panels: list[Callable[[Any], Any]] = [lambda ax: plot_history(history, ax=ax)]
+    if "accuracy" in history:
+        panels.append(lambda ax: plot_history(history, "accuracy", ax=ax))
+    panels += more
+    with picture("--plot", args.plot, len(panels), size=(4.6 * len(panels), 4.0)) as axes:
+        for panel, ax in zip(panels, axes, strict=True):
+            panel(ax)
+    print(f"Picture written to {args.plot}")
+
+
+def draw_confusion(model: nnmat.Sequential, test: datasets.Dataset, ax: Any) -> None:
+    """What the test digits are taken for."""
+    trainer = nnmat.Trainer(model, nnmat.SoftmaxCrossEntropy(), nnmat.SGD(model, lr=0.0))
+    plot_confusion(metrics.confusion_matrix(trainer.predict(test.X, progress=False), test.y), ax=ax)
 
 
 def digits(parser: argparse.ArgumentParser, args: argparse.Namespace) -> tuple[datasets.Dataset, datasets.Dataset]:

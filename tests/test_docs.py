@@ -1,12 +1,16 @@
 """Every Python block of the README and of docs/ runs, prints what the page says, and every command named there exists.
 
 The blocks of a page run from top to bottom in one namespace, in an empty folder. A block marked ```text that follows a
-```python block (nothing but blank lines between them) is that block's output, compared line by line.
+```python block (nothing but blank lines between them) is that block's output, compared line by line. A block whose
+first line is the comment "# pip install 'nnmat[data]'" needs that extra: without it the block is left out, and the test
+of the page is skipped at its end, or fails with NNMAT_EXTRAS=1 (`make extras`).
 """
 
 import contextlib
 import dataclasses
+import importlib
 import io
+import os
 import pathlib
 import re
 import sys
@@ -22,15 +26,37 @@ PAGES_WITH_CODE = (
     "docs/analysis.md",
     "docs/calculus.md",
     "docs/convolution.md",
+    "docs/data.md",
     "docs/equations.md",
     "docs/files.md",
+    "docs/howto/errors.md",
+    "docs/howto/own_callback.md",
+    "docs/howto/own_loss.md",
+    "docs/howto/reproduce.md",
+    "docs/howto/resume.md",
+    "docs/howto/save_and_load.md",
+    "docs/howto/speed.md",
+    "docs/index.md",
     "docs/kernels.md",
     "docs/notation.md",
     "docs/running_derivations.md",
     "docs/tour.md",
+    "docs/watching.md",
 )
-PAGES = sorted({*PAGES_WITH_CODE, "kernels/README.md", *(f"docs/{page.name}" for page in (ROOT / "docs").glob("*.md"))})
+DOCS = sorted(page.relative_to(ROOT).as_posix() for page in (ROOT / "docs").rglob("*.md"))
+PAGES = sorted({*PAGES_WITH_CODE, "kernels/README.md", *DOCS})
 LANGUAGES = {"", "python", "text", "console", "sh", "toml", "json"}  # "py", "pycon" ... would be passed over in silence
+EXTRA = re.compile(r"# pip install 'nnmat\[(\w+)\]'")
+PACKAGES = {  # of an extra: what is imported
+    "data": ("pandas", "polars", "PIL", "sklearn"),
+    "keras": ("h5py",),
+    "notebook": ("nbformat", "nbclient", "ipykernel", "matplotlib"),
+    "onnx": ("onnx", "onnxruntime"),
+    "plot": ("matplotlib",),
+    "safetensors": ("safetensors",),
+    "sklearn": ("sklearn",),
+    "tensorboard": ("tensorboard",),
+}
 FENCE = re.compile(r"^( *)(`{3,})([^`]*)$")
 
 
@@ -65,8 +91,24 @@ def blocks_of(text: str) -> list[Block]:
     return blocks
 
 
-def run_page(name: str, text: str) -> int:
-    """Execute the page's Python blocks; returns how many ran. Raises AssertionError that names page and line."""
+def missing_extra(block: Block) -> str:
+    """The extra that a block says it needs and that is not installed; with NNMAT_EXTRAS=1 this is an ImportError."""
+    found = EXTRA.match(block.source)
+    for package in PACKAGES[found[1]] if found else ():
+        try:
+            importlib.import_module(package)
+        except ImportError:
+            if os.environ.get("NNMAT_EXTRAS") == "1":
+                raise
+            return found[1] if found else ""
+    return ""
+
+
+def run_page(name: str, text: str, left_out: list[str] | None = None) -> int:
+    """Execute the page's Python blocks; returns how many ran. Raises AssertionError that names page and line.
+
+    Blocks that need an extra which is missing are left out, and noted in `left_out`.
+    """
     module = types.ModuleType("page")
     blocks = blocks_of(text)
     for block in blocks:
@@ -76,6 +118,9 @@ def run_page(name: str, text: str) -> int:
     try:
         for block, after in zip(blocks, [*blocks, None][1:], strict=True):
             if block.language != "python":
+                continue
+            if left_out is not None and (extra := missing_extra(block)):
+                left_out.append(f"{name}:{block.line} needs the extra {extra}")
                 continue
             printed = execute(name, block, module.__dict__)
             executed += 1
@@ -132,9 +177,12 @@ def shell_lines(block: Block) -> list[str]:
 def test_the_code_of_a_page_runs_and_prints_what_it_shows(page, tmp_path, monkeypatch):
     text = (ROOT / page).read_text(encoding="utf-8")
     monkeypatch.chdir(tmp_path)
-    executed = run_page(page, text)
-    assert executed == len(re.findall(r"^ *```python$", text, flags=re.MULTILINE))
+    left_out: list[str] = []
+    executed = run_page(page, text, left_out)
+    assert executed + len(left_out) == len(re.findall(r"^ *```python$", text, flags=re.MULTILINE))
     assert executed > 0 or page not in PAGES_WITH_CODE, f"{page}: no Python block was found"
+    if left_out:
+        pytest.skip("; ".join(left_out))
 
 
 @pytest.mark.parametrize("page", [*PAGES, "CONTRIBUTING.md"])
@@ -144,7 +192,8 @@ def test_the_commands_of_a_page_exist(page):
     assert not missing, f"{page} names scripts that do not exist: {missing}"
     defined = set(re.findall(r"^([\w-]+) *:(?!=)", (ROOT / "Makefile").read_text(encoding="utf-8"), flags=re.MULTILINE))
     assert targets <= defined, f"{page} names make targets that do not exist: {sorted(targets - defined)}"
-    sources = "".join(script.read_text(encoding="utf-8") for script in sorted((ROOT / "scripts").glob("*.py")))
+    commands = [script for room in ("scripts", "website") for script in sorted((ROOT / room).glob("*.py"))]
+    sources = "".join(script.read_text(encoding="utf-8") for script in commands)
     unknown = sorted(option for option in options if not re.search(rf"""["']{option}["']""", sources))
     assert not unknown, f"{page} names options that no script has: {unknown}"
 
@@ -193,6 +242,18 @@ def test_a_page_that_is_wrong_is_named_with_its_line():
         run_page("page.md", PAGE.format(line="pass").replace("```python", "```py"))
     with pytest.raises(AssertionError, match=r"line 14: this fence is never closed"):
         run_page("page.md", PAGE.format(line="pass").removesuffix("```\n"))
+
+
+def test_a_block_that_needs_a_missing_extra_is_left_out(monkeypatch):
+    monkeypatch.delenv("NNMAT_EXTRAS", raising=False)
+    monkeypatch.setitem(PACKAGES, "data", ("no_such_package",))
+    page = "```python\n# pip install 'nnmat[data]'\n1 / 0\n```\n\n```python\nx = 1\n```\n"
+    left_out: list[str] = []
+    assert run_page("page.md", page, left_out) == 1
+    assert left_out == ["page.md:2 needs the extra data"]
+    monkeypatch.setenv("NNMAT_EXTRAS", "1")
+    with pytest.raises(ImportError, match="no_such_package"):
+        run_page("page.md", page, [])
 
 
 def test_the_commands_of_a_text_are_found():

@@ -2,6 +2,7 @@
 
 from .augmented import AugmentedBatches
 from .batches import ArrayBatches, BatchSource, SampleSource, batches
+from .bundled import breast_cancer, diabetes, digits, iris, wine
 from .dataset import Dataset
 from .files import load_npz
 from .images.augment import Augment
@@ -12,6 +13,7 @@ from .split import split
 from .tables.csv_file import load_csv
 from .tables.table import Table, table
 from .text.shakespeare import shakespeare
+from .text.tokenizer import Tokenizer
 from .text.vocabulary import Vocabulary
 from .text.windows import RandomWindows, windows
 
@@ -25,9 +27,14 @@ __all__ = [
     "RandomWindows",
     "SampleSource",
     "Table",
+    "Tokenizer",
     "Vocabulary",
     "batches",
+    "breast_cancer",
+    "diabetes",
+    "digits",
     "image_folder",
+    "iris",
     "load_csv",
     "load_npz",
     "mnist",
@@ -37,5 +44,6 @@ __all__ = [
     "split",
     "table",
     "windows",
+    "wine",
     "write_idx",
 ]

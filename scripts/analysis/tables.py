@@ -1,18 +1,23 @@
-"""Options, tables and pictures of the analyses. Tables are Markdown, as they stand in docs/analysis.md."""
+"""Options and tables of the analyses. Tables are Markdown, as they stand in docs/analysis.md."""
 
 import argparse
-import contextlib
 import sys
 import unicodedata
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from cli import need, nonnegative_int, output_file, positive_int, script_parser, settings, use_threads, write_json
-from nnmat.formats.atomic import atomic_write
-
-DOTS = 100  # of a picture, for each inch
+from cli import (
+    nonnegative_int,
+    output_file,
+    picture_file,
+    positive_int,
+    script_parser,
+    settings,
+    use_threads,
+    write_json,
+)
 
 
 @dataclass
@@ -65,15 +70,13 @@ def analysis_parser(description: str | None, examples: str) -> argparse.Argument
     parser.add_argument("--seed", type=nonnegative_int, default=0, help="of weights and samples (default: %(default)s)")
     parser.add_argument("--threads", type=positive_int, help="(default: all cores)")
     parser.add_argument("--json", type=output_file(".json"), metavar="FILE", help="write all numbers to FILE")
-    parser.add_argument("--plot", type=output_file(".png"), metavar="FILE", help="draw them (matplotlib)")
+    parser.add_argument("--plot", type=picture_file("--plot"), metavar="FILE", help="draw them (matplotlib)")
     return parser
 
 
 def parsed(parser: argparse.ArgumentParser) -> argparse.Namespace:
     """The options, once what they need is there."""
     args = parser.parse_args()
-    if args.plot is not None:
-        need("matplotlib", "--plot", "plot")
     args.threads = use_threads(parser, args.threads)
     return args
 
@@ -91,18 +94,3 @@ def report(args: argparse.Namespace, tables: list[Table], draw: Callable[[Path],
         draw(args.plot)
     if misses := sum(table.misses() for table in tables):
         sys.exit(f"{misses} bounds do not hold: see the rows with NO.")
-
-
-@contextlib.contextmanager
-def picture(path: Path, columns: int = 1, rows: int = 1, size: tuple[float, float] = (8.0, 3.6)) -> Iterator[Any]:
-    """Axes to draw on, in a list; the file is written at the end."""
-    import matplotlib
-
-    matplotlib.use("Agg")
-    import matplotlib.pyplot as plt
-
-    figure, axes = plt.subplots(rows, columns, figsize=size, layout="constrained", squeeze=False)
-    yield list(axes.ravel())
-    with atomic_write(path) as file:
-        figure.savefig(file, format="png", dpi=DOTS, metadata={"Software": None})
-    plt.close(figure)

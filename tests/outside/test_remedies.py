@@ -284,6 +284,8 @@ CASES = {
         (lambda: nnmat.datasets.ArrayBatches(X, Y, 2, weights=Y), r"^ArrayBatches: .*got weights\."),
     ],
     "arguments of callbacks": [
+        (lambda: nnmat.TensorBoard(log_dir="runs"), r"^TensorBoard: .*Write folder\."),
+        (lambda: nnmat.LearningRateOnPlateau(threshold=0.1), r"^LearningRateOnPlateau: .*Write min_delta\."),
         (lambda: nnmat.EarlyStopping(restore_best_weights=True), r"^EarlyStopping: .*Write restore_best\."),
         (lambda: nnmat.EarlyStopping("loss", 3, 0.0, "min", True, 7), r"too many positional arguments"),
         (lambda: nnmat.Checkpoint(filepath="a.npz"), r"^Checkpoint: .*got filepath\. Write path\."),

@@ -11,8 +11,11 @@ from tests.scripts.running import QUICK, run
 
 
 def test_train_cnn_then_evaluate(tmp_path):
-    out = run("train_cnn.py", *QUICK, "--save", "m.npz", "--json", "r.json", cwd=tmp_path)
+    files = ["--save", "m.npz", "--json", "r.json", "--plot", "run.png"]
+    out = run("train_cnn.py", *QUICK, *files, cwd=tmp_path)
     assert out.returncode == 0, out.stderr
+    assert "Picture written to run.png" in out.stdout
+    assert (tmp_path / "run.png").read_bytes().startswith(b"\x89PNG")
     accuracy = json.loads((tmp_path / "r.json").read_text())["test_accuracy"]
     assert accuracy > 0.7
     out = run("evaluate.py", "m.npz", "--json", "e.json", "--picture", "p.png", "--worst", 5, cwd=tmp_path)

@@ -1,5 +1,6 @@
 """A training run: Ctrl-C and resume, threads, and data that are not there."""
 
+import contextlib
 import gzip
 import os
 import re
@@ -15,7 +16,8 @@ import pytest
 
 import nnmat
 import training_run
-from tests.scripts.running import QUICK, ROOT, command, environment, run
+from nnmat.plots import figures
+from tests.scripts.running import QUICK, ROOT, command, environment, run, without
 
 
 def test_the_number_of_threads_does_not_change_a_bit(tmp_path):
@@ -76,6 +78,44 @@ def test_a_missing_label_file_is_named(tmp_path):
     assert out.returncode == 1
     assert "train-labels-idx1-ubyte.gz" in out.stderr
     assert "Traceback" not in out.stderr
+
+
+def test_a_picture_without_matplotlib_is_refused_before_the_work(tmp_path):
+    absent = without("matplotlib", tmp_path / "absent")
+    for script in ("train_cnn.py", "train_gan.py", "train_transformer.py"):
+        out = run(script, "--plot", "p.png", cwd=tmp_path, before=absent)
+        assert out.returncode == 1
+        assert "--plot: expected matplotlib to be installed, it is not. Try: pip install -e '.[plot]'" in out.stderr
+        assert out.stdout == ""
+
+
+def test_what_is_drawn_of_a_run(tmp_path, monkeypatch, capsys):
+    drawn = []
+
+    def kept(who, path, columns, **options):
+        axes = plain(who, columns, size=(3 * columns, 2))
+        drawn.append((path, axes))
+        return contextlib.nullcontext(axes)
+
+    plain = figures.sheet
+    monkeypatch.setattr(training_run, "picture", kept)
+    history = {"epoch": [1, 2], "loss": [2.0, 1.0], "accuracy": [0.5, 0.75], "validation_accuracy": [0.5, 0.5]}
+    training_run.draw(SimpleNamespace(plot=None), history)
+    assert not drawn
+    path = tmp_path / "p.png"
+    model = nnmat.Sequential([nnmat.Flatten(), nnmat.Linear(4, 3)], input_shape=(2, 2, 1), seed=0)
+    rng = np.random.default_rng(0)
+    test = nnmat.datasets.Dataset(rng.standard_normal((20, 2, 2, 1)).astype(np.float32), rng.integers(0, 3, 20))
+    training_run.draw(SimpleNamespace(plot=path), history, lambda ax: training_run.draw_confusion(model, test, ax))
+    ((where, (loss, accuracy, confusion)),) = drawn
+    assert where == path
+    assert [list(line.get_ydata()) for line in loss.lines] == [[2.0, 1.0]]
+    assert [list(line.get_ydata()) for line in accuracy.lines] == [[0.5, 0.75], [0.5, 0.5]]
+    counts = nnmat.metrics.confusion_matrix(model(test.X), test.y)
+    assert sorted(int(text.get_text()) for text in confusion.texts) == sorted(counts[counts > 0])
+    assert capsys.readouterr().out == f"Picture written to {path}\n"
+    training_run.draw(SimpleNamespace(plot=path), {"epoch": [1], "loss": [2.0]})
+    assert len(drawn[1][1]) == 1
 
 
 def test_an_epoch_is_one_line(capsys):

@@ -29,7 +29,8 @@ def image_folder(
     """The images of `path/CLASS/...` as a data set: X (n, H, W, C) float32 from 0 to 1, y (n,) int64, `labels`.
 
     The classes are the folders in the order of their names, the images of each in the order of their paths, whatever
-    the system lists first; hidden files and those with other endings than images have are passed over. `size`: (H, W),
+    the system lists first; hidden files and those with other endings than images have are passed over. Photographs
+    stand the way up that their camera noted. `size`: (H, W),
     or one number for both, to which images are scaled; None: all images have one size. `grey`: C is 1, else 3.
     `lazy`: not the data set but an `ImageFolder`, a batch source that reads the files of each batch as it comes.
     An array of all images takes 4 n H W C bytes; above `most_bytes` (2 GiB) this is a DataError before any is read.
@@ -139,7 +140,7 @@ def _found(who: str, folder: Path) -> tuple[tuple[str, ...], list[Path], np.ndar
     paths: list[Path] = []
     y: list[int] = []
     for number, place in enumerate(classes):
-        own = sorted(f for f in place.rglob("*") if f.suffix.lower() in ENDINGS and not f.name.startswith("."))
+        own = sorted(f for f in place.rglob("*") if f.suffix.lower() in ENDINGS and not _hidden(f, folder))
         if not own:
             raise DataError(
                 f"{who}: expected images in {place}, found none; they end in {', '.join(ENDINGS)}. Remove the folder."
@@ -154,13 +155,19 @@ def _found(who: str, folder: Path) -> tuple[tuple[str, ...], list[Path], np.ndar
     return tuple(place.name for place in classes), paths, np.array(y, np.int64)
 
 
+def _hidden(path: Path, folder: Path) -> bool:
+    return any(part.startswith(".") for part in path.relative_to(folder).parts)
+
+
 def _open(who: str, path: Path) -> Any:
-    """The image of a file; FileFormatError with its name for one that is none."""
+    """The image of a file, the way up that its camera noted; FileFormatError with its name for one that is none."""
     image = extra("PIL.Image", "nnmat.datasets.image_folder", "data")
+    upright = extra("PIL.ImageOps", "nnmat.datasets.image_folder", "data").exif_transpose
     try:
         with open(path, "rb") as file:
             found = image.open(file)
             found.load()
+        return upright(found)
     except FileNotFoundError:
         raise FileNotFoundError(f"{who}: expected an image at {path}, found none. Check the path.") from None
     except Exception as error:  # Pillow's decoders raise all kinds
@@ -168,7 +175,6 @@ def _open(who: str, path: Path) -> Any:
             f"{who}: expected {path} to be an image that Pillow reads, got {type(error).__name__}: {error}. "
             "Repair the file or remove it."
         ) from None
-    return found
 
 
 def _size_of(who: str, path: Path) -> tuple[int, int]:

@@ -4,8 +4,9 @@ What a coding has learned from the rows it was made of (means, categories, what 
 that the same is done to new rows.
 """
 
+from collections import Counter
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
@@ -24,6 +25,7 @@ class NumberCoding:
     mean: float
     scale: float
     fill: float | None
+    kind: Literal["numbers"] = "numbers"
 
     @property
     def features(self) -> list[str]:
@@ -38,7 +40,7 @@ class NumberCoding:
 
     def config(self) -> dict:
         """The fields, JSON-able."""
-        return {"kind": "number", **asdict(self)}
+        return asdict(self)
 
 
 @dataclass(frozen=True)
@@ -49,6 +51,7 @@ class CategoryCoding:
     categories: tuple[str, ...]
     fill: str | None
     unknown: str
+    kind: Literal["words"] = "words"
 
     @property
     def features(self) -> list[str]:
@@ -73,7 +76,7 @@ class CategoryCoding:
 
     def config(self) -> dict:
         """The fields, JSON-able."""
-        return {"kind": "category", **asdict(self), "categories": list(self.categories)}
+        return {**asdict(self), "categories": list(self.categories)}
 
 
 Coding = NumberCoding | CategoryCoding
@@ -118,8 +121,8 @@ def category_coding(who: str, column: Column, rows: np.ndarray, rule: Any, unkno
     if rule is None:
         fill = None
     elif rule in RULES:
-        chosen = [words[i] for i in rows if words[i] is not None]
-        fill = min(categories, key=lambda category: (-chosen.count(category), category))
+        times = Counter(words[rows].tolist())
+        fill = min(categories, key=lambda category: (-times[category], category))
     else:
         fill = str(rule)
         if fill not in categories:
@@ -213,7 +216,7 @@ def coding_from_config(who: str, config: dict) -> Coding:
     """The coding that `config()` describes."""
     try:
         fields = dict(config)
-        kind = {"number": NumberCoding, "category": CategoryCoding}[fields.pop("kind")]
+        kind = {"numbers": NumberCoding, "words": CategoryCoding}[fields["kind"]]
         if kind is CategoryCoding:
             fields["categories"] = tuple(fields["categories"])
         return kind(**fields)

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from numbers import Real
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
@@ -12,6 +12,7 @@ from nnmat_kernels.runtime.door import array
 from ...errors import DataError
 
 Where = Callable[[int], str]
+Kind = Literal["numbers", "words"] | None  # what a column is known to hold
 
 
 @dataclass
@@ -21,6 +22,7 @@ class Column:
     name: str
     numbers: np.ndarray | None
     words: np.ndarray | None
+    flags: bool = False  # the numbers stand for False and True
 
     @property
     def missing(self) -> np.ndarray:
@@ -36,7 +38,7 @@ class Columns:
 
     rows: int
     names: list[str]
-    get: Callable[[str, bool], Column]  # the column of a name; True: its entries are words, whatever they look like
+    get: Callable[[str, Kind], Column]  # the column of a name; words: its entries are such, whatever they look like
     where: Where
     given: str  # what they come from, for errors
 
@@ -76,17 +78,17 @@ def columns_of(who: str, frame: Any) -> Columns:
         shown = ", ".join(f"{name}: {n}" for name, n in list(lengths.items())[:5])
         raise DataError(f"{who}: expected columns of equal lengths, got {shown}.")
 
-    def get(name: str, as_words: bool) -> Column:
-        return _column(who, name, frame[by_name[name]], as_words)
+    def get(name: str, kind: Kind = None) -> Column:
+        return _column(who, name, frame[by_name[name]], kind)
 
     given = f"a {_package(frame)} frame" if is_frame(frame) else "a dict"
     return Columns(next(iter(lengths.values()), 0), names, get, lambda i: f"row {i}", given)
 
 
-def _column(who: str, name: str, values: Any, as_words: bool) -> Column:
+def _column(who: str, name: str, values: Any, kind: Kind) -> Column:
     """One column: numbers and flags as numbers, texts and categories as words."""
     dtype = getattr(values, "dtype", None)
-    as_words = as_words or str(dtype) == "category"
+    kind = "words" if str(dtype) == "category" else kind
     if _package(values) in ("pandas", "polars"):
         missing: np.ndarray | None = np.asarray(values.isna() if hasattr(values, "isna") else values.is_null())
         found = values.to_numpy()
@@ -95,18 +97,18 @@ def _column(who: str, name: str, values: Any, as_words: bool) -> Column:
         missing = np.array([entry is None for entry in found], bool) if found.dtype.hasobject else None
     if found.ndim != 1:
         raise DataError(f"{who}: expected one entry for each row in column {name!r}, got shape {found.shape}.")
-    if found.dtype.kind in "biuf" and not as_words:
+    if found.dtype.kind in "biuf" and kind != "words":
         numbers = found.astype(np.float64)
         if missing is not None:
             numbers[missing] = np.nan
-        return Column(name, numbers, None)
+        return Column(name, numbers, None, found.dtype.kind == "b")
     if found.dtype.kind in "mM":
         raise DataError(
             f"{who}: expected numbers or words in column {name!r}, got dates. Make numbers of them, such as days "
             f"from one on, or leave the column out: ignore=[{name!r}]."
         )
     entries = [None if gone or _is_nan(x) else x for x, gone in zip(found, _mask(missing, len(found)), strict=True)]
-    return column_of_entries(who, name, entries, as_words, lambda i: f"row {i}")
+    return column_of_entries(who, name, entries, kind, lambda i: f"row {i}")
 
 
 def _mask(missing: np.ndarray | None, n: int) -> np.ndarray:
@@ -117,9 +119,9 @@ def _is_nan(x: Any) -> bool:
     return x is None or (isinstance(x, Real) and x != x)
 
 
-def column_of_entries(who: str, name: str, entries: list, as_words: bool, where: Where) -> Column:
+def column_of_entries(who: str, name: str, entries: list, kind: Kind, where: Where) -> Column:
     """The column of Python objects, None where one is missing: all are numbers, or all are texts."""
-    if as_words:
+    if kind == "words":
         return Column(name, None, np.array([None if x is None else text_of(x) for x in entries], object))
     texts = [i for i, x in enumerate(entries) if isinstance(x, str)]
     numbers = [i for i, x in enumerate(entries) if isinstance(x, Real) or _is_decimal(x)]
@@ -128,18 +130,24 @@ def column_of_entries(who: str, name: str, entries: list, as_words: bool, where:
         words = np.array([None if x is None else str(x) for x in entries], object)  # NumPy's texts as plain ones
         return Column(name, None, words) if texts else _empty(name, entries)
     if len(numbers) == present:
-        return Column(name, np.array([np.nan if x is None else float(x) for x in entries]), None)
+        flags = all(isinstance(x, bool | np.bool_) for x in entries if x is not None)
+        return Column(name, np.array([np.nan if x is None else float(x) for x in entries]), None, flags)
     if not texts:
-        i = next(i for i, x in enumerate(entries) if x is not None and i not in set(numbers))
+        known = set(numbers)
+        i = next(i for i, x in enumerate(entries) if x is not None and i not in known)
         raise DataError(
             f"{who}: expected numbers or words in column {name!r}, got {type(entries[i]).__name__} in {where(i)}. "
             f"Leave it out: ignore=[{name!r}]."
         )
-    raise mixed(who, name, entries[texts[0]], where(texts[0]), len(numbers), len(texts))
+    raise mixed(who, name, entries[texts[0]], where(texts[0]), len(numbers), len(texts), kind)
 
 
-def mixed(who: str, name: str, word: str, where: str, numbers: int, words: int) -> DataError:
-    """The error of a column that has numbers and words."""
+def mixed(who: str, name: str, word: str, where: str, numbers: int, words: int, kind: Kind) -> DataError:
+    """The error of a column that has numbers and words; a table that has been made knows which of them it wants."""
+    if kind == "numbers":
+        return DataError(
+            f"{who}: expected numbers in column {name!r}, got {word!r} in {where}. Repair it, or leave the row out."
+        )
     return DataError(
         f"{who}: expected numbers in column {name!r}, as in {numbers} of its rows, got {word!r} in {where}"
         f"{f' and words in {words - 1} more' if words > 1 else ''}. Repair it, name it in missing_values= if it stands "

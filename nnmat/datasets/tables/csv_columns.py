@@ -7,7 +7,7 @@ import numpy as np
 
 from ...errors import FileFormatError
 from ...formats.paths import existing_file
-from .columns import Column, Columns, mixed
+from .columns import Column, Columns, Kind, Where, mixed
 from .csv_header import MISSING, counts_from, has_header
 from .csv_text import NAMELESS, CsvText, check_delimiter, content_of
 
@@ -69,16 +69,18 @@ def _columns(text: CsvText, rows: list[tuple[int, list[str]]]) -> Columns:
     def where(i: int) -> str:
         return f"line {lines[i]} of {text.path.name}"
 
-    def get(name: str, as_words: bool) -> Column:
-        return _column(text, name, [cells[places[name]] for _, cells in rows], as_words, where)
+    def get(name: str, kind: Kind = None) -> Column:
+        return _column(text, name, [cells[places[name]] for _, cells in rows], kind, where)
 
     return Columns(len(rows), names, get, where, text.path.name)
 
 
-def _column(text: CsvText, name: str, cells: list[str], as_words: bool, where) -> Column:
+def _column(text: CsvText, name: str, cells: list[str], kind: Kind, where: Where) -> Column:
     """One column: numbers if all its cells are, words if none is."""
+    if kind != "words" and (values := _all_numbers(text, cells)) is not None:
+        return Column(name, values, None)
     entries = [None if cell in text.missing or cell.lower() == "nan" else cell for cell in cells]
-    if as_words:
+    if kind == "words":
         return Column(name, None, np.array(entries, object))
     numbers: list[int] = []
     words: list[int] = []
@@ -86,13 +88,25 @@ def _column(text: CsvText, name: str, cells: list[str], as_words: bool, where) -
         if cell is not None:
             (numbers if text.is_number(cell) else words).append(i)
     if words and numbers:
-        raise mixed(text.who, name, str(entries[words[0]]), where(words[0]), len(numbers), len(words))
+        raise mixed(text.who, name, str(entries[words[0]]), where(words[0]), len(numbers), len(words), kind)
     if words and not all(str(entries[i]).lower() in FLAGS for i in words):
         return Column(name, None, np.array(entries, object))
     values = np.full(len(entries), np.nan)
     for i in words:
         values[i] = FLAGS[str(entries[i]).lower()]
-    point = text.decimal
-    for i in numbers:
-        values[i] = float(str(entries[i]).replace(point, "."))
-    return Column(name, values, None)
+    return Column(name, values, None, flags=bool(words))
+
+
+def _all_numbers(text: CsvText, cells: list[str]) -> np.ndarray | None:
+    """The cells as NumPy's reader takes them, NaN for those that are missing; None if it does not take them."""
+    if not text.missing.isdisjoint(cells):
+        cells = ["nan" if cell in text.missing else cell for cell in cells]
+    if text.decimal == ",":
+        if any("." in cell for cell in cells):
+            return None
+        cells = [cell.replace(",", ".") for cell in cells]
+    try:
+        values = np.loadtxt(cells, np.float64, delimiter="|", comments=None, ndmin=2)
+    except ValueError:
+        return None
+    return values[:, 0] if values.shape == (len(cells), 1) else None

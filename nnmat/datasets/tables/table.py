@@ -13,7 +13,7 @@ from ...errors import ConfigError, DataError, FileFormatError, StateError
 from ..dataset import Dataset
 from ..split import split_rows
 from .coding import Coding, category_coding, coding_from_config, number_coding
-from .columns import Columns, columns_of
+from .columns import Column, Columns, Kind, columns_of
 from .csv_columns import csv_columns
 from .targets import Targets, targets_from_config, targets_of
 
@@ -88,7 +88,7 @@ class Table:
         """X and y of new rows with their target, as a data set."""
         who = "Table.dataset"
         columns = self._read(who, rows)
-        y = self._targets.encode(who, _column(who, columns, self.target, self._targets.as_words), columns.where)
+        y = self._targets.encode(who, _column(who, columns, self.target, self._targets.kind), columns.where)
         return Dataset(self._encode(who, columns), y.astype(self._targets.dtype(self.dtype)), self.labels)
 
     def decode(self, outputs: Any) -> np.ndarray:
@@ -126,8 +126,7 @@ class Table:
         return _columns(who, rows, [*self.columns, self.target], self._reading)
 
     def _encode(self, who: str, columns: Columns) -> np.ndarray:
-        as_words = {coding.name: coding.config()["kind"] == "category" for coding in self._codings}
-        found = [_column(who, columns, name, words) for name, words in as_words.items()]
+        found = [_column(who, columns, coding.name, coding.kind) for coding in self._codings]
         parts = [c.encode(who, column, columns.where) for c, column in zip(self._codings, found, strict=True)]
         with np.errstate(over="ignore"):
             X = np.concatenate(parts, axis=1).astype(self.dtype)
@@ -199,13 +198,13 @@ def table(
             _check_there(who, columns, column, f" of {option}=")
     if not wanted:
         raise DataError(f"{who}: expected a column beside the target {name!r}, got {', '.join(columns.names)}.")
-    targets, y = targets_of(who, columns.get(name, name in categories), task, columns.where)
+    targets, y = targets_of(who, columns.get(name, "words" if name in categories else None), task, columns.where)
     train, held = _train_and_test(who, y, targets, test, seed)
     targets = targets.scaled(y[train]) if flag(who, "standardise_target", standardise_target) else targets
     standardise = flag(who, "standardise", standardise)
     codings = []
     for column in wanted:
-        found = columns.get(column, column in categories)
+        found = columns.get(column, "words" if column in categories else None)
         rule = fill.get(column) if isinstance(fill, Mapping) else fill
         if found.words is not None:
             codings.append(category_coding(who, found, train, rule, unknown, columns.where))
@@ -255,9 +254,9 @@ def _columns(who: str, rows: Any, known: Sequence[str], reading: dict) -> Column
     return columns_of(who, rows)
 
 
-def _column(who: str, columns: Columns, name: str, as_words: bool):
+def _column(who: str, columns: Columns, name: str, kind: Kind) -> Column:
     _check_there(who, columns, name, "")
-    return columns.get(name, as_words)
+    return columns.get(name, kind)
 
 
 def _check_there(who: str, columns: Columns, name: str, of: str) -> None:

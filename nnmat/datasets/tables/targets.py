@@ -6,7 +6,7 @@ import numpy as np
 
 from ...errors import DataError, FileFormatError, ShapeError
 from .coding import center_and_scale, known, numbers_in, sorted_words, words_in
-from .columns import Column, Where, text_of
+from .columns import Column, Kind, Where, text_of
 
 MOST_KINDS = 20  # of whole numbers that are taken for classes
 
@@ -18,7 +18,8 @@ class Targets:
     name: str
     task: str
     labels: tuple[str, ...] | None = None
-    as_words: bool = False  # how the column is read
+    kind: Kind = None  # how the column is read
+    flags: bool = False  # 0 is called False, 1 True
     mean: float = 0.0
     scale: float = 1.0
 
@@ -43,7 +44,7 @@ class Targets:
         if self.labels is None:
             return self.shaped(numbers_in(who, column, where))
         places = {label: i for i, label in enumerate(self.labels)}
-        words = _words(who, column, where)
+        words = _words(who, column, where, self.flags)
         for i, word in enumerate(words):
             if word not in places:
                 raise DataError(
@@ -81,8 +82,8 @@ def targets_of(who: str, column: Column, task: str | None, where: Where) -> tupl
     if task is None:
         task = "classification" if _are_classes(column) else "regression"
     if task == "regression":
-        return Targets(column.name, task), numbers_in(who, column, where)
-    words = _words(who, column, where)
+        return Targets(column.name, task, kind="numbers"), numbers_in(who, column, where)
+    words = _words(who, column, where, column.flags)
     labels = sorted_words(set(words))
     if len(labels) < 2:
         raise DataError(
@@ -91,7 +92,7 @@ def targets_of(who: str, column: Column, task: str | None, where: Where) -> tupl
         )
     places = {label: i for i, label in enumerate(labels)}
     y = np.array([places[word] for word in words], np.int64)
-    return Targets(column.name, task, labels, column.words is not None), y
+    return Targets(column.name, task, labels, "numbers" if column.words is None else "words", flags=column.flags), y
 
 
 def _are_classes(column: Column) -> bool:
@@ -111,7 +112,10 @@ def _check_whole(who: str, column: Column, where: Where) -> None:
         )
 
 
-def _words(who: str, column: Column, where: Where) -> list[str]:
+def _words(who: str, column: Column, where: Where, flags: bool) -> list[str]:
+    """The entries as words, (n,)."""
+    if column.numbers is not None and flags:
+        return [text_of(bool(x)) if x in (0, 1) else text_of(float(x)) for x in numbers_in(who, column, where)]
     if column.numbers is not None:
         return [text_of(float(x)) for x in numbers_in(who, column, where)]
     return list(words_in(who, column, where))

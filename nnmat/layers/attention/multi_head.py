@@ -160,6 +160,14 @@ class MultiHeadAttention(Layer):
         """The first heads of A turned by their places, of which `before` come first, or back, if it is rotary."""
         return k.rotate(A, self._cosines, self._sines, heads, before, back) if self.rotary else A
 
+    def recorded_scores(self) -> tuple[np.ndarray, np.ndarray, bool, Any, Any]:
+        """Of the recorded forward: Q and K as they are multiplied, (B, heads, T, d), causal, and both masks or None."""
+        call: Any = self._call
+        Q, K = (call.Q, call.K) if self.cross else np.split(call.QKV, 3, axis=-1)[:2]
+        causal, mask, key_mask, *_ = call.given
+        parts = (A.reshape(*A.shape[:2], self.heads, -1).swapaxes(1, 2) for A in (Q, K))
+        return (*parts, causal, mask, key_mask)  # type: ignore[return-value]
+
     @forward_equations
     def forward(self, X, call):
         given = self._options(X, call)

@@ -76,6 +76,11 @@ class Conv2d(Convolution):
         self._geometry = (self.stride, self._padding.inside, self.dilation)
 
     @property
+    def zeros_around(self) -> tuple[int, int] | None:
+        """Rows and columns of zeros at both ends of the image, in the kernels; None where its ends are others."""
+        return None if self._padding.explicit else self._padding.inside
+
+    @property
     def recordable(self):  # type: ignore[override]
         """The explicit matrix is made with NumPy."""
         return self.method != "khat"

@@ -20,6 +20,8 @@ def folder(tmp_path):
             Image.new("L", (6, 4), 10 * k + len(name)).save(tmp_path / "pets" / name / f"{k}.png")
     (tmp_path / "pets" / "cat" / "notes.txt").write_text("no image")
     (tmp_path / "pets" / ".hidden").mkdir()
+    (tmp_path / "pets" / "dog" / ".old").mkdir()
+    Image.new("L", (1, 1)).save(tmp_path / "pets" / "dog" / ".old" / "9.png")
     return tmp_path / "pets"
 
 
@@ -43,6 +45,12 @@ def test_kinds_of_pixels(tmp_path):
         read_images([tmp_path / "deep.png"], grey=True)[0, ..., 0], pixels / 65535, atol=0.5 / 255 + 1e-6
     )
     Image.new("RGBA", (3, 2), (255, 0, 0, 128)).save(tmp_path / "clear.png")
+    wide = Image.fromarray(np.arange(6, dtype=np.uint8).reshape(2, 3) * 40)
+    turned = Image.Exif()
+    turned[0x0112] = 6  # the camera was held on its side
+    wide.save(tmp_path / "photo.tif", exif=turned)
+    found = read_images([tmp_path / "photo.tif"], grey=True)[0, ..., 0]
+    np.testing.assert_allclose(found * 255, np.rot90(np.asarray(wide), -1), atol=1e-4)
     assert read_images([tmp_path / "clear.png"])[0, 0, 0].tolist() == [1, 0, 0]
 
 

@@ -23,13 +23,13 @@ def test_numbers_and_words_and_gaps(kind):
     )
     found = columns_of("f", frame)
     assert (found.rows, found.names) == (3, ["i", "f", "b", "w", "n"])
-    np.testing.assert_array_equal(found.get("i", False).numbers, [1, 2, np.nan])
-    np.testing.assert_array_equal(found.get("f", False).numbers, [0.5, np.nan, 2.5])
-    np.testing.assert_array_equal(found.get("b", False).numbers, [1, 0, 1])
-    assert found.get("w", False).words.tolist() == ["u", None, "v"]
-    assert found.get("w", False).missing.tolist() == [False, True, False]
-    assert found.get("n", False).missing.all()
-    assert found.get("i", True).words.tolist() == ["1", "2", None]
+    np.testing.assert_array_equal(found.get("i").numbers, [1, 2, np.nan])
+    np.testing.assert_array_equal(found.get("f").numbers, [0.5, np.nan, 2.5])
+    np.testing.assert_array_equal(found.get("b").numbers, [1, 0, 1])
+    assert found.get("w").words.tolist() == ["u", None, "v"]
+    assert found.get("w").missing.tolist() == [False, True, False]
+    assert found.get("n").missing.all()
+    assert found.get("i", "words").words.tolist() == ["1", "2", None]
     assert is_frame(frame) == (kind != "dict")
 
 
@@ -41,7 +41,7 @@ def test_types_of_frames():
         "object": pd.Series(["u", "v", np.nan], dtype=object),
     }
     for kind, values in kinds.items():
-        assert columns_of("f", frame.assign(w=values)).get("w", False).words.tolist() == ["u", "v", None], kind
+        assert columns_of("f", frame.assign(w=values)).get("w").words.tolist() == ["u", "v", None], kind
     numbers = {
         "Int64": pd.array([1, None], dtype="Int64"),
         "Float32": pd.array([1, None], dtype="Float32"),
@@ -55,7 +55,7 @@ def test_types_of_frames():
     whole = columns_of("f", pd.DataFrame({"x": pd.Categorical([3, 1, 3])})).get("x", False)
     assert whole.words.tolist() == ["3", "1", "3"]
     enums = pl.DataFrame({"x": ["u", None]}, schema={"x": pl.Categorical})
-    assert columns_of("f", enums).get("x", False).words.tolist() == ["u", None]
+    assert columns_of("f", enums).get("x").words.tolist() == ["u", None]
     assert [text_of(x) for x in (1, 1.0, "1", 1.5, True, np.int8(1))] == ["1", "1", "1", "1.5", "True", "1"]
 
 
@@ -67,10 +67,10 @@ def test_frames_that_are_refused():
         columns_of("f", pl.LazyFrame({"a": [1]}))
     dates = pd.DataFrame({"a": pd.to_datetime(["2020-01-01"])})
     with pytest.raises(DataError, match="column 'a', got dates"):
-        columns_of("f", dates).get("a", False)
+        columns_of("f", dates).get("a")
     days = pl.DataFrame({"a": pd.to_datetime(["2020-01-01"]).date.tolist()})
     with pytest.raises(DataError, match="column 'a', got date"):
-        columns_of("f", days).get("a", False)
+        columns_of("f", days).get("a")
 
 
 @frames

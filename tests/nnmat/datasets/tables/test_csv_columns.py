@@ -16,27 +16,27 @@ def read(tmp_path, text, known=(), **options):
 def test_numbers_words_and_flags(tmp_path):
     found = read(tmp_path, 'a,b,c,d\n1,x y,True,"1,5"\n2.5,"z, ü",false,2\n', ("a",))
     assert (found.rows, found.names) == (2, ["a", "b", "c", "d"])
-    assert found.get("a", False).numbers.tolist() == [1, 2.5]
-    assert found.get("b", False).words.tolist() == ["x y", "z, ü"]
-    assert found.get("c", False).numbers.tolist() == [1, 0]
-    assert found.get("a", True).words.tolist() == ["1", "2.5"]
+    assert found.get("a").numbers.tolist() == [1, 2.5]
+    assert found.get("b").words.tolist() == ["x y", "z, ü"]
+    assert found.get("c").numbers.tolist() == [1, 0]
+    assert found.get("a", "words").words.tolist() == ["1", "2.5"]
     assert found.where(1) == "line 3 of data.csv"
     with pytest.raises(DataError, match="column 'd', as in 1 of its rows, got '1,5' in line 2"):
-        found.get("d", False)
+        found.get("d")
 
 
 def test_gaps(tmp_path):
     found = read(tmp_path, "a,b\n1,x\n,\nNA,nan\nnan,NA\n", ("a",), missing_values=("NA",))
     assert found.rows == 3  # a line of empty cells is none
-    np.testing.assert_array_equal(found.get("a", False).numbers, [1, np.nan, np.nan])
-    assert found.get("b", False).words.tolist() == ["x", None, None]
+    np.testing.assert_array_equal(found.get("a").numbers, [1, np.nan, np.nan])
+    assert found.get("b").words.tolist() == ["x", None, None]
 
 
 def test_headers_and_indices(tmp_path):
     assert read(tmp_path, "1,x\n2,y\n", header=False).names == ["0", "1"]
     assert read(tmp_path, "u,v\np,q\n", ("v",)).rows == 1  # a name that is known makes a header of words
     assert read(tmp_path, ",a,b\n0,1,x\n1,2,y\n", ("a",)).names == ["a", "b"]
-    assert read(tmp_path, "a;b\n1,5;x\n", ("a",), delimiter=";", decimal=",").get("a", False).numbers.tolist() == [1.5]
+    assert read(tmp_path, "a;b\n1,5;x\n", ("a",), delimiter=";", decimal=",").get("a").numbers.tolist() == [1.5]
     with pytest.raises(FileFormatError, match=r"f: cannot tell whether line 1"):
         read(tmp_path, "0,1,2\n5.5,6.5,1\n")
 

@@ -95,7 +95,13 @@ def test_the_task():
     assert table({**d, "y": np.arange(60)}, "y").task == "regression"
     assert table({**d, "y": np.arange(60)}, "y", task="classification").labels[:3] == ("0", "1", "2")
     assert table({**d, "y": np.arange(60) % 12}, "y").labels[-2:] == ("10", "11")  # in the order of numbers
-    assert table(d, "chip").labels == ("0", "1")
+    flags = table(d, "chip")
+    assert flags.labels == ("False", "True")
+    assert np.array_equal(flags.y, d["chip"])
+    again = Table.from_config(flags.config())
+    assert np.array_equal(again.dataset({**d, "chip": d["chip"].astype(int)}).y, flags.y)
+    with pytest.raises(DataError, match="one of the classes 'False', 'True' in column 'chip', got '2' in row 0"):
+        again.dataset({**d, "chip": np.full(60, 2)})
     assert table(d, -1).target == "species"
 
 

@@ -1,0 +1,102 @@
+"""Docstrings as pages show them: equations in blocks, labels in bold, sections of docs/equations.md as links."""
+
+import re
+from functools import cache
+from pathlib import Path
+
+import griffe
+from pymdownx.slugs import slugify
+
+ROOT = Path(__file__).resolve().parent.parent
+LABEL = re.compile(r"([A-Z][a-z]+): *(.*)")
+EQUATIONS = re.compile(r"(Forward|Backward)\b(,.*)?")
+SECTION = re.compile(r"docs/(\w+)\.md(?:, sections? (\d(?:\.\d+)?))?")
+SPECIAL = re.compile(r"([\\*_\[\]#|])")
+
+
+@cache
+def anchors() -> dict[str, str]:
+    """The anchor of each numbered section of docs/equations.md."""
+    text = (ROOT / "docs/equations.md").read_text(encoding="utf-8")
+    slug = slugify(case="lower")
+    found = re.findall(r"^##+ ((\d(?:\.\d+)?)\.? .*)$", text, flags=re.MULTILINE)
+    return {number: slug(title.replace("`", ""), "-") for title, number in found}
+
+
+def linked(match: re.Match) -> str:
+    page, section = match[1], match[2]
+    anchor = f"#{anchors()[section]}" if page == "equations" and section in anchors() else ""
+    return f"[{match[0]}](../{page}.md{anchor})" if (ROOT / f"docs/{page}.md").is_file() else match[0]
+
+
+def prose(text: str) -> str:
+    """A sentence whose signs are no Markdown, but for code between backticks."""
+    parts = re.split(r"(`[^`]+`)", " ".join(text.split()))
+    plain = [part if part.startswith("`") else SPECIAL.sub(r"\\\1", part).replace("<", "&lt;") for part in parts]
+    return SECTION.sub(linked, "".join(plain))
+
+
+def block(lines: list[str]) -> str:
+    """Lines of equations as they stand."""
+    least = min(len(line) - len(line.lstrip()) for line in lines if line.strip())
+    return "\n".join(["```text", *(line[least:].rstrip() for line in lines), "```"])
+
+
+def paragraphs(lines: list[str]) -> list[str]:
+    """One part of a docstring between blank lines, as paragraphs and blocks."""
+    if lines[0].lstrip().startswith(("|", "- ", "* ")):
+        return ["\n".join(lines)]
+    made: list[str] = []
+    at = 0
+    while at < len(lines):
+        end = at + 1
+        while end < len(lines) and lines[end].startswith("    "):
+            end += 1
+        head, rest = lines[at], lines[at + 1 : end]
+        label = LABEL.fullmatch(head)
+        if head.startswith("    "):
+            made.append(block(lines[at:end]))
+        elif at == 0 and re.match(r"\w{1,5} = ", head) and "`" not in "".join(lines):
+            end = len(lines)  # a part of equations, where the docstring's own margin is theirs
+            made.append(block(lines))
+        elif label and label[1] in ("Forward", "Backward") and " = " in label[2] and "`" not in label[2]:
+            made += [f"**{label[1]}**", block([" " * (len(head) - len(label[2])) + label[2], *rest])]
+        elif label:
+            made.append(f"**{label[1]}:** {prose(' '.join([label[2], *rest]))}")
+        elif EQUATIONS.fullmatch(head) and rest:
+            made += [re.sub(r"^\w+", r"**\g<0>**", prose(head)), block(rest)]
+        else:
+            stop = next((i for i in range(end, len(lines)) if begins(lines, i)), len(lines)) if not rest else end
+            made.append(prose(" ".join(lines[at:stop] if not rest else [head])))
+            if rest:
+                made.append(block(rest))
+            end = stop
+        at = end
+    return made
+
+
+def begins(lines: list[str], at: int) -> bool:
+    """Whether something else than the paragraph's next line stands there."""
+    line = lines[at]
+    return bool(LABEL.match(line) or EQUATIONS.fullmatch(line) or line.startswith("    "))
+
+
+def to_markdown(text: str) -> str:
+    """A docstring of this project as Markdown."""
+    parts: list[str] = []
+    gathered: list[str] = []
+    for line in [*text.expandtabs(4).splitlines(), ""]:
+        if line.strip():
+            gathered.append(line)
+        elif gathered:
+            parts += paragraphs(gathered)
+            gathered = []
+    return "\n\n".join(parts)
+
+
+class HouseDocstrings(griffe.Extension):
+    """Turns every docstring once it is read."""
+
+    def on_object(self, *, obj, **kwargs) -> None:
+        if obj.docstring is not None:
+            obj.docstring.value = to_markdown(obj.docstring.value)
