@@ -3,7 +3,7 @@
 from ...checks import counted
 from ..checking.verify import check
 from ..notation.text import Writer
-from ..pages.derivation_page import fragment, page
+from ..pages.derivation_page import cell, page
 from ..records.exchange import parts_of, record_text
 from ..records.programs import numpy_code, python_code
 from ..records.record import Record
@@ -79,7 +79,7 @@ class Derivation(Record):
         )
 
     def _repr_html_(self) -> str:
-        return fragment(self)
+        return cell(self)
 
     def _repr_latex_(self) -> str:
         return self.to_latex()
