@@ -40,6 +40,7 @@ PAGES_WITH_CODE = (
     "docs/kernels.md",
     "docs/notation.md",
     "docs/running_derivations.md",
+    "docs/scikit_learn.md",
     "docs/tour.md",
     "docs/watching.md",
 )

@@ -29,7 +29,13 @@ def perceptron(who: str, outputs: int, hidden: Any, activations: Any, dropout: A
 
 
 def convolutions(
-    who: str, shape: tuple[int, int, int], channels: Any, kernel_size: Any, activations: Any, pool: int, batch_norm: bool
+    who: str,
+    shape: tuple[int, int, int],
+    channels: Any,
+    kernel_size: Any,
+    activations: Any,
+    pool: int,
+    batch_norm: bool,
 ) -> list[Layer]:
     """From rows to images (h, w, channels), then blocks of Conv2d, BatchNorm, activation, MaxPool2d, then rows again.
 
@@ -57,13 +63,15 @@ def image_shape(who: str, given: Any, features: int) -> tuple[int, int, int]:
         side = int(np.sqrt(features))
         return (side, side, 1) if side * side == features else (1, features, 1)
     if not isinstance(given, Sequence) or len(given) not in (2, 3):
-        raise ConfigError(f"{who}: expected image_shape as (height, width) or (height, width, channels), got {given!r}.")
+        raise ConfigError(
+            f"{who}: expected image_shape as (height, width) or (height, width, channels), got {given!r}."
+        )
     sizes = [count(who, "image_shape", size) for size in given]
     height, width, channels = sizes if len(sizes) == 3 else (*sizes, 1)
     if height * width * channels != features:
         raise ShapeError(
-            f"{who}: expected X with {height * width * channels} columns for image_shape={tuple(given)}, got {features}. "
-            "X holds an image in each row: images.reshape(len(images), -1)."
+            f"{who}: expected X with {height * width * channels} columns for image_shape={tuple(given)}, got "
+            f"{features}. X holds an image in each row: images.reshape(len(images), -1)."
         )
     return height, width, channels
 
