@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from .table import Node, gradient, operator, summed
+from .table import Node, gradient, operator, room, summed
 
 
 def _binary(kind: str, value: Callable[..., Any], *slopes: Callable[..., Any], attributes: str = "") -> None:
@@ -14,8 +14,11 @@ def _binary(kind: str, value: Callable[..., Any], *slopes: Callable[..., Any], a
 
     @operator(kind, attributes=attributes)
     def compute(node: Node, A: np.ndarray, B: np.ndarray) -> np.ndarray:
+        B = _fitted(node, A, B)
+        if A.shape != B.shape:
+            room(node, np.broadcast_shapes(A.shape, B.shape))
         with np.errstate(all="ignore"):
-            return np.asarray(value(A, _fitted(node, A, B)))
+            return np.asarray(value(A, B))
 
     if slopes:
 
