@@ -41,6 +41,7 @@ PAGES_WITH_CODE = (
     "docs/notation.md",
     "docs/onnx.md",
     "docs/running_derivations.md",
+    "docs/scikit_learn.md",
     "docs/tour.md",
     "docs/watching.md",
 )

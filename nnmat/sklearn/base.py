@@ -16,10 +16,11 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 from ..checks import count, flag, number, shown
 from ..errors import BuildError, ConfigError, DataError
 from ..layers import Layer, Sequential
-from ..training.callbacks import Callback, EarlyStopping
+from ..training.callbacks.base import Callback
+from ..training.callbacks.early_stopping import EarlyStopping
 from ..training.evaluation import predict
 from ..training.trainer import Trainer
-from . import names
+from . import frames, names
 from .scaling import Scaling
 from .watching import CallbackSupport, Scores, Tasks, context_of, with_callbacks
 
@@ -32,7 +33,33 @@ ROWS = 1024  # of a block of predictions
 
 @dataclass(eq=False, repr=False)
 class Estimator(CallbackSupport, BaseEstimator):
-    """The options of every estimator, and what it does with them. A concrete one says what its network is."""
+    """The options of every estimator. They are looked at in `fit`; a wrong one is a ConfigError, which is a ValueError.
+
+    loss: "auto" (cross-entropy of the softmax for classes, of the sigmoid for labels, squared error for numbers), a
+        name such as "huber", a `nnmat.Loss`, or an expression in H and Y such as "frobenius(H - Y)**2 / dim(B)".
+    optimizer: a name such as "adam", "sgd", "muon", or a function of the model, such as a class; `optimizer_options`
+        are its other arguments: {"momentum": 0.9}.
+    learning_rate, schedule: "constant", "cosine" (falls to 0 over all steps), "step" (a tenth after each third),
+        "warmup" (rises in a twentieth of the steps, then "cosine"), or a function of the step's number, such as one of
+        `nnmat.schedules`, which then is the rate.
+    weight_decay: "auto" (10 divided by the number of samples, 0.02 at most: a prior worth ten samples), or a number.
+    batch_size: "auto" (a fiftieth of the samples, from 32 to 200), or a number.
+    max_iter: epochs at most. tol, n_iter_no_change: training stops when the loss has not fallen by `tol` for so many
+        epochs (None: never).
+    early_stopping: look at `validation_fraction` of the samples instead, by `scoring` (None: the loss; a name or a
+        function as in scikit-learn: what it gives rises), and end with the best epoch's parameters.
+    standardize: columns of X to mean 0 and variance 1. "auto": if a column is far from the order of one (its root mean
+        square below 0.1 or above 10). Numbers to be predicted are standardised unless it is False.
+    warm_start: `fit` goes on from what was learned, with a new optimizer; `partial_fit` keeps the optimizer.
+    callbacks: of `nnmat.Callback`. Those of scikit-learn (1.9) come by `set_callbacks`.
+    verbose: True (a bar, and a line for each epoch), "bar", "lines".
+    dtype: "auto" (that of X, but float32 for more than 1000 samples), np.float32 or np.float64.
+    frames_out: predictions for a pandas frame as a series or a frame of its index.
+    random_state: of initial values, order and dropout: a number gives the same bits again.
+
+    After `fit`: `model_` (a `nnmat.Layer`), `trainer_`, `n_iter_`, `loss_`, `loss_curve_`, `validation_curve_` (with
+    early stopping), `history_` of the last run, `n_features_in_`, `feature_names_in_`, `n_outputs_`.
+    """
 
     _: KW_ONLY
     loss: Any = "auto"
@@ -53,6 +80,7 @@ class Estimator(CallbackSupport, BaseEstimator):
     callbacks: Sequence[Callback] | None = None
     verbose: Any = False
     dtype: Any = "auto"
+    frames_out: bool = False
     random_state: Any = None
 
     # ---- what a concrete estimator says ---------------------------------------------------------------------------
@@ -87,6 +115,7 @@ class Estimator(CallbackSupport, BaseEstimator):
         """
         again = flag(self._who, "warm_start", self.warm_start) and hasattr(self, "model_")
         epochs = count(self._who, "max_iter", self.max_iter)
+        target_names = frames.target_names(y)
         X, y = self._checked(X, y, reset=not again)
         X, y, weight = self._weighted(X, y, sample_weight, whole=True)
         context, told = context_of(self, X, y, weight, epochs)
@@ -94,13 +123,13 @@ class Estimator(CallbackSupport, BaseEstimator):
         if flag(self._who, "early_stopping", self.early_stopping):
             data, check = self._split(X, y, weight)
         if not again:
-            self._begin(*data, classes=None)
+            self._begin(*data, classes=None, target_names=target_names)
         else:
             self._new_trainer(*data)
         callbacks = list(self.callbacks or ())
         if check is not None and self.scoring is not None:
             twin = copy.copy(self)  # of the same model; it takes arrays, whatever X came in
-            vars(twin).pop("feature_names_in_", None)
+            twin.__dict__.pop("feature_names_in_", None)
             scores = Scores(twin, check_scoring(self, self.scoring), *check[:2])
             callbacks.append(scores)
         if self.n_iter_no_change is not None:
@@ -115,13 +144,35 @@ class Estimator(CallbackSupport, BaseEstimator):
 
     def _partial_fit(self, X, y, classes, sample_weight) -> Self:
         """One epoch more, with the state that the optimizer has."""
-        first = not hasattr(self, "model_")
+        first, target_names = not hasattr(self, "model_"), frames.target_names(y)
         X, y = self._checked(X, y, reset=first)
         data = self._weighted(X, y, sample_weight, whole=False)
         if first:
-            self._begin(*data, classes=classes)
+            self._begin(*data, classes=classes, target_names=target_names)
         self._run(data, 1, [], None)
         return self
+
+    def _begin(self, X, y, weight, classes, target_names: list | None) -> None:
+        """A new model for such data."""
+        self._target_names = target_names
+        self._random = check_random_state(self.random_state)
+        self._targets = self._new_targets(y, weight, classes)
+        self._scaling = self._new_scaling(X, weight)
+        layers = self._network(X.shape[1], self._targets.outputs)
+        model = (
+            layers[0] if len(layers) == 1 and layers[0].built else Sequential([*layers, *self._targets.last_layers()])
+        )
+        if not model.built:
+            rng = np.random.default_rng(self._seed())
+            model.build(X.shape[1:], rng=rng, dtype=self._dtype(X))
+        elif model.input_shape != X.shape[1:]:
+            raise BuildError(
+                f"{self._who}: expected the model to take rows of {X.shape[1]} numbers, got one of input_shape "
+                f"{model.input_shape}. Leave input_shape out: the model is built when X is known."
+            )
+        self.model_ = model
+        self.loss_curve_: list[float] = []
+        self._new_trainer(X, y, weight)
 
     def _run(self, data: tuple, epochs: int, callbacks: list[Callback], check: tuple | None) -> dict[str, list]:
         """Train for some epochs, and note what they gave."""
@@ -139,27 +190,6 @@ class Estimator(CallbackSupport, BaseEstimator):
         self.loss_curve_ = [*self.loss_curve_, *history["loss"]]
         self.loss_, self.n_iter_ = self.loss_curve_[-1], len(self.loss_curve_)
         return history
-
-    def _begin(self, X, y, weight, classes) -> None:
-        """A new model for such data."""
-        self._random = check_random_state(self.random_state)
-        self._targets = self._new_targets(y, weight, classes)
-        self._scaling = self._new_scaling(X, weight)
-        layers = self._network(X.shape[1], self._targets.outputs)
-        model = (
-            layers[0] if len(layers) == 1 and layers[0].built else Sequential([*layers, *self._targets.last_layers()])
-        )
-        if not model.built:
-            rng = np.random.default_rng(self._seed())
-            model.build(X.shape[1:], rng=rng, dtype=self._dtype(X))
-        elif model.input_shape != X.shape[1:]:
-            raise BuildError(
-                f"{self._who}: expected the model to take rows of {X.shape[1]} numbers, got one of input_shape "
-                f"{model.input_shape}. Leave input_shape out: the model is built when X is known."
-            )
-        self.model_: Layer = model
-        self.loss_curve_: list[float] = []
-        self._new_trainer(X, y, weight)
 
     def _new_trainer(self, X, y, weight) -> None:
         """A trainer of the model for such data, with a new optimizer."""
@@ -240,14 +270,13 @@ class Estimator(CallbackSupport, BaseEstimator):
         return X.astype(dtype, copy=False) if self._scaling is None else self._scaling.forward(X, dtype)
 
     def _stopping(self, validates: bool) -> EarlyStopping:
-        monitor = "loss" if not validates else "validation_loss" if self.scoring is None else "validation_score"
-        return EarlyStopping(
-            monitor,
-            self.n_iter_no_change or 0,
-            self.tol,
-            mode="max" if monitor == "validation_score" else "min",
-            restore_best=validates,
+        patience, tol = (
+            count(self._who, "n_iter_no_change", self.n_iter_no_change),
+            number(self._who, "tol", self.tol, 0.0),
         )
+        monitor = "loss" if not validates else "validation_loss" if self.scoring is None else "score"
+        mode = "max" if monitor == "score" else "min"
+        return EarlyStopping(monitor, patience, tol, mode, restore_best=validates)
 
     def _outputs(self, X) -> np.ndarray:
         """The outputs of the model for X, in evaluation mode."""
@@ -258,7 +287,13 @@ class Estimator(CallbackSupport, BaseEstimator):
     def predict(self, X) -> np.ndarray:
         """The predicted targets of X (n, features), of the shape that y had."""
         H = self._outputs(X)
-        return self._targets.predict(H)
+        return self._framed(X, self._targets.predict(H), self._target_names)
+
+    def _framed(self, X, found: Any, columns: Any) -> Any:
+        """What is found for X, as a frame if that is wanted and X is one."""
+        if not flag(self._who, "frames_out", self.frames_out) or isinstance(found, list):
+            return found
+        return frames.framed(X, found, columns)
 
 
 def built_by(who: str, function: Any, features: int, outputs: int, options: Mapping[str, Any] | None) -> Layer:

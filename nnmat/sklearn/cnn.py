@@ -13,7 +13,14 @@ from .networks import convolutions, for_each, image_shape, perceptron, sizes_of
 class CNNClassifier(Classifier):
     """A convolutional network that tells classes of images, each of which is a row of X.
 
-    TEXT
+    image_shape: (height, width) or (height, width, channels) of a row, in the order of `images.reshape(n, -1)`; None: a
+    square, if there are so many columns, else a line. channels: of each convolution, which is followed by batch_norm,
+    if wanted, an activation, and a maximum over windows of `pool` (1: none). Hidden layers may follow, as in
+    `MLPClassifier`; `activation`: a name, or one for each convolution and hidden layer. standardize: one mean and one
+    variance for all pixels.
+    Options of all estimators: `help(nnmat.sklearn.base.Estimator)`, or docs/scikit_learn.md.
+
+        CNNClassifier(image_shape=(8, 8), channels=(16, 32)).fit(digits.data, digits.target)
     """
 
     image_shape: Sequence[int] | None = None

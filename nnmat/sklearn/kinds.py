@@ -1,7 +1,7 @@
 """The two kinds of estimators: of classes, and of numbers."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Self
 
 import numpy as np
@@ -32,9 +32,9 @@ def _has_probabilities(estimator) -> bool:
 
 @dataclass(eq=False, repr=False)
 class Classifier(ClassifierMixin, Estimator):
-    """What classifiers have beside the rest."""
+    """What classifiers have beside the rest: `class_weight`, a dict or "balanced", as in scikit-learn; `classes_`."""
 
-    class_weight: Mapping[Any, float] | str | list | None = None
+    class_weight: Mapping[Any, float] | str | list | None = field(default=None, kw_only=True)
 
     _stratifies = True
 
@@ -67,20 +67,24 @@ class Classifier(ClassifierMixin, Estimator):
     def decision_function(self, X):
         """The outputs (n, classes); of two classes their difference (n,), above 0 for the second one."""
         H = self._outputs(X)
-        return self._targets.decisions(H)
+        return self._framed(X, self._targets.decisions(H), self._columns())
 
     @available_if(_has_probabilities)
     def predict_proba(self, X):
         """The probabilities (n, classes); of several labels (n, labels), each for itself."""
         H = self._outputs(X)
-        return self._targets.probabilities(H)
+        return self._framed(X, self._targets.probabilities(H), self._columns())
+
+    def _columns(self) -> list | None:
+        """The names of the columns of outputs: classes, or labels by their names, if they had some."""
+        return self._target_names if self._targets.kind == "labels" else list(self.classes_)
 
     @available_if(_has_probabilities)
     def predict_log_proba(self, X):
         """The logarithms of `predict_proba`."""
         P = self.predict_proba(X)
         with np.errstate(divide="ignore"):
-            return [np.log(part) for part in P] if isinstance(P, list) else np.log(P)
+            return [np.log(part) for part in P] if isinstance(P, list) else np.log(P)  # of a frame, a frame
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()

@@ -11,9 +11,13 @@ from .networks import perceptron
 
 @dataclass(eq=False, repr=False)
 class MLPClassifier(Classifier):
-    """A fully connected network that tells classes.
+    """A fully connected network that tells classes: one of several, or several labels (y of 0 and 1, a column each).
 
-    TEXT
+    hidden_layer_sizes: units of each hidden layer. activation: a name, or one for each hidden layer. dropout: the share
+    of units left out after each hidden layer, or one for each. batch_norm: a BatchNorm1d before each activation.
+    Options of all estimators: `help(nnmat.sklearn.base.Estimator)`, or docs/scikit_learn.md.
+
+        MLPClassifier((100, 50), ["gelu", "tanh"], dropout=0.2, early_stopping=True).fit(X, y).predict_proba(X)
     """
 
     hidden_layer_sizes: Sequence[int] | int = (100,)
@@ -28,9 +32,13 @@ class MLPClassifier(Classifier):
 
 @dataclass(eq=False, repr=False)
 class MLPRegressor(Regressor):
-    """A fully connected network that tells numbers.
+    """A fully connected network that tells numbers: y (n,) or (n, K).
 
-    TEXT
+    hidden_layer_sizes: units of each hidden layer. activation: a name, or one for each hidden layer. dropout: the share
+    of units left out after each hidden layer, or one for each. batch_norm: a BatchNorm1d before each activation.
+    Options of all estimators: `help(nnmat.sklearn.base.Estimator)`, or docs/scikit_learn.md.
+
+        MLPRegressor((100, 50), ["gelu", "tanh"], dropout=0.2, early_stopping=True).fit(X, y).predict(X)
     """
 
     hidden_layer_sizes: Sequence[int] | int = (100,)

@@ -78,10 +78,7 @@ def optimizer(who: str, given: Any, model: Layer, rate: Any, options: Mapping[st
     kind: Callable[..., Any] = given
     if not callable(given):
         kind = _named(who, "optimizer", given, OPTIMIZERS, ", or a class such as nnmat.Adam")
-    try:
-        found = kind(model, lr=rate, **options)
-    except TypeError as error:
-        raise ConfigError(f"{who}: expected optimizer_options for {shown(given)}, got {options!r}: {error}.") from None
+    found = kind(model, lr=rate, **options)
     if not isinstance(found, Optimizer):
         raise ConfigError(f"{who}: expected optimizer to make an Optimizer of the model, got {shown(found)}.")
     return found

@@ -13,7 +13,10 @@ from .networks import perceptron
 class NetClassifier(Classifier):
     """A network of your own that tells classes.
 
-    TEXT
+    model: a function (features, outputs, **model_options) that returns a layer, not built, from rows of `features`
+    numbers to rows of `outputs` numbers; None: one Linear. A layer that is built keeps its values, whatever
+    random_state says.
+    Options of all estimators: `help(nnmat.sklearn.base.Estimator)`, or docs/scikit_learn.md.
     """
 
     model: Callable[..., Any] | None = None
@@ -29,7 +32,10 @@ class NetClassifier(Classifier):
 class NetRegressor(Regressor):
     """A network of your own that tells numbers.
 
-    TEXT
+    model: a function (features, outputs, **model_options) that returns a layer, not built, from rows of `features`
+    numbers to rows of `outputs` numbers; None: one Linear. A layer that is built keeps its values, whatever
+    random_state says.
+    Options of all estimators: `help(nnmat.sklearn.base.Estimator)`, or docs/scikit_learn.md.
     """
 
     model: Callable[..., Any] | None = None

@@ -70,8 +70,8 @@ def image_shape(who: str, given: Any, features: int) -> tuple[int, int, int]:
     height, width, channels = sizes if len(sizes) == 3 else (*sizes, 1)
     if height * width * channels != features:
         raise ShapeError(
-            f"{who}: expected X with {height * width * channels} columns for image_shape={tuple(given)}, got {features}. "
-            "X holds an image in each row: images.reshape(len(images), -1)."
+            f"{who}: expected X with {height * width * channels} columns for image_shape={tuple(given)}, got "
+            f"{features}. X holds an image in each row: images.reshape(len(images), -1)."
         )
     return height, width, channels
 

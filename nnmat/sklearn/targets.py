@@ -87,13 +87,15 @@ class Classes:
             self.classes = np.unique(y if classes is None else classes)
             self.outputs = len(self.classes)
             if self.outputs < 2:
-                raise DataError(f"{who}: expected at least two classes in y, got 1 class: {self.classes[0]!r}.")
+                raise DataError(
+                    f"{who}: expected at least two classes in y, got 1 class: {self.classes.tolist()[0]!r}."
+                )
         elif self.kind == "labels":
             self.classes = np.arange(y.shape[1]) if classes is None else np.asarray(classes)
             self.outputs = y.shape[1]
             if isinstance(self.loss, SoftmaxCrossEntropy):
                 raise ConfigError(
-                    f"{who}: expected a loss for several labels of a sample, got {self.loss!r}, which is for one class. "
+                    f"{who}: expected a loss for several labels of a sample, got {self.loss!r}, which is for one. "
                     "Write loss='sigmoid_binary_cross_entropy'."
                 )
         else:
@@ -117,8 +119,8 @@ class Classes:
         wrong = classes[numbers] != y
         if wrong.any():
             raise DataError(
-                f"{self.who}: y has the class {y[wrong][0]!r}, which is none of {list(classes)}. The first partial_fit "
-                "is told all of them: partial_fit(X, y, classes=...)."
+                f"{self.who}: y has the class {y[wrong].tolist()[0]!r}, which is none of {classes.tolist()}. The "
+                "first partial_fit is told all of them: partial_fit(X, y, classes=...)."
             )
         return numbers.astype(np.int64)
 
@@ -133,7 +135,8 @@ class Classes:
         if self.kind == "several":
             parts = [own[H[:, i, : len(own)].argmax(axis=1)] for i, own in enumerate(self.classes)]
             return np.stack(parts, axis=1)
-        return ((0.0 if isinstance(self.loss, SigmoidBinaryCrossEntropy) else 0.5) < H).astype(np.int64)
+        middle = 0.0 if isinstance(self.loss, SigmoidBinaryCrossEntropy) else 0.5
+        return np.greater(H, middle).astype(np.int64)
 
     def decisions(self, H: np.ndarray) -> Any:
         """Outputs (n, M); of two classes the difference (n,)."""

@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from ..training.callbacks import Callback
+from ..training.callbacks.base import Callback
 
 try:
     from sklearn.callback import CallbackSupportMixin as CallbackSupport
@@ -21,15 +21,17 @@ except ImportError:  # scikit-learn before 1.9
 
 
 class Scores(Callback):
-    """After each epoch the figure `validation_score`: what a scorer says of the estimator as it is then."""
+    """After each epoch the figure `score`: what a scorer says of the estimator as it is then."""
+
+    adds_figures = True
 
     def __init__(self, estimator, scorer, X, y):
         self.estimator, self.scorer, self.X, self.y = estimator, scorer, X, y
         self.found: list[float] = []
 
     def on_epoch_end(self, trainer, epoch, figures):
-        figures["validation_score"] = float(self.scorer(self.estimator, self.X, self.y))
-        self.found.append(figures["validation_score"])
+        figures["score"] = float(self.scorer(self.estimator, self.X, self.y))
+        self.found.append(figures["score"])
 
 
 class Tasks(Callback):

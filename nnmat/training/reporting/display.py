@@ -62,6 +62,9 @@ class NoBar:
     def set_description(self, text: str) -> None:
         """Shows nothing."""
 
+    def set_postfix(self, figures: dict[str, float], refresh: bool = True) -> None:
+        """Shows nothing."""
+
     def set_postfix_str(self, text: str, refresh: bool = True) -> None:
         """Shows nothing."""
 

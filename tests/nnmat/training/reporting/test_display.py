@@ -40,6 +40,9 @@ def test_what_is_asked_for_is_shown(progress, bars, lines, capsys):
     assert (shown.bars, shown.lines) == (bars, lines)
     shown.epoch(1, 2, 10, {"loss": 0.5, "seconds": 1.0})
     with shown.bar(10, " samples") as bar:
+        bar.set_description("epoch 1")
+        bar.set_postfix({"loss": 0.5}, refresh=False)
+        bar.set_postfix_str("loss 0.5", refresh=False)
         bar.update(10)
     out, err = capsys.readouterr()
     assert out == ""

@@ -1,0 +1,129 @@
+"""The rows of the evidence about `nnmat.sklearn`: all checks of estimators, accuracy and time beside scikit-learn's."""
+
+import re
+import statistics
+import time
+import warnings
+from collections.abc import Callable
+
+import numpy as np
+
+from ..row import Row, run
+
+EVIDENCE = "python scripts/evidence.py --only"
+CHECKS = "tests/nnmat/sklearn/test_conformance.py"
+SETS = ("iris", "wine", "breast_cancer", "digits", "diabetes")  # that come with scikit-learn; the last one is numbers
+SEEDS = 3
+FASTER = 2.5  # than scikit-learn at its best
+ROUNDS = 7
+
+
+def checks() -> Row:
+    """Every check that scikit-learn has for estimators, none expected to fail, none left out."""
+    command = f"python -m pytest -q {CHECKS}"
+    said = run(command, NNMAT_EXTRAS="1").stdout
+    found = re.search(r"(\d+) passed", said)
+    value = f"{found[1] if found else 0} of 5 estimators pass all checks"
+    holds = found is not None and found[1] == "5"
+    return Row("estimators: check_estimator", "all pass, expected failures: none", value, holds, command)
+
+
+def scores(name: str, seeds: int) -> dict[str, tuple[float, float]]:
+    """Mean scores of 5 folds on a set, nnmat's and scikit-learn's, of defaults: bare, and behind a StandardScaler."""
+    from sklearn import datasets, neural_network
+    from sklearn.model_selection import cross_val_score
+    from sklearn.pipeline import make_pipeline
+    from sklearn.preprocessing import StandardScaler
+
+    from nnmat.sklearn import MLPClassifier, MLPRegressor
+
+    X, y = getattr(datasets, f"load_{name}")(return_X_y=True)
+    kinds = (MLPClassifier, neural_network.MLPClassifier)
+    if name == "diabetes":
+        kinds = (MLPRegressor, neural_network.MLPRegressor)
+
+    def mean(kind, *before: type) -> float:
+        pipelines = [make_pipeline(*(step() for step in before), kind(random_state=seed)) for seed in range(seeds)]
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # scikit-learn says that 200 epochs were too few for its own
+            return statistics.mean(float(cross_val_score(p, X, y, cv=5).mean()) for p in pipelines)
+
+    return {
+        "bare": (mean(kinds[0]), mean(kinds[1])),
+        "scaled": (mean(kinds[0], StandardScaler), mean(kinds[1], StandardScaler)),
+    }
+
+
+def accuracy(sets: tuple[str, ...] = SETS, seeds: int = SEEDS) -> Row:
+    """Accuracy, or R², on the sets that come with scikit-learn: 5 folds, defaults, mean of three seeds."""
+    found = {f"{name} {way}": pair for name in sets for way, pair in scores(name, seeds).items()}
+    ours, theirs = (statistics.mean(pair[i] for pair in found.values()) for i in (0, 1))
+    holds = all(pair[0] >= pair[1] for pair in found.values()) and ours > theirs
+    value = "; ".join(f"{name} {a:.4f} ({b:.4f})" for name, (a, b) in found.items())
+    return Row(
+        "estimators: 5-fold scores on iris, wine, breast_cancer, digits (accuracy), diabetes (R²)",
+        "of defaults, with and without a StandardScaler: not below scikit-learn's MLP on any, mean above",
+        f"{value}; mean {ours:.4f} ({theirs:.4f})",
+        holds,
+        f"{EVIDENCE} estimators-accuracy",
+    )
+
+
+def fit_times(X, y, epochs: int, rounds: int, batch_size: int = 200) -> tuple[float, float, float]:
+    """The least seconds of `fit` in turn: nnmat's; scikit-learn's with one thread and with all, on X's dtype."""
+    from sklearn import neural_network
+    from threadpoolctl import threadpool_limits
+
+    from nnmat.sklearn import MLPClassifier
+
+    ours = MLPClassifier(max_iter=epochs, batch_size=batch_size, n_iter_no_change=None, random_state=0)
+    theirs = neural_network.MLPClassifier(
+        max_iter=epochs, batch_size=batch_size, n_iter_no_change=epochs + 1, random_state=0
+    )
+
+    def seconds(estimator, threads: int | None) -> float:
+        with threadpool_limits(threads), warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            started = time.perf_counter()
+            estimator.fit(X, y)
+            return time.perf_counter() - started
+
+    ours.fit(X, y)  # kernels are compiled, or read from the cache
+    taken = [(seconds(ours, None), seconds(theirs, 1), seconds(theirs, None)) for _ in range(rounds)]
+    first, one, all_threads = map(min, zip(*taken, strict=True))
+    return first, one, all_threads
+
+
+def sets_of_times() -> dict[str, tuple]:
+    """What is fitted: digits, and 20,000 rows of 50 numbers; the epochs."""
+    from sklearn.datasets import load_digits
+
+    digits = load_digits(return_X_y=True)
+    rng = np.random.default_rng(0)
+    X = rng.standard_normal((20_000, 50))
+    return {"digits": (*digits, 30), "20,000 x 50": (X, X[:, :5].argmax(axis=1), 5)}
+
+
+def fit() -> list[Row]:
+    """The time of `fit` at equal epochs and batches of 200, in turn with scikit-learn's MLP."""
+    rows = []
+    for name, (X, y, epochs) in sets_of_times().items():
+        ours, one, several = fit_times(X, y, epochs, ROUNDS)
+        ratio = min(one, several) / ours
+        rows.append(
+            Row(
+                f"estimators: time of fit, {name}",
+                f"{FASTER} times faster than scikit-learn's MLP at its best, equal epochs and batch",
+                f"{ratio:.1f} times ({ours:.3f} s; scikit-learn {one:.3f} s on one thread, {several:.3f} s on all)",
+                ratio >= FASTER,
+                f"{EVIDENCE} estimators-fit",
+            )
+        )
+    return rows
+
+
+ROWS: dict[str, Callable[[], Row | list[Row]]] = {
+    "estimators-checks": checks,
+    "estimators-accuracy": accuracy,
+    "estimators-fit": fit,
+}

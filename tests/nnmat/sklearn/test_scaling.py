@@ -1,0 +1,46 @@
+"""Columns of mean 0 and variance 1."""
+
+import numpy as np
+
+from tests.extras import needs
+
+pytestmark = needs("sklearn")
+
+from nnmat.sklearn.scaling import Scaling  # noqa: E402
+
+X = np.random.default_rng(0).standard_normal((40, 3)) * [1.0, 100.0, 0.01] + [0.0, 5.0, 7.0]
+
+
+def test_columns_have_mean_0_and_variance_1():
+    found = Scaling(X)
+    Z = found.forward(X, np.float64)
+    np.testing.assert_allclose(Z.mean(axis=0), 0.0, atol=1e-12)
+    np.testing.assert_allclose(Z.std(axis=0), 1.0)
+    np.testing.assert_allclose(found.backward(Z), X)
+    assert found.forward(X, np.float32).dtype == np.float32
+
+
+def test_weights_count_like_repetitions():
+    weight = np.arange(40) % 3
+    weighted, repeated = Scaling(X, weight), Scaling(X.repeat(weight, axis=0))
+    np.testing.assert_allclose(weighted.mean, repeated.mean)
+    np.testing.assert_allclose(weighted.scale, repeated.scale)
+
+
+def test_all_columns_as_one():
+    Z = Scaling(X, whole=True).forward(X, np.float64)
+    np.testing.assert_allclose([Z.mean(), Z.std()], [0.0, 1.0], atol=1e-12)
+
+
+def test_a_column_that_does_not_change_is_left():
+    found = Scaling(np.full((7, 2), [0.1, 3.0]))
+    assert list(found.scale) == [1.0, 1.0]
+
+
+def test_what_needs_it():
+    ordinary = np.random.default_rng(0).uniform(-3, 8, (30, 2))
+    assert Scaling(X).needed
+    assert not Scaling(ordinary).needed
+    assert Scaling(ordinary * [1, 100]).needed
+    assert Scaling(ordinary * [1, 0.01]).needed
+    assert not Scaling(ordinary * [1, 0]).needed
