@@ -20,7 +20,7 @@ from .operators import (  # noqa: F401  # noqa: F401
     sequences,
     windows,
 )
-from .operators.table import GRADIENTS, OPERATORS, Node, room
+from .operators.table import GRADIENTS, OPERATORS, Node, is_plain, room
 
 OPSETS = range(7, 29)  # versions of the operators whose meaning is known here
 
@@ -95,7 +95,7 @@ class Plan:
 def run_node(node: Node, inputs: Sequence[Any]) -> tuple[Any, ...]:
     """What one node gives, as a tuple of arrays."""
     for A in inputs:
-        if A is not None and A.dtype.isbuiltin != 1:
+        if A is not None and not is_plain(A.dtype):
             raise node.refusal(f"the type {A.dtype}", "floats, integers and booleans that NumPy has")
     try:
         made = OPERATORS[node.kind].compute(node, *inputs)

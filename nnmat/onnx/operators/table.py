@@ -103,6 +103,11 @@ def room(node: Node, shape: Sequence[int]) -> tuple[int, ...]:
     return sizes
 
 
+def is_plain(dtype: np.dtype) -> bool:
+    """Whether NumPy itself has such numbers; other packages bring more."""
+    return dtype.kind in "fiubc" and dtype.type.__module__ == "numpy"
+
+
 def by_kernel(function: Callable[[np.ndarray], np.ndarray], X: np.ndarray) -> np.ndarray:
     """A kernel of single entries on floats of any precision; half precision is computed in float32."""
     A = np.ascontiguousarray(X, X.dtype if X.dtype in FLOATS else np.float32).reshape(-1)
