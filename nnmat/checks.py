@@ -25,6 +25,12 @@ def shown(value) -> str:
     return text if len(text) <= 80 else f"{text[:77]}..."
 
 
+def counted(n: int, thing: str) -> str:
+    """So many of a thing, in words: 1 line, 2 lines."""
+    plural = f"{thing[:-1]}ies" if thing.endswith("y") else f"{thing}s"
+    return f"{n:,} {thing if n == 1 else plural}"
+
+
 def number(who: str, name: str, value, low: float = -math.inf, high: float = math.inf, hint: str = "") -> float:
     """`value` as a float if it is a finite number from `low` to `high`, else a ConfigError."""
     real = isinstance(value, int | float | np.integer | np.floating) and not isinstance(value, bool)

@@ -5,9 +5,9 @@ import sys
 from collections.abc import Callable
 
 from cli import guarded, output_file, script_parser, write_json
-from promises import compiled, files, first_use, programs, sequences, speed, survival, training, truth, vision
-from promises.outside import estimators
+from promises import compiled, first_use, programs, sequences, speed, survival, training, truth, vision
 from promises.row import Row
+from promises.users import estimators, files
 
 EXAMPLES = """\
 examples:

@@ -157,6 +157,19 @@ TESTED_BY = {
     "scripts/bench/kinds/units.py": "tests/scripts/bench/test_cases.py",
     "scripts/bench/torch_peer.py": "tests/judge/test_bench_torch.py",
 }
+_ONNX = {  # every layer, every file and every node test goes through all of them
+    "nnmat/onnx/operators": (
+        "arithmetic elementwise indexing movement normalisation products reductions resizing sequences table windows",
+        "tests/nnmat/onnx/test_plan.py",
+    ),
+    "nnmat/onnx/reading": ("describe", "tests/nnmat/onnx/test_graph.py"),
+    "nnmat/onnx/writing": (
+        "attention containers convolution elementwise expressions norms pooling recurrent",
+        "tests/nnmat/onnx/writing/test_file.py",
+    ),
+}
+TESTED_BY |= {f"{room}/{name}.py": test for room, (names, test) in _ONNX.items() for name in names.split()}
+TESTED_BY["nnmat/onnx/writing/graphs.py"] = "tests/nnmat/onnx/reading/test_file.py"
 
 
 def short(path: Path) -> str:

@@ -37,9 +37,9 @@ def prose(text: str) -> str:
 
 
 def block(lines: list[str]) -> str:
-    """Lines of equations as they stand."""
+    """Lines of equations as they stand, but for the marks of code: it is code now."""
     least = min(len(line) - len(line.lstrip()) for line in lines if line.strip())
-    return "\n".join(["```text", *(line[least:].rstrip() for line in lines), "```"])
+    return "\n".join(["```text", *(line[least:].rstrip().replace("`", "") for line in lines), "```"])
 
 
 def paragraphs(lines: list[str]) -> list[str]:
@@ -62,23 +62,27 @@ def paragraphs(lines: list[str]) -> list[str]:
         elif label and label[1] in ("Forward", "Backward") and " = " in label[2] and "`" not in label[2]:
             made += [f"**{label[1]}**", block([" " * (len(head) - len(label[2])) + label[2], *rest])]
         elif label:
-            made.append(f"**{label[1]}:** {prose(' '.join([label[2], *rest]))}")
+            end = end if rest else ending(lines, end)
+            made.append(f"**{label[1]}:** {prose(' '.join([label[2], *lines[at + 1 : end]]))}")
         elif EQUATIONS.fullmatch(head) and rest:
             made += [re.sub(r"^\w+", r"**\g<0>**", prose(head)), block(rest)]
+        elif rest:
+            made += [prose(head), block(rest)]
         else:
-            stop = next((i for i in range(end, len(lines)) if begins(lines, i)), len(lines)) if not rest else end
-            made.append(prose(" ".join(lines[at:stop] if not rest else [head])))
-            if rest:
-                made.append(block(rest))
-            end = stop
+            end = ending(lines, end)
+            made.append(prose(" ".join(lines[at:end])))
         at = end
     return made
 
 
-def begins(lines: list[str], at: int) -> bool:
-    """Whether something else than the paragraph's next line stands there."""
-    line = lines[at]
-    return bool(LABEL.match(line) or EQUATIONS.fullmatch(line) or line.startswith("    "))
+def ending(lines: list[str], at: int) -> int:
+    """Where the paragraph that goes on at this line ends: something else begins there."""
+    while at < len(lines):
+        line = lines[at]
+        if LABEL.match(line) or EQUATIONS.fullmatch(line) or line.startswith("    "):
+            break
+        at += 1
+    return at
 
 
 def to_markdown(text: str) -> str:

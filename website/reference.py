@@ -129,7 +129,7 @@ FACES = (
 )
 # Modules that are public names themselves, and what users call there.
 MODULES = {
-    "nnmat.convert": ("from_torch", "to_torch"),
+    "nnmat.convert": ("from_torch", "to_torch", "from_keras"),
     "nnmat.initializers": (),
     "nnmat.metrics": (
         "accuracy",

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from nnmat_kernels.programs.html import html_table
 from nnmat_kernels.programs.listing import Listing
 from nnmat_kernels.runtime.arrays import canonical
 from nnmat_kernels.runtime.compiling import working_time
@@ -130,6 +131,15 @@ class Adversarial(Loop):
         n = count("samples", "n", n)
         rng = np.random.default_rng(count("samples", "seed", seed, least=0))
         return predict("samples", self.generator, _noise_of(self.generator, n, rng), batch_size, progress=False)
+
+    def _repr_html_(self) -> str:
+        players = {
+            "generator": (self.generator, self.generator_optimizer),
+            "discriminator": (self.discriminator, self.discriminator_optimizer),
+        }
+        rows = [["loss", repr(self.loss)], *([f"optimizer of the {name}", repr(o)] for name, (_, o) in players.items())]
+        parts = [f"<p>{name}</p>\n{model._repr_html_()}" for name, (model, _) in players.items()]
+        return "\n".join([html_table(["Adversarial", ""], rows, left=2), *parts])
 
     @property
     def program(self) -> dict[str, Listing | None]:

@@ -11,8 +11,9 @@ from collections.abc import Callable
 from difflib import get_close_matches
 from itertools import takewhile
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
+from ..checks import counted
 from ..errors import ConfigError
 from .builtin.catalogue import described
 from .builtin.pages import contents, opening
@@ -77,7 +78,10 @@ def run(options: argparse.Namespace) -> int:
     except (ParseError, ShapeError, ConfigError) as error:
         print(error, file=sys.stderr)
         return 2
-    except (NotDerivable, UnverifiedError, DomainError, RecordError) as error:
+    except RecordError as error:
+        print(error, file=sys.stderr)
+        return 1 if error.readable else 2
+    except (NotDerivable, UnverifiedError, DomainError) as error:
         print(error, file=sys.stderr)
         return 1
     return 0
@@ -151,27 +155,35 @@ def _declarations(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def _pairs(option: str, given: list[str]) -> dict[str, str]:
+class Words(NamedTuple):
+    """Who is asked, and what quantities and shapes are called there."""
+
+    who: str
+    let: str = "--let"
+    shape: str = "--shape"
+
+
+def _pairs(who: str, option: str, given: list[str]) -> dict[str, str]:
     pairs: dict[str, str] = {}
     for text in given:
         name, sign, value = text.partition("=")
         name = name.strip()
         if not sign or not name.isidentifier() or name in pairs:
-            raise ShapeError(f"nnmat derive: expected {option} as NAME=VALUE, each name once, got {text!r}.")
+            raise ShapeError(f"{who}: expected {option} as NAME=VALUE, each name once, got {text!r}.")
         pairs[name] = value.strip()
     return pairs
 
 
-def _symbol(name: str, value: str) -> Expr:
+def _symbol(words: Words, name: str, value: str) -> Expr:
     parts = [p.strip() for p in value.split(",") if p.strip()]
     sizes = list(takewhile(lambda p: not get_close_matches(p, ATTRIBUTES, 1, cutoff=0.8), parts[:2]))
-    words = parts[len(sizes) :]
-    unknown = [p for p in words if p not in ATTRIBUTES]
+    attributes = parts[len(sizes) :]
+    unknown = [p for p in attributes if p not in ATTRIBUTES]
     if not sizes or unknown:
         fault = f"got the attribute {unknown[0]!r}. There are {', '.join(ATTRIBUTES)}" if unknown else f"got {value!r}"
-        raise ShapeError(f"nnmat derive: expected --shape {name}=M,N or {name}=N, then attributes, {fault}.")
+        raise ShapeError(f"{words.who}: expected {words.shape} {name}=M,N or {name}=N, then attributes, {fault}.")
     rows, columns = [size_of(tree_of(size), size) for size in [*sizes, "1"][:2]]
-    return matrix(name, rows, columns, **dict.fromkeys(words, True))
+    return matrix(name, rows, columns, **dict.fromkeys(attributes, True))
 
 
 def _in_order(lets: dict[str, str]) -> list[tuple[str, str]]:
@@ -187,28 +199,33 @@ def _in_order(lets: dict[str, str]) -> list[tuple[str, str]]:
 
 
 def _function(
-    expression: str, let: list[str], shape: list[str], more: str | None = None
+    words: Words, expression: str, let: list[str], shape: list[str], more: str | None = None
 ) -> tuple[Expr, dict[str, Any]]:
     """The function that is written, and the symbols that were declared; `more` is a name that need not stand in it."""
-    lets = _pairs("--let", let)
-    declared: dict[str, Any] = {n: _symbol(n, v) for n, v in _pairs("--shape", shape).items()}
+    lets = _pairs(words.who, words.let, let)
+    given = _pairs(words.who, words.shape, shape)
+    declared: dict[str, Any] = {n: _symbol(words, n, v) for n, v in given.items()}
     for name in lets:
         if name in declared:
-            raise ShapeError(f"nnmat derive: expected {name} in --let or in --shape, got both. Drop the --shape.")
+            raise ShapeError(
+                f"{words.who}: expected {name} in {words.let} or in {words.shape}, got both. "
+                f"Drop it from {words.shape}."
+            )
     f = parse_all([*_in_order(lets), ("", expression)], **declared)[""]
     known = names(f)
     unused = [name for name in (*declared, *lets) if name not in known and name != more]
     if unused:
         raise ShapeError(
-            f"nnmat derive: expected --shape and --let of names in the expression, {', '.join(sorted(known))}, "
-            f"got {unused[0]}. Check the spelling."
+            f"{words.who}: expected {words.shape} and {words.let} of names in the expression, "
+            f"{', '.join(sorted(known))}, got {unused[0]}. Check the spelling."
         )
     return f, declared
 
 
 def derivations_of(options: argparse.Namespace) -> list[Derivation]:
     """What `nnmat derive` derives: of `expression` by `wrt`, or by every symbol where that is all."""
-    f, declared = _function(options.expression, options.let, options.shape, options.upstream)
+    words = getattr(options, "words", None) or Words(f"nnmat {options.command}")
+    f, declared = _function(words, options.expression, options.let, options.shape, options.upstream)
     G = declared.get(options.upstream, matrix(options.upstream, *f.shape)) if options.upstream else None
     if options.wrt != "all" or "all" in names(f):
         return [derive(f, options.wrt, G=G, symmetric=options.symmetric)]
@@ -217,7 +234,7 @@ def derivations_of(options: argparse.Namespace) -> list[Derivation]:
         if not FIXED & set(s.data[1]):
             found.append(derive(f, s, G=G, symmetric=options.symmetric if is_symmetric(s) else "manifold"))
     if not found:
-        raise ShapeError("nnmat derive: expected a symbol to differentiate by, got none. Try --wrt NAME.")
+        raise ShapeError(f"{words.who}: expected a symbol to differentiate by, got none. Name one.")
     return found
 
 
@@ -250,7 +267,11 @@ def _derive(options: argparse.Namespace) -> str:
         program = compile(found[0].function, [d.wrt for d in found])
         return f"{program.source}\n# " + program.plan.replace("\n", "\n# ")
     if len(found) > 1 and options.format in ("html", "numpy"):
-        raise ConfigError(f"nnmat derive: expected one --wrt with --format {options.format}. Try --compile.")
+        known = ", ".join(d.wrt.name for d in found)
+        raise ConfigError(
+            f"nnmat derive: expected one name of {known} as --wrt with --format {options.format}, got all. Take one "
+            "after the other, or --format text, latex, python or json; --compile is one function of all gradients."
+        )
     if len(found) > 1 and options.format == "json":
         return records_text(found)
     head = [opening(described(options.layer))] if options.layer and options.format == "text" else []
@@ -266,7 +287,8 @@ def _shown(d: Derivation, options: argparse.Namespace) -> str:
     if options.check and options.format != "json":
         error = d.check(trials=3, seed=0)
         mark = {"text": "", "latex": "% "}.get(options.format, "# ")
-        text += f"\n\n{mark}checked: {len(d.steps)} steps at 3 random points, largest relative error {error:.1e}"
+        steps = counted(len(d.steps), "step")
+        text += f"\n\n{mark}checked: {steps} at 3 random points, largest relative error {error:.1e}"
     return text
 
 
@@ -302,13 +324,13 @@ def _judged(verdict: Verdict) -> str:
 
 
 def _check(options: argparse.Namespace) -> str:
-    f, _ = _function(options.expression, options.let, options.shape)
+    f, _ = _function(Words("nnmat check"), options.expression, options.let, options.shape)
     return _judged(claim(f, options.wrt, options.claim))
 
 
 def _grade(options: argparse.Namespace) -> str:
     sheet = read_sheet(text_of(options.file), options.wrt)
-    f, _ = _function(sheet.expression, sheet.lets, sheet.shapes)
+    f, _ = _function(Words("nnmat grade", "let", "shape"), sheet.expression, sheet.lets, sheet.shapes)
     return _judged(grade(f, sheet.wrt, sheet.lines))
 
 

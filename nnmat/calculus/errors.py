@@ -28,10 +28,14 @@ class ParseError(ValueError):
 
 
 class RecordError(ValueError):
-    """A record of a derivation that is damaged, or a line in it that does not follow. `place` says where."""
+    """A record of a derivation that is damaged, or a line in it that does not follow. `place` says where.
+
+    `readable` is False for what is no record at all, or one of another version.
+    """
 
     def __init__(self, place: str, reason: str):
         self.place, self.reason = place, reason
+        self.readable = re.fullmatch(r"(\[\d+\]\.)?(file|format|version)", place) is None
         super().__init__(f"verify: {place}: {reason}.")
 
 

@@ -1,21 +1,29 @@
-"""Data sets: digits, plays, readers of tables, images, IDX, npz and CSV files, splits and minibatches."""
+"""Data sets: digits, plays, readers of tables, images, IDX, npz and CSV files, splits and minibatches.
+
+What not every program needs is imported when it is asked for.
+"""
+
+import importlib
+from typing import TYPE_CHECKING, Any
 
 from .augmented import AugmentedBatches
 from .batches import ArrayBatches, BatchSource, SampleSource, batches
-from .bundled import breast_cancer, diabetes, digits, iris, wine
 from .dataset import Dataset
 from .files import load_npz
-from .images.augment import Augment
 from .images.idx import read_idx, write_idx
-from .images.image_folder import ImageFolder, image_folder, read_images
 from .images.mnist import mnist
-from .split import split
 from .tables.csv_file import load_csv
-from .tables.table import Table, table
 from .text.shakespeare import shakespeare
-from .text.tokenizer import Tokenizer
 from .text.vocabulary import Vocabulary
 from .text.windows import RandomWindows, windows
+
+if TYPE_CHECKING:
+    from .bundled import breast_cancer, diabetes, digits, iris, wine
+    from .images.augment import Augment
+    from .images.image_folder import ImageFolder, image_folder, read_images
+    from .splitting import split
+    from .tables.table import Table, table
+    from .text.tokenizer import Tokenizer
 
 __all__ = [
     "ArrayBatches",
@@ -47,3 +55,24 @@ __all__ = [
     "wine",
     "write_idx",
 ]
+
+_LATER = {
+    **dict.fromkeys(("breast_cancer", "diabetes", "digits", "iris", "wine"), "bundled"),
+    "Augment": "images.augment",
+    **dict.fromkeys(("ImageFolder", "image_folder", "read_images"), "images.image_folder"),
+    "split": "splitting",
+    **dict.fromkeys(("Table", "table"), "tables.table"),
+    "Tokenizer": "text.tokenizer",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _LATER:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    found = getattr(importlib.import_module(f".{_LATER[name]}", __name__), name)
+    globals()[name] = found
+    return found
+
+
+def __dir__() -> list[str]:
+    return [*globals(), *_LATER]

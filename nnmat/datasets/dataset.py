@@ -11,7 +11,7 @@ from nnmat_kernels.runtime.door import array, plain
 
 from ..errors import ConfigError, DataError
 from ..habits import arguments_checked
-from .tables.columns import numbers_of
+from .tables.frames import numbers_of
 
 
 class Dataset:

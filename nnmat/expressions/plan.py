@@ -12,10 +12,14 @@ from ..calculus.compiling.values import Value
 from ..calculus.errors import NotDerivable
 from ..calculus.language.expr import Expr
 from .steps import KERNELS, NUMPY, by_numpy, transposed_product
-from .walks import ENTRYWISE, Full, Walk
+from .walks import ENTRYWISE, FUNCTIONS, Full, Walk
 
 FREE = {"sym", "num", "dim", "full", "rows", "columns"}  # no work of their own
 FEW = 6  # arrays that a part of a long sum has
+KNOWN = (
+    "Known are sums, products, powers, softmax and its like, inv, solve, logdet, trace, diag, diagm, tril, norm2, "
+    f"frobenius, reshape, and the functions {', '.join(sorted(FUNCTIONS, key=str.lower))}."
+)
 
 
 class Plan:
@@ -23,8 +27,11 @@ class Plan:
 
     def __init__(self, phases: Sequence[Mapping[str, Expr]], sizes: Mapping[str, int], dtype: np.dtype):
         self.sizes, self.dtype = sizes, dtype
-        low = Lowering()
-        wanted = [{name: low.value(e) for name, e in phase.items()} for phase in phases]
+        low = Lowering(FUNCTIONS)
+        try:
+            wanted = [{name: low.value(e) for name, e in phase.items()} for phase in phases]
+        except NotDerivable as error:
+            raise NotDerivable(error.node, f"{error.reason.removesuffix(' Try evaluate(...).')} {KNOWN}") from None
         ordering = Ordering(low.graph, [v for phase in wanted for v in phase.values()], sizes)
         self.outputs = [{name: ordering.expand(v) for name, v in phase.items()} for phase in wanted]
         self._numbers: dict[Value, float | None] = {}
@@ -198,7 +205,7 @@ class Plan:
             else:
                 if self._kernel(v) is None and v.op not in (*NUMPY, "eye", "reshape"):
                     name = v.data[0] if v.op == "call" else v.op
-                    raise NotDerivable(v, f"no form of {name} for a layer or a loss is known.")
+                    raise NotDerivable(v, f"no form of {name} for a layer or a loss is known. {KNOWN}")
                 found.append((v, None))
         return found
 

@@ -49,6 +49,7 @@ from ..layers import (
 )
 from ..layers import Sequential as Chain
 from .matching import Given, Slot, match
+from .npz import cast
 from .paths import existing_file
 
 DEEPEST = 32  # groups in groups
@@ -84,7 +85,7 @@ def from_keras(
     try:
         with h5py.File(path, "r") as opened:
             found = _found(h5py, opened)
-            arrays = _arrays(variables, found, order, half)
+            arrays = _arrays(variables, found, model.dtype, order, half)
     except (ConfigError, ShapeError, DtypeError):
         raise
     except FileFormatError as error:
@@ -98,9 +99,9 @@ def from_keras(
 
 
 def _arrays(
-    variables: list[Variable], found: dict[str, Any], order: Sequence[str] | None, half: bool
+    variables: list[Variable], found: dict[str, Any], dtype: np.dtype, order: Sequence[str] | None, half: bool
 ) -> list[np.ndarray]:
-    """The arrays of the file, one for each variable; only those whose shape fits are read."""
+    """The arrays of the file, one for each variable, in the model's dtype; only those whose shape fits are read."""
     theirs = {name: Given(_shape(name, dataset), partial(_read, name, dataset)) for name, dataset in found.items()}
     named = None if order is None else [_full(part, found) for part in order]
     names = match("from_keras", [Slot(v.name, v.shape) for v in variables], theirs, order=named)
@@ -110,12 +111,12 @@ def _arrays(
                 f"from_keras: expected {name!r} of shape {variable.shape} for {variable.name!r}, got "
                 f"{theirs[name].shape}."
             )
-        dtype = found[name].dtype
-        if dtype.kind != "f" or "dtype" in found[name].attrs or (dtype.itemsize == 2 and not half):
-            kind = found[name].attrs.get("dtype", dtype)
-            remedy = "Pass half=True to read it as float32." if dtype == np.float16 else "Save the model as float32."
+        stored = found[name].dtype
+        if stored.kind != "f" or "dtype" in found[name].attrs or (stored.itemsize == 2 and not half):
+            kind = found[name].attrs.get("dtype", stored)
+            remedy = "Pass half=True to read it as float32." if stored == np.float16 else "Save the model as float32."
             raise DtypeError(f"from_keras: expected {name!r} as float32 or float64, got {kind}. {remedy}")
-    return [theirs[name].read() for name in names]
+    return [cast("from_keras", name, theirs[name].read(), dtype) for name in names]
 
 
 def _full(part: str, found: dict[str, Any]) -> str:
@@ -164,8 +165,7 @@ def _shape(name: str, dataset: Any) -> tuple[int, ...]:
 
 
 def _read(name: str, dataset: Any) -> np.ndarray:
-    A = np.asarray(dataset[()]).reshape(_shape(name, dataset))
-    return A.astype(np.float32) if A.dtype == np.float16 else A
+    return np.asarray(dataset[()]).reshape(_shape(name, dataset))
 
 
 # ---- layers ---------------------------------------------------------------------------------------------------------

@@ -134,14 +134,19 @@ def _fitting(who: str, name: str, A: np.ndarray, target: np.ndarray) -> np.ndarr
     if A.dtype.kind not in "fiu" if floats else A.dtype != target.dtype:
         remedy = dtype_remedy(f"source[{name!r}]", A.dtype, str(target.dtype))
         raise DtypeError(f"{who}: expected {name!r} of dtype {target.dtype}, got {A.dtype}. {remedy}")
+    return cast(who, name, A, target.dtype)
+
+
+def cast(who: str, name: str, A: np.ndarray, dtype: np.dtype) -> np.ndarray:
+    """A in another dtype. Raises DtypeError where a finite number becomes infinite."""
     with np.errstate(over="ignore"):
-        cast = A.astype(target.dtype)
-    if floats and (np.isinf(cast) & np.isfinite(A)).any():
+        found = A.astype(dtype)
+    if dtype.kind == "f" and (np.isinf(found) & np.isfinite(A)).any():
         raise DtypeError(
-            f"{who}: expected numbers of {name!r} within the range of {target.dtype}, got some beyond it. "
+            f"{who}: expected numbers of {name!r} within the range of {dtype}, got some beyond it. "
             "Build the model with dtype=np.float64."
         )
-    return cast
+    return found
 
 
 def model_entries(model: Layer) -> tuple[dict, dict[str, np.ndarray]]:

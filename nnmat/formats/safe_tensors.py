@@ -148,11 +148,11 @@ def _parsed(text: bytes) -> dict[str, Any]:
         return int(token)
 
     def once(pairs: list[tuple[str, Any]]) -> dict:
-        keys = [key for key, _ in pairs]
-        twice = sorted({key for key in keys if keys.count(key) > 1}) if len(set(keys)) < len(keys) else []
-        if twice:
-            raise FileFormatError(f"the header has the key {twice[0]!r} twice.")
+        seen: set[str] = set()
         for key, value in pairs:
+            if key in seen:
+                raise FileFormatError(f"the header has the key {key!r} twice.")
+            seen.add(key)
             for part in (key, value) if isinstance(value, str) else (key,):
                 part.encode()  # half a surrogate pair
         return dict(pairs)

@@ -19,6 +19,7 @@ from nnmat_kernels.runtime.door import array, dtype_remedy, plain
 from ..errors import ConfigError, DtypeError, ShapeError
 from ..layers import Sequential
 from .matching import Given, Slot, match, partly
+from .npz import cast
 from .paths import as_path
 from .safe_tensors import SUFFIX, read_tensors
 from .torch_entries import Entry, entries_of
@@ -64,7 +65,8 @@ def from_torch(
     for entry, name, A in pairs:
         _check(entry, name, A)
     _check_shared(pairs)
-    for entry, _, A in pairs:
+    fitting = [cast("from_torch", name, A, entry.parts[0].dtype) for entry, name, A in pairs]
+    for (entry, _, _), A in zip(pairs, fitting, strict=True):
         entry.write(A)
 
 

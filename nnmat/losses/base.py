@@ -30,7 +30,8 @@ class Loss(abc.ABC):
     arguments, those below.
 
     `reduction`: "mean" as above; "sum", with 1 for D and no 1/M where the loss of a row is a mean over its M entries;
-    or "none", for which forward returns the losses as an array, and `backward(C)` takes their cotangent C.
+    or "none", for which forward returns the losses as an array, and `backward(C)` takes their cotangent C. D of a sum
+    is 1, so a Trainer shows the mean of the sums of its batches, a number that grows with the batch size.
     """
 
     targets = True  # whether it compares outputs with targets; if not, there is no y

@@ -121,7 +121,7 @@ def _shape(H) -> tuple[int, ...]:
 
 def loss_from_expression(f: Any, *, labels: bool = False, sizes: Mapping[str, int] | None = None) -> ExpressionLoss:
     """The loss of an expression of `nnmat.calculus`, or of its text; the other arguments are those of
-    `ExpressionLoss`."""
+    `ExpressionLoss`. What is declared of H and Y, such as sums_to_one, is not used: the gradient holds for any."""
     from ..expressions.derived import text_of
 
     return ExpressionLoss(text_of("loss_from_expression", f, SHAPES), labels=labels, sizes=sizes)

@@ -76,7 +76,9 @@ class Graph(Layer):
         shapes = input_shape if is_several(input_shape) else (input_shape,)
         if len(shapes) != len(self.inputs):
             names = ", ".join(name for name, _ in self.inputs)
-            raise ShapeError(f"{self.who}: expected {len(self.inputs)} inputs ({names}), got {batch_shape(input_shape)}.")
+            raise ShapeError(
+                f"{self.who}: expected {len(self.inputs)} inputs ({names}), got {batch_shape(input_shape)}."
+            )
         if shapes not in self._known:
             given = {name: np.zeros((PROBE, *s), d) for (name, d), s in zip(self.inputs, shapes, strict=True)}
             weights = {name: np.zeros(shape, self.precision) for name, shape in self._shapes.items()}

@@ -8,8 +8,18 @@ import numpy as np
 from ..errors import FileFormatError, StateError
 
 # Each puts its operators into the table.
-from .operators import arithmetic, elementwise, indexing, movement, normalisation, products, reductions, resizing  # noqa: F401
-from .operators import sequences, windows  # noqa: F401
+from .operators import (  # noqa: F401  # noqa: F401
+    arithmetic,
+    elementwise,
+    indexing,
+    movement,
+    normalisation,
+    products,
+    reductions,
+    resizing,
+    sequences,
+    windows,
+)
 from .operators.table import GRADIENTS, OPERATORS, Node
 
 OPSETS = range(7, 29)  # versions of the operators whose meaning is known here
@@ -73,7 +83,9 @@ class Plan:
                     f"{', '.join(sorted(GRADIENTS))}."
                 )
             outputs = [known.get(name) for name in node.outputs]
-            for name, A, g in zip(node.inputs, inputs, GRADIENTS[node.kind](node, inputs, outputs, given), strict=False):
+            for name, A, g in zip(
+                node.inputs, inputs, GRADIENTS[node.kind](node, inputs, outputs, given), strict=False
+            ):
                 if name and g is not None and A.dtype.kind == "f":
                     g = np.asarray(g, A.dtype)
                     found[name] = g if found.get(name) is None else found[name] + g
@@ -108,3 +120,14 @@ def unsupported(nodes: Iterable[Node]) -> list[str]:
             if odd:
                 found.setdefault(f"attribute {', '.join(odd)} of {node.who}")
     return list(found)
+
+
+def supported() -> dict[str, str]:
+    """The operators of ONNX that a graph may have: who computes each, nnmat's kernels or NumPy, and if it has a
+    gradient.
+    """
+    found = {}
+    for kind in sorted(OPERATORS):
+        who = "kernels" if OPERATORS[kind].kernels else "NumPy"
+        found[kind] = f"{who}, with its gradient" if kind in GRADIENTS else who
+    return found

@@ -28,6 +28,8 @@ def plot_history(
     names = [figures] if isinstance(figures, str) else figures
     if names is None:
         names = [name for name in history if name.endswith("loss") and not name.startswith(CHECKED)]
+    if not names:
+        raise ConfigError(f"plot_history: expected names of figures, of {', '.join(history)}, got none.")
     known = [name for name in history if name != "epoch"]
     for name in names:
         if name not in history:

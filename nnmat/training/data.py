@@ -19,7 +19,7 @@ from nnmat_kernels.unchecked import sum_of_squares
 from ..checks import count
 from ..datasets import ArrayBatches, BatchSource
 from ..datasets.augmented import AugmentedBatches
-from ..datasets.tables.columns import is_frame, numbers_of
+from ..datasets.tables.frames import is_frame, numbers_of
 from ..errors import ConfigError, DataError, DtypeError, ShapeError
 from ..layers.checks import FLAGS, TOKENS, as_exact
 from .reporting.display import LateBar

@@ -10,7 +10,7 @@ from nnmat_kernels import sigmoid, softmax
 
 from .. import metrics as _metrics
 from ..checks import count
-from ..datasets.tables.columns import is_frame
+from ..datasets.tables.frames import is_frame
 from ..errors import ConfigError, ShapeError
 from ..losses import Loss, SigmoidBinaryCrossEntropy, SoftmaxCrossEntropy
 from .data import batches, cast, cast_batch, model_inputs, several_inputs

@@ -40,6 +40,9 @@ class Loop(abc.ABC):
         self._requested: list[Path] = []  # checkpoints to be written when the epoch is finished
         self._due: list[Path] = []  # checkpoints to be written after the present step
 
+    def __getstate__(self):
+        return {**self.__dict__, "_run": None}  # its data and files are no part of a copy
+
     @abc.abstractmethod
     def held(self) -> Held:
         """What a checkpoint keeps; `model` comes first."""

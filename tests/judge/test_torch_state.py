@@ -311,3 +311,74 @@ def test_modules_of_other_options_are_refused(ours, shape, theirs):
     with pytest.raises(nnmat.ConfigError, match=r"^from_torch: expected \w+ with .* It computes something else"):
         convert.from_torch(model, theirs())
     assert (model.flat_parameters == before).all()
+
+
+# ---- names and orders of real modules -----------------------------------------------------------------------------
+
+
+class Named(nn.Module):
+    """Layers of one shape, defined in the order in which they are used, whose names are sorted otherwise."""
+
+    def __init__(self):
+        super().__init__()
+        self.start, self.middle, self.head = (nn.Linear(4, 4) for _ in range(3))
+
+    def forward(self, X):
+        return self.head(torch.tanh(self.middle(torch.tanh(self.start(X)))))
+
+
+def named():
+    layers = [Linear(4, 4), Tanh(), Linear(4, 4), Tanh(), Linear(4, 4)]
+    return Sequential(layers, input_shape=(4,), dtype=np.float64)
+
+
+def test_the_order_of_a_module_and_of_its_state_dict_is_known(tmp_path, rng):
+    module, X = drawn(Named()), rng.standard_normal((3, 4))
+    expected = module(torch.from_numpy(X)).detach().numpy()
+    torch.save(module.state_dict(), tmp_path / "m.pt")
+    for state in (module, module.state_dict(), torch.load(tmp_path / "m.pt", weights_only=True)):
+        model = named()
+        convert.from_torch(model, state)
+        np.testing.assert_allclose(model.forward(X), expected, rtol=1e-10)
+
+
+def test_a_sorted_dictionary_of_a_users_module_is_refused_or_told(rng):
+    module, X = drawn(Named()), rng.standard_normal((3, 4))
+    state = dict(sorted(module.state_dict().items()))
+    model = named()
+    with pytest.raises(nnmat.ConfigError, match=r"'head', 'middle', 'start' have equal shapes"):
+        convert.from_torch(model, state)
+    convert.from_torch(model, state, order=["start", "middle", "head"])
+    np.testing.assert_allclose(model.forward(X), module(torch.from_numpy(X)).detach().numpy(), rtol=1e-10)
+
+
+@pytest.mark.parametrize("bias", [False, True])
+def test_a_sorted_dictionary_of_a_long_chain(bias, rng):
+    module = drawn(nn.Sequential(*(nn.Linear(4, 4, bias=bias) for _ in range(13))))
+    model = Sequential([Linear(4, 4, bias=bias) for _ in range(13)], input_shape=(4,), dtype=np.float64)
+    convert.from_torch(model, dict(sorted(module.state_dict().items())))
+    X = rng.standard_normal((3, 4))
+    np.testing.assert_allclose(model.forward(X), module(torch.from_numpy(X)).detach().numpy(), rtol=1e-10)
+
+
+def test_back_under_the_names_of_the_module(rng):
+    module, model = drawn(Named()), named()
+    model.flat_parameters[...] = rng.standard_normal(model.flat_parameters.size)
+    found = convert.to_torch(model, like=module)
+    module.load_state_dict({name: torch.from_numpy(A) for name, A in found.items()})
+    X = rng.standard_normal((3, 4))
+    np.testing.assert_allclose(model.forward(X), module(torch.from_numpy(X)).detach().numpy(), rtol=1e-10)
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float16, torch.bfloat16])
+def test_safetensors_files_that_torch_wrote(dtype, tmp_path, rng):
+    save_file = pytest.importorskip("safetensors.torch").save_file
+    parts = [nn.Conv2d(3, 4, 3), nn.BatchNorm2d(4), nn.ReLU(), nn.Flatten(), nn.Linear(4 * 4 * 3, 5)]
+    module = drawn(nn.Sequential(*parts)).to(dtype)
+    save_file({f"net.{name}": A for name, A in module.state_dict().items()}, tmp_path / "m.safetensors")
+    layers = [Conv2d(3, 4, 3), BatchNorm2d(4), ReLU(), Flatten(), Linear(None, 5)]
+    model = Sequential(layers, input_shape=(6, 5, 3), dtype=np.float64)
+    convert.from_torch(model, tmp_path / "m.safetensors", half=dtype != torch.float32)
+    X = rng.standard_normal((2, 6, 5, 3))
+    theirs = module.double()(torch.from_numpy(X.transpose(0, 3, 1, 2).copy())).detach().numpy()
+    np.testing.assert_allclose(model.forward(X), theirs, rtol=1e-9)

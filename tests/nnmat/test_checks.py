@@ -142,3 +142,9 @@ def test_equations_may_come_from_a_class_from_elsewhere():
 
     assert checks.takes(Own, Base, "run", "X", "call") is Mixed.run
     assert checks.takes(Derived, Base, "run", "X", "call") is None
+
+
+def test_counts_in_words():
+    words = [checks.counted(n, thing) for n in (0, 1, 2, 1234) for thing in ("line", "quantity")]
+    assert words[:6] == ["0 lines", "0 quantities", "1 line", "1 quantity", "2 lines", "2 quantities"]
+    assert words[6] == "1,234 lines"

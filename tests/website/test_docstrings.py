@@ -53,3 +53,12 @@ def test_equations_at_the_margin_and_code():
         "Use it:",
         "```text\nstep(X)\ndone()\n```",
     ]
+
+
+def test_sentences_that_begin_like_a_label():
+    text = "A map.\n\nLife: construct; then\n`forward` as often as wanted.\nMore of it.\nErrors: ConfigError."
+    assert docstrings.to_markdown(text).split("\n\n") == [
+        "A map.",
+        "**Life:** construct; then `forward` as often as wanted. More of it.",
+        "**Errors:** ConfigError.",
+    ]

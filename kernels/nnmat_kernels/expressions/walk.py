@@ -26,6 +26,7 @@ from ..elementwise.vector_math import tanh as tanh_of
 from ..runtime.config import exact_jit, parallel_jit
 from ..runtime.launch import launch, operation
 from ..runtime.parallel import CHUNK_SIZE, PARALLEL_SIZE
+from .special import digamma, log_gamma
 
 REGISTER_SIZE = 512  # entries of a register
 MOST_REGISTERS = 24
@@ -35,6 +36,7 @@ WALKED = (
     *("load", "constant", "store", "add", "subtract", "multiply", "divide", "power", "negative", "reciprocal"),
     *("square", "sqrt", "exp", "log", "sin", "cos", "tanh", "sigmoid", "relu", "step", "abs", "sign", "softplus"),
     *("gelu", "phi", "Phi"),
+    *("tan", "arctan", "cosh", "sinh", "log1p", "erf", "silu", "elu", "clip", "huber", "lgamma", "digamma"),
 )
 _KIND_ALL, _KIND_ROW, _KIND_COLUMN, _KIND_NUMBER = range(len(KINDS_OF_ARRAYS))
 (
@@ -65,6 +67,20 @@ _KIND_ALL, _KIND_ROW, _KIND_COLUMN, _KIND_NUMBER = range(len(KINDS_OF_ARRAYS))
     _DO_SOFTPLUS,
 ) = range(10, 23)
 _DO_GELU, _DO_DENSITY, _DO_DISTRIBUTION = range(23, 26)
+(
+    _DO_TAN,
+    _DO_ARCTAN,
+    _DO_COSH,
+    _DO_SINH,
+    _DO_LOG1P,
+    _DO_ERF,
+    _DO_SILU,
+    _DO_ELU,
+    _DO_CLIP,
+    _DO_HUBER,
+    _DO_LGAMMA,
+    _DO_DIGAMMA,
+) = range(26, 38)
 _PHI_AT_0, _SQRT_HALF = 1 / math.sqrt(2 * math.pi), math.sqrt(0.5)
 
 
@@ -177,8 +193,12 @@ def _of_one(what, p, y):
         _arithmetic(what, p, y)
     elif what <= _DO_SIGN:
         _rectified(what, p, y)
-    else:
+    elif what <= _DO_DISTRIBUTION:
         _smooth(what, p, y)
+    elif what <= _DO_ERF:
+        _analytic(what, p, y)
+    else:
+        _special(what, p, y)
 
 
 @exact_jit
@@ -249,3 +269,50 @@ def _smooth(what, p, y):
     elif what == _DO_DISTRIBUTION:
         for i in range(n):
             y[i] = half * (one + erf(root_half * p[i]))
+
+
+@exact_jit
+def _analytic(what, p, y):
+    n = y.size
+    if what == _DO_TAN:
+        for i in range(n):
+            y[i] = np.tan(p[i])
+    elif what == _DO_ARCTAN:
+        for i in range(n):
+            y[i] = np.arctan(p[i])
+    elif what == _DO_COSH:
+        for i in range(n):
+            y[i] = np.cosh(p[i])
+    elif what == _DO_SINH:
+        for i in range(n):
+            y[i] = np.sinh(p[i])
+    elif what == _DO_LOG1P:
+        for i in range(n):
+            y[i] = np.log1p(p[i])
+    else:
+        for i in range(n):
+            y[i] = erf(p[i])
+
+
+@exact_jit
+def _special(what, p, y):
+    n, zero, half, one = y.size, y.dtype.type(0), y.dtype.type(0.5), y.dtype.type(1)
+    if what == _DO_SILU:
+        for i in range(n):
+            y[i] = p[i] * sigmoid_of(p[i])
+    elif what == _DO_ELU:
+        for i in range(n):
+            y[i] = p[i] if p[i] > zero else np.expm1(p[i])
+    elif what == _DO_CLIP:
+        for i in range(n):
+            y[i] = one if p[i] > one else -one if p[i] < -one else p[i]  # this way round NaN stays
+    elif what == _DO_HUBER:
+        for i in range(n):
+            near = one if p[i] > one else -one if p[i] < -one else p[i]
+            y[i] = near * (p[i] - half * near)
+    elif what == _DO_LGAMMA:
+        for i in range(n):
+            y[i] = log_gamma(np.float64(p[i]))
+    else:
+        for i in range(n):
+            y[i] = digamma(np.float64(p[i]))

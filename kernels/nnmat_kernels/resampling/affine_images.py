@@ -56,65 +56,69 @@ def affine_images_unchecked(X, maps, size, fill=0.0, out=None):
 
 
 @part_jit
-def _add_pixel(X, m, n, weight, fill, y):
-    """y += weight X[m, n], or weight fill beyond the image."""
-    if 0 <= m < X.shape[0] and 0 <= n < X.shape[1]:
-        for c in range(y.size):
-            y[c] += weight * X[m, n, c]
+def _add_pixel(X, b, m, n, weight, fill, Y, i, j):
+    """Y[b, i, j] += weight X[b, m, n], or weight fill beyond the image."""
+    if 0 <= m < X.shape[1] and 0 <= n < X.shape[2]:
+        for c in range(Y.shape[3]):
+            Y[b, i, j, c] += weight * X[b, m, n, c]
     else:
-        for c in range(y.size):
-            y[c] += weight * fill
+        for c in range(Y.shape[3]):
+            Y[b, i, j, c] += weight * fill
 
 
 @part_jit
-def _mean_of_four(x00, x01, x10, x11, p, q, y):
-    """y = (1 - p) ((1 - q) x00 + q x01) + p ((1 - q) x10 + q x11)."""
-    one = y.dtype.type(1)
-    p, q = y.dtype.type(p), y.dtype.type(q)
-    for c in range(y.size):
-        y[c] = (one - p) * ((one - q) * x00[c] + q * x01[c]) + p * ((one - q) * x10[c] + q * x11[c])
+def _mean_of_four(X, b, m, n, p, q, Y, i, j):
+    """Y[b, i, j] = (1 - p) ((1 - q) x00 + q x01) + p ((1 - q) x10 + q x11), of the pixels from (m, n) on."""
+    one = Y.dtype.type(1)
+    p, q = Y.dtype.type(p), Y.dtype.type(q)
+    for c in range(Y.shape[3]):
+        above = (one - q) * X[b, m, n, c] + q * X[b, m, n + 1, c]
+        below = (one - q) * X[b, m + 1, n, c] + q * X[b, m + 1, n + 1, c]
+        Y[b, i, j, c] = (one - p) * above + p * below
 
 
 @part_jit
-def _affine_row(X, T, fill, i, Y):
-    """Row i of one image: Y (Wo, C)."""
-    H, W = X.shape[0], X.shape[1]
-    for j in range(Y.shape[0]):
-        y = Y[j]
-        r, s = T[0, 0] * i + T[0, 1] * j + T[0, 2], T[1, 0] * i + T[1, 1] * j + T[1, 2]
+def _edge(X, b, m, n, p, q, fill, Y, i, j):
+    """The same where some of the four lie beyond the image, or do not count: such a pixel may be infinite."""
+    for c in range(Y.shape[3]):
+        Y[b, i, j, c] = 0.0
+    for k in range(4):
+        weight = (p if k >= 2 else 1.0 - p) * (q if k % 2 else 1.0 - q)
+        if weight > 0.0:
+            _add_pixel(X, b, m + k // 2, n + k % 2, Y.dtype.type(weight), Y.dtype.type(fill), Y, i, j)
+
+
+@part_jit
+def _affine_row(X, maps, fill, Y, row):
+    """One row of one image of Y."""
+    b, i = row // Y.shape[1], row % Y.shape[1]
+    H, W = X.shape[1], X.shape[2]
+    r0, s0 = maps[b, 0, 0] * i + maps[b, 0, 2], maps[b, 1, 0] * i + maps[b, 1, 2]
+    by_column, s_by_column = maps[b, 0, 1], maps[b, 1, 1]
+    for j in range(Y.shape[2]):
+        r, s = r0 + by_column * j, s0 + s_by_column * j
         if not (-1.0 < r < H and -1.0 < s < W):
-            for c in range(y.size):
-                y[c] = fill
+            for c in range(Y.shape[3]):
+                Y[b, i, j, c] = fill
             continue
         m, n = np.int64(np.floor(r)), np.int64(np.floor(s))
         p, q = r - m, s - n
         if p == 0.0 and q == 0.0:
-            for c in range(y.size):
-                y[c] = X[m, n, c]
-            continue
-        if p > 0.0 and q > 0.0 and 0 <= m < H - 1 and 0 <= n < W - 1:
-            _mean_of_four(X[m, n], X[m, n + 1], X[m + 1, n], X[m + 1, n + 1], p, q, y)
-            continue
-        for c in range(y.size):
-            y[c] = 0.0
-        for a in range(2):
-            of_row = p if a else 1.0 - p
-            for b in range(2):
-                weight = of_row * (q if b else 1.0 - q)
-                if weight > 0.0:  # a pixel that does not count may be infinite
-                    _add_pixel(X, m + a, n + b, Y.dtype.type(weight), Y.dtype.type(fill), y)
+            for c in range(Y.shape[3]):
+                Y[b, i, j, c] = X[b, m, n, c]
+        elif p > 0.0 and q > 0.0 and 0 <= m < H - 1 and 0 <= n < W - 1:
+            _mean_of_four(X, b, m, n, p, q, Y, i, j)
+        else:
+            _edge(X, b, m, n, p, q, fill, Y, i, j)
 
 
 @jit
 def _affine_images(X, maps, fill, Y):
     for row in range(Y.shape[0] * Y.shape[1]):
-        b, i = row // Y.shape[1], row % Y.shape[1]
-        _affine_row(X[b], maps[b], fill, i, Y[b, i])
+        _affine_row(X, maps, fill, Y, row)
 
 
 @parallel_jit
 def _affine_images_parallel(X, maps, fill, Y):
-    for k in prange(Y.shape[0] * Y.shape[1]):
-        row = np.int64(k)
-        b, i = row // Y.shape[1], row % Y.shape[1]
-        _affine_row(X[b], maps[b], fill, i, Y[b, i])
+    for row in prange(Y.shape[0] * Y.shape[1]):
+        _affine_row(X, maps, fill, Y, np.int64(row))

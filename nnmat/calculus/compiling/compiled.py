@@ -6,8 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from ...checks import count, real_array
-from ..derivation.derive import derive
+from ...checks import count, counted, real_array
+from ..derivation.derive import derived
 from ..dimensions import show
 from ..errors import DomainError, ShapeError
 from ..language.expr import Expr, dimensions, lift
@@ -32,7 +32,7 @@ def compile(f: Expr, wrt: "Iterable[Expr | str] | Expr | str", sizes: Mapping[st
     names = list(wrt) if isinstance(wrt, Iterable) and not isinstance(wrt, Expr | str) else [wrt]
     if not names:
         raise ShapeError("compile: expected wrt as names of symbols, got none. Try wrt=['A'].")
-    found = [derive(f, name) for name in names]
+    found = [derived("compile", f, name) for name in names]
     return Compiled(f, {d.wrt.name: d.gradient for d in found}, sizes or {})
 
 
@@ -57,7 +57,7 @@ class Program:
         lines = [f"{a:<{wide[0]}}  {b:<{wide[1]}}  {c:>{wide[2]}}  {why}".rstrip() for a, b, c, why in rows]
         sizes = ", ".join(f"{n} = {size}" for n, size in sorted(self.sizes.items()))
         total = sum(s.flops for s in self.steps)
-        return "\n".join([*lines, f"{len(rows)} steps, {total:,.0f} flops{f' at {sizes}' if sizes else ''}"])
+        return "\n".join([*lines, f"{counted(len(rows), 'step')}, {total:,.0f} flops{f' at {sizes}' if sizes else ''}"])
 
 
 def show_shape(s: Step) -> str:

@@ -1,6 +1,6 @@
 """From expressions to the values that a compiled function computes. Every operator of the language has its way here."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from fractions import Fraction
 
 from ..dimensions import ONE, Dim
@@ -18,9 +18,10 @@ def shape_of(e: Expr) -> Shape:
 
 
 class Lowering:
-    """The values of several expressions in one graph."""
+    """The values of several expressions in one graph; `functions` are those that there are, if not those of NumPy."""
 
-    def __init__(self) -> None:
+    def __init__(self, functions: Collection[str] = ()) -> None:
+        self.functions = functions
         self.graph = Graph()
         self.done: dict[bytes, Value] = {}
         self.names: dict[Value, str] = {}
@@ -79,7 +80,9 @@ def _power(low: Lowering, e: Expr, x: Value) -> Value:
 
 
 def _function(low: Lowering, e: Expr, x: Value) -> Value:
-    if not entry_code(e.data):
+    if low.functions and e.data not in low.functions:
+        raise NotDerivable(e, f"no kernel of the function {e.data} is known.")
+    if not low.functions and not entry_code(e.data):
         raise NotDerivable(e, f"no NumPy form of the function {e.data} is known. Try evaluate(...).")
     return low.graph.elementwise("fn", (x,), e.data)
 

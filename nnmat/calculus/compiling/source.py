@@ -5,6 +5,7 @@ from fractions import Fraction
 from keyword import iskeyword
 from typing import NamedTuple
 
+from ...checks import counted
 from ..dimensions import Dim, Floor
 from ..language.expr import Expr
 from ..notation.arrays import CALLS
@@ -143,7 +144,8 @@ class Writer:
         if v.op == "solve":
             return "solved with, which is cheaper here than the inverse"
         if v.op == "inv":
-            return f"inverted: {self.uses.get(v, 0)} lines need it"
+            uses = self.uses.get(v, 0)
+            return f"inverted: {counted(uses, 'line')} need{'s' * (uses == 1)} it" if uses else "inverted"
         if self.uses.get(v, 0) > 1 and v.op not in ALWAYS:
             return f"once for {self.uses[v]} uses"
         return ""

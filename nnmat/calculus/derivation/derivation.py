@@ -1,8 +1,9 @@
 """A derivation: the record of how a gradient was found, line by line, each with the law that justifies it."""
 
+from ...checks import counted
 from ..checking.verify import check
 from ..notation.text import Writer
-from ..pages.derivation_page import fragment, page
+from ..pages.derivation_page import cell, page
 from ..records.exchange import parts_of, record_text
 from ..records.programs import numpy_code, python_code
 from ..records.record import Record
@@ -72,10 +73,13 @@ class Derivation(Record):
     def evidence(self, trials: int = 3, seed: int = 0) -> str:
         """Every line checked now, and what came out, in words."""
         error = self.check(trials, seed)
-        return f"{len(self.steps)} steps checked at {trials} random points, largest relative error {error:.1e}"
+        return (
+            f"{counted(len(self.steps), 'step')} checked at {counted(trials, 'random point')}, "
+            f"largest relative error {error:.1e}"
+        )
 
     def _repr_html_(self) -> str:
-        return fragment(self)
+        return cell(self)
 
     def _repr_latex_(self) -> str:
         return self.to_latex()

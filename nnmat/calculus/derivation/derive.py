@@ -19,6 +19,7 @@ from .derivation import Derivation
 from .intermediates import names
 
 FORMS = ("manifold", "entries")
+UPSTREAM = "Pass its upstream gradient, G=matrix('G', ...), or take"
 
 
 def derive(
@@ -32,31 +33,38 @@ def derive(
     The result is compared with difference quotients before it is returned; `check=False` leaves that out.
     Raises ShapeError for what does not fit, NotDerivable with node and reason, UnverifiedError if the check fails.
     """
-    f = lift(f, "derive")
+    return derived("derive", f, wrt, G, symmetric, check)
+
+
+def derived(
+    who: str, f: Expr, wrt: Expr | str, G: Expr | None = None, symmetric: str = "manifold", check: bool = True
+) -> Derivation:
+    """What `derive` gives, for a function of another name: `who` stands in the errors about its arguments."""
+    f = lift(f, who)
     try:
-        return _derive(f, wrt, G, symmetric, check)
+        return _derive(who, f, wrt, G, symmetric, check)
     except RecursionError:
         raise NotDerivable(f, "an expression nested deeper than Python's stack. Derive it in parts.") from None
 
 
-def _derive(f: Expr, wrt: Expr | str, G: Expr | None, symmetric: str, check: bool) -> Derivation:
-    variable = variable_of(f, wrt)
-    root = f if G is None else inner(_upstream(f, G, variable), f)
+def _derive(who: str, f: Expr, wrt: Expr | str, G: Expr | None, symmetric: str, check: bool) -> Derivation:
+    variable = variable_of(who, f, wrt)
+    root = f if G is None else inner(_upstream(who, f, G, variable), f)
     if not root.is_scalar:
         raise ShapeError(
-            f"derive: expected a scalar function, got {described(f)}. "
-            f"Pass its upstream gradient, G=matrix('G', ...), or take sum(...) or inner(G, ...).{_numbers(f)}"
+            f"{who}: expected a scalar function, got {described(f)}. "
+            f"{UPSTREAM if who == 'derive' else 'Take'} sum(...) or inner(G, ...).{_numbers(f)}"
         )
     if symmetric not in FORMS:
-        raise ShapeError(f"derive: expected symmetric as one of {', '.join(FORMS)}, got {symmetric!r}.")
+        raise ShapeError(f"{who}: expected symmetric as one of {', '.join(FORMS)}, got {symmetric!r}.")
     if symmetric == "entries" and not is_symmetric(variable):
         raise ShapeError(
-            f"derive: expected a symmetric variable for the gradient by free entries, got {described(variable)}. "
+            f"{who}: expected a symmetric variable for the gradient by free entries, got {described(variable)}. "
             "Declare it symmetric=True."
         )
     from_use, either = assumed(root)
     if variable.name in either:
-        raise ShapeError(f"derive: {scalar_or('column', [variable.name])}")
+        raise ShapeError(f"{who}: {scalar_or('column', [variable.name])}")
     _allowed(variable)
     result = Backward(root, variable).run() if variable in root.free else _constant(root, variable)
     result.function, result.assumed = f, tuple(from_use)
@@ -73,7 +81,7 @@ def gradient(f: Expr, wrt: Expr | str, G: Expr | None = None, symmetric: str = "
 
 def hessian_product(f: Expr, wrt: Expr | str, V: Expr) -> Derivation:
     """The product of the Hessian with V, of the shape of the variable: the gradient of ⟨∇f, V⟩, V constant."""
-    first = derive(f, wrt)
+    first = derived("hessian_product", f, wrt)
     V = lift(V, "hessian_product")
     if V.shape != first.wrt.shape or first.wrt in V.free:
         raise ShapeError(
@@ -85,24 +93,24 @@ def hessian_product(f: Expr, wrt: Expr | str, V: Expr) -> Derivation:
     return second
 
 
-def variable_of(f: Expr, wrt: Expr | str) -> Expr:
+def variable_of(who: str, f: Expr, wrt: Expr | str) -> Expr:
     """The symbol of `f` that is meant. Raises ShapeError."""
     if isinstance(wrt, Expr):
         if wrt.op != "sym":
             raise ShapeError(
-                f"derive: expected wrt as a symbol or its name, got {wrt}. Name the quantity with let(...)."
+                f"{who}: expected wrt as a symbol or its name, got {wrt}. Name the quantity with let(...)."
             )
         same = [s for s in f.free if s.name == wrt.name and s is not wrt]
         if same:
             raise ShapeError(
-                f"derive: expected wrt as the symbol {wrt.name} of the function, got another one of this name: "
+                f"{who}: expected wrt as the symbol {wrt.name} of the function, got another one of this name: "
                 f"{described(wrt)} beside {described(same[0])}, or other attributes. Use the same object."
             )
         return wrt
     found = names(f).get(wrt) if isinstance(wrt, str) else None
     if found is None or found.op == "ref":
         hint = "Check the spelling." if found is None else "The gradient of a named quantity stands in the chain."
-        raise ShapeError(f"derive: expected wrt among {names_of(f.free)}, got {wrt!r}. {hint}")
+        raise ShapeError(f"{who}: expected wrt among {names_of(f.free)}, got {wrt!r}. {hint}")
     return found
 
 
@@ -113,11 +121,11 @@ def _numbers(f: Expr) -> str:
     return f" The shapes of {', '.join(from_use)} were found from use: declare a scalar as {ways}." if from_use else ""
 
 
-def _upstream(f: Expr, G: Expr, variable: Expr) -> Expr:
-    G = lift(G, "derive")
+def _upstream(who: str, f: Expr, G: Expr, variable: Expr) -> Expr:
+    G = lift(G, who)
     if G.shape != f.shape or variable in G.free:
         raise ShapeError(
-            f"derive: expected G of the shape of {described(f)}, without {variable.name}, got {described(G)}."
+            f"{who}: expected G of the shape of {described(f)}, without {variable.name}, got {described(G)}."
         )
     return G
 

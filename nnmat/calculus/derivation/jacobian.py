@@ -17,7 +17,7 @@ from ..language.expr import Expr, bottom_up, depending, described, lift, node, z
 from ..language.operators import inner
 from ..laws.differentials import differential
 from ..laws.simplifier import Simplifier
-from .derive import derive, variable_of
+from .derive import derived, variable_of
 from .vectorization import matrix_of
 
 NEAR = 1e-6  # relative
@@ -63,7 +63,7 @@ def jacobian(f: Expr, wrt: Expr | str) -> Jacobian:
     Raises ShapeError for what does not fit, NotDerivable with node and reason, UnverifiedError if the check fails.
     """
     f = lift(f, "jacobian")
-    variable = variable_of(f, wrt)
+    variable = variable_of("jacobian", f, wrt)
     result = Jacobian(f, variable, _differential(f, variable))
     _check(result)
     return result
@@ -71,7 +71,7 @@ def jacobian(f: Expr, wrt: Expr | str) -> Jacobian:
 
 def hessian(f: Expr, wrt: Expr | str) -> Jacobian:
     """The Jacobian of the gradient of a scalar function: `along(V)` is the product with V, `matrix` the Hessian."""
-    d = derive(f, wrt)
+    d = derived("hessian", f, wrt)
     return jacobian(d.gradient, d.wrt) if d.wrt in d.gradient.free else Jacobian(d.gradient, d.wrt, _zero(d.gradient))
 
 

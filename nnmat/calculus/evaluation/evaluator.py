@@ -48,29 +48,53 @@ class Evaluation:
         self.known: dict[Expr, np.ndarray] = dict(arrays)
         self.sizes, self.blur = sizes, blur
         self.kinks: list[Any] = []
+        self.vast: set[Expr] = set()  # what is above all numbers: it may still be under a line, or in exp(-x)
         self.differences: Callable[[Expr], np.ndarray] | None = None
 
     def value(self, e: Expr) -> np.ndarray:
         """The array (rows, columns) of an expression."""
         if e not in self.known:
             self.follow(ordered(e, until=self.known.__contains__))
+        if e in self.vast:
+            raise _not_finite(e)
         return self.known[e]
 
     def follow(self, order: Iterable[Expr]) -> None:
         """The arrays of expressions that stand after their operands; one such order serves at many points."""
         known = self.known
+        x: Expr | None = None
         with np.errstate(all="ignore"):
             for x in order:
                 if x in known:
                     continue
+                if self.vast and not _holds_vast(x):
+                    for a in self.vast.intersection(x.args):
+                        raise _not_finite(a)
                 found = OPERATORS[x.op](self, x, *[known[a] for a in x.args])
                 total = found.item() if found.size == 1 else np.vdot(found, found)
                 if not isfinite(total) and not np.isfinite(found).all():
-                    raise DomainError(f"evaluate: expected finite values, got NaN or infinity in {described(x)}.")
+                    if x.op not in VAST or np.isnan(found).any():
+                        raise _not_finite(x)
+                    self.vast.add(x)
                 known[x] = found if self.blur is None else self.blur(x, found)
+        if x in self.vast:
+            raise _not_finite(x)
 
     def shape(self, e: Expr) -> tuple[int, int]:
         return e.shape[0].value(self.sizes), e.shape[1].value(self.sizes)
+
+
+VAST = ("add", "mul", "pow")
+
+
+def _holds_vast(x: Expr) -> bool:
+    """Whether 1e400 may stand in it: in what is as vast, in 1/x and in exp(-x), which are 0 to all digits."""
+    return x.op in VAST or (x.op == "fn" and x.data == "exp")
+
+
+def _not_finite(x: Expr | None) -> DomainError:
+    assert x is not None
+    return DomainError(f"evaluate: expected finite values, got NaN or infinity in {described(x)}.")
 
 
 def _scalar(value) -> np.ndarray:

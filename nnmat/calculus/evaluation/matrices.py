@@ -10,7 +10,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from ..errors import DomainError, ShapeError
-from ..language.expr import Expr, described
+from ..language.expr import Expr, described, mul, negative
 from . import linear_algebra as la
 
 TIE = 1e-10  # relative: values as close as that are equal
@@ -152,10 +152,21 @@ def _max(ev: Place, e: Expr, x: np.ndarray) -> np.ndarray:
     return x.max(axis=_axis(e), keepdims=True)
 
 
+def _without_minus(e: Expr) -> tuple[Expr, bool]:
+    """x of -x, and whether it is that: the smallest entry is the largest of -x."""
+    first = e.args[0] if e.op == "mul" else e
+    minus = first.op == "num" and first.data < 0
+    return (mul(*e.args[1:]) if first is not e and first.data == -1 else negative(e)) if minus else e, minus
+
+
 def _at_max(ev: Place, e: Expr, x: np.ndarray) -> np.ndarray:
     found = (x == x.max(axis=_axis(e), keepdims=True)).astype(np.float64)
     if found.sum(axis=_axis(e)).max() > 1:
-        raise DomainError(f"max: expected one largest entry, where max has a gradient, got a tie in {described(e)}.")
+        operand, turned = _without_minus(e.args[0])
+        who, which = ("min", "smallest") if turned else ("max", "largest")
+        raise DomainError(
+            f"{who}: expected one {which} entry, where {who} has a gradient, got a tie in {described(operand)}."
+        )
     ev.kinks.append(np.asarray(x.argmax(axis=_axis(e))))
     return found
 
@@ -167,7 +178,9 @@ def _maximum(ev: Place, e: Expr, a: np.ndarray, b: np.ndarray) -> np.ndarray:
 
 def _greater(ev: Place, e: Expr, a: np.ndarray, b: np.ndarray) -> np.ndarray:
     if np.any(a == b):
-        raise DomainError(f"maximum: expected entries that differ, for a gradient, got a tie in {described(e)}.")
+        (x, turned), (y, _) = map(_without_minus, e.args)
+        who = "minimum" if turned else "maximum"
+        raise DomainError(f"{who}: expected entries that differ, for a gradient, got a tie of {x!s:.60} and {y!s:.60}.")
     ev.kinks.append(np.sign(a - b))
     return (a > b).astype(np.float64)
 

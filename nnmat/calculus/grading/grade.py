@@ -8,7 +8,7 @@ import numpy as np
 
 from ...errors import ConfigError
 from ..derivation.derivation import Derivation
-from ..derivation.derive import derive
+from ..derivation.derive import derived
 from ..derivation.intermediates import names
 from ..dimensions import show
 from ..errors import DomainError, ParseError, ShapeError, UnverifiedError
@@ -28,7 +28,7 @@ class Verdict:
     """What became of lines. `right` says whether all hold; else `line` (from 1) is the first that does not.
 
     `misuse` names the misuse that explains it (a key of MISUSES), or is empty; `meant` is the line without it. `reason`
-    has the counterexample. `finished` says whether the gradient is among the lines.
+    has the counterexample. `finished` says whether all hold and the gradient is among them.
     """
 
     right: bool
@@ -38,7 +38,7 @@ class Verdict:
     reason: str = ""
     misuse: str = ""
     meant: str = ""
-    finished: bool = True
+    finished: bool = False
 
     def __bool__(self) -> bool:
         return self.right
@@ -60,8 +60,11 @@ def grade(f: Expr, wrt: "Expr | str", lines: "str | Iterable[str]", seed: int = 
     `= ...` that goes on with the line before. Raises ParseError with the line and the column for what cannot be read,
     and what `derive` raises.
     """
-    f = lift(f, "grade")
-    d = derive(f, wrt)
+    return _graded("grade", f, wrt, lines, seed)
+
+
+def _graded(who: str, f: Expr, wrt: "Expr | str", lines: "str | Iterable[str]", seed: int) -> Verdict:
+    d = derived(who, f, wrt)
     texts = lines.splitlines() if isinstance(lines, str) else list(lines) if isinstance(lines, Iterable) else [lines]
     if not all(isinstance(text, str) for text in texts):
         raise ConfigError(f"grade: expected lines as a text or a list of texts, got {lines!r:.60}. Try 'df = ...'.")
@@ -77,7 +80,7 @@ def claim(f: Expr, wrt: "Expr | str", G: "Expr | str", seed: int = 0) -> Verdict
     text = G if isinstance(G, str) else code(lift(G, "claim").inline(keep=names(f)))
     if "\n" in text.strip():
         raise ShapeError("claim: expected a gradient on one line, got several. Try grade.")
-    return grade(f, wrt, [f"gradient = {text.strip()}"], seed)
+    return _graded("claim", f, wrt, [f"gradient = {text.strip()}"], seed)
 
 
 class _Grader:

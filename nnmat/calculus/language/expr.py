@@ -127,6 +127,13 @@ class Expr:
     def __bool__(self):
         raise TypeError("Expr: expected a question about numbers, got an expression. Try `a is b` or evaluate(...).")
 
+    def _compared(self, other: Any) -> Any:
+        raise TypeError(
+            "Expr: expected a comparison of numbers, got one of expressions. where(A - B, X, Y) is X if A > B."
+        )
+
+    __lt__ = __le__ = __gt__ = __ge__ = _compared
+
     def __iter__(self) -> Iterator:
         raise TypeError("Expr: expected an operation on the whole matrix, got a loop over it. Try A.T, A @ x, sum(A).")
 

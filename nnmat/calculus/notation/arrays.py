@@ -7,6 +7,7 @@ import numpy as np
 from ..dimensions import Dim, Floor
 from ..errors import NotDerivable
 from .code import ATOM, MINUS, POWER, PRODUCT, Coder
+from .names import decimal
 from .node import Node
 
 # Code of one argument; what is called without `np.` is defined above the function, by the text in HELPERS.
@@ -156,11 +157,9 @@ class ArrayCoder(Coder):
         if e.op in ("sym", "ref"):
             return self.safe(e.name), ATOM
         if e.op == "num":
-            return (
-                (str(e.data.numerator), MINUS if e.data < 0 else ATOM)
-                if e.data.denominator == 1
-                else (f"{e.data.numerator} / {e.data.denominator}", PRODUCT)
-            )
+            if e.data.denominator == 1 or decimal(e.data):
+                return decimal(e.data) or str(e.data), MINUS if e.data < 0 else ATOM
+            return f"{e.data.numerator} / {e.data.denominator}", PRODUCT
         if e.op == "dim":
             return f"({self.size(e.data)})", ATOM
         if e.op in ("ones", "zeros"):

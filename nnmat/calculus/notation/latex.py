@@ -68,7 +68,7 @@ class LatexWriter(Writer):
         return rf"\left\lfloor {self.fraction(self.dimension(atom.top), str(atom.bottom))} \right\rfloor"
 
     def with_pi(self, value: Fraction) -> str:
-        text = super().with_pi(value).replace("π²", r"\pi^{2}").replace("π", r"\pi")
+        text = super().with_pi(value).replace("π²", r"\pi^{2}").replace("√π", r"\sqrt{π}").replace("π", r"\pi")
         sign, text = ("-", text[1:]) if text.startswith("-") else ("", text)
         top, line, bottom = text.partition("/")
         return sign + (self.fraction(top, bottom) if line else text)  # the bar needs no parentheses

@@ -139,13 +139,12 @@ class Writer:
         found = None if "π" in self.used else multiple_of_pi(value)
         if found is None:
             return ""
-        k, n = found
-        above, below = ("π", "") if n == 1 else ("π²", "") if n == 2 else ("", "π")
+        k, above, below = found
         top = f"{abs(k.numerator)}{above}" if abs(k.numerator) != 1 or not above else above
         bottom = f"{k.denominator}{below}" if k.denominator != 1 or not below else below
         sign = "-" if k < 0 else ""
         return sign + (
-            top if bottom == "1" else f"{top}/{self.parens(bottom) if len(bottom) > 1 and below else bottom}"
+            top if bottom == "1" else f"{top}/{self.parens(bottom) if len(bottom) > len(below) > 0 else bottom}"
         )
 
     def dimension(self, d: Dim) -> str:
@@ -379,16 +378,18 @@ class Writer:
         return ("" if all(self.tight(p) for p in parts) else " ").join(parts)
 
 
-PI = Fraction(repr(math.pi))
+PI, ROOT = Fraction(repr(math.pi)), Fraction(repr(math.sqrt(math.pi)))
+MANY = 10**6  # below it a fraction is written as one
+POWERS = ((PI, "π", ""), (PI * PI, "π²", ""), (1 / PI, "", "π"), (1 / ROOT, "", "√π"), (ROOT, "√π", ""))
 
 
-def multiple_of_pi(value: Fraction) -> tuple[Fraction, int] | None:
-    """k and n of value = k πⁿ, n = 1, 2 or -1, to the digits of a float; k with small numbers only."""
-    if not decimal(value):
+def multiple_of_pi(value: Fraction) -> tuple[Fraction, str, str] | None:
+    """k and the power of π of value = k π, to the digits of a float: above and below the line; k of small numbers."""
+    if value.denominator <= MANY:
         return None
-    for n in (1, 2, -1):
-        k = value / PI**n
+    for power, above, below in POWERS:
+        k = value / power
         near = k.limit_denominator(60)
         if near and abs(near.numerator) < 1000 and abs(k - near) <= abs(near) * Fraction(1, 10**15):
-            return near, n
+            return near, above, below
     return None

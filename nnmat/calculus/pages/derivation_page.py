@@ -34,8 +34,13 @@ def page(d: Record, evidence: str = "") -> str:
 
 
 def fragment(d: Record, evidence: str = "") -> str:
-    """The article alone, for a notebook or for another page."""
+    """The article alone, for another page."""
     return _Article(d).whole(evidence)
+
+
+def cell(d: Record) -> str:
+    """The article for a notebook, with a style for it alone; buttons, which would need a script, are hidden."""
+    return f"<style>\n{static('notebook.css')}</style>\n{fragment(d)}"
 
 
 @cache

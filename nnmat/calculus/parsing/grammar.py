@@ -21,6 +21,7 @@ TOKEN = (
     r"|(?P<sign>\*\*|\.T\b|[-+*/@(),=:[\]]))"
 )
 DEPTH = 100
+COMPARED = "There are no comparisons: where(A - B, X, Y) is X where A > B, else Y."
 
 
 @dataclass(frozen=True)
@@ -71,12 +72,11 @@ def tokens(text: str) -> list[Token]:
         match = pattern.match(text, at)
         if match is None:
             column = at + len(text[at:]) - len(text[at:].lstrip()) + 1
-            raise ParseError(
-                f"expected a name, a number or an operator, got {text[column - 1]!r}. "
-                "Write A @ B, A * B, A.T, x ** 2, f(A).",
-                text,
-                column,
-            )
+            got = text[column - 1]
+            hint = COMPARED if got in "<>!" else "Write A @ B, A * B, A.T, x ** 2, f(A)."
+            raise ParseError(f"expected a name, a number or an operator, got {got!r}. {hint}", text, column)
+        if match["sign"] == "=" and text[match.end() : match.end() + 1] == "=":
+            raise ParseError(f"expected an operator, got '=='. {COMPARED}", text, match.start("sign") + 1)
         kind = match.lastgroup or "sign"
         body = normalize("NFKC", match[kind]) if kind == "name" else match[kind]  # as Python reads names
         found.append(Token(kind, body, match.start(kind) + 1))
@@ -227,7 +227,7 @@ def statements(text: str) -> list[tuple[str, str]]:
     if not isinstance(text, str) or "=" not in text:
         return [("", text)]
     lines = [line.partition("#")[0] for line in text.splitlines()]
-    matches = [re.match(r"\s*([^\W\d]\w*)\s*=(.*)", line) for line in lines if line.strip()]
+    matches = [re.match(r"\s*([^\W\d]\w*)\s*=(?!=)(.*)", line) for line in lines if line.strip()]
     if not matches or not all(matches[:-1]) or (len(matches) == 1 and not matches[0]):
         return [("", text)]
     last = matches[-1][2] if matches[-1] else [line for line in lines if line.strip()][-1]

@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
+from ...checks import counted
 from ..dimensions import show
 from ..language.expr import Expr
 from ..notation.latex import LatexWriter
@@ -123,7 +124,7 @@ class Report:
                 rows += more
         if len(shown) > most:
             rules = ", ".join(dict.fromkeys(e.rule for e in shown[most:]))
-            rows.append(self.words(f"{len(shown) - most} lines more, by {rules}"))
+            rows.append(self.words(f"{counted(len(shown) - most, 'line')} more, by {rules}"))
         return rows
 
     def gradients(self, stage: Stage) -> list[Row]:
@@ -171,7 +172,7 @@ class Report:
                 alike = True
         if len(self.d.stages) > LISTED and not self.full:
             left_out = len(self.d.stages) - LISTED - 1
-            blocks.insert(-1, [self.words(f"{left_out} quantities more, in the same way")])
+            blocks.insert(-1, [self.words(f"{counted(left_out, 'quantity')} more, in the same way")])
         return blocks
 
     def aligned(self, rows: list[Row]) -> list[Row]:

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from ...errors import ConfigError
-from ..command import derivation_of
+from ..command import Words, derivation_of
 from ..derivation.derive import FORMS
 from ..errors import DomainError, NotDerivable, ParseError, RecordError, ShapeError, UnverifiedError
 from ..grading.grade import grade
@@ -65,4 +65,7 @@ def _options(asked: Any) -> Namespace:
     if (form := given.get("symmetric") or FORMS[0]) not in FORMS:
         raise ConfigError(f"nnmat serve: expected symmetric as one of {', '.join(FORMS)}, got {form!r:.60}.")
     lines = {name: [line for line in given.get(name, "").splitlines() if line.strip()] for name in ("let", "shape")}
-    return Namespace(expression=given["expression"], wrt=given["wrt"], upstream=None, symmetric=form, **lines)
+    words = Words("nnmat serve", "quantities", "shapes")
+    return Namespace(
+        expression=given["expression"], wrt=given["wrt"], upstream=None, symmetric=form, words=words, **lines
+    )

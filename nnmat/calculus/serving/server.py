@@ -23,9 +23,7 @@ METHODS = "GET, HEAD, POST"
 PATIENCE = 10.0  # seconds that a client has to send what it announced
 POLICY = "default-src 'none'; style-src 'self'; script-src 'self'; connect-src 'self'; img-src data:; base-uri 'none'"
 QUESTIONS = {"/derive": derived, "/grade": graded}
-FAULT = (
-    "This could not be answered, by a fault of nnmat and not of the question. Where `nnmat serve` runs, it is shown.\n"
-)
+FAULT = "This could not be answered, by a fault of nnmat. The terminal where `nnmat serve` runs shows which.\n"
 
 
 @cache

@@ -45,10 +45,11 @@ def opened(text: str) -> dict[str, Any]:
         record = json.loads(text)
     except (json.JSONDecodeError, TypeError, RecursionError) as error:
         raise RecordError("file", f"expected the JSON of a record, got none: {error}") from None
-    if not isinstance(record, dict) or record.get("format") != FORMAT:
-        raise RecordError(
-            "format", f"expected {FORMAT!r}, got {record.get('format') if isinstance(record, dict) else '?'!r}"
-        )
+    if not isinstance(record, dict):
+        raise RecordError("file", f"expected a record, as --format json writes it, got {json.dumps(record):.40}")
+    if record.get("format") != FORMAT:
+        got = repr(record["format"]) if "format" in record else "none"
+        raise RecordError("format", f"expected {FORMAT!r}, got {got:.60}")
     if record.get("version") != VERSION:
         raise RecordError("version", f"expected {VERSION}, got {record.get('version')!r:.40}")
     if record.get("seal") != seal(record):

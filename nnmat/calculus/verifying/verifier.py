@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from ...checks import generator
+from ...checks import counted, generator
 from ..errors import DomainError, RecordError, ShapeError
 from .numbers import STEP, World
 from .points import direction, draw, sizes_for, structured
@@ -32,7 +32,10 @@ class Verified(NamedTuple):
     worst: float
 
     def __str__(self) -> str:
-        return f"verified: {self.lines} lines at {self.points} random points, largest relative error {self.worst:.1e}"
+        return (
+            f"verified: {counted(self.lines, 'line')} at {counted(self.points, 'random point')}, "
+            f"largest relative error {self.worst:.1e}"
+        )
 
 
 def verify(text: str, laws: Mapping[str, str] | None = None, seed: int = 0) -> Verified:

@@ -99,9 +99,10 @@ def number_coding(who: str, column: Column, rows: np.ndarray, rule: Any, standar
 
 def center_and_scale(x: np.ndarray) -> tuple[float, float]:
     """The mean of x (n,) and its deviation, or 1 where all are equal."""
-    mean = float(x.mean())
-    scale = float(np.sqrt(np.mean((x - mean) ** 2)))
-    return (mean, scale) if scale > 1e-12 * abs(mean) and scale > 0 else (mean, 1.0)
+    largest = float(np.abs(x).max(initial=0.0)) or 1.0  # squares of large numbers would be infinite
+    mean = float((x / largest).mean())
+    scale = float(np.sqrt(np.mean((x / largest - mean) ** 2)))
+    return mean * largest, scale * largest if scale > 1e-12 else 1.0
 
 
 def category_coding(who: str, column: Column, rows: np.ndarray, rule: Any, unknown: str, where: Where) -> Coding:

@@ -7,9 +7,8 @@ from typing import Any, Literal
 
 import numpy as np
 
-from nnmat_kernels.runtime.door import array
-
 from ...errors import DataError
+from .frames import is_frame, package_of
 
 Where = Callable[[int], str]
 Kind = Literal["numbers", "words"] | None  # what a column is known to hold
@@ -43,22 +42,6 @@ class Columns:
     given: str  # what they come from, for errors
 
 
-def is_frame(A: Any) -> bool:
-    """Whether A is a data frame of pandas or polars."""
-    return _package(A) in ("pandas", "polars") and hasattr(type(A), "columns")
-
-
-def is_series(A: Any) -> bool:
-    """Whether A is one column of such a frame."""
-    return _package(A) in ("pandas", "polars") and hasattr(A, "to_numpy") and not hasattr(type(A), "columns")
-
-
-def _package(A: Any) -> str:
-    """The package of the class that A is of, or derives from."""
-    found = [c.__module__.split(".")[0] for c in type(A).__mro__]
-    return next((name for name in found if name in ("pandas", "polars")), found[0])
-
-
 def columns_of(who: str, frame: Any) -> Columns:
     """The columns of a pandas or polars frame, or of a dict of lists or arrays."""
     if not is_frame(frame) and not isinstance(frame, Mapping):
@@ -81,7 +64,7 @@ def columns_of(who: str, frame: Any) -> Columns:
     def get(name: str, kind: Kind = None) -> Column:
         return _column(who, name, frame[by_name[name]], kind)
 
-    given = f"a {_package(frame)} frame" if is_frame(frame) else "a dict"
+    given = f"a {package_of(frame)} frame" if is_frame(frame) else "a dict"
     return Columns(next(iter(lengths.values()), 0), names, get, lambda i: f"row {i}", given)
 
 
@@ -89,7 +72,7 @@ def _column(who: str, name: str, values: Any, kind: Kind) -> Column:
     """One column: numbers and flags as numbers, texts and categories as words."""
     dtype = getattr(values, "dtype", None)
     kind = "words" if str(dtype) == "category" else kind
-    if _package(values) in ("pandas", "polars"):
+    if package_of(values) in ("pandas", "polars"):
         missing: np.ndarray | None = np.asarray(values.isna() if hasattr(values, "isna") else values.is_null())
         found = values.to_numpy()
     else:
@@ -169,41 +152,3 @@ def text_of(x: Any) -> str:
     if isinstance(x, bool | np.bool_ | str):
         return str(x)
     return str(int(float(x))) if isinstance(x, Real) and float(x).is_integer() else str(x)
-
-
-def numbers_of(who: str, name: str, frame: Any) -> Any:
-    """A frame of numbers as an array (n, columns), a series as (n,); anything else as it is.
-
-    Integers and flags of all columns give int64 or bool, else the widest float type among them. Raises DataError for
-    words, dates and missing values, with the column.
-    """
-    if is_series(frame):
-        return _series(who, name, frame)
-    if not is_frame(frame):
-        return frame
-    columns = columns_of(who, frame)
-    parts = [_series(f"{who}: column {given!r}", name, frame[given]) for given in frame.columns]
-    for given, part in zip(columns.names, parts, strict=True):
-        if part.dtype.kind not in "biuf":
-            raise DataError(
-                f"{who}: expected numbers in {name}, got words in column {given!r}. Write "
-                f"table = datasets.table(frame, target=...), which codes them as numbers, and give table.train."
-            )
-    return array(who, name, np.stack(parts, axis=1) if parts else np.empty((columns.rows, 0)))
-
-
-def _series(who: str, name: str, series: Any) -> np.ndarray:
-    """A series as an array; nullable types without gaps are those of NumPy."""
-    missing = np.asarray(series.isna() if hasattr(series, "isna") else series.is_null())
-    found = series.to_numpy()
-    if missing.any() and found.dtype.kind not in "f":
-        raise DataError(
-            f"{who}: expected {name} without missing values, got one in row {int(np.argmax(missing))}. "
-            "Fill it, or leave the row out; datasets.table(frame, target=..., fill='mean') fills by a rule."
-        )
-    if found.dtype.hasobject:
-        entries = found.tolist()
-        if all(isinstance(x, bool) for x in entries) or not any(isinstance(x, str) for x in entries):
-            return array(who, name, np.asarray(entries))
-        return np.asarray(entries) if all(isinstance(x, str) for x in entries) else array(who, name, found)
-    return found

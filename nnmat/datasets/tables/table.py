@@ -11,7 +11,7 @@ from nnmat_kernels.runtime.door import array
 from ...checks import flag
 from ...errors import ConfigError, DataError, FileFormatError, StateError
 from ..dataset import Dataset
-from ..split import split_rows
+from ..splitting import split_rows
 from .coding import Coding, category_coding, coding_from_config, number_coding
 from .columns import Column, Columns, Kind, columns_of
 from .csv_columns import csv_columns

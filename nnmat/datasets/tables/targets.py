@@ -55,6 +55,9 @@ class Targets:
 
     def decode(self, who: str, Y: np.ndarray) -> np.ndarray:
         """Names of classes, or numbers in their own unit."""
+        if Y.dtype.kind == "f" and not np.isfinite(Y).all():
+            where = tuple(int(i) for i in np.argwhere(~np.isfinite(Y))[0])
+            raise DataError(f"{who}: expected finite outputs, got {Y[where]} at index {where}.")
         if self.labels is None:
             if Y.ndim not in (1, 2) or (Y.ndim == 2 and Y.shape[1] != 1):
                 raise ShapeError(f"{who}: expected outputs of shape (n, 1) or (n,), got {Y.shape}.")

@@ -170,17 +170,43 @@ def layer_from_expression(
 ) -> Expression:
     """The layer of an expression of `nnmat.calculus`, or of its text; the other arguments are those of `Expression`.
 
-    The parameters of an expression need no shapes: its symbols beside X have them.
+    The parameters of an expression need no shapes: its symbols beside X have them. A step of training leaves no matrix
+    symmetric and no number positive: parameters with attributes are refused, ConfigError says what to write instead.
+    Those of X are about the input, and change nothing.
     """
     from ...calculus.language.expr import Expr
     from ...expressions.derived import text_of
 
+    if isinstance(f, Expr):
+        _check_attributes(sorted((s for s in f.free if s.name != "X"), key=lambda s: s.name))
     if isinstance(f, Expr) and parameters is None:
         symbols = sorted((s for s in f.free if s.name != "X"), key=lambda s: s.name)
         parameters = {s.name: tuple(str(d) for d in s.shape if d.constant != 1) for s in symbols}
     return Expression(
         text_of("layer_from_expression", f, {"X": (BATCH, WIDTH)}), parameters=parameters, sizes=sizes, **options
     )
+
+
+INSTEAD = {  # of a parameter with the attribute
+    "symmetric": "({0} + {0}.T) / 2",
+    "positive_definite": "{0} @ {0}.T",
+    "diagonal": "diagm of a column",
+    "lower_triangular": "tril({0})",
+    "positive": "exp({0})",
+    "sums_to_one": "softmax({0}), or softmax_rows({0}),",
+}
+
+
+def _check_attributes(symbols: Sequence[Any]) -> None:
+    """Raise ConfigError for a parameter that was declared to be what training does not keep."""
+    for s in symbols:
+        for word in s.data[1]:
+            hint = INSTEAD.get(word, "")
+            remedy = f"Take {hint.format(s.name)} of a plain {s.name}." if hint else "Declare it without."
+            raise ConfigError(
+                f"layer_from_expression: expected parameters without attributes, got {s.name}, declared {word}: "
+                f"training does not keep it. {remedy}"
+            )
 
 
 def _shape(who: str, name: Any, shape: Any) -> tuple:

@@ -24,7 +24,9 @@ def _binary(kind: str, value: Callable[..., Any], *slopes: Callable[..., Any], a
             A, B = inputs[0], _fitted(node, *inputs)
             with np.errstate(all="ignore"):
                 parts = [np.asarray(G[0] * slope(A, B, outputs[0]), A.dtype) for slope in slopes]
-            return tuple(summed(part, X.shape).reshape(Z.shape) for part, X, Z in zip(parts, (A, B), inputs, strict=True))
+            return tuple(
+                summed(part, X.shape).reshape(Z.shape) for part, X, Z in zip(parts, (A, B), inputs, strict=True)
+            )
 
 
 def _fitted(node: Node, A: np.ndarray, B: np.ndarray) -> np.ndarray:

@@ -142,15 +142,15 @@ def _hard_sigmoid(node: Node, X: np.ndarray) -> np.ndarray:
 
 def _shrink(node: Node, X: np.ndarray) -> np.ndarray:
     bias, edge = node.get("bias", 0.0), node.get("lambd", 0.5)
-    return np.where(X < -edge, X + bias, np.where(X > edge, X - bias, 0))
+    return np.where(-edge > X, X + bias, np.where(edge < X, X - bias, 0))
 
 
 _entries("Selu", _selu, _selu_slope, "alpha gamma")
 _entries("Celu", _celu, lambda node, X, Y: np.where(X > 0, 1, np.exp(np.minimum(X, 0) / node.get("alpha", 1.0))),
          "alpha")  # fmt: skip
 _entries("HardSigmoid", _hard_sigmoid, lambda node, X, Y: node.get("alpha", 0.2) * ((Y > 0) & (Y < 1)), "alpha beta")
-_entries("ThresholdedRelu", lambda node, X: np.where(X > node.get("alpha", 1.0), X, 0),
-         lambda node, X, Y: X > node.get("alpha", 1.0), "alpha")  # fmt: skip
+_entries("ThresholdedRelu", lambda node, X: np.where(node.get("alpha", 1.0) < X, X, 0),
+         lambda node, X, Y: node.get("alpha", 1.0) < X, "alpha")  # fmt: skip
 _entries("Softsign", lambda node, X: X / (1 + np.abs(X)), lambda node, X, Y: (1 + np.abs(X)) ** -2.0)
 _entries("Shrink", _shrink, lambda node, X, Y: np.abs(X) > node.get("lambd", 0.5), "bias lambd")
 
@@ -192,4 +192,3 @@ def _is_nan(node: Node, X: np.ndarray) -> np.ndarray:
 def _is_inf(node: Node, X: np.ndarray) -> np.ndarray:
     below, above = node.get("detect_negative", 1), node.get("detect_positive", 1)
     return (np.isneginf(X) & bool(below)) | (np.isposinf(X) & bool(above))
-

@@ -42,7 +42,13 @@ def _gather_nd(node: Node, X: np.ndarray, I: np.ndarray) -> np.ndarray:  # noqa:
 
 
 def _combined(node: Node, old: np.ndarray, new: np.ndarray) -> np.ndarray:
-    ways = {"none": lambda a, b: b, "add": np.add, "mul": np.multiply, "max": np.maximum, "min": np.minimum}
+    ways: dict[str, Any] = {
+        "none": lambda a, b: b,
+        "add": np.add,
+        "mul": np.multiply,
+        "max": np.maximum,
+        "min": np.minimum,
+    }
     return ways[node.get("reduction", "none")](old, new)
 
 

@@ -215,7 +215,7 @@ def _eye_like(node: Node, X: np.ndarray) -> np.ndarray:
     from .arithmetic import dtype_of
 
     dtype = X.dtype if "dtype" not in node.attributes else dtype_of(node, node.get("dtype"))
-    return np.eye(*X.shape, k=node.get("k", 0), dtype=dtype)
+    return np.eye(X.shape[0], X.shape[1], k=node.get("k", 0), dtype=dtype)
 
 
 @operator("Range")
@@ -225,8 +225,6 @@ def _range(node: Node, start: np.ndarray, limit: np.ndarray, delta: np.ndarray) 
     return np.arange(first, last, step).astype(start.dtype)
 
 
-for _kind in "Reshape Flatten Transpose Squeeze Unsqueeze Expand Tile Split Slice CenterCropPad Trilu".split():
-    gradient(_kind)(moved(0))
-for _kind in ("DepthToSpace", "SpaceToDepth", "ReverseSequence"):
-    gradient(_kind)(moved(0))
+gradient("Reshape", "Flatten", "Transpose", "Squeeze", "Unsqueeze", "Expand", "Tile", "Split", "Slice")(moved(0))
+gradient("CenterCropPad", "Trilu", "DepthToSpace", "SpaceToDepth", "ReverseSequence")(moved(0))
 gradient("Concat")(moved(-1))

@@ -64,13 +64,13 @@ def _by_channels(node: Node, gain: np.ndarray, C: int) -> np.ndarray:
 @operator("InstanceNormalization", "GroupNormalization", attributes="epsilon num_groups stash_type", kernels=True)
 def _group_norm(node: Node, X: Any, gain: Any, shift: Any) -> np.ndarray:
     rows, groups = _grouped(node, X)
-    given = [_by_channels(node, A, X.shape[1]).astype(rows.dtype) for A in (gain, shift)]
-    return _back(kernels.group_norm(rows, groups, *given, _eps(node))[0], X)
+    g, b = (_by_channels(node, A, X.shape[1]).astype(rows.dtype) for A in (gain, shift))
+    return _back(kernels.group_norm(rows, groups, g, b, _eps(node))[0], X)
 
 
 @gradient("InstanceNormalization", "GroupNormalization")
 def _group_norm_backward(node: Node, inputs: Any, outputs: Any, G: Any) -> Any:
-    X, gain, shift = inputs
+    X, gain, _ = inputs
     rows, groups = _grouped(node, X)
     own = _by_channels(node, gain, X.shape[1]).astype(rows.dtype)
     _, statistics = kernels.group_norm(rows, groups, own, None, _eps(node))
@@ -93,8 +93,8 @@ def _of_row(A: Any, shape: tuple[int, ...], dtype: Any) -> Any:
 @operator("LayerNormalization", attributes="axis epsilon stash_type", kernels=True)
 def _layer_norm(node: Node, X: Any, gain: Any, shift: Any = None) -> Any:
     rows, shape = _flat(node, X)
-    given = [_of_row(A, shape, rows.dtype) for A in (gain, shift)]
-    Y = kernels.layer_norm(rows, *given, _eps(node))[0].reshape(X.shape).astype(X.dtype)
+    g, b = (_of_row(A, shape, rows.dtype) for A in (gain, shift))
+    Y = kernels.layer_norm(rows, g, b, _eps(node))[0].reshape(X.shape).astype(X.dtype)
     if len(node.outputs) < 2:
         return Y
     kept = (*X.shape[: X.ndim - len(shape)], *(1 for _ in shape))

@@ -1,5 +1,6 @@
 """Images of other sizes: a matrix for each axis, applied by nnmat's kernels."""
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -13,7 +14,9 @@ _ATTRIBUTES = (
     "antialias axes coordinate_transformation_mode cubic_coeff_a exclude_outside extrapolation_value "
     "keep_aspect_ratio_policy mode nearest_mode"
 )
-_AT = {  # the place in the input of place i in the output, for sizes n and m, a scale, and the ends of a region
+_AT: dict[
+    str, Callable[..., Any]
+] = {  # the place in the input of place i in the output, for sizes n and m, a scale, and the ends of a region
     "asymmetric": lambda i, n, m, s, a, b: i / s,
     "half_pixel": lambda i, n, m, s, a, b: (i + 0.5) / s - 0.5,
     "pytorch_half_pixel": lambda i, n, m, s, a, b: (i + 0.5) / s - 0.5 if m > 1 else 0.0 * i,
@@ -23,7 +26,7 @@ _AT = {  # the place in the input of place i in the output, for sizes n and m, a
         a * (n - 1) + i * (b - a) * (n - 1) / (m - 1) if m > 1 else 0.5 * (a + b) * (n - 1) + 0.0 * i
     ),
 }
-_NEAREST = {
+_NEAREST: dict[str, Callable[..., Any]] = {
     "round_prefer_floor": lambda x: np.ceil(x - 0.5),
     "round_prefer_ceil": lambda x: np.floor(x + 0.5),
     "floor": np.floor,
@@ -105,13 +108,13 @@ def _apply(X: np.ndarray, factors: dict[int, np.ndarray]) -> np.ndarray:
     """Each axis times its matrix: images by one kernel, other arrays axis by axis."""
     A = in_floats(X)[0]
     if A.ndim == 4 and set(factors) <= {2, 3}:
-        R, C = (Factor.of(factors.get(axis, np.eye(A.shape[axis]))) for axis in (2, 3))
+        rows, columns = (Factor.of(factors.get(axis, np.eye(A.shape[axis]))) for axis in (2, 3))
         images = np.ascontiguousarray(A.transpose(0, 2, 3, 1))
-        return np.ascontiguousarray(kernels.resample(images, R, C).transpose(0, 3, 1, 2))
+        return np.ascontiguousarray(kernels.resample(images, rows, columns).transpose(0, 3, 1, 2))
     for axis, R in factors.items():
-        rows = np.ascontiguousarray(np.moveaxis(A, axis, -1))
-        product = kernels.matmul(rows.reshape(-1, A.shape[axis]), R.astype(A.dtype), transpose_b=True)
-        A = np.moveaxis(product.reshape(*rows.shape[:-1], len(R)), -1, axis)
+        last = np.ascontiguousarray(np.moveaxis(A, axis, -1))
+        product = kernels.matmul(last.reshape(-1, A.shape[axis]), R.astype(A.dtype), transpose_b=True)
+        A = np.moveaxis(product.reshape(*last.shape[:-1], len(R)), -1, axis)
     return np.ascontiguousarray(A)
 
 

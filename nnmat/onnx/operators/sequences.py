@@ -64,15 +64,16 @@ class _Direction:
     def backward(self, G: np.ndarray, GC: Any) -> tuple:
         """Gradients of X (T, B, N_x), W, R, b, and the first states, in ONNX's order of gates."""
         made, (H0, C0) = self.run(), self.states[:2]
+        firsts: tuple[Any, Any]
         G = np.ascontiguousarray(G)
         if self.kind == "RNN":
             gA, before, gH0 = kernels.rnn_backward(G, made[0], self.R, H0)
             gU, firsts = gA, (gH0, None)
         elif self.kind == "GRU":
-            gA, gU, before, gH0 = kernels.gru_backward(G, *made, self.R, H0)
+            gA, gU, before, gH0 = kernels.gru_backward(G, made[0], made[1], self.R, H0)
             firsts = (gH0, None)
         else:
-            gA, before, gH0, gC0 = kernels.lstm_backward(G, *made, self.R, H0, C0, GC)
+            gA, before, gH0, gC0 = kernels.lstm_backward(G, made[0], made[1], made[2], self.R, H0, C0, GC)
             gU, firsts = gA, (gH0, gC0)
 
         def product(A: np.ndarray, B: np.ndarray) -> np.ndarray:
@@ -120,7 +121,7 @@ def _run(node: Node, *inputs: Any) -> Any:
 def _run_backward(node: Node, inputs: Any, outputs: Any, G: Any) -> Any:
     if _batch_first(node):
         raise node.refusal("the gradient with layout=1", "that with layout=0")
-    given, directions = _recurrent(node, inputs)
+    _, directions = _recurrent(node, inputs)
     G = [*G, *(None,) * (3 - len(G))]
     parts = []
     for at, d in enumerate(directions):
@@ -162,10 +163,11 @@ def _attention(node: Node, Q: Any, K: Any, V: Any, mask: Any = None, *rest: Any)
         key, v = (np.repeat(A, q.shape[1] // key.shape[1], axis=1) for A in (key, v))
     heads, d = q.shape[1], q.shape[3]
     scale = node.get("scale") or 1 / math.sqrt(d)
-    arrays = in_floats(*(A.transpose(0, 2, 1, 3).reshape(len(A), A.shape[2], -1) for A in (q, key, v)))
-    arrays[0] = (arrays[0] * (scale * math.sqrt(d))).astype(arrays[0].dtype)
-    M = _mask(mask, (len(q), heads, q.shape[2], key.shape[2]), arrays[0].dtype)
-    O, _ = kernels.attention(*arrays, heads, bool(node.get("is_causal", 0)), M)  # noqa: E741
+    shape = (len(q), heads, q.shape[2], key.shape[2])
+    q, key, v = in_floats(*(A.transpose(0, 2, 1, 3).reshape(len(A), A.shape[2], -1) for A in (q, key, v)))
+    q = (q * (scale * math.sqrt(d))).astype(q.dtype)
+    M = _mask(mask, shape, q.dtype)
+    O, _ = kernels.attention(q, key, v, heads, bool(node.get("is_causal", 0)), M)  # noqa: E741
     return (O if rows else _heads(O, heads)).astype(Q.dtype)
 
 
@@ -190,12 +192,12 @@ def _rotary(node: Node, X: np.ndarray, cosines: np.ndarray, sines: np.ndarray, p
         turned = np.concatenate([turned[..., ::2], turned[..., 1::2]], axis=-1)
     parts = []
     for row, cos, sin in zip(turned, c, s, strict=True):
-        flat, cos, sin = in_floats(row.transpose(1, 0, 2).reshape(1, row.shape[1], -1), cos[:, : d // 2], sin[:, : d // 2])
+        flat, cos, sin = in_floats(
+            row.transpose(1, 0, 2).reshape(1, row.shape[1], -1), cos[:, : d // 2], sin[:, : d // 2]
+        )
         parts.append(k.rotate(flat, cos, sin, len(row)).reshape(row.shape[1], len(row), d).transpose(1, 0, 2))
     Y = np.stack(parts).astype(X.dtype)
     if node.get("interleaved", 0):
         Y = np.stack([Y[..., : d // 2], Y[..., d // 2 :]], axis=-1).reshape(Y.shape)
     Y = np.concatenate([Y, rest], axis=-1)
     return Y if X.ndim == 4 else Y.transpose(0, 2, 1, 3).reshape(X.shape)
-
-

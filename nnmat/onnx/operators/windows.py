@@ -8,7 +8,7 @@ import nnmat_kernels as kernels
 from nnmat_kernels import unchecked as k
 from nnmat_kernels.resampling.factors import Factor
 
-from .table import Node, gradient, in_floats, moved, operator, room
+from .table import Node, gradient, in_floats, ints, moved, operator, room
 
 
 class Window(NamedTuple):
@@ -54,8 +54,8 @@ def window(node: Node, X: np.ndarray, kernel: Any) -> Window:
         raise node.refusal(f"pads {pads}", "pads of at least 0")
     if axes == 1:
         kernel, stride, dilation, ends = [1, *kernel], [1, *stride], [1, *dilation], [(0, 0), *ends]
-    pairs = [tuple(int(n) for n in part) for part in (kernel, stride, dilation)]
-    return Window(*pairs, tuple(ends), bool(node.get("ceil_mode", 0)))  # type: ignore[arg-type]
+    pairs: list[Any] = [tuple(int(n) for n in part) for part in (kernel, stride, dilation)]
+    return Window(pairs[0], pairs[1], pairs[2], tuple(ends), bool(node.get("ceil_mode", 0)))  # type: ignore[arg-type]
 
 
 def to_last(A: np.ndarray) -> np.ndarray:
@@ -164,7 +164,7 @@ def _cut(Y: np.ndarray, ends: Any, taken: list[int]) -> np.ndarray:
 @gradient("ConvTranspose")
 def _conv_transpose_backward(node: Node, inputs: Any, outputs: Any, G: Any) -> Any:
     X, K, *b = inputs
-    w, whole, ends, taken = _transposed(node, X, K)
+    w, whole, ends, _ = _transposed(node, X, K)
     A, kernel = in_floats(X, K)
     g = np.zeros((len(X), *whole, G[0].shape[1]), A.dtype)
     own = to_last(np.ascontiguousarray(G[0], A.dtype))
@@ -199,7 +199,8 @@ def _max_pool(node: Node, X: np.ndarray) -> Any:
     w, images = window(node, X, node.get("kernel_shape")), to_last(in_floats(X)[0])
     H, W = images.shape[1:3]
     counts = [
-        _count(node, n, *own) for n, *own in zip((H, W), w.kernel, w.stride, w.dilation, w.ends, [w.ceil] * 2, strict=True)
+        _count(node, n, *own)
+        for n, *own in zip((H, W), w.kernel, w.stride, w.dilation, w.ends, [w.ceil] * 2, strict=True)
     ]
     spans = zip(counts, (H, W), w.kernel, w.stride, w.dilation, w.ends, strict=True)
     ends = [(a, max((m - 1) * s + d * (size - 1) + 1 - n - a, 0)) for m, n, size, s, d, (a, _) in spans]
@@ -243,22 +244,23 @@ def _means(node: Node, X: np.ndarray) -> list[Factor]:
 @operator("AveragePool", attributes=f"{_WINDOW} ceil_mode count_include_pad", kernels=True)
 def _average_pool(node: Node, X: np.ndarray) -> np.ndarray:
     factors = _means(node, X)
-    return to_first(kernels.resample(to_last(in_floats(X)[0]), *factors), X)
+    return to_first(kernels.resample(to_last(in_floats(X)[0]), factors[0], factors[1]), X)
 
 
 @gradient("AveragePool")
 def _average_pool_backward(node: Node, inputs: Any, outputs: Any, G: Any) -> Any:
     X = inputs[0]
     g = to_last(in_floats(G[0])[0])
-    return (to_first(kernels.resample(g, *(factor.T for factor in _means(node, X))), X),)
+    R, C = _means(node, X)
+    return (to_first(kernels.resample(g, R.T, C.T), X),)
 
 
 @operator("LpPool", attributes=f"{_WINDOW} ceil_mode p", kernels=True)
 def _lp_pool(node: Node, X: np.ndarray) -> np.ndarray:
     p = node.get("p", 2)
     means = node._replace(attributes={**node.attributes, "count_include_pad": 1})
-    factors = [Factor(f.shape, f.rows, f.places, 1.0) for f in _means(means, X)]
-    sums = kernels.resample(to_last(in_floats(np.abs(X) ** p)[0]), *factors)
+    R, C = (Factor(f.shape, f.rows, f.places, 1.0) for f in _means(means, X))
+    sums = kernels.resample(to_last(in_floats(np.abs(X) ** p)[0]), R, C)
     return to_first(sums ** (1 / p), X)
 
 
@@ -295,7 +297,7 @@ def _global_max_backward(node: Node, inputs: Any, outputs: Any, G: Any) -> Any:
 def _col2im(node: Node, U: np.ndarray, image: np.ndarray, block: np.ndarray) -> np.ndarray:
     if len(image) != 2:
         raise node.refusal(f"an image of {len(image)} axes", "images of two")
-    H, W = room(node, image)
+    H, W = room(node, ints(image))
     kh, kw = (int(n) for n in block)
     C = U.shape[1] // (kh * kw)
     probe = np.empty((len(U), C, H, W))
@@ -304,7 +306,9 @@ def _col2im(node: Node, U: np.ndarray, image: np.ndarray, block: np.ndarray) -> 
         raise node.refusal("unequal pads", "equal ones at both ends")
     columns = U.reshape(len(U), C, kh * kw, -1).transpose(0, 3, 2, 1).reshape(-1, kh * kw * C)
     given = in_floats(columns)[0]
-    return to_first(k.col2im(given, (len(U), H, W, C), w.kernel, w.stride, w.padding, w.dilation), probe.astype(U.dtype))
+    return to_first(
+        k.col2im(given, (len(U), H, W, C), w.kernel, w.stride, w.padding, w.dilation), probe.astype(U.dtype)
+    )
 
 
 gradient("MaxUnpool")(moved(0))

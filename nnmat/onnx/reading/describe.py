@@ -12,7 +12,14 @@ from ..plan import run_node, unsupported
 from .proto import Input, Read
 
 # Inputs of nodes that no training changes: running figures, bounds, sizes, what a mask puts in place of something.
-_FIXED = {"BatchNormalization": (3, 4), "Clip": (1, 2), "Resize": (1, 2, 3), "Pad": (1, 2), "Where": (1, 2), "Pow": (1,)}
+_FIXED = {
+    "BatchNormalization": (3, 4),
+    "Clip": (1, 2),
+    "Resize": (1, 2, 3),
+    "Pad": (1, 2),
+    "Where": (1, 2),
+    "Pow": (1,),
+}
 _FIXED |= {"Upsample": (1,), "CumSum": (1,), "OneHot": (2,), "Dropout": (1,), "ConstantOfShape": (0,)}
 
 
@@ -68,7 +75,8 @@ def graph(read: Read, output: str | None, input_shape: Any) -> Graph:
 
 def _parted(nodes: Sequence[Node], arrays: dict[str, np.ndarray]) -> tuple[list[Node], dict[str, np.ndarray]]:
     """An array that stands for a weight and for what nobody trains, because it happens to hold the same, as two."""
-    found, copies = [], {}
+    found: list[Node] = []
+    copies: dict[str, np.ndarray] = {}
     for node in nodes:
         fixed = _FIXED.get(node.kind, ())
         names = [f"{name}:fixed" if i in fixed and name in arrays else name for i, name in enumerate(node.inputs)]
@@ -83,7 +91,9 @@ def chosen_output(read: Read, output: str | None) -> str:
         return read.outputs[0]
     if output not in read.outputs:
         asked = "several" if output is None else repr(output)
-        raise ConfigError(f"expected output as one of {', '.join(map(repr, read.outputs))}, got {asked}. Give output=...")
+        raise ConfigError(
+            f"expected output as one of {', '.join(map(repr, read.outputs))}, got {asked}. Give output=..."
+        )
     return str(output)
 
 

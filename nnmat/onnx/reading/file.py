@@ -3,25 +3,33 @@
 import os
 from typing import Any
 
+from ...checks import flag
 from ...errors import ConfigError, FileFormatError, ShapeError
 from ...formats.paths import existing_file
 from ...layers.base import Layer
 from . import own
 from .describe import check, graph
 from .proto import WHO, read
+from .structure import as_layers
 
 
-def load(path: str | bytes | os.PathLike, *, output: str | None = None, input_shape: Any = None) -> Layer:
+def load(
+    path: str | bytes | os.PathLike, *, output: str | None = None, input_shape: Any = None, layers: bool = False
+) -> Layer:
     """The model in a file of ONNX, built and with its weights.
 
     A file that `nnmat.onnx.save` wrote gives the layers that it was made of. Any other gives a `Graph`: a layer that
-    runs the file's nodes, forward and backward, by nnmat's kernels where they have the operator and by NumPy where they
-    have not; its inputs are as the file has them, the batch on axis 0. `output`: which one, of several. `input_shape`:
-    of one sample, where the file leaves sizes open.
+    runs the file's nodes, forward and backward, by nnmat's kernels where they have the operator and by NumPy where not;
+    its inputs are as the file has them, the batch on axis 0. `output`: which one, of several. `input_shape`: of one
+    sample, where the file leaves sizes open (in the file's order).
+
+    `layers=True`: a `Sequential` of nnmat's layers in place of a `Graph`, if there is one for each node, or for some
+    together, with branches that meet in sums or side by side. Images are channels-last then, as everywhere in
+    nnmat, and rows that were images are in that order. The two are compared, on drawn samples.
 
     Nothing of the file is believed unchecked, and weights in files of their own must lie in its folder. Raises
-    FileNotFoundError; FileFormatError for a file that is damaged or of another kind, and for what is not supported, with
-    the list of it; ConfigError (output), ShapeError (input_shape), MissingExtraError.
+    FileNotFoundError; FileFormatError for a file that is damaged or of another kind, and for what is not supported,
+    with the list of it; ConfigError (output), ShapeError (input_shape), MissingExtraError.
     """
     path = existing_file(WHO, path)
     found = read(path)
@@ -30,6 +38,6 @@ def load(path: str | bytes | os.PathLike, *, output: str | None = None, input_sh
         return model
     try:
         check(found)
-        return graph(found, output, input_shape)
+        return (as_layers if flag(WHO, "layers", layers) else graph)(found, output, input_shape)
     except (FileFormatError, ConfigError, ShapeError) as error:
         raise type(error)(f"{WHO}: {path}: {error}") from None

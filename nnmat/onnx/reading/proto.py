@@ -94,6 +94,8 @@ def _attribute(onnx: Any, a: Any) -> Any:
         return value.decode("utf-8", "replace")
     if a.type == a.STRINGS:
         return [text.decode("utf-8", "replace") for text in value]
+    if a.type == a.FLOAT:  # float32 in the file: the number that was meant, 1e-05 and not 9.999999747378752e-06
+        return float(str(np.float32(value)))
     return list(value) if a.type in (a.INTS, a.FLOATS) else value
 
 

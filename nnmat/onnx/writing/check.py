@@ -45,7 +45,7 @@ def verified(
     if found.shape != Y.shape or not np.array_equal(np.isfinite(found), np.isfinite(Y)):
         raise StateError(f"{WHO}: expected {by} to give outputs like nnmat's, {Y.shape}, got {found.shape} or NaN.")
     finite = np.isfinite(Y)
-    difference = float(np.abs(found - Y)[finite].max(initial=0.0))
+    difference = float(np.abs(found[finite] - Y[finite]).max(initial=0.0))
     result = Verification(difference, float(np.abs(Y)[finite].max(initial=0.0)), by)
     if difference > MOST[str(dtype)] * max(result.largest, 1e-30):
         raise StateError(f"{WHO}: expected {by} to give nnmat's outputs, got {result}. Nothing was written.")

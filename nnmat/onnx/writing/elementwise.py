@@ -109,7 +109,7 @@ def _positional(w: Writer, layer: PositionalEmbedding, X: Value) -> Value:
         rows = w.constant(layer.rows())
     else:
         rows = w.parameter(layer.weight)
-        if layer.weight.shape[0] > X.shape[0]:
+        if len(layer.weight.value) > X.shape[0]:
             rows = w.node("Slice", rows, w.numbers(0), w.numbers(X.shape[0]), w.numbers(0))
     return Value(w, X.shape, w.node("Add", X.last(), rows))
 

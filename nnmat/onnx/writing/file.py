@@ -14,9 +14,9 @@ from ...layers.base import Layer
 from ...layers.checks import is_several
 
 # Each registers what it writes.
-from . import attention, containers, convolution, elementwise, expressions, norms, pooling, recurrent  # noqa: F401
+from . import attention, containers, convolution, elementwise, expressions, graphs, norms, pooling, recurrent  # noqa: F401  # noqa: F401
 from .check import Verification, verified
-from .writer import OPSET, Value, Writer
+from .writer import Value, Writer
 
 LAYOUTS = ("NHWC", "NCHW")
 MOST_BYTES = 2**31 - 2**20  # what one message of protobuf holds
@@ -92,7 +92,7 @@ def model_proto(model: Layer, layout: str = "NHWC", dtype: Any = None) -> tuple[
         [writer.tensor(A, name) for name, A in writer.arrays.items()],
     )
     version = {"ir_version": IR_VERSION, "producer_name": "nnmat"}
-    proto = helper.make_model(graph, opset_imports=[helper.make_opsetid("", OPSET)], **version)
+    proto = helper.make_model(graph, opset_imports=[helper.make_opsetid("", writer.opset)], **version)
     helper.set_model_props(proto, metadata(model, layout))
     return proto, inputs, first
 

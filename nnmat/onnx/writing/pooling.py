@@ -113,9 +113,9 @@ def _upsample(w: Writer, layer: Upsample, X: Value) -> Value:
         for axis, n, m in zip((2, 3), plane, sizes, strict=True):  # exact, where a quotient of floats may miss
             name = w.node("Gather", name, w.numbers(*(i * n // m for i in range(m))), axis=axis)
         return _out(w, layer, X, name)
-    sizes_ = w.node("Concat", w.node("Shape", name, start=0, end=2), w.numbers(*sizes), axis=0)
+    target = w.node("Concat", w.node("Shape", name, start=0, end=2), w.numbers(*sizes), axis=0)
     where = {"coordinate_transformation_mode": "align_corners" if layer.align_corners else "half_pixel"}
-    return _out(w, layer, X, w.node("Resize", name, "", "", sizes_, mode="linear", **where))
+    return _out(w, layer, X, w.node("Resize", name, "", "", target, mode="linear", **where))
 
 
 def _between(w: Writer, name: str, factors: list[Factor]) -> str:

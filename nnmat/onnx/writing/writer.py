@@ -76,7 +76,7 @@ class Writer:
     """A graph that grows node by node. `stored` says which of its arrays hold which parameters."""
 
     def __init__(self, who: str, dtype: np.dtype):
-        self.who, self.dtype = who, dtype
+        self.who, self.dtype, self.opset = who, dtype, OPSET
         onnx = extra("onnx", who, "onnx")
         self.helper, self.tensor = onnx.helper, onnx.numpy_helper.from_array
         self.nodes: list[Any] = []

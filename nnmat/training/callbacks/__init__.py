@@ -9,5 +9,6 @@ rate_finder     `LearningRateFinder`: the loss while the learning rate rises
 averaging       `StochasticWeightAverage`
 norms           `Norms` of weights and gradients, layer by layer
 tensorboard     `TensorBoard`: event files
+states          what a state in a file may hold
 snapshot        all that a run changes, put back as it was
 """

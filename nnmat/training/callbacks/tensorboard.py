@@ -2,6 +2,7 @@
 
 import os
 import time
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -14,6 +15,7 @@ from .base import Callback
 from .states import is_count
 
 BINS = 30  # of a histogram
+QUEUE = 1000  # events that wait for the writer's thread
 
 
 class TensorBoard(Callback):
@@ -46,7 +48,9 @@ class TensorBoard(Callback):
         module = extra("tensorboard.summary.writer.event_file_writer", "TensorBoard", "tensorboard")
         self.folder.mkdir(parents=True, exist_ok=True)
         check_writable("TensorBoard", self.folder / "events")
-        self._writer = module.EventFileWriter(str(self.folder))
+        while list(self.folder.glob(f"events.out.tfevents.{int(time.time()):010}.*")):
+            time.sleep(0.02)  # files are read in the order of their names, which tell full seconds
+        self._writer = module.EventFileWriter(str(self.folder), max_queue_size=QUEUE)
 
     def next_step(self, step):
         return "last" if self.every_steps is None else step - step % self.every_steps + self.every_steps
@@ -70,6 +74,7 @@ class TensorBoard(Callback):
                 before = f"{name}/" if len(models) > 1 else ""
                 parameters |= {f"weights/{before}{p.name}": p.value for p in model.parameters()}
         self._write({f"epoch/{name}": value for name, value in figures.items()}, parameters)
+        self._flush()
 
     def on_train_end(self, trainer, history):
         self._close()
@@ -90,10 +95,17 @@ class TensorBoard(Callback):
             start = events.SessionLog(status=events.SessionLog.START)
             found.insert(0, events.Event(wall_time=time.time(), step=self._first, session_log=start))
             self._begun = True
+        self._ask(lambda: [self._writer.add_event(event) for event in found])
+
+    def _flush(self) -> None:
+        """What was written is in the file when this returns."""
+        if self._writer is not None:
+            self._ask(self._writer.flush)
+
+    def _ask(self, work: Callable[[], Any]) -> None:
+        """Let the writer work; if it cannot, say so, and ask it no more."""
         try:
-            for event in found:
-                self._writer.add_event(event)
-            self._writer.flush()
+            work()
         except OSError as error:
             self._writer = None
             warn_unwritten("TensorBoard", f"the event of step {self._step} in {self.folder}", error)
@@ -107,6 +119,7 @@ class TensorBoard(Callback):
                 warn_unwritten("TensorBoard", f"the last events in {self.folder}", error)
 
     def state(self):
+        self._flush()  # a run that goes on from here writes what comes after
         return {"step": self._step}
 
     def load_state(self, state):

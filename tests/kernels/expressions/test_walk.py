@@ -16,7 +16,7 @@ from nnmat_kernels.reference.expressions.walk import OF_ONE, OF_TWO, walk
 from nnmat_kernels.runtime.config import settings
 from nnmat_kernels.runtime.parallel import PARALLEL_SIZE
 
-POSITIVE = {"sqrt", "log", "power"}
+POSITIVE = {"sqrt", "log", "power", "log1p", "lgamma", "digamma"}
 TOLERANCE = {"float32": 2e-6, "float64": 1e-14}
 
 

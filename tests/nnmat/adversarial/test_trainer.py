@@ -348,3 +348,11 @@ def test_a_damaged_checkpoint_changes_nothing(spoil, text, tmp_path):
     with pytest.raises(nnmat.FileFormatError, match=re.escape(text)):
         fit(own, 2, callbacks=callbacks, resume=tmp_path / "d.npz")
     assert bits(own) == before
+
+
+def test_a_notebook_shows_both_players():
+    own = gan()
+    shown = own._repr_html_()
+    assert shown.startswith("<table>")
+    assert shown.index(own.generator._repr_html_()) < shown.index(own.discriminator._repr_html_())
+    assert "AdversarialLoss(" in shown

@@ -173,6 +173,28 @@ def test_a_record_is_written_and_verified(tmp_path, capsys):
     assert "expected a file of text" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("", "verify: file: expected the JSON of a record, got none"),
+        ("no record", "verify: file: expected the JSON of a record, got none"),
+        ("[]", "verify: file: expected records, got an empty list."),
+        ("[3]", "verify: [0].file: expected a record, as --format json writes it, got 3."),
+        ('[{"format": 3}]', "verify: [0].format: expected 'nnmat derivation', got 3."),
+        ("null", "as --format json writes it, got null."),
+        ('"text"', 'got "text".'),
+        ("{}", "verify: format: expected 'nnmat derivation', got none."),
+        ('{"format": []}', "verify: format: expected 'nnmat derivation', got []."),
+        ('{"format": "nnmat derivation", "version": 99}', "verify: version: expected 1, got 99."),
+    ],
+)
+def test_what_is_no_record_is_wrong_input(text, said, tmp_path, capsys):
+    file = tmp_path / "r.json"
+    file.write_text(text, encoding="utf-8")
+    assert main(["verify", str(file)]) == 2
+    assert said in capsys.readouterr().err
+
+
 def test_the_compiled_function_is_printed(capsys):
     assert main(["derive", "x.T @ A @ y", "--wrt", "A", "--compile"]) == 0
     text = capsys.readouterr().out
@@ -202,6 +224,11 @@ def test_a_sheet_is_graded(tmp_path, capsys):
     assert main(["grade", str(file), "--wrt", "A"]) == 0
     assert main(["grade", str(file)]) == 2
     assert "expected one line wrt NAME" in capsys.readouterr().err
+    file.write_text("f = x.T @ A @ y\nwrt A\nshape A\ngradient = x @ y.T\n")
+    assert main(["grade", str(file)]) == 2
+    assert "nnmat grade: expected shape as NAME=VALUE, each name once, got 'A'." in capsys.readouterr().err
+    assert main(["check", "x.T @ x", "--wrt", "x", "--claim", "x", "--shape", "x=N,1,red"]) == 2
+    assert "nnmat check: expected --shape x=M,N or x=N, then attributes" in capsys.readouterr().err
 
 
 def test_all_gradients_at_once(capsys):
@@ -212,7 +239,9 @@ def test_all_gradients_at_once(capsys):
     assert main(["derive", "x.T @ A @ y", "--wrt", "all", "--compile"]) == 0
     assert "'A': grad_A, 'x': " in capsys.readouterr().out
     assert main(["derive", "x.T @ A @ y", "--wrt", "all", "--format", "html"]) == 2
-    assert "expected one --wrt with --format html" in capsys.readouterr().err
+    said = capsys.readouterr().err
+    assert "expected one name of A, x, y as --wrt with --format html, got all" in said
+    assert "--compile is one function of all gradients" in said
 
 
 def test_records_of_all_gradients_are_judged_together(tmp_path, capsys):
@@ -223,9 +252,6 @@ def test_records_of_all_gradients_are_judged_together(tmp_path, capsys):
     record.write_text(record.read_text(encoding="utf-8").replace("LAW-2", "LAW-3", 1), encoding="utf-8")
     assert main(["verify", str(record)]) == 1
     assert "verify: [0].seal: the record was changed" in capsys.readouterr().err
-    record.write_text("[]")
-    assert main(["verify", str(record)]) == 1
-    assert "verify: file: expected records, got an empty list" in capsys.readouterr().err
 
 
 def test_quantities_in_any_order(capsys):
@@ -277,7 +303,7 @@ def test_a_layer_in_the_place_of_an_expression(tmp_path, capsys):
         (["--layer", "Conv2d", "--wrt", "Q"], "Conv2d: expected wrt among X, W1, W2, W3, W4, b, or all, got 'Q'"),
         (["--layer", "Linear", "x.T @ x"], "expected --layer Linear with --wrt and formats only"),
         (["--layer", "Linear", "--symmetric", "entries"], "expected --layer Linear with --wrt and formats only"),
-        (["--layer", "Linear", "--wrt", "all", "--format", "html"], "expected one --wrt with --format html"),
+        (["--layer", "Linear", "--wrt", "all", "--format", "html"], "one name of X, W, b as --wrt with --format html"),
         ([], "expected an expression and --wrt NAME, or --layer NAME"),
         (["x.T @ x"], "expected an expression and --wrt NAME, or --layer NAME"),
     ],

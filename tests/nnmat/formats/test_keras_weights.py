@@ -200,6 +200,7 @@ def test_what_does_not_fit_is_named(path, rng):
         ({"dense": [K, b]}, nnmat.ConfigError, r"nothing for '1\.0' \(4, 4\), '1\.1' \(4,\)"),
         ({"dense": [K, b], "dense_1": [K[:, :3], b]}, nnmat.ConfigError, r"no place for 'layers\.dense_1\.0' \(4, 3\)"),
         ({"dense": [K, b], "dense_1": [K.astype(np.float16), b]}, nnmat.DtypeError, "float16. Pass half=True"),
+        ({"dense": [K, b], "dense_1": [1e39 * K, b]}, nnmat.DtypeError, "within the range of float32"),
         ({"dense": [K, b], "dense_1": [K.astype(int), b]}, nnmat.DtypeError, "got int64. Save the model as float32"),
     ]:
         with pytest.raises(error, match=f"^from_keras: .*{said}"):

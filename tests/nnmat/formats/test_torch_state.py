@@ -353,3 +353,14 @@ def test_safetensors_files_of_pytorch(tmp_path):
         convert.from_torch(twin, path)
     convert.from_torch(twin, path, half=True)
     np.testing.assert_allclose(twin.flat_parameters, model.flat_parameters, rtol=1e-3, atol=1e-3)
+
+
+def test_numbers_beyond_float32_are_refused():
+    model = plain(2)
+    state, before = convert.to_torch(model), model.flat_parameters.copy()
+    with pytest.raises(
+        nnmat.DtypeError, match="^from_torch: expected numbers of '1.weight' within the range of float32"
+    ):
+        convert.from_torch(model, state | {"1.weight": np.full((4, 4), 1e39)})
+    assert np.array_equal(model.flat_parameters, before)
+    convert.from_torch(model, state | {"1.weight": np.full((4, 4), np.inf)})

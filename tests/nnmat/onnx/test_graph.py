@@ -40,7 +40,9 @@ def test_a_graph_computes_what_the_layers_do(name, tmp_path, rng):
     theirs = {p.name: p.grad for p in model.parameters()}
     assert sum(g.size for g in own.values()) == sum(g.size for g in theirs.values())
     for p, g in own.items():  # in another order there
-        np.testing.assert_allclose(np.sort(theirs[p].ravel()), np.sort(g.ravel()), rtol=0, atol=1e-6 * abs(g).max() + 1e-9)
+        np.testing.assert_allclose(
+            np.sort(theirs[p].ravel()), np.sort(g.ravel()), rtol=0, atol=1e-6 * abs(g).max() + 1e-9
+        )
 
 
 def test_the_contract_of_layers(tmp_path, rng):
@@ -72,7 +74,8 @@ def test_a_graph_in_a_model(tmp_path, rng):
     fresh = Graph(part.config()["description"])
     model = nnmat.Sequential([fresh, nnmat.Linear(4, 2)], (7, 6, 4))
     X, y = rng.standard_normal((8, 7, 6, 4)).astype(np.float32), rng.integers(0, 2, 8)
-    nnmat.Trainer(model, nnmat.SoftmaxCrossEntropy(), nnmat.SGD(lr=0.1)).fit((X, y), epochs=1, progress=False)
+    optimizer = nnmat.SGD(model, lr=0.1)
+    nnmat.Trainer(model, nnmat.SoftmaxCrossEntropy(), optimizer).fit((X, y), epochs=1, progress=False)
     assert "Graph(" in repr(model)
 
 

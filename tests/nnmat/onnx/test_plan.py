@@ -7,7 +7,7 @@ import pytest
 
 from nnmat.errors import FileFormatError, StateError
 from nnmat.onnx.operators.table import GRADIENTS, OPERATORS, Node
-from nnmat.onnx.plan import Plan, unsupported
+from nnmat.onnx.plan import Plan, supported, unsupported
 
 from ...extras import needs
 
@@ -29,6 +29,11 @@ def close(got: np.ndarray, want: np.ndarray, case) -> None:
     np.testing.assert_allclose(got, want, rtol=rtol, atol=case.atol)
 
 
+def said(case, error: FileFormatError) -> None:
+    """It is refused for an option, by its name."""
+    assert "is not supported. Supported:" in str(error), f"{case.name}: {error}"
+
+
 def test_the_node_tests_of_onnx_pass():
     """Each that is not refused for what it asks gives what it must; how many there are of each is printed."""
     import onnx
@@ -42,8 +47,8 @@ def test_the_node_tests_of_onnx_pass():
                 found = plan.run(feeds(read, inputs))
                 for name, want in zip(read.outputs, map(np.asarray, outputs), strict=True):
                     close(found[name], want, case)
-        except FileFormatError as error:  # an option that is not supported, by its name
-            assert "is not supported. Supported:" in str(error), f"{case.name}: {error}"
+        except FileFormatError as error:
+            said(case, error)
             others["options"] += 1
             continue
         except AssertionError as error:
@@ -57,7 +62,6 @@ def test_the_node_tests_of_onnx_pass():
     assert total + others.total() == len(all_cases())
     assert total >= LEAST
     assert total == FOUND.get(onnx.__version__.rpartition(".")[0], total)
-
 
 
 STEP = 1e-5
@@ -79,7 +83,7 @@ def test_every_gradient_is_the_derivative():
         own = feeds(read, case.data_sets[0][0])
         given = {name: A.astype(np.float64) if A.dtype.kind == "f" else A for name, A in own.items()}
         moving = [n for n, A in given.items() if A.dtype.kind == "f" and A.size and not fixed(read, n)]
-        given |= {n: given[n] + 1e-3 * rng.uniform(-1, 1, given[n].shape) for n in moving}  # away from kinks and ties
+        given |= {n: given[n] + 1e-3 * moved(rng, given[n].shape) for n in moving}  # away from kinks and ties
         plan = plan_of(read)
         direction = {n: rng.standard_normal(given[n].shape) for n in moving}
         try:
@@ -88,7 +92,7 @@ def test_every_gradient_is_the_derivative():
             G = {n: rng.standard_normal(known[n].shape) for n in wanted}
             found = plan.backward(known, G)
         except FileFormatError as error:
-            assert "is not supported. Supported:" in str(error), f"{case.name}: {error}"
+            said(case, error)
             continue
         if not moving or not wanted or not all(np.isfinite(known[n]).all() for n in wanted):
             continue
@@ -109,9 +113,21 @@ def test_every_gradient_is_the_derivative():
     assert missing <= {"Cast", "CastLike", "GRU", "Trilu"}  # of no floats there, or not there: see test_graph.py
 
 
+def moved(rng, shape: tuple) -> np.ndarray:
+    """Numbers of either sign, none near 0."""
+    return rng.choice([-1.0, 1.0], shape) * rng.uniform(0.5, 1.0, shape)
+
+
 def fixed(read, name: str) -> bool:
     """Inputs without a gradient: running figures, bounds, scales, what lies at the ends."""
-    without = {"BatchNormalization": (3, 4), "Clip": (1, 2), "Resize": (1, 2), "Pad": (2,), "Dropout": (1,), "Upsample": (1,)}
+    without = {
+        "BatchNormalization": (3, 4),
+        "Clip": (1, 2),
+        "Resize": (1, 2),
+        "Pad": (2,),
+        "Dropout": (1,),
+        "Upsample": (1,),
+    }
     return any(n == name and i in without.get(node.kind, ()) for node in read.nodes for i, n in enumerate(node.inputs))
 
 
@@ -147,6 +163,13 @@ def test_all_that_is_not_known_is_listed():
         "attribute slope of node 'r' (Relu)",
         "version 6 of the operators (7 to 28 are)",
     ]
+
+
+def test_what_is_supported():
+    found = supported()
+    assert found["Conv"] == "kernels, with its gradient"
+    assert found["NonZero"] == "NumPy"
+    assert len(found) == len(OPERATORS) >= 150
 
 
 def test_every_gradient_belongs_to_an_operator():

@@ -52,6 +52,8 @@ def test_what_is_refused():
         nnmat.ConfigError, match=r"no figure 'acuracy'. The history has: loss, accuracy, .*'accuracy'\?"
     ):
         plot_history(history(), "acuracy")
+    with pytest.raises(nnmat.ConfigError, match="expected names of figures, of epoch, accuracy, got none"):
+        plot_history({"epoch": [1], "accuracy": [0.5]})
     for wrong in ({}, None, [1, 2]):
         with pytest.raises(nnmat.ConfigError, match="plot_history: expected a history as fit returns it, got"):
             plot_history(wrong)

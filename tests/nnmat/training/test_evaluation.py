@@ -38,3 +38,15 @@ def test_probabilities():
     assert np.allclose(probabilities(SigmoidBinaryCrossEntropy(), H), 1 / (1 + np.exp(-H)))
     with pytest.raises(nnmat.ConfigError, match=r"got MeanSquaredError\(\). predict\(X\) gives the model's outputs"):
         probabilities(MeanSquaredError(), H)
+
+
+def test_of_a_loss_that_is_a_sum_the_mean_over_the_batches_is_shown():
+    rng = np.random.default_rng(0)
+    X, y = rng.standard_normal((10, 3)), rng.standard_normal((10, 2))
+    model = nnmat.Sequential([nnmat.Linear(3, 2)], input_shape=(3,), seed=0, dtype=np.float64)
+    loss = MeanSquaredError(reduction="sum")
+    trainer = nnmat.Trainer(model, loss, nnmat.SGD(model, lr=1e-300))
+    sums = [loss.forward(model.forward(X[i : i + 4]), y[i : i + 4]) for i in (0, 4, 8)]
+    history = trainer.fit((X, y), epochs=1, batch_size=4, progress=False)
+    assert history["loss"] == pytest.approx([np.mean(sums)])
+    assert trainer.evaluate((X, y), batch_size=4)["loss"] == pytest.approx(np.mean(sums))

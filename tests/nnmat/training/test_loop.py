@@ -1,5 +1,6 @@
 """What all trainings share: callbacks and budgets as they are given, and the order in which a run ends."""
 
+import copy
 import math
 
 import numpy as np
@@ -7,6 +8,7 @@ import pytest
 
 import nnmat
 from nnmat.training.loop import Loop, budget, check_callbacks
+from tests.nnmat.training.runs import blobs, fit, make
 
 
 def trainer():
@@ -88,3 +90,36 @@ def test_a_file_that_was_asked_for_is_written_after_the_step(tmp_path):
 
     trainer().fit(DATA, 1, batch_size=2, callbacks=[Ask()], progress=False)
     assert nnmat.load(tmp_path / "one.npz").flat_parameters.size == 3
+
+
+def test_a_run_that_cannot_begin_is_told_to_those_that_have_begun():
+    told = []
+
+    class Begins(nnmat.Callback):
+        def __init__(self, name, error=None):
+            self.name, self.error = name, error
+
+        def on_train_begin(self, trainer):
+            if self.error is not None:
+                raise self.error
+
+        def on_train_error(self, trainer, error):
+            told.append((self.name, error))
+
+    error, trainer = ValueError("no"), make()
+    with pytest.raises(ValueError, match="no"):
+        fit(trainer, blobs(), callbacks=[Begins("first"), Begins("second", error), Begins("third")])
+    assert told == [("first", error)]
+    assert trainer.optimizer.steps == 0
+
+
+def test_a_copy_made_in_a_run_has_no_part_of_it():
+    class Copies(nnmat.Callback):
+        def on_epoch_end(self, trainer, epoch, figures):
+            self.copied = copy.deepcopy(trainer)
+
+    callback = Copies()
+    fit(make(), blobs(), callbacks=[callback])
+    with pytest.raises(nnmat.StateError, match="inputs: there is no run in progress"):
+        next(callback.copied.inputs())
+    assert fit(callback.copied, blobs())["epoch"] == [1, 2]

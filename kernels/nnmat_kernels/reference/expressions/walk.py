@@ -10,6 +10,20 @@ def _erf(x):
     return np.array([math.erf(v) for v in np.ravel(x)]).reshape(np.shape(x))
 
 
+def _lgamma(x):
+    found = [math.lgamma(v) if v > 0 else math.inf if v == 0 else math.nan for v in np.ravel(x)]
+    return np.array(found).reshape(np.shape(x))
+
+
+def _digamma(x):
+    """Γ'/Γ by the recurrence up to 60, where three terms of Stirling's series are enough."""
+    found = np.zeros(np.shape(x))
+    x = np.where(np.asarray(x) > 0, x, np.nan)
+    for _ in range(60):
+        found, x = np.where(x < 60, found - 1 / x, found), np.where(x < 60, x + 1, x)
+    return found + np.log(x) - 1 / (2 * x) - 1 / (12 * x**2) + 1 / (120 * x**4) - 1 / (252 * x**6)
+
+
 OF_TWO = {
     "add": np.add,
     "subtract": np.subtract,
@@ -26,6 +40,14 @@ OF_ONE = {
     "softplus": lambda x: np.logaddexp(x, 0),
     "gelu": lambda x: x * (1 + _erf(x / math.sqrt(2))) / 2,
     "phi": lambda x: np.exp(-x * x / 2) / math.sqrt(2 * math.pi),
+    **{name: getattr(np, name) for name in ("tan", "arctan", "cosh", "sinh", "log1p")},
+    "erf": _erf,
+    "silu": lambda x: x / (1 + np.exp(-x)),
+    "elu": lambda x: np.where(x > 0, x, np.expm1(np.minimum(x, 0))),
+    "clip": lambda x: np.clip(x, -1, 1),
+    "huber": lambda x: np.where(np.abs(x) <= 1, x * x / 2, np.abs(x) - 0.5),
+    "lgamma": _lgamma,
+    "digamma": _digamma,
     "Phi": lambda x: (1 + _erf(x / math.sqrt(2))) / 2,
 }
 

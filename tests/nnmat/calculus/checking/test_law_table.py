@@ -32,6 +32,10 @@ def test_every_law_property_and_simplification_holds():
     assert named <= set(rows)
     assert len(rows) >= 60
     assert all(row.checks >= 2 and row.error < 1e-7 for row in rows.values())
+    found = [row for row in rows if row.startswith("SIM-")]
+    assert found == sorted(found, key=lambda row: int(row.partition("-")[2]))
+    assert [row for row in rows if row.startswith("CAL-")][6:10] == ["CAL-7", "CAL-8", "CAL-9", "CAL-10"]
+    assert list(rows).index("LAW-6b") == list(rows).index("LAW-6") + 1
 
 
 def test_the_determinant_of_a_singular_matrix():

@@ -24,6 +24,7 @@ from nnmat.calculus import (
     matrix,
     norm2,
     ones,
+    parse,
     scalar,
     sigmoid,
     sum,
@@ -303,3 +304,16 @@ def test_the_plan_says_why():
 def test_a_variable_that_is_no_name(wrt):
     with pytest.raises(ShapeError, match="expected wrt among y, got"):
         compile(vector("y", "N").T @ vector("y", "N"), wrt)
+
+
+def test_who_compiles_says_what_is_wrong():
+    with pytest.raises(ShapeError, match="compile: expected wrt among x, got 'Z'"):
+        compile(parse("x.T @ x"), "Z")
+    with pytest.raises(ShapeError, match="compile: expected a scalar function, got Ax"):
+        compile(parse("A @ x"), "x")
+
+
+def test_a_plan_counts_in_words():
+    plan = compile(parse("sum(inv(B))", B=("N", "N")), "B").plan
+    assert "1 lines" not in plan
+    assert "1 steps" not in compile(parse("a", a=()), "a").plan

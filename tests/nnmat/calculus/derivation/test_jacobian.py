@@ -157,8 +157,14 @@ def test_what_is_refused(monkeypatch):
         _ = jacobian(parse("expm(Q)", **GIVEN), "Q").matrix
     with pytest.raises(ShapeError, match="along: expected V of the shape of Q"):
         jacobian(parse("inv(Q)", **GIVEN), "Q").along(GIVEN["x"])
-    with pytest.raises(ShapeError, match="derive: expected wrt among Q, got 'Z'"):
+    with pytest.raises(ShapeError, match="jacobian: expected wrt among Q, got 'Z'"):
         jacobian(parse("inv(Q)", **GIVEN), "Z")
+    with pytest.raises(ShapeError, match="hessian: expected wrt among x, got 'Z'"):
+        hessian(parse("x.T @ x", **GIVEN), "Z")
+    with pytest.raises(ShapeError, match="hessian: expected a scalar function, got x of shape .*Take sum"):
+        hessian(GIVEN["x"], "x")
+    with pytest.raises(ShapeError, match="hessian_product: expected wrt among x, got 'Z'"):
+        hessian_product(parse("x.T @ x", **GIVEN), "Z", GIVEN["x"])
     name, _ = differentials.LAWS["inv"]
     wrong = {**differentials.LAWS, "inv": (name, lambda e, d: e @ d(e.args[0]) @ e)}
     monkeypatch.setattr(differentials, "LAWS", wrong)

@@ -207,3 +207,21 @@ def test_of_a_long_line_not_every_repair_is_tried(monkeypatch):
     module = importlib.import_module("nnmat.calculus.grading.grade")
     monkeypatch.setattr(module, "repairs", lambda tree, text, sizes: repeat(("sign", tree)))
     assert not grade(norm2(vector("x", "N")) ** 2, "x", "gradient = 3 * x")
+
+
+def test_a_wrong_derivation_is_not_finished():
+    f = parse("norm2(x) ** 2", x="N")
+    assert not grade(f, "x", ["df = dx", "gradient = 2 * x"]).finished
+    assert not claim(f, "x", "x").finished
+    assert not grade(f, "x", ["df = 2 * x.T @ dx"]).finished
+    assert claim(f, "x", "2 * x").finished
+
+
+@pytest.mark.parametrize(
+    ("who", "judge"), [("grade", lambda f, w: grade(f, w, "df = 0")), ("claim", lambda f, w: claim(f, w, "x"))]
+)
+def test_who_was_asked_says_what_is_wrong(who, judge):
+    with pytest.raises(ShapeError, match=f"{who}: expected wrt among x, got 'Z'"):
+        judge(parse("x.T @ x"), "Z")
+    with pytest.raises(ShapeError, match=f"{who}: expected a scalar function, got Ax .* Take sum"):
+        judge(parse("A @ x"), "x")

@@ -179,3 +179,12 @@ def test_a_row_beside_a_matrix_stands_in_every_row():
     assert plus(X, b.T) is X + b.T
     assert minus(b.T, X) is b.T - X
     assert spread(b.T, b.T) == (b.T, b.T)
+
+
+def test_expressions_are_not_compared_by_size():
+    A = matrix("A", "M", "N")
+    for compare in (lambda: A > 0, lambda: A < A, lambda: A >= 1, lambda: A <= 0):
+        with pytest.raises(
+            TypeError, match=r"expected a comparison of numbers, got one of expressions\. .*where\(A - B"
+        ):
+            compare()

@@ -48,6 +48,24 @@ def test_values(source, wanted):
     assert np.allclose(evaluate(e, **{s.name: values[s.name] for s in e.free}), wanted, rtol=1e-13)
 
 
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("max(x)", "max: expected one largest entry, where max has a gradient, got a tie in x of shape (N)."),
+        ("min(x)", "min: expected one smallest entry, where min has a gradient, got a tie in x of shape (N)."),
+        ("min(2 * x)", "min: expected one smallest entry, where min has a gradient, got a tie in 2 x of shape (N)."),
+        ("sum(min(x @ x.T, axis=1))", "min: expected one smallest entry, where min has a gradient, got a tie in x xᵀ"),
+        ("sum(maximum(x, 1))", "maximum: expected entries that differ, for a gradient, got a tie of x and 1."),
+        ("sum(minimum(x, 1))", "minimum: expected entries that differ, for a gradient, got a tie of x and 1."),
+    ],
+)
+def test_a_tie_is_named_as_it_was_written(text, said):
+    gradient = derive(parse(text, x="N"), "x").gradient
+    with pytest.raises(DomainError) as error:
+        evaluate(gradient, x=np.ones(3))
+    assert said in str(error.value)
+
+
 def test_a_tie_has_a_value_and_no_gradient():
     tie = np.array([1.0, 2.0, 2.0])
     for f, other in ((r.largest(x), None), (r.smallest(-x), None), (r.maximum(x, y).T @ y, tie)):

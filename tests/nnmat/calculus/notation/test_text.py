@@ -5,7 +5,7 @@ import re
 import numpy as np
 import pytest
 
-from nnmat.calculus import ShapeError, diag, diagm, evaluate, latex, matrix, parse, text, vector
+from nnmat.calculus import ShapeError, derive, diag, diagm, evaluate, latex, matrix, parse, text, vector
 from tests.nnmat.calculus.generator import OPERATORS, PLACES, Generator
 
 
@@ -116,3 +116,19 @@ def test_the_diagonal_of_a_matrix_is_another_thing():
     values = np.array([1.0, 2.0])
     assert evaluate(parse("Diag(v)", v=v), v=values).tolist() == [[1, 0], [0, 2]]
     assert evaluate(diag(A), A=np.array([[1.0, 5.0], [6.0, 2.0]])).tolist() == [1, 2]
+
+
+@pytest.mark.parametrize(
+    ("source", "plain", "tex"),
+    [
+        ("sum(erf(x))", "(2/√π) exp(-x ⊙ x)", r"\frac{2}{\sqrt{\pi}} \exp"),
+        ("3 * a * sum(erf(2 * x)) / 7", "(12/(7√π)) a exp(-4 x ⊙ x)", r"\frac{12}{7\sqrt{\pi}}"),
+        ("sum(x) * 1.7724538509055159", "√π 1", r"\sqrt{\pi} 1"),
+        ("sum(x) * 3.141592653589793 / 3", "(π/3) 1", r"\frac{\pi}{3}"),
+        ("sum(x) * 1.772453850905", "(1.772453850905) 1", "1.772453850905"),
+    ],
+)
+def test_numbers_with_a_root_of_pi(source, plain, tex):
+    gradient = derive(parse(source, x="N", a=()), "x").gradient
+    assert str(gradient) == plain
+    assert latex(gradient).replace(r"\left(", "").startswith(tex)

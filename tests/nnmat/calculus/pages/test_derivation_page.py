@@ -8,7 +8,7 @@ import pytest
 from nnmat.calculus import derive, exp, matrix, parse, tanh, vector
 from nnmat.calculus import sum as total
 from nnmat.calculus.errors import UnverifiedError
-from nnmat.calculus.pages.derivation_page import fragment, page, static
+from nnmat.calculus.pages.derivation_page import cell, fragment, page, static
 
 
 @pytest.fixture(scope="module")
@@ -59,8 +59,12 @@ def test_the_code_that_numpy_has_no_form_of_is_said(d, monkeypatch):
 
 
 def test_a_notebook_shows_the_article(d):
-    assert d._repr_html_() == fragment(d)
-    assert "<article" in d._repr_html_()
+    shown = d._repr_html_()
+    assert shown.endswith(fragment(d))
+    assert shown == cell(d)
+    rules = [line.partition("{")[0] for line in static("notebook.css").splitlines() if "{" in line]
+    assert all(part.strip().startswith(".derivation") for rule in rules for part in rule.split(","))  # of it alone
+    assert ".derivation .copy { display: none; }" in shown
 
 
 def test_deep_and_wide_functions_have_short_pages():

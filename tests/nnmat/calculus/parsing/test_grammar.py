@@ -5,7 +5,7 @@ import ast
 import numpy as np
 import pytest
 
-from nnmat.calculus import ParseError
+from nnmat.calculus import ParseError, parse
 from nnmat.calculus.parsing.grammar import tokens, tree_of
 
 NODES = {ast.Add: "+", ast.Sub: "-", ast.Mult: "*", ast.Div: "/", ast.MatMult: "@", ast.Pow: "**"}
@@ -80,3 +80,14 @@ def test_options_and_columns():
 def test_what_is_no_text_is_refused():
     with pytest.raises(ParseError, match="expected text, got int"):
         tree_of(3)
+
+
+@pytest.mark.parametrize(
+    "text", ["where(A > 0, A, B)", "A >= B", "a < 1", "sum(A != B)", "A == B", "a == 0", "K = A\nK == 0"]
+)
+def test_a_comparison_is_told_of_where(text):
+    with pytest.raises(
+        ParseError, match=r"There are no comparisons: where\(A - B, X, Y\) is X where A > B, else Y\."
+    ) as error:
+        parse(text, A=("M", "N"), B=("M", "N"), a=())
+    assert error.value.text[error.value.column - 1] in "<>=!"

@@ -77,3 +77,9 @@ def test_code(text, wrt):
     values = {s.name: rng.standard_normal([sizes[str(n)] for n in s.shape if str(n) != "1"]) for s in f.free}
     own = {s.name: values[s.name] for s in d.gradient.free}
     assert np.allclose(names["gradient"](**own), evaluate(d.gradient, **own, **sizes), rtol=1e-12)
+
+
+def test_long_numbers_are_written_as_people_write_them():
+    text = derive(parse("sum(erf(x))", x="N"), "x").to_numpy()
+    assert "1.1283791670955126 * np.exp(-x * x)" in text
+    assert "1e-20 * A" in derive(parse("1e-20 * inner(A, X)", A=("N", "N"), X=("N", "N")), "X").to_numpy()

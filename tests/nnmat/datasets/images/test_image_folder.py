@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from nnmat.datasets import ImageFolder, image_folder, read_images, split
+from nnmat import SGD, Flatten, Linear, Sequential, SoftmaxCrossEntropy, Trainer
+from nnmat.datasets import Augment, ImageFolder, image_folder, read_images, split
 from nnmat.errors import ConfigError, DataError, FileFormatError
 from tests.extras import needs
 
@@ -107,3 +108,16 @@ def test_the_bound_of_memory_is_said_before_files_are_read(folder):
     (folder / "dog" / "2.png").write_bytes(b"")
     with pytest.raises(DataError, match=r"7 images of shape \(100, 100, 3\) take 840,000 bytes.*lazy=True"):
         image_folder(folder, size=100, most_bytes=800_000)
+
+
+def test_a_model_trained_on_files_is_the_one_trained_on_the_array(folder):
+    def trained(data, **options):
+        model = Sequential([Flatten(), Linear(24, 2)], input_shape=(4, 6, 1), seed=0)
+        made = Trainer(model, SoftmaxCrossEntropy(), SGD(model, lr=0.1))
+        made.fit(data, 3, augment=Augment(shift=1), progress=False, **options)
+        return model.flat_parameters, made.evaluate(data)["loss"]
+
+    whole = trained(image_folder(folder, grey=True), batch_size=3)
+    lazy = trained(image_folder(folder, grey=True, lazy=True, batch_size=3))
+    assert np.array_equal(whole[0], lazy[0])
+    np.testing.assert_allclose(whole[1], lazy[1], rtol=1e-5)

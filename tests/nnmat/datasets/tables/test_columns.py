@@ -1,12 +1,13 @@
-"""Columns of frames: the same from pandas, polars and dicts; arrays of frames of numbers."""
+"""Columns of frames: the same from pandas, polars and dicts."""
 
 import decimal
 
 import numpy as np
 import pytest
 
-from nnmat.datasets import Dataset, table
-from nnmat.datasets.tables.columns import columns_of, is_frame, is_series, numbers_of, text_of
+from nnmat.datasets import table
+from nnmat.datasets.tables.columns import columns_of, text_of
+from nnmat.datasets.tables.frames import is_frame
 from nnmat.errors import DataError
 from tests.extras import needs
 
@@ -80,22 +81,3 @@ def test_a_table_is_the_same_from_every_frame(kind):
     assert np.array_equal(found.X, expected.X)
     assert np.array_equal(found.transform(FRAMES[kind](rows)), expected.X)
     assert found.config() == expected.config()
-
-
-def test_frames_of_numbers_are_arrays():
-    for make in (pd.DataFrame, pl.DataFrame):
-        frame = make({"a": [1.5, 2.5], "b": [3, 4]})
-        data = Dataset(frame, frame["b"])
-        assert data.X.tolist() == [[1.5, 3], [2.5, 4]]
-        assert data.y.tolist() == [3, 4]
-        assert data.y.dtype == np.int64
-        assert is_series(frame["b"])
-        with pytest.raises(DataError, match=r"words in column 'w'.*datasets.table\(frame"):
-            Dataset(make({"a": [1, 2], "w": ["u", "v"]}), [0, 1])
-        assert numbers_of("f", "X", make({"a": [1, 2]})).dtype == np.int64
-    nullable = pd.DataFrame({"a": pd.array([1, 2], dtype="Int64"), "b": [0.5, 1.5]})
-    assert Dataset(nullable, nullable["a"]).X.tolist() == [[1, 0.5], [2, 1.5]]
-    assert Dataset(nullable, nullable["a"]).y.tolist() == [1, 2]
-    gap = Dataset(pd.DataFrame({"a": pd.array([1, None], dtype="Int64")}), [0, 1])  # NaN, which fit refuses
-    np.testing.assert_array_equal(gap.X, [[1], [np.nan]])
-    assert numbers_of("f", "X", [1, 2]) == [1, 2]

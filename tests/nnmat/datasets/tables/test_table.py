@@ -42,6 +42,15 @@ def test_numbers_are_standardised_and_words_one_hot():
     assert np.array_equal(raw.X[:, 1], d["weight"])
 
 
+def test_columns_of_any_size_and_of_one_value():
+    x = np.array([1.0, 2.0, 4.0, 8.0])
+    expected = (x - x.mean()) / x.std()
+    for size in (1e-300, 1e-20, 1.0, 1e300):
+        found = table({"x": x * size, "c": [7.5] * 4, "z": [0] * 4, "y": x}, "y", dtype=np.float64)
+        np.testing.assert_allclose(found.X[:, 0], expected, rtol=1e-12)
+        assert not found.X[:, 1:].any()
+
+
 def test_a_csv_file_gives_the_same(tmp_path):
     d = pets()
     expected = table(d, "species")
@@ -78,6 +87,8 @@ def test_what_a_model_says_is_decoded():
         found.decode(np.array([2]))
     with pytest.raises(ShapeError, match=r"shape \(n, 2\)"):
         found.decode(np.zeros((3, 3)))
+    with pytest.raises(DataError, match=r"finite outputs, got nan at index \(1, 0\)"):
+        found.decode(np.array([[1.0, 2.0], [np.nan, 0.0]]))
     d = pets()
     numbers = table(d, "weight", standardise_target=True)
     assert numbers.y.shape == (60, 1)

@@ -5,8 +5,9 @@ import pytest
 
 import nnmat
 from nnmat import SGD, Expression, Linear, Sequential, Sigmoid, SoftmaxCrossEntropy, compile_step, gradcheck
-from nnmat.calculus import matrix, ones, sigmoid, vector
+from nnmat.calculus import evaluate, log, matrix, ones, parse, sigmoid, vector
 from nnmat.calculus.errors import NotDerivable, ParseError
+from nnmat.calculus.language.operators import ATTRIBUTES
 from nnmat.errors import ConfigError, ShapeError
 from nnmat.layers import layer_from_expression
 from nnmat_kernels.runtime.config import settings
@@ -127,8 +128,26 @@ def test_saved_and_loaded(tmp_path, rng):
         (("X", None, {"B": 2}), ConfigError, "got one for B. Leave it out."),
         (("X * W", {"W": ("B", "N")}), ConfigError, "got W: ('B', 'N'), where B is the number of samples"),
         (("X @ X.T",), ShapeError, "B is the number of samples"),
-        (("erf(X)",), NotDerivable, "Known are Phi, abs, cos, exp,"),
-        (("maximum(X, 0)",), NotDerivable, "no form of maximum"),
+        (
+            ("digamma(exp(X))",),
+            NotDerivable,
+            "no kernel of the function trigamma is known. Known are sums,",
+        ),
+        (
+            ("X * sum(expm(X.T @ X))",),
+            NotDerivable,
+            "no compiled form of the operator expm of expm(XᵀX). Known are sums",
+        ),
+        (
+            ("digamma(exp(X))",),
+            NotDerivable,
+            "the functions abs, arctan, clip, cos, cosh, digamma, elu, erf, exp, gelu,",
+        ),
+        (
+            ("maximum(X, 0)",),
+            NotDerivable,
+            "no form of maximum for a layer or a loss is known. Known are sums, products,",
+        ),
     ],
 )
 def test_what_is_wrong_is_said(arguments, kind, said):
@@ -155,3 +174,83 @@ def test_a_division_by_a_size_of_zero_is_infinite_and_not_hidden():
     with np.errstate(divide="ignore"):  # without the JIT NumPy would warn
         assert np.array_equal(layer.forward(np.array([[1.0, -2.0]])), [[np.inf, -np.inf]])
     assert np.array_equal(layer.forward(np.ones((3, 2))), np.full((3, 2), 0.5))
+
+
+@pytest.mark.parametrize("word", sorted(ATTRIBUTES))
+def test_a_parameter_with_an_attribute_is_refused(word):
+    """Training keeps no attribute, and a layer without it would be another one."""
+    X, S = matrix("X", "B", "N"), matrix("S", "N", "N", **{word: True})
+    with pytest.raises(ConfigError) as error:
+        layer_from_expression(X @ S)
+    assert f"expected parameters without attributes, got S, declared {word}: training does not keep it." in str(
+        error.value
+    )
+    with pytest.raises(ConfigError, match=f"declared {word}"):
+        layer_from_expression(X @ S, parameters={"S": ("N", "N")})
+
+
+@pytest.mark.parametrize(
+    ("word", "instead"),
+    [
+        ("symmetric", "Take (S + S.T) / 2 of a plain S."),
+        ("lower_triangular", "Take tril(S) of a plain S."),
+        ("positive", "Take exp(S) of a plain S."),
+        ("orthogonal", "Declare it without."),
+    ],
+)
+def test_what_to_write_in_its_place(word, instead):
+    with pytest.raises(ConfigError) as error:
+        layer_from_expression(matrix("X", "B", "N") @ matrix("S", "N", "N", **{word: True}))
+    assert str(error.value).endswith(instead)
+    if instead.startswith("Take"):
+        instead = parse(instead.removeprefix("Take ").partition(" of a plain")[0], S=("N", "N"))
+        layer = layer_from_expression(matrix("X", "B", "N") @ instead).build((3,), rng=0, dtype=np.float64)
+        assert gradcheck(layer, np.random.default_rng(0).standard_normal((4, 3))).passed
+
+
+def test_attributes_of_the_input_change_nothing():
+    layer = layer_from_expression(log(matrix("X", "B", "N", positive=True)))
+    assert str(layer.derivations["X"].gradient) == "G ⊘ X"
+
+
+FUNCTIONS = ("erf", "tan", "arctan", "cosh", "sinh", "log1p", "silu", "elu", "huber", "clip", "lgamma", "gelu", "sqrt")
+POSITIVE = ("lgamma", "sqrt", "log1p")
+
+
+@pytest.mark.parametrize("name", FUNCTIONS)
+def test_a_function_has_the_value_and_the_gradient_of_the_calculus(name, rng):
+    """Held against `evaluate` and against difference quotients."""
+    text = f"{name}(s * {'exp(X)' if name in POSITIVE else 'X'})"
+    layer = Expression(text, parameters={"s": ()}).build((4,), rng=0, dtype=np.float64)
+    assert layer.by_hand == ""
+    layer.parameters()[0].value[:] = 0.7
+    X = rng.uniform(-1.2, 1.2, (3, 4))
+    want = evaluate(parse(text, X=("B", "N"), s=()), X=X, s=0.7)
+    np.testing.assert_allclose(layer.forward(X), want, rtol=1e-13, atol=1e-14)
+    assert gradcheck(layer, X).passed
+    small = Expression(text, parameters={"s": ()}).build((4,), rng=0)
+    small.parameters()[0].value[:] = 0.7
+    np.testing.assert_allclose(small.forward(X.astype(np.float32)), want, rtol=3e-6, atol=3e-7)
+
+
+@pytest.mark.skipif(settings.DISABLE_JIT, reason="programs need the JIT")
+@pytest.mark.parametrize(
+    "text", ["lgamma(1 + X * X)", "erf(X) + arctan(X) * huber(X)", "silu(X) + elu(X) - tan(X / 9)"]
+)
+def test_steps_with_them_are_programs_too(text, rng):
+    def model():
+        return Sequential([Linear(6, 5), Expression(text), Linear(5, 3)], input_shape=(6,), seed=0)
+
+    X, y = rng.standard_normal((16, 6)).astype(np.float32), rng.integers(0, 3, 16)
+    by_hand, compiled = values_by_hand_and_compiled(lambda: (model(), SoftmaxCrossEntropy()), X, y)
+    assert by_hand == compiled
+
+
+@pytest.mark.parametrize(
+    ("text", "built_in"), [("silu(X)", nnmat.SiLU), ("elu(X)", nnmat.ELU), ("gelu(X)", nnmat.GELU)]
+)
+def test_they_are_the_built_in_layers(text, built_in, rng):
+    X, G = rng.standard_normal((2, 5, 4))
+    mine, other = (layer.build((4,), dtype=np.float64) for layer in (Expression(text), built_in()))
+    np.testing.assert_allclose(mine.forward(X, training=True), other.forward(X, training=True), rtol=1e-13, atol=1e-14)
+    np.testing.assert_allclose(mine.backward(G), other.backward(G), rtol=1e-12, atol=1e-13)

@@ -1,6 +1,6 @@
 """Make the files in `exported/`: small models, written by both exporters of PyTorch, and what they give.
 
-    python tests/nnmat/onnx/reading/export.py        # needs torch and onnxscript; the tests read the files alone
+python tests/nnmat/onnx/reading/export.py        # needs torch and onnxscript; the tests read the files alone
 """
 
 import contextlib
@@ -41,49 +41,33 @@ class Block(nn.Module):
         return torch.relu(torch.cat([y + self.short(x), y], dim=1))
 
 
+def chain(text: str) -> nn.Sequential:
+    """Modules of torch.nn, written one after the other."""
+    return nn.Sequential(*eval(f"[{text}]", vars(nn).copy()))
+
+
 def models():
-    image = torch.randn(3, 1, 12, 12)
-    wide = [nn.ELU(), nn.Hardswish(), nn.Mish(), nn.Softplus(), nn.PReLU(3), nn.ReLU6()]
+    image, sequence = torch.randn(3, 1, 12, 12), torch.randn(3, 5, 4)
+    up = "ConvTranspose2d(2, 3, 3, stride=2), LeakyReLU(), Upsample(scale_factor=2)"
+    up += ", Conv2d(3, 3, 3, padding=1, padding_mode='reflect'), Upsample(scale_factor=2, mode='bilinear')"
+    up += ", ELU(), Hardswish(), Mish(), Softplus(), PReLU(3), ReLU6()"
+    lenet = "Conv2d(1, 4, 3, padding=1), BatchNorm2d(4), ReLU(), MaxPool2d(2), Conv2d(4, 6, 3), Tanh(), Flatten()"
+    cnn = "Conv2d(1, 4, 3, stride=2), GELU(), GroupNorm(2, 4), SiLU(), AvgPool2d(2), AdaptiveAvgPool2d(1), Flatten()"
+    encoder = nn.TransformerEncoderLayer(8, 2, 12, batch_first=True, norm_first=True, activation="gelu")
+    tokens = torch.randint(0, 11, (3, 5))
+    mlp = "Linear(8, 16), ReLU(), BatchNorm1d(16), Dropout(), Linear(16, 4), Softmax(-1)"
     return {
-        "mlp": (
-            nn.Sequential(nn.Linear(8, 16), nn.ReLU(), nn.BatchNorm1d(16), nn.Dropout(), nn.Linear(16, 4), nn.Softmax(-1)),
-            torch.randn(3, 8),
-        ),
-        "lenet": (
-            nn.Sequential(
-                nn.Conv2d(1, 4, 3, padding=1), nn.BatchNorm2d(4), nn.ReLU(), nn.MaxPool2d(2), nn.Conv2d(4, 6, 3),
-                nn.Tanh(), nn.Flatten(), nn.Linear(96, 5), nn.Sigmoid(),
-            ),
-            image,
-        ),  # fmt: skip
-        "cnn": (
-            nn.Sequential(
-                nn.Conv2d(1, 4, 3, stride=2), nn.GELU(), nn.GroupNorm(2, 4), nn.SiLU(), nn.AvgPool2d(2),
-                nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(4, 3), nn.LogSoftmax(-1),
-            ),
-            image,
-        ),  # fmt: skip
-        "upsampling": (
-            nn.Sequential(
-                nn.ConvTranspose2d(2, 3, 3, stride=2), nn.LeakyReLU(), nn.Upsample(scale_factor=2),
-                nn.Conv2d(3, 3, 3, padding=1, padding_mode="reflect"), nn.Upsample(scale_factor=2, mode="bilinear"),
-                *wide,
-            ),
-            torch.randn(2, 2, 4, 4),
-        ),  # fmt: skip
+        "mlp": (chain(mlp), torch.randn(3, 8)),
+        "lenet": (chain(f"{lenet}, Linear(96, 5), Sigmoid()"), image),
+        "cnn": (chain(f"{cnn}, Linear(4, 3), LogSoftmax(-1)"), image),
+        "upsampling": (chain(up), torch.randn(2, 2, 4, 4)),
         "residual": (Block(), torch.randn(2, 2, 6, 6)),
-        "transformer": (
-            nn.TransformerEncoderLayer(8, 2, 12, batch_first=True, norm_first=True, activation="gelu"),
-            torch.randn(3, 5, 8),
-        ),
-        "tokens": (
-            nn.Sequential(nn.Embedding(11, 8), nn.Linear(8, 8), nn.LayerNorm(8), nn.Linear(8, 11)),
-            torch.randint(0, 11, (3, 5)),
-        ),
-        "lstm": (First(nn.LSTM(4, 6, batch_first=True)), torch.randn(3, 5, 4)),
-        "lstm_both": (First(nn.LSTM(4, 3, num_layers=2, bidirectional=True, batch_first=True)), torch.randn(3, 5, 4)),
-        "gru": (First(nn.GRU(4, 6, batch_first=True)), torch.randn(3, 5, 4)),
-        "rnn": (First(nn.RNN(4, 6, batch_first=True)), torch.randn(3, 5, 4)),
+        "transformer": (encoder, torch.randn(3, 5, 8)),
+        "tokens": (chain("Embedding(11, 8), Linear(8, 8), LayerNorm(8), Linear(8, 11)"), tokens),
+        "lstm": (First(nn.LSTM(4, 6, batch_first=True)), sequence),
+        "lstm_both": (First(nn.LSTM(4, 3, num_layers=2, bidirectional=True, batch_first=True)), sequence),
+        "gru": (First(nn.GRU(4, 6, batch_first=True)), sequence),
+        "rnn": (First(nn.RNN(4, 6, batch_first=True)), sequence),
     }
 
 

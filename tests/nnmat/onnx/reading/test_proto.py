@@ -20,12 +20,13 @@ EXPORTED = pathlib.Path(__file__).parent / "exported"
 ERRORS = (nnmat.FileFormatError, nnmat.ConfigError, nnmat.ShapeError)
 
 
-def written(tmp_path, nodes, arrays=(), shape=("B", 4), **more):
+def written(tmp_path, nodes, arrays=(), shape=("B", 4), domains=("",)):
     X = helper.make_tensor_value_info("X", TensorProto.FLOAT, list(shape))
-    Y = helper.make_tensor_value_info("Y", TensorProto.FLOAT, None)
-    graph = helper.make_graph(nodes, "g", [X], [Y], list(arrays), **more)
+    Y = helper.make_tensor_value_info("Y", TensorProto.FLOAT, ["B", "M"])
+    graph = helper.make_graph(nodes, "g", [X], [Y], list(arrays))
+    opsets = [helper.make_opsetid(domain, 1 if domain else 17) for domain in domains]
     path = tmp_path / "model.onnx"
-    path.write_bytes(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)]).SerializeToString())
+    path.write_bytes(helper.make_model(graph, opset_imports=opsets).SerializeToString())
     return path
 
 
@@ -73,12 +74,18 @@ def test_no_memory_for_sizes_that_are_only_claimed(tmp_path):
     huge = helper.make_tensor("W", TensorProto.FLOAT, [4, 1], [0.0] * 4)
     huge.dims[:] = [1 << 20, 1 << 20]
     shape = helper.make_tensor("S", TensorProto.INT64, [2], [1 << 30, 1 << 10])
+    one = helper.make_tensor("S", TensorProto.INT64, [3], [1 << 40, 2, 4])
     filled = helper.make_node("ConstantOfShape", ["S"], ["W"])
     spread = helper.make_node("Expand", ["X", "S"], ["Y"])
     product = helper.make_node("MatMul", ["X", "W"], ["Y"])
     tracemalloc.start()
-    for nodes, arrays in (([product], [huge]), ([filled, product], [shape]), ([spread], [shape])):
-        with pytest.raises(nnmat.FileFormatError):
+    for nodes, arrays, said in (
+        ([product], [huge], "array 'W' is damaged"),
+        ([filled, product], [shape], "expected at most 268,435,456 numbers"),
+        ([spread], [shape], "Expand: it cannot be run on"),
+        ([spread], [one], "expected at most 268,435,456 numbers"),
+    ):
+        with pytest.raises(nnmat.FileFormatError, match=said):
             load(written(tmp_path, nodes, arrays))
     _, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()
@@ -126,7 +133,7 @@ def test_what_onnx_itself_finds_wrong(tmp_path):
     with pytest.raises(nnmat.FileFormatError, match="it is not valid"):
         load(written(tmp_path, [helper.make_node("Relu", ["nowhere"], ["Y"])]))
     with pytest.raises(nnmat.FileFormatError, match="not supported: operator my.domain.Odd"):
-        load(written(tmp_path, [helper.make_node("Odd", ["X"], ["Y"], domain="my.domain")]))
+        load(written(tmp_path, [helper.make_node("Odd", ["X"], ["Y"], domain="my.domain")], domains=("", "my.domain")))
 
 
 def test_functions_of_the_file_are_put_in_their_places(tmp_path, rng):

@@ -84,8 +84,10 @@ def test_a_killed_and_resumed_run_shows_what_a_whole_one_shows(tmp_path, kill):
 
 
 def test_another_run_in_the_folder_takes_its_place(tmp_path):
-    for epochs in (4, 2):
+    for epochs in (4, 3, 2):
         runs.fit(runs.make(), runs.blobs(), epochs=epochs, callbacks=[TensorBoard(tmp_path, every_steps=1)])
+    names = sorted(path.name for path in tmp_path.iterdir())
+    assert len({name.split(".")[3] for name in names}) == 3  # of different seconds: they are read by their names
     assert len(scalars(tmp_path)["epoch/loss"]) == 2
 
 

@@ -7,7 +7,7 @@ import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
-from .row import ROOT, Row, run
+from ..row import ROOT, Row, run
 
 PYTHONS = ("3.11", "3.12", "3.13")
 

@@ -4,7 +4,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from promises import files
+from promises.users import files
 
 
 @pytest.mark.parametrize(("kinds", "both", "holds"), [(27, 4000, True), (26, 4000, False), (40, 3999, False)])

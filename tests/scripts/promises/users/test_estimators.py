@@ -9,7 +9,7 @@ from tests.extras import needs
 
 pytestmark = needs("sklearn")
 
-from promises.outside import estimators  # noqa: E402
+from promises.users import estimators  # noqa: E402
 
 
 @pytest.mark.parametrize(("said", "holds"), [("5 passed in 40 s", True), ("4 passed, 1 failed", False), ("", False)])

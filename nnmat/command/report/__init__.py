@@ -1,0 +1,1 @@
+"""The page of a training run: one file, with its pictures inside."""

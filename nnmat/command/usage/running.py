@@ -1,0 +1,69 @@
+"""Commands run: errors as one line that says what to try, and exit codes.
+
+0 done; 1 the data, a file or the machine does not allow it; 2 wrong usage; 130 stopped by Ctrl-C.
+"""
+
+import argparse
+import os
+import re
+import sys
+
+from ... import errors
+from ...training.interruption import TrainingInterrupted
+
+ERRORS = (*(getattr(errors, name) for name in errors.__all__), OSError, MemoryError)
+
+# What messages tell those who write Python, and the same on the command line.
+SPOKEN = [
+    (r"^(table|Table\.\w+|image_folder|read_images|load|save|fit|split|Sequential|nnmat\.onnx\.save|write): ", ""),
+    (r"make the table with a rule: fill='(\w+)', or fill=\{[^}]*\}", r"train with --fill \1"),
+    (r"make the table with unknown='zeros'", "pass --unknown zeros, which takes them as none of the known ones"),
+    (r", or make the table with dtype=np\.float64", ""),
+    (r"make the table with ", "pass "),
+    (r"fill=\{'[^']*': '(\w+)'\}", r"--fill \1"),
+    (r"\b(ignore|categories)=\['([^']*)'\]", r"--\1 '\2'"),
+    (r"\b(fill|unknown|task)='(\w+)'", r"--\1 \2"),
+    (r"\bmissing_values=", "--missing"),
+    (r"\b(delimiter|decimal|encoding)=", r"--\1 "),
+    (r"\bheader=True\b", "--header yes"),
+    (r"\bheader=False\b", "--header no"),
+    (r"\bexpected test as\b", "expected --validation as"),
+    (r"\btest = ", "--validation "),
+    (r"a smaller size, or lazy=True, which reads them batch by batch", "a smaller --size"),
+    (r"above most_bytes = ", "above "),
+]
+
+
+def run(options: argparse.Namespace) -> int:
+    """Do what was asked for; the exit code."""
+    who = f"nnmat {options.command}"
+    try:
+        code = options.work(options)
+        sys.stdout.flush()
+        return code or 0
+    except TrainingInterrupted as stopped:
+        print(f"\n{who}: stopped. Nothing was written.", file=sys.stderr)
+        return 128 + stopped.signal
+    except KeyboardInterrupt:
+        print(f"\n{who}: stopped by Ctrl-C.", file=sys.stderr)
+        return 130
+    except BrokenPipeError:  # the reader, such as `head`, has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    except UnicodeEncodeError as error:
+        sign = error.object[error.start]
+        print(f"{who}: error: {sign!r} cannot be shown in {error.encoding}. Set PYTHONIOENCODING=utf-8.", file=sys.stderr)
+        return 2
+    except ERRORS as error:
+        print(f"{who}: error: {spoken(error)}", file=sys.stderr)
+        return 2 if isinstance(error, errors.ConfigError) else 1
+
+
+def spoken(error: BaseException) -> str:
+    """The message of an error as one line, with options as the command line has them."""
+    if isinstance(error, MemoryError):
+        return f"there is not enough memory ({error}). Take fewer rows, or a smaller --size of images"
+    text = " ".join(str(error).split())
+    for python, line in SPOKEN:
+        text = re.sub(python, line, text)
+    return text

@@ -1,0 +1,176 @@
+"""A graph as layers inside of layers: chains, and branches between where they part and where they meet."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from ... import layers as L
+from ...errors import FileFormatError
+from ...layers.base import Layer
+from ..operators.table import Node
+from .describe import chosen_output, folded, graph, precision, sample_shape
+from .proto import Read
+from .translate import MAKERS, Arrays, Made, Place, linear, refusal
+
+SAMPLES = 2  # on which the layers are compared with the graph
+CLOSE = {"float32": 1e-4, "float64": 1e-6}
+
+
+def as_layers(read: Read, output: str | None, input_shape: Any) -> Layer:
+    """A Sequential of the layers that a graph consists of, images with their channels last; compared with the graph.
+
+    Raises FileFormatError, with the node for which there is no layer.
+    """
+    nodes, arrays = folded(read)
+    target = chosen_output(read, output)
+    inputs = [own for own in read.inputs if any(own.name in node.inputs for node in nodes)]
+    if len(inputs) != 1:
+        raise FileFormatError(f"expected one input for layers=True, got {len(inputs)}. Leave it out.")
+    given = sample_shape(inputs, input_shape)
+    tree = _Tree(nodes, arrays)
+    first = _has_channels_first(inputs[0].name, len(given), nodes)
+    place = Place((*given[1:], given[0]) if first else tuple(given), first)
+    start = place.shape
+    parts = tree.chain(inputs[0].name, target, place)
+    if place.order is not None or (place.first and len(place.shape) not in (2, 3)):
+        raise FileFormatError(
+            "its output is an image in one row, whose order would be another one. Leave out layers=True."
+        )
+    model = L.Sequential(parts or [L.Identity()], start, dtype=precision(read, arrays))
+    for layer, made in tree.made:
+        for to, A in made.weights(layer):
+            to[...] = A
+    _compare(model, graph(read, output, input_shape), first, place.first)
+    return model
+
+
+def _has_channels_first(name: str, axes: int, nodes: Sequence[Node]) -> bool:
+    """Whether an input is images (B, C, H, W), or sequences (B, C, T) by what reads them."""
+    readers = [node for node in nodes if name in node.inputs]
+    if axes == 3:  # unless they are turned at once, as in files of nnmat
+        return not all(node.kind == "Transpose" and list(node.get("perm", [])) == [0, 3, 1, 2] for node in readers)
+    windows = {"Conv", "MaxPool", "AveragePool", "BatchNormalization", "InstanceNormalization", "GroupNormalization"}
+    return axes == 2 and any(node.kind in windows for node in readers)
+
+
+def _compare(model: Layer, other: Layer, first: bool, output_first: bool) -> None:
+    rng = np.random.default_rng(0)
+    shape = (SAMPLES, *model.input_shape)
+    if model.input_dtype == np.int64:
+        tokens = min(layer.tokens for layer in model.modules() if isinstance(layer, L.Embedding))
+        X = rng.integers(0, tokens, shape)
+    else:
+        X = rng.standard_normal(shape).astype(model.dtype)
+    Y = model.forward(X)
+    Z = other.forward(np.ascontiguousarray(np.moveaxis(X, -1, 1)) if first else X)
+    Z = np.moveaxis(Z, 1, -1) if output_first else Z
+    if Y.shape != Z.shape or not np.abs(Y - Z).max(initial=0) <= CLOSE[str(model.dtype)] * np.abs(Z).max(initial=1e-30):
+        raise FileFormatError("its layers do not compute what its graph does. Leave out layers=True.")
+
+
+class _Tree:
+    """The nodes by what they give, and where branches part."""
+
+    def __init__(self, nodes: Sequence[Node], arrays: Arrays):
+        self.arrays = arrays
+        self.made: list[tuple[Any, Made]] = []
+        self.maker = {name: node for node in nodes for name in node.outputs if name}
+        self.before: dict[str, list[str]] = {}  # the arrays through which every way to one goes, in order
+        for node in nodes:
+            ways = [[*self.before.get(name, []), name] for name in self.inputs(node)]
+            common = [name for name in ways[0] if all(name in way for way in ways[1:])] if ways else []
+            self.before |= {name: common for name in node.outputs if name}
+
+    def inputs(self, node: Node) -> list[str]:
+        """The inputs that are computed, each once."""
+        return list(dict.fromkeys(name for name in node.inputs if name and name not in self.arrays))
+
+    def chain(self, source: str, target: str, place: Place) -> list[Layer]:
+        """The layers from one array to another; `place` becomes that of the target."""
+        stops = [name for name in [*self.before.get(target, []), target] if name == source or name in self.maker]
+        if source not in stops:
+            raise FileFormatError(f"array {target!r} does not depend on {source!r} alone. Leave out layers=True.")
+        found: list[Layer] = []
+        at = source
+        for name in stops[stops.index(source) + 1 :]:
+            if name != target and self._is_inside(name, stops):
+                continue
+            made = self._step(at, self.maker[name], place)
+            at = name
+            if isinstance(made, Made):
+                self.made.append((made.layer, made))
+                made = made.layer
+            if made is not None:
+                place.shape = made.output_shape(place.shape)
+                found.append(made)
+        return found
+
+    def _is_inside(self, name: str, stops: list[str]) -> bool:
+        """Whether it is a product whose bias comes behind it: both are one layer."""
+        node, after = self.maker[name], stops[stops.index(name) + 1]
+        bias = self.maker[after]
+        others = [n for n in bias.inputs if n in self.arrays]
+        readers = [n for n in self.maker.values() if name in n.inputs]
+        one = node.kind == "MatMul" and bias.kind == "Add" and name in bias.inputs and len(others) == 1
+        return one and len(readers) == 1 and self.arrays[others[0]].ndim == 1
+
+    def _step(self, at: str, node: Node, place: Place) -> Any:
+        """The layer of one node behind the array `at`, or of branches that meet there."""
+        if node.kind == "Resize":
+            node = self._with_sizes(node)
+        if len(inputs := self.inputs(node)) > 1:
+            return self._meeting(at, node, inputs, place)
+        if node.kind == "Add" and inputs[0] != at and inputs[0] in self.maker:  # X Wᵀ + 1 bᵀ
+            product = self.maker[inputs[0]]
+            b = next(self.arrays[name] for name in node.inputs if name in self.arrays)
+            return linear(product, self.arrays[product.inputs[1]].T, b, place)
+        if node.kind not in MAKERS:
+            raise refusal(node, f"the operator {node.kind}")
+        return MAKERS[node.kind](node, self.arrays, place)
+
+    def _with_sizes(self, node: Node) -> Node:
+        """A Resize whose sizes are those of the batch and the channels, put before two numbers: with these alone."""
+        maker = self.maker.get(node.inputs[3]) if len(node.inputs) > 3 else None
+        if maker is None or maker.kind != "Concat" or len(maker.inputs) != 2 or maker.inputs[1] not in self.arrays:
+            return node
+        before = self.maker.get(maker.inputs[0])
+        if before is None or before.kind != "Shape" or (before.get("start", 0), before.get("end")) != (0, 2):
+            return node
+        attributes = {**node.attributes, "axes": [2, 3]}
+        return node._replace(inputs=(*node.inputs[:3], maker.inputs[-1]), attributes=attributes)
+
+    def _meeting(self, at: str, node: Node, inputs: list[str], place: Place) -> Layer:
+        if node.kind == "Mul" and at in inputs:
+            (gate,) = (name for name in inputs if name != at)
+            kinds = self._kinds(at, gate)
+            if kinds == ["Sigmoid"]:
+                return L.SiLU()
+            if kinds == ["Softplus", "Tanh"]:
+                return L.Mish()
+        if node.kind not in ("Add", "Sum", "Concat"):
+            raise refusal(node, f"{node.kind} of several arrays")
+        places = [place.copy() for _ in inputs]
+        names = [name for name in node.inputs if name in inputs]
+        chains = [self.chain(at, name, own) for name, own in zip(names, places, strict=True)]
+        if node.kind == "Concat":
+            axes = len(place.shape) + 1
+            axis = node.get("axis") % axes
+            if any(p.order is not None or p.first != places[0].first for p in places):
+                raise refusal(node, "rows that were images")
+            if axis != (1 if places[0].first else axes - 1):
+                raise refusal(node, f"axis {axis}")
+        elif not all(p.same(places[0]) for p in places):
+            raise refusal(node, "arrays of other orders or shapes")
+        place.first, place.order = places[0].first, places[0].order
+        branches = [None if not parts else parts[0] if len(parts) == 1 else L.Sequential(parts) for parts in chains]
+        return L.Concatenate(branches) if node.kind == "Concat" else L.Add(branches)
+
+    def _kinds(self, source: str, target: str) -> list[str]:
+        """The operators of a chain from one array to another."""
+        found: list[str] = []
+        while target != source and target in self.maker and len(found) < 3:
+            node = self.maker[target]
+            found.append(node.kind)
+            target = node.inputs[0] if node.inputs else ""
+        return found[::-1]
