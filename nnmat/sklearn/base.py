@@ -21,7 +21,7 @@ from ..training.callbacks.early_stopping import EarlyStopping
 from ..training.evaluation import predict
 from ..training.trainer import Trainer
 from . import frames, names
-from .scaling import Scaling
+from .scaling import Scaling, far_from_one
 from .watching import CallbackSupport, Scores, Tasks, context_of, with_callbacks
 
 FLOATS = (np.float64, np.float32)
@@ -262,8 +262,7 @@ class Estimator(CallbackSupport, BaseEstimator):
         auto = isinstance(self.standardize, str) and self.standardize == "auto"
         if not auto and not flag(self._who, "standardize", self.standardize):
             return None
-        found = Scaling(X, weight, self._whole_scaling)
-        return found if found.needed or not auto else None
+        return Scaling(X, weight, self._whole_scaling) if not auto or far_from_one(X, weight) else None
 
     def _scaled(self, X: np.ndarray) -> np.ndarray:
         dtype = self.model_.dtype

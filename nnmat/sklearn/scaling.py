@@ -3,6 +3,12 @@
 import numpy as np
 
 
+def far_from_one(X: np.ndarray, weight: np.ndarray | None = None) -> bool:
+    """Whether some column of X is not of the order of one: its root mean square below 0.1 or above 10, and not 0."""
+    size = np.sqrt(_mean_square(X, weight))
+    return bool(((size > 10.0) | ((size < 0.1) & (size > 0.0))).any())
+
+
 class Scaling:
     """x' = (x - μ)/σ for each column, with the weighted mean μ and standard deviation σ of the data it is made of.
 
@@ -14,19 +20,13 @@ class Scaling:
         w = None if weight is None else np.asarray(weight, np.float64)
         mean = np.average(A, axis=0, weights=w)
         R = A - mean
-        square = np.einsum("ij,ij->j", R, R) / len(A) if w is None else np.einsum("i,ij,ij->j", w, R, R) / w.sum()
+        square = _mean_square(R, w)
         if whole:
             square = np.mean(square + (mean - mean.mean()) ** 2, keepdims=True)
             mean = np.mean(mean, keepdims=True)
         noise = np.finfo(np.float64).eps * np.abs(mean) * 10
-        self.mean, self.deviation = mean, np.where(square > noise**2, np.sqrt(square), 0.0)
-        self.scale = np.where(self.deviation > 0.0, self.deviation, 1.0)
-
-    @property
-    def needed(self) -> bool:
-        """Whether some column is far from the order of one: its root mean square below 0.1 or above 10, and not 0."""
-        size = np.hypot(self.mean, self.deviation)
-        return bool(((size > 10.0) | ((size < 0.1) & (size > 0.0))).any())
+        self.mean = mean
+        self.scale = np.where(square > noise**2, np.sqrt(square), 1.0)
 
     def forward(self, X: np.ndarray, dtype) -> np.ndarray:
         """x' of the columns of X, in `dtype`."""
@@ -35,3 +35,10 @@ class Scaling:
     def backward(self, X: np.ndarray) -> np.ndarray:
         """x of x', in its dtype."""
         return (X * self.scale + self.mean).astype(X.dtype, copy=False)
+
+
+def _mean_square(X: np.ndarray, weight: np.ndarray | None) -> np.ndarray:
+    """(1/D) Σ_b w_b x_b² of each column, D = Σ_b w_b, without a copy of X."""
+    if weight is None:
+        return np.einsum("ij,ij->j", X, X) / len(X)
+    return np.einsum("i,ij,ij->j", weight, X, X) / weight.sum()

@@ -6,7 +6,7 @@ from tests.extras import needs
 
 pytestmark = needs("sklearn")
 
-from nnmat.sklearn.scaling import Scaling  # noqa: E402
+from nnmat.sklearn.scaling import Scaling, far_from_one  # noqa: E402
 
 X = np.random.default_rng(0).standard_normal((40, 3)) * [1.0, 100.0, 0.01] + [0.0, 5.0, 7.0]
 
@@ -37,10 +37,12 @@ def test_a_column_that_does_not_change_is_left():
     assert list(found.scale) == [1.0, 1.0]
 
 
-def test_what_needs_it():
+def test_what_is_far_from_one():
     ordinary = np.random.default_rng(0).uniform(-3, 8, (30, 2))
-    assert Scaling(X).needed
-    assert not Scaling(ordinary).needed
-    assert Scaling(ordinary * [1, 100]).needed
-    assert Scaling(ordinary * [1, 0.01]).needed
-    assert not Scaling(ordinary * [1, 0]).needed
+    assert far_from_one(X)
+    assert not far_from_one(ordinary)
+    assert far_from_one(ordinary * [1, 100])
+    assert far_from_one(ordinary * [1, 0.01])
+    assert not far_from_one(ordinary * [1, 0])
+    assert far_from_one(np.array([[1.0], [100.0]]))
+    assert not far_from_one(np.array([[1.0], [100.0]]), np.array([1.0, 0.0]))
