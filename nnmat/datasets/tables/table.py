@@ -24,8 +24,8 @@ MISSING_VALUES = ("?", "NA", "N/A", "n/a", "NULL", "null", "#N/A")
 class Table:
     """What `datasets.table` made of rows, and how: it does the same to new rows.
 
-    `train`, `test`: data sets (test: None if none was asked for; `test_rows`: which rows, counted from 0, they were); `X`, `y`: the arrays of `train`; `features`: the
-    names of the columns of X; `task`: "classification" or "regression"; `labels`: the classes, or None; `target`: the
+    `train`, `test`: data sets (test: None if none was asked for; `test_rows`: which rows, counted from 0, they were);
+    `X`, `y`: the arrays of `train`; `features`: the names of the columns of X; `task`: "classification" or "regression"; `labels`: the classes, or None; `target`: the
     name of its column. A table made by `from_config` has no rows.
     """
 
