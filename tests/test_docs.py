@@ -39,6 +39,7 @@ PAGES_WITH_CODE = (
     "docs/index.md",
     "docs/kernels.md",
     "docs/notation.md",
+    "docs/onnx.md",
     "docs/running_derivations.md",
     "docs/scikit_learn.md",
     "docs/tour.md",

@@ -1,1 +1,1 @@
-"""What the equations tell about a layer at a batch: its Jacobian, as a matrix and by its norm."""
+"""What the equations tell about a layer at a batch: its gradients, its Jacobian, the weights of its attention."""

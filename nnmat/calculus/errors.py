@@ -16,10 +16,14 @@ class NotDerivable(ValueError):
 
 
 class ParseError(ValueError):
-    """Text that is no expression. `column` counts from 1; `text` is the whole line."""
+    """Text that is no expression. `column` counts from 1; `text` is the whole line.
+
+    `open_names` are the names whose shapes it leaves open, also those that the message does not speak of.
+    """
 
     def __init__(self, message: str, text: str = "", column: int = 1):
         self.message, self.text, self.column = message, text, column
+        self.open_names: list[str] = []
         line = re.sub(
             "[\ud800-\udfff]", "\ufffd", re.sub(r"\s", " ", text)
         )  # bytes that were no text: not to be written

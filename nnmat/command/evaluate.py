@@ -4,6 +4,7 @@ import argparse
 from pathlib import Path
 from typing import Any
 
+from .learning.data import add_reading, reading_of
 from .learning.model_file import read_model
 from .learning.recipes import TableRecipe
 from .learning.scores import ClassScores, outputs, scores_of
@@ -21,16 +22,24 @@ WIDE = 12  # classes up to which the table of confusions is shown
 
 def add(added: Any) -> None:
     """The command with its options."""
-    parser = command(added, "evaluate", "measure a model on data whose answers are known", EXAMPLES, run)
+    parser = command(
+        added,
+        "evaluate",
+        "measure a model on data whose answers are known",
+        EXAMPLES,
+        run,
+        "MODEL DATA.csv | MODEL FOLDER",
+    )
     parser.add_argument("model", metavar="MODEL", help="a file that nnmat train wrote")
     parser.add_argument("data", metavar="DATA", help="a CSV file, or a folder with a folder of images for each class")
     add_unknown(parser)
+    add_reading(parser, None, None, "as in training")
     parser.add_argument("--quiet", action="store_true", help="no progress bars")
 
 
 def run(options: argparse.Namespace) -> None:
     """Read, compute, print."""
-    kept = read_model(Path(options.model), options.unknown)
+    kept = read_model(Path(options.model), options.unknown, reading_of(options))
     data = kept.recipe.dataset(Path(options.data))
     H = outputs(kept.model, data.X, options.quiet, "measuring")
     scores = scores_of(H, data.y, kept.recipe, kept.guess)

@@ -36,7 +36,7 @@ REGISTERS = {64: "AVX-512", 32: "AVX2", 16: "128-bit vectors"}
 
 def add(added: Any) -> None:
     """The command with its options."""
-    command(added, "info", "say what is installed and what this machine can do", EXAMPLES, run)
+    command(added, "info", "say what is installed and what this machine can do", EXAMPLES, run, "")
 
 
 def run(options: argparse.Namespace) -> None:

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from .learning.data import add_reading, reading_of
 from .learning.model_file import Kept, read_model
 from .learning.recipes import ImageRecipe
 from .learning.scores import outputs, probabilities_of
@@ -27,12 +28,20 @@ Columns go by their names: the order does not matter, and others than in trainin
 
 def add(added: Any) -> None:
     """The command with its options."""
-    parser = command(added, "predict", "say what a model makes of new rows or images, as CSV", EXAMPLES, run)
+    parser = command(
+        added,
+        "predict",
+        "say what a model makes of new rows or images, as CSV",
+        EXAMPLES,
+        run,
+        "MODEL DATA.csv | MODEL IMAGE ...",
+    )
     parser.add_argument("model", metavar="MODEL", help="a file that nnmat train wrote")
     parser.add_argument("data", nargs="+", metavar="DATA", help="a CSV file, or images and folders of images")
     parser.add_argument("--out", type=output(".csv"), metavar="FILE", help="write to FILE (default: print)")
     parser.add_argument("--overwrite", action="store_true", help="replace FILE if it is there")
     add_unknown(parser)
+    add_reading(parser, None, None, "as in training")
     parser.add_argument("--quiet", action="store_true", help="no progress bars")
 
 
@@ -50,7 +59,7 @@ def run(options: argparse.Namespace) -> None:
     paths = [Path(name) for name in options.data]
     if options.out is not None:
         check_output("--out", options.out, [Path(options.model), *paths], None, options.overwrite)
-    kept = read_model(Path(options.model), options.unknown)
+    kept = read_model(Path(options.model), options.unknown, reading_of(options))
     names, X = kept.recipe.read(paths)
     text = table_text(kept, names, outputs(kept.model, X, options.quiet, "predicting"))
     if options.out is None:

@@ -30,10 +30,14 @@ It writes a model, which has all that nnmat predict, evaluate and export need, a
 A part of the data is kept apart: the accuracy is that on rows that the network has not learned from.
 """
 
+USAGE = "DATA.csv --target COLUMN [options] | --images FOLDER [options]"
+
 
 def add(added: Any) -> None:
     """The command with its options."""
-    parser = command(added, "train", "train a network from a CSV table or from folders of images", EXAMPLES, train)
+    parser = command(
+        added, "train", "train a network from a CSV table or from folders of images", EXAMPLES, train, USAGE
+    )
     add_data(parser)
     add_network(parser)
     files = parser.add_argument_group("files")

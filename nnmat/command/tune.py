@@ -10,7 +10,7 @@ from .learning.data import Given, add_data, described, given, parted
 from .learning.fitting import fit
 from .learning.networks import IMAGE_HIDDEN, TABLE_HIDDEN, add_network
 from .learning.scores import ClassScores, Scores, guess_of, outputs, percent, scores_of
-from .train import use_threads
+from .train import USAGE, use_threads
 from .usage.config_file import add_config, keys_of, toml_text
 from .usage.kinds import command, output, positive_int
 from .usage.outputs import TOML, check_output, is_options, write_text
@@ -31,7 +31,7 @@ WIDTHS = ((32,), (64,), (128,), (256,), (32, 32), (64, 64), (128, 64), (128, 128
 
 def add(added: Any) -> None:
     """The command with its options."""
-    parser = command(added, "tune", "find good options for nnmat train by trying some", EXAMPLES, tune)
+    parser = command(added, "tune", "find good options for nnmat train by trying some", EXAMPLES, tune, USAGE)
     add_data(parser)
     add_network(parser)
     search = parser.add_argument_group("the search")

@@ -23,7 +23,7 @@ exit codes: 0 done, 1 the place cannot be written to, 2 wrong usage, 130 stopped
 def add(added: Any) -> None:
     """The command with its options."""
     text = "compile the kernels of the usual networks now, so that later programs start at once"
-    parser = command(added, "warmup", text, EXAMPLES, run)
+    parser = command(added, "warmup", text, EXAMPLES, run, "[--dtype KIND ...] [--quiet]")
     kinds = ("float32", "float64")
     parser.add_argument("--dtype", nargs="+", choices=kinds, default=["float32"], help="(default: float32)")
     parser.add_argument("--quiet", action="store_true", help="say nothing while it works")

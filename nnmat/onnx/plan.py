@@ -20,7 +20,7 @@ from .operators import (  # noqa: F401  # noqa: F401
     sequences,
     windows,
 )
-from .operators.table import GRADIENTS, OPERATORS, Node
+from .operators.table import GRADIENTS, OPERATORS, Node, is_plain, room
 
 OPSETS = range(7, 29)  # versions of the operators whose meaning is known here
 
@@ -95,7 +95,7 @@ class Plan:
 def run_node(node: Node, inputs: Sequence[Any]) -> tuple[Any, ...]:
     """What one node gives, as a tuple of arrays."""
     for A in inputs:
-        if A is not None and A.dtype.isbuiltin != 1:
+        if A is not None and not is_plain(A.dtype):
             raise node.refusal(f"the type {A.dtype}", "floats, integers and booleans that NumPy has")
     try:
         made = OPERATORS[node.kind].compute(node, *inputs)
@@ -104,7 +104,11 @@ def run_node(node: Node, inputs: Sequence[Any]) -> tuple[Any, ...]:
     except Exception as error:  # whatever NumPy makes of shapes that do not fit: it is the file's fault
         shapes = ", ".join("none" if A is None else f"{A.dtype} {A.shape}" for A in inputs)
         raise FileFormatError(f"{node.who}: it cannot be run on {shapes} ({type(error).__name__}: {error}).") from error
-    return made if isinstance(made, tuple) else (np.asarray(made),)
+    found = made if isinstance(made, tuple) else (np.asarray(made),)
+    for A in found:
+        if A is not None:
+            room(node, A.shape)  # several such nodes would make ever more of it
+    return found
 
 
 def unsupported(nodes: Iterable[Node]) -> list[str]:

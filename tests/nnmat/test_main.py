@@ -45,7 +45,7 @@ def test_warmup_stopped_by_ctrl_c_is_no_traceback(capsys, monkeypatch):
     def stopped(**options):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("nnmat.__main__.warmup", stopped)
+    monkeypatch.setattr("nnmat.command.warmup.warmup", stopped)
     assert main(["warmup"]) == 130
     assert "stopped by Ctrl-C" in capsys.readouterr().err
 

@@ -7,14 +7,14 @@ import pytest
 from tests.extras import needs
 from tests.website.loading import ROOT, website
 
-pytestmark = [needs("nbclient", "nbformat", "ipykernel"), pytest.mark.slow]
+pytestmark = [needs("nbclient", "nbformat", "ipykernel", "sklearn", "onnxruntime"), pytest.mark.slow]
 
 notebooks = website("notebooks")
 STORED = sorted((ROOT / "docs" / "notebooks").glob("*.ipynb"))
 
 
 def test_there_are_all():
-    assert len(STORED) == 5
+    assert len(STORED) == 6
 
 
 @pytest.mark.parametrize("path", STORED, ids=lambda path: path.stem)

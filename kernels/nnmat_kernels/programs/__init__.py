@@ -9,4 +9,5 @@ runner         the compiled function that walks the blocks
 program        blocks, with what changes from step to step left open
 compilation    all of it in order
 listing        a program as a table
+html           tables as notebooks show them
 """

@@ -12,7 +12,7 @@ from ..language.elementwise import FUNCTIONS
 from ..language.signatures import SIGNATURES
 from .grammar import Tree
 from .questions import source
-from .shape_inference import Inference, Text, kind
+from .shape_inference import Inference, Text, kind, names_in
 
 # Small letters that mostly stand for numbers where they divide, as all capitals do.
 COUNTS = {"n", "m", "k", "d"}
@@ -34,8 +34,12 @@ OF_MATRICES = {
 def check_products(texts: Sequence[Text], inference: Inference) -> None:
     """Raises ParseError at the first sign that could be read in two ways."""
     plain = any("@" in text for _, text, _ in texts)
+    questions: list[ParseError] = []
     for name, text, tree in texts:
-        Products(inference, text, plain).walk(tree, REDUCED if name else FREE)
+        questions += Products(inference, text, plain).walk(tree, REDUCED if name else FREE)
+    for first in questions:
+        first.open_names = sorted({name for q in questions for name in q.open_names})
+        raise first
 
 
 class Products:
@@ -44,17 +48,22 @@ class Products:
     def __init__(self, inference: Inference, text: str, plain: bool):
         self.inference, self.text, self.plain = inference, text, plain
 
-    def walk(self, tree: Tree, place: int) -> None:
+    def walk(self, tree: Tree, place: int) -> list[ParseError]:
+        """The questions of a tree; each with the names that are not declared in what it is about."""
+        questions = []
         stack = [(tree, place)]
         while stack:
             tree, place = stack.pop()
             if self.is_open(tree, place):
-                raise self.question(tree)
+                questions.append(self.question(tree))
+                questions[-1].open_names = [n for n in names_in(tree) if self.inference.is_guessed(n)]
+                continue
             below = self.below(tree, place)
             signature = SIGNATURES.get(tree.body) if tree.kind == "call" else None
             many = len(tree.parts) if signature is None or signature.beside is not None else signature.operands
             parts = tree.parts[:many]
             stack += [(part, below) for part in reversed(parts)]
+        return questions
 
     def below(self, tree: Tree, place: int) -> int:
         """Where the operands of a tree stand."""

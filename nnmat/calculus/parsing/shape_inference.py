@@ -66,9 +66,10 @@ def infer(texts: Sequence[Text], known: Mapping[str, Shape], given: Mapping[str,
         except Column as column:
             columns.add(column.name)
             continue
-        for names, doubt in inference.doubts:
-            if not names & inference.sure:
-                raise doubt
+        questions = [(names, doubt) for names, doubt in inference.doubts if not names & inference.sure]
+        for _, first in questions:
+            first.open_names = sorted(set[str]().union(*(names for names, _ in questions)))
+            raise first
         return inference
 
 

@@ -24,13 +24,14 @@ def derived(asked: Any) -> dict[str, Any]:
         d = derivation_of(_options(asked))
         return {"html": fragment(d, d.evidence())}
     except REFUSALS as error:
-        return {"error": str(error), "asks": open_names(str(error))}
+        return {"error": str(error), "asks": open_names(error)}
 
 
-def open_names(error: str) -> list[str]:
-    """The names whose shapes a refusal asks for: all of one question."""
-    lists = re.findall(r"(?:Declare|The shapes of) ([^\W\d]\w*(?:, \w+)*)(?=:| were found)", error)
-    return list(dict.fromkeys(name for names in lists for name in names.split(", ")))
+def open_names(error: Exception) -> list[str]:
+    """The names whose shapes a refusal asks for, all at once."""
+    lists = re.findall(r"(?:Declare|The shapes of) ([^\W\d]\w*(?:, \w+)*)(?=:| were found)", str(error))
+    said = [name for names in lists for name in names.split(", ")]
+    return list(dict.fromkeys([*said, *(error.open_names if isinstance(error, ParseError) else ())]))
 
 
 def graded(asked: Any) -> dict[str, Any]:

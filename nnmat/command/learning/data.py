@@ -5,23 +5,30 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from ...datasets import Dataset, image_folder, split, table
 from ...datasets.tables.csv_columns import csv_columns
 from ...datasets.tables.table import MISSING_VALUES
-from ...errors import ConfigError
+from ...errors import ConfigError, DataError
+from ...formats.paths import existing_file
 from ..usage.kinds import nonnegative_int, positive_int, share
 from .recipes import ImageRecipe, Recipe, TableRecipe
 
 
 @dataclass
 class Given:
-    """`train` and `test` samples, what is done to new ones, and `inputs`: the files and folders that were read."""
+    """`train` and `test` samples, what is done to new ones, and `inputs`: the files and folders that were read.
+
+    `test_names`: which rows of the table, counted from 1, or which images, the test samples are.
+    """
 
     train: Dataset
     test: Dataset
     recipe: Recipe
     name: str
     inputs: list[Path]
+    test_names: list[str]
 
     @property
     def samples(self) -> str:
@@ -51,11 +58,8 @@ def add_data(parser: argparse.ArgumentParser) -> None:
         default="refuse",
         help="a category that only later rows have: refused, or taken as none of the known (default: %(default)s)",
     )
-    t.add_argument("--missing", nargs="+", default=[], metavar="TEXT", help="texts that stand for a gap, beside NA, ? ...")
-    t.add_argument("--delimiter", default=",", help="what separates cells (default: ,)")
-    t.add_argument("--decimal", default=".", help="the decimal point (default: .)")
-    t.add_argument("--encoding", metavar="NAME", help="of the file's text (default: found out)")
-    t.add_argument("--header", choices=("yes", "no"), help="whether the first row has names (default: found out)")
+    t.add_argument("--missing", nargs="+", default=[], metavar="TEXT", help="texts that mean a gap, beside NA, ? ...")
+    add_reading(t, ",", ".", "found out")
     i = parser.add_argument_group("images")
     i.add_argument("--size", type=positive_int, default=32, help="pixels of a side (default: %(default)s)")
     i.add_argument("--grey", action="store_true", help="without colours")
@@ -72,6 +76,21 @@ def add_data(parser: argparse.ArgumentParser) -> None:
     r.add_argument("--quiet", action="store_true", help="no progress bars")
 
 
+def add_reading(group: Any, delimiter: str | None, decimal: str | None, default: str) -> None:
+    """The options that say how a CSV file is read."""
+    group.add_argument("--delimiter", default=delimiter, help=f"what separates cells (default: {delimiter or default})")
+    group.add_argument("--decimal", default=decimal, help=f"the decimal point (default: {decimal or default})")
+    group.add_argument("--encoding", metavar="NAME", help=f"of the file's text (default: {default})")
+    group.add_argument("--header", choices=("yes", "no"), help=f"whether the first row has names (default: {default})")
+
+
+def reading_of(options: argparse.Namespace) -> dict[str, Any]:
+    """How a CSV file is read, as far as the options say it."""
+    header = None if options.header is None else options.header == "yes"
+    found = {"header": header, "delimiter": options.delimiter, "decimal": options.decimal, "encoding": options.encoding}
+    return {name: value for name, value in found.items() if value is not None}
+
+
 def given(options: argparse.Namespace) -> Given:
     """The data that the options name. Raises ConfigError for options, DataError and the like for data."""
     if options.images is not None:
@@ -80,16 +99,27 @@ def given(options: argparse.Namespace) -> Given:
         return _images(options)
     if options.data is None:
         raise ConfigError("expected DATA.csv with --target COLUMN, or --images FOLDER. Try --help.")
+    _check_delimiter(options)
     if options.target is None:
         names = csv_columns("table", options.data, (), **_reading(options)).names
         raise ConfigError(f"expected --target COLUMN, the column to be told. There are {', '.join(names)}.")
     return _table(options)
 
 
+def _check_delimiter(options: argparse.Namespace) -> None:
+    """Refuse a file whose first line has semicolons or tabs and no comma, as of spreadsheets in many countries."""
+    with open(existing_file("table", options.data), "rb") as file:
+        line = file.readline(1 << 16)
+    for sign, name in ((b";", "';'"), (b"\t", "$'\\t'")):
+        if options.delimiter == "," and sign in line and b"," not in line:
+            raise ConfigError(
+                f"{options.data}: its first line has {name} and no commas. Pass --delimiter {name}, and --decimal , if "
+                "numbers are written with commas."
+            )
+
+
 def _reading(options: argparse.Namespace) -> dict[str, Any]:
-    header = None if options.header is None else options.header == "yes"
-    found = {"header": header, "delimiter": options.delimiter, "decimal": options.decimal, "encoding": options.encoding}
-    return {**found, "missing_values": (*MISSING_VALUES, *options.missing)}
+    return {**reading_of(options), "missing_values": (*MISSING_VALUES, *options.missing)}
 
 
 def _table(options: argparse.Namespace) -> Given:
@@ -108,15 +138,22 @@ def _table(options: argparse.Namespace) -> Given:
     )
     assert made.test is not None
     path = Path(options.data)
-    return Given(made.train, made.test, TableRecipe(made), path.name, [path])
+    return Given(made.train, made.test, TableRecipe(made), path.name, [path], [str(i + 1) for i in made.test_rows])
 
 
 def _images(options: argparse.Namespace) -> Given:
     data = image_folder(options.images, options.size, options.grey)
-    train, test = split(data, options.validation, seed=options.seed)
     folder = Path(options.images)
+    if len(data.labels) < 2:
+        raise DataError(
+            f"expected a folder for each of at least two classes in {folder}, found {data.labels[0]!r} only."
+        )
+    source = image_folder(options.images, options.size, options.grey, lazy=True)
+    rows = split(Dataset(np.arange(len(data)), data.y, data.labels), options.validation, seed=options.seed)
+    train, test = (data[part.X] for part in rows)
+    names = [str(source.paths[i].relative_to(folder)) for i in rows[1].X]
     recipe = ImageRecipe((options.size, options.size), options.grey, data.labels)
-    return Given(train, test, recipe, folder.resolve().name, [folder])
+    return Given(train, test, recipe, folder.resolve().name, [folder], names)
 
 
 def described(found: Given) -> str:
@@ -126,7 +163,9 @@ def described(found: Given) -> str:
     if isinstance(recipe, TableRecipe):
         lines.append(f"columns: {_listed(recipe.table.columns)}")
     if recipe.labels is None:
-        low, high = recipe.in_units(found.train.y).min(), recipe.in_units(found.train.y).max()
+        numbers = recipe.in_units(found.train.y)
+        digits = 5 - int(np.floor(np.log10(max(np.abs(numbers).max(), 1e-300))))  # of float32, and no noise beyond
+        low, high = np.round([numbers.min(), numbers.max()], min(digits, 300))
         lines.append(f"task: regression, {recipe.target!r} has numbers from {low:g} to {high:g}")
     else:
         what = f"{recipe.target!r} has" if isinstance(recipe, TableRecipe) else "there are"

@@ -3,6 +3,7 @@
 It is a model file as `nnmat.save` writes it (so `nnmat.load` reads the network), with an entry more in its header.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -33,8 +34,13 @@ def write_model(path: Path, kept: Kept) -> None:
     write_archive(path, header | {"command": own}, arrays)
 
 
-def read_model(path: Path, unknown: str | None = None) -> Kept:
-    """Read what `write_model` wrote. Raises FileNotFoundError; FileFormatError for any other file."""
+def read_model(path: Path, unknown: str | None = None, reading: Mapping[str, Any] | None = None) -> Kept:
+    """Read what `write_model` wrote; the other two as `recipe_of` has them.
+
+    Raises FileNotFoundError; FileFormatError for any other file.
+    """
+    if path.exists() and path.suffix != ".npz":
+        raise FileFormatError(f"{path}: expected a model that nnmat train wrote, whose name ends in .npz.")
     header, _ = read_archive(path)
     own = header.get("command")
     if not isinstance(own, dict) or own.get("version") != VERSION:
@@ -44,11 +50,11 @@ def read_model(path: Path, unknown: str | None = None) -> Kept:
         )
     model = load(path)
     try:
-        recipe = recipe_of(own["recipe"], unknown)
+        recipe = recipe_of(own["recipe"], unknown, reading)
         kept = Kept(model, recipe, float(own["guess"]), dict(own["figures"]))  # type: ignore[arg-type]
     except (KeyError, TypeError, ValueError) as error:
         raise FileFormatError(f"{path}: its data for nnmat train is damaged: {error}") from None
     outputs = 1 if recipe.labels is None else len(recipe.labels)
     if not isinstance(model, Sequential) or model.output_shape(model.input_shape) != (outputs,):
-        raise FileFormatError(f"{path}: expected a network with {outputs} outputs, one for each label, got another one.")
+        raise FileFormatError(f"{path}: expected a network with {outputs} outputs, one for each label, got others.")
     return kept

@@ -35,7 +35,7 @@ def add_network(parser: argparse.ArgumentParser) -> None:
     n.add_argument("--epochs", type=positive_int, help="passes over the data (default: 10 to 200, fewer for more data)")
     n.add_argument("--batch-size", type=positive_int, help="samples of a step (default: 32; 128 from 10,000 on)")
     n.add_argument("--shift", type=nonnegative_int, default=0, metavar="N", help="of images: moved by up to N pixels")
-    n.add_argument("--rotate", type=nonnegative_float, default=0.0, metavar="DEGREES", help="of images: turned by up to")
+    n.add_argument("--rotate", type=nonnegative_float, default=0.0, metavar="DEGREES", help="of images: turned")
     n.add_argument("--flip", choices=("horizontal", "vertical", "both"), help="of images: mirrored at random")
 
 
@@ -67,5 +67,7 @@ def epochs_of(options: argparse.Namespace, samples: int) -> int:
 def batch_size_of(options: argparse.Namespace, samples: int) -> int:
     """The samples of a step. Raises ConfigError for more than there are."""
     if options.batch_size is not None and options.batch_size > samples:
-        raise ConfigError(f"expected --batch-size of at most {samples}, the samples there are, got {options.batch_size}.")
+        raise ConfigError(
+            f"expected --batch-size of at most {samples}, as many as there are, got {options.batch_size}."
+        )
     return options.batch_size or min(samples, 32 if samples < 10_000 else 128)

@@ -1,6 +1,6 @@
 """What is done to data before a model sees it, and what its outputs mean: kept beside the model, as JSON."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -38,7 +38,7 @@ class TableRecipe:
         """The columns of the table, and where their features stand in X."""
         found, start = [], 0
         for column in self.table.config()["columns"]:
-            width = len(column["categories"]) if column["kind"] == "category" else 1
+            width = len(column["categories"]) if "categories" in column else 1
             found.append((column["name"], slice(start, start + width)))
             start += width
         return found
@@ -107,17 +107,19 @@ class ImageRecipe:
 Recipe = TableRecipe | ImageRecipe
 
 
-def recipe_of(config: Any, unknown: str | None = None) -> Recipe:
+def recipe_of(config: Any, unknown: str | None = None, reading: Mapping[str, Any] | None = None) -> Recipe:
     """The recipe of a config; FileFormatError for what is none.
 
-    `unknown`: what is done with categories that are not known, if it is to be something else than in training.
+    `unknown`: what is done with categories that are not known, `reading`: how files are read, where it is to be
+    something else than in training.
     """
     try:
         if config["kind"] == "table":
             table = config["table"]
             if unknown is not None:
-                columns = [c | {"unknown": unknown} if c["kind"] == "category" else c for c in table["columns"]]
+                columns = [c | {"unknown": unknown} if "categories" in c else c for c in table["columns"]]
                 table = table | {"columns": columns}
+            table = table | {"reading": {**table["reading"], **(reading or {})}}
             return TableRecipe(Table.from_config(table))
         if config["kind"] == "images":
             height, width = map(int, config["size"])

@@ -56,7 +56,7 @@ def report(
     if isinstance(kept.recipe, TableRecipe):
         parts += _columns(kept, found, scores, options.seed)
     if isinstance(scores, ClassScores):
-        parts += _mistakes(scores, H, found.test.y, found.samples)
+        parts += _mistakes(scores, H, found)
     parts += ["<h2>Epochs</h2>", _table(*_epochs(history)), "<h2>The network</h2>"]
     parts += [f'<div class="wide">{kept.model._repr_html_()}</div>', "<h2>Options</h2>", _options(options)]
     parts += ["<h2>Next</h2>", _commands(options, found)]
@@ -105,18 +105,18 @@ def _columns(kept: Kept, found: Given, scores: Scores, seed: int) -> list[str]:
     ]
 
 
-def _mistakes(scores: ClassScores, H: np.ndarray, y: np.ndarray, samples: str) -> list[str]:
+def _mistakes(scores: ClassScores, H: np.ndarray, found: Given) -> list[str]:
     """The samples that the model is most wrong about."""
-    P, said = probabilities_of(H), H.argmax(axis=1)
+    P, said, y = probabilities_of(H), H.argmax(axis=1), found.test.y
     wrong = np.flatnonzero(said != y)
     order = wrong[np.argsort(P[wrong, y[wrong]], kind="stable")][:LISTED]
     if not len(order):
         return []
     rows = [
-        [str(i + 1), scores.labels[y[i]], scores.labels[said[i]], percent(float(P[i, said[i]]))] for i in order.tolist()
+        [found.test_names[i], scores.labels[y[i]], scores.labels[said[i]], percent(float(P[i, said[i]]))]
+        for i in order.tolist()
     ]
-    head = [f"of the {samples} kept apart, no.", "is", "was taken for", "sure"]
-    return ["<h2>Worst mistakes</h2>", _table(head, rows)]
+    return ["<h2>Worst mistakes</h2>", _table([found.samples[:-1], "is", "was taken for", "sure"], rows)]
 
 
 def _epochs(history: Mapping[str, Sequence]) -> tuple[list[str], list[list[str]]]:

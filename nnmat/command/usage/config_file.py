@@ -43,7 +43,7 @@ def read_config(path: Any, parser: argparse.ArgumentParser) -> dict[str, Any]:
     try:
         content = tomllib.loads(path.read_text(encoding="utf-8-sig"))
     except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise FileFormatError(f"{path}: expected a TOML file, such as target = \"species\"; {error}") from None
+        raise FileFormatError(f'{path}: expected a TOML file, such as target = "species"; {error}') from None
     known = keys_of(parser)
     found: dict[str, Any] = {}
     for key, value in content.items():

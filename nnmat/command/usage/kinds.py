@@ -6,10 +6,16 @@ from pathlib import Path
 from typing import Any
 
 
-def command(added: Any, name: str, text: str, examples: str, work: Callable[[argparse.Namespace], int | None]) -> Any:
-    """A new command: `text` says what it does, `examples` stand below its options, `work` does it."""
+def command(
+    added: Any, name: str, text: str, examples: str, work: Callable[[argparse.Namespace], int | None], usage: str
+) -> Any:
+    """A new command: `text` says what it does, `examples` stand below its options, `work` does it.
+
+    `usage`: what belongs to it, in a line.
+    """
     parser = added.add_parser(
         name,
+        usage=f"nnmat {name} {usage}".rstrip(),
         help=text,
         description=f"{text[0].upper()}{text[1:]}.",
         epilog=examples,

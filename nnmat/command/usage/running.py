@@ -30,6 +30,7 @@ SPOKEN = [
     (r"\bexpected test as\b", "expected --validation as"),
     (r"\btest = ", "--validation "),
     (r"a smaller size, or lazy=True, which reads them batch by batch", "a smaller --size"),
+    (r"(The first layer at fault.*?)\.? Usual causes:.*$", r"\1. Try a smaller --lr."),
     (r"above most_bytes = ", "above "),
 ]
 
@@ -52,7 +53,9 @@ def run(options: argparse.Namespace) -> int:
         return 0
     except UnicodeEncodeError as error:
         sign = error.object[error.start]
-        print(f"{who}: error: {sign!r} cannot be shown in {error.encoding}. Set PYTHONIOENCODING=utf-8.", file=sys.stderr)
+        print(
+            f"{who}: error: {sign!r} does not exist in {error.encoding}. Set PYTHONIOENCODING=utf-8.", file=sys.stderr
+        )
         return 2
     except ERRORS as error:
         print(f"{who}: error: {spoken(error)}", file=sys.stderr)

@@ -24,14 +24,15 @@ MISSING_VALUES = ("?", "NA", "N/A", "n/a", "NULL", "null", "#N/A")
 class Table:
     """What `datasets.table` made of rows, and how: it does the same to new rows.
 
-    `train`, `test`: data sets (test: None if none was asked for); `X`, `y`: the arrays of `train`; `features`: the
-    names of the columns of X; `task`: "classification" or "regression"; `labels`: the classes, or None; `target`: the
+    `train`, `test`: data sets (test: None if none was asked for; `test_rows`: which rows, counted from 0, they were);
+    `X`, `y`: the arrays of `train`; `features`: the names of the columns of X; `task`: "classification" or "regression"; `labels`: the classes, or None; `target`: the
     name of its column. A table made by `from_config` has no rows.
     """
 
     def __init__(self, codings: Sequence[Coding], targets: Targets, reading: dict, dtype: np.dtype):
         self._codings, self._targets, self._reading, self.dtype = list(codings), targets, reading, dtype
         self.test: Dataset | None = None
+        self.test_rows = np.zeros(0, np.int64)
         self._train: Dataset | None = None
 
     @property
@@ -215,6 +216,7 @@ def table(
     origin = f"{columns.given}: {made.task} of {name!r}, {len(wanted)} columns as {X.shape[1]} features"
     parts = [Dataset(X[part], y[part], targets.labels, origin) for part in (train, held)]
     made._train, made.test = parts[0], parts[1] if test is not None else None
+    made.test_rows = held
     return made
 
 

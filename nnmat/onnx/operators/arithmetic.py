@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from .table import Node, gradient, operator, summed
+from .table import Node, gradient, is_plain, operator, room, summed
 
 
 def _binary(kind: str, value: Callable[..., Any], *slopes: Callable[..., Any], attributes: str = "") -> None:
@@ -14,8 +14,11 @@ def _binary(kind: str, value: Callable[..., Any], *slopes: Callable[..., Any], a
 
     @operator(kind, attributes=attributes)
     def compute(node: Node, A: np.ndarray, B: np.ndarray) -> np.ndarray:
+        B = _fitted(node, A, B)
+        if A.shape != B.shape:
+            room(node, np.broadcast_shapes(A.shape, B.shape))
         with np.errstate(all="ignore"):
-            return np.asarray(value(A, _fitted(node, A, B)))
+            return np.asarray(value(A, B))
 
     if slopes:
 
@@ -166,7 +169,7 @@ def dtype_of(node: Node, number: int) -> np.dtype:
         found = np.dtype(extra("onnx", "nnmat.onnx.load", "onnx").helper.tensor_dtype_to_np_dtype(number))
     except KeyError:
         found = np.dtype(object)
-    if found.kind not in "fiubc" or found.isbuiltin != 1:
+    if not is_plain(found):
         raise node.refusal(f"the type {number}", "floats, integers and booleans that NumPy has")
     return found
 
@@ -184,7 +187,7 @@ def _cast_like(node: Node, X: np.ndarray, like: np.ndarray) -> np.ndarray:
 def cast(node: Node, X: np.ndarray, dtype: np.dtype) -> np.ndarray:
     """X in another dtype that NumPy has."""
     for given in (X.dtype, dtype):
-        if given.kind not in "fiubc" or given.isbuiltin != 1:
+        if not is_plain(given):
             raise node.refusal(f"the type {given}", "floats, integers and booleans that NumPy has")
     with np.errstate(all="ignore"):
         return X.astype(dtype)

@@ -23,6 +23,7 @@ def _gather(node: Node, X: np.ndarray, I: np.ndarray) -> np.ndarray:  # noqa: E7
     places = _places(node, I, X.shape[axis])
     if X.ndim == 2 and axis == 0 and X.dtype in FLOATS and X.size and places.size:  # rows of a table
         return k.embedding(np.ascontiguousarray(X), np.ascontiguousarray(places))
+    room(node, (*X.shape[:axis], *places.shape, *X.shape[axis + 1 :]))
     return np.take(X, places, axis)
 
 

@@ -6,13 +6,15 @@ import numpy as np
 
 import nnmat_kernels as kernels
 
-from .table import FLOATS, Node, gradient, in_floats, operator, summed
+from .table import FLOATS, Node, gradient, in_floats, operator, room, summed
 
 
-def _product(A: np.ndarray, B: np.ndarray) -> np.ndarray:
+def _product(node: Node, A: np.ndarray, B: np.ndarray) -> np.ndarray:
     """A B of stacks of matrices, of floats by the kernels."""
+    if A.ndim > 1 and B.ndim > 1:
+        room(node, (*np.broadcast_shapes(A.shape[:-2], B.shape[:-2]), A.shape[-2], B.shape[-1]))
     if A.dtype == B.dtype == np.float16:
-        return _product(A.astype(np.float32), B.astype(np.float32)).astype(np.float16)
+        return _product(node, A.astype(np.float32), B.astype(np.float32)).astype(np.float16)
     if A.dtype not in FLOATS or A.dtype != B.dtype or min(A.ndim, B.ndim) < 2:
         return np.matmul(A, B)
     A, B = in_floats(A, B)
@@ -22,7 +24,7 @@ def _product(A: np.ndarray, B: np.ndarray) -> np.ndarray:
 @operator("MatMul", kernels=True)
 def _matmul(node: Node, A: np.ndarray, B: np.ndarray) -> np.ndarray:
     X, Z = (A[None] if A.ndim == 1 else A), (B[:, None] if B.ndim == 1 else B)
-    Y = _product(X, Z)
+    Y = _product(node, X, Z)
     Y = Y[..., 0] if B.ndim == 1 else Y
     return (Y[..., 0, :] if B.ndim > 1 else Y[..., 0]) if A.ndim == 1 else Y
 
@@ -34,7 +36,7 @@ def _matmul_backward(node: Node, inputs: Any, outputs: Any, G: Any) -> Any:
     g = G[0]
     g = g[..., None, :] if A.ndim == 1 and B.ndim > 1 else g[..., None] if A.ndim > 1 else g.reshape(1, 1)
     g = G[0] if A.ndim > 1 and B.ndim > 1 else g
-    gX, gZ = _product(g, np.swapaxes(Z, -1, -2)), _product(np.swapaxes(X, -1, -2), g)
+    gX, gZ = _product(node, g, np.swapaxes(Z, -1, -2)), _product(node, np.swapaxes(X, -1, -2), g)
     return summed(gX, X.shape).reshape(A.shape), summed(gZ, Z.shape).reshape(B.shape)
 
 
@@ -45,7 +47,7 @@ def _turned(node: Node, A: np.ndarray, B: np.ndarray) -> tuple[np.ndarray, np.nd
 @operator("Gemm", attributes="alpha beta broadcast transA transB", kernels=True)
 def _gemm(node: Node, A: np.ndarray, B: np.ndarray, C: Any = None) -> np.ndarray:
     alpha, beta = node.get("alpha", 1.0), node.get("beta", 1.0)
-    Y = _product(*_turned(node, A, B))
+    Y = _product(node, *_turned(node, A, B))
     Y = Y if alpha == 1 else (alpha * Y).astype(Y.dtype)
     return Y if C is None else (Y + (C if beta == 1 else beta * C)).astype(Y.dtype, copy=False)
 
@@ -55,7 +57,7 @@ def _gemm_backward(node: Node, inputs: Any, outputs: Any, G: Any) -> Any:
     (A, B), C = inputs[:2], inputs[2] if len(inputs) > 2 else None
     X, Z = _turned(node, A, B)
     g = (node.get("alpha", 1.0) * G[0]).astype(G[0].dtype)
-    gX, gZ = _product(g, Z.T), _product(X.T, g)
+    gX, gZ = _product(node, g, Z.T), _product(node, X.T, g)
     found = [gX.T if node.get("transA", 0) else gX, gZ.T if node.get("transB", 0) else gZ]
     if C is not None:
         found.append(summed((node.get("beta", 1.0) * G[0]).astype(C.dtype), C.shape))

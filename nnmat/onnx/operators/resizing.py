@@ -125,6 +125,7 @@ def _resize(node: Node, X: np.ndarray, roi: Any = None, scales: Any = None, size
         node = node._replace(attributes={"coordinate_transformation_mode": "asymmetric", **node.attributes,
                                          "nearest_mode": "floor"})  # fmt: skip
     found = _factors(node, X, roi, scales, sizes)
+    room(node, [len(found[axis][0]) if axis in found else n for axis, n in enumerate(X.shape)])
     Y = _apply(X, {axis: R for axis, (R, _) in found.items()})
     if node.get("coordinate_transformation_mode") == "tf_crop_and_resize":
         value = node.get("extrapolation_value", 0.0)

@@ -79,7 +79,7 @@ class _Direction:
         def product(A: np.ndarray, B: np.ndarray) -> np.ndarray:
             return kernels.matmul(A.reshape(-1, A.shape[-1]), B.reshape(-1, B.shape[-1]), transpose_a=True)
 
-        gX = (gA @ self.W).transpose(1, 0, 2)
+        gX = kernels.matmul(gA.reshape(-1, gA.shape[2]), self.W).reshape(*gA.shape[:2], -1).transpose(1, 0, 2)
         parts = [gA.sum(axis=(0, 1)), gU.sum(axis=(0, 1))]
         gb = np.concatenate([_gates(self.kind, part, True) for part in parts])
         turned = [_gates(self.kind, A, True) for A in (product(gA, self.X), product(gU, before))]

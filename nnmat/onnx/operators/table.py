@@ -5,14 +5,17 @@ tuple. `gradient(node, inputs, outputs, G)` takes a gradient for each output, No
 one for each input, None where there is none.
 """
 
-from collections.abc import Callable, Sequence
+import contextlib
+from collections.abc import Callable, Iterator, Sequence
+from contextvars import ContextVar
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from ...errors import FileFormatError
 
-MOST = 2**28  # numbers that an operator may make of few: more is taken for a damaged file
+MOST = 2**27  # numbers of one array while a file is read, which is tried on a batch of two
+_limit: ContextVar[int] = ContextVar("limit", default=2**40)
 FLOATS = (np.dtype(np.float32), np.dtype(np.float64))
 
 
@@ -75,6 +78,16 @@ def gradient(*kinds: str) -> Callable[[Gradient], Gradient]:
     return mark
 
 
+@contextlib.contextmanager
+def careful() -> Iterator[None]:
+    """While open, no operator makes an array of more than `MOST` numbers: a few bytes may ask for any size."""
+    token = _limit.set(MOST)
+    try:
+        yield
+    finally:
+        _limit.reset(token)
+
+
 def room(node: Node, shape: Sequence[int]) -> tuple[int, ...]:
     """`shape` as a tuple, if an array of it may be made; else a FileFormatError."""
     sizes = tuple(int(n) for n in shape)
@@ -83,9 +96,16 @@ def room(node: Node, shape: Sequence[int]) -> tuple[int, ...]:
         if n < 0:
             raise FileFormatError(f"{node.who}: expected sizes of at least 0, got {sizes}.")
         total *= n
-    if total > MOST:
-        raise FileFormatError(f"{node.who}: expected at most {MOST:,} numbers, got a shape of {total:,}, {sizes}.")
+    if total > _limit.get():
+        raise FileFormatError(
+            f"{node.who}: expected at most {_limit.get():,} numbers, got a shape of {total:,}, {sizes}."
+        )
     return sizes
+
+
+def is_plain(dtype: np.dtype) -> bool:
+    """Whether NumPy itself has such numbers; other packages bring more."""
+    return dtype.kind in "fiubc" and dtype.type.__module__ == "numpy"
 
 
 def by_kernel(function: Callable[[np.ndarray], np.ndarray], X: np.ndarray) -> np.ndarray:

@@ -10,6 +10,8 @@ from nnmat_kernels.resampling.factors import Factor
 
 from .table import Node, gradient, in_floats, ints, moved, operator, room
 
+WIDEST = 65_536  # of a window, in each direction
+
 
 class Window(NamedTuple):
     """Options of both axes of an image. `ends`: ((top, bottom), (left, right))."""
@@ -52,6 +54,11 @@ def window(node: Node, X: np.ndarray, kernel: Any) -> Window:
         ends = [(0, 0)] * axes
     if any(n < 0 for end in ends for n in end):
         raise node.refusal(f"pads {pads}", "pads of at least 0")
+    if max(*kernel, *stride, *dilation, *map(max, ends)) > WIDEST:
+        raise node.refusal(
+            f"a window of {kernel}, strides {stride}, dilations {dilation}, pads {ends}", f"up to {WIDEST}"
+        )
+    room(node, (*X.shape[:2], *(n + sum(end) for n, end in zip(X.shape[2:], ends, strict=True))))
     if axes == 1:
         kernel, stride, dilation, ends = [1, *kernel], [1, *stride], [1, *dilation], [(0, 0), *ends]
     pairs: list[Any] = [tuple(int(n) for n in part) for part in (kernel, stride, dilation)]

@@ -51,7 +51,7 @@ def folded(read: Read) -> tuple[list[Node], dict[str, np.ndarray]]:
 def graph(read: Read, output: str | None, input_shape: Any) -> Graph:
     """The built `Graph`, with its weights. Raises FileFormatError, ConfigError (output), ShapeError (input_shape)."""
     nodes, arrays = folded(read)
-    nodes = _needed(nodes, chosen := chosen_output(read, output))
+    nodes = needed(nodes, chosen := chosen_output(read, output))
     nodes, arrays = _parted(nodes, arrays)
     used = {name for node in nodes for name in node.inputs} | {chosen}
     arrays = {name: A for name, A in arrays.items() if name in used}
@@ -97,7 +97,7 @@ def chosen_output(read: Read, output: str | None) -> str:
     return str(output)
 
 
-def _needed(nodes: Sequence[Node], output: str) -> list[Node]:
+def needed(nodes: Sequence[Node], output: str) -> list[Node]:
     """The nodes that an output depends on."""
     wanted, found = {output}, []
     for node in reversed(nodes):

@@ -7,6 +7,7 @@ from ...checks import flag
 from ...errors import ConfigError, FileFormatError, ShapeError
 from ...formats.paths import existing_file
 from ...layers.base import Layer
+from ..operators.table import careful
 from . import own
 from .describe import check, graph
 from .proto import WHO, read
@@ -32,12 +33,14 @@ def load(
     with the list of it; ConfigError (output), ShapeError (input_shape), MissingExtraError.
     """
     path = existing_file(WHO, path)
+    make = as_layers if flag(WHO, "layers", layers) else graph
     found = read(path)
     model = own.layers(found) if output is None and input_shape is None else None
     if model is not None:
         return model
     try:
         check(found)
-        return (as_layers if flag(WHO, "layers", layers) else graph)(found, output, input_shape)
+        with careful():
+            return make(found, output, input_shape)
     except (FileFormatError, ConfigError, ShapeError) as error:
         raise type(error)(f"{WHO}: {path}: {error}") from None

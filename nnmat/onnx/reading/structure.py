@@ -9,9 +9,10 @@ from ... import layers as L
 from ...errors import FileFormatError
 from ...layers.base import Layer
 from ..operators.table import Node
-from .describe import chosen_output, folded, graph, precision, sample_shape
+from .describe import chosen_output, folded, graph, needed, precision, sample_shape
+from .patterns import fused
 from .proto import Read
-from .translate import MAKERS, Arrays, Made, Place, linear, refusal
+from .translate import MAKERS, Arrays, Made, Place, refusal
 
 SAMPLES = 2  # on which the layers are compared with the graph
 CLOSE = {"float32": 1e-4, "float64": 1e-6}
@@ -22,8 +23,9 @@ def as_layers(read: Read, output: str | None, input_shape: Any) -> Layer:
 
     Raises FileFormatError, with the node for which there is no layer.
     """
-    nodes, arrays = folded(read)
+    nodes, arrays = fused(*folded(read))
     target = chosen_output(read, output)
+    nodes = needed(nodes, target)
     inputs = [own for own in read.inputs if any(own.name in node.inputs for node in nodes)]
     if len(inputs) != 1:
         raise FileFormatError(f"expected one input for layers=True, got {len(inputs)}. Leave it out.")
@@ -94,8 +96,6 @@ class _Tree:
         found: list[Layer] = []
         at = source
         for name in stops[stops.index(source) + 1 :]:
-            if name != target and self._is_inside(name, stops):
-                continue
             made = self._step(at, self.maker[name], place)
             at = name
             if isinstance(made, Made):
@@ -106,48 +106,15 @@ class _Tree:
                 found.append(made)
         return found
 
-    def _is_inside(self, name: str, stops: list[str]) -> bool:
-        """Whether it is a product whose bias comes behind it: both are one layer."""
-        node, after = self.maker[name], stops[stops.index(name) + 1]
-        bias = self.maker[after]
-        others = [n for n in bias.inputs if n in self.arrays]
-        readers = [n for n in self.maker.values() if name in n.inputs]
-        one = node.kind == "MatMul" and bias.kind == "Add" and name in bias.inputs and len(others) == 1
-        return one and len(readers) == 1 and self.arrays[others[0]].ndim == 1
-
     def _step(self, at: str, node: Node, place: Place) -> Any:
         """The layer of one node behind the array `at`, or of branches that meet there."""
-        if node.kind == "Resize":
-            node = self._with_sizes(node)
         if len(inputs := self.inputs(node)) > 1:
             return self._meeting(at, node, inputs, place)
-        if node.kind == "Add" and inputs[0] != at and inputs[0] in self.maker:  # X Wᵀ + 1 bᵀ
-            product = self.maker[inputs[0]]
-            b = next(self.arrays[name] for name in node.inputs if name in self.arrays)
-            return linear(product, self.arrays[product.inputs[1]].T, b, place)
         if node.kind not in MAKERS:
             raise refusal(node, f"the operator {node.kind}")
         return MAKERS[node.kind](node, self.arrays, place)
 
-    def _with_sizes(self, node: Node) -> Node:
-        """A Resize whose sizes are those of the batch and the channels, put before two numbers: with these alone."""
-        maker = self.maker.get(node.inputs[3]) if len(node.inputs) > 3 else None
-        if maker is None or maker.kind != "Concat" or len(maker.inputs) != 2 or maker.inputs[1] not in self.arrays:
-            return node
-        before = self.maker.get(maker.inputs[0])
-        if before is None or before.kind != "Shape" or (before.get("start", 0), before.get("end")) != (0, 2):
-            return node
-        attributes = {**node.attributes, "axes": [2, 3]}
-        return node._replace(inputs=(*node.inputs[:3], maker.inputs[-1]), attributes=attributes)
-
     def _meeting(self, at: str, node: Node, inputs: list[str], place: Place) -> Layer:
-        if node.kind == "Mul" and at in inputs:
-            (gate,) = (name for name in inputs if name != at)
-            kinds = self._kinds(at, gate)
-            if kinds == ["Sigmoid"]:
-                return L.SiLU()
-            if kinds == ["Softplus", "Tanh"]:
-                return L.Mish()
         if node.kind not in ("Add", "Sum", "Concat"):
             raise refusal(node, f"{node.kind} of several arrays")
         places = [place.copy() for _ in inputs]
@@ -165,12 +132,3 @@ class _Tree:
         place.first, place.order = places[0].first, places[0].order
         branches = [None if not parts else parts[0] if len(parts) == 1 else L.Sequential(parts) for parts in chains]
         return L.Concatenate(branches) if node.kind == "Concat" else L.Add(branches)
-
-    def _kinds(self, source: str, target: str) -> list[str]:
-        """The operators of a chain from one array to another."""
-        found: list[str] = []
-        while target != source and target in self.maker and len(found) < 3:
-            node = self.maker[target]
-            found.append(node.kind)
-            target = node.inputs[0] if node.inputs else ""
-        return found[::-1]

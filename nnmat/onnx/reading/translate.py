@@ -170,7 +170,7 @@ def _flatten(node: Node, arrays: Arrays, place: Place) -> Made | None:
     return Made(L.Flatten())
 
 
-def linear(node: Node, W: np.ndarray, b: Any, place: Place) -> Made:
+def _linear(node: Node, W: np.ndarray, b: Any, place: Place) -> Made:
     """H = X Wᵀ + 1 bᵀ with W (M, N) as the file has it."""
     if place.first or W.ndim != 2 or (b is not None and b.size != len(W)):
         raise refusal(node, "a product with an axis that is no row of features")
@@ -187,14 +187,14 @@ def _gemm(node: Node, arrays: Arrays, place: Place) -> Made:
     if node.get("transA", 0) or node.get("alpha", 1.0) != 1 or node.get("beta", 1.0) != 1:
         raise refusal(node, "transA, alpha or beta")
     B, C = given(node, arrays, 1), given(node, arrays, 2)
-    return linear(node, B if node.get("transB", 0) else B.T, C, place)
+    return _linear(node, B if node.get("transB", 0) else B.T, C, place)
 
 
 @makes("MatMul")
 def _matmul(node: Node, arrays: Arrays, place: Place) -> Made:
     if node.inputs[0] in arrays:
         raise refusal(node, "a product with a matrix from the left")
-    return linear(node, given(node, arrays, 1).T, None, place)
+    return _linear(node, given(node, arrays, 1).T, None, place)
 
 
 @makes("Gather")

@@ -91,8 +91,9 @@ def model_proto(model: Layer, layout: str = "NHWC", dtype: Any = None) -> tuple[
         [described("Y", model.dtype, result.shape, first[-1])],
         [writer.tensor(A, name) for name, A in writer.arrays.items()],
     )
-    version = {"ir_version": IR_VERSION, "producer_name": "nnmat"}
-    proto = helper.make_model(graph, opset_imports=[helper.make_opsetid("", writer.opset)], **version)
+    operators = [helper.make_opsetid("", writer.opset)]
+    version = max(IR_VERSION, helper.find_min_ir_version_for(operators))
+    proto = helper.make_model(graph, opset_imports=operators, ir_version=version, producer_name="nnmat")
     helper.set_model_props(proto, metadata(model, layout))
     return proto, inputs, first
 

@@ -10,7 +10,7 @@ from ...calls import Inputs
 from ...checks import count, positive
 from ...layers.base import Layer
 from ...layers.normalisation.batch_norm import BatchNorm
-from .base import Callback
+from .base import Callback, next_multiple
 from .states import is_count
 
 
@@ -52,8 +52,7 @@ class StochasticWeightAverage(Callback):
                 optimizer.lr = self.lr
 
     def next_step(self, step):
-        k = self.every_steps
-        return "last" if k is None or self._epochs < self.start - 1 else step - step % k + k
+        return "last" if self._epochs < self.start - 1 else next_multiple(step, self.every_steps)
 
     def on_step_end(self, trainer, step, loss):
         if self.every_steps is not None and self._epochs >= self.start - 1 and step % self.every_steps == 0:

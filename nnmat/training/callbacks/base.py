@@ -98,3 +98,8 @@ def next_look(callbacks: Iterable[Callback], step: int) -> int | None:
             )
         found.append(int(wanted))
     return min(found, default=None)
+
+
+def next_multiple(step: int, every: int | None) -> int | str:
+    """The first multiple of `every` after a step, for `next_step`; "last" if there is no such number."""
+    return "last" if every is None else step - step % every + every

@@ -8,7 +8,7 @@ from ...errors import ConfigError
 from ...formats.npz import save
 from ...formats.paths import as_path
 from ..reporting.history import check_folder, check_writable, warn_unwritten
-from .base import Callback
+from .base import Callback, next_multiple
 from .monitor import Monitor
 
 CLOSE = 1.0  # seconds before a file is due from which on each step is looked at: those of several calls of a program
@@ -69,7 +69,7 @@ class Checkpoint(Callback):
     def next_step(self, step):
         if self.every_seconds is not None and time.monotonic() - self._written >= self.every_seconds - CLOSE:
             return step + 1
-        return "last" if self.every_steps is None else step - step % self.every_steps + self.every_steps
+        return next_multiple(step, self.every_steps)
 
     def on_epoch_end(self, trainer, epoch, figures):
         if self.keep == "last":

@@ -9,7 +9,7 @@ from nnmat_kernels import unchecked as k
 from ...checks import count, flag
 from ...errors import ConfigError
 from ...parameters import Parameter
-from .base import Callback
+from .base import Callback, next_multiple
 from .states import is_number
 
 
@@ -44,7 +44,7 @@ class Norms(Callback):
             self._layers |= _layers_of(model, f"{name}." if len(models) > 1 else "")
 
     def next_step(self, step):
-        return "last" if self.every_steps is None else step - step % self.every_steps + self.every_steps
+        return next_multiple(step, self.every_steps)
 
     def on_step_end(self, trainer, step, loss):
         self._step = step

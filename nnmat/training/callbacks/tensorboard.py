@@ -11,7 +11,7 @@ from ...checks import count, flag
 from ...extras import extra
 from ...formats.paths import as_path
 from ..reporting.history import check_writable, warn_unwritten
-from .base import Callback
+from .base import Callback, next_multiple
 from .states import is_count
 
 BINS = 30  # of a histogram
@@ -53,7 +53,7 @@ class TensorBoard(Callback):
         self._writer = module.EventFileWriter(str(self.folder), max_queue_size=QUEUE)
 
     def next_step(self, step):
-        return "last" if self.every_steps is None else step - step % self.every_steps + self.every_steps
+        return next_multiple(step, self.every_steps)
 
     def on_step_end(self, trainer, step, loss):
         self._step = step

@@ -8,7 +8,7 @@ import zlib
 from ...checks import count
 from ...errors import ConfigError
 from ...formats.paths import as_path
-from ..callbacks.base import Callback
+from ..callbacks.base import Callback, next_multiple
 from ..callbacks.states import is_count, is_number
 from .history import check_folder, check_writable, json_text, warn_unwritten
 
@@ -149,7 +149,7 @@ class CSVLog(Log):
         }
 
     def next_step(self, step):
-        return "last" if self.every_steps is None else step - step % self.every_steps + self.every_steps
+        return next_multiple(step, self.every_steps)
 
     def on_step_end(self, trainer, step, loss):
         if self.every_steps is not None and step % self.every_steps == 0:

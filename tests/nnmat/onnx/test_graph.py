@@ -1,6 +1,7 @@
 """A graph as a layer: against the layers that its file was written from."""
 
 import copy
+import pickle
 
 import numpy as np
 import pytest
@@ -61,7 +62,8 @@ def test_the_contract_of_layers(tmp_path, rng):
     assert gX.shape == X.shape
     with pytest.raises(nnmat.StateError, match="needs a recorded forward"):
         model.backward(G)
-    twin = copy.deepcopy(model)
+    twin, copied = copy.deepcopy(model), pickle.loads(pickle.dumps(model))
+    assert np.array_equal(copied.forward(X), Y)
     twin.flat_parameters[...] = 0
     assert np.array_equal(model.forward(X), Y)
     assert model.forward(X[:0]).shape == (0, *Y.shape[1:])

@@ -57,6 +57,14 @@ def test_names_whose_shape_is_open_are_asked_for():
     assert derived({"expression": "x.T * A * x", "wrt": "A"})["asks"] == ["x", "A"]
     assert derived({"expression": "(x - mu).T @ (x - mu)", "wrt": "x"})["asks"] == ["mu"]
     assert derived({"expression": "w.T @ x + b", "wrt": "w", "shape": "b=1"}).get("asks") is None
+    several = {
+        "(x - mu).T @ (x - nu)": ["mu", "nu"],
+        "trace(A * B) + trace(C * D)": ["A", "B", "C", "D"],
+        "a * b + c * d": ["a", "b", "c", "d"],
+        "x.T @ x + 1)": [],
+    }
+    for expression, names in several.items():
+        assert derived({"expression": expression, "wrt": "a" if "a" in names else "x"})["asks"] == names
     assert derived({"expression": "x.T @ x", "wrt": "z"})["asks"] == []
 
 

@@ -2,6 +2,7 @@
 
 import copy
 import pathlib
+import sys
 
 import numpy as np
 import pytest
@@ -109,6 +110,14 @@ def test_outputs_and_shapes_that_are_asked_for(tmp_path):
     model = load(tmp_path / "two.onnx", output="Y", input_shape=(3,))
     assert [node.kind for node in model.plan.nodes] == ["Relu"]
     assert load(tmp_path / "two.onnx", output="Z", input_shape=(3,)).output_shape((3,)) == (3,)
+
+
+def test_without_the_package(monkeypatch, tmp_path):
+    monkeypatch.setitem(sys.modules, "onnx", None)
+    with pytest.raises(nnmat.MissingExtraError, match=r"nnmat.onnx.load: expected onnx.*nnmat\[onnx\]"):
+        load(FOLDER / "mlp_script.onnx")
+    with pytest.raises(nnmat.MissingExtraError, match=r"nnmat.onnx.save: expected onnx.*nnmat\[onnx\]"):
+        save(nnmat.Linear(3, 2).build((3,)), tmp_path / "model.onnx")
 
 
 def test_all_that_is_not_supported_is_listed(tmp_path):

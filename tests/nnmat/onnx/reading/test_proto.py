@@ -1,5 +1,6 @@
 """Damaged and hostile files: typed errors, nothing outside of the folder, no memory for what is only claimed."""
 
+import itertools
 import pathlib
 import tracemalloc
 
@@ -15,6 +16,7 @@ from tests.extras import needs
 pytestmark = needs("onnx")
 
 from nnmat.onnx import load, save  # noqa: E402
+from nnmat.onnx.operators import table  # noqa: E402
 
 EXPORTED = pathlib.Path(__file__).parent / "exported"
 ERRORS = (nnmat.FileFormatError, nnmat.ConfigError, nnmat.ShapeError)
@@ -74,6 +76,8 @@ def test_no_memory_for_sizes_that_are_only_claimed(tmp_path):
     huge = helper.make_tensor("W", TensorProto.FLOAT, [4, 1], [0.0] * 4)
     huge.dims[:] = [1 << 20, 1 << 20]
     shape = helper.make_tensor("S", TensorProto.INT64, [2], [1 << 30, 1 << 10])
+    column = helper.make_tensor("C", TensorProto.FLOAT, [1, 50_000], [0.0] * 50_000)
+    rows, last = helper.make_node("Transpose", ["C"], ["R"]), helper.make_node("MatMul", ["X", "A"], ["Y"])
     one = helper.make_tensor("S", TensorProto.INT64, [3], [1 << 40, 2, 4])
     filled = helper.make_node("ConstantOfShape", ["S"], ["W"])
     spread = helper.make_node("Expand", ["X", "S"], ["Y"])
@@ -81,15 +85,25 @@ def test_no_memory_for_sizes_that_are_only_claimed(tmp_path):
     tracemalloc.start()
     for nodes, arrays, said in (
         ([product], [huge], "array 'W' is damaged"),
-        ([filled, product], [shape], "expected at most 268,435,456 numbers"),
+        ([filled, product], [shape], "expected at most 134,217,728 numbers"),
         ([spread], [shape], "Expand: it cannot be run on"),
-        ([spread], [one], "expected at most 268,435,456 numbers"),
+        ([spread], [one], "expected at most 134,217,728 numbers"),
+        ([rows, helper.make_node("MatMul", ["R", "C"], ["A"]), last], [column], "at most 134,217,728 numbers"),
+        ([rows, helper.make_node("Add", ["R", "C"], ["A"]), last], [column], "at most 134,217,728 numbers"),
     ):
         with pytest.raises(nnmat.FileFormatError, match=said):
             load(written(tmp_path, nodes, arrays))
     _, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()
     assert peak < 50e6
+
+
+def test_arrays_that_grow_from_node_to_node_end_somewhere(tmp_path, monkeypatch):
+    monkeypatch.setattr(table, "MOST", 10_000)
+    names = ["X", *(f"A{i}" for i in range(30)), "Y"]
+    nodes = [helper.make_node("Concat", [a, a], [b], axis=1) for a, b in itertools.pairwise(names)]
+    with pytest.raises(nnmat.FileFormatError, match=r"Concat: expected at most 10,000 numbers, got a shape of 16,384"):
+        load(written(tmp_path, nodes))
 
 
 def outside(location, offset=0, length=None):

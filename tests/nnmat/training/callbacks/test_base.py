@@ -1,27 +1,16 @@
-"""Callbacks: what is refused before the first step, their order in a run, early stopping, checkpoints."""
+"""Callbacks: what is refused before the first step, their order in a run, and which steps they see."""
 
-import json
 import math
 
-import numpy as np
 import pytest
 
 import nnmat
-from nnmat import SGD, Linear, Sequential, SoftmaxCrossEntropy, Trainer
 from nnmat.training.callbacks.base import next_look
 from tests.nnmat.training import runs
 
-RNG = np.random.default_rng(0)
-DATA = RNG.standard_normal((40, 2)).astype(np.float32), RNG.integers(0, 3, 40)
 
-
-def make(metrics=()):
-    model = Sequential([Linear(2, 3)], input_shape=(2,))
-    return Trainer(model, SoftmaxCrossEntropy(), SGD(model, lr=0.1), metrics=metrics)
-
-
-def fit(callbacks=(), trainer=None, **options):
-    return (trainer or make()).fit(DATA, epochs=2, callbacks=callbacks, progress=False, **options)
+def given(callbacks):
+    runs.fit(runs.make(), runs.blobs(), callbacks=callbacks)
 
 
 @pytest.mark.parametrize(
@@ -32,50 +21,16 @@ def fit(callbacks=(), trainer=None, **options):
         (lambda: nnmat.EarlyStopping(min_delta=-1), "EarlyStopping: expected min_delta as a finite number >= 0, got"),
         (lambda: nnmat.EarlyStopping(restore_best=1), "EarlyStopping: expected restore_best as True or False, got 1"),
         (lambda: nnmat.EarlyStopping(5), "EarlyStopping: expected monitor as the name of a figure, got 5"),
-        (lambda: fit([nnmat.EarlyStopping]), "fit: expected callbacks as a list of Callback objects, got .*EarlyStop"),
-        (lambda: fit(nnmat.Callback()), "fit: expected callbacks as a list of Callback objects, got <"),
+        (
+            lambda: given([nnmat.EarlyStopping]),
+            "fit: expected callbacks as a list of Callback objects, got .*EarlyStop",
+        ),
+        (lambda: given(nnmat.Callback()), "fit: expected callbacks as a list of Callback objects, got <"),
     ],
 )
 def test_wrong_options_are_named(call, text):
     with pytest.raises(nnmat.ConfigError, match=text):
         call()
-
-
-class Figure(nnmat.Callback):
-    """Puts a figure into each epoch's."""
-
-    def __init__(self, name, value):
-        self.name, self.value = name, value
-
-    def on_epoch_end(self, trainer, epoch, figures):
-        figures[self.name] = self.value
-
-
-def strict(text):
-    """JSON as the standard has it, which has no NaN and no Infinity."""
-
-    def refuse(constant):
-        raise AssertionError(constant)
-
-    return json.loads(text, parse_constant=refuse)
-
-
-def test_a_missing_folder_is_named(tmp_path):
-    for name in ("history.json", "history.csv"):
-        with pytest.raises(FileNotFoundError, match=r"save_history: the folder '.*none' does not exist") as raised:
-            nnmat.save_history({"epoch": [1]}, tmp_path / "none" / name)
-        assert "tmp'" not in str(raised.value)
-
-
-def test_a_log_does_not_write_below_the_header_of_another_table(tmp_path):
-    path = tmp_path / "log.csv"
-    fit([nnmat.Log(path)])
-    fit([nnmat.Log(path)])
-    before = path.read_bytes()
-    assert len(before.splitlines()) == 5
-    with pytest.raises(nnmat.ConfigError, match=r"Log: .*log.csv has the columns epoch, loss, learning_rate, seconds"):
-        fit([nnmat.Log(path)], make(["accuracy"]))
-    assert path.read_bytes() == before
 
 
 def test_callbacks_are_called_in_order(tmp_path):

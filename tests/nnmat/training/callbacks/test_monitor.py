@@ -2,35 +2,23 @@
 
 import math
 
-import numpy as np
 import pytest
 
 import nnmat
-from nnmat import SGD, Linear, Sequential, SoftmaxCrossEntropy, Trainer
 from nnmat.training.callbacks.monitor import Monitor
 from tests.nnmat.training import runs
-
-RNG = np.random.default_rng(0)
-DATA = RNG.standard_normal((40, 2)).astype(np.float32), RNG.integers(0, 3, 40)
-
-
-def make(metrics=()):
-    model = Sequential([Linear(2, 3)], input_shape=(2,))
-    return Trainer(model, SoftmaxCrossEntropy(), SGD(model, lr=0.1), metrics=metrics)
-
-
-def fit(callbacks=(), trainer=None, **options):
-    return (trainer or make()).fit(DATA, epochs=2, callbacks=callbacks, progress=False, **options)
 
 
 def test_a_validation_figure_needs_validation_data_before_the_first_step(tmp_path):
     for callback in (nnmat.EarlyStopping(), nnmat.Checkpoint(tmp_path / "best.npz", monitor="validation_accuracy")):
-        trainer = make()
+        trainer = runs.make()
         with pytest.raises(nnmat.ConfigError, match=r"expected fit\(..., validation=...\) to monitor 'validation_"):
-            fit([callback], trainer)
+            runs.fit(trainer, runs.blobs(), callbacks=[callback])
         assert trainer.optimizer.steps == 0
-        fit([callback], make(["accuracy"]), validation=DATA)
-    fit([nnmat.Checkpoint(tmp_path / "last.npz", keep="last")])  # monitors nothing
+        runs.fit(trainer, runs.blobs(), callbacks=[callback], validation=runs.blobs(40, 1))
+    runs.fit(
+        runs.make(), runs.blobs(), callbacks=[nnmat.Checkpoint(tmp_path / "last.npz", keep="last")]
+    )  # monitors nothing
 
 
 def test_early_stopping_names_what_there_is():

@@ -97,3 +97,10 @@ def test_of_a_long_history_the_first_and_the_last_epochs_are_shown():
     assert all(f"<td>{epoch}</td>" in shown for epoch in epochs)
     assert "<td>…</td>" in shown
     assert History({"epoch": list(range(20))})._repr_html_().count("<tr>") == 21
+
+
+def test_a_missing_folder_is_named(tmp_path):
+    for name in ("history.json", "history.csv"):
+        with pytest.raises(FileNotFoundError, match=r"save_history: the folder '.*none' does not exist") as raised:
+            nnmat.save_history({"epoch": [1]}, tmp_path / "none" / name)
+        assert "tmp'" not in str(raised.value)

@@ -102,6 +102,17 @@ def test_columns_of_another_run_are_noticed_before_it(tmp_path):
     Log(path).on_train_begin(SimpleNamespace(figures=[]))  # callbacks may add one
 
 
+def test_a_log_does_not_write_below_the_header_of_another_table(tmp_path):
+    path = tmp_path / "log.csv"
+    runs.fit(runs.make(metrics=()), runs.blobs(), callbacks=[Log(path)])
+    runs.fit(runs.make(metrics=()), runs.blobs(), callbacks=[Log(path)])
+    before = path.read_bytes()
+    assert len(before.splitlines()) == 5
+    with pytest.raises(nnmat.ConfigError, match=r"Log: .*log.csv has the columns epoch, loss, learning_rate, seconds"):
+        runs.fit(runs.make(), runs.blobs(), callbacks=[Log(path)])
+    assert path.read_bytes() == before
+
+
 # ---- tables of steps -----------------------------------------------------------------------------------------------
 
 
