@@ -26,7 +26,8 @@ class Table:
 
     `train`, `test`: data sets (test: None if none was asked for); `test_rows`: the numbers of its rows, from 0;
     `X`, `y`: the arrays of `train`; `features`: the names of the columns of X; `task`: "classification" or
-    "regression"; `labels`: the classes, or None; `target`: the name of its column. A table made by `from_config` has no rows.
+    "regression"; `labels`: the classes, or None; `target`: the name of its column. A table made by `from_config` has no
+    rows.
     """
 
     def __init__(self, codings: Sequence[Coding], targets: Targets, reading: dict, dtype: np.dtype):
