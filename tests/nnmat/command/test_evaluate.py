@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from nnmat.command.evaluate import columns
-from tests.nnmat.command.samples import QUICK, flowers, houses, ran
+from tests.nnmat.command.samples import flowers, houses, ran
 
 
 @pytest.fixture(autouse=True)
