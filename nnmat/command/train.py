@@ -11,7 +11,7 @@ from ..errors import ConfigError
 from .learning.data import Given, add_data, described, given
 from .learning.fitting import fit
 from .learning.model_file import Kept, write_model
-from .learning.networks import add_network
+from .learning.networks import add_network, resolved
 from .learning.scores import Scores, guess_of, outputs, scores_of
 from .report.page import report
 from .usage.config_file import add_config
@@ -79,7 +79,10 @@ def train(options: argparse.Namespace) -> None:
     scores = scores_of(H, found.test.y, found.recipe, guess)
     kept = Kept(model, found.recipe, guess, scores.figures())
     write_model(options.out, kept)
-    write_text(options.report, report(options, found, kept, scores, H, history))
+    write_text(
+        options.report,
+        report(resolved(options, len(found.train), found.samples == "images"), found, kept, scores, H, history),
+    )
     print(f"\non the {len(found.test)} {found.samples} kept apart:")
     print_scores(scores)
     print(f"\nmodel   {options.out}\nreport  {options.report}\nnext    {next_step(options, found)}")

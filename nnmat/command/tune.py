@@ -1,14 +1,15 @@
 """`nnmat tune`: options for `nnmat train`, found by trying some."""
 
 import argparse
+import sys
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from .learning.data import Given, add_data, described, given, parted
+from .learning.data import add_data, described, given, parted
 from .learning.fitting import fit
-from .learning.networks import IMAGE_HIDDEN, TABLE_HIDDEN, add_network
+from .learning.networks import add_network, resolved
 from .learning.scores import ClassScores, Scores, guess_of, outputs, percent, scores_of
 from .train import USAGE, use_threads
 from .usage.config_file import add_config, keys_of, toml_text
@@ -61,7 +62,7 @@ def tune(options: argparse.Namespace) -> None:
     use_threads(options)
     found = given(options)
     print(described(found), flush=True)
-    options.hidden = options.hidden or list(TABLE_HIDDEN if found.samples == "rows" else IMAGE_HIDDEN)
+    options.hidden = resolved(options, len(found.train), found.samples == "images").hidden
     rng = np.random.default_rng(options.seed)
     train, check = parted(found, options.seed, options.validation)
     guess = guess_of(train, found.recipe)
@@ -69,14 +70,19 @@ def tune(options: argparse.Namespace) -> None:
     for number in range(1, options.tries + 1):
         chosen = drawn(rng) if number > 1 else {name: getattr(options, name) for name in TUNED}
         tried = argparse.Namespace(**{**vars(options), **chosen})
-        model, _ = fit(tried, train, check, f"try {number}/{options.tries}")
+        try:
+            model, _ = fit(tried, train, check, f"try {number}/{options.tries}")
+        except KeyboardInterrupt:
+            if best is not None:
+                print(f"\nnnmat tune: the best of {number - 1} tries is in {options.out}.", file=sys.stderr)
+            raise
         scores = scores_of(outputs(model, check.X, True, "measuring"), check.y, found.recipe, guess)
         won = best is None or scores.order < best[0].order
         print(f"try {number:{len(str(options.tries))}}  {figure(scores)}  {shown(chosen)}{'  best' * won}", flush=True)
         if best is None or won:
             best = scores, chosen
+            write_text(options.out, options_text(options, scores, chosen))
     assert best is not None
-    write_text(options.out, options_text(options, found, *best))
     print(f"\nbest: {figure(best[0])} of {len(check)} {found.samples}\nwritten to {options.out}")
     print(f"next: nnmat train --config {options.out}")
 
@@ -92,12 +98,12 @@ def shown(chosen: dict[str, Any]) -> str:
     return " ".join(f"--{name.replace('_', '-')} {text}" for name, text in texts.items())
 
 
-def options_text(options: argparse.Namespace, found: Given, scores: Scores, chosen: dict[str, Any]) -> str:
+def options_text(options: argparse.Namespace, scores: Scores, chosen: dict[str, Any]) -> str:
     """The best options, and those that were given, as a file for nnmat train."""
     kept = {}
     for key, (name, default) in options.known.items():
         value = chosen.get(name, getattr(options, name))
         if name in TUNED or (name not in OWN and value != default):
             kept[key] = value
-    head = f"{TOML}: the best of {options.tries} tries, {figure(scores)}\nnnmat train --config {options.out}"
+    head = f"{TOML}: the best options, {figure(scores)}\nnnmat train --config {options.out}"
     return toml_text(head, kept)

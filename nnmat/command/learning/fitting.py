@@ -14,7 +14,7 @@ from ...training.callbacks.base import Callback
 from ...training.reporting.display import advance, progress_bar
 from ...training.reporting.history import History
 from ...training.trainer import Trainer
-from .networks import batch_size_of, epochs_of, network
+from .networks import network, resolved
 
 
 class Bar(Callback):
@@ -53,19 +53,19 @@ def fit(
 
     The validation samples are looked at after every epoch and choose nothing.
     """
+    options = resolved(options, len(train), images=train.X.ndim == 4)
     classes = None if train.labels is None else len(train.labels)
     model = network(options, train.X.shape[1:], 1 if classes is None else classes)
-    B, epochs = batch_size_of(options, len(train)), epochs_of(options, len(train))
-    schedule = Cosine(options.lr, epochs * -(-len(train) // B))
+    schedule = Cosine(options.lr, options.epochs * -(-len(train) // options.batch_size))
     optimizer = AdamW(model, lr=schedule, weight_decay=options.weight_decay)
     trainer = Trainer(model, loss_of(train.labels), optimizer, metrics=[] if classes is None else ["accuracy"])
     history = trainer.fit(
         train,
-        epochs=epochs,
-        batch_size=B,
+        epochs=options.epochs,
+        batch_size=options.batch_size,
         validation=validation,
         augment=_augment(options, train.X),
-        callbacks=[Bar(what, epochs, options.quiet)],
+        callbacks=[Bar(what, options.epochs, options.quiet)],
         seed=options.seed,
         progress=False,
         checkpoint=None,

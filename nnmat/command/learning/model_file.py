@@ -54,7 +54,10 @@ def read_model(path: Path, unknown: str | None = None, reading: Mapping[str, Any
         kept = Kept(model, recipe, float(own["guess"]), dict(own["figures"]))  # type: ignore[arg-type]
     except (KeyError, TypeError, ValueError) as error:
         raise FileFormatError(f"{path}: its data for nnmat train is damaged: {error}") from None
-    outputs = 1 if recipe.labels is None else len(recipe.labels)
-    if not isinstance(model, Sequential) or model.output_shape(model.input_shape) != (outputs,):
-        raise FileFormatError(f"{path}: expected a network with {outputs} outputs, one for each label, got others.")
+    shapes = (recipe.input_shape, (1 if recipe.labels is None else len(recipe.labels),))
+    found = (model.input_shape, model.output_shape(model.input_shape))
+    if not isinstance(model, Sequential) or found != shapes:
+        raise FileFormatError(
+            f"{path}: expected a network from {shapes[0]} to {shapes[1]}, got {found[0]} to {found[1]}."
+        )
     return kept

@@ -29,19 +29,35 @@ def add_network(parser: argparse.ArgumentParser) -> None:
         metavar="C",
         help="of images: output channels of the convolutions (default: 16 32)",
     )
-    n.add_argument("--dropout", type=rate, default=0.1, help="rate behind hidden layers (default: %(default)s)")
-    n.add_argument("--lr", type=positive_float, default=0.003, help="learning rate, which falls to 0 (%(default)s)")
-    n.add_argument("--weight-decay", type=nonnegative_float, default=0.01, help="of AdamW (default: %(default)s)")
-    n.add_argument("--epochs", type=positive_int, help="passes over the data (default: 10 to 200, fewer for more data)")
+    n.add_argument("--dropout", type=rate, default=0.2, help="rate behind hidden layers (default: %(default)s)")
+    n.add_argument("--lr", type=positive_float, default=0.002, help="learning rate, which falls to 0 (%(default)s)")
+    n.add_argument("--weight-decay", type=nonnegative_float, default=0.1, help="of AdamW (default: %(default)s)")
+    n.add_argument("--epochs", type=positive_int, help="passes over the data (default: 10 to 100, fewer for more data)")
     n.add_argument("--batch-size", type=positive_int, help="samples of a step (default: 32; 128 from 10,000 on)")
     n.add_argument("--shift", type=nonnegative_int, default=0, metavar="N", help="of images: moved by up to N pixels")
     n.add_argument("--rotate", type=nonnegative_float, default=0.0, metavar="DEGREES", help="of images: turned")
     n.add_argument("--flip", choices=("horizontal", "vertical", "both"), help="of images: mirrored at random")
 
 
+def resolved(options: argparse.Namespace, samples: int, images: bool) -> argparse.Namespace:
+    """The options with values for those that depend on the data. Raises ConfigError for a batch larger than the data.
+
+    The data is gone through so often that some 400,000 samples are seen in all.
+    """
+    if options.batch_size is not None and options.batch_size > samples:
+        raise ConfigError(
+            f"expected --batch-size of at most {samples}, as many as there are, got {options.batch_size}."
+        )
+    chosen = {
+        "hidden": options.hidden or list(IMAGE_HIDDEN if images else TABLE_HIDDEN),
+        "epochs": options.epochs or max(10, min(100, 400_000 // max(samples, 1))),
+        "batch_size": options.batch_size or min(samples, 32 if samples < 10_000 else 128),
+    }
+    return argparse.Namespace(**{**vars(options), **chosen})
+
+
 def network(options: argparse.Namespace, shape: tuple[int, ...], outputs: int) -> Sequential:
-    """A network from inputs of a shape, (features,) or (H, W, C), to so many outputs."""
-    hidden = options.hidden or (TABLE_HIDDEN if len(shape) == 1 else IMAGE_HIDDEN)
+    """A network from inputs of a shape, (features,) or (H, W, C), to so many outputs, by options that are resolved."""
     layers: list[Layer] = []
     if len(shape) == 3:
         side = shape[0]
@@ -51,23 +67,9 @@ def network(options: argparse.Namespace, shape: tuple[int, ...], outputs: int) -
                 layers.append(MaxPool2d(2))
                 side //= 2
         layers.append(Flatten())
-    for size in hidden:
+    for size in options.hidden:
         layers += [Linear(None, size, **HE), ReLU()]
         if options.dropout:
             layers.append(Dropout(options.dropout))
     layers.append(Linear(None, outputs))
     return Sequential(layers, input_shape=shape, seed=options.seed)
-
-
-def epochs_of(options: argparse.Namespace, samples: int) -> int:
-    """How often the data is gone through: some 400,000 samples in all, unless told otherwise."""
-    return options.epochs or max(10, min(200, 400_000 // max(samples, 1)))
-
-
-def batch_size_of(options: argparse.Namespace, samples: int) -> int:
-    """The samples of a step. Raises ConfigError for more than there are."""
-    if options.batch_size is not None and options.batch_size > samples:
-        raise ConfigError(
-            f"expected --batch-size of at most {samples}, as many as there are, got {options.batch_size}."
-        )
-    return options.batch_size or min(samples, 32 if samples < 10_000 else 128)

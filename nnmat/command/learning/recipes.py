@@ -34,6 +34,11 @@ class TableRecipe:
         return self.table.target
 
     @property
+    def input_shape(self) -> tuple[int, ...]:
+        """That of a sample."""
+        return (len(self.table.features),)
+
+    @property
     def places(self) -> list[tuple[str, slice]]:
         """The columns of the table, and where their features stand in X."""
         found, start = [], 0
@@ -72,6 +77,11 @@ class ImageRecipe:
     labels: tuple[str, ...]
     task: str = "classification"
     target: str = "label"
+
+    @property
+    def input_shape(self) -> tuple[int, ...]:
+        """That of a sample."""
+        return (*self.size, 1 if self.grey else 3)
 
     def read(self, paths: Sequence[Path]) -> tuple[list[str], np.ndarray]:
         """The paths of the images, those of folders among them, and their pixels."""

@@ -108,7 +108,7 @@ class NumberScores:
         r2 = "not defined, all are equal" if self.r2 is None else f"{self.r2:.3f}"
         away = float(np.abs(self.said - self.true).mean())
         return [
-            f"R² {r2}, RMSE {self.rmse:.4g}, {away:.4g} away on average, of {len(self.true)}",
+            f"R² {r2}, RMSE {self.rmse:.4g}, on average {away:.4g} away",
             f"baseline RMSE {self.baseline:.4g} (always {self.mean:.4g}, the mean)",
         ]
 
@@ -121,7 +121,7 @@ class NumberScores:
         """Quantiles of the errors."""
         errors = np.abs(self.said - self.true)
         shares = (0.5, 0.9, 1.0)
-        return ["share", "away by at most"], [[percent(q), f"{np.quantile(errors, q):.4g}"] for q in shares]
+        return ["of them", "away by at most"], [[percent(q), f"{np.quantile(errors, q):.4g}"] for q in shares]
 
     def figures(self) -> dict[str, float]:
         """Numbers for files."""

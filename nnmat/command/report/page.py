@@ -15,7 +15,7 @@ from ..learning.recipes import TableRecipe
 from ..learning.scores import ClassScores, Scores, percent, probabilities_of
 from ..usage.outputs import PAGE
 from .importance import importances
-from .pictures import pictures
+from .pictures import mistaken, pictures
 
 STYLE = """
 :root { color-scheme: light dark; --text: light-dark(#1c2024, #e6e8ea); --ground: light-dark(#fff, #15181b);
@@ -25,13 +25,16 @@ main { max-width: 50rem; margin: 0 auto; padding: 1rem; }
 h1 { font-size: 1.5rem; } h2 { font-size: 1.1rem; margin: 2rem 0 0.5rem; }
 .score { font-size: 1.25rem; } .quiet, figcaption { color: var(--quiet); }
 .wide { overflow-x: auto; }
-table { border-collapse: collapse; } th, td { padding: 0.2rem 0.6rem; text-align: right; }
+table { border-collapse: collapse; } th, td { padding: 0.2rem 0.6rem; text-align: right; white-space: nowrap; }
 td { border-top: 1px solid var(--rule); }
 figure { margin: 1rem 0; } img { max-width: 100%; height: auto; background: #fff; border-radius: 4px; }
 pre { overflow-x: auto; border: 1px solid var(--rule); border-radius: 6px; padding: 0.5rem 0.75rem; }
 .bar { display: block; height: 0.8rem; background: var(--bar); border-radius: 2px; }
 """
 LISTED = 20  # columns, mistakes and options that a table shows
+OF_COMMANDS = {"work", "command", "quiet", "threads", "config", "overwrite"}
+OF_IMAGES = {"size", "grey", "channels", "shift", "rotate", "flip"}
+OF_TABLES = {"unknown", "delimiter", "decimal"}
 NO_PICTURES = "Without matplotlib there are no pictures here: pip install 'nnmat[plot]' brings it."
 
 
@@ -51,14 +54,18 @@ def report(
         f'<p class="score">{escape(scores.lines[0])}</p><p>{escape(scores.lines[1])}</p>',
         "" if scores.better else "<p>It is not better than the guess.</p>",
         _table(*scores.table()),
-        _drawn(scores, history),
+        _drawn(scores, history, found, H),
     ]
     if isinstance(kept.recipe, TableRecipe):
         parts += _columns(kept, found, scores, options.seed)
     if isinstance(scores, ClassScores):
         parts += _mistakes(scores, H, found)
     parts += ["<h2>Epochs</h2>", _table(*_epochs(history)), "<h2>The network</h2>"]
-    parts += [f'<div class="wide">{kept.model._repr_html_()}</div>', "<h2>Options</h2>", _options(options)]
+    parts += [
+        f'<div class="wide">{kept.model._repr_html_()}</div>',
+        "<h2>Options</h2>",
+        _options(options, found.samples),
+    ]
     parts += ["<h2>Next</h2>", _commands(options, found)]
     body = "\n".join(filter(None, parts))
     return (
@@ -70,15 +77,17 @@ def report(
 
 
 def _lines(text: str) -> str:
-    return "\n".join(f"<p>{escape(line)}</p>" for line in text.splitlines())
+    return f"<p>{'<br>'.join(map(escape, text.splitlines()))}</p>"
 
 
 def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     return f'<div class="wide">{html_table(head, rows, left=1)}</div>'
 
 
-def _drawn(scores: Scores, history: Mapping[str, Sequence]) -> str:
+def _drawn(scores: Scores, history: Mapping[str, Sequence], found: Given, H: np.ndarray) -> str:
     drawn = pictures(scores, history)
+    if drawn and isinstance(scores, ClassScores) and found.samples == "images":
+        drawn += mistaken(found.test.X, _wrong(H, found.test.y), H.argmax(axis=1), found.test.y, scores.labels)
     if not drawn:
         return f'<p class="quiet">{escape(NO_PICTURES)}</p>'
     return "\n".join(f"<figure>{img}<figcaption>{escape(text)}</figcaption></figure>" for text, img in drawn)
@@ -100,16 +109,22 @@ def _columns(kept: Kept, found: Given, scores: Scores, seed: int) -> list[str]:
     head = f'<tr><th style="text-align: left">column</th><th>{what}</th><th></th></tr>'
     return [
         "<h2>What the columns say</h2>",
-        f"<p>{what.capitalize()} when the entries of a column are shuffled among the rows.</p>",
+        f"<p>{what[0].upper()}{what[1:]} when the entries of a column are shuffled among the rows.</p>",
         f'<div class="wide"><table>{head}{"".join(rows)}</table></div>',
     ]
+
+
+def _wrong(H: np.ndarray, y: np.ndarray) -> np.ndarray:
+    """The samples that are taken for something else, those first whose own class got the smallest probability."""
+    P = probabilities_of(H)
+    wrong = np.flatnonzero(H.argmax(axis=1) != y)
+    return wrong[np.argsort(P[wrong, y[wrong]], kind="stable")]
 
 
 def _mistakes(scores: ClassScores, H: np.ndarray, found: Given) -> list[str]:
     """The samples that the model is most wrong about."""
     P, said, y = probabilities_of(H), H.argmax(axis=1), found.test.y
-    wrong = np.flatnonzero(said != y)
-    order = wrong[np.argsort(P[wrong, y[wrong]], kind="stable")][:LISTED]
+    order = _wrong(H, y)[:LISTED]
     if not len(order):
         return []
     rows = [
@@ -128,9 +143,9 @@ def _epochs(history: Mapping[str, Sequence]) -> tuple[list[str], list[list[str]]
     return [name.replace("_", " ") for name in names], rows
 
 
-def _options(options: argparse.Namespace) -> str:
-    """All options, as on the command line."""
-    left_out = {"work", "command", "quiet", "threads", "config", "overwrite"}
+def _options(options: argparse.Namespace, samples: str) -> str:
+    """The options of the run, as on the command line, without those that cannot matter."""
+    left_out = OF_COMMANDS | (OF_IMAGES if samples == "rows" else OF_TABLES)
     given = {name: value for name, value in vars(options).items() if name not in left_out and value not in (None, [])}
     rows = [
         [name.replace("_", "-"), " ".join(map(str, value)) if isinstance(value, list) else str(value)]

@@ -5,12 +5,15 @@ import io
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import numpy as np
+
 from ...errors import MissingExtraError
 from ...extras import extra
 from ...plots import plot_confusion, plot_history
 from ..learning.scores import ClassScores, NumberScores, Scores
 
 DOTS = 120  # for each inch
+SHOWN, ACROSS = 12, 6  # images, and how many in a row
 MOST_CLASSES = 40  # of a confusion that can be read
 
 
@@ -28,6 +31,25 @@ def pictures(scores: Scores, history: Mapping[str, Sequence]) -> list[tuple[str,
     elif isinstance(scores, ClassScores) and len(scores.labels) <= MOST_CLASSES:
         found.append(("What each class was taken for", plot_confusion(scores.confusion, scores.labels)))
     return [(text, _inside(text, ax)) for text, ax in found]
+
+
+def mistaken(
+    X: np.ndarray, order: np.ndarray, said: np.ndarray, y: np.ndarray, labels: Sequence[str]
+) -> list[tuple[str, str]]:
+    """The images (n, H, W, C) of the first numbers in `order`, with what they are and were taken for; none of none."""
+    chosen = order[:SHOWN].tolist()
+    if not chosen:
+        return []
+    rows = -(-len(chosen) // ACROSS)
+    figure = extra("matplotlib.figure", "nnmat train", "plot").Figure((8.0, 1.7 * rows), layout="constrained")
+    axes = figure.subplots(rows, ACROSS, squeeze=False).ravel()
+    for ax in axes:
+        ax.set_axis_off()
+    for ax, i in zip(axes, chosen, strict=False):
+        ax.imshow(X[i] if X.shape[-1] == 3 else X[i, :, :, 0], cmap="gray", vmin=0, vmax=1)
+        ax.set_title(f"{labels[y[i]]},\nsaid {labels[said[i]]}", fontsize=8)
+    text = "The worst mistakes"
+    return [(text, _inside(text, axes[0]))]
 
 
 def _scatter(scores: NumberScores) -> Any:

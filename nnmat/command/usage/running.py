@@ -38,12 +38,14 @@ SPOKEN = [
 def run(options: argparse.Namespace) -> int:
     """Do what was asked for; the exit code."""
     who = f"nnmat {options.command}"
+    if options.command != "predict" and hasattr(sys.stdout, "reconfigure"):
+        sys.stdout.reconfigure(errors="backslashreplace")  # names of columns, where a terminal lacks their letters
     try:
         code = options.work(options)
         sys.stdout.flush()
         return code or 0
     except TrainingInterrupted as stopped:
-        print(f"\n{who}: stopped. Nothing was written.", file=sys.stderr)
+        print(f"\n{who}: stopped.", file=sys.stderr)
         return 128 + stopped.signal
     except KeyboardInterrupt:
         print(f"\n{who}: stopped by Ctrl-C.", file=sys.stderr)

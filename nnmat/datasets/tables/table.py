@@ -24,9 +24,10 @@ MISSING_VALUES = ("?", "NA", "N/A", "n/a", "NULL", "null", "#N/A")
 class Table:
     """What `datasets.table` made of rows, and how: it does the same to new rows.
 
-    `train`, `test`: data sets (test: None if none was asked for; `test_rows`: which rows, counted from 0, they were);
-    `X`, `y`: the arrays of `train`; `features`: the names of the columns of X; `task`: "classification" or "regression"; `labels`: the classes, or None; `target`: the
-    name of its column. A table made by `from_config` has no rows.
+    `train`, `test`: data sets (test: None if none was asked for); `test_rows`: the numbers of its rows, from 0;
+    `X`, `y`: the arrays of `train`; `features`: the names of the columns of X; `task`: "classification" or
+    "regression"; `labels`: the classes, or None; `target`: the name of its column. A table made by `from_config` has no
+    rows.
     """
 
     def __init__(self, codings: Sequence[Coding], targets: Targets, reading: dict, dtype: np.dtype):

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from nnmat.command.evaluate import columns
-from tests.nnmat.command.samples import QUICK, flowers, houses, ran
+from tests.nnmat.command.samples import flowers, houses, ran
 
 
 @pytest.fixture(autouse=True)
@@ -17,7 +17,7 @@ def _folder(tmp_path, monkeypatch):
 def test_classes_on_later_rows(capsys):
     flowers(Path("flowers.csv"))
     flowers(Path("later.csv"), 30, seed=5)
-    ran(capsys, "train", "flowers.csv", "--target", "species", *QUICK, "--epochs", 60)
+    ran(capsys, "train", "flowers.csv", "--target", "species", "--quiet")
     said = ran(capsys, "evaluate", "model.npz", "later.csv")
     right = int(re.search(r"\((\d+) of 30 right\)", said)[1])
     assert right > 25
@@ -33,7 +33,7 @@ def test_classes_on_later_rows(capsys):
 
 def test_numbers(capsys):
     houses(Path("houses.csv"))
-    ran(capsys, "train", "houses.csv", "--target", "price", "--ignore", "id", *QUICK, "--epochs", 100)
+    ran(capsys, "train", "houses.csv", "--target", "price", "--ignore", "id", "--quiet")
     said = ran(capsys, "evaluate", "model.npz", "houses.csv")
     assert float(re.search(r"R² ([\d.]+)", said)[1]) > 0.8
     assert "90.0 %" in said

@@ -26,7 +26,7 @@ def _folder(tmp_path, monkeypatch):
 
 
 def test_a_table_to_a_report_page_is_one_command(capsys):
-    said = ran(capsys, "train", "flowers.csv", "--target", "species", *QUICK, "--epochs", 60)
+    said = ran(capsys, "train", "flowers.csv", "--target", "species", "--quiet")
     assert "90 rows, 72 to learn from and 18 kept apart" in said
     assert "task: classification, 'species' has 3 classes: iris, lily, rose" in said
     assert float(re.search(r"accuracy ([\d.]+) %", said)[1]) > 90
@@ -39,7 +39,7 @@ def test_a_table_to_a_report_page_is_one_command(capsys):
 
 
 def test_numbers_are_told_in_their_own_unit(capsys):
-    words = ["train", "houses.csv", "--target", "price", "--ignore", "id", "--epochs", "80", "--quiet"]
+    words = ["train", "houses.csv", "--target", "price", "--ignore", "id", "--quiet"]
     said = ran(capsys, *words)
     assert "task: regression, 'price' has numbers from " in said
     assert float(re.search(r"R² ([\d.]+)", said)[1]) > 0.9

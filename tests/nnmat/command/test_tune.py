@@ -8,7 +8,9 @@ import numpy as np
 import pytest
 
 import nnmat
+from nnmat.command.learning.fitting import fit
 from nnmat.command.tune import drawn
+from nnmat.training.interruption import TrainingInterrupted
 from tests.nnmat.command.samples import flowers, houses, ran
 
 
@@ -23,7 +25,7 @@ def test_the_best_of_some_tries_trains(capsys):
     said = ran(capsys, *words, "--quiet")
     tries = re.findall(r"^try (\d)  accuracy ([\d.]+) %  (--hidden [\d ]+ --lr \S+ .*?)(  best)?$", said, re.MULTILINE)
     assert [number for number, *_ in tries] == list("1234")
-    assert tries[0][2] == "--hidden 64 64 --lr 0.003 --dropout 0.1 --weight-decay 0.01"
+    assert tries[0][2] == "--hidden 64 64 --lr 0.002 --dropout 0.2 --weight-decay 0.1"
     best = [entry for entry in tries if entry[3]][-1]
     assert float(best[1]) == max(float(entry[1]) for entry in tries)
     options = tomllib.loads(Path("tuned.toml").read_text())
@@ -52,6 +54,21 @@ def test_options_of_a_file_go_on_to_the_next(capsys):
     ran(capsys, "tune", "--config", "a.toml", "--out", "b.toml")
     options = tomllib.loads(Path("b.toml").read_text())
     assert (options["data"], options["seed"], options["epochs"]) == ("flowers.csv", 3, 2)
+
+
+def test_ctrl_c_keeps_the_best_so_far(capsys, monkeypatch):
+    done = []
+
+    def stopped(*arguments):
+        if len(done) == 2:
+            raise TrainingInterrupted("stopped", None)
+        done.append(1)
+        return fit(*arguments)
+
+    monkeypatch.setattr("nnmat.command.tune.fit", stopped)
+    words = ["tune", "flowers.csv", "--target", "species", "--epochs", 1, "--quiet"]
+    assert "the best of 2 tries is in tuned.toml" in ran(capsys, *words, code=130)
+    assert "hidden" in tomllib.loads(Path("tuned.toml").read_text())
 
 
 def test_a_file_of_the_users_stays(capsys):

@@ -30,12 +30,15 @@ def test_it_comes_back_whole_and_is_a_model_of_nnmat(path):
 
 
 @pytest.mark.parametrize(
-    "change", [{"version": 2}, {"guess": "x"}, {"figures": 1}, {"recipe": {}}, {"recipe": None}, {"labels": 3}]
+    "change",
+    [{"version": 2}, {"guess": "x"}, {"figures": 1}, {"recipe": {}}, {"recipe": None}, {"labels": 3}, {"size": [9, 9]}],
 )
 def test_a_changed_one_is_refused(change, path):
     header, arrays = read_archive(path)
     if "labels" in change:
         change = {"recipe": header["command"]["recipe"] | {"labels": ["a", "b", "c"]}}
+    if "size" in change:
+        change = {"recipe": header["command"]["recipe"] | change}
     write_archive(path, header | {"command": header["command"] | change}, arrays)
     with pytest.raises(FileFormatError):
         read_model(path)

@@ -9,7 +9,7 @@ import pytest
 
 from tests.nnmat.command.samples import QUICK, flowers, houses, ran
 
-VOID = {"meta", "link", "img"}
+VOID = {"meta", "link", "img", "br"}
 
 
 class Tags(HTMLParser):

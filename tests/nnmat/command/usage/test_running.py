@@ -29,7 +29,7 @@ def raising(error: BaseException):
         (OSError(28, "full"), 1, "nnmat train: error: [Errno 28] full\n"),
         (MemoryError("8 GiB"), 1, "not enough memory (8 GiB)"),
         (KeyboardInterrupt(), 130, "nnmat train: stopped by Ctrl-C."),
-        (TrainingInterrupted("x", None), 130, "nnmat train: stopped. Nothing was written."),
+        (TrainingInterrupted("x", None), 130, "nnmat train: stopped."),
         (TrainingInterrupted("x", None, signal.SIGTERM), 143, "stopped"),
         (UnicodeEncodeError("ascii", "é", 0, 1, "no"), 2, "PYTHONIOENCODING"),
     ],

@@ -5,15 +5,16 @@ import pathlib
 import tracemalloc
 
 import numpy as np
-import onnx
 import pytest
-from onnx import TensorProto, helper
 
 import nnmat
 from nnmat import Linear, ReLU, Sequential
 from tests.extras import needs
 
 pytestmark = needs("onnx")
+
+import onnx  # noqa: E402
+from onnx import TensorProto, helper  # noqa: E402
 
 from nnmat.onnx import load, save  # noqa: E402
 from nnmat.onnx.operators import table  # noqa: E402
