@@ -199,8 +199,8 @@ def filled(who: str, column: Column, values: np.ndarray, fill: Any, where: Where
         return values
     if fill is None:
         raise DataError(
-            f"{who}: expected a value in column {column.name!r}, got none in {where(int(np.argmax(gaps)))} and "
-            f"{int(gaps.sum()) - 1} more. Leave such rows out, or make the table with a rule: fill='median', or "
+            f"{who}: expected a value in column {column.name!r}, got none in {where(int(np.argmax(gaps)))}"
+            f"{f' and {others} more' if (others := int(gaps.sum()) - 1) else ''}. Leave such rows out, or make the table with a rule: fill='median', or "
             f"fill={{{column.name!r}: 'median'}}."
         )
     values = values.copy()
