@@ -1,13 +1,14 @@
 """Files of nnmat come back as the layers that wrote them, or as the graph that they hold."""
 
 import numpy as np
-import onnx
 import pytest
 
 from tests.extras import needs
 from tests.nnmat.layers.test_all_layers import CASES, build, draw
 
 pytestmark = needs("onnx")
+
+import onnx  # noqa: E402
 
 from nnmat.onnx import Graph, load, save  # noqa: E402
 

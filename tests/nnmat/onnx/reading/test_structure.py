@@ -3,9 +3,7 @@
 import pathlib
 
 import numpy as np
-import onnx
 import pytest
-from onnx import TensorProto, helper
 
 import nnmat
 from nnmat import (
@@ -24,6 +22,9 @@ from nnmat import (
 from tests.extras import needs
 
 pytestmark = needs("onnx")
+
+import onnx  # noqa: E402
+from onnx import TensorProto, helper  # noqa: E402
 
 from nnmat.onnx import Graph, load, save  # noqa: E402
 

@@ -1,7 +1,6 @@
 """Nodes as layers, one by one: what nnmat wrote itself, read back without its own notes."""
 
 import numpy as np
-import onnx
 import pytest
 
 import nnmat
@@ -9,6 +8,8 @@ from tests.extras import needs
 from tests.nnmat.layers.test_all_layers import CASES, build, draw
 
 pytestmark = needs("onnx")
+
+import onnx  # noqa: E402
 
 from nnmat.onnx import load, save  # noqa: E402
 
