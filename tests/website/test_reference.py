@@ -49,6 +49,9 @@ def test_names_of_modules_are_there():
         package, _, name = module.rpartition(".")
         there = getattr(importlib.import_module(package), name)
         assert all(hasattr(there, each) for each in names), module
+        classes = {name for name, found in vars(there).items() if isinstance(found, type)}
+        own = {name for name in classes if getattr(there, name).__module__ == there.__name__ and name[0] != "_"}
+        assert own <= set(names), f"MODULES lacks {sorted(own - set(names))} of {module}"
 
 
 def test_an_unknown_room_is_named():
