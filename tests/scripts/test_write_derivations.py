@@ -2,7 +2,11 @@
 
 import sys
 
+import pytest
+
 import write_derivations
+from nnmat import ConfigError
+from nnmat.calculus.builtin.pages import HEAD
 from write_derivations import main
 
 
@@ -24,7 +28,7 @@ def test_what_is_stored_is_what_is_derived(monkeypatch, capsys):
 
 
 def test_what_differs_is_named_and_mended(monkeypatch, capsys, tmp_path):
-    monkeypatch.setattr(write_derivations, "files", lambda: {"A.md": "a\n", "B.json": "[]\n", "README.md": "all\n"})
+    monkeypatch.setattr(write_derivations, "files", lambda: {"A.md": "a\n", "B.json": "[]\n", "README.md": HEAD})
     folder = tmp_path / "derivations"
     assert called(monkeypatch, capsys, "--check", "--folder", folder)[0] == 1
     assert not folder.exists()
@@ -43,3 +47,13 @@ def test_what_differs_is_named_and_mended(monkeypatch, capsys, tmp_path):
     called(monkeypatch, capsys, "--folder", folder)
     assert sorted(p.name for p in folder.iterdir()) == ["A.md", "B.json", "README.md"]
     assert (folder / "A.md").read_text() == "a\n"
+
+
+@pytest.mark.parametrize("check", [[], ["--check"]])
+def test_files_of_others_are_left_alone(monkeypatch, tmp_path, check):
+    (tmp_path / "README.md").write_text("# My own\n")
+    (tmp_path / "thesis.tex").write_bytes(b"\xff")
+    monkeypatch.setattr(sys, "argv", ["write_derivations.py", "--folder", str(tmp_path), *check])
+    with pytest.raises(ConfigError, match="expected a new folder, or one written before"):
+        main()
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["README.md", "thesis.tex"]

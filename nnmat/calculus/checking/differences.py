@@ -18,6 +18,7 @@ from ..language.operators import inner
 from .sampling import Point, points, structured
 
 FIRST = 0.9169e-3  # no round number: steps that are whole periods of a function see nothing of it
+STRETCHED = 1.5  # up to which the first step of a comparison is longer, for each point another: no period fits all
 LADDERS = (2.3e-6, 2.3e-12)  # where the growing steps begin: mostly, and for what swings faster
 GROWTH, LAST = 7.31, 0.06
 AGREE = 1e-6  # relative
@@ -56,17 +57,23 @@ def quotients(here: Evaluation, wrt: Expr, direction: np.ndarray, e: Expr, h: fl
 
 
 def quotient(
-    here: Evaluation, wrt: Expr, direction: np.ndarray, e: Expr, size: float | None = None, finest: bool = False
+    here: Evaluation,
+    wrt: Expr,
+    direction: np.ndarray,
+    e: Expr,
+    size: float | None = None,
+    finest: bool = False,
+    first: float = FIRST,
 ) -> tuple[np.ndarray, float]:
     """The best difference quotient of `e` round a point, and how uncertain it is; `size` as found by `roundings`.
 
-    `finest` begins at the finest steps: before something is called wrong.
+    `first` is the step of the first look; `finest` begins at the finest steps: before something is called wrong.
     """
     here.value(e)
     size = roundings(here, e)[0] if size is None else size
     try:
-        coarse, fine = quotients(here, wrt, direction, e, FIRST)
-        error, rounding, large = float(np.abs(coarse - fine).max()), 1e-15 * size / FIRST, float(np.abs(fine).max())
+        coarse, fine = quotients(here, wrt, direction, e, first)
+        error, rounding, large = float(np.abs(coarse - fine).max()), 1e-15 * size / first, float(np.abs(fine).max())
         if error <= 1e-9 * large and rounding <= 1e-7 * large and not finest:
             return fine, error + rounding
     except DomainError:
@@ -147,13 +154,13 @@ def compare(f: Expr, gradient: Expr, wrt: Expr, seed: int = 0, trials: int = 3, 
 
     Raises UnverifiedError, with the point, where they differ, or if too few points of the domain are found.
     """
-    rng = np.random.default_rng(seed)
+    rng, steps = np.random.default_rng(seed), np.random.default_rng((seed, 1))
     both = inner(f, gradient) if f.shape == gradient.shape else f * inner(gradient, gradient)
     found: list[float] = []
     for point in points(both, rng, ATTEMPTS):
         d = direction_for(wrt, point, rng)
         try:
-            claim = _Claim(f, gradient, wrt, point, d, entries)
+            claim = _Claim(f, gradient, wrt, point, d, entries, FIRST * steps.uniform(1, STRETCHED))
             near = claim.near()
             found += [claim.error()] if near is None else [near]
         except DomainError:
@@ -169,8 +176,11 @@ def compare(f: Expr, gradient: Expr, wrt: Expr, seed: int = 0, trials: int = 3, 
 class _Claim:
     """What a gradient says of the slope of `f` at a point along a direction."""
 
-    def __init__(self, f: Expr, gradient: Expr, wrt: Expr, point: Point, direction: np.ndarray, entries: bool):
+    def __init__(
+        self, f: Expr, gradient: Expr, wrt: Expr, point: Point, direction: np.ndarray, entries: bool, first: float
+    ):
         self.f, self.gradient, self.wrt, self.point, self.direction = f, gradient, wrt, point, direction
+        self.first = first
         self.part = moving(f, wrt)
         self.here = Evaluation(point.arrays, point.sizes)
         slope = self.here.value(gradient)
@@ -187,9 +197,10 @@ class _Claim:
         if self.bent > AGREE * self.steep:
             return None
         try:
-            coarse, fine = (float(q[0, 0]) for q in quotients(self.here, self.wrt, self.direction, self.part, FIRST))
+            found = quotients(self.here, self.wrt, self.direction, self.part, self.first)
         except DomainError:
             return None
+        coarse, fine = (float(q[0, 0]) for q in found)
         large, gap = max(abs(self.claimed), abs(fine)), abs(self.claimed - fine)
         agree = large > 0.0 and abs(coarse - fine) <= 1e-9 * large and gap <= AGREE * large
         return gap / large if agree else None
@@ -208,7 +219,7 @@ class _Claim:
             finest = zero or last  # a quotient that misses the swings of a function would agree with a wrong 0
             if last:
                 size, own = roundings(self.here, self.part, self.gradient)
-            measured, doubt = quotient(self.here, self.wrt, self.direction, self.part, size, finest)
+            measured, doubt = quotient(self.here, self.wrt, self.direction, self.part, size, finest, self.first)
             real = float(measured[0, 0])
             large = max(abs(self.claimed), abs(real))
             gap, doubt = abs(self.claimed - real), doubt + 1e-14 * own

@@ -56,7 +56,8 @@ class LatexWriter(Writer):
         return body + "^{+}"
 
     def index(self, body: str, inside: str) -> str:
-        return rf"{body}_{{[{inside}]}}"
+        below = rf"_{{[{inside}]}}"
+        return f"{{{body}}}{below}" if body.endswith("}") and "_" in body else body + below  # no two of one letter
 
     def index_below(self, body: str, sign: str) -> str:
         return f"{body}_{{{sign}}}"

@@ -30,6 +30,8 @@ OF_TWO = {
     "multiply": np.multiply,
     "divide": np.divide,
     "power": np.power,
+    "maximum": np.maximum,
+    "greater": lambda x, y: np.where(x == y, 0.5, np.where(np.isnan(x + y), x + y, x > y)),
 }
 OF_ONE = {
     **{name: getattr(np, name) for name in ("negative", "reciprocal", "square", "sqrt", "exp", "log", "sin", "cos")},

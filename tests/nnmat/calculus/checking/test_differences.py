@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 
 from nnmat.calculus import DomainError, UnverifiedError, derive, inv, logdet, matrix, parse
-from nnmat.calculus.checking.differences import compare, quotient
+from nnmat.calculus.checking.differences import FIRST, compare, quotient
 from nnmat.calculus.evaluation.evaluator import Evaluation
+from nnmat.calculus.language.expr import number
 
 X = matrix("X", 1, 1)
 
@@ -51,3 +52,12 @@ def test_a_gradient_has_the_structure_of_its_variable(wrong):
     f = parse("trace(A @ S)", A=A, S=matrix("S", "N", "N", symmetric=True))
     with pytest.raises(UnverifiedError, match="the structure of S"):
         compare(f, parse("A + A.T", A=A), next(s for s in f.free if s.name == "S"), entries=True)
+
+
+@pytest.mark.parametrize("periods", [1, 2])
+def test_first_steps_of_whole_periods_of_a_function(periods):
+    f = parse(f"a + 1e-3 * sin({4 * np.pi * periods / FIRST:.12f} * a)", a=())
+    (a,) = f.free
+    assert compare(f, derive(f, a).gradient, a) < 1e-6
+    with pytest.raises(UnverifiedError, match="got 1 from 1"):
+        compare(f, number(1), a)

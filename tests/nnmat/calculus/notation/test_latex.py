@@ -66,3 +66,9 @@ def test_a_sum_above_a_bar_has_its_parentheses_once(source, written):
     e = parse(source, A=("N", "N"), B=("N", "N"))
     assert latex(e) == written
     assert "((" not in str(e)
+
+
+def test_a_letter_has_one_index():
+    """Two of them, as in A_{1}_{[...]}, are an error of LaTeX."""
+    e = parse("A1[:2, :] + A2[1:3, :] + C[:2, :]", A1=("N", "N"), A2=("N", "N"), C=("N", "N"))
+    assert latex(e) == r"{A_{1}}_{[0:2, :]} + {A_{2}}_{[1:3, :]} + C_{[0:2, :]}"
