@@ -10,22 +10,14 @@ from pathlib import Path
 from typing import Any
 
 import nnmat
-from nnmat.formats.atomic import atomic_write
+from nnmat.command.usage.kinds import nonnegative_float as nonnegative_float
+from nnmat.command.usage.kinds import nonnegative_int as nonnegative_int
+from nnmat.command.usage.kinds import positive_float as positive_float
+from nnmat.command.usage.kinds import positive_int as positive_int
+from nnmat.command.usage.kinds import rate as rate
+from nnmat.command.usage.outputs import write_text as write_text
+from nnmat.command.usage.running import ERRORS
 from nnmat.training.reporting.history import check_writable
-
-ERRORS = (
-    nnmat.BuildError,
-    nnmat.ConfigError,
-    nnmat.DataError,
-    nnmat.DtypeError,
-    nnmat.FileFormatError,
-    nnmat.LabelError,
-    nnmat.MissingExtraError,
-    nnmat.NonFiniteError,
-    nnmat.ShapeError,
-    nnmat.StateError,
-    OSError,
-)
 
 
 def script_parser(description: str | None, examples: str) -> argparse.ArgumentParser:
@@ -33,28 +25,6 @@ def script_parser(description: str | None, examples: str) -> argparse.ArgumentPa
     return argparse.ArgumentParser(
         description=description, epilog=examples, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-
-
-def _number(kind: type, rule: str, holds):
-    """A parser of options that are numbers for which `holds`; `rule` says so in words."""
-
-    def check(text: str):
-        try:
-            value = kind(text)
-        except ValueError:
-            value = None
-        if value is None or not holds(value):
-            raise argparse.ArgumentTypeError(f"expected {rule}, got {text!r}")
-        return value
-
-    return check
-
-
-positive_int = _number(int, "a whole number >= 1", lambda n: n >= 1)
-nonnegative_int = _number(int, "a whole number >= 0", lambda n: n >= 0)
-nonnegative_float = _number(float, "a number >= 0", lambda x: 0 <= x < float("inf"))
-positive_float = _number(float, "a number > 0", lambda x: 0 < x < float("inf"))
-rate = _number(float, "a number from 0 up to, but not including, 1", lambda x: 0 <= x < 1)
 
 
 def output_file(suffix: str):
@@ -116,12 +86,6 @@ def use_threads(parser: argparse.ArgumentParser, threads: int | None) -> int:
 def settings(args: argparse.Namespace, *left_out: str) -> dict[str, Any]:
     """The options of a run, for its JSON file: file names as text, and without those that are `left_out`."""
     return {k: str(v) if isinstance(v, Path) else v for k, v in vars(args).items() if k not in left_out}
-
-
-def write_text(path: Path, text: str) -> None:
-    """Write the whole file or, if that fails, nothing."""
-    with atomic_write(path) as file:
-        file.write(text.encode())
 
 
 def write_json(path: Path, content: Any) -> None:

@@ -18,7 +18,7 @@ FREE = {"sym", "num", "dim", "full", "rows", "columns"}  # no work of their own
 FEW = 6  # arrays that a part of a long sum has
 KNOWN = (
     "Known are sums, products, powers, softmax and its like, inv, solve, logdet, trace, diag, diagm, tril, norm2, "
-    f"frobenius, reshape, and the functions {', '.join(sorted(FUNCTIONS, key=str.lower))}."
+    f"frobenius, reshape, maximum, minimum, and the functions {', '.join(sorted(FUNCTIONS, key=str.lower))}."
 )
 
 

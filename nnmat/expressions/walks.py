@@ -12,8 +12,9 @@ from nnmat_kernels.expressions.walk import KINDS_OF_ARRAYS, MOST_ARRAYS, MOST_RE
 from ..calculus.compiling.values import Value
 from ..calculus.errors import NotDerivable
 
-ENTRYWISE = {"add", "mul", "pow", "fn", "outer", "scaled", "filled"}
-FUNCTIONS = {name for name in WALKED[9:]} - {"negative", "reciprocal", "square"}
+OF_TWO = ("maximum", "greater")
+ENTRYWISE = {"add", "mul", "pow", "fn", "outer", "scaled", "filled", *OF_TWO}
+FUNCTIONS = {name for name in WALKED[9:]} - {"negative", "reciprocal", "square", *OF_TWO}
 SPREAD = {"rows": "row", "columns": "column"}
 
 
@@ -126,6 +127,12 @@ class Walk:
             raise NotDerivable(v, f"no kernel of the function {v.data} is known. Known are {known}.")
         return self._line(v.data, self._operand(v.args[0]))
 
+    def _maximum(self, v: Value) -> int:
+        left, right = v.args
+        return self._line(v.op, self._operand(left), self._operand(right))
+
+    _greater = _maximum
+
     def _outer(self, v: Value) -> int:
         left, right = v.args
         return self._line("multiply", self._load(left, "column"), self._load(right, "row"))
@@ -175,4 +182,4 @@ def _read(name: str, left: int, right: int) -> tuple[int, ...]:
     """The registers that a line reads."""
     if name in ("load", "constant"):
         return ()
-    return (left, right) if name in ("add", "subtract", "multiply", "divide", "power") else (left,)
+    return (left, right) if name in ("add", "subtract", "multiply", "divide", "power", *OF_TWO) else (left,)

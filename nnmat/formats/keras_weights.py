@@ -19,7 +19,7 @@ Reference: keras/src/saving/saving_lib.py and the layers' `build` of Keras 3.
 """
 
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import partial
 from typing import Any, NamedTuple
 
@@ -48,7 +48,7 @@ from ..layers import (
     RMSNorm,
 )
 from ..layers import Sequential as Chain
-from .matching import Given, Slot, match
+from .matching import Given, Slot, branches_of, match
 from .npz import cast
 from .paths import existing_file
 
@@ -79,13 +79,15 @@ def from_keras(
     """
     if not isinstance(model, Layer) or not model.built:
         raise ConfigError(f"from_keras: expected a built model, got {model!r}. Give Sequential(..., input_shape=...).")
-    variables = list(_of_layer(model))
+    if order is not None and (isinstance(order, str) or not isinstance(order, Iterable)):
+        raise ConfigError(f"from_keras: expected order as a list of names of layers, got {order!r}.")
+    variables, branches = list(_of_layer(model)), branches_of(model)
     path = existing_file("from_keras", file)
     h5py = extra("h5py", "from_keras", "keras")
     try:
         with h5py.File(path, "r") as opened:
             found = _found(h5py, opened)
-            arrays = _arrays(variables, found, model.dtype, order, half)
+            arrays = _arrays(variables, branches, found, model.dtype, order, half)
     except (ConfigError, ShapeError, DtypeError):
         raise
     except FileFormatError as error:
@@ -99,12 +101,17 @@ def from_keras(
 
 
 def _arrays(
-    variables: list[Variable], found: dict[str, Any], dtype: np.dtype, order: Sequence[str] | None, half: bool
+    variables: list[Variable],
+    branches: list[list[str]],
+    found: dict[str, Any],
+    dtype: np.dtype,
+    order: Sequence[str] | None,
+    half: bool,
 ) -> list[np.ndarray]:
     """The arrays of the file, one for each variable, in the model's dtype; only those whose shape fits are read."""
     theirs = {name: Given(_shape(name, dataset), partial(_read, name, dataset)) for name, dataset in found.items()}
     named = None if order is None else [_full(part, found) for part in order]
-    names = match("from_keras", [Slot(v.name, v.shape) for v in variables], theirs, order=named)
+    names = match("from_keras", [Slot(v.name, v.shape) for v in variables], theirs, order=named, branches=branches)
     for variable, name in zip(variables, names, strict=True):
         if theirs[name].shape != variable.shape:
             raise ShapeError(

@@ -3,9 +3,11 @@
 Names decide where they are the model's own. Where they are not, layers are matched as wholes, each with all of its
 arrays, in an order that is known (that of a module, or one that is given); where none is known (a dictionary may have
 been sorted as text, a file has an order of its own), by the kinds and shapes of their arrays, and those of equal shapes
-by the numbers in their names: `h.2` before `h.10`. What that leaves open is refused.
+by the numbers in their names: `h.2` before `h.10`. What that leaves open is refused; so are equal shapes on branches
+that stand beside each other, for nobody knows which of them another library counts first.
 """
 
+import contextlib
 import re
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -15,6 +17,7 @@ from typing import NamedTuple
 import numpy as np
 
 from ..errors import ConfigError
+from ..layers import Add, Concatenate, Layer, Residual
 
 Unit = dict[str, str]  # the entries of one layer: kind to name
 
@@ -40,11 +43,14 @@ def match(
     *,
     ordered: bool = False,
     order: Sequence[str] | None = None,
+    branches: Sequence[Sequence[str]] = (),
+    remedy: str = "Give their names in the model's order, order=[...].",
 ) -> list[str]:
     """For each array of the model the name of its entry; every entry is used once.
 
     `ordered`: whether `theirs` has the order of the layers. `order`: their names (of layers, or of entries) in that
-    order. Shapes of entries that belong together by name or by order are not compared here. Raises ConfigError.
+    order. `branches` of the model: numbers do not say on which of them a layer stands. `remedy`: for an order that
+    is open. Shapes of entries that belong together by name or by order are not compared here. Raises ConfigError.
     """
     if order is not None:
         theirs, ordered = _in_order(who, theirs, order), True
@@ -61,9 +67,16 @@ def match(
         if {key: len(group) for key, group in groups[0].items()} == {key: len(g) for key, g in groups[1].items()}:
             pairs: list[tuple[Unit, Unit]] = []
             for key, group in groups[0].items():
-                pairs += zip(group, _by_numbers(who, groups[1][key], group, theirs), strict=True)
+                apart = _apart(group, branches)
+                pairs += zip(group, _by_numbers(who, groups[1][key], group, theirs, apart, remedy), strict=True)
             return _named(ours, pairs)
     raise _no_match(who, ours, theirs)
+
+
+def branches_of(model: Layer) -> list[list[str]]:
+    """For each place where a model has branches, what the names of the arrays on each of them begin with."""
+    places = [part for part in model.modules() if isinstance(part, Residual | Add | Concatenate)]
+    return [[f"{child.path}." for child in place.children()] for place in places]
 
 
 def partly(who: str, ours: Sequence[Slot], theirs: Mapping[str, Given]) -> list[str | None]:
@@ -129,13 +142,20 @@ def _grouped(units: list[Unit], shapes: Mapping[str, tuple]) -> dict[frozenset, 
     return groups
 
 
-def _by_numbers(who: str, found: list[Unit], mine: list[Unit], theirs: Mapping[str, Given]) -> list[Unit]:
-    """Units of equal shapes in the order of the numbers in their names."""
+def _apart(units: list[Unit], branches: Sequence[Sequence[str]]) -> bool:
+    """Whether some of the units stand on different branches of one place."""
+    names = [name for unit in units for name in unit.values()]
+    return any(sum(any(name.startswith(branch) for name in names) for branch in place) > 1 for place in branches)
+
+
+def _by_numbers(
+    who: str, found: list[Unit], mine: list[Unit], theirs: Mapping[str, Given], apart: bool, remedy: str
+) -> list[Unit]:
+    """Units of equal shapes in the order of the numbers in their names; none if they stand `apart` on branches."""
     names = [_name(unit) for unit in found]
-    try:
-        return sorted(found, key=cmp_to_key(_compared))
-    except _OpenError:
-        pass
+    with contextlib.suppress(_OpenError):
+        if not apart:
+            return sorted(found, key=cmp_to_key(_compared))
     first = found[0]
     if all(
         np.array_equal(theirs[first[kind]].read(), theirs[name].read()) for unit in found for kind, name in unit.items()
@@ -144,8 +164,7 @@ def _by_numbers(who: str, found: list[Unit], mine: list[Unit], theirs: Mapping[s
     raise ConfigError(
         f"{who}: expected to know which layer is which, but {_listed(names)} have equal shapes, and neither their "
         f"names nor the order of a dictionary or a file says which of them is {_listed(map(_name, mine))} of the "
-        "model. Give their names in the model's order, order=[...]; or the module itself; or order='given' if the "
-        "dictionary has it."
+        f"model. {remedy}"
     )
 
 

@@ -151,6 +151,8 @@ def cast(who: str, name: str, A: np.ndarray, dtype: np.dtype) -> np.ndarray:
 
 def model_entries(model: Layer) -> tuple[dict, dict[str, np.ndarray]]:
     """The header and the arrays that describe a built model."""
+    if not isinstance(model, Layer):
+        raise ConfigError(f"save: expected a model, got {type(model).__name__}. Write save(model, path).")
     if not model.built:
         raise BuildError(f"save: {model.kind} is not built yet, so it has no parameters. Give input_shape.")
     header = {

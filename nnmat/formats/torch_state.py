@@ -18,12 +18,17 @@ from nnmat_kernels.runtime.door import array, dtype_remedy, plain
 
 from ..errors import ConfigError, DtypeError, ShapeError
 from ..layers import Sequential
-from .matching import Given, Slot, match, partly
+from .matching import Given, Slot, branches_of, match, partly
 from .npz import cast
 from .paths import as_path
 from .safe_tensors import SUFFIX, read_tensors
 from .torch_entries import Entry, entries_of
 from .torch_options import check_options
+
+REMEDY = (
+    "Give their names in the model's order, order=[...]; or the module itself; or order='given' if the dictionary has "
+    "it."
+)
 
 
 def from_torch(
@@ -36,13 +41,14 @@ def from_torch(
 ) -> None:
     """Copy PyTorch's weights into a built chain of layers.
 
-    `state`: a module, a state dict of tensors or arrays, or a `.safetensors` file, whose numbers of half precision are
-    read if `half` says so. Entries with the model's names (and perhaps one prefix) go by them. With other names the
-    layers of a module, or of the state dict that it returned, go in their order, each by its own kinds (`weight`,
-    `bias`). A plain dictionary and a file have no order to trust: their layers go by the shapes of their arrays, those
-    of equal shapes by the numbers in their names, `h.2` before `h.10`; what is open after that is refused. `order`
-    then names their layers in the order of the model's, or is "given", if the dictionary has that order. A module's
-    options are compared, too.
+    `state`: a module, a state dict of tensors or arrays, or a `.safetensors` file. `half`: read numbers of half
+    precision in a file, and tensors of bfloat16, too.
+
+    Entries with the model's names (and perhaps one prefix) go by them. With other names the layers of a module, or of
+    the state dict that it returned, go in their order, each by its own kinds (`weight`, `bias`). A plain dictionary and
+    a file have no order to trust: their layers go by the shapes of their arrays, those of equal shapes by the numbers
+    in their names, `h.2` before `h.10`; what is open after that is refused. `order` then names their layers in the
+    order of the model's, or is "given", if the dictionary has that order. A module's options are compared, too.
 
     `strict=False`: by names only; entries and layers that have no partner are left alone.
 
@@ -57,7 +63,13 @@ def from_torch(
     ours = [Slot(entry.name, entry.shape()) for entry in entries]
     if strict:
         names: Sequence[str | None] = match(
-            "from_torch", ours, theirs, ordered=ordered or order == "given", order=_list(order)
+            "from_torch",
+            ours,
+            theirs,
+            ordered=ordered or order == "given",
+            order=_list(order),
+            branches=branches_of(model),
+            remedy=REMEDY,
         )
     else:
         names = partly("from_torch", ours, theirs)
@@ -82,7 +94,9 @@ def to_torch(model: Sequential, like: Any = None) -> dict[str, np.ndarray]:
     arrays, ordered = _arrays(model, like, True, "to_torch")
     theirs = {name: Given(A.shape, partial(np.asarray, A)) for name, A in arrays.items()}
     ours = [Slot(entry.name, entry.shape()) for entry in entries]
-    found = dict(zip(match("to_torch", ours, theirs, ordered=ordered), entries, strict=True))
+    remedy, branches = "Give the module itself.", branches_of(model)
+    names = match("to_torch", ours, theirs, ordered=ordered, branches=branches, remedy=remedy)
+    found = dict(zip(names, entries, strict=True))
     for name, entry in found.items():
         if arrays[name].shape != entry.shape():
             raise ShapeError(
@@ -108,6 +122,13 @@ def _arrays(model: Sequential, state: Any, half: bool, who: str = "from_torch") 
     for name, A in state.items():
         if not isinstance(name, str):
             raise ConfigError(f"{who}: expected names as texts in the state dict, got {name!r}.")
+        if str(getattr(A, "dtype", "")) == "torch.bfloat16":  # which NumPy has not
+            if not half:
+                raise DtypeError(
+                    f"{who}: expected {name!r} as float32 or float64, got bfloat16, which was rounded. Pass half=True "
+                    "to read it as float32."
+                )
+            A = A.float()
         found[name] = (array if hasattr(A, "__array__") else plain)(who, f"state[{name!r}]", A)
     return found, hasattr(state, "_metadata")  # which PyTorch puts on the dicts that it makes
 

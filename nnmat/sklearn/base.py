@@ -97,6 +97,10 @@ class Estimator(CallbackSupport, BaseEstimator):
         """X and y as arrays."""
         raise NotImplementedError
 
+    def _all_classes(self, y: np.ndarray) -> Any:
+        """The classes of y, before samples are left out or held out; None for numbers and labels."""
+        return None
+
     def _class_weights(self, y: np.ndarray, whole: bool) -> np.ndarray | None:
         """The weights of samples by their classes; `whole`: whether y is of all samples there will be."""
         return None
@@ -117,13 +121,14 @@ class Estimator(CallbackSupport, BaseEstimator):
         epochs = count(self._who, "max_iter", self.max_iter)
         target_names = frames.target_names(y)
         X, y = self._checked(X, y, reset=not again)
+        classes = self._all_classes(y)
         X, y, weight = self._weighted(X, y, sample_weight, whole=True)
         context, told = context_of(self, X, y, weight, epochs)
         data, check, scores = (X, y, weight), None, None
         if flag(self._who, "early_stopping", self.early_stopping):
             data, check = self._split(X, y, weight)
         if not again:
-            self._begin(*data, classes=None, target_names=target_names)
+            self._begin(*data, classes=classes, target_names=target_names)
         else:
             self._new_trainer(*data)
         callbacks = list(self.callbacks or ())
@@ -148,6 +153,7 @@ class Estimator(CallbackSupport, BaseEstimator):
         X, y = self._checked(X, y, reset=first)
         data = self._weighted(X, y, sample_weight, whole=False)
         if first:
+            classes = self._all_classes(y) if classes is None else classes
             self._begin(*data, classes=classes, target_names=target_names)
         self._run(data, 1, [], None)
         return self
@@ -158,10 +164,8 @@ class Estimator(CallbackSupport, BaseEstimator):
         self._random = check_random_state(self.random_state)
         self._targets = self._new_targets(y, weight, classes)
         self._scaling = self._new_scaling(X, weight)
-        layers = self._network(X.shape[1], self._targets.outputs)
-        model = (
-            layers[0] if len(layers) == 1 and layers[0].built else Sequential([*layers, *self._targets.last_layers()])
-        )
+        layers = [*self._network(X.shape[1], self._targets.outputs), *self._targets.last_layers()]
+        model = layers[0] if len(layers) == 1 and layers[0].built else Sequential(layers)
         if not model.built:
             rng = np.random.default_rng(self._seed())
             model.build(X.shape[1:], rng=rng, dtype=self._dtype(X))
@@ -193,7 +197,7 @@ class Estimator(CallbackSupport, BaseEstimator):
 
     def _new_trainer(self, X, y, weight) -> None:
         """A trainer of the model for such data, with a new optimizer."""
-        steps = self.max_iter * -(-len(X) // self._batch(len(X)))
+        steps = count(self._who, "max_iter", self.max_iter) * -(-len(X) // self._batch(len(X)))
         rate = names.schedule(self._who, self.schedule, self.learning_rate, steps)
         decay = self.weight_decay
         if isinstance(decay, str) and decay == "auto":

@@ -8,6 +8,7 @@ import numpy as np
 from sklearn.base import ClassifierMixin, RegressorMixin
 from sklearn.utils.class_weight import compute_sample_weight
 from sklearn.utils.metaestimators import available_if
+from sklearn.utils.multiclass import check_classification_targets, type_of_target
 from sklearn.utils.validation import column_or_1d, validate_data
 
 from ..errors import ConfigError
@@ -47,6 +48,12 @@ class Classifier(ClassifierMixin, Estimator):
         if hasattr(y, "toarray"):
             y = y.toarray()
         return X, column_or_1d(y, warn=True) if y.ndim == 2 and y.shape[1] == 1 else y
+
+    def _all_classes(self, y):
+        check_classification_targets(y)
+        if y.ndim == 1:
+            return np.unique(y)
+        return None if type_of_target(y) == "multilabel-indicator" else [np.unique(column) for column in y.T]
 
     def _new_targets(self, y, weight, classes):
         found = Classes(self._who, y, self.loss, classes)

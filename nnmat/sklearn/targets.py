@@ -3,7 +3,7 @@
 from typing import Any
 
 import numpy as np
-from sklearn.utils.multiclass import check_classification_targets, type_of_target
+from sklearn.utils.multiclass import type_of_target
 from sklearn.utils.validation import column_or_1d
 
 from nnmat_kernels import sigmoid, softmax
@@ -76,10 +76,11 @@ class Classes:
     """
 
     def __init__(self, who: str, y: np.ndarray, given: Any, classes: Any = None):
-        check_classification_targets(y)
-        found = type_of_target(y)
         self.who = who
-        self.kind = "labels" if found == "multilabel-indicator" else "several" if y.ndim == 2 else "classes"
+        self.kind = "classes" if y.ndim == 1 else "several"
+        groups = isinstance(classes, list) and np.ndim(classes[0]) == 1  # then y may be a part that looks like labels
+        if not groups and type_of_target(y) == "multilabel-indicator":
+            self.kind = "labels"
         usual = SigmoidBinaryCrossEntropy if self.kind == "labels" else SoftmaxCrossEntropy
         self.loss = checked_loss(who, given, usual)
         self.classes: Any

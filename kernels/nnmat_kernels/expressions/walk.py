@@ -37,6 +37,7 @@ WALKED = (
     *("square", "sqrt", "exp", "log", "sin", "cos", "tanh", "sigmoid", "relu", "step", "abs", "sign", "softplus"),
     *("gelu", "phi", "Phi"),
     *("tan", "arctan", "cosh", "sinh", "log1p", "erf", "silu", "elu", "clip", "huber", "lgamma", "digamma"),
+    *("maximum", "greater"),
 )
 _KIND_ALL, _KIND_ROW, _KIND_COLUMN, _KIND_NUMBER = range(len(KINDS_OF_ARRAYS))
 (
@@ -81,6 +82,7 @@ _DO_GELU, _DO_DENSITY, _DO_DISTRIBUTION = range(23, 26)
     _DO_LGAMMA,
     _DO_DIGAMMA,
 ) = range(26, 38)
+_DO_MAXIMUM, _DO_GREATER = range(38, 40)
 _PHI_AT_0, _SQRT_HALF = 1 / math.sqrt(2 * math.pi), math.sqrt(0.5)
 
 
@@ -131,7 +133,7 @@ def _walk_piece(lines, numbers, a, b, c, d, e, f, g, h, columns, out, first, las
                 else:
                     source = e if p == 4 else f if p == 5 else g if p == 6 else h
                 _load(q, source, start, columns, registers[r, :n])
-            elif what <= _DO_POWER:
+            elif what <= _DO_POWER or what >= _DO_MAXIMUM:
                 _of_two(what, registers[p], registers[q], registers[r, :n])
             else:
                 _of_one(what, registers[p], registers[r, :n])
@@ -182,9 +184,22 @@ def _of_two(what, p, q, y):
     elif what == _DO_DIVIDE:
         for i in range(n):
             y[i] = p[i] / q[i]
-    else:
+    elif what == _DO_POWER:
         for i in range(n):
             y[i] = p[i] ** q[i]
+    else:
+        _compared(what, p, q, y)
+
+
+@exact_jit
+def _compared(what, p, q, y):
+    n, zero, half, one = y.size, y.dtype.type(0), y.dtype.type(0.5), y.dtype.type(1)
+    if what == _DO_MAXIMUM:
+        for i in range(n):
+            y[i] = p[i] if p[i] > q[i] or p[i] != p[i] else q[i]
+    else:
+        for i in range(n):
+            y[i] = one if p[i] > q[i] else zero if p[i] < q[i] else half if p[i] == q[i] else p[i] + q[i]
 
 
 @exact_jit

@@ -214,6 +214,11 @@ def _softmax(low: Lowering, e: Expr, x: Value) -> Value:
     return g.add([top, logs]) if e.op == "lse" else g.add([shifted, g.mul([g.number(-1), spread(logs)])])
 
 
+def _compared(low: Lowering, e: Expr, *args: Value) -> Value:
+    """The greater of two, or which one it is: one call in NumPy, an operation on entries for kernels."""
+    return low.graph.elementwise(e.op, args) if low.functions else _called(low, e, *args)
+
+
 def _called(low: Lowering, e: Expr, *args: Value) -> Value:
     """Operators that are one call, which takes matrices and gives one."""
     data = (e.op, e.data, e.shape, tuple(a.shape for a in e.args))
@@ -256,4 +261,6 @@ WAYS: dict[str, Callable[..., Value]] = {
     "softmax": _softmax,
     "log_softmax": _softmax,
     "lse": _softmax,
+    "maximum": _compared,
+    "greater": _compared,
 }

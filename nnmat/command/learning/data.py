@@ -13,7 +13,7 @@ from ...datasets.tables.table import MISSING_VALUES
 from ...errors import ConfigError, DataError
 from ...formats.paths import existing_file
 from ..usage.kinds import nonnegative_int, positive_int, share
-from .recipes import ImageRecipe, Recipe, TableRecipe
+from .recipes import ImageRecipe, Recipe, TableRecipe, check_delimiter
 
 
 @dataclass
@@ -78,7 +78,12 @@ def add_data(parser: argparse.ArgumentParser) -> None:
 
 def add_reading(group: Any, delimiter: str | None, decimal: str | None, default: str) -> None:
     """The options that say how a CSV file is read."""
-    group.add_argument("--delimiter", default=delimiter, help=f"what separates cells (default: {delimiter or default})")
+    group.add_argument(
+        "--delimiter",
+        type=lambda text: "\t" if text == "tab" else text,
+        default=delimiter,
+        help=f"what separates cells, such as ; or tab (default: {delimiter or default})",
+    )
     group.add_argument("--decimal", default=decimal, help=f"the decimal point (default: {decimal or default})")
     group.add_argument("--encoding", metavar="NAME", help=f"of the file's text (default: {default})")
     group.add_argument("--header", choices=("yes", "no"), help=f"whether the first row has names (default: {default})")
@@ -99,23 +104,13 @@ def given(options: argparse.Namespace) -> Given:
         return _images(options)
     if options.data is None:
         raise ConfigError("expected DATA.csv with --target COLUMN, or --images FOLDER. Try --help.")
-    _check_delimiter(options)
+    if Path(options.data).is_dir():
+        raise ConfigError(f"expected a CSV file, {options.data} is a folder. For images: --images {options.data}.")
+    check_delimiter(existing_file("table", options.data), options.delimiter)
     if options.target is None:
         names = csv_columns("table", options.data, (), **_reading(options)).names
         raise ConfigError(f"expected --target COLUMN, the column to be told. There are {', '.join(names)}.")
     return _table(options)
-
-
-def _check_delimiter(options: argparse.Namespace) -> None:
-    """Refuse a file whose first line has semicolons or tabs and no comma, as of spreadsheets in many countries."""
-    with open(existing_file("table", options.data), "rb") as file:
-        line = file.readline(1 << 16)
-    for sign, name in ((b";", "';'"), (b"\t", "$'\\t'")):
-        if options.delimiter == "," and sign in line and b"," not in line:
-            raise ConfigError(
-                f"{options.data}: its first line has {name} and no commas. Pass --delimiter {name}, and --decimal , if "
-                "numbers are written with commas."
-            )
 
 
 def _reading(options: argparse.Namespace) -> dict[str, Any]:

@@ -29,8 +29,8 @@ class Bar(Callback):
         self.bar = progress_bar(**self.options)
 
     def on_epoch_end(self, trainer, epoch, figures):
-        shown = ("loss", "validation_loss", "validation_accuracy")
-        self.bar.set_postfix_str(", ".join(f"{n} {figures[n]:.4f}" for n in shown if n in figures), refresh=False)
+        name = "accuracy" if "accuracy" in figures else "loss"
+        self.bar.set_postfix_str(f"validation {name} {figures[f'validation_{name}']:.4f}", refresh=False)
         advance(self.bar, 1)
 
     def on_train_end(self, trainer, history):

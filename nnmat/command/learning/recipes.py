@@ -10,6 +10,7 @@ import numpy as np
 from ...datasets import Dataset, Table, image_folder, read_images
 from ...datasets.images.image_folder import ENDINGS
 from ...errors import ConfigError, DataError, FileFormatError
+from ...formats.paths import existing_file
 
 
 @dataclass(frozen=True)
@@ -52,12 +53,17 @@ class TableRecipe:
         """The numbers of the rows, counted from 1, and their features."""
         if len(paths) != 1:
             raise ConfigError(f"expected one CSV file for this model, got {len(paths)}.")
+        self._check(paths[0])
         X = self.table.transform(paths[0])
         return [str(i) for i in range(1, len(X) + 1)], X
 
     def dataset(self, path: Path) -> Dataset:
         """New rows with their target."""
+        self._check(path)
         return self.table.dataset(path)
+
+    def _check(self, path: Path) -> None:
+        check_delimiter(existing_file("table", path), self.table.config()["reading"]["delimiter"])
 
     def in_units(self, Y: np.ndarray) -> np.ndarray:
         """Numbers (n,) of outputs, or of targets, of a regression."""
@@ -115,6 +121,19 @@ class ImageRecipe:
 
 
 Recipe = TableRecipe | ImageRecipe
+
+
+def check_delimiter(path: Path, delimiter: str) -> None:
+    """Refuse a file whose first line has semicolons or tabs and no comma, as of spreadsheets in many countries."""
+    with open(path, "rb") as file:
+        line = file.readline(1 << 16)
+    for sign, name in ((b";", "';'"), (b"\t", "tab")):
+        if delimiter == "," and sign in line and b"," not in line:
+            what = "tabs" if name == "tab" else name
+            raise ConfigError(
+                f"{path}: its first line has {what} and no commas. Pass --delimiter {name}, and --decimal , if numbers "
+                "are written with commas."
+            )
 
 
 def recipe_of(config: Any, unknown: str | None = None, reading: Mapping[str, Any] | None = None) -> Recipe:

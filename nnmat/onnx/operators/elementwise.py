@@ -8,7 +8,6 @@ import numpy as np
 
 from nnmat_kernels import unchecked as k
 
-from ...calculus.language import special
 from .table import Node, by_kernel, gradient, operator, summed
 
 Function = Callable[[np.ndarray], np.ndarray]
@@ -175,7 +174,15 @@ _entries("Cosh", _plain(np.cosh), lambda node, X, Y: np.sinh(X))
 _entries("Asinh", _plain(np.arcsinh), lambda node, X, Y: 1 / np.sqrt(1 + X * X))
 _entries("Acosh", _plain(np.arccosh), lambda node, X, Y: 1 / np.sqrt(X * X - 1))
 _entries("Atanh", _plain(np.arctanh), lambda node, X, Y: 1 / (1 - X * X))
-_entries("Erf", _plain(_half(special.erf)), lambda node, X, Y: 2 / math.sqrt(math.pi) * np.exp(-X * X))
+
+
+def _erf(X: np.ndarray) -> np.ndarray:
+    from ...calculus.language.special import erf  # 0.2 s: only who needs it loads the calculus
+
+    return erf(X)
+
+
+_entries("Erf", _plain(_half(_erf)), lambda node, X, Y: 2 / math.sqrt(math.pi) * np.exp(-X * X))
 _entries("Floor", _plain(np.floor), lambda node, X, Y: np.zeros_like(X))
 _entries("Ceil", _plain(np.ceil), lambda node, X, Y: np.zeros_like(X))
 _entries("Round", _plain(np.round), lambda node, X, Y: np.zeros_like(X))

@@ -14,7 +14,7 @@ import numpy as np
 
 from ...errors import FileFormatError
 
-MOST = 2**27  # numbers of one array while a file is read, which is tried on a batch of two
+MOST = 2**26  # numbers of one array while a file is read, which is tried on a batch of two
 _limit: ContextVar[int] = ContextVar("limit", default=2**40)
 FLOATS = (np.dtype(np.float32), np.dtype(np.float64))
 

@@ -1,7 +1,7 @@
 """A graph that was read, as the description of a `Graph`: what is a parameter, what is computed once."""
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -48,26 +48,41 @@ def folded(read: Read) -> tuple[list[Node], dict[str, np.ndarray]]:
     return nodes, {name: A for name, A in arrays.items() if name in used}
 
 
-def graph(read: Read, output: str | None, input_shape: Any) -> Graph:
-    """The built `Graph`, with its weights. Raises FileFormatError, ConfigError (output), ShapeError (input_shape)."""
+class Asked(NamedTuple):
+    """What a model is made for: an output, the inputs that it depends on, the shape of a sample of these."""
+
+    output: str
+    inputs: list[Input]
+    shape: Any
+
+
+def asked(read: Read, output: str | None = None, input_shape: Any = None) -> Asked:
+    """What the caller asks for, checked. Raises ConfigError (output), ShapeError (input_shape), FileFormatError."""
+    chosen = _chosen_output(read, output)
+    used = {name for node in needed(read.nodes, chosen) for name in node.inputs}
+    inputs = [own for own in read.inputs if own.name in used]
+    return Asked(chosen, inputs, _sample_shape(inputs, input_shape))
+
+
+def graph(read: Read, wanted: Asked) -> Graph:
+    """The built `Graph`, with its weights. Raises FileFormatError."""
     nodes, arrays = folded(read)
-    nodes = needed(nodes, chosen := chosen_output(read, output))
+    nodes = needed(nodes, wanted.output)
     nodes, arrays = _parted(nodes, arrays)
-    used = {name for node in nodes for name in node.inputs} | {chosen}
+    used = {name for node in nodes for name in node.inputs} | {wanted.output}
     arrays = {name: A for name, A in arrays.items() if name in used}
     dtype = precision(read, arrays)
     own = {name for name, A in arrays.items() if any(A is B for B in read.arrays.values())}
     weights = {name: A for name, A in arrays.items() if name in own and _is_weight(name, A, nodes, dtype)}
-    inputs = [given for given in read.inputs if given.name in used]
     description = {
         "nodes": [described_node(node) for node in nodes],
-        "inputs": [[given.name, str(given.dtype)] for given in inputs],
-        "output": chosen,
+        "inputs": [[given.name, str(given.dtype)] for given in wanted.inputs],
+        "output": wanted.output,
         "dtype": str(dtype),
         "parameters": {name: list(A.shape) for name, A in weights.items()},
         "constants": {name: described_array(A) for name, A in arrays.items() if name not in weights},
     }
-    model = Graph(description).build(sample_shape(inputs, input_shape), dtype=dtype)
+    model = Graph(description).build(wanted.shape, dtype=dtype)
     for name, A in weights.items():
         model.weights[name].value = A
     return model
@@ -85,7 +100,7 @@ def _parted(nodes: Sequence[Node], arrays: dict[str, np.ndarray]) -> tuple[list[
     return found, {**arrays, **copies}
 
 
-def chosen_output(read: Read, output: str | None) -> str:
+def _chosen_output(read: Read, output: str | None) -> str:
     """The name of the output that the model gives."""
     if output is None and len(read.outputs) == 1:
         return read.outputs[0]
@@ -124,7 +139,7 @@ def _is_weight(name: str, A: np.ndarray, nodes: Sequence[Node], dtype: np.dtype)
     return bool(places) and not any(i in _FIXED.get(kind, ()) for kind, i in places)
 
 
-def sample_shape(inputs: Sequence[Input], given: Any) -> Any:
+def _sample_shape(inputs: Sequence[Input], given: Any) -> Any:
     """The shape of one sample of each input, from the file or as given."""
     if not inputs:
         raise FileFormatError("it has no input that its output depends on.")

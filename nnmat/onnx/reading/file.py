@@ -9,7 +9,7 @@ from ...formats.paths import existing_file
 from ...layers.base import Layer
 from ..operators.table import careful
 from . import own
-from .describe import check, graph
+from .describe import asked, check, graph
 from .proto import WHO, read
 from .structure import as_layers
 
@@ -38,9 +38,19 @@ def load(
     model = own.layers(found) if output is None and input_shape is None else None
     if model is not None:
         return model
-    try:
+    try:  # what the caller has asked for
         check(found)
-        with careful():
-            return make(found, output, input_shape)
+        wanted = asked(found, output, input_shape)
     except (FileFormatError, ConfigError, ShapeError) as error:
         raise type(error)(f"{WHO}: {path}: {error}") from None
+    try:  # what the file has
+        with careful():
+            return make(found, wanted)
+    except FileFormatError as error:
+        raise FileFormatError(f"{WHO}: {path}: {error}") from None
+    except MemoryError:
+        raise
+    except Exception as error:  # whatever a damaged graph makes layers and NumPy raise
+        raise FileFormatError(
+            f"{WHO}: {path}: no model can be made of it ({type(error).__name__}: {error})."
+        ) from error

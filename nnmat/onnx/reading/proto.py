@@ -51,6 +51,7 @@ def from_proto(proto: Any, folder: Path | None = None) -> Read:
     """The graph of a model that is parsed; `folder`: where its weights may lie in files of their own."""
     onnx = extra("onnx", WHO, "onnx")
     graph = proto.graph
+    _check_names(graph)
     if not graph.node or not graph.output:
         raise FileFormatError("it has no graph with nodes and outputs.")
     tensors = {t.name: _array(onnx, t, folder) for t in graph.initializer}
@@ -70,6 +71,15 @@ def from_proto(proto: Any, folder: Path | None = None) -> Read:
     inputs = [_input(onnx, value) for value in graph.input if value.name not in tensors]
     metadata = {p.key: p.value for p in proto.metadata_props}
     return Read(nodes, inputs, [o.name for o in graph.output], tensors, metadata, proto)
+
+
+def _check_names(graph: Any) -> None:
+    """Raise FileFormatError for a name that is no text, which protobuf hands out as bytes."""
+    names = [part.name for part in (*graph.input, *graph.output, *graph.initializer)]
+    for n in graph.node:
+        names += [n.op_type, n.domain, n.name, *n.input, *n.output, *(a.name for a in n.attribute)]
+    if odd := [name for name in names if not isinstance(name, str)]:
+        raise FileFormatError(f"it is damaged: the name {odd[0]!r:.60} is no text.")
 
 
 def _node(onnx: Any, n: Any, version: int) -> Node:

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from ...checks import flag
 from ...errors import BuildError, ConfigError
 from ...extras import extra
 from ...formats.atomic import atomic_write
@@ -48,6 +49,7 @@ def save(
         raise ConfigError(f"{WHO}: expected a file name that ends in .onnx, got {str(path)!r}. Try {path.name}.onnx.")
     if not isinstance(model, Layer) or not model.built:
         raise BuildError(f"{WHO}: expected a built model, got {model!r}. Give Sequential(..., input_shape=...).")
+    verify, progress = flag(WHO, "verify", verify), flag(WHO, "progress", progress)
     proto, inputs, first = model_proto(model, layout)
     onnx = extra("onnx", WHO, "onnx")
     onnx.checker.check_model(proto, full_check=True)
@@ -60,11 +62,11 @@ def save(
 
         found = verified(model, written, inputs, first, example)
         onnx.helper.set_model_props(proto, {**metadata(model, layout), "nnmat.verified": str(found)})
-        if progress:
-            print(f"{path.name}: {found}")
     content = proto.SerializeToString()
     with atomic_write(path, len(content)) as file:
         file.write(content)
+    if found is not None and progress:
+        print(f"{path.name}: {found}")
     return found
 
 

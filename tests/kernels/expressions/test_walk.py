@@ -83,6 +83,18 @@ def test_what_is_not_finite_is_not_hidden(value):
             np.testing.assert_allclose(got, want, rtol=1e-14, err_msg=name)
 
 
+def test_comparisons_at_ties_and_beside_nan():
+    X = np.array([[1.0, 1.0, 0.0, np.nan, 1.0, np.inf, -np.inf, np.nan]])
+    Y = np.array([[1.0, 2.0, -1.0, 1.0, np.nan, np.inf, 3.0, np.nan]])
+    for name in ("maximum", "greater"):
+        lines = [("load", 0, 0, "all"), ("load", 1, 1, "all"), (name, 2, 0, 1), ("store", 0, 2, 0)]
+        with np.errstate(invalid="ignore"):
+            got = compared(lines, [], [X, Y], 1, (1, 8), "float64")[0, 0]
+        assert not np.isnan(got[[0, 1, 2, 5, 6]]).any()
+        assert np.array_equal(got[:3], [1, 2, 0] if name == "maximum" else [0.5, 0, 1])
+        assert np.isnan(got[[3, 4, 7]]).all()
+
+
 @pytest.mark.skipif(settings.DISABLE_JIT, reason="one thread")
 def test_the_same_bits_for_any_number_of_threads():
     rng = np.random.default_rng(3)

@@ -89,6 +89,8 @@ def test_a_gap_and_a_word_among_numbers_are_named(capsys):
 
 def test_a_file_of_another_form(capsys):
     Path("semi.csv").write_text("sepal;petal;colour\n5,5;1;blue\n")
+    for command in ("predict", "evaluate"):
+        assert "Pass --delimiter ';'" in ran(capsys, command, "flowers.npz", "semi.csv", code=2)
     ran(capsys, "predict", "flowers.npz", "semi.csv", "--delimiter", ";", "--decimal", ",")
 
 

@@ -184,6 +184,21 @@ def test_nested_models_and_names_of_ones_own(path, rng):
         from_keras(model, path, order=["head", "dense"])
 
 
+def test_equal_layers_on_branches_need_an_order(path, rng):
+    """Keras counts the layers of a residual by their depth: its shortcut may stand between those of the block."""
+    K = [rng.standard_normal((4, 4)) for _ in range(3)]
+    written(path, {name: [A, np.zeros(4)] for name, A in zip(("dense", "dense_1", "dense_2"), K, strict=True)})
+    block = Sequential([Linear(4, 4), ReLU(), Linear(4, 4)])
+    model = Sequential([nnmat.Residual(block, Linear(4, 4))], input_shape=(4,), seed=0)
+    with pytest.raises(nnmat.ConfigError, match=r"^from_keras: .* have equal shapes.*order=\[\.\.\.\]\.$"):
+        from_keras(model, path)
+    from_keras(model, path, order=["dense", "dense_2", "dense_1"])
+    np.testing.assert_array_equal(model[0].shortcut.weight.value, K[1].T.astype(np.float32))
+    for order in ("given", 3):
+        with pytest.raises(nnmat.ConfigError, match="^from_keras: expected order as a list of names of layers, got"):
+            from_keras(model, path, order=order)
+
+
 def test_optimizers_beside_the_layers_are_passed_over(path, rng):
     import h5py
 

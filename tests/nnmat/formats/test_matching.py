@@ -3,8 +3,9 @@
 import numpy as np
 import pytest
 
+from nnmat import Concatenate, Linear, Residual, Sequential
 from nnmat.errors import ConfigError
-from nnmat.formats.matching import Given, Slot, match, partly
+from nnmat.formats.matching import Given, Slot, branches_of, match, partly
 
 
 def given(**shapes):
@@ -54,6 +55,31 @@ def test_names_that_say_nothing(one, other):
     entries = {f"{one}.weight": Given((2,), lambda: np.zeros(2)), f"{other}.weight": Given((2,), lambda: np.ones(2))}
     with pytest.raises(ConfigError, match="have equal shapes"):
         match("who", slots(p__weight=(2,), q__weight=(2,)), entries)
+
+
+def test_numbers_do_not_say_which_branch_is_which():
+    """What stands on branches beside each other is open where shapes are equal; a shared weight is not."""
+    names = ["r.block.0.weight", "r.block.2.weight", "r.shortcut.weight"]
+    ours, branches = [Slot(name, (2,)) for name in names], [["r.block.", "r.shortcut."]]
+    entries = {f"d{i}.weight": Given((2,), lambda i=i: np.array([i])) for i in range(3)}
+    assert match("who", ours, entries) == list(entries)
+    with pytest.raises(ConfigError, match=r"which of them is 'r\.block\.0', .*Say it\.$"):
+        match("who", ours, entries, branches=branches, remedy="Say it.")
+    assert match("who", ours, entries, order=["d2", "d0", "d1"], branches=branches) == [
+        "d2.weight",
+        "d0.weight",
+        "d1.weight",
+    ]
+    assert match("who", ours[:2], dict(list(entries.items())[:2]), branches=branches) == ["d0.weight", "d1.weight"]
+    equal = {name: Given((2,), lambda: np.zeros(2)) for name in entries}
+    assert match("who", ours, equal, branches=branches) == list(entries)
+
+
+def test_the_branches_of_a_model():
+    two = Concatenate([Linear(3, 3), None, Sequential([Linear(3, 3)])])
+    model = Sequential([Residual(two, Linear(3, 9))], input_shape=(3,))
+    assert branches_of(model) == [["0.block.", "0.shortcut."], ["0.block.0.", "0.block.2."]]
+    assert branches_of(Sequential([Linear(3, 3)], input_shape=(3,))) == []
 
 
 def test_parts_under_the_prefix_that_fits_best():

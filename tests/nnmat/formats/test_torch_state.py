@@ -67,6 +67,42 @@ def test_errors_leave_the_model_alone():
     assert np.array_equal(model.flat_parameters, before)
 
 
+def test_equal_layers_on_branches_need_an_order():
+    block = Sequential([Linear(4, 4), ReLU(), Linear(4, 4)])
+    model = Sequential([nnmat.Residual(block, Linear(4, 4))], input_shape=(4,), seed=0)
+    state = {f"fc{i}.{kind}": A + i for i in range(3) for kind, A in (("weight", np.eye(4)), ("bias", np.zeros(4)))}
+    with pytest.raises(nnmat.ConfigError, match=r"^from_torch: .* have equal shapes.*or order='given'"):
+        convert.from_torch(model, state)
+    with pytest.raises(nnmat.ConfigError, match=r"^to_torch: .* have equal shapes.*Give the module itself\.$"):
+        convert.to_torch(model, like=state)
+    convert.from_torch(model, state, order="given")
+    assert model[0].shortcut.bias.value[0] == 2.0
+
+
+class BFloat:
+    """A tensor of PyTorch's bfloat16, of which NumPy makes no array."""
+
+    dtype = "torch.bfloat16"
+
+    def __init__(self, A):
+        self.A = A
+
+    def float(self):
+        return self.A
+
+    def __array__(self, *args, **kwargs):
+        raise TypeError("Got unsupported ScalarType BFloat16")
+
+
+def test_tensors_of_bfloat16():
+    model = Sequential([Linear(2, 2, bias=False)], input_shape=(2,), seed=0)
+    state = {"0.weight": BFloat(np.full((2, 2), 0.5, np.float32))}
+    with pytest.raises(nnmat.DtypeError, match=r"'0\.weight' as float32 or float64, got bfloat16.*half=True"):
+        convert.from_torch(model, state)
+    convert.from_torch(model, state, half=True)
+    assert (model[0].weight.value == 0.5).all()
+
+
 def sequence_model(seed=0):
     embedding = nnmat.Embedding(7, 12)
     layers = [embedding, nnmat.PositionalEmbedding(), nnmat.TransformerBlock(12, 3, feed_forward="gated", bias=False)]

@@ -143,6 +143,7 @@ def test_what_has_no_kernel_and_sizes_of_nothing_are_refused_when_it_is_made():
         ("sum(log(cosh(H - Y))) / dim(B)", None),
         ("sum(arctan((H - Y) * (H - Y))) / dim(B)", None),
         ("1 - sum(erf(H * Y)) / dim(B)", None),
+        ("sum(maximum(1 - H * Y, 0)) / dim(B)", None),
     ],
 )
 def test_losses_of_more_functions(text, built_in, rng):

@@ -13,7 +13,7 @@ from tests.nnmat.layers.test_all_layers import CASES, arrays, build, draw
 pytestmark = needs("onnx")
 
 from nnmat.onnx import Graph, save  # noqa: E402
-from nnmat.onnx.reading.describe import graph  # noqa: E402
+from nnmat.onnx.reading.describe import asked, graph  # noqa: E402
 from nnmat.onnx.reading.proto import read  # noqa: E402
 
 EXPORTED = sorted(set(CASES) - {"expression by hand", "two inputs", "tied"})
@@ -22,7 +22,8 @@ EXPORTED = sorted(set(CASES) - {"expression by hand", "two inputs", "tied"})
 def both(name, tmp_path, dtype=np.float64):
     layer = build(CASES[name], dtype)
     save(layer, tmp_path / "model.onnx", verify=False)
-    return layer, graph(read(tmp_path / "model.onnx"), None, None)
+    found = read(tmp_path / "model.onnx")
+    return layer, graph(found, asked(found))
 
 
 @pytest.mark.parametrize("name", EXPORTED)

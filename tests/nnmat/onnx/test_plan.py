@@ -165,6 +165,15 @@ def test_all_that_is_not_known_is_listed():
     ]
 
 
+@pytest.mark.parametrize(("kind", "attributes"), [("Trilu", {"upper": 0}), ("Cast", {"to": 11}), ("Identity", {})])
+def test_gradients_that_those_tests_have_no_floats_for(kind, attributes, rng):
+    plan = Plan([Node(kind, ("X",), ("Y",), attributes, 21)], ["X"], ["Y"], {})
+    X, D, G = (rng.standard_normal((3, 3)) for _ in range(3))
+    found = plan.backward(plan.run({"X": X}, keep=True), {"Y": G})
+    rough = numeric(lambda t: float(np.vdot(G, plan.run({"X": X + t * D})["Y"])))
+    assert abs(rough - np.vdot(D, found["X"])) < 1e-8
+
+
 def test_what_is_supported():
     found = supported()
     assert found["Conv"] == "kernels, with its gradient"

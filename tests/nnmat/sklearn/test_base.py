@@ -97,6 +97,13 @@ def test_weights_count_like_repetitions():
     np.testing.assert_allclose(weighted.predict_proba(X), repeated.predict_proba(X), rtol=1e-6)
 
 
+def test_a_class_that_weighs_nothing_is_still_one():
+    three = np.where(X[:, 2] > 1, "perhaps", y)
+    fitted = small().fit(X, three, sample_weight=three != "perhaps")
+    assert list(fitted.classes_) == ["no", "perhaps", "yes"]
+    assert "perhaps" not in fitted.predict(X)
+
+
 @pytest.mark.parametrize(
     ("weight", "message"),
     [([-1.0] * 60, "at least 0, got -1.0"), ([0.0] * 60, "at least one non-zero|above 0 for some samples")],

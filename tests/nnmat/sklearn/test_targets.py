@@ -52,6 +52,12 @@ def test_several_classes_have_groups_of_outputs():
         Classes("Me", Y, "squared_error")
 
 
+def test_a_part_of_several_classes_is_no_part_of_labels():
+    classes = [np.arange(3), np.arange(2)]
+    found = Classes("Me", np.array([[0, 1], [1, 0]]), "auto", classes)
+    assert (found.kind, found.outputs) == ("several", 6)
+
+
 def test_divergences_take_logarithms():
     found = Classes("Me", np.array([0, 1, 2]), "kl_divergence")
     np.testing.assert_allclose(found.probabilities(np.log([[0.2, 0.3, 0.5]])), [[0.2, 0.3, 0.5]])

@@ -24,12 +24,14 @@ def _digamma(x):
     return found + np.log(x) - 1 / (2 * x) - 1 / (12 * x**2) + 1 / (120 * x**4) - 1 / (252 * x**6)
 
 
-OF_TWO = {
+OF_TWO: dict[str, Any] = {
     "add": np.add,
     "subtract": np.subtract,
     "multiply": np.multiply,
     "divide": np.divide,
     "power": np.power,
+    "maximum": np.maximum,
+    "greater": lambda x, y: np.where(x == y, 0.5, np.where(np.isnan(x + y), x + y, x > y)),
 }
 OF_ONE = {
     **{name: getattr(np, name) for name in ("negative", "reciprocal", "square", "sqrt", "exp", "log", "sin", "cos")},

@@ -48,4 +48,4 @@ def test_tabs_are_seen(tmp_path):
     path.write_text("a\tc\n" + "1\tx\n2\ty\n" * 10)
     with pytest.raises(ConfigError, match="tab"):
         given(options(path, "--target", "c"))
-    assert len(given(options(path, "--target", "c", "--delimiter", "\t")).train) == 16
+    assert len(given(options(path, "--target", "c", "--delimiter", "tab")).train) == 16

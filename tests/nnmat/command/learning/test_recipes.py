@@ -7,7 +7,7 @@ import pytest
 
 from nnmat.command.learning.recipes import ImageRecipe, TableRecipe, recipe_of
 from nnmat.datasets import table
-from nnmat.errors import ConfigError, DataError, FileFormatError
+from nnmat.errors import ConfigError, FileFormatError
 from tests.nnmat.command.samples import houses
 
 
@@ -30,7 +30,7 @@ def test_what_may_be_said_anew_for_other_files(tmp_path):
     config = TableRecipe(table(path, "price", ignore=["id"])).config()
     new = tmp_path / "new.csv"
     new.write_text("rooms;year;town\n3;2000;Bonn\n")
-    with pytest.raises(DataError, match="expected a column"):
+    with pytest.raises(ConfigError, match="Pass --delimiter"):
         recipe_of(config).read([new])
     _, X = recipe_of(config, "zeros", {"delimiter": ";"}).read([new])
     assert X[0, 2:].tolist() == [0, 0]

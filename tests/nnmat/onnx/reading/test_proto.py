@@ -1,5 +1,6 @@
 """Damaged and hostile files: typed errors, nothing outside of the folder, no memory for what is only claimed."""
 
+import collections
 import itertools
 import pathlib
 import tracemalloc
@@ -20,7 +21,7 @@ from nnmat.onnx import load, save  # noqa: E402
 from nnmat.onnx.operators import table  # noqa: E402
 
 EXPORTED = pathlib.Path(__file__).parent / "exported"
-ERRORS = (nnmat.FileFormatError, nnmat.ConfigError, nnmat.ShapeError)
+ERRORS = (nnmat.FileFormatError, nnmat.ConfigError, nnmat.ShapeError)  # the latter: several outputs, open sizes
 
 
 def written(tmp_path, nodes, arrays=(), shape=("B", 4), domains=("",)):
@@ -59,6 +60,7 @@ def test_changed_bytes_give_a_model_or_a_typed_error(tmp_path):
     contents = [(EXPORTED / f"{name}.onnx").read_bytes() for name in ("mlp_script", "residual_dynamo", "tokens_script")]
     save(Sequential([Linear(4, 3), ReLU()], (4,)), tmp_path / "own.onnx", verify=False)
     contents.append((tmp_path / "own.onnx").read_bytes())
+    told: collections.Counter = collections.Counter()
     path, loaded = tmp_path / "model.onnx", 0
     for i in range(600):
         content = bytearray(contents[i % len(contents)])
@@ -66,10 +68,11 @@ def test_changed_bytes_give_a_model_or_a_typed_error(tmp_path):
             content[at] = rng.integers(0, 256)
         path.write_bytes(content)
         try:
-            load(path)
+            load(path, layers=bool(i % 3))
             loaded += 1
-        except (*ERRORS, nnmat.DtypeError):
-            pass
+        except ERRORS as error:
+            told[type(error)] += 1
+    assert told[nnmat.FileFormatError] > 0.9 * told.total()
     assert 0 < loaded < 600  # weights are numbers: any of them will do
 
 
@@ -86,11 +89,11 @@ def test_no_memory_for_sizes_that_are_only_claimed(tmp_path):
     tracemalloc.start()
     for nodes, arrays, said in (
         ([product], [huge], "array 'W' is damaged"),
-        ([filled, product], [shape], "expected at most 134,217,728 numbers"),
+        ([filled, product], [shape], "expected at most 67,108,864 numbers"),
         ([spread], [shape], "Expand: it cannot be run on"),
-        ([spread], [one], "expected at most 134,217,728 numbers"),
-        ([rows, helper.make_node("MatMul", ["R", "C"], ["A"]), last], [column], "at most 134,217,728 numbers"),
-        ([rows, helper.make_node("Add", ["R", "C"], ["A"]), last], [column], "at most 134,217,728 numbers"),
+        ([spread], [one], "expected at most 67,108,864 numbers"),
+        ([rows, helper.make_node("MatMul", ["R", "C"], ["A"]), last], [column], "at most 67,108,864 numbers"),
+        ([rows, helper.make_node("Add", ["R", "C"], ["A"]), last], [column], "at most 67,108,864 numbers"),
     ):
         with pytest.raises(nnmat.FileFormatError, match=said):
             load(written(tmp_path, nodes, arrays))

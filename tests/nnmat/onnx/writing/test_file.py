@@ -146,6 +146,10 @@ def test_what_cannot_be_written_is_refused(tmp_path):
         save(cnn(), tmp_path / "model.npz")
     with pytest.raises(nnmat.BuildError, match="expected a built model"):
         save(Linear(3, 2), path)
+    with pytest.raises(nnmat.ConfigError, match="expected verify as True or False, got 'no'"):
+        save(cnn(), path, verify="no")
+    with pytest.raises(FileNotFoundError, match="the folder .* does not exist"):
+        save(cnn(), tmp_path / "missing" / "model.onnx", progress=True)
     with pytest.raises(nnmat.ConfigError, match="expected layout as one of NHWC, NCHW, got 'CHWN'"):
         save(cnn(), path, layout="CHWN")
     with pytest.raises(nnmat.ConfigError, match=r"got Added.*of a class of its own. Supported: .*Add.*Linear"):
