@@ -259,6 +259,8 @@ def _wanted(options: argparse.Namespace) -> list[Derivation]:
 
 def _derive(options: argparse.Namespace) -> str:
     if options.layers:
+        if options.expression or options.wrt or options.layer:
+            raise ConfigError("nnmat derive: expected --layers alone, got more. --layer NAME derives one of them.")
         return contents()
     found = _wanted(options)
     if options.compile:
