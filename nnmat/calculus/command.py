@@ -238,11 +238,6 @@ def derivations_of(options: argparse.Namespace) -> list[Derivation]:
     return found
 
 
-def derivation_of(options: argparse.Namespace) -> Derivation:
-    """The derivation by one variable."""
-    return derivations_of(options)[0]
-
-
 def _wanted(options: argparse.Namespace) -> list[Derivation]:
     """The derivations of an expression, or those of a layer."""
     if options.layer is None:
