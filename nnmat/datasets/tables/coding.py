@@ -198,10 +198,11 @@ def filled(who: str, column: Column, values: np.ndarray, fill: Any, where: Where
     if not gaps.any():
         return values
     if fill is None:
+        others = int(gaps.sum()) - 1
         raise DataError(
-            f"{who}: expected a value in column {column.name!r}, got none in {where(int(np.argmax(gaps)))} and "
-            f"{int(gaps.sum()) - 1} more. Leave such rows out, or make the table with a rule: fill='median', or "
-            f"fill={{{column.name!r}: 'median'}}."
+            f"{who}: expected a value in column {column.name!r}, got none in {where(int(np.argmax(gaps)))}"
+            f"{f' and {others} more' if others else ''}. Leave such rows out, or make the table with a rule: "
+            f"fill='median', or fill={{{column.name!r}: 'median'}}."
         )
     values = values.copy()
     values[gaps] = fill

@@ -1,20 +1,23 @@
 """A table as arrays: `table(frame_or_file, target=...)`, and the same coding for rows that come later."""
 
+import contextlib
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
+from nnmat_kernels.runtime.arrays import FLOATS
 from nnmat_kernels.runtime.door import array
 
 from ...checks import flag
 from ...errors import ConfigError, DataError, FileFormatError, StateError
 from ..dataset import Dataset
 from ..splitting import split_rows
-from .coding import Coding, category_coding, coding_from_config, number_coding
+from .coding import RULES, Coding, category_coding, coding_from_config, number_coding
 from .columns import Column, Columns, Kind, columns_of
 from .csv_columns import csv_columns
+from .csv_text import texts_of
 from .targets import Targets, targets_from_config, targets_of
 
 FORMAT = "nnmat table"
@@ -185,11 +188,9 @@ def table(
     """
     who = "table"
     _check_options(who, task, unknown, fill, ignore, categories)
-    dtype = np.dtype(dtype)
-    if dtype.kind != "f":
-        raise ConfigError(f"{who}: expected dtype as np.float32 or np.float64, got {dtype}.")
+    dtype = _dtype(who, dtype)
     reading: dict[str, Any] = {"header": header, "delimiter": delimiter, "decimal": decimal, "encoding": encoding}
-    reading["missing_values"] = tuple(missing_values)
+    reading["missing_values"] = texts_of(who, "missing_values", missing_values)
     columns = _columns(who, rows, [target] if isinstance(target, str) else [], reading)
     if columns.rows == 0:
         raise DataError(f"{who}: expected at least one row, got none.")
@@ -221,6 +222,14 @@ def table(
     return made
 
 
+def _dtype(who: str, dtype: Any) -> np.dtype:
+    for found in FLOATS:
+        with contextlib.suppress(TypeError):  # what names no dtype
+            if dtype is not None and found == dtype:
+                return found
+    raise ConfigError(f"{who}: expected dtype as np.float32 or np.float64, got {dtype!r}.")
+
+
 def _train_and_test(
     who: str, y: np.ndarray, targets: Targets, test: float | int | None, seed: int
 ) -> tuple[np.ndarray, np.ndarray]:
@@ -236,13 +245,14 @@ def _check_options(who: str, task: Any, unknown: Any, fill: Any, *names: Any) ->
         raise ConfigError(f"{who}: expected task as 'classification' or 'regression', got {task!r}.")
     if unknown not in ("refuse", "zeros"):
         raise ConfigError(f"{who}: expected unknown as 'refuse' or 'zeros', got {unknown!r}.")
-    if not isinstance(fill, Mapping) and fill not in (None, "mean", "median", "most_frequent"):
+    if not isinstance(fill, Mapping) and fill is not None and not (isinstance(fill, str) and fill in RULES):
         raise ConfigError(
             f"{who}: expected fill as None, 'mean', 'median', 'most_frequent', or a dict of columns and such rules or "
             f"values, got {fill!r}."
         )
     for given in names:
-        if isinstance(given, str) or not all(isinstance(name, str) for name in given):
+        listed = isinstance(given, Iterable) and not isinstance(given, str)
+        if not listed or not all(isinstance(name, str) for name in given):
             raise ConfigError(f"{who}: expected ignore and categories as lists of names of columns, got {given!r}.")
 
 
