@@ -82,7 +82,7 @@ class Norms(Callback):
     def load_state(self, state):
         self.history = {name: list(column) for name, column in state["history"].items()}
         self._resumed = dict(state["last"])
-        self._step = self._resumed.pop("step")
+        self._step = int(self._resumed.pop("step"))
 
     def state_rules(self, state, model):
         history, last = state.get("history"), state.get("last")
