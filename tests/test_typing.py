@@ -15,6 +15,9 @@ FACES += ["nnmat.optimizers", "nnmat.formats.convert", "nnmat.onnx", "nnmat.plot
 SCRIPT = """
 import numpy as np
 import nnmat
+import nnmat.onnx
+import nnmat.plots
+from nnmat.sklearn import CNNClassifier, MLPClassifier, MLPRegressor, NetClassifier, NetRegressor
 from nnmat import Adam, Add, AvgPool2d, Call, Concatenate, Conv2d, Dropout, Flatten, Layer, Linear, MaxPool2d, ReLU
 from nnmat import Sequential, Sigmoid, SoftmaxCrossEntropy, SGD, Tied, Trainer
 
@@ -67,8 +70,16 @@ kept, held = nnmat.datasets.split(nnmat.datasets.digits(), test=0.2, stratify=Fa
 pixels: np.ndarray = nnmat.datasets.read_images(["1.png", b"2.png"], 8)
 tokens: np.ndarray = nnmat.datasets.Tokenizer(object(), size=9).encode("text")
 windows = nnmat.datasets.RandomWindows(tokens, context=8, batch_size=2, steps=3)
+estimator = MLPClassifier(hidden=(8, 4), epochs=3).fit(X, [0, 1, 0, 1], sample_weight=np.ones(4))
+guesses: np.ndarray = CNNClassifier(image_shape=(8, 8)).fit(X, tokens).predict(X)
+r2: float = MLPRegressor().partial_fit(X, H).score(X, H)
+ours: Layer = NetClassifier(lambda inputs, outputs: Sequential([Linear(inputs, outputs)])).fit(X, tokens).model_
+checked = nnmat.onnx.save(model, "m.onnx")
+again: Layer = nnmat.onnx.load("m.onnx")
+nnmat.plots.plot_history(history, ["accuracy"], ax=nnmat.plots.plot_network(model))
 derived: Layer = nnmat.layer_from_expression("sigmoid(X @ W)", parameters={"W": ("N", 3)})
-stopping = [nnmat.EarlyStopping(patience=3), nnmat.Checkpoint("last.npz"), nnmat.Log("run.jsonl")]
+stopping: list[nnmat.Callback] = [nnmat.EarlyStopping(patience=3), nnmat.Checkpoint("last.npz")]
+stopping += [nnmat.Log("run.jsonl"), nnmat.CSVLog("run.csv"), nnmat.LearningRateOnPlateau(), nnmat.TensorBoard("runs")]
 step = nnmat.compile_step(model, loss, optimizer)
 train, test = nnmat.datasets.mnist()
 images_of: np.ndarray = train.X[:10]

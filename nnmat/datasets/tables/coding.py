@@ -221,6 +221,8 @@ def coding_from_config(who: str, config: dict) -> Coding:
         kind = {"numbers": NumberCoding, "words": CategoryCoding}[fields["kind"]]
         if kind is CategoryCoding:
             fields["categories"] = tuple(fields["categories"])
+        elif not all(isinstance(fields[key], int | float) and np.isfinite(fields[key]) for key in ("mean", "scale")):
+            raise TypeError
         return kind(**fields)
     except (KeyError, TypeError, ValueError):
         raise FileFormatError(f"{who}: expected the config of a column that a Table gave, got {config!r}.") from None

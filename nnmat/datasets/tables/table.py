@@ -94,7 +94,7 @@ class Table:
         who = "Table.dataset"
         columns = self._read(who, rows)
         y = self._targets.encode(who, _column(who, columns, self.target, self._targets.kind), columns.where)
-        return Dataset(self._encode(who, columns), y.astype(self._targets.dtype(self.dtype)), self.labels)
+        return Dataset(self._encode(who, columns), self._targets.cast(who, y, self.dtype, columns.where), self.labels)
 
     def decode(self, outputs: Any) -> np.ndarray:
         """What outputs of a model, or y, mean (n,): names of classes, or numbers in the target's own unit.
@@ -123,8 +123,8 @@ class Table:
                 raise KeyError
             codings = [coding_from_config(who, entry) for entry in config["columns"]]
             reading = {**config["reading"], "missing_values": tuple(config["reading"]["missing_values"])}
-            return cls(codings, targets_from_config(who, config["target"]), reading, np.dtype(config["dtype"]))
-        except (KeyError, TypeError):
+            return cls(codings, targets_from_config(who, config["target"]), reading, _dtype(who, config["dtype"]))
+        except (KeyError, TypeError, ConfigError):
             raise FileFormatError(f"{who}: expected a dict that Table.config() gave, version 1.") from None
 
     def _read(self, who: str, rows: Any) -> Columns:
@@ -214,7 +214,7 @@ def table(
         else:
             codings.append(number_coding(who, found, train, rule, standardise, columns.where))
     made = Table(codings, targets, reading, dtype)
-    X, y = made._encode(who, columns), targets.shaped(y).astype(targets.dtype(dtype))
+    X, y = made._encode(who, columns), targets.cast(who, targets.shaped(y), dtype, columns.where)
     origin = f"{columns.given}: {made.task} of {name!r}, {len(wanted)} columns as {X.shape[1]} features"
     parts = [Dataset(X[part], y[part], targets.labels, origin) for part in (train, held)]
     made._train, made.test = parts[0], parts[1] if test is not None else None

@@ -156,6 +156,16 @@ def test_missing_values_are_refused_or_filled():
         table(GAPS, "y", fill="zero")
 
 
+def test_targets_beyond_the_range_of_float32():
+    rows = {"a": [1, 2], "y": [1.5, 1e300]}
+    with pytest.raises(DataError, match="y in row 1 is beyond the range of float32"):
+        table(rows, "y")
+    assert np.isfinite(table(rows, "y", standardise_target=True).y).all()
+    assert table(rows, "y", dtype=np.float64).y[1, 0] == 1e300
+    with pytest.raises(DataError, match="y in row 0 is beyond"):
+        table({"a": [1, 2], "y": [1.5, 2]}, "y").dataset({"a": [1], "y": [-1e300]})
+
+
 def test_what_is_masked_is_missing():
     numbers, words = np.ma.masked_equal([1, 2, 9], 9), np.ma.masked_equal(["u", "v", "?"], "?")
     found = table({"a": numbers, "w": words, "y": [0.5, 1.5, 2.5]}, "y", fill={"a": 4, "w": "u"}, standardise=False)
@@ -245,7 +255,10 @@ def test_options_that_are_none():
             table(d, "species", **options)
     with pytest.raises(ConfigError, match="from -5 to 4"):
         table(d, 5)
-    for config in ({}, {"format": "x"}, {**table(d, "species").config(), "columns": [{"kind": "x"}]}):
+    right = table(d, "species").config()
+    number = next(column for column in right["columns"] if column["kind"] == "numbers")
+    wrong = [{}, {"format": "x"}, right | {"columns": [{"kind": "x"}]}, right | {"dtype": "object"}]
+    for config in (*wrong, right | {"columns": [number | {"scale": "x"}]}):
         with pytest.raises(FileFormatError, match="Table.from_config"):
             Table.from_config(config)
 
