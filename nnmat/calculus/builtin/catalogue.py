@@ -18,7 +18,9 @@ EXCEPTIONS = {
 }
 # What records leave out of a layer or a loss that has one.
 LEFT_OUT = {
-    "`rate` of `MultiHeadAttention` and `TransformerBlock`": "which weights are dropped is drawn inside the kernel: no array shows it",
+    "`rate` of `MultiHeadAttention` and `TransformerBlock`": (
+        "which weights are dropped is drawn inside the kernel: no array shows it"
+    ),
     "-inf in a mask": "no number of the language; scores of -10⁴ do the same, but in a row that sees no key",
     "equal values in the window of a maximum": "a kink: the layer takes the first, the derived gradient shares it out",
     "running averages of `BatchNorm1d`": "they are moved beside the gradient, and are constants in it",
