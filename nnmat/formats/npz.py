@@ -11,8 +11,9 @@ so that other libraries find `0.weight` where they look for it.
 
 import hashlib
 import json
+import math
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 import numpy as np
@@ -23,7 +24,7 @@ from nnmat_kernels.runtime.door import plain as plain_array
 from .. import layers
 from ..errors import BuildError, ConfigError, DtypeError, FileFormatError, MissingExtraError, ShapeError
 from ..layers.base import Layer
-from ..layers.checks import Shape, check_dtype, check_shape
+from ..layers.checks import Shape, check_dtype, check_shape, is_several
 from ..layers.containers.tied import link
 from ..parameters import Parameter
 from .archive import read_arrays
@@ -33,6 +34,7 @@ from .safe_tensors import SUFFIX, read_tensors, write_tensors
 
 FORMAT = "nnmat model"
 VERSION = 1
+LARGEST = 2**28  # numbers that one sample may have at a layer
 GROWTH = 16  # times its size that a file may take in memory; nnmat itself writes files that are not compressed
 
 
@@ -214,21 +216,10 @@ def _check_shapes(model: Layer, input_shape: Shape, dtype: np.dtype, arrays: dic
     `build` takes memory for all parameters and draws them: a few bytes that name a large layer must not get so far.
     """
     names: dict[Parameter, str] = {}
-
-    def declare(layer: Layer, shape: Shape, path: str) -> None:
-        layer.output_shape(shape)  # raises if it does not fit
-        layer.input_shape, layer.dtype, layer.path = shape, dtype, path
-        layer.declare(shape, np.random.default_rng(0))
+    for path, layer in declared(model, check_shape(model.kind, input_shape), dtype):
         for p in layer.own_parameters():
             if names.get(p, p.kind) == p.kind:  # as `build` names it: by the first part that uses it
                 names[p] = f"{path}.{p.kind}" if path else p.kind
-        for (name, child), inner in zip(layer.named_children(), layer.child_shapes(shape), strict=True):
-            declare(child, inner, f"{path}.{name}" if path else name)
-
-    try:
-        declare(model, check_shape(model.kind, input_shape), "")
-    except Exception:  # an architecture that cannot be built: `build` says so better
-        return
     for p, name in names.items():
         entry = f"parameter/{name}"
         if entry not in arrays:
@@ -236,6 +227,24 @@ def _check_shapes(model: Layer, input_shape: Shape, dtype: np.dtype, arrays: dic
         if arrays[entry].shape != p.shape:
             found = f"{arrays[entry].dtype} {arrays[entry].shape}"
             raise FileFormatError(f"entry {entry!r} is {found}, the model needs {dtype} {p.shape}.")
+
+
+def declared(layer: Layer, input_shape: Shape, dtype: np.dtype, path: str = "") -> Iterator[tuple[str, Layer]]:
+    """The layers of a model with their paths, each with its shapes fixed and its parameters declared, as by `build`.
+
+    No memory is taken for parameters, and the model is of no use afterwards. Raises what `build` raises, and
+    FileFormatError where a sample has more than `LARGEST` numbers: running figures and tables are as large.
+    """
+    output_shape = layer.checked_output_shape(input_shape)
+    for shape in (input_shape, output_shape):
+        if (count := sum(map(math.prod, shape if is_several(shape) else (shape,)))) > LARGEST:
+            raise FileFormatError(f"a sample of {layer.who} has {count:,} numbers; at most {LARGEST:,} are read.")
+    layer.input_shape, layer.dtype, layer.path = input_shape, dtype, path
+    layer._output_shape = output_shape
+    layer.declare(input_shape, np.random.default_rng(0))
+    yield path, layer
+    for (name, child), inner in zip(layer.named_children(), layer.child_shapes(input_shape), strict=True):
+        yield from declared(child, inner, dtype, f"{path}.{name}" if path else name)
 
 
 def layer_from_config(config: dict, classes: dict[str, type[Layer]]) -> Layer:

@@ -18,6 +18,7 @@ def plot_confusion(confusion: np.ndarray, labels: Sequence[str] | None = None, a
     """Counts (M, M) of `metrics.confusion_matrix`: true classes downwards, predicted ones across; returns the axes.
 
     The colour of a cell is its share of its row: of a true class, what it was taken for. `labels`: M names.
+    They stand at the sides, and the counts in the cells, of at most 20 classes.
 
     Raises ShapeError, DtypeError, DataError for counts below 0 or not finite; ConfigError; MissingExtraError without
     matplotlib.

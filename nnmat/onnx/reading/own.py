@@ -5,12 +5,11 @@ from typing import Any
 
 import numpy as np
 
-from ...formats.npz import layer_from_config
+from ...formats.npz import declared, layer_from_config
 from ...layers.base import Layer
+from ...layers.checks import check_shape
 from ..writing.file import graph_of
 from .proto import Read
-
-MOST = 10_000_000  # sizes beyond it are not believed
 
 
 def layers(read: Read) -> Layer | None:
@@ -21,7 +20,7 @@ def layers(read: Read) -> Layer | None:
         spec = json.loads(read.metadata["nnmat.architecture"])
         shape = _as_tuple(json.loads(read.metadata["nnmat.input_shape"]))
         layout = read.metadata["nnmat.layout"]
-        if not _is_small([spec, shape]) or not _fits(layer_from_config(spec, {}), shape, read):
+        if not _fits(layer_from_config(spec, {}), shape, read):
             return None
         dtype = next(A.dtype for A in [*read.arrays.values(), np.zeros(0, read.inputs[0].dtype)] if A.dtype.kind == "f")
         model = layer_from_config(spec, {}).build(shape, dtype=dtype)
@@ -39,29 +38,10 @@ def layers(read: Read) -> Layer | None:
     return model if same and nodes == found else None
 
 
-def _is_small(value: Any) -> bool:
-    """Whether no number in it is larger than any size."""
-    if isinstance(value, dict):
-        return all(map(_is_small, value.values()))
-    if isinstance(value, list | tuple):
-        return all(map(_is_small, value))
-    return not isinstance(value, int | float) or abs(value) <= MOST
-
-
 def _fits(model: Layer, shape: Any, read: Read) -> bool:
     """Whether the layers have no more numbers than the file, before memory is taken for them."""
-    total = 0
-
-    def declare(layer: Layer, own: Any) -> None:
-        nonlocal total
-        layer.input_shape, layer.dtype = own, np.dtype(np.float32)
-        layer._output_shape = layer.output_shape(own)
-        layer.declare(own, np.random.default_rng(0))
-        total += sum(p.size for p in layer.own_parameters())
-        for child, inner in zip(layer.children(), layer.child_shapes(own), strict=True):
-            declare(child, inner)
-
-    declare(model, shape)
+    parts = declared(model, check_shape(model.kind, shape), np.dtype(np.float32))
+    total = sum(p.size for _, layer in parts for p in layer.own_parameters())
     return total <= 2 * sum(A.size for A in read.arrays.values())  # tied weights are counted at each place
 
 

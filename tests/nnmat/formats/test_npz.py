@@ -1,14 +1,28 @@
 """Models in files: round trips, damage, and files that are never half-written."""
 
+import json
 import os
 import pickle
+import tracemalloc
 import zipfile
 
 import numpy as np
 import pytest
 
 import nnmat
-from nnmat import Conv2d, Dropout, Flatten, Linear, ReLU, Sequential
+from nnmat import (
+    AdaptiveAvgPool2d,
+    AdaptiveMaxPool2d,
+    BatchNorm1d,
+    Conv2d,
+    Dropout,
+    Flatten,
+    Linear,
+    PositionalEmbedding,
+    ReLU,
+    Sequential,
+    Upsample,
+)
 from tests.composites import Sandwich, TiedAutoencoder, Transposed
 
 
@@ -156,3 +170,45 @@ def test_a_root_whose_own_parameter_a_part_uses_too(tmp_path, rng):
         assert {f"parameter/{name}" for name in names} <= set(file.files)
     loaded = nnmat.load(tmp_path / "model.npz", layers=[Sandwich, Transposed])
     np.testing.assert_array_equal(loaded.flat_parameters, model.flat_parameters)
+
+
+def claimed(path, architecture, input_shape, **arrays):
+    """A small file that says it holds this model."""
+    nnmat.save(Sequential([Linear(2, 1)], (2,)), path)
+    with np.load(path) as archive:
+        header = json.loads(bytes(archive["header"]).decode())
+    header |= {"architecture": architecture, "input_shape": input_shape}
+    header["entries"] = {name: entry for name, entry in header["entries"].items() if name in arrays}
+    np.savez(path, header=np.frombuffer(json.dumps(header).encode(), np.uint8), **arrays)
+
+
+@pytest.mark.parametrize("pooling", [AdaptiveMaxPool2d, AdaptiveAvgPool2d, Upsample])
+def test_no_memory_for_a_large_layer_that_is_only_claimed(pooling, tmp_path):
+    large = {"type": "Linear", "in_features": 4, "out_features": 200_000_000}
+    parts = [pooling((2, 2)).spec(), {"type": "Flatten"}, large]
+    claimed(tmp_path / "m.npz", {"type": "Sequential", "layers": parts}, [4, 4, 1])
+    tracemalloc.start()
+    with pytest.raises(nnmat.FileFormatError, match=r"differing entries: parameter/2.weight"):
+        nnmat.load(tmp_path / "m.npz")
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < 5e6
+
+
+@pytest.mark.parametrize(
+    ("layer", "shape"),
+    [
+        (BatchNorm1d(), [900_000_000]),
+        (AdaptiveAvgPool2d((900_000_000, 1)), [2, 2, 1]),
+        (Upsample((900_000_000, 1)), [2, 2, 1]),
+        (PositionalEmbedding(kind="sinusoidal"), [900_000_000, 2]),
+    ],
+)
+def test_no_memory_for_large_samples_that_are_only_claimed(layer, shape, tmp_path):
+    claimed(tmp_path / "m.npz", layer.spec(), shape)
+    tracemalloc.start()
+    with pytest.raises(nnmat.FileFormatError, match="has [0-9,]+ numbers; at most 268,435,456 are read"):
+        nnmat.load(tmp_path / "m.npz")
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < 5e6
