@@ -12,7 +12,7 @@ from ..errors import ConfigError, FileFormatError, ShapeError
 from ..layers.base import Layer
 from ..layers.checks import FLAGS, TOKENS, batch_shape, is_several
 from ..parameters import Parameter
-from .operators.table import Node
+from .operators.table import Node, room
 from .plan import Plan, unsupported
 
 PROBE = 2  # samples of the batch that shows which shapes a graph gives
@@ -80,7 +80,8 @@ class Graph(Layer):
                 f"{self.who}: expected {len(self.inputs)} inputs ({names}), got {batch_shape(input_shape)}."
             )
         if shapes not in self._known:
-            given = {name: np.zeros((PROBE, *s), d) for (name, d), s in zip(self.inputs, shapes, strict=True)}
+            sizes = [room(self, (PROBE, *shape)) for shape in shapes]
+            given = {name: np.zeros(s, d) for (name, d), s in zip(self.inputs, sizes, strict=True)}
             weights = {name: np.zeros(shape, self.precision) for name, shape in self._shapes.items()}
             with np.errstate(all="ignore"):
                 Y = self.plan.run({**given, **weights})[self.output]

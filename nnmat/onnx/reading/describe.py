@@ -92,9 +92,13 @@ def _parted(nodes: Sequence[Node], arrays: dict[str, np.ndarray]) -> tuple[list[
     """An array that stands for a weight and for what nobody trains, because it happens to hold the same, as two."""
     found: list[Node] = []
     copies: dict[str, np.ndarray] = {}
+    taken = set(arrays).union(*(node.outputs for node in nodes))
+    end = ":fixed"
+    while any(f"{name}{end}" in taken for name in arrays):
+        end += "'"
     for node in nodes:
         fixed = _FIXED.get(node.kind, ())
-        names = [f"{name}:fixed" if i in fixed and name in arrays else name for i, name in enumerate(node.inputs)]
+        names = [f"{name}{end}" if i in fixed and name in arrays else name for i, name in enumerate(node.inputs)]
         copies |= {new: arrays[name] for new, name in zip(names, node.inputs, strict=True) if new != name}
         found.append(node._replace(inputs=tuple(names)))
     return found, {**arrays, **copies}
