@@ -55,7 +55,7 @@ class Graph(Layer):
             raise FileFormatError(f"Graph: not supported: {'; '.join(odd)}.")
         self._description = dict(description)
         self.plan = Plan(nodes, [name for name, _ in self.inputs], [self.output], constants)
-        self.weights = {name: Parameter(_plain(name), decay=len(shape) > 1) for name, shape in shapes.items()}
+        self.weights = {name: Parameter(name, decay=len(shape) > 1) for name, shape in shapes.items()}
         self._shapes = shapes
         self._known: dict[Any, tuple] = {}  # shapes of outputs by those of inputs
 
@@ -135,11 +135,6 @@ class Graph(Layer):
     def __repr__(self) -> str:
         kinds = list(dict.fromkeys(node.kind for node in self.plan.nodes))
         return f"Graph({len(self.plan.nodes)} nodes: {', '.join(kinds)})"
-
-
-def _plain(name: str) -> str:
-    """The name of an array as that of a parameter: paths of models have dots between names."""
-    return name or "weight"
 
 
 # ---- descriptions ----------------------------------------------------------------------------------------------------
