@@ -11,10 +11,13 @@ import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
 FACES = ["nnmat", "nnmat.calculus", "nnmat.datasets", "nnmat.descent", "nnmat.layers", "nnmat.losses"]
-FACES += ["nnmat.optimizers", "nnmat.formats.convert", "nnmat_kernels"]
+FACES += ["nnmat.optimizers", "nnmat.formats.convert", "nnmat.onnx", "nnmat.plots", "nnmat_kernels"]
 SCRIPT = """
 import numpy as np
 import nnmat
+import nnmat.onnx
+import nnmat.plots
+from nnmat.sklearn import CNNClassifier, MLPClassifier, MLPRegressor, NetClassifier, NetRegressor
 from nnmat import Adam, Add, AvgPool2d, Call, Concatenate, Conv2d, Dropout, Flatten, Layer, Linear, MaxPool2d, ReLU
 from nnmat import Sequential, Sigmoid, SoftmaxCrossEntropy, SGD, Tied, Trainer
 
@@ -58,8 +61,25 @@ images = [nnmat.Conv1d(3, 4, 3), nnmat.BatchNorm1d(), nnmat.MaxPool1d(2), nnmat.
 images += [nnmat.ConvTranspose2d(3, 4, (3, 3), stride=2), nnmat.GroupNorm(2), nnmat.Residual(ReLU())]
 losses: list[nnmat.Loss] = [nnmat.L1(), nnmat.Huber(), nnmat.SmoothL1(), nnmat.SigmoidBinaryCrossEntropy()]
 optimizers: list[nnmat.Optimizer] = [nnmat.Lion(model, lr=1e-4), nnmat.Muon(model), nnmat.LBFGS(model)]
+table = nnmat.datasets.table({"age": [3, 4], "kind": ["cat", "dog"]}, "kind", fill={"age": "median"}, test=0.5)
+rows: np.ndarray = nnmat.datasets.Table.from_config(table.config()).transform("new.csv")
+trainer.fit(table, 1, augment=nnmat.datasets.Augment(shift=(1, 2), rotate=10, flip="horizontal", crop=8, fill=0.5))
+trainer.fit(table.train, 1, augment=lambda X, rng: X + rng.normal(0, 0.1, X.shape))
+photos = nnmat.datasets.image_folder("photos", size=(8, 8), grey=True)
+kept, held = nnmat.datasets.split(nnmat.datasets.digits(), test=0.2, stratify=False)
+pixels: np.ndarray = nnmat.datasets.read_images(["1.png", b"2.png"], 8)
+tokens: np.ndarray = nnmat.datasets.Tokenizer(object(), size=9).encode("text")
+windows = nnmat.datasets.RandomWindows(tokens, context=8, batch_size=2, steps=3)
+estimator = MLPClassifier(hidden=(8, 4), epochs=3).fit(X, [0, 1, 0, 1], sample_weight=np.ones(4))
+guesses: np.ndarray = CNNClassifier(image_shape=(8, 8)).fit(X, tokens).predict(X)
+r2: float = MLPRegressor().partial_fit(X, H).score(X, H)
+ours: Layer = NetClassifier(lambda inputs, outputs: Sequential([Linear(inputs, outputs)])).fit(X, tokens).model_
+checked = nnmat.onnx.save(model, "m.onnx")
+again: Layer = nnmat.onnx.load("m.onnx")
+nnmat.plots.plot_history(history, ["accuracy"], ax=nnmat.plots.plot_network(model))
 derived: Layer = nnmat.layer_from_expression("sigmoid(X @ W)", parameters={"W": ("N", 3)})
-stopping = [nnmat.EarlyStopping(patience=3), nnmat.Checkpoint("last.npz"), nnmat.Log("run.jsonl")]
+stopping: list[nnmat.Callback] = [nnmat.EarlyStopping(patience=3), nnmat.Checkpoint("last.npz")]
+stopping += [nnmat.Log("run.jsonl"), nnmat.CSVLog("run.csv"), nnmat.LearningRateOnPlateau(), nnmat.TensorBoard("runs")]
 step = nnmat.compile_step(model, loss, optimizer)
 train, test = nnmat.datasets.mnist()
 images_of: np.ndarray = train.X[:10]
@@ -146,6 +166,12 @@ nnmat.convert.from_torch(model, {}, order=3)  # E: arg-type
 nnmat.convert.from_torch("model", {})  # E: arg-type
 nnmat.convert.from_keras(model)  # E: call-arg
 nnmat.convert.to_torch(model, as_=1)  # E: call-arg
+nnmat.datasets.table("pets.csv")  # E: call-arg
+nnmat.datasets.table("pets.csv", target=None)  # E: arg-type
+nnmat.datasets.table("pets.csv", "kind", fills="mean")  # E: call-arg
+nnmat.datasets.image_folder("photos", "8x8")  # E: arg-type
+nnmat.datasets.Augment(rotate="10")  # E: arg-type
+nnmat.datasets.split(table.train, test="0.2")  # E: arg-type
 nnmat.LSTM(4, "8")  # E: arg-type
 nnmat.Embedding(9)  # E: call-arg
 nnmat.EarlyStopping(patient=3)  # E: call-arg

@@ -11,6 +11,7 @@ ROOT = Path(__file__).resolve().parent.parent
 LABEL = re.compile(r"([A-Z][a-z]+): *(.*)")
 EQUATIONS = re.compile(r"(Forward|Backward)\b(,.*)?")
 SECTION = re.compile(r"docs/(\w+)\.md(?:, sections? (\d(?:\.\d+)?))?")
+FENCE = "```"
 SPECIAL = re.compile(r"([\\*_\[\]#|])")
 
 
@@ -54,7 +55,11 @@ def paragraphs(lines: list[str]) -> list[str]:
             end += 1
         head, rest = lines[at], lines[at + 1 : end]
         label = LABEL.fullmatch(head)
-        if head.startswith("    "):
+        if head.startswith(FENCE):
+            end = next((i for i in range(at + 1, len(lines)) if lines[i].startswith(FENCE)), len(lines))
+            made.append(block(lines[at + 1 : end]))
+            end += 1
+        elif head.startswith("    "):
             made.append(block(lines[at:end]))
         elif at == 0 and re.match(r"\w{1,5} = ", head) and "`" not in "".join(lines):
             end = len(lines)  # a part of equations, where the docstring's own margin is theirs
@@ -79,7 +84,7 @@ def ending(lines: list[str], at: int) -> int:
     """Where the paragraph that goes on at this line ends: something else begins there."""
     while at < len(lines):
         line = lines[at]
-        if LABEL.match(line) or EQUATIONS.fullmatch(line) or line.startswith("    "):
+        if LABEL.match(line) or EQUATIONS.fullmatch(line) or line.startswith(("    ", FENCE)):
             break
         at += 1
     return at

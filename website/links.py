@@ -32,7 +32,7 @@ def faults(site: Path) -> list[str]:
     for path in sorted(site.rglob("*.html")):
         pages[path.resolve()] = reader = Reader()
         reader.feed(path.read_text(encoding="utf-8"))
-    found = []
+    found = [] if pages else [f"{site}: no pages are there"]
     for path, reader in pages.items():
         where = path.relative_to(site.resolve())
         found += [f"{where}: loads {url}" for url in reader.loaded if urlsplit(url).scheme in ("http", "https")]

@@ -139,7 +139,7 @@ MODULES = {
         "accuracy_ignoring",
         "confusion_matrix",
     ),
-    "nnmat.schedules": ("Schedule", "Constant", "Step", "Cosine", "WarmUp"),
+    "nnmat.schedules": ("Schedule", "Constant", "Step", "Cosine", "WarmUp", "Scaled"),
 }
 ELEMENTWISE = "nnmat.calculus.language.elementwise"
 

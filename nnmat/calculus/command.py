@@ -238,11 +238,6 @@ def derivations_of(options: argparse.Namespace) -> list[Derivation]:
     return found
 
 
-def derivation_of(options: argparse.Namespace) -> Derivation:
-    """The derivation by one variable."""
-    return derivations_of(options)[0]
-
-
 def _wanted(options: argparse.Namespace) -> list[Derivation]:
     """The derivations of an expression, or those of a layer."""
     if options.layer is None:
@@ -259,6 +254,8 @@ def _wanted(options: argparse.Namespace) -> list[Derivation]:
 
 def _derive(options: argparse.Namespace) -> str:
     if options.layers:
+        if options.expression or options.wrt or options.layer:
+            raise ConfigError("nnmat derive: expected --layers alone, got more. --layer NAME derives one of them.")
         return contents()
     found = _wanted(options)
     if options.compile:

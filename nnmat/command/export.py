@@ -13,7 +13,6 @@ from ..extras import extra
 from ..formats.atomic import atomic_write
 from ..formats.npz import layer_from_config
 from ..layers import Sequential, Softmax
-from ..onnx import save
 from .learning.model_file import Kept, read_model
 from .learning.recipes import TableRecipe
 from .learning.scores import outputs, probabilities_of
@@ -48,6 +47,8 @@ def add(added: Any) -> None:
 
 def run(options: argparse.Namespace) -> None:
     """Read, fold, write, compare."""
+    from ..onnx import save  # here, for it is the largest room, and every other command would load it
+
     extra("onnx", "nnmat export", "onnx")
     check_output("--onnx", options.onnx, [Path(options.model)], is_onnx, options.overwrite)
     kept = read_model(Path(options.model))

@@ -47,7 +47,8 @@ class AugmentedBatches:
             yield self.of_batch(X, np.random.default_rng([key, number])), *others
 
     def of_batch(self, X: Any, rng: np.random.Generator) -> Any:
-        """The transform of one batch; DataError if it has another number of rows."""
+        """The transform of one batch, which may change it in place; DataError if it has another number of rows."""
+        X = tuple(map(_own, X)) if isinstance(X, tuple) else _own(X)
         Y = self.transform(X, rng)
         rows = [len(A[0] if isinstance(A, tuple) else A) if hasattr(A, "__len__") else None for A in (X, Y)]
         if rows[0] != rows[1]:
@@ -75,3 +76,8 @@ class AugmentedBatches:
         transform = self.transform
         name = getattr(transform, "__qualname__", type(transform).__qualname__)
         return {"name": name, "config": transform.config() if hasattr(transform, "config") else None}
+
+
+def _own(A: Any) -> Any:
+    """A, or a copy if its memory is a part of another array's: of the data, which stays as it is."""
+    return A.copy() if isinstance(A, np.ndarray) and A.base is not None else A

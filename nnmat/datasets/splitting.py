@@ -52,7 +52,7 @@ def split_rows(
     classes, counts = np.unique(y, return_counts=True)
     if counts.min() < 2:
         c = classes[np.argmin(counts)]
-        name = f"{labels[int(c)]!r}" if labels else str(c)
+        name = f"{labels[int(c)]!r}" if labels and 0 <= c < len(labels) else str(c)
         raise DataError(
             f"{who}: expected at least two samples of each class, one for each part, got one of class {name}. Give "
             "more of it, or leave it out."

@@ -49,6 +49,8 @@ class Problem:
                 f"got {callback!r:.60}."
             )
         self.several = isinstance(x0, tuple)
+        if self.several and not x0:
+            raise ShapeError(f"{who}: expected x0 as an array or a tuple of arrays, got an empty tuple.")
         names = [f"x0[{i}]" for i in range(len(x0))] if self.several else ["x0"]
         arrays = [plain(who, name, A, "float64") for name, A in zip(names, x0 if self.several else (x0,), strict=True)]
         self.shapes = [A.shape for A in arrays]

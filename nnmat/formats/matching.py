@@ -62,6 +62,8 @@ def match(
             if [set(unit) for unit in mine] == [set(unit) for unit in found]:
                 return _named(ours, zip(mine, found, strict=True))
             continue
+        if units is _by_entry and any(len(unit) > 1 for unit in _by_layer(theirs)):
+            break  # their names say which entries are of one layer: a bias of one is none of another
         shapes = {slot.name: slot.shape for slot in ours}
         groups = _grouped(mine, shapes), _grouped(found, {name: given.shape for name, given in theirs.items()})
         if {key: len(group) for key, group in groups[0].items()} == {key: len(g) for key, g in groups[1].items()}:

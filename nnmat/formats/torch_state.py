@@ -42,12 +42,13 @@ def from_torch(
     """Copy PyTorch's weights into a built chain of layers.
 
     `state`: a module, a state dict of tensors or arrays, or a `.safetensors` file. `half`: read numbers of half
-    precision in a file, and tensors of bfloat16, too. Entries with the model's names (and perhaps one prefix) go by them. With other names the
-    layers of a module, or of the state dict that it returned, go in their order, each by its own kinds (`weight`,
-    `bias`). A plain dictionary and a file have no order to trust: their layers go by the shapes of their arrays, those
-    of equal shapes by the numbers in their names, `h.2` before `h.10`; what is open after that is refused. `order`
-    then names their layers in the order of the model's, or is "given", if the dictionary has that order. A module's
-    options are compared, too.
+    precision in a file, and tensors of bfloat16, too.
+
+    Entries with the model's names (and perhaps one prefix) go by them. With other names the layers of a module, or of
+    the state dict that it returned, go in their order, each by its own kinds (`weight`, `bias`). A plain dictionary and
+    a file have no order to trust: their layers go by the shapes of their arrays, those of equal shapes by the numbers
+    in their names, `h.2` before `h.10`; what is open after that is refused. `order` then names their layers in the
+    order of the model's, or is "given", if the dictionary has that order. A module's options are compared, too.
 
     `strict=False`: by names only; entries and layers that have no partner are left alone.
 

@@ -25,8 +25,8 @@ def plot_history(
     """
     if not isinstance(history, Mapping) or not history:
         raise ConfigError(f"plot_history: expected a history as fit returns it, got {shown(history)}.")
-    names = [figures] if isinstance(figures, str) else figures
-    if names is None:
+    names: list[Any] = [figures] if isinstance(figures, str) or not np.iterable(figures) else list(figures)
+    if figures is None:
         names = [name for name in history if name.endswith("loss") and not name.startswith(CHECKED)]
     if not names:
         raise ConfigError(f"plot_history: expected names of figures, of {', '.join(history)}, got none.")
@@ -36,26 +36,36 @@ def plot_history(
             near = difflib.get_close_matches(str(name), known, 1)
             hint = f" Did you mean {near[0]!r}?" if near else ""
             raise ConfigError(f"plot_history: there is no figure {name!r}. The history has: {', '.join(known)}.{hint}")
-    ax = axes_of("plot_history", ax)
-    epochs = history.get("epoch", range(1, len(next(iter(history.values()))) + 1))
-    options = {"marker": "o"} if len(epochs) == 1 else {}
-    lines = 0
-    for name in names:
-        (line,) = ax.plot(epochs, _numbers(history[name]), label=name.replace("_", " "), **options)
-        lines += 1
+    epochs = history.get("epoch", range(1, len(_numbers(history, names[0])) + 1))
+    curves: list[tuple[str, dict[str, Any]]] = []  # names, and how their curves look
+    for i, name in enumerate(names):
+        curves.append((name, {"color": f"C{i}"}))
         if (checked := CHECKED + name) in history and checked not in names:
-            label, colour = checked.replace("_", " "), line.get_color()
-            ax.plot(epochs, _numbers(history[checked]), "--", color=colour, label=label, **options)
-            lines += 1
+            curves.append((checked, {"color": f"C{i}", "linestyle": "--", "fillstyle": "none"}))
+    columns = [_numbers(history, name, len(epochs)) for name, _ in curves]
+    ax = axes_of("plot_history", ax)
+    for (name, look), column in zip(curves, columns, strict=True):
+        ax.plot(epochs, column, label=name.replace("_", " "), marker="o" if len(epochs) == 1 else "", **look)
     ax.set_xlabel("epoch")
-    if lines > 1:
+    if len(curves) > 1:
         ax.legend()
     else:
         ax.set_ylabel(names[0].replace("_", " "))
-    ax.xaxis.get_major_locator().set_params(integer=True)
+    if len(epochs) == 1:
+        ax.set_xticks(epochs)
+    else:
+        ax.xaxis.get_major_locator().set_params(integer=True)
     return ax
 
 
-def _numbers(column: Sequence[float | None]) -> np.ndarray:
-    """JSON's null is what was not finite."""
-    return np.array([np.nan if value is None else value for value in column], float)
+def _numbers(history: Mapping[str, Any], name: str, epochs: int | None = None) -> np.ndarray:
+    """A figure's column; JSON's null is what was not finite."""
+    try:
+        column = np.array([np.nan if value is None else value for value in history[name]], float)
+    except (TypeError, ValueError):
+        column = np.empty((0, 0))
+    if column.ndim != 1 or len(column) != (len(column) if epochs is None else epochs):
+        raise ConfigError(
+            f"plot_history: expected {name!r} as a list of numbers, one for each epoch, got {shown(history[name])}."
+        )
+    return column

@@ -41,6 +41,8 @@ def picture(
 ) -> Iterator[list[Any]]:
     """Axes to draw on; the file (`.png`) is written at the end, whole or not at all."""
     path = as_path(who, path)
+    if path.suffix != ".png":
+        raise ConfigError(f"{who}: expected a file name that ends in .png, got {str(path)!r}.")
     axes = sheet(who, columns, rows, size)
     yield axes
     with atomic_write(path) as file:

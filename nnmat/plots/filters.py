@@ -8,7 +8,7 @@ import numpy as np
 from nnmat_kernels.runtime.door import array
 
 from ..checks import count, shown
-from ..errors import BuildError, ConfigError, DtypeError, ShapeError
+from ..errors import BuildError, ConfigError, DataError, DtypeError, ShapeError
 from ..layers import Conv2d, Linear
 from .figures import axes_of
 
@@ -21,7 +21,7 @@ def plot_filters(layer: Any, image_shape: tuple[int, ...] | None = None, most: i
     they are in colour; of others each filter has a row, with its channels side by side. At most `most` filters are
     shown. Blue is below 0, white 0, red above; in colour, grey is 0.
 
-    Raises BuildError, ShapeError, DtypeError, ConfigError; MissingExtraError without matplotlib.
+    Raises BuildError, ShapeError, DtypeError, DataError (NaN), ConfigError; MissingExtraError without matplotlib.
     """
     K = _weights(layer, image_shape)
     most = count("plot_filters", "most", most)
@@ -72,7 +72,8 @@ def _weights(layer: Any, image_shape: tuple[int, ...] | None) -> np.ndarray:
     if image_shape is not None:
         shape = tuple(image_shape) if isinstance(image_shape, tuple | list) else ()
         shape = (*shape, 1) if len(shape) == 2 else shape
-        if len(shape) != 3 or K.ndim != 2 or K.shape[1] != math.prod(shape):
+        whole = len(shape) == 3 and all(isinstance(n, int | np.integer) and n > 0 for n in shape)
+        if not whole or K.ndim != 2 or K.shape[1] != math.prod(shape):
             raise ShapeError(
                 f"{who}: expected a weight (M, H W Ci) for image_shape (H, W) or (H, W, Ci), got {K.shape} for "
                 f"{image_shape!r}."
@@ -81,5 +82,5 @@ def _weights(layer: Any, image_shape: tuple[int, ...] | None) -> np.ndarray:
     if K.ndim != 4 or K.size == 0:
         raise ShapeError(f"{who}: expected a weight of shape (Co, kh, kw, Ci), got {K.shape}.")
     if not np.isfinite(K).all():
-        raise ShapeError(f"{who}: expected finite weights, got others.")
+        raise DataError(f"{who}: expected finite weights, got others.")
     return K.astype(np.float64)

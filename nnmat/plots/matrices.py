@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ..checks import flag
-from ..errors import BuildError, ConfigError
+from ..errors import BuildError, ConfigError, DataError
 from ..explicit_convolution import khat
 from ..layers import Conv2d
 from .figures import axes_of
@@ -41,10 +41,13 @@ def plot_khat(
     K: the kernel, with `input_shape` and options as in `khat`; or a built `Conv2d` alone, which has them. `values`:
     colours are the values in place of the entries, blue below 0, red above.
 
-    Raises ConfigError (options; above 16 million places), ShapeError, DtypeError, BuildError; MissingExtraError.
+    Raises ConfigError (options; above 16 million places), ShapeError, DtypeError, DataError (NaN, with `values`),
+    BuildError; MissingExtraError.
     """
     values = flag("plot_khat", "values", values)
     made = khat_picture(K, input_shape, stride, padding, dilation, groups)
+    if values and not np.isfinite(made.values).all():
+        raise DataError("plot_khat: expected a kernel that is finite to show its values, got others.")
     rows, columns = made.entries.shape
     scale = 5.0 / max(rows, columns)
     ax = axes_of("plot_khat", ax, (1.0 + scale * columns, 1.0 + scale * rows))

@@ -7,8 +7,8 @@ import numpy as np
 
 from nnmat_kernels.runtime.door import array
 
-from ..checks import count
-from ..errors import ConfigError, DataError, ShapeError
+from ..checks import count, shown
+from ..errors import ConfigError, DataError, DtypeError, ShapeError
 from .figures import axes_of
 
 WRITTEN = 40  # places up to which tokens are written at the sides
@@ -27,9 +27,11 @@ def plot_attention(
     `attention_weights(model, X)` finds them. `queries`, `keys`: what stands at the sides, Tq and Tk words or
     characters; of one sequence `queries` are its `keys` too.
 
-    Raises ShapeError, DataError (NaN), ConfigError; MissingExtraError without matplotlib.
+    Raises ShapeError, DtypeError, DataError (NaN), ConfigError; MissingExtraError without matplotlib.
     """
     P, who = array("plot_attention", "weights", weights), "plot_attention"
+    if P.dtype.kind not in "fiu":
+        raise DtypeError(f"{who}: expected weights that are real numbers, got dtype {P.dtype}.")
     if P.ndim not in (2, 3) or P.size == 0:
         hint = " Of a batch take one sample: P[0]." if P.ndim == 4 else ""
         raise ShapeError(f"{who}: expected weights of shape (Tq, Tk) or (heads, Tq, Tk), got {P.shape}.{hint}")
@@ -47,14 +49,23 @@ def plot_attention(
         raise ConfigError(f"{who}: expected weights of several heads for head={head}, got those of one.")
     if keys is None and queries is not None and P.shape[0] == P.shape[1]:
         keys = queries
-    for name, words, size in (("queries", queries, P.shape[0]), ("keys", keys, P.shape[1])):
-        if words is not None and len(words) != size:
-            raise ShapeError(f"{who}: expected {size} {name}, one for each place, got {len(words)}.")
+    rows, columns = _words("queries", queries, P.shape[0]), _words("keys", keys, P.shape[1])
     ax = axes_of(who, ax, (4.5, 4.5))
     ax.imshow(P, cmap="viridis", vmin=0.0, vmax=max(float(P.max()), 1e-300), interpolation="nearest")
-    if keys is not None and len(keys) <= WRITTEN:
-        ax.set_xticks(range(len(keys)), list(keys), rotation=90 if max(map(len, keys)) > 1 else 0)
-    if queries is not None and len(queries) <= WRITTEN:
-        ax.set_yticks(range(len(queries)), list(queries))
+    if 0 < len(columns) <= WRITTEN:
+        ax.set_xticks(range(len(columns)), columns, rotation=90 if max(map(len, columns)) > 1 else 0)
+    if 0 < len(rows) <= WRITTEN:
+        ax.set_yticks(range(len(rows)), rows)
     ax.set(xlabel="key", ylabel="query", title=title)
     return ax
+
+
+def _words(name: str, words: Sequence[str] | None, size: int) -> list[str]:
+    """What stands at a side; nothing if nothing is given."""
+    if words is None:
+        return []
+    found = [str(word) for word in words] if np.iterable(words) else None
+    if found is None or len(found) != size:
+        given = shown(words) if found is None else len(found)
+        raise ShapeError(f"plot_attention: expected {size} {name}, one for each place, got {given}.")
+    return found

@@ -10,6 +10,7 @@ from nnmat_kernels import sigmoid, softmax
 
 from .. import metrics as _metrics
 from ..checks import count
+from ..datasets import BatchSource
 from ..datasets.tables.frames import is_frame
 from ..errors import ConfigError, ShapeError
 from ..losses import Loss, SigmoidBinaryCrossEntropy, SoftmaxCrossEntropy
@@ -56,6 +57,11 @@ def predict(who: str, model, X: Any, batch_size: int, progress: bool) -> np.ndar
     """The outputs (n, ...) for X, an array or a tuple of arrays."""
     if not is_frame(X) and hasattr(X, "X") and hasattr(X, "y"):
         raise ShapeError(f"{who}: expected X of shape (n, ...), got a {type(X).__name__}. Write {who}(data.X).")
+    if isinstance(X, BatchSource):
+        raise ShapeError(
+            f"{who}: expected X of shape (n, ...), got a batch source, {type(X).__name__}, whose order may be a random "
+            f"one. Give arrays; of files of images, {who}(datasets.read_images(paths, size))."
+        )
     batch_size, X = count(who, "batch_size", batch_size), model_inputs(who, model, X)
     several = several_inputs(model)
     parts = X if several else (X,)

@@ -55,6 +55,16 @@ def test_equations_at_the_margin_and_code():
     ]
 
 
+def test_a_block_between_fences():
+    text = "It falls.\nMore.\n```\ng = ∇f(x)\n    x = x_1 + α d\n```\nGive `f`.\nReference: A."
+    assert docstrings.to_markdown(text).split("\n\n") == [
+        "It falls. More.",
+        "```text\ng = ∇f(x)\n    x = x_1 + α d\n```",
+        "Give `f`.",
+        "**Reference:** A.",
+    ]
+
+
 def test_sentences_that_begin_like_a_label():
     text = "A map.\n\nLife: construct; then\n`forward` as often as wanted.\nMore of it.\nErrors: ConfigError."
     assert docstrings.to_markdown(text).split("\n\n") == [

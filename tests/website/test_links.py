@@ -12,6 +12,10 @@ def test_links_and_places(tmp_path):
     assert links.faults(tmp_path) == []
 
 
+def test_where_no_pages_are_not_all_is_well(tmp_path):
+    assert links.faults(tmp_path / "none") == [f"{tmp_path / 'none'}: no pages are there"]
+
+
 def test_what_is_wrong_is_named(tmp_path):
     page = '<a href="gone.html">x</a><a href="#nowhere">y</a><script src="https://example.org/a.js"></script>'
     (tmp_path / "index.html").write_text(page)

@@ -49,6 +49,9 @@ def test_names_of_modules_are_there():
         package, _, name = module.rpartition(".")
         there = getattr(importlib.import_module(package), name)
         assert all(hasattr(there, each) for each in names), module
+        classes = {name for name, found in vars(there).items() if isinstance(found, type)}
+        own = {name for name in classes if getattr(there, name).__module__ == there.__name__ and name[0] != "_"}
+        assert own <= set(names), f"MODULES lacks {sorted(own - set(names))} of {module}"
 
 
 def test_an_unknown_room_is_named():
@@ -57,9 +60,11 @@ def test_an_unknown_room_is_named():
 
 
 def test_the_navigation_has_every_page():
-    """mkdocs itself refuses, in `make site`, entries without a page."""
+    """Once. mkdocs itself refuses, in `make site`, entries without a page."""
     navigation = (ROOT / "mkdocs.yml").read_text(encoding="utf-8").partition("\nnav:")[2]
-    listed = set(re.findall(r": ([\w/.-]+\.md)$", navigation, re.MULTILINE))
+    entries = re.findall(r": ([\w/.-]+\.md)$", navigation, re.MULTILINE)
+    listed = set(entries)
+    assert len(entries) == len(listed), f"twice: {sorted(page for page in listed if entries.count(page) > 1)}"
     pages = {path.relative_to(ROOT / "docs").as_posix() for path in (ROOT / "docs").rglob("*.md")}
     pages |= {f"notebooks/{path.stem}.md" for path in (ROOT / "docs" / "notebooks").glob("*.ipynb")}
     pages |= set(MADE)

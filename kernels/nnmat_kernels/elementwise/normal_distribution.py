@@ -1,5 +1,6 @@
-"""The normal distribution function Φ for kernel bodies: GELU, x Φ(x), its derivative, and erf, of numbers.
+"""The normal distribution function Φ for kernel bodies: Φ, GELU, x Φ(x), its derivative, and erf, of numbers.
 
+    Φ(x)     = Φ(-|x|) for x < 0, else 1 - Φ(-|x|)
     gelu(x)  = max(x, 0) - |x| Φ(-|x|)                        Φ(-a) = e^(-a²/2) R(a)
     gelu'(x) = Φ(x) + x φ(x) = (1 or 0) ± e^(-a²/2) (R(a) - a/√(2π))        a = |x|, + for x < 0
     erf(x)   = ±(1 - 2 Φ(-√2 |x|)), but below √2 |x| = 1 by the series Φ(x) = 1/2 + x Q(x²)
@@ -175,6 +176,28 @@ def _slope_float64(x):
 @overload(gelu_slope, jit_options=EXACT)
 def _gelu_slope(x):
     return {types.float32: _slope_float32, types.float64: _slope_float64}.get(x)
+
+
+def distribution_of(x):
+    """Φ(x) of one float32 or float64."""
+    return _distribution_float32(x) if isinstance(x, np.float32) else _distribution_float64(np.float64(x))
+
+
+def _distribution_float32(x):
+    _, e, r = _parts_float32(x)
+    y = e * r
+    return y if x < ZERO4 else ONE4 - y
+
+
+def _distribution_float64(x):
+    _, e, r = _parts_float64(x)
+    y = e * r
+    return y if x < 0.0 else 1.0 - y
+
+
+@overload(distribution_of, jit_options=EXACT)
+def _distribution_of(x):
+    return {types.float32: _distribution_float32, types.float64: _distribution_float64}.get(x)
 
 
 def erf(x):

@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 from numba import prange
 
-from ..elementwise.normal_distribution import erf, gelu_of
+from ..elementwise.normal_distribution import distribution_of, erf, gelu_of
 from ..elementwise.vector_math import exp, log, log1p
 from ..elementwise.vector_math import sigmoid as sigmoid_of
 from ..elementwise.vector_math import tanh as tanh_of
@@ -83,7 +83,7 @@ _DO_GELU, _DO_DENSITY, _DO_DISTRIBUTION = range(23, 26)
     _DO_DIGAMMA,
 ) = range(26, 38)
 _DO_MAXIMUM, _DO_GREATER = range(38, 40)
-_PHI_AT_0, _SQRT_HALF = 1 / math.sqrt(2 * math.pi), math.sqrt(0.5)
+_PHI_AT_0 = 1 / math.sqrt(2 * math.pi)
 
 
 @operation("out")
@@ -270,8 +270,7 @@ def _rectified(what, p, y):
 
 @exact_jit
 def _smooth(what, p, y):
-    n, zero, half, one = y.size, y.dtype.type(0), y.dtype.type(0.5), y.dtype.type(1)
-    peak, root_half = y.dtype.type(_PHI_AT_0), y.dtype.type(_SQRT_HALF)
+    n, zero, half, peak = y.size, y.dtype.type(0), y.dtype.type(0.5), y.dtype.type(_PHI_AT_0)
     if what == _DO_SOFTPLUS:
         for i in range(n):
             y[i] = (zero if p[i] <= zero else p[i]) + log1p(exp(-abs(p[i])))
@@ -283,7 +282,7 @@ def _smooth(what, p, y):
             y[i] = peak * exp(-half * p[i] * p[i])
     elif what == _DO_DISTRIBUTION:
         for i in range(n):
-            y[i] = half * (one + erf(root_half * p[i]))
+            y[i] = distribution_of(p[i])
 
 
 @exact_jit

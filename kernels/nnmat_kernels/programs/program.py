@@ -149,6 +149,8 @@ class Program:
 
     def profile(self) -> None:
         """From here on measure the time of every launch: it takes a few nanoseconds each."""
+        none = np.empty((0, len(self._columns)), np.int64), np.empty((0, len(self._wanted)), np.int64)
+        self._execute(*none)  # loads the code that runs programs: that is no time of a step
         self._ticks = np.zeros(len(self.blocks) + 1, np.int64)
         self._steps, self._seconds = 0, 0.0
 

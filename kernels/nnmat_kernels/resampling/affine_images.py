@@ -39,7 +39,8 @@ def affine_images(
     if not np.isfinite(maps).all():
         raise DataError(f"{who}: expected maps of finite numbers, got {maps[~np.isfinite(maps)][0]}.")
     shape = X.shape[1:3] if size is None else size
-    if len(shape) != 2 or any(isinstance(n, bool) or not isinstance(n, int | np.integer) or n < 0 for n in shape):
+    two = isinstance(shape, tuple | list) and len(shape) == 2
+    if not two or any(isinstance(n, bool) or not isinstance(n, int | np.integer) or n < 0 for n in shape):
         raise ShapeError(f"{who}: expected size as two numbers of pixels, got {size!r}.")
     out = checked_out(who, out, (len(X), *map(int, shape), X.shape[3]), X.dtype, X0)
     affine_images_unchecked(X, maps, shape, float(fill), out)

@@ -1,6 +1,7 @@
 """Layers that treat every row, or every column, alike: activations, dense layers, normalisations.
 
-The rows of all samples lie below one another: a batch (B, T, N) is the matrix X (R, N) with R = B T.
+The rows of all samples lie below one another: a batch (B, T, N) is the matrix X (R, N) with R = B T. Where a function
+bends, its expression is written so that the derived gradient is that of the layer: the slope of relu at 0 is 0.
 """
 
 from .description import Description
@@ -12,7 +13,7 @@ ACTIVATIONS = [
     Description("ReLU", "Y = relu(X)", ROWS),
     Description("LeakyReLU", "Y = a * X + (1 - a) * relu(X)", ROWS, {}, {"a": "1"}, {"a": "the slope below 0"}),
     Description(
-        "ELU", "Y = relu(X) + a * (exp(-relu(-X)) - 1)", ROWS, {}, {"a": "1"}, {"a": "alpha: minus the lowest value"}
+        "ELU", "Y = relu(X) + a * (exp(X - relu(X)) - 1)", ROWS, {}, {"a": "1"}, {"a": "alpha: minus the lowest value"}
     ),
     Description("SiLU", "Y = X * sigmoid(X)", ROWS),
     Description(
@@ -28,16 +29,20 @@ ACTIVATIONS = [
         {"c": "the square root of 2/π"},
     ),
     Description("Mish", "Y = X * tanh(softplus(X))", ROWS),
-    Description("ReLU6", "Y = relu(X) - relu(X - 6)", ROWS),
-    Description("Hardswish", "Y = X * (relu(X + 3) - relu(X - 3)) / 6", ROWS),
+    Description("ReLU6", "Y = 6 - relu(6 - relu(X))", ROWS),
+    Description("Hardswish", "Y = X * (6 - relu(6 - relu(X + 3))) / 6", ROWS),
     Description("Identity", "Y = X", ROWS),
     Description("Softmax", "Y = softmax_rows(X)", ROWS),
     Description("Softmax-axis1", "Y = softmax_rows(X.T).T", {"X": "T, N"}, words={"X": "one sample"}),
     Description("LogSoftmax", "Y = log_softmax_rows(X)", ROWS),
     Description("LogSoftmax-axis1", "Y = log_softmax_rows(X.T).T", {"X": "T, N"}, words={"X": "one sample"}),
-    Description("PReLU", "Y = relu(X) - a * relu(-X)", ROWS, {"a": "1"}, words={"a": "slope, one for all"}),
+    Description("PReLU", "Y = relu(X) + a * (X - relu(X))", ROWS, {"a": "1"}, words={"a": "slope, one for all"}),
     Description(
-        "PReLU-columns", "Y = relu(X) - relu(-X) @ Diag(a)", ROWS, {"a": "N"}, words={"a": "slope, one for each column"}
+        "PReLU-columns",
+        "Y = relu(X) + (X - relu(X)) @ Diag(a)",
+        ROWS,
+        {"a": "N"},
+        words={"a": "slope, one for each column"},
     ),
 ]
 MASK = {"M": "0 where an entry is dropped, 1/(1 - rate) where it is kept"}

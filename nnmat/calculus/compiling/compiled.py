@@ -125,11 +125,19 @@ class Compiled:
             known = self._planned(arrays, key, more)
         program, extra = known
         try:
-            value, gradients = program.run(*given, *extra)
+            value, gradients = self._run(program, given, extra)
         except np.linalg.LinAlgError as error:
             raise DomainError(f"compiled: expected matrices that can be inverted: {error}.") from None
         self._finite(value, gradients)
         return float(value), gradients
+
+    @staticmethod
+    def _run(program: Program, given: list[Any], extra: list[int]) -> tuple[Any, dict[str, Any]]:
+        """Value and gradients. Numbers are Python's, which are quick; where those raise, NumPy has inf and NaN."""
+        try:
+            return program.run(*given, *extra)
+        except (ZeroDivisionError, OverflowError):
+            return program.run(*(np.float64(a) if type(a) is float else a for a in given), *extra)
 
     @np.errstate(over="ignore")
     def _finite(self, value: float, gradients: Mapping[str, Any]) -> None:

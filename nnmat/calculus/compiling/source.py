@@ -294,8 +294,8 @@ class Writer:
         if abs(p) == Fraction(1, 2):
             root = f"np.sqrt({self.at(x, 0)})"
             return (root, ATOM) if p > 0 else (f"1 / {root}", PRODUCT)
-        if not x.shape and p.denominator == 1:
-            return f"{self.at(x, ATOM)} ** {p if p > 0 else f'({float(p)})'}", POWER
+        if not x.shape and p.denominator != 1:  # of a number below 0 Python makes a complex one, NumPy NaN
+            return f"np.power({self.at(x, 0)}, {float(p)})", ATOM
         return f"{self.at(x, ATOM)} ** {p if p.denominator == 1 and p > 0 else f'({float(p)})'}", POWER
 
     def _fn(self, v: Value) -> tuple[str, int]:

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from ...errors import ConfigError
-from ..command import Words, derivation_of
+from ..command import Words, derivations_of
 from ..derivation.derive import FORMS
 from ..errors import DomainError, NotDerivable, ParseError, RecordError, ShapeError, UnverifiedError
 from ..grading.grade import grade
@@ -19,10 +19,12 @@ LONGEST = 20_000  # signs of one field
 
 
 def derived(asked: Any) -> dict[str, Any]:
-    """`html`: the derivation, every line checked. If there is none, `error`: why; `asks`: names without shapes."""
+    """`html`: the derivations, by one symbol or by all, every line checked.
+
+    If there is none, `error`: why; `asks`: names without shapes.
+    """
     try:
-        d = derivation_of(_options(asked))
-        return {"html": fragment(d, d.evidence())}
+        return {"html": "\n".join(fragment(d, d.evidence()) for d in derivations_of(_options(asked)))}
     except REFUSALS as error:
         return {"error": str(error), "asks": open_names(error)}
 
@@ -43,7 +45,7 @@ def graded(asked: Any) -> dict[str, Any]:
         if len(lines) > LONGEST:
             raise ConfigError(f"nnmat serve: expected at most {LONGEST:,} signs in {LINES}, got {len(lines):,}.")
         options = _options(asked)
-        verdict = grade(derivation_of(options).function, options.wrt, lines)
+        verdict = grade(derivations_of(options)[0].function, options.wrt, lines)
         return {"right": bool(verdict), "verdict": str(verdict), "line": verdict.line}
     except REFUSALS as error:
         return {"error": str(error)}

@@ -104,6 +104,8 @@ def given(options: argparse.Namespace) -> Given:
         return _images(options)
     if options.data is None:
         raise ConfigError("expected DATA.csv with --target COLUMN, or --images FOLDER. Try --help.")
+    if Path(options.data).is_dir():
+        raise ConfigError(f"expected a CSV file, {options.data} is a folder. For images: --images {options.data}.")
     check_delimiter(existing_file("table", options.data), options.delimiter)
     if options.target is None:
         names = csv_columns("table", options.data, (), **_reading(options)).names

@@ -15,7 +15,7 @@ ERRORS = (*(getattr(errors, name) for name in errors.__all__), OSError, MemoryEr
 
 # What messages tell those who write Python, and the same on the command line.
 SPOKEN = [
-    (r"^(table|Table\.\w+|image_folder|read_images|load|save|fit|split|Sequential|nnmat\.onnx\.save|write): ", ""),
+    (r"^(table|Table\.\w+|image_folder|read_images|load|save|fit|split|Sequential|nnmat\.[\w.]+|write): ", ""),
     (r"make the table with a rule: fill='(\w+)', or fill=\{[^}]*\}", r"train with --fill \1"),
     (r"make the table with unknown='zeros'", "pass --unknown zeros, which takes them as none of the known ones"),
     (r", or make the table with dtype=np\.float64", ""),

@@ -30,7 +30,7 @@ class Augment:
     def __init__(self, shift=0, rotate: float = 0.0, flip=False, crop=None, fill: float = 0.0):
         self.shift = pair("Augment", "shift", shift, 0)
         self.rotate = number("Augment", "rotate", rotate, 0.0, 180.0, "It is in degrees.")
-        if isinstance(flip, np.ndarray) or flip not in FLIPS or (flip == 0 and flip is not False):
+        if not isinstance(flip, bool | str) or flip not in FLIPS:
             hint = "Try flip='horizontal'." if flip is True else ""
             raise ConfigError(
                 f"Augment: expected flip as False, 'horizontal', 'vertical' or 'both', got {flip!r}. {hint}".rstrip()
@@ -41,6 +41,11 @@ class Augment:
 
     def __call__(self, X: np.ndarray, rng: np.random.Generator) -> np.ndarray:
         """Random images of the images X (B, H, W, C): (B, h, w, C), in X's float type, else float32."""
+        if not isinstance(rng, np.random.Generator):
+            raise ConfigError(
+                f"Augment: expected rng to be a numpy.random.Generator, got {type(rng).__name__}. Try "
+                "np.random.default_rng(0)."
+            )
         X = _images(X)
         B, H, W, _ = X.shape
         h, w = self._size(H, W)

@@ -1,7 +1,8 @@
 """Images in folders, a folder for each class, by Pillow."""
 
+import math
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -51,7 +52,7 @@ def image_folder(
     source = ImageFolder(paths, y, labels, shape, count(who, "batch_size", batch_size), fixed=size is None)
     if flag(who, "lazy", lazy):
         return source
-    if (needed := 4 * len(paths) * int(np.prod(shape))) > count(who, "most_bytes", most_bytes):
+    if (needed := 4 * len(paths) * math.prod(shape)) > count(who, "most_bytes", most_bytes):
         raise DataError(
             f"{who}: {len(paths)} images of shape {shape} take {needed:,} bytes, above most_bytes = {most_bytes:,}. "
             "Give a smaller size, or lazy=True, which reads them batch by batch."
@@ -65,6 +66,8 @@ def read_images(paths: Sequence[Any], size: int | tuple[int, int] | None = None,
     who = "read_images"
     if isinstance(paths, str | bytes | os.PathLike):
         raise ConfigError(f"{who}: expected a list of paths, got one. Write read_images([path]).")
+    if not isinstance(paths, Iterable):
+        raise ConfigError(f"{who}: expected a list of paths, got {type(paths).__name__}.")
     found = [as_path(who, path) for path in paths]
     if not found:
         raise DataError(f"{who}: expected at least one path, got none.")
@@ -191,17 +194,21 @@ def _read(who: str, path: Path, out: np.ndarray, fixed: bool) -> None:
                 f"{who}: expected {path} to have {H} x {W} pixels as the first image, got {image.height} x "
                 f"{image.width}. Pass size=({H}, {W}) to scale them."
             )
-        pixels = _eight_bits(image).convert("L" if C == 1 else "RGB")
+        pixels = _eight_bits(who, path, image).convert("L" if C == 1 else "RGB")
         if pixels.size != (W, H):
             pixels = pixels.resize((W, H), extra("PIL.Image", "nnmat.datasets.image_folder", "data").BILINEAR)
         np.divide(np.asarray(pixels).reshape(H, W, C), np.float32(255), out=out)
 
 
-def _eight_bits(image: Any) -> Any:
-    """An image of 16 bits with 8, where Pillow would cut off everything above 255."""
+def _eight_bits(who: str, path: Path, image: Any) -> Any:
+    """An image of 16 bits, or of floats from 0 to 1, with 8, where Pillow would cut off everything above 255."""
     if image.mode in ("I", "I;16", "I;16B", "I;16L", "F"):
         pixels = np.asarray(image, np.float64)
-        top = 65535.0 if image.mode != "F" else max(1.0, float(pixels.max()))
+        top, kind = (1.0, "floats") if image.mode == "F" else (65535.0, "integers")
+        if not ((pixels >= 0) & (pixels <= top)).all():
+            raise FileFormatError(
+                f"{who}: expected {kind} from 0 to {top:g} in {path}, got others. Scale them, the same for all images."
+            )
         image_of = extra("PIL.Image", "nnmat.datasets.image_folder", "data").fromarray
-        return image_of(np.clip(np.round(pixels * (255.0 / top)), 0, 255).astype(np.uint8))
+        return image_of(np.round(pixels * (255.0 / top)).astype(np.uint8))
     return image

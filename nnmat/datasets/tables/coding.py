@@ -198,10 +198,11 @@ def filled(who: str, column: Column, values: np.ndarray, fill: Any, where: Where
     if not gaps.any():
         return values
     if fill is None:
+        others = int(gaps.sum()) - 1
         raise DataError(
-            f"{who}: expected a value in column {column.name!r}, got none in {where(int(np.argmax(gaps)))} and "
-            f"{int(gaps.sum()) - 1} more. Leave such rows out, or make the table with a rule: fill='median', or "
-            f"fill={{{column.name!r}: 'median'}}."
+            f"{who}: expected a value in column {column.name!r}, got none in {where(int(np.argmax(gaps)))}"
+            f"{f' and {others} more' if others else ''}. Leave such rows out, or make the table with a rule: "
+            f"fill='median', or fill={{{column.name!r}: 'median'}}."
         )
     values = values.copy()
     values[gaps] = fill
@@ -220,6 +221,8 @@ def coding_from_config(who: str, config: dict) -> Coding:
         kind = {"numbers": NumberCoding, "words": CategoryCoding}[fields["kind"]]
         if kind is CategoryCoding:
             fields["categories"] = tuple(fields["categories"])
+        elif not all(isinstance(fields[key], int | float) and np.isfinite(fields[key]) for key in ("mean", "scale")):
+            raise TypeError
         return kind(**fields)
     except (KeyError, TypeError, ValueError):
         raise FileFormatError(f"{who}: expected the config of a column that a Table gave, got {config!r}.") from None

@@ -1,6 +1,7 @@
 """The columns of a table, wherever it comes from: numbers with NaN where one is missing, or words with None."""
 
-from collections.abc import Callable, Mapping
+import math
+from collections.abc import Callable, Mapping, Sized
 from dataclasses import dataclass
 from numbers import Real
 from typing import Any, Literal
@@ -56,6 +57,9 @@ def columns_of(who: str, frame: Any) -> Columns:
     if twice := sorted({name for name in names if names.count(name) > 1}):
         raise DataError(f"{who}: expected columns of different names, got {twice[0]!r} more than once.")
     by_name = dict(zip(names, own, strict=True))
+    for name, key in by_name.items():
+        if not isinstance(frame[key], Sized):
+            raise DataError(f"{who}: expected one entry for each row in column {name!r}, got {frame[key]!r}.")
     lengths = {name: len(frame[key]) for name, key in by_name.items()}
     if len(set(lengths.values())) > 1:
         shown = ", ".join(f"{name}: {n}" for name, n in list(lengths.items())[:5])
@@ -75,6 +79,8 @@ def _column(who: str, name: str, values: Any, kind: Kind) -> Column:
     if package_of(values) in ("pandas", "polars"):
         missing: np.ndarray | None = np.asarray(values.isna() if hasattr(values, "isna") else values.is_null())
         found = values.to_numpy()
+    elif isinstance(values, np.ma.MaskedArray):
+        missing, found = np.ma.getmaskarray(values), values.data
     else:
         found = np.asarray(values, object) if isinstance(values, list | tuple) else np.asarray(values)
         missing = np.array([entry is None for entry in found], bool) if found.dtype.hasobject else None
@@ -114,7 +120,7 @@ def column_of_entries(who: str, name: str, entries: list, kind: Kind, where: Whe
         return Column(name, None, words) if texts else _empty(name, entries)
     if len(numbers) == present:
         flags = all(isinstance(x, bool | np.bool_) for x in entries if x is not None)
-        return Column(name, np.array([np.nan if x is None else float(x) for x in entries]), None, flags)
+        return Column(name, np.array([np.nan if x is None else _float(x) for x in entries]), None, flags)
     if not texts:
         known = set(numbers)
         i = next(i for i, x in enumerate(entries) if x is not None and i not in known)
@@ -141,6 +147,14 @@ def mixed(who: str, name: str, word: str, where: str, numbers: int, words: int, 
 def _empty(name: str, entries: list) -> Column:
     """A column in which everything is missing."""
     return Column(name, np.full(len(entries), np.nan), None)
+
+
+def _float(x: Any) -> float:
+    """A number of Python as a float, infinite if it is beyond their range."""
+    try:
+        return float(x)
+    except OverflowError:
+        return math.inf if x > 0 else -math.inf
 
 
 def _is_decimal(x: Any) -> bool:

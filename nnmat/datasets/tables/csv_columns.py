@@ -39,6 +39,11 @@ def csv_columns(
         raise FileFormatError(f"{who}: expected at least one row in {path}, found none.")
     line, first = rows[0]
     text.width = len(first)
+    if text.width == 1 and (mark := next((m for m in ";,\t|" if all(m in cells[0] for _, cells in rows)), None)):
+        raise FileFormatError(
+            f"{who}: expected columns divided by {delimiter!r} in {path}, got one with {mark!r} in all rows. "
+            f"Pass delimiter={mark!r}."
+        )
     if header is None:
         header = not set(known).isdisjoint(first) or has_header(
             who, f"line {line} of {path}", text.rows, text.is_number, set(text.missing) | MISSING

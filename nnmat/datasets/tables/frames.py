@@ -43,6 +43,11 @@ def numbers_of(who: str, name: str, frame: Any) -> Any:
     parts = [_series(f"{who}: column {given!r}", name, frame[given]) for given in own]
     for given, part in zip(own, parts, strict=True):
         if part.dtype.kind not in "biuf":
+            if part.dtype.kind in "mM":
+                raise DataError(
+                    f"{who}: expected numbers in {name}, got dates in column {given!r}. Make numbers of them, such as "
+                    "days from one on, or leave the column out."
+                )
             raise DataError(
                 f"{who}: expected numbers in {name}, got words in column {given!r}. Write "
                 f"table = datasets.table(frame, target=...), which codes them as numbers, and give table.train."

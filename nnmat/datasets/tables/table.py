@@ -1,20 +1,23 @@
 """A table as arrays: `table(frame_or_file, target=...)`, and the same coding for rows that come later."""
 
+import contextlib
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
+from nnmat_kernels.runtime.arrays import FLOATS
 from nnmat_kernels.runtime.door import array
 
 from ...checks import flag
 from ...errors import ConfigError, DataError, FileFormatError, StateError
 from ..dataset import Dataset
 from ..splitting import split_rows
-from .coding import Coding, category_coding, coding_from_config, number_coding
+from .coding import RULES, Coding, category_coding, coding_from_config, number_coding
 from .columns import Column, Columns, Kind, columns_of
 from .csv_columns import csv_columns
+from .csv_text import texts_of
 from .targets import Targets, targets_from_config, targets_of
 
 FORMAT = "nnmat table"
@@ -91,7 +94,7 @@ class Table:
         who = "Table.dataset"
         columns = self._read(who, rows)
         y = self._targets.encode(who, _column(who, columns, self.target, self._targets.kind), columns.where)
-        return Dataset(self._encode(who, columns), y.astype(self._targets.dtype(self.dtype)), self.labels)
+        return Dataset(self._encode(who, columns), self._targets.cast(who, y, self.dtype, columns.where), self.labels)
 
     def decode(self, outputs: Any) -> np.ndarray:
         """What outputs of a model, or y, mean (n,): names of classes, or numbers in the target's own unit.
@@ -120,8 +123,8 @@ class Table:
                 raise KeyError
             codings = [coding_from_config(who, entry) for entry in config["columns"]]
             reading = {**config["reading"], "missing_values": tuple(config["reading"]["missing_values"])}
-            return cls(codings, targets_from_config(who, config["target"]), reading, np.dtype(config["dtype"]))
-        except (KeyError, TypeError):
+            return cls(codings, targets_from_config(who, config["target"]), reading, _dtype(who, config["dtype"]))
+        except (KeyError, TypeError, ConfigError):
             raise FileFormatError(f"{who}: expected a dict that Table.config() gave, version 1.") from None
 
     def _read(self, who: str, rows: Any) -> Columns:
@@ -185,11 +188,9 @@ def table(
     """
     who = "table"
     _check_options(who, task, unknown, fill, ignore, categories)
-    dtype = np.dtype(dtype)
-    if dtype.kind != "f":
-        raise ConfigError(f"{who}: expected dtype as np.float32 or np.float64, got {dtype}.")
+    dtype = _dtype(who, dtype)
     reading: dict[str, Any] = {"header": header, "delimiter": delimiter, "decimal": decimal, "encoding": encoding}
-    reading["missing_values"] = tuple(missing_values)
+    reading["missing_values"] = texts_of(who, "missing_values", missing_values)
     columns = _columns(who, rows, [target] if isinstance(target, str) else [], reading)
     if columns.rows == 0:
         raise DataError(f"{who}: expected at least one row, got none.")
@@ -213,12 +214,20 @@ def table(
         else:
             codings.append(number_coding(who, found, train, rule, standardise, columns.where))
     made = Table(codings, targets, reading, dtype)
-    X, y = made._encode(who, columns), targets.shaped(y).astype(targets.dtype(dtype))
+    X, y = made._encode(who, columns), targets.cast(who, targets.shaped(y), dtype, columns.where)
     origin = f"{columns.given}: {made.task} of {name!r}, {len(wanted)} columns as {X.shape[1]} features"
     parts = [Dataset(X[part], y[part], targets.labels, origin) for part in (train, held)]
     made._train, made.test = parts[0], parts[1] if test is not None else None
     made.test_rows = held
     return made
+
+
+def _dtype(who: str, dtype: Any) -> np.dtype:
+    for found in FLOATS:
+        with contextlib.suppress(TypeError):  # what names no dtype
+            if dtype is not None and found == dtype:
+                return found
+    raise ConfigError(f"{who}: expected dtype as np.float32 or np.float64, got {dtype!r}.")
 
 
 def _train_and_test(
@@ -236,13 +245,14 @@ def _check_options(who: str, task: Any, unknown: Any, fill: Any, *names: Any) ->
         raise ConfigError(f"{who}: expected task as 'classification' or 'regression', got {task!r}.")
     if unknown not in ("refuse", "zeros"):
         raise ConfigError(f"{who}: expected unknown as 'refuse' or 'zeros', got {unknown!r}.")
-    if not isinstance(fill, Mapping) and fill not in (None, "mean", "median", "most_frequent"):
+    if not isinstance(fill, Mapping) and fill is not None and not (isinstance(fill, str) and fill in RULES):
         raise ConfigError(
             f"{who}: expected fill as None, 'mean', 'median', 'most_frequent', or a dict of columns and such rules or "
             f"values, got {fill!r}."
         )
     for given in names:
-        if isinstance(given, str) or not all(isinstance(name, str) for name in given):
+        listed = isinstance(given, Iterable) and not isinstance(given, str)
+        if not listed or not all(isinstance(name, str) for name in given):
             raise ConfigError(f"{who}: expected ignore and categories as lists of names of columns, got {given!r}.")
 
 

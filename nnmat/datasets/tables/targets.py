@@ -23,9 +23,18 @@ class Targets:
     mean: float = 0.0
     scale: float = 1.0
 
-    def dtype(self, numbers: np.dtype) -> np.dtype:
-        """That of y, where numbers have this one."""
-        return np.dtype(np.int64) if self.labels else numbers
+    def cast(self, who: str, y: np.ndarray, dtype: np.dtype, where: Where) -> np.ndarray:
+        """Numbers in this dtype, classes as they are; DataError for a number beyond its range."""
+        if self.labels:
+            return y
+        with np.errstate(over="ignore"):
+            found = y.astype(dtype)
+        if not np.isfinite(found).all():
+            raise DataError(
+                f"{who}: {self.name} in {where(int(np.argmax(~np.isfinite(found[:, 0]))))} is beyond the range of "
+                f"{dtype}. Repair it, or make the table with standardise_target=True or dtype=np.float64."
+            )
+        return found
 
     def scaled(self, y: np.ndarray) -> "Targets":
         """The same with mean and deviation of y; classes as they are."""

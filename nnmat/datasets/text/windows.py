@@ -19,6 +19,7 @@ def windows(tokens, context: int) -> Dataset:
     memory where that is contiguous. Raises DataError for a context longer than the text, DtypeError, ConfigError.
     """
     tokens, T = _checked("windows", tokens, context)
+    tokens = np.ascontiguousarray(tokens, np.int64)
     n = (len(tokens) - 1) // T
     return Dataset(tokens[: n * T].reshape(n, T), tokens[1 : n * T + 1].reshape(n, T))
 
@@ -27,7 +28,8 @@ class RandomWindows:
     """A batch source: windows of `context` tokens from anywhere, X (B, T), and the token that follows each, y (B, T).
 
     An epoch has `steps` batches of `batch_size` windows; the places of all of them are drawn from the Trainer's
-    generator at its beginning. Tokens (n,) are integers, n > T = `context`.
+    generator at its beginning. Tokens (n,) are integers of any dtype, n > T = `context`; of a memory map only the
+    windows are read.
     Raises DataError for a context longer than the text, DtypeError, ConfigError.
     """
 
@@ -52,7 +54,7 @@ class RandomWindows:
         own = np.arange(self.context)
         for firsts in places:
             at = firsts[:, np.newaxis] + own
-            yield self.tokens[at], self.tokens[at + 1]
+            yield self.tokens[at].astype(np.int64), self.tokens[at + 1].astype(np.int64)
 
     def state(self) -> dict:
         """What must be saved besides the generator: nothing."""
@@ -68,7 +70,7 @@ class RandomWindows:
 
 
 def _checked(who: str, tokens, context) -> tuple[np.ndarray, int]:
-    """The tokens as an array (n,) int64, and the context, if there is at least one window."""
+    """The tokens as an array (n,) of integers, and the context, if there is at least one window."""
     tokens, context = array(who, "tokens", tokens), count(who, "context", context)
     if tokens.dtype.kind not in "iu" and tokens.size:  # an empty list has no dtype of its own
         remedy = dtype_remedy("tokens", tokens.dtype, "int64")
@@ -80,4 +82,4 @@ def _checked(who: str, tokens, context) -> tuple[np.ndarray, int]:
             f"{who}: expected more tokens than context = {context}, for each window is followed by one, got "
             f"{len(tokens)}. Give a longer text, or a shorter context."
         )
-    return np.ascontiguousarray(tokens, np.int64), context
+    return tokens, context

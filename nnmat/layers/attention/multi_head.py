@@ -165,7 +165,8 @@ class MultiHeadAttention(Layer):
         call: Any = self._call
         Q, K = (call.Q, call.K) if self.cross else np.split(call.QKV, 3, axis=-1)[:2]
         causal, mask, key_mask, *_ = call.given
-        parts = (A.reshape(*A.shape[:2], self.heads, -1).swapaxes(1, 2) for A in (Q, K))
+        width = self.features // self.heads
+        parts = (A.reshape(*A.shape[:2], self.heads, width).swapaxes(1, 2) for A in (Q, K))
         return (*parts, causal, mask, key_mask)  # type: ignore[return-value]
 
     @forward_equations

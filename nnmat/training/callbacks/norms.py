@@ -10,7 +10,7 @@ from ...checks import count, flag
 from ...errors import ConfigError
 from ...parameters import Parameter
 from .base import Callback, next_multiple
-from .states import is_number
+from .states import is_count, is_number
 
 
 class Norms(Callback):
@@ -36,6 +36,8 @@ class Norms(Callback):
     def _forget(self) -> None:
         self.history: dict[str, list] = {}  # `step`, and each norm after it
         self._layers: dict[str, list[Parameter]] = {}
+        self._step = 0
+        self._resumed: dict[str, float] = {}  # norms at a checkpoint, which keeps no gradients, until the next step
 
     def on_train_begin(self, trainer):
         self._forget()
@@ -47,12 +49,12 @@ class Norms(Callback):
         return next_multiple(step, self.every_steps)
 
     def on_step_end(self, trainer, step, loss):
-        self._step = step
+        self._step, self._resumed = step, {}
         if self.every_steps is not None and step % self.every_steps == 0:
             self._keep(step, self.measure())
 
     def on_epoch_end(self, trainer, epoch, figures):
-        found = self.measure()
+        found = self._resumed or self.measure()
         figures |= found
         if self.every_steps is None or self._step % self.every_steps:
             self._keep(self._step, found)
@@ -74,16 +76,24 @@ class Norms(Callback):
         return {"weights": self.weights, "gradients": self.gradients, "every_steps": self.every_steps}
 
     def state(self):
-        return {"history": {name: list(column) for name, column in self.history.items()}}
+        last = {"step": self._step, **(self._resumed or self.measure())}
+        return {"history": {name: list(column) for name, column in self.history.items()}, "last": last}
 
     def load_state(self, state):
         self.history = {name: list(column) for name, column in state["history"].items()}
+        self._resumed = dict(state["last"])
+        self._step = int(self._resumed.pop("step"))
 
     def state_rules(self, state, model):
-        history = state.get("history")
+        history, last = state.get("history"), state.get("last")
         columns: list[Any] = list(history.values()) if isinstance(history, dict) else [None]
         holds = all(isinstance(c, list) and len(c) == len(columns[0]) and all(map(is_number, c)) for c in columns)
-        return {"history": (holds, "lists of numbers, of one length")}
+        known = isinstance(last, dict) and last.keys() == {"step", *self.measure()}
+        counted = known and is_count(last.get("step")) and all(map(is_number, last.values()))
+        return {
+            "history": (holds, "lists of numbers, of one length"),
+            "last": (counted, "a step and the norms after it"),
+        }
 
 
 def _layers_of(model, before: str) -> dict[str, list[Parameter]]:

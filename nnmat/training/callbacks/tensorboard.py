@@ -3,6 +3,7 @@
 import os
 import time
 from collections.abc import Callable
+from numbers import Real
 from typing import Any
 
 import numpy as np
@@ -21,9 +22,10 @@ QUEUE = 1000  # events that wait for the writer's thread
 class TensorBoard(Callback):
     """Write what `tensorboard --logdir FOLDER` shows, by TensorBoard's own writer (the extra `tensorboard`).
 
-    `epoch/<figure>`: the figures of each epoch, over the steps done by then. `step/loss`, `step/learning_rate`: after
-    every k-th step, k = `every_steps` (None: never); steps between run in one go. `histograms`: of each parameter, too,
-    after each epoch. Figures of callbacks that stand before this one, such as `Norms`, are among those of an epoch.
+    `epoch/<figure>`: the figures of each epoch that are numbers, over the steps done by then. `step/loss`,
+    `step/learning_rate`: after every k-th step, k = `every_steps` (None: never); steps between run in one go.
+    `histograms`: of each parameter, too, after each epoch. Figures of callbacks that stand before this one, such as
+    `Norms`, are among those of an epoch.
 
     The folder is made if it is not there; give each run one of its own. A run resumed from a checkpoint writes another
     file there, and what the killed run had written after the checkpoint is not shown any more.
@@ -46,7 +48,11 @@ class TensorBoard(Callback):
         self._close()
         self._step, self._first, self._begun = 0, 0, False
         module = extra("tensorboard.summary.writer.event_file_writer", "TensorBoard", "tensorboard")
-        self.folder.mkdir(parents=True, exist_ok=True)
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            reason = error.strerror or error
+            raise OSError(error.errno, f"TensorBoard: {self.folder} cannot be made a folder ({reason})") from None
         check_writable("TensorBoard", self.folder / "events")
         while list(self.folder.glob(f"events.out.tfevents.{int(time.time()):010}.*")):
             time.sleep(0.02)  # files are read in the order of their names, which tell full seconds
@@ -73,7 +79,8 @@ class TensorBoard(Callback):
             for name, model in models.items():
                 before = f"{name}/" if len(models) > 1 else ""
                 parameters |= {f"weights/{before}{p.name}": p.value for p in model.parameters()}
-        self._write({f"epoch/{name}": value for name, value in figures.items()}, parameters)
+        numbers = {name: float(value) for name, value in figures.items() if isinstance(value, Real)}
+        self._write({f"epoch/{name}": value for name, value in numbers.items()}, parameters)
         self._flush()
 
     def on_train_end(self, trainer, history):
@@ -133,18 +140,26 @@ class TensorBoard(Callback):
 
 
 def histogram(summaries: Any, A: np.ndarray) -> Any:
-    """The summary of an array: counts in bins of equal width between its ends; none of an array with NaN."""
+    """The summary of an array: counts in bins of equal width between its ends; none of an array with NaN.
+
+    Where the ends are too near to each other for that, or too far apart, all entries are in one.
+    """
     values = A.astype(np.float64).ravel()
     if values.size == 0 or not np.isfinite(values).all():
         return summaries.HistogramProto()
     low, high = float(values.min()), float(values.max())
-    counts, edges = np.histogram(values, BINS)
+    with np.errstate(over="ignore", invalid="ignore"):
+        sums = float(values.sum()), float(np.square(values).sum())
+        try:
+            counts, edges = np.histogram(values, BINS)
+        except ValueError:
+            counts, edges = np.array([values.size]), np.array([low, high])
     return summaries.HistogramProto(
         min=low,
         max=high,
         num=values.size,
-        sum=float(values.sum()),
-        sum_squares=float(np.square(values).sum()),
+        sum=sums[0],
+        sum_squares=sums[1],
         bucket_limit=edges[1:].tolist(),
         bucket=counts.astype(float).tolist(),
     )

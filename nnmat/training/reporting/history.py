@@ -3,6 +3,7 @@
 import csv
 import errno
 import io
+import itertools
 import json
 import math
 import os
@@ -26,7 +27,7 @@ class History(dict[str, list]):
     """The figures of a run: for each name a list with an entry for each epoch. Notebooks show it as a table."""
 
     def _repr_html_(self) -> str:
-        rows = [[_shown(value) for value in row] for row in zip(*self.values(), strict=True)]
+        rows = [[_shown(value) for value in row] for row in itertools.zip_longest(*self.values(), fillvalue="")]
         if len(rows) > SHOWN:
             few = SHOWN // 4
             rows = [*rows[:few], ["…"] * len(self), *rows[few - SHOWN + 1 :]]

@@ -41,7 +41,8 @@ class Log(Callback):
         self._waiting, self._position = [], None
         columns = self._columns(trainer)
         if columns and self.path.suffix == ".csv" and self.path.exists():
-            self._check_header(self.path.read_bytes(), columns)
+            with open(self.path, "rb") as file:
+                self._check_header(file.readline(), columns)
 
     def _columns(self, trainer) -> list[str]:
         """The names of what stands in a row, if they are known before the first one."""
@@ -76,21 +77,22 @@ class Log(Callback):
     def _text(self, file) -> bytes:
         """The waiting rows as they are to be appended to the file."""
         file.seek(0)
-        old = file.read()
-        start = "" if old.endswith(b"\n") or not old else "\n"  # a line that a killed process left unfinished
+        header = file.readline()
+        file.seek(max(file.seek(0, os.SEEK_END) - 1, 0))
+        start = "" if file.read() in (b"\n", b"") else "\n"  # a line that a killed process left unfinished
         if self.path.suffix == ".jsonl":
             return (start + "".join(json_text(row) + "\n" for row in self._waiting)).encode()
         table = io.StringIO()
         columns = list(self._waiting[0])
         writer = csv.DictWriter(table, columns)
-        if not self._check_header(old, columns):
+        if not self._check_header(header, columns):
             writer.writeheader()
         writer.writerows(self._waiting)
         return (start + table.getvalue()).encode()
 
-    def _check_header(self, table: bytes, columns: list[str]) -> bool:
-        """Whether the table has a header; it must be of these columns."""
-        header = next(csv.reader(io.StringIO(table.decode("utf-8", "replace"))), None)
+    def _check_header(self, line: bytes, columns: list[str]) -> bool:
+        """Whether a table that begins with this line has a header; it must be of these columns."""
+        header = next(csv.reader(io.StringIO(line.decode("utf-8", "replace"))), None)
         if header is not None and header != columns:
             raise ConfigError(
                 f"{type(self).__name__}: {self.path} has the columns {', '.join(header)}, this run "

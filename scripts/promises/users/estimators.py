@@ -37,6 +37,7 @@ def scores(name: str, seeds: int) -> dict[str, tuple[float, float]]:
     from sklearn.model_selection import cross_val_score
     from sklearn.pipeline import make_pipeline
     from sklearn.preprocessing import StandardScaler
+    from threadpoolctl import threadpool_limits
 
     from nnmat.sklearn import MLPClassifier, MLPRegressor
 
@@ -47,7 +48,7 @@ def scores(name: str, seeds: int) -> dict[str, tuple[float, float]]:
 
     def mean(kind, *before: type) -> float:
         pipelines = [make_pipeline(*(step() for step in before), kind(random_state=seed)) for seed in range(seeds)]
-        with warnings.catch_warnings():
+        with threadpool_limits(1), warnings.catch_warnings():  # its matrices are too small for more threads
             warnings.simplefilter("ignore")  # scikit-learn says that 200 epochs were too few for its own
             return statistics.mean(float(cross_val_score(p, X, y, cv=5).mean()) for p in pipelines)
 

@@ -1,10 +1,10 @@
-"""erf, and GELU and its slope of one number, against 40 digits."""
+"""Φ, erf, and GELU and its slope of one number, against 40 digits."""
 
 import mpmath
 import numpy as np
 import pytest
 
-from nnmat_kernels.elementwise.normal_distribution import erf, gelu_of, gelu_slope
+from nnmat_kernels.elementwise.normal_distribution import distribution_of, erf, gelu_of, gelu_slope
 from nnmat_kernels.runtime.config import exact_jit
 
 dtypes = pytest.mark.parametrize("dtype", [np.float32, np.float64])
@@ -53,3 +53,25 @@ def test_gelu_of_one_number(dtype):
     one = np.ones(1, dtype)
     both_of(one, Y[:1], slope[:1])
     assert (gelu_of(one[0]), gelu_slope(one[0])) == pytest.approx((Y[0], slope[0]))  # plain Python, without the JIT
+
+
+@exact_jit
+def distributions_of(x, y):
+    for i in range(x.size):
+        y[i] = distribution_of(x[i])
+
+
+@dtypes
+def test_the_distribution_has_all_its_digits_in_the_tail(dtype):
+    lowest = {np.float32: -12, np.float64: -37}[dtype]
+    X = np.concatenate([np.linspace(lowest, 9, 301), [0, -0.0, 1e-30, -1e-30]]).astype(dtype)
+    Y = np.empty_like(X)
+    distributions_of(X, Y)
+    with mpmath.workdps(40):
+        for x, y in zip(X.tolist(), Y.tolist(), strict=True):
+            assert abs(y - mpmath.erfc(-x / mpmath.sqrt(2)) / 2) <= 8 * np.spacing(dtype(abs(y)))
+    X = np.array([np.inf, -np.inf, np.nan, 60, -60], dtype)
+    Y = np.empty_like(X)
+    distributions_of(X, Y)
+    np.testing.assert_array_equal(Y, np.array([1, 0, np.nan, 1, 0], dtype))
+    assert distribution_of(dtype(0)) == 0.5

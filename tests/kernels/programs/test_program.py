@@ -1,10 +1,13 @@
 """Programs: what a tape saw, run again for other inputs, with numbers passed on and steps that are stopped."""
 
+import functools
 import os
+import time
 
 import numpy as np
 import pytest
 
+from nnmat_kernels import programs as modules
 from nnmat_kernels.programs.program import CountSlot, FloatSlot, Program
 from nnmat_kernels.runtime.config import jit
 from nnmat_kernels.runtime.launch import Tape, launch
@@ -207,3 +210,17 @@ def test_a_program_measures_its_launches():
     assert 0 < sum(row.seconds for row in listing.rows) * 50 < listing.seconds
     assert 0 < listing.share_outside < 1
     assert "us" in str(listing).split("\n")[0].split()
+
+
+def test_what_the_runner_takes_to_load_is_no_time_of_a_step(monkeypatch):
+    program, _, _ = recorded()
+    runner, load = modules.program._runner(), functools.cache(lambda: time.sleep(0.5))
+
+    def first_is_slow(*arguments):
+        load()
+        return runner(*arguments)
+
+    monkeypatch.setattr(modules.program, "_runner", lambda: first_is_slow)
+    program.profile()
+    program.run(1, {"x": addresses([np.arange(1.0, 5.0)]), "lr": [0.5], "steps": [1]})
+    assert program.listing().seconds < 0.5

@@ -93,8 +93,9 @@ def test_what_is_refused(rng):
         k.affine_images(X, maps[:1])
     with pytest.raises(ShapeError, match="X"):
         k.affine_images(X[0], maps)
-    with pytest.raises(ShapeError, match="two numbers of pixels"):
-        k.affine_images(X, maps, (3, -1))
+    for size in ((3, -1), (3,), 3, (2.5, 3)):
+        with pytest.raises(ShapeError, match="two numbers of pixels"):
+            k.affine_images(X, maps, size)
     with pytest.raises(DtypeError):
         k.affine_images(X.astype(np.int64), maps)
     maps[1, 0, 2] = np.nan

@@ -70,6 +70,11 @@ def test_all_layers_of_a_model_by_their_paths(rng):
         model.backward(np.zeros((2, 6, 8), np.float32))
 
 
+def test_of_no_samples():
+    (P,) = attention_weights(MultiHeadAttention(4, 2).build((3, 4)), np.zeros((0, 3, 4), np.float32)).values()
+    assert P.shape == (0, 2, 3, 3)
+
+
 def test_what_is_refused():
     with pytest.raises(nnmat.ConfigError, match="attention_weights: expected a model with a MultiHeadAttention"):
         attention_weights(Linear(2, 2).build((2,)), np.ones((1, 2), np.float32))

@@ -300,6 +300,8 @@ def test_a_layer_in_the_place_of_an_expression(tmp_path, capsys):
         (["--layer", "softmaxcrossentropy"], "Did you mean SoftmaxCrossEntropy"),
         (["--layer", "zzz"], "nnmat derive --layers lists them"),
         (["--layer", "Layer"], "Layer has no derivation: what layers are made from"),
+        (["--layers", "--layer", "Linear"], "expected --layers alone, got more"),
+        (["x.T @ x", "--layers"], "expected --layers alone, got more"),
         (["--layer", "Conv2d", "--wrt", "Q"], "Conv2d: expected wrt among X, W1, W2, W3, W4, b, or all, got 'Q'"),
         (["--layer", "Linear", "x.T @ x"], "expected --layer Linear with --wrt and formats only"),
         (["--layer", "Linear", "--symmetric", "entries"], "expected --layer Linear with --wrt and formats only"),

@@ -1,5 +1,6 @@
 """`nnmat train`: what is found out, printed and written; what is refused, in one line."""
 
+import io
 import os
 import re
 import signal
@@ -88,6 +89,7 @@ def test_options_of_a_file_and_those_of_the_command_line_which_win(capsys):
         (["train", "flowers.csv", "--target", "species", "--fill", "zero"], 2, "invalid choice: 'zero'"),
         (["train", "flowers.csv", "--target", "colour", "--task", "regression"], 1, "expected numbers in column"),
         (["train", "flowers.csv", "--tar", "species"], 2, "unrecognized arguments: --tar"),
+        (["train", "."], 2, "For images: --images ."),
         (["train", "--images", "flowers.csv"], 1, "expected a folder at flowers.csv, got a file"),
         (["train", "--config", "none.toml"], 2, "expected a file at none.toml"),
     ],
@@ -148,6 +150,20 @@ def test_ctrl_c_is_no_traceback_and_leaves_nothing(tmp_path):
     assert "nnmat train: stopped" in error
     assert "Traceback" not in error
     assert sorted(os.listdir()) == ["flowers.csv", "houses.csv"]
+
+
+class Terminal(io.StringIO):
+    def isatty(self):
+        return True
+
+
+def test_a_bar_is_shown_on_terminals(capsys, monkeypatch):
+    words = ["train", "flowers.csv", "--target", "species", "--epochs", "5", "--hidden", "4"]
+    for more, shown in (([], True), (["--quiet"], False)):
+        terminal = Terminal()
+        monkeypatch.setattr(sys, "stderr", terminal)
+        assert main([*words, *more]) == 0
+        assert ("training: " in terminal.getvalue()) == shown
 
 
 def test_without_matplotlib_the_page_has_tables_and_says_so(capsys, monkeypatch):

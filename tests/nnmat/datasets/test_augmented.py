@@ -65,6 +65,21 @@ def test_fit_trains_on_what_comes_out():
     assert np.array_equal(by_hand.model.flat_parameters, made.model.flat_parameters)
 
 
+@pytest.mark.parametrize("source", [False, True])
+def test_a_transform_in_place_leaves_the_data_as_it_is(source):
+    def darker(X, rng):
+        X -= rng.random(X.shape, np.float32)
+        return X
+
+    X, y = data(20)
+    before = X.copy()
+    given = ArrayBatches(X, y, 5, shuffle=False) if source else (X, y)
+    trainer().fit(given, 2, augment=darker, progress=False)
+    assert np.array_equal(X, before)
+    X.flags.writeable = False
+    trainer().fit(given, 2, augment=darker, progress=False)
+
+
 def test_a_transform_may_change_the_shape():
     X, y = data(20, 8)
     augment, made = Augment(crop=6), trainer(6)

@@ -53,6 +53,9 @@ def test_labels_stay_and_other_targets_are_split_without_classes():
 def test_what_is_refused():
     with pytest.raises(DataError, match="one of class 'dog'"):
         split(data((5, 1), ("cat", "dog")), 2)
+    for odd in (7, -1):  # none of the labels
+        with pytest.raises(DataError, match=f"one of class {odd}"):
+            split(Dataset(np.zeros((5, 1)), np.array([0, 0, 1, 1, odd]), ["cat", "dog"]), 2)
     with pytest.raises(DataError, match="one of class 1"):
         split(data((5, 1)), 2)
     for test in (0, 10, 1.0, -1, True, "a", 1.5):

@@ -52,3 +52,8 @@ def test_the_loop():
     assert problem.descend(nowhere, step, 0.1, 10).reason == "no direction: all is flat"
     with pytest.raises(ConfigError, match="me: expected a step above 0"):
         problem.descend(lambda x, g, n: -g, lambda *_: -1.0, 0.1, 10)
+
+
+def test_nothing_to_minimise_over():
+    with pytest.raises(ShapeError, match="me: expected x0 as an array or a tuple of arrays, got an empty tuple"):
+        Problem("me", squares, lambda parts: parts, (), Armijo(), None)

@@ -26,6 +26,15 @@ def test_layers_are_matched_as_wholes():
     assert match("who", OURS, theirs, order=["y", "x"]) == ["y.weight", "y.bias", "x.weight", "x.bias"]
 
 
+def test_a_bias_of_one_layer_is_none_of_another():
+    """A Linear without a bias before a LayerNorm is no Linear before an RMSNorm, though the kinds are as many."""
+    ours = slots(a__weight=(3, 3), a__bias=(3,), b__weight=(3,))
+    with pytest.raises(ConfigError, match="expected entries of the kinds"):
+        match("who", ours, given(fc__weight=(3, 3), norm__weight=(3,), norm__bias=(3,)))
+    each = given(x__1__weight=(3, 3), x__2__bias=(3,), x__3__weight=(3,))  # each entry has a name of its own
+    assert match("who", ours, each) == list(each)
+
+
 def test_in_order_shapes_are_not_compared():
     theirs = given(x__weight=(9,), x__bias=(2,), y__weight=(2, 3), y__bias=(3,))
     assert match("who", OURS, theirs, ordered=True) == list(theirs)

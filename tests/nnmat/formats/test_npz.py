@@ -155,6 +155,8 @@ def test_where_to_save_is_checked(tmp_path):
         nnmat.save(model(), tmp_path / "model.pt")
     with pytest.raises(FileNotFoundError, match="does not exist"):
         nnmat.save(model(), tmp_path / "none" / "model.npz")
+    with pytest.raises(nnmat.ConfigError, match=r"expected a model, got str\. Write save\(model, path\)"):
+        nnmat.save("model.npz", model())
     with pytest.raises(nnmat.BuildError, match="not built yet"):
         nnmat.save(Sequential([ReLU()]), tmp_path / "model.npz")
 

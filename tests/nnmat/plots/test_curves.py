@@ -37,7 +37,13 @@ def test_what_is_asked_for():
         "generator loss",
         "discriminator loss",
     ]
-    assert plot_history({"epoch": [1], "loss": [0.5]}).lines[0].get_marker() == "o"  # one point is no line
+
+
+def test_one_epoch_is_two_points_that_differ():
+    ax = plot_history({"epoch": [1], "loss": [0.5], "validation_loss": [0.7]})
+    assert [line.get_marker() for line in ax.lines] == ["o", "o"]
+    assert [line.get_fillstyle() for line in ax.lines] == ["full", "none"]
+    assert list(ax.get_xticks()) == [1]
 
 
 def test_of_a_run():
@@ -54,6 +60,12 @@ def test_what_is_refused():
         plot_history(history(), "acuracy")
     with pytest.raises(nnmat.ConfigError, match="expected names of figures, of epoch, accuracy, got none"):
         plot_history({"epoch": [1], "accuracy": [0.5]})
+    for wrong in (3, [3]):
+        with pytest.raises(nnmat.ConfigError, match="there is no figure 3. The history has: loss, accuracy"):
+            plot_history(history(), wrong)
+    for wrong in ({"loss": 3.0}, {"loss": ["a"]}, {"epoch": [1, 2], "loss": [1.0]}):
+        with pytest.raises(nnmat.ConfigError, match="plot_history: expected 'loss' as a list of numbers, one for each"):
+            plot_history(wrong)
     for wrong in ({}, None, [1, 2]):
         with pytest.raises(nnmat.ConfigError, match="plot_history: expected a history as fit returns it, got"):
             plot_history(wrong)

@@ -80,6 +80,11 @@ def test_a_file_is_whole_or_not_there(tmp_path):
     with pytest.raises(ValueError):  # noqa: PT011
         broken()
     assert not (tmp_path / "b.png").exists()
+    with (
+        pytest.raises(nnmat.ConfigError, match=r"test: expected a file name that ends in .png, got 'c.pdf'"),
+        picture("test", "c.pdf"),
+    ):
+        raise AssertionError("before anything is drawn")
 
 
 def test_the_axes_of_a_sheet_stand_row_by_row():

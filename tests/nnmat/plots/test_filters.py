@@ -54,8 +54,10 @@ def test_layers_and_arrays_show_the_same(rng):
         (lambda: plot_filters(nnmat.ReLU()), nnmat.ConfigError, "expected a Conv2d, a Linear or an array of weights"),
         (lambda: plot_filters(np.ones((2, 3))), nnmat.ShapeError, r"shape \(Co, kh, kw, Ci\), got \(2, 3\)"),
         (lambda: plot_filters(np.ones((2, 5)), (2, 2)), nnmat.ShapeError, r"expected a weight \(M, H W Ci\) for"),
+        (lambda: plot_filters(np.ones((2, 4)), (-2, -2)), nnmat.ShapeError, r"expected a weight \(M, H W Ci\) for"),
+        (lambda: plot_filters(np.ones((2, 4)), (2.0, 2.0)), nnmat.ShapeError, r"expected a weight \(M, H W Ci\) for"),
         (lambda: plot_filters(np.ones((1, 2, 2, 1)), most=0), nnmat.ConfigError, "expected most as an integer >= 1"),
-        (lambda: plot_filters(np.full((1, 2, 2, 1), np.nan)), nnmat.ShapeError, "expected finite weights"),
+        (lambda: plot_filters(np.full((1, 2, 2, 1), np.nan)), nnmat.DataError, "expected finite weights"),
         (lambda: plot_filters(np.ones((1, 2, 2, 1), complex)), nnmat.DtypeError, "real numbers, got complex128"),
     ],
 )

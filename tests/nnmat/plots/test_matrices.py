@@ -78,6 +78,11 @@ def test_colours_are_entries_or_values(rng):
         ),
         (lambda: plot_khat(np.ones((8, 3, 3, 8)), (64, 64, 8)), nnmat.ConfigError, "at most 16,777,216 places"),
         (lambda: plot_khat(np.ones((1, 2, 2, 1)), (4, 4, 1), values=1), nnmat.ConfigError, "expected values as True"),
+        (
+            lambda: plot_khat(np.full((1, 2, 2, 1), np.nan), (4, 4, 1), values=True),
+            nnmat.DataError,
+            "expected a kernel that is finite",
+        ),
     ],
 )
 def test_what_is_refused(call, error, text):

@@ -25,6 +25,8 @@ def test_words_at_the_sides():
     ax = plot_attention(weights()[:, :3], queries="abc", keys=["the", "cat", "sat", "on", "it"])
     assert [t.get_text() for t in ax.get_yticklabels()] == ["a", "b", "c"]
     assert [t.get_text() for t in ax.get_xticklabels()] == ["the", "cat", "sat", "on", "it"]
+    ax = plot_attention(weights(), queries=np.array([7, 3, 12, 0, 1]))  # tokens as numbers
+    assert [t.get_text() for t in ax.get_xticklabels()] == ["7", "3", "12", "0", "1"]
 
 
 @pytest.mark.parametrize(
@@ -33,6 +35,13 @@ def test_words_at_the_sides():
         (lambda: plot_attention(np.ones((2, 2, 3, 3))), nnmat.ShapeError, r"got \(2, 2, 3, 3\). Of a batch .*P\[0\]"),
         (lambda: plot_attention(np.ones(3)), nnmat.ShapeError, r"expected weights of shape \(Tq, Tk\) or"),
         (lambda: plot_attention(np.full((2, 2), np.nan)), nnmat.DataError, "expected weights that are finite"),
+        (lambda: plot_attention(np.array([["a"]])), nnmat.DtypeError, "expected weights that are real numbers, got"),
+        (lambda: plot_attention(np.ones((2, 2), complex)), nnmat.DtypeError, "expected weights that are real numbers"),
+        (
+            lambda: plot_attention(weights(), queries=5),
+            nnmat.ShapeError,
+            "expected 5 queries, one for each place, got 5",
+        ),
         (lambda: plot_attention(weights(), head=2), nnmat.ConfigError, "expected head below 2, .* got 2"),
         (lambda: plot_attention(weights()[0], head=0), nnmat.ConfigError, "of several heads for head=0, got those of"),
         (

@@ -10,6 +10,10 @@ def _erf(x):
     return np.array([math.erf(v) for v in np.ravel(x)]).reshape(np.shape(x))
 
 
+def _distribution(x):
+    return np.array([math.erfc(-v / math.sqrt(2)) / 2 for v in np.ravel(x)]).reshape(np.shape(x))
+
+
 def _lgamma(x):
     found = [math.lgamma(v) if v > 0 else math.inf if v == 0 else math.nan for v in np.ravel(x)]
     return np.array(found).reshape(np.shape(x))
@@ -24,7 +28,7 @@ def _digamma(x):
     return found + np.log(x) - 1 / (2 * x) - 1 / (12 * x**2) + 1 / (120 * x**4) - 1 / (252 * x**6)
 
 
-OF_TWO = {
+OF_TWO: dict[str, Any] = {
     "add": np.add,
     "subtract": np.subtract,
     "multiply": np.multiply,
@@ -40,7 +44,7 @@ OF_ONE = {
     "relu": lambda x: np.maximum(x, 0),
     "step": lambda x: np.heaviside(x, 0),
     "softplus": lambda x: np.logaddexp(x, 0),
-    "gelu": lambda x: x * (1 + _erf(x / math.sqrt(2))) / 2,
+    "gelu": lambda x: x * _distribution(x),
     "phi": lambda x: np.exp(-x * x / 2) / math.sqrt(2 * math.pi),
     **{name: getattr(np, name) for name in ("tan", "arctan", "cosh", "sinh", "log1p")},
     "erf": _erf,
@@ -50,7 +54,7 @@ OF_ONE = {
     "huber": lambda x: np.where(np.abs(x) <= 1, x * x / 2, np.abs(x) - 0.5),
     "lgamma": _lgamma,
     "digamma": _digamma,
-    "Phi": lambda x: (1 + _erf(x / math.sqrt(2))) / 2,
+    "Phi": _distribution,
 }
 
 

@@ -36,6 +36,16 @@ from nnmat import (
 from tests.nnmat.calculus.builtin.beside import Beside, Cases
 
 CASES = Cases()
+BENDS = [-3.0, 0.0, 3.0, 6.0, -0.0, 1.0, -1.0]  # and both sides of them
+
+
+def at_bends(name, layer):
+    both = Beside(name, layer, (4, 7))
+    both.X[0, 0] = BENDS
+    both.input("X")
+    return both
+
+
 for _name, _kind, _options, _constants in (
     ("Sigmoid", Sigmoid, (), {}),
     ("Tanh", Tanh, (), {}),
@@ -55,8 +65,7 @@ for _name, _kind, _options, _constants in (
 ):
 
     def _activation(name=_name, kind=_kind, options=_options, constants=_constants):
-        both = Beside(name, kind(*options), (4, 7))
-        both.input("X")
+        both = at_bends(name, kind(*options))
         both.constants(**constants)
         return both
 
@@ -70,16 +79,14 @@ def test_compiled_gradients_are_those_of_backward(name):
 
 @CASES.case
 def one_learned_slope():
-    both = Beside("PReLU", PReLU(), (4, 7))
-    both.input("X")
+    both = at_bends("PReLU", PReLU())
     both.parameter("a", both.layer.slope, 0)
     return both
 
 
 @CASES.case
 def a_slope_for_each_column():
-    both = Beside("PReLU-columns", PReLU(None), (4, 7))
-    both.input("X")
+    both = at_bends("PReLU-columns", PReLU(None))
     both.parameter("a", both.layer.slope)
     return both
 

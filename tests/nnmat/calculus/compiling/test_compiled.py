@@ -317,3 +317,20 @@ def test_a_plan_counts_in_words():
     plan = compile(parse("sum(inv(B))", B=("N", "N")), "B").plan
     assert "1 lines" not in plan
     assert "1 steps" not in compile(parse("a", a=()), "a").plan
+
+
+@pytest.mark.parametrize(
+    ("source", "a"),
+    [
+        ("1 / a", 0.0),
+        ("1 / a", 0),
+        ("a ** 400", 10.0),
+        ("a ** (1/3)", -8.0),
+        ("abs(a ** (1/3))", -8.0),
+        ("a ** 1.5", -1.0),
+    ],
+)
+def test_a_number_out_of_the_domain(source, a):
+    """Python's numbers raise errors of their own there, or become complex."""
+    with pytest.raises(DomainError, match="compiled: expected a finite"):
+        compile(parse(source, a=()), "a")(a=a)

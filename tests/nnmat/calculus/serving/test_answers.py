@@ -19,6 +19,12 @@ def test_a_symmetric_variable_by_its_entries():
     assert "SYM-2" in derived(asked)["html"]
 
 
+def test_all_symbols():
+    """Not only the first of them."""
+    found = derived({"expression": "x.T @ A @ x", "wrt": "all"})["html"]
+    assert found.count('<article class="derivation">') == found.count("steps checked") == 2
+
+
 @pytest.mark.parametrize(
     ("asked", "said"),
     [

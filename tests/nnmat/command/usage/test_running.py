@@ -54,6 +54,7 @@ def test_a_fault_of_ours_is_not_hidden():
     [
         ("table: leave it out: ignore=['my id'].", "leave it out: --ignore 'my id'."),
         ("make the table with unknown='zeros'.", "pass --unknown zeros, which takes them as none of the known ones."),
+        ("nnmat.datasets.image_folder: expected PIL to be installed", "expected PIL to be installed"),
         ("name it in missing_values= or", "name it in --missing or"),
         ("Pass delimiter=, now ','.", "Pass --delimiter , now ','."),
     ],

@@ -104,6 +104,7 @@ def test_what_is_refused():
         {"flip": True},
         {"flip": "left"},
         {"flip": 0},
+        {"flip": ["horizontal"]},
         {"crop": 0},
         {"fill": np.nan},
         {"zoom": 2},
@@ -111,6 +112,8 @@ def test_what_is_refused():
         with pytest.raises(ConfigError, match="Augment"):
             Augment(**options)
     augment = Augment(shift=1)
+    with pytest.raises(ConfigError, match=r"a numpy.random.Generator, got int\. Try np.random.default_rng"):
+        augment(images(), 0)
     with pytest.raises(ShapeError, match="several"):
         augment((images(), images()), rng())
     with pytest.raises(ShapeError, match=r"X\[..., np.newaxis\]"):

@@ -5,7 +5,7 @@ import pytest
 
 from nnmat import SGD, Flatten, Linear, Sequential, SoftmaxCrossEntropy, Trainer
 from nnmat.datasets import Augment, ImageFolder, image_folder, read_images, split
-from nnmat.errors import ConfigError, DataError, FileFormatError
+from nnmat.errors import ConfigError, DataError, FileFormatError, ShapeError
 from tests.extras import needs
 
 pytestmark = needs("PIL")
@@ -55,6 +55,21 @@ def test_kinds_of_pixels(tmp_path):
     assert read_images([tmp_path / "clear.png"])[0, 0, 0].tolist() == [1, 0, 0]
 
 
+def test_floats_and_deep_integers_have_one_scale(tmp_path):
+    """A file with numbers beyond it is refused: scaled by its own maximum it would be brighter than its neighbours."""
+    for pixels in ([[0.0, 0.5, 1.0]], [[0, 32768, 65535]]):
+        A = np.array(pixels, np.float32 if pixels[0][-1] == 1.0 else np.int32)
+        Image.fromarray(A).save(tmp_path / "right.tif")
+        found = read_images([tmp_path / "right.tif"], grey=True)[0, 0, :, 0]
+        np.testing.assert_allclose(found, [0, 0.5, 1], atol=0.01)
+    for pixels in ([[100.0]], [[-0.5]], [[np.nan]], [[np.inf]], [[70000]], [[-1]]):
+        Image.fromarray(np.array(pixels, np.int32 if isinstance(pixels[0][0], int) else np.float32)).save(
+            tmp_path / "wrong.tif"
+        )
+        with pytest.raises(FileFormatError, match=r"expected (floats from 0 to 1|integers from 0 to 65535) in .*wrong"):
+            read_images([tmp_path / "wrong.tif"], grey=True)
+
+
 def test_batches_read_lazily(folder):
     whole, lazy = image_folder(folder, grey=True), image_folder(folder, grey=True, lazy=True, batch_size=3)
     assert isinstance(lazy, ImageFolder)
@@ -88,6 +103,8 @@ def test_files_that_are_no_images_are_named(folder, tmp_path):
         read_images([folder / "no.png"])
     with pytest.raises(DataError, match="at least one path"):
         read_images([])
+    with pytest.raises(ConfigError, match="a list of paths, got int"):
+        read_images(3)
     with pytest.raises(ConfigError, match=r"read_images\(\[path\]\)"):
         read_images(folder / "dog" / "1.png")
 
@@ -108,6 +125,8 @@ def test_the_bound_of_memory_is_said_before_files_are_read(folder):
     (folder / "dog" / "2.png").write_bytes(b"")
     with pytest.raises(DataError, match=r"7 images of shape \(100, 100, 3\) take 840,000 bytes.*lazy=True"):
         image_folder(folder, size=100, most_bytes=800_000)
+    with pytest.raises(DataError, match="most_bytes"):
+        image_folder(folder, size=2**31)
 
 
 def test_a_model_trained_on_files_is_the_one_trained_on_the_array(folder):
@@ -115,7 +134,10 @@ def test_a_model_trained_on_files_is_the_one_trained_on_the_array(folder):
         model = Sequential([Flatten(), Linear(24, 2)], input_shape=(4, 6, 1), seed=0)
         made = Trainer(model, SoftmaxCrossEntropy(), SGD(model, lr=0.1))
         made.fit(data, 3, augment=Augment(shift=1), progress=False, **options)
-        return model.flat_parameters, made.evaluate(data)["loss"]
+        found = model.flat_parameters, made.evaluate(data)["loss"]
+        with pytest.raises(ShapeError, match=r"got a batch source, ImageFolder.*read_images|predict\(data\.X\)"):
+            made.predict(data)
+        return found
 
     whole = trained(image_folder(folder, grey=True), batch_size=3)
     lazy = trained(image_folder(folder, grey=True, lazy=True, batch_size=3))

@@ -47,6 +47,8 @@ def test_headers_and_indices(tmp_path):
         ("", {}, FileFormatError, "at least one row"),
         ("a,b\n", {}, FileFormatError, "none below the header"),
         ("a,b\n1,2,3\n", {}, FileFormatError, "expected 2 columns in line 2 .* got 3"),
+        ("a;b\n1;2\n", {}, FileFormatError, "divided by ',' .* got one with ';' in all rows. Pass delimiter=';'"),
+        ("a,b\n1,2\n", {"delimiter": ";"}, FileFormatError, "Pass delimiter=','"),
         ("a,a\n1,2\n", {}, FileFormatError, "got 'a' more than once"),
         ('a,b\n1,"2\n', {}, FileFormatError, "f: expected .* to be a CSV text file"),
         ("a,b\n1,2\n", {"delimiter": "1"}, ConfigError, "f: expected delimiter"),

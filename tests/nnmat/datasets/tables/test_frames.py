@@ -22,6 +22,8 @@ def test_frames_of_numbers_are_arrays():
         assert is_series(frame["b"])
         with pytest.raises(DataError, match=r"words in column 'w'.*datasets.table\(frame"):
             Dataset(make({"a": [1, 2], "w": ["u", "v"]}), [0, 1])
+        with pytest.raises(DataError, match="got dates in column 'd'"):
+            Dataset(make({"a": [1, 2], "d": np.array(["2020-01-01", "2020-01-02"], "M8[ns]")}), [0, 1])
         assert numbers_of("f", "X", make({"a": [1, 2]})).dtype == np.int64
     nullable = pd.DataFrame({"a": pd.array([1, 2], dtype="Int64"), "b": [0.5, 1.5]})
     assert Dataset(nullable, nullable["a"]).X.tolist() == [[1, 0.5], [2, 1.5]]

@@ -134,7 +134,7 @@ GAPS = {"a": [1.0, None, 3.0, 5.0, 5.0, 6.0], "b": ["u", "v", None, "u", "v", "v
 
 
 def test_missing_values_are_refused_or_filled():
-    with pytest.raises(DataError, match=r"value in column 'a', got none in row 1 and 0 more.*fill='median'"):
+    with pytest.raises(DataError, match=r"value in column 'a', got none in row 1. Leave.*fill='median'"):
         table(GAPS, "y")
     for rule, value in (("mean", 4.0), ("median", 5.0), ("most_frequent", 5.0)):
         found = table(GAPS, "y", fill=rule, standardise=False)
@@ -154,6 +154,23 @@ def test_missing_values_are_refused_or_filled():
         table(GAPS, "y", fill={"a": "w", "b": "u"})
     with pytest.raises(ConfigError, match="expected fill as"):
         table(GAPS, "y", fill="zero")
+
+
+def test_targets_beyond_the_range_of_float32():
+    rows = {"a": [1, 2], "y": [1.5, 1e300]}
+    with pytest.raises(DataError, match="y in row 1 is beyond the range of float32"):
+        table(rows, "y")
+    assert np.isfinite(table(rows, "y", standardise_target=True).y).all()
+    assert table(rows, "y", dtype=np.float64).y[1, 0] == 1e300
+    with pytest.raises(DataError, match="y in row 0 is beyond"):
+        table({"a": [1, 2], "y": [1.5, 2]}, "y").dataset({"a": [1], "y": [-1e300]})
+
+
+def test_what_is_masked_is_missing():
+    numbers, words = np.ma.masked_equal([1, 2, 9], 9), np.ma.masked_equal(["u", "v", "?"], "?")
+    found = table({"a": numbers, "w": words, "y": [0.5, 1.5, 2.5]}, "y", fill={"a": 4, "w": "u"}, standardise=False)
+    assert found.features == ["a", "w=u", "w=v"]
+    assert found.X.tolist() == [[1, 1, 0], [2, 0, 1], [4, 1, 0]]
 
 
 def test_missing_values_of_files(tmp_path):
@@ -207,6 +224,9 @@ TABLES = {
     "names": ({"a": list(map(str, range(100))), "y": list(range(100))}, {"categories": ["a"]}, "name or a number of"),
     "only gaps": ({"a": [None, None], "y": [1.5, 2]}, {"fill": "mean"}, "all its entries are missing"),
     "ignored": ({"a": [1, 2], "y": [1.5, 2]}, {"ignore": ["b"]}, "a column 'b' of ignore="),
+    "one number": ({"a": 1, "y": [1.5, 2]}, {}, "one entry for each row in column 'a', got 1"),
+    "beyond floats": ({"a": [-(10**400), 2], "y": [1.5, 2]}, {}, "finite numbers in column 'a', got -inf in row 0"),
+    "masked": ({"a": np.ma.masked_equal([1.5, 2], 2), "y": [1.5, 2]}, {}, "got none in row 1"),
     "filled": ({"a": [1, 2], "y": [1.5, 2]}, {"fill": {"b": "mean"}}, "a column 'b' of fill="),
 }
 
@@ -224,7 +244,10 @@ def test_options_that_are_none():
         ({"task": "classify"}, "task"),
         ({"unknown": "ignore"}, "unknown"),
         ({"ignore": "age"}, "lists of names"),
-        ({"dtype": np.int64}, "dtype"),
+        *(({"dtype": dtype}, "dtype") for dtype in (np.int64, np.float16, ">f4", "floats", None)),
+        *(({name: None}, "lists of names") for name in ("ignore", "categories")),
+        *(({"fill": fill}, "fill") for fill in ("avg", 0, np.zeros(2))),
+        ({"missing_values": "NA"}, "missing_values as a list of texts"),
         ({"standardise": 1}, "standardise"),
         ({"test": 1.5}, "share"),
     ):
@@ -232,7 +255,10 @@ def test_options_that_are_none():
             table(d, "species", **options)
     with pytest.raises(ConfigError, match="from -5 to 4"):
         table(d, 5)
-    for config in ({}, {"format": "x"}, {**table(d, "species").config(), "columns": [{"kind": "x"}]}):
+    right = table(d, "species").config()
+    number = next(column for column in right["columns"] if column["kind"] == "numbers")
+    wrong = [{}, {"format": "x"}, right | {"columns": [{"kind": "x"}]}, right | {"dtype": "object"}]
+    for config in (*wrong, right | {"columns": [number | {"scale": "x"}]}):
         with pytest.raises(FileFormatError, match="Table.from_config"):
             Table.from_config(config)
 

@@ -28,6 +28,17 @@ def test_windows_side_by_side():
     assert len(windows(np.arange(4), 3)) == 1
 
 
+def test_tokens_in_a_file_are_not_copied(tmp_path):
+    tokens = np.memmap(tmp_path / "tokens", ">u2", "w+", shape=(50,))
+    tokens[:] = np.arange(50)
+    source = RandomWindows(tokens, context=4, batch_size=3, steps=1)
+    assert np.shares_memory(source.tokens, tokens)
+    ((X, y),) = source.batches(np.random.default_rng(1))
+    assert X.dtype == y.dtype == np.dtype(np.int64)
+    assert (X[:, 1:] == y[:, :-1]).all()
+    assert windows(tokens, 7).y.dtype == np.dtype(np.int64)
+
+
 def test_random_windows():
     source = RandomWindows(np.arange(50, dtype=np.uint8), context=4, batch_size=3, steps=5)
     assert isinstance(source, SampleSource)

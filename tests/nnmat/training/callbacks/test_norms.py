@@ -1,5 +1,7 @@
 """Norms of weights and gradients, layer by layer."""
 
+import signal
+
 import numpy as np
 import pytest
 
@@ -66,6 +68,32 @@ def test_a_resumed_run_has_the_same(tmp_path):
     same(one, other)
     assert mine[0].history == theirs[0].history
     assert len(mine[0].history["step"]) == 8 + 56 // 5 - 1  # one of the fives ends an epoch
+
+
+@pytest.mark.parametrize("every", [None, 5])
+def test_a_run_stopped_within_a_long_validation_has_the_same(tmp_path, monkeypatch, every):
+    """Its checkpoint stands after the last step of an epoch and before the epoch's end."""
+    monkeypatch.setattr("nnmat.training.evaluation.GRACE", -1.0)
+    data, checked = runs.blobs(), runs.blobs(50, 1)
+
+    class Press(nnmat.Callback):
+        at = 14
+
+        def on_step_end(self, trainer, step, loss):
+            if step == self.at:
+                signal.raise_signal(signal.SIGINT)
+
+    def logged(name, *more, **options):
+        norms, log = Norms(every_steps=every), nnmat.CSVLog(tmp_path / name)
+        runs.fit(runs.make(), data, epochs=3, validation=checked, callbacks=[norms, log, *more], **options)
+        columns = [line.split(",") for line in (tmp_path / name).read_text().splitlines()]
+        return norms.history, [row[-4:] for row in columns]
+
+    whole = logged("whole.csv")
+    with pytest.raises(nnmat.TrainingInterrupted, match=r"after 1 full epochs and 7 batches"):
+        logged("other.csv", Press(), checkpoint=tmp_path / "stopped.npz")
+    Press.at = None
+    assert logged("other.csv", Press(), resume=tmp_path / "stopped.npz") == whole
 
 
 def test_two_models_have_their_names():

@@ -5,6 +5,7 @@ import pytest
 
 import nnmat
 from nnmat import Norms, TensorBoard
+from nnmat.training.callbacks.tensorboard import histogram
 from tests.extras import needs
 from tests.nnmat.training import runs
 from tests.nnmat.training.callbacks.resuming import both, same
@@ -137,3 +138,45 @@ def test_without_the_package_it_says_what_to_install(monkeypatch):
         TensorBoard("runs")
     with pytest.raises(nnmat.ConfigError, match="TensorBoard: expected every_steps as an integer >= 1, got 0"):
         TensorBoard("runs", every_steps=0)
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        [1.0, 1.0 + 2.0**-52],  # too close for bins of a width
+        [0.0, 5e-324],
+        [1e308, -1e308],  # a width that is infinite
+        [1e200, 1.0],  # squares that are infinite
+        [1e308, 1e308],
+        [3.0, 3.0, 3.0],
+        [-2.0],
+    ],
+)
+def test_an_array_of_any_finite_numbers_has_a_histogram(values):
+    from tensorboard.compat.proto import summary_pb2
+
+    told = histogram(summary_pb2, np.array(values))
+    assert (told.num, told.min, told.max) == (len(values), min(values), max(values))
+    assert sum(told.bucket) == len(values)
+    limits = list(told.bucket_limit)
+    assert len(limits) == len(told.bucket)
+    assert limits == sorted(limits)
+    assert limits[-1] >= max(values)
+
+
+def test_figures_of_ones_own_that_are_no_numbers_are_left_out(tmp_path):
+    class More(nnmat.Callback):
+        def on_epoch_end(self, trainer, epoch, figures):
+            figures.update(note="slow", norm=np.float32(3), none=None)
+
+    runs.fit(runs.make(), runs.blobs(), callbacks=[More(), TensorBoard(tmp_path)])
+    found = scalars(tmp_path)
+    assert [value for _, value in found["epoch/norm"]] == [3.0, 3.0]
+    assert not {"epoch/note", "epoch/none"} & set(found)
+
+
+def test_a_file_in_the_folders_place_is_named(tmp_path):
+    (tmp_path / "file").touch()
+    for place in (tmp_path / "file", tmp_path / "file" / "run"):
+        with pytest.raises(OSError, match=f"TensorBoard: .*{place.name} cannot be made a folder"):
+            runs.fit(runs.make(), runs.blobs(), callbacks=[TensorBoard(place)])

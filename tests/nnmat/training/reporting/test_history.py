@@ -88,6 +88,9 @@ def test_a_history_is_a_dict_that_a_notebook_shows():
     assert shown.count("<tr>") == 3
     assert f">{history['loss'][1]:.4g}</td>" in shown
     assert History({})._repr_html_().startswith("<table>")
+    own = History({"epoch": [1, 2], "of_my_own": [0.5]})._repr_html_()  # what users add need not have all epochs
+    assert "<td>1</td><td>0.5</td>" in own
+    assert "<td>2</td><td></td>" in own
 
 
 def test_of_a_long_history_the_first_and_the_last_epochs_are_shown():
