@@ -233,8 +233,8 @@ def declared(layer: Layer, input_shape: Shape, dtype: np.dtype, path: str = "") 
     """The layers of a model with their paths, each with its shapes fixed and its parameters declared, as by `build`.
 
     No memory is taken for parameters, and the model is of no use afterwards. Raises what `build` raises, and
-    FileFormatError where a sample has more than `LARGEST` numbers at a layer that declares anything: running figures and
-    tables are as large.
+    FileFormatError where a sample has more than `LARGEST` numbers at a layer that declares anything: running figures
+    and tables are as large.
     """
     output_shape = layer.checked_output_shape(input_shape)
     takes = type(layer).declare is not Layer.declare and not isinstance(layer, layers.Sequential)
