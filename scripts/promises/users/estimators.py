@@ -16,7 +16,7 @@ EVIDENCE = "python scripts/evidence.py --only"
 CHECKS = "tests/nnmat/sklearn/test_conformance.py"
 SETS = ("iris", "wine", "breast_cancer", "digits", "diabetes")  # that come with scikit-learn; the last one is numbers
 SEEDS = 3
-FASTER = 2.5  # than scikit-learn at its best
+FASTER = 2.5  # than scikit-learn
 ROUNDS = 15
 BATCH = 200  # scikit-learn's own
 
