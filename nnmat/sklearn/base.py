@@ -161,6 +161,15 @@ class Estimator(CallbackSupport, BaseEstimator):
         if first:
             classes = self._all_classes(y) if classes is None else classes
             self._begin(*data, classes=classes, target_names=target_names)
+        elif (
+            isinstance(self.schedule, str)
+            and self.schedule in ("cosine", "warmup")
+            and self.trainer_.optimizer.lr == 0.0
+        ):
+            raise ConfigError(
+                f"{self._who}: expected partial_fit within the max_iter epochs of schedule={self.schedule!r}: after them "
+                "the learning rate has fallen to 0. Take a larger max_iter, or schedule='constant'."
+            )
         self._run(data, 1, [], None)
         return self
 
@@ -241,17 +250,20 @@ class Estimator(CallbackSupport, BaseEstimator):
             weight = check_sample_weight(sample_weight, X, dtype=np.float64)
             if (weight < 0).any():
                 raise DataError(f"{self._who}: expected sample_weight of at least 0, got {weight.min()}.")
+            X, y, weight = self._kept(X, y, weight)
         by_class = self._class_weights(y, whole)
-        if by_class is not None:
-            if not (np.isfinite(by_class) & (by_class >= 0)).all():
-                raise ConfigError(f"{self._who}: expected class_weight of finite numbers, at least 0.")
-            weight = by_class if weight is None else weight * by_class
-        if weight is None or weight.all():
+        if by_class is None:
             return X, y, weight
+        if not (np.isfinite(by_class) & (by_class >= 0)).all():
+            raise ConfigError(f"{self._who}: expected class_weight of finite numbers, at least 0.")
+        return self._kept(X, y, by_class if weight is None else weight * by_class)
+
+    def _kept(self, X, y, weight: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """What weighs something."""
         if not weight.any():
             raise DataError(f"{self._who}: expected sample_weight above 0 for some samples, got zeros only.")
         kept = weight > 0
-        return X[kept], y[kept], weight[kept]
+        return (X, y, weight) if kept.all() else (X[kept], y[kept], weight[kept])
 
     def _split(self, X, y, weight) -> tuple[tuple, tuple]:
         """The data to train on, and the part that early stopping looks at."""

@@ -71,6 +71,8 @@ class Classifier(ClassifierMixin, Estimator):
                 f"{self._who}: expected class_weight as a dict for partial_fit, got {self.class_weight!r}: the numbers "
                 "of all samples are not known."
             )
+        if not whole and isinstance(self.class_weight, Mapping) and y.ndim == 1:  # a part may lack classes
+            return np.array([self.class_weight.get(one, 1.0) for one in y.tolist()], np.float64)
         return compute_sample_weight(self.class_weight, y)
 
     def decision_function(self, X):

@@ -270,3 +270,26 @@ def test_the_order_of_bytes_does_not_matter(other):
     fitted = small(max_iter=3).fit(X, y)
     assert np.array_equal(parameters(small(max_iter=3).fit(other(X), y)), parameters(fitted))
     assert np.array_equal(fitted.predict_proba(other(X)), fitted.predict_proba(X))
+
+
+def test_balanced_classes_are_counted_without_samples_that_weigh_nothing():
+    kept = (y == "no") | (X[:, 2] > 0)  # other shares of the classes
+    left_out = small(class_weight="balanced").fit(X[kept], y[kept])
+    found = small(class_weight="balanced").fit(X, y, sample_weight=kept)
+    assert np.array_equal(parameters(found), parameters(left_out))
+
+
+def test_a_part_may_lack_the_classes_that_have_a_weight():
+    first = small(class_weight={"yes": 3.0}).partial_fit(X, y)
+    only = X[y == "no"]
+    first.partial_fit(only, ["no"] * len(only))
+    weighted = small().partial_fit(X, y, sample_weight=np.where(y == "yes", 3.0, 1.0))
+    weighted.partial_fit(only, ["no"] * len(only), sample_weight=np.ones(len(only)))
+    assert np.array_equal(parameters(first), parameters(weighted))
+
+
+@pytest.mark.parametrize("schedule", ["cosine", "warmup"])
+def test_partial_fit_after_the_end_of_the_schedule(schedule):
+    estimator = small(schedule=schedule, n_iter_no_change=None).fit(X, y)
+    with pytest.raises(nnmat.ConfigError, match="the learning rate has fallen to 0"):
+        estimator.partial_fit(X, y)
