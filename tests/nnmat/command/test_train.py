@@ -118,6 +118,22 @@ def test_gaps_words_among_numbers_and_other_delimiters_say_their_option(capsys):
     ran(capsys, "train", "semi.csv", "--target", "c", "--delimiter", ";", "--decimal", ",", *QUICK)
 
 
+def test_data_that_cannot_teach_is_refused_and_said_so_without_python(capsys):
+    Path("same.csv").write_text("x,y\n" + "".join(f"{i},1.5\n" for i in range(20)))
+    error = ran(capsys, "train", "same.csv", "--target", "y", code=1)
+    assert "expected different numbers in column 'y', got 1.5 in all rows" in error
+    Path("two.csv").write_text("x,y\n1,a\n2,b\n")
+    error = ran(capsys, "train", "two.csv", "--target", "y", code=2)
+    assert "expected --validation as a share that leaves a sample in both parts, got 0.2 of 2 samples" in error
+    Path("long.csv").write_text("x,y\n1,a\n2,b,c\n")
+    assert "Pass --delimiter, now ','." in ran(capsys, "train", "long.csv", "--target", "y", code=1)
+    Path("euro.csv").write_text("x,y\n" + "".join(f'"{i},000",{"ab"[i % 2]}\n' for i in range(1, 40)))
+    error = ran(capsys, "train", "euro.csv", "--target", "y", code=1)
+    assert "column 'x', got 39 different ones in 39 rows, such as '1,000'" in error
+    Path("zero.csv").write_text("x,y\n" + "".join(f"{i},{i * 1.5}\n" for i in range(30)))
+    assert " from 0 to " in ran(capsys, "train", "zero.csv", "--target", "y", *QUICK, "--seed", 3)
+
+
 def test_files_that_are_not_nnmats_stay(capsys):
     words = ["train", "flowers.csv", "--target", "species", *QUICK]
     Path("report.html").write_text("mine")
