@@ -118,6 +118,8 @@ def _reading(options: argparse.Namespace) -> dict[str, Any]:
 
 
 def _table(options: argparse.Namespace) -> Given:
+    if options.target in options.ignore:
+        raise ConfigError(f"expected --target {options.target!r} not to be in --ignore. Leave one out.")
     made = table(
         options.data,
         options.target,

@@ -23,6 +23,7 @@ SPOKEN = [
     (r"fill=\{'[^']*': '(\w+)'\}", r"--fill \1"),
     (r"\b(ignore|categories)=\['([^']*)'\]", r"--\1 '\2'"),
     (r"\b(fill|unknown|task)='(\w+)'", r"--\1 \2"),
+    (r"\bof (ignore|categories)=", r"of --\1"),
     (r"\bmissing_values=", "--missing"),
     (r"\b(delimiter|decimal|encoding)=", r"--\1 "),
     (r"\bheader=True\b", "--header yes"),

@@ -88,6 +88,8 @@ def test_options_of_a_file_and_those_of_the_command_line_which_win(capsys):
         (["train", "flowers.csv", "--target", "species", "--report", "no/x.html"], 1, "the folder 'no' does not exist"),
         (["train", "flowers.csv", "--target", "species", "--fill", "zero"], 2, "invalid choice: 'zero'"),
         (["train", "flowers.csv", "--target", "colour", "--task", "regression"], 1, "expected numbers in column"),
+        (["train", "flowers.csv", "--target", "species", "--ignore", "species"], 2, "not to be in --ignore"),
+        (["train", "flowers.csv", "--target", "species", "--ignore", "no"], 1, "a column 'no' of --ignore in"),
         (["train", "flowers.csv", "--tar", "species"], 2, "unrecognized arguments: --tar"),
         (["train", "."], 2, "For images: --images ."),
         (["train", "--images", "flowers.csv"], 1, "expected a folder at flowers.csv, got a file"),
