@@ -1,5 +1,8 @@
 """nnmat: neural networks whose every gradient is a matrix equation that you can read, check and run fast."""
 
+import importlib
+import typing
+
 from nnmat_kernels import softmax
 from nnmat_kernels.runtime.config import get_num_threads, set_num_threads
 
@@ -115,7 +118,11 @@ from .training.reporting.log import CSVLog, Log
 from .training.trainer import Trainer
 from .warmup import warmup
 
+if typing.TYPE_CHECKING:
+    from . import calculus, onnx, plots, sklearn  # noqa: F401
+
 __version__ = "0.1.0"
+LATER = ("calculus", "onnx", "plots", "sklearn")  # rooms that are loaded when they are first asked for
 
 __all__ = [
     "ELU",
@@ -249,3 +256,11 @@ __all__ = [
     "steepest_descent",
     "warmup",
 ]
+
+
+if not typing.TYPE_CHECKING:
+
+    def __getattr__(name):
+        if name in LATER:
+            return importlib.import_module(f".{name}", __name__)
+        raise AttributeError(f"module 'nnmat' has no attribute {name!r}")

@@ -233,10 +233,12 @@ def declared(layer: Layer, input_shape: Shape, dtype: np.dtype, path: str = "") 
     """The layers of a model with their paths, each with its shapes fixed and its parameters declared, as by `build`.
 
     No memory is taken for parameters, and the model is of no use afterwards. Raises what `build` raises, and
-    FileFormatError where a sample has more than `LARGEST` numbers: running figures and tables are as large.
+    FileFormatError where a sample has more than `LARGEST` numbers at a layer that declares anything: running figures
+    and tables are as large.
     """
     output_shape = layer.checked_output_shape(input_shape)
-    for shape in (input_shape, output_shape):
+    takes = type(layer).declare is not Layer.declare and not isinstance(layer, layers.Sequential)
+    for shape in (input_shape, output_shape) if takes else ():
         if (count := sum(map(math.prod, shape if is_several(shape) else (shape,)))) > LARGEST:
             raise FileFormatError(f"a sample of {layer.who} has {count:,} numbers; at most {LARGEST:,} are read.")
     layer.input_shape, layer.dtype, layer.path = input_shape, dtype, path

@@ -132,11 +132,6 @@ class Entry(NamedTuple):
         """Whether it counts as a sum with another entry of the same array."""
         return isinstance(self.order, _Added)
 
-    @property
-    def kind(self) -> str:
-        """The last part of the name."""
-        return self.name.rpartition(".")[2]
-
     def shape(self) -> tuple[int, ...]:
         """Its shape there."""
         first, *_ = (self.order.torch_shape(part.shape) for part in self.parts)

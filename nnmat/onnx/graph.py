@@ -12,7 +12,7 @@ from ..errors import ConfigError, FileFormatError, ShapeError
 from ..layers.base import Layer
 from ..layers.checks import FLAGS, TOKENS, batch_shape, is_several
 from ..parameters import Parameter
-from .operators.table import Node
+from .operators.table import Node, room
 from .plan import Plan, unsupported
 
 PROBE = 2  # samples of the batch that shows which shapes a graph gives
@@ -55,7 +55,7 @@ class Graph(Layer):
             raise FileFormatError(f"Graph: not supported: {'; '.join(odd)}.")
         self._description = dict(description)
         self.plan = Plan(nodes, [name for name, _ in self.inputs], [self.output], constants)
-        self.weights = {name: Parameter(_plain(name), decay=len(shape) > 1) for name, shape in shapes.items()}
+        self.weights = {name: Parameter(name, decay=len(shape) > 1) for name, shape in shapes.items()}
         self._shapes = shapes
         self._known: dict[Any, tuple] = {}  # shapes of outputs by those of inputs
 
@@ -80,7 +80,8 @@ class Graph(Layer):
                 f"{self.who}: expected {len(self.inputs)} inputs ({names}), got {batch_shape(input_shape)}."
             )
         if shapes not in self._known:
-            given = {name: np.zeros((PROBE, *s), d) for (name, d), s in zip(self.inputs, shapes, strict=True)}
+            sizes = [room(self, (PROBE, *shape)) for shape in shapes]
+            given = {name: np.zeros(s, d) for (name, d), s in zip(self.inputs, sizes, strict=True)}
             weights = {name: np.zeros(shape, self.precision) for name, shape in self._shapes.items()}
             with np.errstate(all="ignore"):
                 Y = self.plan.run({**given, **weights})[self.output]
@@ -134,11 +135,6 @@ class Graph(Layer):
     def __repr__(self) -> str:
         kinds = list(dict.fromkeys(node.kind for node in self.plan.nodes))
         return f"Graph({len(self.plan.nodes)} nodes: {', '.join(kinds)})"
-
-
-def _plain(name: str) -> str:
-    """The name of an array as that of a parameter: paths of models have dots between names."""
-    return name or "weight"
 
 
 # ---- descriptions ----------------------------------------------------------------------------------------------------

@@ -8,7 +8,7 @@ import numpy as np
 from ..errors import FileFormatError, StateError
 
 # Each puts its operators into the table.
-from .operators import (  # noqa: F401  # noqa: F401
+from .operators import (  # noqa: F401
     arithmetic,
     elementwise,
     indexing,
@@ -97,8 +97,11 @@ def run_node(node: Node, inputs: Sequence[Any]) -> tuple[Any, ...]:
     for A in inputs:
         if A is not None and not is_plain(A.dtype):
             raise node.refusal(f"the type {A.dtype}", "floats, integers and booleans that NumPy has")
+    own = OPERATORS[node.kind]
     try:
-        made = OPERATORS[node.kind].compute(node, *inputs)
+        if own.broadcasts:
+            room(node, np.broadcast_shapes(*(A.shape for A in inputs if A is not None)))
+        made = own.compute(node, *inputs)
     except (FileFormatError, MemoryError):
         raise
     except Exception as error:  # whatever NumPy makes of shapes that do not fit: it is the file's fault

@@ -36,7 +36,9 @@ def plot_history(
             near = difflib.get_close_matches(str(name), known, 1)
             hint = f" Did you mean {near[0]!r}?" if near else ""
             raise ConfigError(f"plot_history: there is no figure {name!r}. The history has: {', '.join(known)}.{hint}")
-    epochs = history.get("epoch", range(1, len(_numbers(history, names[0])) + 1))
+    epochs = np.arange(1.0, len(_numbers(history, names[0])) + 1)
+    if "epoch" in history:
+        epochs = _numbers(history, "epoch")
     curves: list[tuple[str, dict[str, Any]]] = []  # names, and how their curves look
     for i, name in enumerate(names):
         curves.append((name, {"color": f"C{i}"}))

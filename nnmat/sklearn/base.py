@@ -1,7 +1,7 @@
 """What all estimators share: options, `fit`, `partial_fit`, and outputs for predictions."""
 
 import copy
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import KW_ONLY, dataclass
 from typing import Any, Self
 
@@ -19,6 +19,7 @@ from ..layers import Layer, Sequential
 from ..training.callbacks.base import Callback
 from ..training.callbacks.early_stopping import EarlyStopping
 from ..training.evaluation import predict
+from ..training.loop import check_callbacks
 from ..training.trainer import Trainer
 from . import frames, names
 from .scaling import Scaling, far_from_one
@@ -38,7 +39,7 @@ class Estimator(CallbackSupport, BaseEstimator):
     loss: "auto" (cross-entropy of the softmax for classes, of the sigmoid for labels, squared error for numbers), a
         name such as "huber", a `nnmat.Loss`, or an expression in H and Y such as "frobenius(H - Y)**2 / dim(B)".
     optimizer: a name such as "adam", "sgd", "muon", or a function of the model, such as a class; `optimizer_options`
-        are its other arguments: {"momentum": 0.9}.
+        are its other arguments: {"momentum": 0.9}. A function gets `lr` and `weight_decay` if it has such arguments.
     learning_rate, schedule: "constant", "cosine" (falls to 0 over all steps), "step" (a tenth after each third),
         "warmup" (rises in a twentieth of the steps, then "cosine"), or a function of the step's number, such as one of
         `nnmat.schedules`, which then is the rate.
@@ -119,6 +120,11 @@ class Estimator(CallbackSupport, BaseEstimator):
         """
         again = flag(self._who, "warm_start", self.warm_start) and hasattr(self, "model_")
         epochs = count(self._who, "max_iter", self.max_iter)
+        flag(self._who, "frames_out", self.frames_out)
+        given = () if self.callbacks is None else self.callbacks
+        check_callbacks(given)
+        if isinstance(self.scoring, Mapping | list | tuple | set):
+            raise ConfigError(f"{self._who}: expected scoring as one name or function, got {shown(self.scoring)}.")
         target_names = frames.target_names(y)
         X, y = self._checked(X, y, reset=not again)
         classes = self._all_classes(y)
@@ -131,7 +137,7 @@ class Estimator(CallbackSupport, BaseEstimator):
             self._begin(*data, classes=classes, target_names=target_names)
         else:
             self._new_trainer(*data)
-        callbacks = list(self.callbacks or ())
+        callbacks = list(given)
         if check is not None and self.scoring is not None:
             twin = copy.copy(self)  # of the same model; it takes arrays, whatever X came in
             twin.__dict__.pop("feature_names_in_", None)
@@ -202,8 +208,8 @@ class Estimator(CallbackSupport, BaseEstimator):
         decay = self.weight_decay
         if isinstance(decay, str) and decay == "auto":
             decay = min(DECAY, PRIOR / (len(X) if weight is None else float(weight.sum())))
-        options = {"weight_decay": decay, **(self.optimizer_options or {})}
-        optimizer = names.optimizer(self._who, self.optimizer, self.model_, rate, options)
+        options = self.optimizer_options or {}
+        optimizer = names.optimizer(self._who, self.optimizer, self.model_, rate, decay, options)
         self.trainer_ = Trainer(self.model_, self._targets.loss, optimizer)
 
     # ---- data -----------------------------------------------------------------------------------------------------
@@ -237,6 +243,8 @@ class Estimator(CallbackSupport, BaseEstimator):
                 raise DataError(f"{self._who}: expected sample_weight of at least 0, got {weight.min()}.")
         by_class = self._class_weights(y, whole)
         if by_class is not None:
+            if not (np.isfinite(by_class) & (by_class >= 0)).all():
+                raise ConfigError(f"{self._who}: expected class_weight of finite numbers, at least 0.")
             weight = by_class if weight is None else weight * by_class
         if weight is None or weight.all():
             return X, y, weight
@@ -249,6 +257,8 @@ class Estimator(CallbackSupport, BaseEstimator):
         """The data to train on, and the part that early stopping looks at."""
         part = number(self._who, "validation_fraction", self.validation_fraction, 0.0, 1.0)
         arrays = [X, y] if weight is None else [X, y, weight]
+        if part in (0.0, 1.0):
+            raise ConfigError(f"{self._who}: expected validation_fraction between 0 and 1, got {part}.")
         strata = y if self._stratifies and y.ndim == 1 else None
         seed = check_random_state(self.random_state).randint(np.iinfo(np.int32).max)
         found = train_test_split(*arrays, test_size=part, stratify=strata, random_state=seed)
@@ -263,10 +273,14 @@ class Estimator(CallbackSupport, BaseEstimator):
 
     def _new_scaling(self, X: np.ndarray, weight: np.ndarray | None) -> Scaling | None:
         """What X goes through before the network, if anything."""
-        auto = isinstance(self.standardize, str) and self.standardize == "auto"
-        if not auto and not flag(self._who, "standardize", self.standardize):
+        if not self._standardizes() or (isinstance(self.standardize, str) and not far_from_one(X, weight)):
             return None
-        return Scaling(X, weight, self._whole_scaling) if not auto or far_from_one(X, weight) else None
+        return Scaling(X, weight, self._whole_scaling)
+
+    def _standardizes(self) -> bool:
+        """Whether columns may be standardised."""
+        auto = isinstance(self.standardize, str) and self.standardize == "auto"
+        return auto or flag(self._who, "standardize", self.standardize)
 
     def _scaled(self, X: np.ndarray) -> np.ndarray:
         dtype = self.model_.dtype
@@ -297,17 +311,3 @@ class Estimator(CallbackSupport, BaseEstimator):
         if not flag(self._who, "frames_out", self.frames_out) or isinstance(found, list):
             return found
         return frames.framed(X, found, columns)
-
-
-def built_by(who: str, function: Any, features: int, outputs: int, options: Mapping[str, Any] | None) -> Layer:
-    """The model that a function makes; ConfigError if it makes none."""
-    make: Callable[..., Any] = function
-    if not callable(function) or isinstance(function, Layer):
-        raise ConfigError(
-            f"{who}: expected model as a function (features, outputs) -> Layer, got {shown(function)}. Try "
-            "model=lambda features, outputs: nnmat.Linear(features, outputs)."
-        )
-    found = make(features, outputs, **dict(options or {}))
-    if not isinstance(found, Layer):
-        raise ConfigError(f"{who}: expected model(features, outputs) to return a Layer, got {shown(found)}.")
-    return found

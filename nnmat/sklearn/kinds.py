@@ -41,6 +41,8 @@ class Classifier(ClassifierMixin, Estimator):
 
     def partial_fit(self, X, y, classes=None, sample_weight=None) -> Self:
         """One epoch on X and y. The first call needs `classes`, all there will be, unless y has all of them."""
+        if classes is not None and len(classes) == 0:
+            raise ConfigError(f"{self._who}: expected classes as all classes that y will have, got none.")
         return self._partial_fit(X, y, classes, sample_weight)
 
     def _checked(self, X, y, reset):
@@ -74,7 +76,10 @@ class Classifier(ClassifierMixin, Estimator):
     def decision_function(self, X):
         """The outputs (n, classes); of two classes their difference (n,), above 0 for the second one."""
         H = self._outputs(X)
-        return self._framed(X, self._targets.decisions(H), self._columns())
+        found, columns = self._targets.decisions(H), self._columns()
+        if self._targets.kind == "classes" and found.ndim == 1:
+            columns = [self.classes_[1]]
+        return self._framed(X, found, columns)
 
     @available_if(_has_probabilities)
     def predict_proba(self, X):
@@ -113,7 +118,7 @@ class Regressor(RegressorMixin, Estimator):
         return X, column_or_1d(y, warn=True) if y.ndim == 2 and y.shape[1] == 1 else y
 
     def _new_targets(self, y, weight, classes):
-        found = Numbers(self._who, y, self.loss, weight, self.standardize is not False)
+        found = Numbers(self._who, y, self.loss, weight, self._standardizes())
         self.n_outputs_ = found.outputs
         return found
 

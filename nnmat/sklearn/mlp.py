@@ -5,12 +5,27 @@ from dataclasses import dataclass
 from typing import Any
 
 from ..checks import flag
+from .base import Estimator
 from .kinds import Classifier, Regressor
 from .networks import perceptron
 
 
 @dataclass(eq=False, repr=False)
-class MLPClassifier(Classifier):
+class Perceptron(Estimator):
+    """The options of a fully connected network."""
+
+    hidden_layer_sizes: Sequence[int] | int = (100,)
+    activation: Any = "relu"
+    dropout: Any = 0.0
+    batch_norm: bool = False
+
+    def _network(self, features, outputs):
+        norm = flag(self._who, "batch_norm", self.batch_norm)
+        return perceptron(self._who, outputs, self.hidden_layer_sizes, self.activation, self.dropout, norm)
+
+
+@dataclass(eq=False, repr=False)
+class MLPClassifier(Classifier, Perceptron):
     """A fully connected network that tells classes: one of several, or several labels (y of 0 and 1, a column each).
 
     hidden_layer_sizes: units of each hidden layer. activation: a name, or one for each hidden layer. dropout: the share
@@ -20,18 +35,9 @@ class MLPClassifier(Classifier):
         MLPClassifier((100, 50), ["gelu", "tanh"], dropout=0.2, early_stopping=True).fit(X, y).predict_proba(X)
     """
 
-    hidden_layer_sizes: Sequence[int] | int = (100,)
-    activation: Any = "relu"
-    dropout: Any = 0.0
-    batch_norm: bool = False
-
-    def _network(self, features, outputs):
-        norm = flag(self._who, "batch_norm", self.batch_norm)
-        return perceptron(self._who, outputs, self.hidden_layer_sizes, self.activation, self.dropout, norm)
-
 
 @dataclass(eq=False, repr=False)
-class MLPRegressor(Regressor):
+class MLPRegressor(Regressor, Perceptron):
     """A fully connected network that tells numbers: y (n,) or (n, K).
 
     hidden_layer_sizes: units of each hidden layer. activation: a name, or one for each hidden layer. dropout: the share
@@ -40,12 +46,3 @@ class MLPRegressor(Regressor):
 
         MLPRegressor((100, 50), ["gelu", "tanh"], dropout=0.2, early_stopping=True).fit(X, y).predict(X)
     """
-
-    hidden_layer_sizes: Sequence[int] | int = (100,)
-    activation: Any = "relu"
-    dropout: Any = 0.0
-    batch_norm: bool = False
-
-    def _network(self, features, outputs):
-        norm = flag(self._who, "batch_norm", self.batch_norm)
-        return perceptron(self._who, outputs, self.hidden_layer_sizes, self.activation, self.dropout, norm)

@@ -2,11 +2,12 @@
 
 import copy
 import difflib
+import inspect
 from collections.abc import Callable, Mapping
 from typing import Any
 
 from .. import layers, losses, optimizers, schedules
-from ..checks import shown
+from ..checks import number, shown
 from ..errors import ConfigError
 from ..layers import Layer
 from ..losses import ExpressionLoss, Loss
@@ -73,21 +74,39 @@ def loss(who: str, given: Any) -> Loss:
     return _named(who, "loss", given, LOSSES, ', "auto", a Loss, or an expression in H and Y')()
 
 
-def optimizer(who: str, given: Any, model: Layer, rate: Any, options: Mapping[str, Any]) -> Optimizer:
-    """A new optimizer of the model: of a name, or what a function (such as the class) makes of the model."""
+def optimizer(who: str, given: Any, model: Layer, rate: Any, decay: float, options: Mapping[str, Any]) -> Optimizer:
+    """A new optimizer of the model: of a name, or what a function (such as the class) makes of the model.
+
+    A function gets `lr` and `weight_decay` only if it has such arguments.
+    """
+    if "lr" in options:
+        raise ConfigError(f"{who}: expected no lr in optimizer_options. Write learning_rate={shown(options['lr'])}.")
     kind: Callable[..., Any] = given
+    options = {"lr": rate, "weight_decay": decay, **options}
     if not callable(given):
         kind = _named(who, "optimizer", given, OPTIMIZERS, ", or a class such as nnmat.Adam")
-    found = kind(model, lr=rate, **options)
+    elif not isinstance(given, type):
+        options = _accepted(given, options)
+    found = kind(model, **options)
     if not isinstance(found, Optimizer):
         raise ConfigError(f"{who}: expected optimizer to make an Optimizer of the model, got {shown(found)}.")
     return found
+
+
+def _accepted(function: Callable[..., Any], options: Mapping[str, Any]) -> dict[str, Any]:
+    """The options, without lr and weight_decay where the function has no such argument."""
+    found = inspect.signature(function).parameters
+    open_ended = any(p.kind is p.VAR_KEYWORD for p in found.values())
+    return {k: v for k, v in options.items() if open_ended or k in found or k not in ("lr", "weight_decay")}
 
 
 def schedule(who: str, given: Any, rate: float, steps: int) -> Any:
     """The learning rate of each of the steps: of a name, or a function of the step's number."""
     if callable(given):
         return given
+    if given == "constant" and callable(rate):
+        return rate
+    rate = number(who, "learning_rate", rate, 0.0, hint='How it falls is said by schedule="cosine".')
     if given == "constant":
         return rate
     if given == "cosine":

@@ -62,7 +62,7 @@ def image_shape(who: str, given: Any, features: int) -> tuple[int, int, int]:
     if given is None:
         side = int(np.sqrt(features))
         return (side, side, 1) if side * side == features else (1, features, 1)
-    if not isinstance(given, Sequence) or len(given) not in (2, 3):
+    if not isinstance(given, Sequence | np.ndarray) or isinstance(given, str) or np.shape(given) not in ((2,), (3,)):
         raise ConfigError(
             f"{who}: expected image_shape as (height, width) or (height, width, channels), got {given!r}."
         )

@@ -4,12 +4,11 @@ from typing import Any
 
 import numpy as np
 from sklearn.utils.multiclass import type_of_target
-from sklearn.utils.validation import column_or_1d
 
 from nnmat_kernels import sigmoid, softmax
 
 from ..errors import ConfigError, DataError
-from ..layers import Layer, Unflatten
+from ..layers import Layer, LogSoftmax, Unflatten
 from ..losses import (
     L1,
     GaussianNegativeLogLikelihood,
@@ -42,6 +41,7 @@ class Numbers:
     """Targets of a regression, (n,) or (n, K): moved to mean 0 and variance 1, where the loss is one of differences."""
 
     def __init__(self, who: str, y: np.ndarray, given: Any, weight: np.ndarray | None, scaled: bool):
+        self.who = who
         self.loss = checked_loss(who, given, MeanSquaredError)
         self.single = y.ndim == 1
         Y = y.reshape(len(y), -1)
@@ -52,7 +52,7 @@ class Numbers:
         """Targets (n, K) for the loss."""
         Y = y.reshape(len(y), -1)
         if Y.shape[1] != self.outputs:
-            raise DataError(f"expected y with {self.outputs} columns, as before, got {Y.shape[1]}.")
+            raise DataError(f"{self.who}: expected y with {self.outputs} columns, as before, got {Y.shape[1]}.")
         return Y.astype(dtype) if self.scaling is None else self.scaling.forward(Y, dtype)
 
     def last_layers(self) -> list[Layer]:
@@ -94,7 +94,7 @@ class Classes:
         elif self.kind == "labels":
             self.classes = np.arange(y.shape[1]) if classes is None else np.asarray(classes)
             self.outputs = y.shape[1]
-            if isinstance(self.loss, SoftmaxCrossEntropy):
+            if isinstance(self.loss, SoftmaxCrossEntropy | KLDivergence):
                 raise ConfigError(
                     f"{who}: expected a loss for several labels of a sample, got {self.loss!r}, which is for one. "
                     "Write loss='sigmoid_binary_cross_entropy'."
@@ -108,11 +108,15 @@ class Classes:
 
     def encode(self, y: np.ndarray, dtype) -> np.ndarray:
         """Targets for the loss: numbers of classes (n,) or (n, K), or rows of 0 and 1."""
+        columns = 0 if self.kind == "classes" else len(self.classes)
+        if (y.shape[1] if y.ndim == 2 else 0) != columns:
+            one = f"{columns} columns" if columns else "one class for each sample"
+            raise DataError(f"{self.who}: expected y with {one}, as before, got an array of shape {y.shape}.")
         if self.kind == "labels":
             return y.astype(dtype)
         if self.kind == "several":
             return np.stack([self._numbers(c, own) for c, own in zip(y.T, self.classes, strict=True)], axis=1)
-        numbers = self._numbers(column_or_1d(y), self.classes)
+        numbers = self._numbers(y, self.classes)
         return numbers if self.loss.labels else np.eye(self.outputs, dtype=dtype)[numbers]
 
     def _numbers(self, y: np.ndarray, classes: np.ndarray) -> np.ndarray:
@@ -120,13 +124,15 @@ class Classes:
         wrong = classes[numbers] != y
         if wrong.any():
             raise DataError(
-                f"{self.who}: y has the class {y[wrong].tolist()[0]!r}, which is none of {classes.tolist()}. The "
-                "first partial_fit is told all of them: partial_fit(X, y, classes=...)."
+                f"{self.who}: y has the class {y[wrong].tolist()[0]!r}, which is none of {classes.tolist()}. Fit "
+                "anew, without warm_start, or tell the first partial_fit all of them: partial_fit(X, y, classes=...)."
             )
         return numbers.astype(np.int64)
 
     def last_layers(self) -> list[Layer]:
-        """What follows the network: groups of outputs, for several classes."""
+        """What follows the network: groups of outputs, for several classes; logarithms, where the loss takes them."""
+        if isinstance(self.loss, KLDivergence):
+            return [LogSoftmax()]
         return [Unflatten((len(self.classes), self.most))] if self.kind == "several" else []
 
     def predict(self, H: np.ndarray) -> np.ndarray:
@@ -154,7 +160,6 @@ class Classes:
         """P (n, M), the rows of which sum to 1, of labels each for itself; for several classes a list of such."""
         if self.kind == "several":
             return [softmax(np.ascontiguousarray(part)) for part in self.decisions(H)]
-        if isinstance(self.loss, SoftmaxCrossEntropy):
-            return softmax(H)
-        P = np.exp(H) if isinstance(self.loss, KLDivergence) else sigmoid(H)
-        return P if self.kind == "labels" else P / P.sum(axis=1, keepdims=True)
+        if isinstance(self.loss, SigmoidBinaryCrossEntropy):
+            return sigmoid(H) if self.kind == "labels" else softmax(-np.logaddexp(0, -H))  # σ(H)/Σ σ(H)
+        return softmax(H)  # of logarithms too

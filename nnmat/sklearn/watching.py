@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 
+from ..errors import DataError
 from ..training.callbacks.base import Callback
 
 try:
@@ -31,6 +32,10 @@ class Scores(Callback):
 
     def on_epoch_end(self, trainer, epoch, figures):
         figures["score"] = float(self.scorer(self.estimator, self.X, self.y))
+        if np.isnan(figures["score"]):
+            raise DataError(
+                "early_stopping: scoring gave nan for the samples held out. Take another, or hold out more."
+            )
         self.found.append(figures["score"])
 
 

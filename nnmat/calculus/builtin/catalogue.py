@@ -16,12 +16,20 @@ EXCEPTIONS = {
     "Loss": "what losses are made from, and no function itself",
     "ExpressionLoss": "it is one: its gradients are the derived ones, in `loss.derivations`",
 }
-# What records leave out of a layer that has one.
+# What records leave out of a layer or a loss that has one.
 LEFT_OUT = {
-    "`rate` of `MultiHeadAttention`": "which weights are dropped is drawn inside the kernel: no array shows it",
+    "`rate` of `MultiHeadAttention` and `TransformerBlock`": (
+        "which weights are dropped is drawn inside the kernel: no array shows it"
+    ),
     "-inf in a mask": "no number of the language; scores of -10⁴ do the same, but in a row that sees no key",
     "equal values in the window of a maximum": "a kink: the layer takes the first, the derived gradient shares it out",
     "running averages of `BatchNorm1d`": "they are moved beside the gradient, and are constants in it",
+    "`groups` of convolutions": "each group of channels is a convolution of its own",
+    "`ignore_index`, `class_weight`, weights of samples": (
+        "they weigh rows and divide by the sum of the weights, as `MeanSquaredError-weighted` does"
+    ),
+    "targets of 0 in `KLDivergence`": "0 log 0 is 0 in the loss, and has no logarithm here; the gradient is the same",
+    "variances below `eps` in `GaussianNegativeLogLikelihood`": "they count as eps, in the value and in the gradient",
 }
 
 

@@ -44,7 +44,7 @@ def files() -> dict[str, str]:
             *("## Losses", "", *TABLE, *rows[True], ""),
             *("## Without a record", "", "| | reason |", "|---|---|"),
             *(f"| `{name}` | {reason} |" for name, reason in EXCEPTIONS.items()),
-            *("", "Left out of the records of layers:", "", "| | reason |", "|---|---|"),
+            *("", "Left out of the records:", "", "| | reason |", "|---|---|"),
             *(f"| {name} | {reason} |" for name, reason in LEFT_OUT.items()),
             "",
         ]

@@ -43,7 +43,7 @@ def opened(text: str) -> dict[str, Any]:
     """The record of a text whose seal holds."""
     try:
         record = json.loads(text)
-    except (json.JSONDecodeError, TypeError, RecursionError) as error:
+    except (ValueError, TypeError, RecursionError) as error:
         raise RecordError("file", f"expected the JSON of a record, got none: {error}") from None
     if not isinstance(record, dict):
         raise RecordError("file", f"expected a record, as --format json writes it, got {json.dumps(record):.40}")
@@ -61,7 +61,7 @@ def several(text: str) -> list[Any] | None:
     """The records of a text that is a list of them; None for any other text."""
     try:
         found = json.loads(text)
-    except (json.JSONDecodeError, TypeError, RecursionError):
+    except (ValueError, TypeError, RecursionError):
         return None
     if found == []:
         raise RecordError("file", "expected records, got an empty list")

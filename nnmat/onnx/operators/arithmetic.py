@@ -6,17 +6,14 @@ from typing import Any
 
 import numpy as np
 
-from .table import Node, gradient, is_plain, operator, room, summed
+from .table import Node, gradient, is_plain, operator, summed
 
 
-def _binary(kind: str, value: Callable[..., Any], *slopes: Callable[..., Any], attributes: str = "") -> None:
+def _binary(kind: str, value: Callable[..., Any], *slopes: Callable[..., Any]) -> None:
     """An operator of two arrays; `slopes`: for each, the gradient's factor, a function of (A, B, Y)."""
 
-    @operator(kind, attributes=attributes)
+    @operator(kind, broadcasts=True)
     def compute(node: Node, A: np.ndarray, B: np.ndarray) -> np.ndarray:
-        B = _fitted(node, A, B)
-        if A.shape != B.shape:
-            room(node, np.broadcast_shapes(A.shape, B.shape))
         with np.errstate(all="ignore"):
             return np.asarray(value(A, B))
 
@@ -24,19 +21,9 @@ def _binary(kind: str, value: Callable[..., Any], *slopes: Callable[..., Any], a
 
         @gradient(kind)
         def backward(node: Node, inputs: Any, outputs: Any, G: Any) -> Any:
-            A, B = inputs[0], _fitted(node, *inputs)
             with np.errstate(all="ignore"):
-                parts = [np.asarray(G[0] * slope(A, B, outputs[0]), A.dtype) for slope in slopes]
-            return tuple(
-                summed(part, X.shape).reshape(Z.shape) for part, X, Z in zip(parts, (A, B), inputs, strict=True)
-            )
-
-
-def _fitted(node: Node, A: np.ndarray, B: np.ndarray) -> np.ndarray:
-    """B as versions before 7 have it: along the axes from `axis` on."""
-    if node.version < 7 and node.get("broadcast") and "axis" in node.attributes:
-        return B.reshape(B.shape + (1,) * (A.ndim - node.get("axis") % A.ndim - B.ndim))
-    return B
+                parts = [np.asarray(G[0] * slope(*inputs, outputs[0]), inputs[0].dtype) for slope in slopes]
+            return tuple(summed(part, X.shape) for part, X in zip(parts, inputs, strict=True))
 
 
 def _quotient(A: np.ndarray, B: np.ndarray) -> np.ndarray:
@@ -45,25 +32,24 @@ def _quotient(A: np.ndarray, B: np.ndarray) -> np.ndarray:
     return A / B
 
 
-_OLD = "axis broadcast"
-_binary("Add", np.add, lambda A, B, Y: 1, lambda A, B, Y: 1, attributes=_OLD)
-_binary("Sub", np.subtract, lambda A, B, Y: 1, lambda A, B, Y: -1, attributes=_OLD)
-_binary("Mul", np.multiply, lambda A, B, Y: B, lambda A, B, Y: A, attributes=_OLD)
-_binary("Div", _quotient, lambda A, B, Y: 1 / B, lambda A, B, Y: -Y / B, attributes=_OLD)
-_binary("And", np.logical_and, attributes=_OLD)
-_binary("Or", np.logical_or, attributes=_OLD)
-_binary("Xor", np.logical_xor, attributes=_OLD)
-_binary("Equal", np.equal, attributes=_OLD)
-_binary("Greater", np.greater, attributes=_OLD)
+_binary("Add", np.add, lambda A, B, Y: 1, lambda A, B, Y: 1)
+_binary("Sub", np.subtract, lambda A, B, Y: 1, lambda A, B, Y: -1)
+_binary("Mul", np.multiply, lambda A, B, Y: B, lambda A, B, Y: A)
+_binary("Div", _quotient, lambda A, B, Y: 1 / B, lambda A, B, Y: -Y / B)
+_binary("And", np.logical_and)
+_binary("Or", np.logical_or)
+_binary("Xor", np.logical_xor)
+_binary("Equal", np.equal)
+_binary("Greater", np.greater)
 _binary("GreaterOrEqual", np.greater_equal)
-_binary("Less", np.less, attributes=_OLD)
+_binary("Less", np.less)
 _binary("LessOrEqual", np.less_equal)
 _binary("BitwiseAnd", np.bitwise_and)
 _binary("BitwiseOr", np.bitwise_or)
 _binary("BitwiseXor", np.bitwise_xor)
 
 
-@operator("Pow", attributes=_OLD)
+@operator("Pow", broadcasts=True)
 def _pow(node: Node, A: np.ndarray, B: np.ndarray) -> np.ndarray:
     with np.errstate(all="ignore"):
         return np.power(A, B).astype(A.dtype, copy=False)
@@ -73,26 +59,27 @@ def _pow(node: Node, A: np.ndarray, B: np.ndarray) -> np.ndarray:
 def _pow_backward(node: Node, inputs: Any, outputs: Any, G: Any) -> Any:
     A, B = inputs
     with np.errstate(all="ignore"):
-        gA = summed((G[0] * B * np.power(A, np.asarray(B, A.dtype) - 1)).astype(A.dtype), A.shape)
+        slope = np.where(B == 0, 0, B * np.power(A, np.asarray(B, A.dtype) - 1))  # A⁰ is constant, also at A = 0
+        gA = summed((G[0] * slope).astype(A.dtype), A.shape)
         if B.dtype.kind != "f":
             return gA, None
         slope = np.where(A > 0, outputs[0] * np.log(np.where(A > 0, A, 1)), 0)
     return gA, summed((G[0] * slope).astype(B.dtype), B.shape)
 
 
-@operator("Mod", attributes="fmod")
+@operator("Mod", attributes="fmod", broadcasts=True)
 def _mod(node: Node, A: np.ndarray, B: np.ndarray) -> np.ndarray:
     with np.errstate(all="ignore"):
         return np.fmod(A, B) if node.get("fmod", 0) else np.mod(A, B)
 
 
-@operator("BitShift", attributes="direction")
+@operator("BitShift", attributes="direction", broadcasts=True)
 def _shift(node: Node, A: np.ndarray, B: np.ndarray) -> np.ndarray:
     return np.left_shift(A, B) if node.get("direction") == "LEFT" else np.right_shift(A, B)
 
 
 def _several(kind: str, function: Callable[..., Any]) -> None:
-    @operator(kind)
+    @operator(kind, broadcasts=True)
     def compute(node: Node, *arrays: np.ndarray) -> np.ndarray:
         return functools.reduce(function, arrays).astype(arrays[0].dtype, copy=False)
 
@@ -102,7 +89,7 @@ _several("Max", np.maximum)
 _several("Min", np.minimum)
 
 
-@operator("Mean")
+@operator("Mean", broadcasts=True)
 def _mean(node: Node, *arrays: np.ndarray) -> np.ndarray:
     return (functools.reduce(np.add, arrays) / len(arrays)).astype(arrays[0].dtype)
 
@@ -146,7 +133,7 @@ def _clip_backward(node: Node, inputs: Any, outputs: Any, G: Any) -> Any:
     return (G[0] * inside, *(None for _ in ends))
 
 
-@operator("Where")
+@operator("Where", broadcasts=True)
 def _where(node: Node, C: np.ndarray, A: np.ndarray, B: np.ndarray) -> np.ndarray:
     return np.where(C, A, B)
 

@@ -104,7 +104,7 @@ def _swish_slope(node: Node, X: np.ndarray, Y: np.ndarray) -> np.ndarray:
 _entries("Swish", _swish, _swish_slope, "alpha", kernels=True)
 
 
-@operator("PRelu", kernels=True)
+@operator("PRelu", kernels=True, broadcasts=True)
 def _prelu(node: Node, X: np.ndarray, slope: np.ndarray) -> np.ndarray:
     if X.dtype.kind == "f" and slope.size == 1:
         return by_kernel(lambda A: k.prelu(A, slope.reshape(1).astype(A.dtype)), X)

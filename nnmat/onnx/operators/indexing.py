@@ -30,7 +30,11 @@ def _gather(node: Node, X: np.ndarray, I: np.ndarray) -> np.ndarray:  # noqa: E7
 @operator("GatherElements", attributes="axis")
 def _gather_elements(node: Node, X: np.ndarray, I: np.ndarray) -> np.ndarray:  # noqa: E741
     (axis,) = as_axes(node, node.get("axis", 0), X.ndim)
-    return np.take_along_axis(X, _places(node, I, X.shape[axis]), axis)
+    places = _places(node, I, X.shape[axis])
+    if any(m > n for i, (m, n) in enumerate(zip(I.shape, X.shape, strict=True)) if i != axis):
+        raise FileFormatError(f"{node.who}: expected indices of no larger a shape than {X.shape}, got {I.shape}.")
+    taken = [slice(None) if i == axis else slice(n) for i, n in enumerate(I.shape)]  # they may leave out the last ones
+    return np.take_along_axis(X[tuple(taken)], places, axis)
 
 
 @operator("GatherND", attributes="batch_dims")

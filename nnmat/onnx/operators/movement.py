@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 
+from ...errors import FileFormatError
 from .table import Node, as_axes, gradient, ints, moved, operator, room
 
 
@@ -13,9 +14,9 @@ def _axes_of(node: Node, axes: Any) -> Any:
     return node.get("axes") if axes is None else ints(axes)
 
 
-@operator("Reshape", attributes="allowzero shape")
-def _reshape(node: Node, X: np.ndarray, shape: Any = None) -> np.ndarray:
-    sizes = list(node.get("shape", [])) if shape is None else ints(shape)
+@operator("Reshape", attributes="allowzero")
+def _reshape(node: Node, X: np.ndarray, shape: np.ndarray) -> np.ndarray:
+    sizes = ints(shape)
     if not node.get("allowzero", 0):
         sizes = [X.shape[i] if n == 0 and i < X.ndim else n for i, n in enumerate(sizes)]
     if -1 in sizes and 0 in sizes:
@@ -26,7 +27,7 @@ def _reshape(node: Node, X: np.ndarray, shape: Any = None) -> np.ndarray:
 @operator("Flatten", attributes="axis")
 def _flatten(node: Node, X: np.ndarray) -> np.ndarray:
     axis = node.get("axis", 1)
-    axis = axis + X.ndim if axis < 0 else axis
+    axis = X.ndim if axis == X.ndim else as_axes(node, axis, X.ndim)[0]
     return X.reshape(math.prod(X.shape[:axis]), math.prod(X.shape[axis:]))
 
 
@@ -66,11 +67,13 @@ def _concat(node: Node, *arrays: np.ndarray) -> np.ndarray:
 @operator("Split", attributes="axis num_outputs split")
 def _split(node: Node, X: np.ndarray, split: Any = None) -> Any:
     (axis,) = as_axes(node, node.get("axis", 0), X.ndim)
-    sizes = node.get("split") if split is None else ints(split)
+    n, sizes = X.shape[axis], node.get("split") if split is None else ints(split)
     if sizes is None:
         parts = node.get("num_outputs", len(node.outputs))
-        part = -(-X.shape[axis] // parts)
-        sizes = [min(part, X.shape[axis] - i * part) for i in range(parts)]
+        part = -(-n // parts)
+        sizes = [max(min(part, n - i * part), 0) for i in range(parts)]
+    if sum(sizes) != n or min(sizes) < 0 or len(sizes) != len(node.outputs):
+        raise FileFormatError(f"{node.who}: expected {len(node.outputs)} sizes that make {n} together, got {sizes}.")
     ends = np.cumsum(sizes)[:-1]
     return tuple(np.split(X, ends, axis))
 
@@ -84,14 +87,16 @@ def _slice(node: Node, X: np.ndarray, starts: Any = None, ends: Any = None, axes
     step = [1] * len(begin) if steps is None else ints(steps)
     taken = [slice(None)] * X.ndim
     for axis, a, b, s in zip(chosen, begin, end, step, strict=True):
-        before = s < 0 and b < -X.shape[axis]  # beyond the first entry: up to that one
-        taken[axis] = slice(a, None if before else b, s)
+        n = X.shape[axis]
+        last, stop = (n, 0) if s > 0 else (n - 1, -1)  # what lies beyond the ends counts as these
+        a, b = (int(np.clip(i + n if i < 0 else i, low, last)) for i, low in ((a, 0), (b, stop)))
+        taken[axis] = slice(a, None if b < 0 else b, s)
     return X[tuple(taken)]
 
 
-@operator("Pad", attributes="mode pads paddings value")
+@operator("Pad", attributes="mode pads value")
 def _pad(node: Node, X: np.ndarray, pads: Any = None, value: Any = None, axes: Any = None) -> np.ndarray:
-    sizes = node.get("pads", node.get("paddings")) if pads is None else ints(pads)
+    sizes = node.get("pads") if pads is None else ints(pads)
     chosen = tuple(range(X.ndim)) if axes is None else as_axes(node, axes, X.ndim)
     half = len(sizes) // 2
     ends = [(0, 0)] * X.ndim
@@ -105,10 +110,9 @@ def _pad(node: Node, X: np.ndarray, pads: Any = None, value: Any = None, axes: A
     if mode == "constant":
         fill = node.get("value", 0.0) if value is None else np.asarray(value).reshape(-1)[0]
         return np.pad(X, ends, constant_values=np.asarray(fill).astype(X.dtype))
-    names: dict[str, Any] = {"reflect": "reflect", "edge": "edge", "wrap": "wrap"}
-    if mode not in names:
+    if mode not in ("reflect", "edge", "wrap"):
         raise node.refusal(f"mode {mode!r}", "constant, reflect, edge, wrap")
-    return np.pad(X, ends, names[mode])
+    return np.pad(X, ends, mode)
 
 
 @gradient("Pad")
@@ -150,10 +154,8 @@ def _space_to_depth(node: Node, X: np.ndarray) -> np.ndarray:
     B, C, H, W = X.shape
     b = node.get("blocksize")
     parts = X.reshape(B, C, H // b, b, W // b, b)
-    crd = node.get("mode", "DCR") == "CRD"
-    return parts.transpose(0, 1, 3, 5, 2, 4).reshape(B, C * b**2, H // b, W // b) if crd else (
-        parts.transpose(0, 3, 5, 1, 2, 4).reshape(B, C * b**2, H // b, W // b)
-    )  # fmt: skip
+    order = (0, 1, 3, 5, 2, 4) if node.get("mode", "DCR") == "CRD" else (0, 3, 5, 1, 2, 4)
+    return parts.transpose(order).reshape(B, C * b**2, H // b, W // b)
 
 
 @operator("Trilu", attributes="upper")

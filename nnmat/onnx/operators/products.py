@@ -33,9 +33,8 @@ def _matmul(node: Node, A: np.ndarray, B: np.ndarray) -> np.ndarray:
 def _matmul_backward(node: Node, inputs: Any, outputs: Any, G: Any) -> Any:
     A, B = inputs
     X, Z = (A[None] if A.ndim == 1 else A), (B[:, None] if B.ndim == 1 else B)
-    g = G[0]
-    g = g[..., None, :] if A.ndim == 1 and B.ndim > 1 else g[..., None] if A.ndim > 1 else g.reshape(1, 1)
-    g = G[0] if A.ndim > 1 and B.ndim > 1 else g
+    g = G[0] if B.ndim > 1 else G[0][..., None]
+    g = g if A.ndim > 1 else g[..., None, :]
     gX, gZ = _product(node, g, np.swapaxes(Z, -1, -2)), _product(node, np.swapaxes(X, -1, -2), g)
     return summed(gX, X.shape).reshape(A.shape), summed(gZ, Z.shape).reshape(B.shape)
 
@@ -44,7 +43,7 @@ def _turned(node: Node, A: np.ndarray, B: np.ndarray) -> tuple[np.ndarray, np.nd
     return (A.T if node.get("transA", 0) else A), (B.T if node.get("transB", 0) else B)
 
 
-@operator("Gemm", attributes="alpha beta broadcast transA transB", kernels=True)
+@operator("Gemm", attributes="alpha beta transA transB", kernels=True)
 def _gemm(node: Node, A: np.ndarray, B: np.ndarray, C: Any = None) -> np.ndarray:
     alpha, beta = node.get("alpha", 1.0), node.get("beta", 1.0)
     Y = _product(node, *_turned(node, A, B))
@@ -69,7 +68,23 @@ def _einsum(node: Node, *arrays: np.ndarray) -> np.ndarray:
     equation = node.get("equation")
     if not set(equation) <= set("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ.,-> "):
         raise node.refusal(f"the equation {equation!r:.40}", "letters, commas, dots and an arrow")
+    _room_of_einsum(node, equation.replace(" ", ""), arrays)
     return np.asarray(np.einsum(equation, *arrays))
+
+
+def _room_of_einsum(node: Node, equation: str, arrays: Any) -> None:
+    """Raise where the result would be too large."""
+    left, arrow, right = equation.partition("->")
+    sizes: dict[str, int] = {}
+    rest: tuple[int, ...] = ()  # what the dots stand for
+    for term, A in zip(left.split(","), arrays, strict=True):
+        before, dots, behind = term.partition("...")
+        end = A.ndim - len(behind)
+        for name, n in zip(before + behind, A.shape[: len(before)] + A.shape[end:], strict=True):
+            sizes[name] = max(n, sizes.get(name, 1))
+        rest = np.broadcast_shapes(rest, A.shape[len(before) : end]) if dots else rest
+    kept = right.replace("...", "") if arrow else "".join(name for name in sizes if left.count(name) == 1)
+    room(node, (*rest, *(sizes[name] for name in kept)))
 
 
 @operator("Det")

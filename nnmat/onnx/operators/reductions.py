@@ -76,13 +76,27 @@ def _among_equals(X: np.ndarray, Y: np.ndarray, n: int) -> np.ndarray:
     return same / same.sum(axis=axes, keepdims=True)
 
 
+def _direction(X: np.ndarray, Y: np.ndarray, n: int) -> np.ndarray:
+    """X/|X|, 0 of the zero vector."""
+    return X / np.where(Y == 0, 1, Y)
+
+
+def _others(X: np.ndarray, Y: np.ndarray, n: int) -> np.ndarray:
+    """The products of all others: of one 0 that of the rest, of several 0."""
+    axes = tuple(i for i, (a, b) in enumerate(zip(X.shape, Y.shape, strict=True)) if a != b)
+    zero = X == 0
+    count = zero.sum(axis=axes, keepdims=True)
+    rest = np.where(zero, 1, X)
+    return np.where(count == zero, rest.prod(axis=axes, keepdims=True) / rest, 0)
+
+
 _reduction("ReduceSum", np.sum, lambda X, Y, n: 1)
 _reduction("ReduceMean", np.mean, lambda X, Y, n: 1 / n)
 _reduction("ReduceMax", _extreme(np.max, False), _among_equals)
 _reduction("ReduceMin", _extreme(np.min, True), _among_equals)
-_reduction("ReduceProd", np.prod, lambda X, Y, n: Y / X)
+_reduction("ReduceProd", np.prod, _others)
 _reduction("ReduceL1", lambda X, **how: np.abs(X).sum(**how), lambda X, Y, n: np.sign(X), np.abs)
-_reduction("ReduceL2", lambda X, **how: np.sqrt(np.square(X).sum(**how)), lambda X, Y, n: X / Y, np.abs)
+_reduction("ReduceL2", lambda X, **how: np.sqrt(np.square(X).sum(**how)), _direction, np.abs)
 _reduction("ReduceSumSquare", lambda X, **how: np.square(X).sum(**how), lambda X, Y, n: 2 * X, np.square)
 _reduction("ReduceLogSum", _log_sum, lambda X, Y, n: np.exp(-Y), np.log)
 _reduction("ReduceLogSumExp", _log_sum_exp, lambda X, Y, n: np.exp(X - Y))

@@ -14,9 +14,8 @@ _ATTRIBUTES = (
     "antialias axes coordinate_transformation_mode cubic_coeff_a exclude_outside extrapolation_value "
     "keep_aspect_ratio_policy mode nearest_mode"
 )
-_AT: dict[
-    str, Callable[..., Any]
-] = {  # the place in the input of place i in the output, for sizes n and m, a scale, and the ends of a region
+# The place in the input of place i in the output, for sizes n and m, a scale s, and the ends a and b of a region.
+_AT: dict[str, Callable[..., Any]] = {
     "asymmetric": lambda i, n, m, s, a, b: i / s,
     "half_pixel": lambda i, n, m, s, a, b: (i + 0.5) / s - 0.5,
     "pytorch_half_pixel": lambda i, n, m, s, a, b: (i + 0.5) / s - 0.5 if m > 1 else 0.0 * i,

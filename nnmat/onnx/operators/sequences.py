@@ -15,7 +15,7 @@ ACTIVATIONS = {"RNN": ["Tanh"], "GRU": ["Sigmoid", "Tanh"], "LSTM": ["Sigmoid", 
 _ATTRIBUTES = "activation_alpha activation_beta activations clip direction hidden_size input_forget layout"
 
 
-def _gates(kind: str, A: np.ndarray, back: bool = False) -> np.ndarray:
+def gates(kind: str, A: np.ndarray, back: bool = False) -> np.ndarray:
     """Rows of gates in nnmat's order, or back in ONNX's."""
     order = np.argsort(ORDERS[kind]) if back else np.array(ORDERS[kind])
     return np.ascontiguousarray(A.reshape(len(order), -1, *A.shape[1:])[order].reshape(A.shape))
@@ -45,8 +45,8 @@ class _Direction:
         self.kind, self.reverse = node.kind, d == 1 or node.get("direction") == "reverse"
         X, W, R, b, *states = in_floats(X, W[d], R[d], None if b is None else b[d], *states)
         self.X = np.ascontiguousarray((X[::-1] if self.reverse else X).transpose(1, 0, 2))  # (B, T, N_x)
-        self.W, self.R = _gates(node.kind, W), _gates(node.kind, R)
-        self.b = None if b is None else [_gates(node.kind, part) for part in np.split(b, 2)]
+        self.W, self.R = gates(node.kind, W), gates(node.kind, R)
+        self.b = None if b is None else [gates(node.kind, part) for part in np.split(b, 2)]
         self.states = [None if S is None else np.ascontiguousarray(S[d]) for S in states]
 
     def run(self) -> tuple[np.ndarray, ...]:
@@ -81,8 +81,8 @@ class _Direction:
 
         gX = kernels.matmul(gA.reshape(-1, gA.shape[2]), self.W).reshape(*gA.shape[:2], -1).transpose(1, 0, 2)
         parts = [gA.sum(axis=(0, 1)), gU.sum(axis=(0, 1))]
-        gb = np.concatenate([_gates(self.kind, part, True) for part in parts])
-        turned = [_gates(self.kind, A, True) for A in (product(gA, self.X), product(gU, before))]
+        gb = np.concatenate([gates(self.kind, part, True) for part in parts])
+        turned = [gates(self.kind, A, True) for A in (product(gA, self.X), product(gU, before))]
         return gX[::-1] if self.reverse else gX, *turned, gb, firsts
 
 

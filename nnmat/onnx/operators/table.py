@@ -44,24 +44,29 @@ class Node(NamedTuple):
 
 
 class Operator(NamedTuple):
-    """What stands in the table. `kernels`: nnmat's kernels do the work, at least for floats, else NumPy does."""
+    """What stands in the table.
+
+    `kernels`: nnmat's kernels do the work, at least for floats, else NumPy does. `broadcasts`: the result has the shape
+    that all inputs together have.
+    """
 
     compute: Callable[..., Any]
     attributes: frozenset[str]
     kernels: bool
+    broadcasts: bool
 
 
 Gradient = Callable[[Node, Sequence[Any], Sequence[Any], Sequence[Any]], Sequence[Any]]
 OPERATORS: dict[str, Operator] = {}
 GRADIENTS: dict[str, Gradient] = {}
-PASSED_OVER = {"consumed_inputs", "is_test", "spatial"}  # attributes of old files that change nothing in evaluation
+PASSED_OVER = {"spatial"}  # an attribute of old files that changes nothing in evaluation
 
 
-def operator(*kinds: str, attributes: str = "", kernels: bool = False) -> Callable:
+def operator(*kinds: str, attributes: str = "", kernels: bool = False, broadcasts: bool = False) -> Callable:
     """Mark what computes operators of these kinds."""
 
     def mark(function: Callable) -> Callable:
-        found = Operator(function, frozenset(attributes.split()) | PASSED_OVER, kernels)
+        found = Operator(function, frozenset(attributes.split()) | PASSED_OVER, kernels, broadcasts)
         OPERATORS.update(dict.fromkeys(kinds, found))
         return function
 
@@ -88,8 +93,8 @@ def careful() -> Iterator[None]:
         _limit.reset(token)
 
 
-def room(node: Node, shape: Sequence[int]) -> tuple[int, ...]:
-    """`shape` as a tuple, if an array of it may be made; else a FileFormatError."""
+def room(node: Any, shape: Sequence[int]) -> tuple[int, ...]:
+    """`shape` as a tuple, if an array of it may be made for a node (or a layer); else a FileFormatError."""
     sizes = tuple(int(n) for n in shape)
     total = 1
     for n in sizes:

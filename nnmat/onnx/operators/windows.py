@@ -99,7 +99,8 @@ def _convolution(node: Node, X: np.ndarray, K: np.ndarray) -> tuple:
 
 @operator("Conv", attributes=f"{_WINDOW} group", kernels=True)
 def _conv(node: Node, X: np.ndarray, K: np.ndarray, b: Any = None) -> np.ndarray:
-    images, kernel, _, options = _convolution(node, X, K)
+    images, kernel, w, options = _convolution(node, X, K)
+    room(node, (len(X), len(K), *_counts(node, X, w)))
     bias = None if b is None else np.ascontiguousarray(b, images.dtype)
     return to_first(kernels.conv2d(images, kernel, bias, *options), X)
 
@@ -190,6 +191,17 @@ def _conv_transpose_backward(node: Node, inputs: Any, outputs: Any, G: Any) -> A
 # ---- poolings --------------------------------------------------------------------------------------------------------
 
 
+def _plane(X: np.ndarray) -> tuple[int, ...]:
+    """(H, W), of a sequence (1, T)."""
+    return X.shape[2:] if X.ndim == 4 else (1, *X.shape[2:])
+
+
+def _counts(node: Node, X: np.ndarray, w: Window) -> list[int]:
+    """How many windows there are along both axes."""
+    spans = zip(_plane(X), w.kernel, w.stride, w.dilation, w.ends, strict=True)
+    return [_count(node, *own, w.ceil) for own in spans]
+
+
 def _count(node: Node, n: int, size: int, stride: int, dilation: int, ends: tuple[int, int], ceil: bool) -> int:
     """How many windows an axis has; with `ceil` also those that reach beyond the end, if they begin before it."""
     span = n + sum(ends) - dilation * (size - 1) - 1
@@ -205,10 +217,7 @@ def _count(node: Node, n: int, size: int, stride: int, dilation: int, ends: tupl
 def _max_pool(node: Node, X: np.ndarray) -> Any:
     w, images = window(node, X, node.get("kernel_shape")), to_last(in_floats(X)[0])
     H, W = images.shape[1:3]
-    counts = [
-        _count(node, n, *own)
-        for n, *own in zip((H, W), w.kernel, w.stride, w.dilation, w.ends, [w.ceil] * 2, strict=True)
-    ]
+    counts = _counts(node, X, w)
     spans = zip(counts, (H, W), w.kernel, w.stride, w.dilation, w.ends, strict=True)
     ends = [(a, max((m - 1) * s + d * (size - 1) + 1 - n - a, 0)) for m, n, size, s, d, (a, _) in spans]
     padded = _around(images, ends, -np.inf)
@@ -237,14 +246,13 @@ def _means(node: Node, X: np.ndarray) -> list[Factor]:
     """The two matrices of the means of windows."""
     w, counted = window(node, X, node.get("kernel_shape")), bool(node.get("count_include_pad", 0))
     factors = []
-    plane = X.shape[2:] if X.ndim == 4 else (1, *X.shape[2:])
-    for n, size, s, d, ends in zip(plane, w.kernel, w.stride, w.dilation, w.ends, strict=True):
-        R = np.zeros((_count(node, n, size, s, d, ends, w.ceil), n))
-        for i, row in enumerate(R):
-            places = i * s - ends[0] + d * np.arange(size)
-            inside = places[(places >= 0) & (places < n)]
-            row[inside] = 1 / max(int((places < n + ends[1]).sum()) if counted else len(inside), 1)
-        factors.append(Factor.of(R))
+    spans = zip(_counts(node, X, w), _plane(X), w.kernel, w.stride, w.dilation, w.ends, strict=True)
+    for m, n, size, s, d, ends in spans:
+        room(node, (m, size))
+        places = np.arange(m)[:, None] * s - ends[0] + d * np.arange(size)
+        inside = (places >= 0) & (places < n)
+        counts = (places < n + ends[1] if counted else inside).sum(axis=1, keepdims=True)
+        factors.append(Factor((m, n), np.arange(m)[:, None], np.clip(places, 0, n - 1), inside / np.maximum(counts, 1)))
     return factors
 
 
@@ -304,10 +312,10 @@ def _global_max_backward(node: Node, inputs: Any, outputs: Any, G: Any) -> Any:
 def _col2im(node: Node, U: np.ndarray, image: np.ndarray, block: np.ndarray) -> np.ndarray:
     if len(image) != 2:
         raise node.refusal(f"an image of {len(image)} axes", "images of two")
-    H, W = room(node, ints(image))
+    H, W = ints(image)
     kh, kw = (int(n) for n in block)
     C = U.shape[1] // (kh * kw)
-    probe = np.empty((len(U), C, H, W))
+    probe = np.empty(room(node, (len(U), C, H, W)))
     w = window(node, probe, (kh, kw))
     if not w.even:
         raise node.refusal("unequal pads", "equal ones at both ends")

@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ...errors import ConfigError, FileFormatError, ShapeError
+from ...layers.checks import check_shape, is_several
 from ..graph import Graph, described_array, described_node
 from ..operators.table import FLOATS, Node
 from ..plan import run_node, unsupported
@@ -13,14 +14,9 @@ from .proto import Input, Read
 
 # Inputs of nodes that no training changes: running figures, bounds, sizes, what a mask puts in place of something.
 _FIXED = {
-    "BatchNormalization": (3, 4),
-    "Clip": (1, 2),
-    "Resize": (1, 2, 3),
-    "Pad": (1, 2),
-    "Where": (1, 2),
-    "Pow": (1,),
-}
-_FIXED |= {"Upsample": (1,), "CumSum": (1,), "OneHot": (2,), "Dropout": (1,), "ConstantOfShape": (0,)}
+    "BatchNormalization": (3, 4), "Clip": (1, 2), "Resize": (1, 2, 3), "Pad": (1, 2), "Where": (1, 2), "Pow": (1,),
+    "Upsample": (1,), "CumSum": (1,), "OneHot": (2,), "Dropout": (1,), "ConstantOfShape": (0,),
+}  # fmt: skip
 
 
 def check(read: Read) -> None:
@@ -92,9 +88,13 @@ def _parted(nodes: Sequence[Node], arrays: dict[str, np.ndarray]) -> tuple[list[
     """An array that stands for a weight and for what nobody trains, because it happens to hold the same, as two."""
     found: list[Node] = []
     copies: dict[str, np.ndarray] = {}
+    taken = set(arrays).union(*(node.outputs for node in nodes))
+    end = ":fixed"
+    while any(f"{name}{end}" in taken for name in arrays):
+        end += "'"
     for node in nodes:
         fixed = _FIXED.get(node.kind, ())
-        names = [f"{name}:fixed" if i in fixed and name in arrays else name for i, name in enumerate(node.inputs)]
+        names = [f"{name}{end}" if i in fixed and name in arrays else name for i, name in enumerate(node.inputs)]
         copies |= {new: arrays[name] for new, name in zip(names, node.inputs, strict=True) if new != name}
         found.append(node._replace(inputs=tuple(names)))
     return found, {**arrays, **copies}
@@ -144,7 +144,7 @@ def _sample_shape(inputs: Sequence[Input], given: Any) -> Any:
     if not inputs:
         raise FileFormatError("it has no input that its output depends on.")
     if given is not None:
-        return given
+        return _fitting_shape(inputs, check_shape("input_shape", given))
     for own in inputs:
         if not own.shape or None in own.shape[1:]:
             sizes = ", ".join("?" if n is None else str(n) for n in own.shape)
@@ -154,3 +154,20 @@ def _sample_shape(inputs: Sequence[Input], given: Any) -> Any:
             )
     shapes = tuple(own.shape[1:] for own in inputs)
     return shapes if len(shapes) > 1 else shapes[0]
+
+
+def _fitting_shape(inputs: Sequence[Input], given: Any) -> Any:
+    """The shape that the caller gives, if it is one that the file leaves open."""
+    shapes = given if is_several(given) else (given,)
+    wanted = [own.shape[1:] for own in inputs]
+    fits = len(shapes) == len(wanted) and all(
+        len(a) == len(b) and all(m in (n, None) for m, n in zip(b, a, strict=True))
+        for a, b in zip(shapes, wanted, strict=True)
+    )
+    if not fits:
+        texts = [f"({', '.join('?' if n is None else str(n) for n in shape)})" for shape in wanted]
+        raise ShapeError(
+            f"expected input_shape as the file has it, one sample of {' and '.join(texts)} without the batch, got "
+            f"{given}."
+        )
+    return given

@@ -48,9 +48,7 @@ def load(
             return make(found, wanted)
     except FileFormatError as error:
         raise FileFormatError(f"{WHO}: {path}: {error}") from None
-    except MemoryError:
-        raise
-    except Exception as error:  # whatever a damaged graph makes layers and NumPy raise
+    except Exception as error:  # whatever a damaged graph makes layers and NumPy raise, MemoryError among it
         raise FileFormatError(
             f"{WHO}: {path}: no model can be made of it ({type(error).__name__}: {error})."
         ) from error

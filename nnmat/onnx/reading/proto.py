@@ -1,5 +1,6 @@
 """The bytes of a file of ONNX as nodes and arrays, every claim checked before memory is taken for it."""
 
+import functools
 import math
 import os
 from pathlib import Path
@@ -13,6 +14,7 @@ from ..operators.table import Node
 
 WHO = "nnmat.onnx.load"
 DOMAINS = ("", "ai.onnx")
+MOST_NODES = 100_000  # that functions may make of a file: each may call others twice, and so on
 
 
 class Input(NamedTuple):
@@ -59,6 +61,8 @@ def from_proto(proto: Any, folder: Path | None = None) -> Read:
         raise FileFormatError("sparse weights are not supported. Store them as dense ones.")
     try:
         if len(proto.functions):
+            if (count := _inlined(proto)) > MOST_NODES:
+                raise ValueError(f"its functions make {count:,} nodes of it, more than {MOST_NODES:,}")
             proto = extra("onnx.inliner", WHO, "onnx").inline_local_functions(proto)
             graph = proto.graph
         if folder is None or not any(map(_is_outside, graph.initializer)):  # else it would read those files itself
@@ -73,6 +77,25 @@ def from_proto(proto: Any, folder: Path | None = None) -> Read:
     return Read(nodes, inputs, [o.name for o in graph.output], tensors, metadata, proto)
 
 
+def _inlined(proto: Any) -> int:
+    """How many nodes a model has once the nodes of its functions stand in their places."""
+    bodies = {(f.domain, f.name, f.overload): f.node for f in proto.functions}
+
+    @functools.cache
+    def of_function(key: tuple[str, str, str]) -> int:
+        return of_nodes(bodies[key])
+
+    def of_nodes(nodes: Any) -> int:
+        total = 0
+        for n in nodes:
+            key = (n.domain, n.op_type, n.overload)
+            total += of_function(key) if key in bodies else 1
+            total += sum(of_nodes(g.node) for a in n.attribute for g in (a.g, *a.graphs))
+        return total
+
+    return of_nodes(proto.graph.node)
+
+
 def _check_names(graph: Any) -> None:
     """Raise FileFormatError for a name that is no text, which protobuf hands out as bytes."""
     names = [part.name for part in (*graph.input, *graph.output, *graph.initializer)]
@@ -83,13 +106,8 @@ def _check_names(graph: Any) -> None:
 
 
 def _node(onnx: Any, n: Any, version: int) -> Node:
-    if n.domain not in DOMAINS:
-        kind = f"{n.domain}.{n.op_type}"
-    else:
-        kind = n.op_type
-    attributes = {}
-    for a in n.attribute:
-        attributes[a.name] = _attribute(onnx, a)
+    kind = n.op_type if n.domain in DOMAINS else f"{n.domain}.{n.op_type}"
+    attributes = {a.name: _attribute(onnx, a) for a in n.attribute}
     return Node(kind, tuple(n.input), tuple(n.output), attributes, version, n.name)
 
 
@@ -131,11 +149,13 @@ def _is_outside(t: Any) -> bool:
 def _array(onnx: Any, t: Any, folder: Path | None) -> np.ndarray:
     if any(n < 0 for n in t.dims):
         raise FileFormatError(f"array {t.name!r} has negative sizes, {tuple(t.dims)}.")
-    if _is_outside(t):
-        return _outside(onnx, t, folder)
     try:
+        if _is_outside(t):
+            return _outside(onnx, t, folder)
         return np.array(onnx.numpy_helper.to_array(t))
-    except Exception as error:  # sizes and bytes that do not fit, types that are not known
+    except FileFormatError:
+        raise
+    except Exception as error:  # sizes and bytes that do not fit, types and paths that are none
         raise FileFormatError(f"array {t.name!r} is damaged: {type(error).__name__}: {error}") from None
 
 

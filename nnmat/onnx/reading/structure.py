@@ -1,5 +1,6 @@
 """A graph as layers inside of layers: chains, and branches between where they part and where they meet."""
 
+import functools
 from collections.abc import Sequence
 from typing import Any
 
@@ -82,11 +83,20 @@ class _Tree:
         self.arrays = arrays
         self.made: list[tuple[Any, Made]] = []
         self.maker = {name: node for node in nodes for name in node.outputs if name}
-        self.before: dict[str, list[str]] = {}  # the arrays through which every way to one goes, in order
+        self.above: dict[str, str] = {}  # the last array through which every way to one goes
+        self.depth = {"": 0}
         for node in nodes:
-            ways = [[*self.before.get(name, []), name] for name in self.inputs(node)]
-            common = [name for name in ways[0] if all(name in way for way in ways[1:])] if ways else []
-            self.before |= {name: common for name in node.outputs if name}
+            gate = functools.reduce(self._last_common, inputs) if (inputs := self.inputs(node)) else ""
+            self.above |= dict.fromkeys(node.outputs, gate)
+            self.depth |= dict.fromkeys(node.outputs, self.depth.setdefault(gate, 1) + 1)
+
+    def _last_common(self, a: str, b: str) -> str:
+        """The last array through which all ways to two others go, or one of them; "" if there is none."""
+        while a != b:
+            if self.depth.setdefault(a, 1) < self.depth.setdefault(b, 1):
+                a, b = b, a
+            a = self.above.get(a, "")
+        return a
 
     def inputs(self, node: Node) -> list[str]:
         """The inputs that are computed, each once."""
@@ -94,12 +104,15 @@ class _Tree:
 
     def chain(self, source: str, target: str, place: Place) -> list[Layer]:
         """The layers from one array to another; `place` becomes that of the target."""
-        stops = [name for name in [*self.before.get(target, []), target] if name == source or name in self.maker]
-        if source not in stops:
-            raise FileFormatError(f"array {target!r} does not depend on {source!r} alone. Leave out layers=True.")
+        stops, name = [], target
+        while name != source:
+            if name not in self.maker:
+                raise FileFormatError(f"array {target!r} does not depend on {source!r} alone. Leave out layers=True.")
+            stops.append(name)
+            name = self.above[name]
         found: list[Layer] = []
         at = source
-        for name in stops[stops.index(source) + 1 :]:
+        for name in reversed(stops):
             made = self._step(at, self.maker[name], place)
             at = name
             if isinstance(made, Made):

@@ -68,13 +68,9 @@ def given(node: Node, arrays: Arrays, at: int) -> Any:
 # ---- entries ---------------------------------------------------------------------------------------------------------
 
 _PLAIN: dict[str, Any] = {
-    "Relu": L.ReLU,
-    "Sigmoid": L.Sigmoid,
-    "Tanh": L.Tanh,
-    "Mish": L.Mish,
-    "HardSwish": L.Hardswish,
-}
-_PLAIN |= {"Softplus": L.Softplus}
+    "Relu": L.ReLU, "Sigmoid": L.Sigmoid, "Tanh": L.Tanh, "Mish": L.Mish, "HardSwish": L.Hardswish,
+    "Softplus": L.Softplus,
+}  # fmt: skip
 _EXPRESSIONS = {"Exp": "exp(X)", "Sin": "sin(X)", "Cos": "cos(X)", "Erf": "erf(X)", "Atan": "arctan(X)", "Neg": "-X"}
 
 

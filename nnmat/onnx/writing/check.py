@@ -30,7 +30,8 @@ class Verification(NamedTuple):
 def verified(
     model: Layer, written: Callable[[Any], bytes], inputs: list[str], first: list[bool], example: Any
 ) -> Verification:
-    """Run both on an example, or on drawn samples. Raises StateError if they differ by more than rounding.
+    """Run both on an example, or on drawn samples. Raises StateError if they differ by more than rounding, or if there
+    is no finite number to compare.
 
     `written(dtype)`: the file with its numbers in this dtype: of float64 onnxruntime lacks operators, and runs the
     same in float32. `first`: which inputs and, at the end, whether the output have their channels first in the file.
@@ -42,9 +43,17 @@ def verified(
     found, by, dtype = _run(written, feeds, model.dtype)
     if first[-1]:
         found = np.moveaxis(found, 1, -1)
-    if found.shape != Y.shape or not np.array_equal(np.isfinite(found), np.isfinite(Y)):
-        raise StateError(f"{WHO}: expected {by} to give outputs like nnmat's, {Y.shape}, got {found.shape} or NaN.")
     finite = np.isfinite(Y)
+    if not finite.any():
+        raise StateError(
+            f"{WHO}: expected outputs to compare, got {Y.shape} without a finite number. Are there NaN in the weights? "
+            "Give an example=X on which the model gives numbers, or verify=False."
+        )
+    if found.shape != Y.shape or not np.array_equal(found[~finite], Y[~finite], equal_nan=True):
+        raise StateError(
+            f"{WHO}: expected {by} to give outputs like nnmat's, {Y.shape}, got {found.shape}, or NaN and infinite "
+            "numbers at other places. Nothing was written."
+        )
     difference = float(np.abs(found[finite] - Y[finite]).max(initial=0.0))
     result = Verification(difference, float(np.abs(Y)[finite].max(initial=0.0)), by)
     if difference > MOST[str(dtype)] * max(result.largest, 1e-30):

@@ -15,7 +15,7 @@ from ...layers.base import Layer
 from ...layers.checks import is_several
 
 # Each registers what it writes.
-from . import attention, containers, convolution, elementwise, expressions, graphs, norms, pooling, recurrent  # noqa: F401  # noqa: F401
+from . import attention, containers, convolution, elementwise, expressions, graphs, norms, pooling, recurrent  # noqa: F401
 from .check import Verification, verified
 from .writer import Value, Writer
 

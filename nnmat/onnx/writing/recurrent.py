@@ -5,37 +5,23 @@ from typing import Any
 import numpy as np
 
 from ...layers import GRU, LSTM, RNN
+from ..operators.sequences import ORDERS, gates
 from .writer import Value, Writer, writes
 
-ORDERS: dict[type, tuple[int, ...]] = {
-    RNN: (0,),
-    GRU: (1, 0, 2),
-    LSTM: (0, 3, 1, 2),
-}  # the place here of each gate there: h; z r n; i o f g
 
-
-def _gates(kind: type) -> tuple:
+def _gates(kind: str) -> tuple:
     """The rows of gates in ONNX's order, with an axis of directions, and back."""
-    order = ORDERS[kind]
-    inverse = tuple(int(i) for i in np.argsort(order))
-
-    def there(A: np.ndarray) -> np.ndarray:
-        return A.reshape(len(order), -1, *A.shape[1:])[list(order)].reshape(1, *A.shape)
-
-    def back(A: np.ndarray) -> np.ndarray:
-        return A.reshape(len(order), -1, *A.shape[2:])[list(inverse)].reshape(A.shape[1:])
-
-    return there, back
+    return (lambda A: gates(kind, A, True)[None]), (lambda A: gates(kind, A[0]))
 
 
 @writes(RNN, GRU, LSTM)
 def _recurrence(w: Writer, layer: Any, X: Any) -> Value:
     X, *states = X if layer.states else (X,)
     T, N, kind = X.shape[0], layer.hidden, layer.kind
-    there, back = _gates(type(layer))
+    there, back = _gates(kind)
     W = w.parameter(layer.in_proj.weight, there, back)
     R = w.parameter(layer.weight, there, back)
-    b, rest = layer.in_proj.bias, len(ORDERS[type(layer)]) * N
+    b, rest = layer.in_proj.bias, len(ORDERS[kind]) * N
     bias = ""
     if b is not None:
         second = getattr(layer, "bias", None)

@@ -178,6 +178,7 @@ def test_a_record_is_written_and_verified(tmp_path, capsys):
     [
         ("", "verify: file: expected the JSON of a record, got none"),
         ("no record", "verify: file: expected the JSON of a record, got none"),
+        ("[" + "1" * 5000 + "]", "verify: file: expected the JSON of a record, got none"),  # more than Python reads
         ("[]", "verify: file: expected records, got an empty list."),
         ("[3]", "verify: [0].file: expected a record, as --format json writes it, got 3."),
         ('[{"format": 3}]', "verify: [0].format: expected 'nnmat derivation', got 3."),

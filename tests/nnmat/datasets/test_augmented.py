@@ -65,6 +65,13 @@ def test_fit_trains_on_what_comes_out():
     assert np.array_equal(by_hand.model.flat_parameters, made.model.flat_parameters)
 
 
+def test_no_two_batches_have_the_same_numbers():
+    X, y = np.zeros((9, 2, 2, 1), np.float32), np.zeros(9, np.int64)
+    found = AugmentedBatches(ArrayBatches(X, y, 3), lambda X, rng: X + rng.random())
+    rng = np.random.default_rng(0)
+    assert len({float(batch[0][0, 0, 0, 0]) for _ in range(2) for batch in found.batches(rng)}) == 6
+
+
 @pytest.mark.parametrize("source", [False, True])
 def test_a_transform_in_place_leaves_the_data_as_it_is(source):
     def darker(X, rng):

@@ -29,7 +29,7 @@ def test_both_parts_have_their_share_of_every_class(counts, test):
     assert (np.bincount(train.y, minlength=len(counts)) >= 1).all()
     if exact.min() >= 1 and (np.array(counts) - exact).min() >= 1:
         assert np.abs(found - exact).max() < 1
-    assert np.array_equal(train.X[:, 0], np.flatnonzero(whole.y == whole.y)[train.X[:, 0]])
+    assert np.array_equal(whole.y[train.X[:, 0]], train.y)
     assert np.array_equal(whole.y[held.X[:, 0]], held.y)
 
 
@@ -38,6 +38,12 @@ def test_a_seed_gives_the_same_parts():
     parts = [split(whole, 20, seed=seed)[1].X for seed in (3, 3, 4)]
     assert np.array_equal(parts[0], parts[1])
     assert not np.array_equal(parts[0], parts[2])
+
+
+def test_the_order_is_random():
+    """Batches that are taken in order have all classes."""
+    for part in split(data((40, 60)), 30):
+        assert len(set(part.y[:10])) == 2
 
 
 def test_labels_stay_and_other_targets_are_split_without_classes():

@@ -315,6 +315,15 @@ def test_arrays_of_every_type(tmp_path, name, rng):
     assert found["z"].shape == (4, 0)
 
 
+def test_arrays_in_any_layout(tmp_path, rng):
+    A = rng.standard_normal((3, 4))
+    layouts = {"turned": A.T, "big": A.astype(">f8"), "strided": A[::2, ::-1], "both": A.astype(">f4").T}
+    write_tensors(tmp_path / "a.safetensors", {}, layouts)
+    for name, B in read_tensors(tmp_path / "a.safetensors")[1].items():
+        assert B.dtype.isnative
+        np.testing.assert_array_equal(B, layouts[name], err_msg=name)
+
+
 @pytest.mark.parametrize("kind", ["F16", "BF16"])
 def test_half_precision_is_refused_or_read_as_float32(tmp_path, kind, rng):
     path = tmp_path / "a.safetensors"

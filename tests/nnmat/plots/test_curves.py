@@ -66,6 +66,8 @@ def test_what_is_refused():
     for wrong in ({"loss": 3.0}, {"loss": ["a"]}, {"epoch": [1, 2], "loss": [1.0]}):
         with pytest.raises(nnmat.ConfigError, match="plot_history: expected 'loss' as a list of numbers, one for each"):
             plot_history(wrong)
+    with pytest.raises(nnmat.ConfigError, match="expected 'epoch' as a list of numbers, one for each epoch, got 5"):
+        plot_history({"epoch": 5, "loss": [1.0]})
     for wrong in ({}, None, [1, 2]):
         with pytest.raises(nnmat.ConfigError, match="plot_history: expected a history as fit returns it, got"):
             plot_history(wrong)

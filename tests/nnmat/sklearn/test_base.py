@@ -196,7 +196,14 @@ def test_batches(samples, batch):
         ({"standardize": "yes"}, "standardize"),
         ({"hidden_layer_sizes": (0,)}, "hidden_layer_sizes"),
         ({"dropout": 1.5}, "dropout"),
-        ({"learning_rate": -1.0}, "lr"),
+        ({"learning_rate": -1.0}, "MLPClassifier: expected learning_rate as a finite number >= 0"),
+        ({"learning_rate": "adaptive"}, "learning_rate as a finite number >= 0, got 'adaptive'"),
+        ({"optimizer_options": {"lr": 0.1}}, "no lr in optimizer_options. Write learning_rate=0.1"),
+        ({"callbacks": nnmat.Callback()}, "callbacks as a list of Callback objects"),
+        ({"frames_out": 1}, "frames_out"),
+        ({"early_stopping": True, "scoring": ["accuracy", "f1"]}, "scoring as one name or function"),
+        ({"early_stopping": True, "validation_fraction": 1.0}, "validation_fraction between 0 and 1"),
+        ({"early_stopping": True, "validation_fraction": 0.0}, "validation_fraction between 0 and 1"),
     ],
 )
 def test_wrong_options_are_found_by_fit(options, message):
@@ -219,3 +226,47 @@ def test_what_a_model_function_may_return():
 def test_a_large_weight_decay_makes_parameters_small():
     norms = [np.linalg.norm(parameters(small(weight_decay=decay, max_iter=40).fit(X, y))) for decay in (0.0, 1.0)]
     assert norms[1] < 0.5 * norms[0]
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda model: nnmat.Adam(model, lr=0.5),
+        lambda model, lr: nnmat.Adam(model, lr=lr),
+        lambda model, weight_decay: nnmat.SGD(model, lr=0.1, weight_decay=weight_decay),
+        lambda model, **options: nnmat.Adam(model, **options),
+    ],
+)
+def test_an_optimizer_is_made_by_a_function_of_the_model(make):
+    assert isinstance(small(optimizer=make).fit(X, y).trainer_.optimizer, nnmat.Optimizer)
+
+
+def test_what_is_held_out_says_nothing_of_the_scale():
+    seen = []
+    estimator = small(early_stopping=True, scoring=lambda e, X, y: seen.append(X) or 0.0, standardize=True).fit(X, y)
+    held = {tuple(row) for row in seen[0]}
+    rest = np.array([row for row in X if tuple(row) not in held])
+    assert 0 < len(held) == len(X) - len(rest)
+    np.testing.assert_allclose(estimator._scaling.mean, rest.mean(axis=0))
+
+
+def test_a_score_that_is_nan_is_told():
+    with pytest.raises(nnmat.DataError, match="scoring gave nan"):
+        small(early_stopping=True, scoring=lambda e, X, y: float("nan")).fit(X, y)
+
+
+def test_columns_in_another_order_are_refused():
+    import pandas as pd
+
+    frame = pd.DataFrame(X, columns=list("abcd"))
+    with pytest.raises(ValueError, match="same order"):
+        small(max_iter=1).fit(frame, y).predict(frame[list("dcba")])
+
+
+@pytest.mark.parametrize(
+    "other", [np.asfortranarray, lambda A: A.astype(">f8"), lambda A: np.repeat(A, 2, axis=0)[::2]]
+)
+def test_the_order_of_bytes_does_not_matter(other):
+    fitted = small(max_iter=3).fit(X, y)
+    assert np.array_equal(parameters(small(max_iter=3).fit(other(X), y)), parameters(fitted))
+    assert np.array_equal(fitted.predict_proba(other(X)), fitted.predict_proba(X))

@@ -42,5 +42,6 @@ def test_every_check_of_scikit_learn_passes(estimator):
     )
     assert done.returncode == 0, done.stderr
     *failed, number = done.stdout.strip().splitlines()
+    print(number)
     assert not failed
     assert int(number.split()[0]) >= ESTIMATORS[estimator]

@@ -117,3 +117,38 @@ def test_a_column_of_targets_is_warned_of():
     for estimator, y in ((NetClassifier(max_iter=1), X[:, :1] > 0), (MLPRegressor(2, max_iter=1), X[:, :1])):
         with pytest.warns(DataConversionWarning):
             estimator.fit(X, y)
+
+
+def test_a_divergence_learns_probabilities():
+    fitted = MLPClassifier(**OPTIONS | {"max_iter": 60}, loss="kl_divergence").fit(X, X[:, 0] > 0)
+    assert fitted.loss_ >= 0
+    np.testing.assert_allclose(np.exp(fitted.model_(X)), fitted.predict_proba(X))
+
+
+def test_the_series_of_decisions_is_called_like_the_class_that_it_is_for():
+    import pandas as pd
+
+    frame = pd.DataFrame(X, columns=list("abc"))
+    fitted = NetClassifier(max_iter=1, frames_out=True).fit(frame, np.where(X[:, 0] > 0, "yes", "no"))
+    assert fitted.decision_function(frame).name == "yes"
+
+
+@pytest.mark.parametrize("weights", [{0: 1, 1: -1, 2: 0}, {0: 1, 1: float("nan"), 2: 1}])
+def test_weights_of_classes_are_at_least_0(weights):
+    with pytest.raises(nnmat.ConfigError, match="class_weight of finite numbers, at least 0"):
+        NetClassifier(class_weight=weights).fit(X, np.digitize(X[:, 0], [-0.5, 0.5]))
+
+
+def test_the_first_partial_fit_is_told_classes_or_none():
+    with pytest.raises(nnmat.ConfigError, match="expected classes as all classes that y will have, got none"):
+        NetClassifier().partial_fit(X, X[:, 0] > 0, classes=[])
+
+
+def test_numbers_of_many_samples_beside_a_large_mean():
+    many = rng.standard_normal((1200, 3))  # more than 1000: in float32
+    y = 1.7e9 + 10 * many[:, 0]
+    assert MLPRegressor(**OPTIONS).fit(many, y).score(many, y) > 0.9
+
+
+def test_a_flag_of_numpy_is_one():
+    assert MLPRegressor(2, max_iter=1, standardize=np.False_).fit(X, X[:, 0])._targets.scaling is None

@@ -36,15 +36,16 @@ def test_a_loss_given_is_copied_and_an_expression_is_one():
 
 @pytest.mark.parametrize("name", names.OPTIMIZERS)
 def test_optimizers(name):
-    found = names.optimizer("Me", name, model(), 0.1, {"weight_decay": 0.0})
+    found = names.optimizer("Me", name, model(), 0.1, 0.25, {})
+    assert found.weight_decay == 0.25
     assert type(found).__name__.lower() == name
     assert found.lr == 0.1
 
 
 def test_an_optimizer_by_its_class_or_a_function():
-    assert names.optimizer("Me", nnmat.SGD, model(), 0.1, {"momentum": 0.5}).momentum == 0.5
+    assert names.optimizer("Me", nnmat.SGD, model(), 0.1, 0.0, {"momentum": 0.5}).momentum == 0.5
     with pytest.raises(nnmat.ConfigError, match="to make an Optimizer of the model"):
-        names.optimizer("Me", lambda model, lr: 3, model(), 0.1, {})
+        names.optimizer("Me", lambda model, lr: 3, model(), 0.1, 0.0, {})
 
 
 def test_schedules():

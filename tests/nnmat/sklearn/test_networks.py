@@ -1,5 +1,6 @@
 """The layers of the estimators' networks."""
 
+import numpy as np
 import pytest
 
 import nnmat
@@ -46,3 +47,9 @@ def test_one_value_or_one_for_each():
     assert networks.for_each("Me", "dropout", (0.5, 0.1), 2) == [0.5, 0.1]
     with pytest.raises(nnmat.ConfigError, match="hidden_layer_sizes as a sequence of integers"):
         networks.sizes_of("Me", "hidden_layer_sizes", "10")
+
+
+def test_an_image_shape_may_be_an_array():
+    assert networks.image_shape("Me", np.array([3, 4]), 12) == (3, 4, 1)
+    with pytest.raises(nnmat.ConfigError, match=r"image_shape as \(height, width\)"):
+        networks.image_shape("Me", "12", 2)

@@ -1,6 +1,7 @@
 """Columns of mean 0 and variance 1."""
 
 import numpy as np
+import pytest
 
 from tests.extras import needs
 
@@ -46,3 +47,22 @@ def test_what_is_far_from_one():
     assert not far_from_one(ordinary * [1, 0])
     assert far_from_one(np.array([[1.0], [100.0]]))
     assert not far_from_one(np.array([[1.0], [100.0]]), np.array([1.0, 0.0]))
+
+
+@pytest.mark.parametrize("size", [1e-300, 1e-200, 1e200, 1e300])
+@pytest.mark.parametrize("whole", [False, True])
+def test_no_square_overflows_or_vanishes(size, whole):
+    X = np.random.default_rng(3).standard_normal((50, 2)) + 3.0
+    A = Scaling(X * size, whole=whole).forward(X * size, np.float64)
+    np.testing.assert_allclose(A, Scaling(X, whole=whole).forward(X, np.float64), rtol=1e-12)
+    assert far_from_one(X * size)
+
+
+def test_columns_of_float32_that_are_small_are_far_from_one():
+    assert far_from_one(np.full((3, 1), 1e-24, np.float32))  # its square is 0
+
+
+def test_numbers_beside_a_large_mean_keep_their_digits():
+    y = 1.7e9 + np.arange(5.0)[:, None]
+    scaling = Scaling(y)
+    np.testing.assert_allclose(scaling.backward(scaling.forward(y, np.float32)), y, rtol=0, atol=1e-3)

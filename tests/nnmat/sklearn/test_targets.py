@@ -80,3 +80,38 @@ def test_numbers_are_scaled_where_the_loss_is_one_of_differences():
 def test_losses_of_other_shapes(loss):
     with pytest.raises(nnmat.ConfigError, match="a loss of outputs and targets of one shape"):
         Numbers("Me", np.ones(3), loss, None, True)
+
+
+def test_probabilities_of_large_outputs_are_numbers():
+    y, H = np.array([0, 1]), np.array([[-800.0, -900.0], [900.0, 800.0]])
+    np.testing.assert_allclose(
+        Classes("Me", y, "sigmoid_binary_cross_entropy").probabilities(H), [[1, 0], [0.5, 0.5]], atol=1e-40
+    )
+    P = Classes("Me", y, "sigmoid_binary_cross_entropy").probabilities(np.array([[0.5, -1.0]], np.float32))
+    odds = 1 / (1 + np.exp([-0.5, 1.0]))
+    assert P.dtype == np.float32
+    np.testing.assert_allclose(P[0], odds / odds.sum(), rtol=1e-6)
+    np.testing.assert_allclose(Classes("Me", y, "kl_divergence").probabilities(H).sum(axis=1), 1.0)
+
+
+def test_a_divergence_is_of_logarithms_of_probabilities():
+    assert [type(layer) for layer in Classes("Me", np.array([0, 1]), "kl_divergence").last_layers()] == [
+        nnmat.LogSoftmax
+    ]
+    with pytest.raises(nnmat.ConfigError, match="loss='sigmoid_binary_cross_entropy'"):
+        Classes("Me", np.array([[0, 1], [1, 1]]), "kl_divergence")
+
+
+@pytest.mark.parametrize(
+    ("first", "then", "message"),
+    [
+        ([0, 1, 2], [[0, 1], [1, 0]], "one class for each sample, as before"),
+        ([[0, 1], [1, 1]], [0, 1], "2 columns, as before"),
+        ([[0, 1], [1, 1]], [[0, 1, 1], [1, 0, 1]], "2 columns, as before"),
+        ([[0, 5], [1, 6], [2, 5]], [0, 1], "2 columns, as before"),
+        ([[0, 5], [1, 6], [2, 5]], [[0, 5, 5]], "2 columns, as before"),
+    ],
+)
+def test_targets_of_another_shape_than_before(first, then, message):
+    with pytest.raises(nnmat.DataError, match=f"Me: expected y with {message}"):
+        Classes("Me", np.array(first), "auto").encode(np.array(then), np.float32)

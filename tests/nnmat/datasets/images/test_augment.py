@@ -41,6 +41,8 @@ def test_flips():
         Y = Augment(flip=flip)(X, rng())
         which = [[np.array_equal(Y[b], P[b]) for P in possible].index(True) for b in range(len(X))]
         assert set(which) == set(range(len(possible)))
+    many = Augment(flip="horizontal")(np.tile(X[:1], (2000, 1, 1, 1)), rng())
+    assert 900 < sum(np.array_equal(Y, X[0]) for Y in many) < 1100  # half of them
 
 
 def test_turns_are_about_the_centre_and_within_their_bounds():

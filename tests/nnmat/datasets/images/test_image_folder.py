@@ -49,9 +49,10 @@ def test_kinds_of_pixels(tmp_path):
     wide = Image.fromarray(np.arange(6, dtype=np.uint8).reshape(2, 3) * 40)
     turned = Image.Exif()
     turned[0x0112] = 6  # the camera was held on its side
-    wide.save(tmp_path / "photo.tif", exif=turned)
-    found = read_images([tmp_path / "photo.tif"], grey=True)[0, ..., 0]
-    np.testing.assert_allclose(found * 255, np.rot90(np.asarray(wide), -1), atol=1e-4)
+    for name in ("photo.tif", "photo.png"):
+        wide.save(tmp_path / name, exif=turned)
+        found = read_images([tmp_path / name], grey=True)[0, ..., 0]
+        np.testing.assert_allclose(found * 255, np.rot90(np.asarray(wide), -1), atol=1e-4)
     assert read_images([tmp_path / "clear.png"])[0, 0, 0].tolist() == [1, 0, 0]
 
 

@@ -156,6 +156,26 @@ def test_missing_values_are_refused_or_filled():
         table(GAPS, "y", fill="zero")
 
 
+def test_fills_and_scales_are_those_of_the_rows_for_training():
+    rows = {"a": [1.0, 1.0, 9.0, None], "b": ["u", "u", "v", None], "y": [1.5, 2.5, 90.5, 3.5]}
+    rows = {name: [*values[:3] * 5, *values[3:]] for name, values in rows.items()}
+    found = table(rows, "y", test=3, seed=4, fill="mean", standardise=False, standardise_target=True)
+    there = [i for i in range(15) if i not in found.test_rows]
+    a, y = np.array(rows["a"][:15])[there], np.array(rows["y"])[np.setdiff1d(range(16), found.test_rows)]
+    assert abs(a.mean() - np.mean(rows["a"][:15])) > 0.1
+    gap = {"a": [None], "b": [None]}
+    np.testing.assert_allclose(found.transform(gap)[0, 0], a.mean(), rtol=1e-6)
+    np.testing.assert_allclose(found.decode(np.zeros((1, 1))), [y.mean()], rtol=1e-6)
+    few = {"b": ["u"] * 3 + ["v"] * 4 + [None], "y": [*np.linspace(0.5, 9, 8)]}
+    for seed in range(20):
+        found = table(few, "y", test=4, seed=seed, fill="most_frequent")
+        kept = [few["b"][i] for i in range(7) if i not in found.test_rows]
+        if kept.count("u") > kept.count("v"):
+            assert found.transform({"b": [None]}).tolist() == [[1, 0]]
+            return
+    raise AssertionError("no seed keeps more u than v")
+
+
 def test_targets_beyond_the_range_of_float32():
     rows = {"a": [1, 2], "y": [1.5, 1e300]}
     with pytest.raises(DataError, match="y in row 1 is beyond the range of float32"):

@@ -143,3 +143,11 @@ def test_all_that_is_not_supported_is_listed(tmp_path):
     message = r"node 'unit' \(GRU\): linear_before_reset=0 is not supported. Supported: linear_before_reset=1"
     with pytest.raises(nnmat.FileFormatError, match=message):
         load(tmp_path / "odd.onnx", input_shape=(2, 4))
+
+
+@pytest.mark.parametrize("shape", [(12, 12, 1), (1, 1, 12, 12), (1, 13, 12), 12, ((1, 12, 12), (1, 12, 12))])
+def test_shapes_that_are_not_those_of_the_file(shape):
+    with pytest.raises(nnmat.ShapeError, match=r"expected input_shape as the file has it, one sample of \(1, 12, 12\)"):
+        load(FOLDER / "lenet_script.onnx", input_shape=shape)
+    with pytest.raises(nnmat.ShapeError, match="expected input_shape as a tuple of positive integers"):
+        load(FOLDER / "lenet_script.onnx", input_shape="a word")

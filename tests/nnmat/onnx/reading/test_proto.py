@@ -86,6 +86,9 @@ def test_no_memory_for_sizes_that_are_only_claimed(tmp_path):
     filled = helper.make_node("ConstantOfShape", ["S"], ["W"])
     spread = helper.make_node("Expand", ["X", "S"], ["Y"])
     product = helper.make_node("MatMul", ["X", "W"], ["Y"])
+    kernels = helper.make_tensor("K", TensorProto.FLOAT, [40_000, 1, 1, 1], [0.0] * 40_000)
+    outer = helper.make_node("Einsum", ["C", "C"], ["A"], equation="ai,bj->ij")
+    image, most = ("B", 1, 300, 300), "at most 67,108,864 numbers"
     tracemalloc.start()
     for nodes, arrays, said in (
         ([product], [huge], "array 'W' is damaged"),
@@ -97,6 +100,15 @@ def test_no_memory_for_sizes_that_are_only_claimed(tmp_path):
     ):
         with pytest.raises(nnmat.FileFormatError, match=said):
             load(written(tmp_path, nodes, arrays))
+    for nodes, arrays, shape in (
+        *(([rows, helper.make_node(k, ["R", "C"], ["A"]), last], [column], ("B", 4)) for k in ("Max", "Pow", "PRelu")),
+        ([outer, last], [column], ("B", 4)),
+        ([helper.make_node("Conv", ["X", "K"], ["Y"])], [kernels], image),
+        ([helper.make_node("Relu", ["X"], ["Y"])], [], ("B", 1 << 40)),
+        ([helper.make_node("AveragePool", ["X"], ["Y"], kernel_shape=[60_000])], [], ("B", 1, 100_000)),
+    ):
+        with pytest.raises(nnmat.FileFormatError, match=most):
+            load(written(tmp_path, nodes, arrays, shape))
     _, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()
     assert peak < 50e6
@@ -164,3 +176,34 @@ def test_functions_of_the_file_are_put_in_their_places(tmp_path, rng):
     onnx.save(model, tmp_path / "model.onnx")
     A = rng.standard_normal((2, 4)).astype(np.float32)
     assert np.array_equal(load(tmp_path / "model.onnx").forward(A), 2 * A)
+
+
+def test_functions_that_call_each_other_over_and_over_are_refused(tmp_path):
+    opsets = [helper.make_opsetid("", 17), helper.make_opsetid("own", 1)]
+    functions = [helper.make_function("own", "F0", ["a"], ["b"], [helper.make_node("Relu", ["a"], ["b"])], opsets)]
+    for i in range(1, 60):
+        nodes = [helper.make_node(f"F{i - 1}", [a], [b], domain="own") for a, b in ("ac", "cb")]
+        functions.append(helper.make_function("own", f"F{i}", ["a"], ["b"], nodes, opsets))
+    X, Y = (helper.make_tensor_value_info(name, TensorProto.FLOAT, ["B", 4]) for name in "XY")
+    graph = helper.make_graph([helper.make_node("F59", ["X"], ["Y"], domain="own")], "g", [X], [Y])
+    onnx.save(helper.make_model(graph, functions=functions, opset_imports=opsets), tmp_path / "model.onnx")
+    with pytest.raises(nnmat.FileFormatError, match=r"its functions make [0-9,]+ nodes of it, more than 100,000"):
+        load(tmp_path / "model.onnx")
+
+
+def test_types_and_paths_that_are_none(tmp_path):
+    (tmp_path / "W.bin").write_bytes(b"0" * 48)
+    odd = outside("W.bin")
+    odd.data_type = 99
+    product = helper.make_node("MatMul", ["X", "W"], ["Y"])
+    for wrong in (odd, outside("W\0.bin")):
+        with pytest.raises(nnmat.FileFormatError, match="array 'W' is damaged"):
+            load(written(tmp_path, [product], [wrong]))
+
+
+def test_arrays_that_have_the_name_of_a_copy(tmp_path):
+    """A weight that is a bound as well is stored twice, under a name that the file does not have."""
+    arrays = [helper.make_tensor(name, TensorProto.FLOAT, [4], [x] * 4) for name, x in (("A", 1.0), ("A:fixed", 2.0))]
+    ways = (("Pow", "X", "A", "P"), ("Mul", "P", "A:fixed", "Q"), ("Add", "Q", "A", "Y"))
+    path = written(tmp_path, [helper.make_node(k, [a, b], [c]) for k, a, b, c in ways], arrays)
+    assert np.array_equal(load(path).forward(np.full((1, 4), 3, np.float32)), np.full((1, 4), 7))

@@ -1,6 +1,8 @@
 """Files as layers of nnmat: chains, branches that meet, products with their biases."""
 
+import itertools
 import pathlib
+import tracemalloc
 
 import numpy as np
 import pytest
@@ -117,3 +119,15 @@ def test_more_than_one_input_and_the_empty_graph(tmp_path):
     assert isinstance(load(tmp_path / "m.onnx"), Graph)
     path = chain_of(helper.make_node("Identity", ["X"], ["Y"]), path=tmp_path / "m.onnx")
     assert [layer.kind for layer in load(path, layers=True)] == ["Identity"]
+
+
+def test_long_chains_are_read_in_linear_time(tmp_path):
+    """The places where branches meet are found without a list of all that lies before each array."""
+    names = ["X", *(f"A{i}" for i in range(3000)), "Y"]
+    nodes = [helper.make_node("Relu", [a], [b]) for a, b in itertools.pairwise(names)]
+    path = chain_of(*nodes, path=tmp_path / "m.onnx")
+    tracemalloc.start()
+    assert len(load(path, layers=True)) == 3001
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < 20e6

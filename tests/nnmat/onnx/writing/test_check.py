@@ -3,6 +3,7 @@
 import sys
 
 import numpy as np
+import pytest
 
 import nnmat
 from nnmat import Embedding, Linear, ReLU, Sequential
@@ -43,3 +44,21 @@ def test_infinite_outputs_are_compared(tmp_path):
     X = np.array([[0.0, 1.0, 2.0]], np.float32)
     found = save(model, tmp_path / "m.onnx", example=X, progress=False)
     assert found.difference < 1e-6
+
+
+@pytest.mark.parametrize("X", [np.zeros((0, 4)), np.full((2, 4), np.nan)])
+def test_nothing_to_compare_is_no_check(X, tmp_path):
+    model = Sequential([Linear(4, 3)], (4,))
+    with pytest.raises(nnmat.StateError, match="expected outputs to compare, got .* without a finite number"):
+        save(model, tmp_path / "m.onnx", example=X.astype(np.float32))
+    assert not (tmp_path / "m.onnx").exists()
+
+
+def test_infinite_numbers_have_a_sign(tmp_path, monkeypatch):
+    from nnmat.onnx.writing.writer import WRITERS
+
+    monkeypatch.setitem(WRITERS, nnmat.Expression, lambda w, layer, X: X.like(w.node("Neg", w.node("Log", X.there()))))
+    model = nnmat.Expression("log(X)").build((3,))
+    X = np.array([[0.0, 1.0, 1.0]], np.float32)
+    with pytest.raises(nnmat.StateError, match="or NaN and infinite numbers at other places. Nothing was written."):
+        save(model, tmp_path / "m.onnx", example=X)

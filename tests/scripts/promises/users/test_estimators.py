@@ -12,10 +12,20 @@ pytestmark = needs("sklearn")
 from promises.users import estimators  # noqa: E402
 
 
-@pytest.mark.parametrize(("said", "holds"), [("5 passed in 40 s", True), ("4 passed, 1 failed", False), ("", False)])
+@pytest.mark.parametrize(
+    ("said", "holds"),
+    [
+        ("60 checks\n." * 5 + "5 passed in 40 s", True),
+        ("5 passed in 40 s", False),
+        ("60 checks\n." * 5 + "4 passed, 1 failed", False),
+        ("", False),
+    ],
+)
 def test_all_estimators_pass_all_checks(monkeypatch, said, holds):
     monkeypatch.setattr(estimators, "run", lambda command, **more: SimpleNamespace(stdout=said))
-    assert estimators.checks().holds == holds
+    row = estimators.checks()
+    assert row.holds == holds
+    assert ("300 in all" in row.value) == ("checks" in said)
 
 
 @pytest.mark.once
@@ -39,5 +49,6 @@ def test_times_of_a_small_set(monkeypatch):
     monkeypatch.setattr(estimators, "ROUNDS", 1)
     (row,) = estimators.fit()
     assert row.what == "estimators: time of fit, small"
-    assert "times" in row.value
+    assert "times where X is float32" in row.value
+    assert "scikit-learn, X float32, 1 thread" in row.value
     assert [len(data[0]) for data in (estimators.sets_of_times().values())] == [60]
