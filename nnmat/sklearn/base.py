@@ -161,14 +161,10 @@ class Estimator(CallbackSupport, BaseEstimator):
         if first:
             classes = self._all_classes(y) if classes is None else classes
             self._begin(*data, classes=classes, target_names=target_names)
-        elif (
-            isinstance(self.schedule, str)
-            and self.schedule in ("cosine", "warmup")
-            and self.trainer_.optimizer.lr == 0.0
-        ):
+        elif self.schedule in ("cosine", "warmup") and self.trainer_.optimizer.lr == 0.0:
             raise ConfigError(
-                f"{self._who}: expected partial_fit within the max_iter epochs of schedule={self.schedule!r}: after them "
-                "the learning rate has fallen to 0. Take a larger max_iter, or schedule='constant'."
+                f"{self._who}: expected partial_fit within the max_iter epochs of schedule={self.schedule!r}: the "
+                "learning rate has fallen to 0. Take a larger max_iter, or schedule='constant'."
             )
         self._run(data, 1, [], None)
         return self

@@ -77,8 +77,8 @@ def accuracy(sets: tuple[str, ...] = SETS, seeds: int = SEEDS) -> Row:
 def fit_times(X, y, epochs: int, rounds: int) -> dict[str, float]:
     """The least seconds of `fit`, in turn: of nnmat and of scikit-learn, each with one thread and with all.
 
-    Of X float64 nnmat computes in float32 for more than 1000 samples, scikit-learn in float64; of X float32 both do in
-    float32.
+    Of X float64 as it is nnmat computes in float32 for more than 1000 samples, scikit-learn in float64; of X float32
+    both compute in float32.
     """
     from sklearn import neural_network
     from threadpoolctl import threadpool_limits
