@@ -93,7 +93,7 @@ def print_scores(scores: Scores) -> None:
     for line in scores.lines:
         print(f"  {line}")
     if not scores.better:
-        print("It is not better than the guess: the columns may say nothing of the target.", file=sys.stderr)
+        print("It is not better than the guess: the data may say nothing of what is to be told.", file=sys.stderr)
 
 
 def next_step(options: argparse.Namespace, found: Given) -> str:

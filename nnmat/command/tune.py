@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from ..errors import NonFiniteError
 from .learning.data import add_data, described, given, parted
 from .learning.fitting import fit
 from .learning.networks import add_network, resolved
@@ -67,22 +68,27 @@ def tune(options: argparse.Namespace) -> None:
     train, check = parted(found, options.seed, options.validation)
     guess = guess_of(train, found.recipe)
     best: tuple[Scores, dict[str, Any]] | None = None
+    digits = len(str(options.tries))
     for number in range(1, options.tries + 1):
         chosen = drawn(rng) if number > 1 else {name: getattr(options, name) for name in TUNED}
         tried = argparse.Namespace(**{**vars(options), **chosen})
         try:
             model, _ = fit(tried, train, check, f"try {number}/{options.tries}")
+            scores = scores_of(outputs(model, check.X, True, "measuring"), check.y, found.recipe, guess)
         except KeyboardInterrupt:
             if best is not None:
                 print(f"\nnnmat tune: the best of {number - 1} tries is in {options.out}.", file=sys.stderr)
             raise
-        scores = scores_of(outputs(model, check.X, True, "measuring"), check.y, found.recipe, guess)
+        except NonFiniteError:
+            print(f"try {number:{digits}}  diverged  {shown(chosen)}", flush=True)
+            continue
         won = best is None or scores.order < best[0].order
-        print(f"try {number:{len(str(options.tries))}}  {figure(scores)}  {shown(chosen)}{'  best' * won}", flush=True)
+        print(f"try {number:{digits}}  {figure(scores)}  {shown(chosen)}{'  best' * won}", flush=True)
         if best is None or won:
             best = scores, chosen
             write_text(options.out, options_text(options, scores, chosen))
-    assert best is not None
+    if best is None:
+        raise NonFiniteError(f"expected a try that does not diverge, got {options.tries} that do. Try a smaller --lr.")
     print(f"\nbest: {figure(best[0])} of {len(check)} {found.samples}\nwritten to {options.out}")
     print(f"next: nnmat train --config {options.out}")
 

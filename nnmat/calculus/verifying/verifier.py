@@ -177,9 +177,11 @@ class _Judge(Structure):
             held = {} if name == wrt else {name: here}
             had = self._had(name) if name == wrt else frozenset[str]()
             d = direction(here, had, rng)
-            free = World(world.sizes, world.arrays, world.quantities, {}, held).along(name, d)
-            coarse, fine = free.quotient(root, STEP), free.quotient(root, STEP / 4)
-            if np.abs(coarse - fine).max() > 1e-6 * (np.abs(fine).max() + 1e-3 * self.unit):
+            coarse = self._slope(world, held, root, name, d)
+            if coarse is None and name != wrt:  # zeros that stand still may be where it bends
+                d = d * (world.quotient(Tree("name", name)) != 0)
+                coarse = self._slope(world, held, root, name, d) if d.any() else None
+            if coarse is None:
                 raise DomainError("verify: no quotient")
             form = self.record["form"] if name == wrt else "free"
             kept = slope if form == "free" else np.tril(slope) if form == "entries" else structured(slope, had)
@@ -189,6 +191,15 @@ class _Judge(Structure):
             claimed = np.array([[(slope * along).sum()]])
             worst = max(worst, self._close(place, claimed, coarse, LINES, float(np.abs(slope * along).max())))
         return worst
+
+    def _slope(
+        self, world: World, held: Mapping[str, np.ndarray], root: Tree, name: str, d: np.ndarray
+    ) -> np.ndarray | None:
+        """The quotient of the function along a direction of a quantity; None where it has none."""
+        moved = World(world.sizes, world.arrays, world.quantities, {}, dict(held)).along(name, d)
+        coarse, fine = moved.quotient(root, STEP), moved.quotient(root, STEP / 4)
+        unsure = np.abs(coarse - fine).max() > 1e-6 * (np.abs(fine).max() + 1e-3 * self.unit)
+        return None if unsure else coarse
 
     def _lines(self, place: str, world: World, stage: Mapping[str, Any], df: np.ndarray) -> float:
         """Every line of df has the value of df."""

@@ -118,6 +118,8 @@ def _reading(options: argparse.Namespace) -> dict[str, Any]:
 
 
 def _table(options: argparse.Namespace) -> Given:
+    if options.target in options.ignore:
+        raise ConfigError(f"expected --target {options.target!r} not to be in --ignore. Leave one out.")
     made = table(
         options.data,
         options.target,
@@ -132,6 +134,11 @@ def _table(options: argparse.Namespace) -> Given:
         **_reading(options),
     )
     assert made.test is not None
+    if made.task == "regression" and np.ptp(made.y) == 0:
+        raise DataError(
+            f"expected different numbers in column {made.target!r}, got {made.decode(made.y)[0]:g} in all rows. There "
+            "is nothing to tell."
+        )
     path = Path(options.data)
     return Given(made.train, made.test, TableRecipe(made), path.name, [path], [str(i + 1) for i in made.test_rows])
 
@@ -160,7 +167,7 @@ def described(found: Given) -> str:
     if recipe.labels is None:
         numbers = recipe.in_units(found.train.y)
         digits = 5 - int(np.floor(np.log10(max(np.abs(numbers).max(), 1e-300))))  # of float32, and no noise beyond
-        low, high = np.round([numbers.min(), numbers.max()], min(digits, 300))
+        low, high = np.round([numbers.min(), numbers.max()], min(digits, 300)) + 0.0  # no -0
         lines.append(f"task: regression, {recipe.target!r} has numbers from {low:g} to {high:g}")
     else:
         what = f"{recipe.target!r} has" if isinstance(recipe, TableRecipe) else "there are"

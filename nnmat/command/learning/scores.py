@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 
+from ...errors import NonFiniteError
 from ...layers.base import Layer
 from ...losses import SoftmaxCrossEntropy
 from ...metrics import confusion_matrix
@@ -154,7 +155,9 @@ def probabilities_of(H: np.ndarray) -> np.ndarray:
 
 
 def scores_of(H: np.ndarray, y: np.ndarray, recipe: Recipe, guess: float) -> Scores:
-    """The scores of outputs H (n, M) for targets y."""
+    """The scores of outputs H (n, M) for targets y. NonFiniteError for outputs that are not finite."""
+    if not np.isfinite(H).all():
+        raise NonFiniteError("expected finite outputs of the network, got others. Train it with a smaller --lr.")
     if recipe.labels is None:
         return NumberScores(recipe.in_units(y), recipe.in_units(H), guess)
     loss = SoftmaxCrossEntropy().forward(H, y)

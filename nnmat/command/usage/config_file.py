@@ -67,6 +67,8 @@ def _value(action: argparse.Action, value: Any) -> Any:
     if action.nargs in (None, "?"):
         return _single(action, value)
     values = [_single(action, entry) for entry in (value if isinstance(value, list) else [value])]
+    if not values and action.default != []:
+        raise ValueError("expected at least one value, got none")
     if isinstance(action.nargs, int) and len(values) != action.nargs:
         raise ValueError(f"expected {action.nargs} values, got {len(values)}")
     return values

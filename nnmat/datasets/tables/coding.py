@@ -112,7 +112,7 @@ def category_coding(who: str, column: Column, rows: np.ndarray, rule: Any, unkno
     categories = sorted_words(set(present))
     if not categories:
         raise DataError(f"{who}: column {column.name!r} has no entries. Leave it out: ignore=[{column.name!r}].")
-    many = len(categories) > 50 and 2 * len(categories) > len(present)
+    many = (len(categories) > 50 and 2 * len(categories) > len(present)) or len(categories) == len(present) > 20
     if many or len(categories) > MOST_CATEGORIES:
         raise DataError(
             f"{who}: expected categories that come again in column {column.name!r}, got {len(categories)} different "

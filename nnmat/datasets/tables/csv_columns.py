@@ -45,7 +45,7 @@ def csv_columns(
             f"Pass delimiter={mark!r}."
         )
     if header is None:
-        header = not set(known).isdisjoint(first) or has_header(
+        header = _names_known(known, first) or has_header(
             who, f"line {line} of {path}", text.rows, text.is_number, set(text.missing) | MISSING
         )
     text.names = first if header else [str(j) for j in range(text.width)]
@@ -59,6 +59,13 @@ def csv_columns(
                 f"{len(cells)}. Is the delimiter another one? Pass delimiter=, now {delimiter!r}."
             )
     return _columns(text, rows)
+
+
+def _names_known(known: Iterable[str], first: list[str]) -> bool:
+    """Whether a first row has a known name. Names as columns without a header have them may as well be numbers there,
+    so all must stand in their places."""
+    found, places = set(known), [str(j) for j in range(len(first))]
+    return first == places if found and found.issubset(places) else not found.isdisjoint(first)
 
 
 def _columns(text: CsvText, rows: list[tuple[int, list[str]]]) -> Columns:

@@ -7,7 +7,7 @@ import numpy as np
 from nnmat_kernels import unchecked as k
 
 from ...errors import FileFormatError
-from .table import FLOATS, Node, as_axes, gradient, ints, moved, operator, room
+from .table import FLOATS, Node, as_axes, flat_axis, gradient, ints, moved, operator, room
 
 
 def _places(node: Node, I: np.ndarray, size: int) -> np.ndarray:  # noqa: E741
@@ -133,7 +133,7 @@ def _top_k_backward(node: Node, inputs: Any, outputs: Any, G: Any) -> Any:
 @operator("Hardmax", attributes="axis")
 def _hardmax(node: Node, X: np.ndarray) -> np.ndarray:
     axis = node.get("axis", -1 if node.version >= 13 else 1)
-    A = X if node.version >= 13 else X.reshape(int(np.prod(X.shape[:axis])), -1)
+    A = X if node.version >= 13 else X.reshape(int(np.prod(X.shape[: flat_axis(node, axis, X.ndim)])), -1)
     (axis,) = as_axes(node, axis if node.version >= 13 else -1, A.ndim)
     Y = np.zeros_like(A)
     np.put_along_axis(Y, np.expand_dims(A.argmax(axis), axis), 1, axis)

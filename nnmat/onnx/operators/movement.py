@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from ...errors import FileFormatError
-from .table import Node, as_axes, gradient, ints, moved, operator, room
+from .table import Node, as_axes, flat_axis, gradient, ints, moved, operator, room
 
 
 def _axes_of(node: Node, axes: Any) -> Any:
@@ -26,8 +26,7 @@ def _reshape(node: Node, X: np.ndarray, shape: np.ndarray) -> np.ndarray:
 
 @operator("Flatten", attributes="axis")
 def _flatten(node: Node, X: np.ndarray) -> np.ndarray:
-    axis = node.get("axis", 1)
-    axis = X.ndim if axis == X.ndim else as_axes(node, axis, X.ndim)[0]
+    axis = flat_axis(node, node.get("axis", 1), X.ndim)
     return X.reshape(math.prod(X.shape[:axis]), math.prod(X.shape[axis:]))
 
 

@@ -8,7 +8,7 @@ import numpy as np
 import nnmat_kernels as kernels
 from nnmat_kernels import unchecked as k
 
-from .table import Node, as_axes, gradient, in_floats, operator, summed
+from .table import Node, as_axes, flat_axis, gradient, in_floats, operator, summed
 
 
 def _rows(X: np.ndarray) -> np.ndarray:
@@ -166,7 +166,7 @@ def _softmax_axis(node: Node, X: np.ndarray) -> tuple[np.ndarray, int]:
     axis = node.get("axis", -1 if node.version >= 13 else 1)
     A = in_floats(X)[0]
     if node.version < 13:
-        return A.reshape(math.prod(X.shape[: as_axes(node, axis, X.ndim + 1)[0]]), -1), -1
+        return A.reshape(math.prod(X.shape[: flat_axis(node, axis, X.ndim)]), -1), -1
     (axis,) = as_axes(node, axis, X.ndim)
     return A, -1 if axis == X.ndim - 1 else axis
 

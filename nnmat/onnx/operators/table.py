@@ -171,6 +171,11 @@ def as_axes(node: Node, axes: Any, ndim: int) -> tuple[int, ...]:
     return tuple(a % ndim for a in found)
 
 
+def flat_axis(node: Node, axis: int, ndim: int) -> int:
+    """The axis at which an array is flattened to two, from 0 to `ndim`; negative ones count from the end."""
+    return ndim if axis == ndim else as_axes(node, axis, ndim)[0]
+
+
 def ints(A: Any) -> list[int]:
     """The numbers of an array of integers."""
     return [int(n) for n in np.asarray(A).reshape(-1)]

@@ -1,17 +1,34 @@
 """The commands of docs/command_line.md run as they stand there, and print what the page shows."""
 
+import os
 import re
 import shlex
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
+import nnmat
+from nnmat import onnx
 from nnmat.__main__ import main
 from tests.extras import needs
 from tests.nnmat.command.samples import flowers, stripes
 
-pytestmark = needs("PIL", "onnx", "onnxruntime")
-PAGE = Path(__file__).resolve().parents[3] / "docs/command_line.md"
+pytestmark = needs("PIL", "onnx", "onnxruntime", "safetensors", "sklearn", "tensorboard")
+ROOT = Path(__file__).resolve().parents[3]
+PAGE, README = ROOT / "docs/command_line.md", ROOT / "README.md"
+GIVEN = """
+import nnmat
+from sklearn.datasets import load_iris
+from sklearn.model_selection import GridSearchCV
+X, y = load_iris(return_X_y=True)
+frame = {"petal": [1.0, 2.0], "species": ["a", "b"]}
+model = nnmat.Sequential([nnmat.Linear(2, 3)], input_shape=(2,))
+module = nnmat.convert.to_torch(model)
+class trainer:
+    fit = lambda *given, callbacks: callbacks[0]
+"""
 
 
 @pytest.fixture(autouse=True)
@@ -37,6 +54,25 @@ def test_every_command_runs(capsys):
                 assert printed.split() == shown.split(), line
             ran += 1
     assert ran == 9
+
+
+def test_every_line_of_the_readmes_table_runs_in_an_empty_folder():
+    text = README.read_text(encoding="utf-8").split("## With tools that you have")[1].split("\n## ")[0]
+    lines = [line for row in re.findall(r"^\|(.*)\|$", text, re.MULTILINE)[2:] for line in re.findall("`(.*?)`", row)]
+    for line in lines:
+        if line.startswith("nnmat "):
+            words = shlex.split(line)[1:]
+            short = ["--epochs", "2", "--overwrite"] if words[0] == "train" else []
+            assert main([*words, *short]) == 0, line
+    code = [line for line in lines if not line.startswith("nnmat ")]
+    assert len(code) == 8
+    model = nnmat.Sequential([nnmat.Linear(2, 3)], input_shape=(2,))
+    nnmat.save(model, "m.safetensors")
+    onnx.save(model, "m.onnx", progress=False)
+    settings = os.environ | {"PYTHONPATH": f"{ROOT}{os.pathsep}{ROOT / 'kernels'}"}
+    given = "\n".join([GIVEN, *code])  # in a new process, where no other test has imported a room
+    done = subprocess.run([sys.executable, "-c", given], env=settings, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
 
 
 def test_the_file_of_options_is_one(capsys):

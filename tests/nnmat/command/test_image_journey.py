@@ -74,5 +74,8 @@ def test_one_folder_is_no_task_and_a_table_no_image(capsys):
     ran(capsys, "train", "--images", "stripes", *WORDS[:-1], 0.01, "--epochs", 1)
     Path("a.csv").write_text("a,b\n1,2\n")
     assert "an image that Pillow reads" in ran(capsys, "predict", "model.npz", "a.csv", code=1)
+    Path("stripes/down/0.png").write_bytes(b"")
+    error = ran(capsys, "train", "--images", "stripes", *WORDS, code=1)
+    assert "0.png to be an image that Pillow reads, got something else. Repair the file or remove it." in error
     Path("empty").mkdir()
     assert "expected images in empty" in ran(capsys, "predict", "model.npz", "empty", code=1)

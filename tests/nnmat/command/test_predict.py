@@ -94,6 +94,13 @@ def test_a_file_of_another_form(capsys):
     ran(capsys, "predict", "flowers.npz", "semi.csv", "--delimiter", ";", "--decimal", ",")
 
 
+def test_a_table_without_a_header_whose_numbers_are_those_of_columns(capsys):
+    Path("bare.csv").write_text("".join(f"{i},{2 * i},{'ab'[i % 2]}\n" for i in range(30)))
+    ran(capsys, "train", "bare.csv", "--target", "2", "--out", "bare.npz", "--report", "bare.html", *QUICK)
+    assert len(ran(capsys, "predict", "bare.npz", "bare.csv").splitlines()) == 31
+    assert "bare.csv: 30 rows" in ran(capsys, "evaluate", "bare.npz", "bare.csv")
+
+
 def test_to_a_file_that_is_never_one_that_is_there(capsys):
     said = ran(capsys, "predict", "flowers.npz", "flowers.csv", "--out", "labels.csv")
     assert said == "90 predictions in labels.csv\n"

@@ -88,6 +88,8 @@ def test_options_of_a_file_and_those_of_the_command_line_which_win(capsys):
         (["train", "flowers.csv", "--target", "species", "--report", "no/x.html"], 1, "the folder 'no' does not exist"),
         (["train", "flowers.csv", "--target", "species", "--fill", "zero"], 2, "invalid choice: 'zero'"),
         (["train", "flowers.csv", "--target", "colour", "--task", "regression"], 1, "expected numbers in column"),
+        (["train", "flowers.csv", "--target", "species", "--ignore", "species"], 2, "not to be in --ignore"),
+        (["train", "flowers.csv", "--target", "species", "--ignore", "no"], 1, "a column 'no' of --ignore in"),
         (["train", "flowers.csv", "--tar", "species"], 2, "unrecognized arguments: --tar"),
         (["train", "."], 2, "For images: --images ."),
         (["train", "--images", "flowers.csv"], 1, "expected a folder at flowers.csv, got a file"),
@@ -116,6 +118,22 @@ def test_gaps_words_among_numbers_and_other_delimiters_say_their_option(capsys):
     Path("semi.csv").write_text("a;c\n" + "1,5;x\n2,5;y\n" * 10)
     assert "Pass --delimiter ';'" in ran(capsys, "train", "semi.csv", "--target", "c", code=2)
     ran(capsys, "train", "semi.csv", "--target", "c", "--delimiter", ";", "--decimal", ",", *QUICK)
+
+
+def test_data_that_cannot_teach_is_refused_and_said_so_without_python(capsys):
+    Path("same.csv").write_text("x,y\n" + "".join(f"{i},1.5\n" for i in range(20)))
+    error = ran(capsys, "train", "same.csv", "--target", "y", code=1)
+    assert "expected different numbers in column 'y', got 1.5 in all rows" in error
+    Path("two.csv").write_text("x,y\n1,a\n2,b\n")
+    error = ran(capsys, "train", "two.csv", "--target", "y", code=2)
+    assert "expected --validation as a share that leaves a sample in both parts, got 0.2 of 2 samples" in error
+    Path("long.csv").write_text("x,y\n1,a\n2,b,c\n")
+    assert "Pass --delimiter, now ','." in ran(capsys, "train", "long.csv", "--target", "y", code=1)
+    Path("euro.csv").write_text("x,y\n" + "".join(f'"{i},000",{"ab"[i % 2]}\n' for i in range(1, 40)))
+    error = ran(capsys, "train", "euro.csv", "--target", "y", code=1)
+    assert "column 'x', got 39 different ones in 39 rows, such as '1,000'" in error
+    Path("zero.csv").write_text("x,y\n" + "".join(f"{i},{i * 1.5}\n" for i in range(30)))
+    assert " from 0 to " in ran(capsys, "train", "zero.csv", "--target", "y", *QUICK, "--seed", 3)
 
 
 def test_files_that_are_not_nnmats_stay(capsys):

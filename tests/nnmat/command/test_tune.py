@@ -56,6 +56,17 @@ def test_options_of_a_file_go_on_to_the_next(capsys):
     assert (options["data"], options["seed"], options["epochs"]) == ("flowers.csv", 3, 2)
 
 
+def test_a_try_that_diverges_is_none(capsys):
+    words = ["tune", "flowers.csv", "--target", "species", "--lr", 1e30, "--epochs", 2, "--quiet"]
+    said = ran(capsys, *words, "--tries", 2)
+    assert "try 1  diverged  --hidden 64 64 --lr 1e+30 " in said
+    assert "try 2  accuracy " in said
+    assert tomllib.loads(Path("tuned.toml").read_text())["lr"] < 1
+    Path("tuned.toml").unlink()
+    assert "expected a try that does not diverge" in ran(capsys, *words, "--tries", 1, code=1)
+    assert not Path("tuned.toml").exists()
+
+
 def test_ctrl_c_keeps_the_best_so_far(capsys, monkeypatch):
     done = []
 

@@ -263,3 +263,17 @@ def test_means_of_long_sequences_take_little_memory(rng):
     assert peak < 20e6
     assert Y.shape == (1, 1, 10_000)
     assert np.allclose(Y[0, 0, :2], [X[0, 0, :2].mean(), X[0, 0, 1:4].mean()], atol=1e-6)
+
+
+@pytest.mark.parametrize("kind", ["Softmax", "LogSoftmax", "Hardmax"])
+@pytest.mark.parametrize(("axis", "positive"), [(-1, 2), (-2, 1), (-3, 0)])
+def test_negative_axes_before_version_13(kind, axis, positive, rng):
+    """All axes from that one on are one, as for the same axis counted from the front."""
+    X = rng.standard_normal((2, 3, 4))
+    Y, Z = (
+        Plan([Node(kind, ("X",), ("Y",), {"axis": a}, 11)], ["X"], ["Y"], {}).run({"X": X})["Y"]
+        for a in (axis, positive)
+    )
+    assert np.array_equal(Y, Z)
+    sums = (np.exp(Y) if kind == "LogSoftmax" else Y).sum(axis=tuple(range(positive, 3)))
+    np.testing.assert_allclose(sums, np.ones(sums.shape), rtol=1e-12)

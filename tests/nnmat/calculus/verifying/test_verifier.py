@@ -13,19 +13,24 @@ from nnmat.calculus import (
     RecordError,
     ShapeError,
     UnverifiedError,
+    absolute,
     derive,
+    diagm,
     inv,
+    log_softmax_rows,
     logdet,
     matrix,
     parse,
     relu,
     sum,
+    tanh,
     trace,
     vector,
 )
 from nnmat.calculus.errors import ParseError
 from nnmat.calculus.records.record import STATEMENTS
 from nnmat.calculus.verifying.numbers import World
+from nnmat.calculus.verifying.points import structured
 from nnmat.calculus.verifying.reader import read
 from nnmat.calculus.verifying.structure import seal
 from nnmat.calculus.verifying.verifier import verify
@@ -75,6 +80,14 @@ def test_attributes_have_gradients_of_their_own():
     verify(derive(trace(R), S).to_json() if S in trace(R).free else derive(trace(S @ R), R).to_json(), STATEMENTS)
 
 
+def test_zeros_that_stand_still_where_a_function_bends():
+    """Off the diagonal |z| has no slope in z, and needs none."""
+    z = absolute(tanh(diagm(vector("y", "N"))))
+    text = derive(log_softmax_rows(z), "y", G=matrix("G", "N", "N")).to_json()
+    for seed in range(3):
+        assert verify(text, STATEMENTS, seed=seed).points == 3
+
+
 @pytest.mark.parametrize("place", PLACES)
 def test_random_derivations(place):
     """`NNMAT_RANDOM=8` takes more than a thousand; all that `derive` returns checked are accepted."""
@@ -100,7 +113,8 @@ def same_value(record, text, other, seed=0):
     arrays = {}
     for name, s in record["symbols"].items():
         a = rng.uniform(0.3, 1, [plain.size(read(d)) for d in s["shape"]])
-        arrays[name] = a @ a.T + np.eye(len(a)) if {"positive_definite", "symmetric"} & set(s["attributes"]) else a
+        had = frozenset(s["attributes"])
+        arrays[name] = structured(a @ a.T + np.eye(len(a)) if {"positive_definite", "symmetric"} & had else a, had)
     quantities = {q["name"]: read(q["is"]) for q in record["quantities"]}
     world = World(sizes, arrays, quantities, {x["of"]: read(x["closed"]) for x in record["chain"]})
     world.along(record["wrt"], rng.standard_normal(arrays[record["wrt"]].shape))

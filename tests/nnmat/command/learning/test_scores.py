@@ -5,6 +5,7 @@ import pytest
 
 from nnmat.command.learning.recipes import ImageRecipe
 from nnmat.command.learning.scores import ClassScores, NumberScores, scores_of
+from nnmat.errors import NonFiniteError
 
 
 def test_a_classifier():
@@ -29,6 +30,12 @@ def test_a_class_that_nobody_has_or_names():
     scores = ClassScores(np.array([[2, 0], [0, 0]]), 0.1, ("a", "b"), 0)
     assert scores.table()[1][1] == ["b", "0", "-", "-"]
     assert not scores.better
+
+
+def test_outputs_that_are_not_finite_have_no_scores():
+    recipe = ImageRecipe((2, 2), True, ("a", "b"))
+    with pytest.raises(NonFiniteError, match="smaller --lr"):
+        scores_of(np.array([[0.0, np.nan], [1.0, 2.0]]), np.array([0, 1]), recipe, guess=0)
 
 
 def test_numbers():

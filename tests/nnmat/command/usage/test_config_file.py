@@ -45,6 +45,7 @@ def test_values_are_those_of_the_command_line(parser, tmp_path):
         ("lr = true", "lr: expected a number > 0, got 'true'"),
         ("lr = [1]", "lr: expected one value, got [1]"),
         ("epochs = 1.5", "epochs: expected a whole number >= 1, got '1.5'"),
+        ("hidden = []", "hidden: expected at least one value, got none"),
         ("hidden = [3, 'x']", "hidden: expected a whole number >= 1, got 'x'"),
         ("quiet = 1", "quiet: expected true or false, got 1"),
         ("task = 'both'", "task: expected one of 'classification', 'regression', got 'both'"),

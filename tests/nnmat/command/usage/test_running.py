@@ -56,7 +56,7 @@ def test_a_fault_of_ours_is_not_hidden():
         ("make the table with unknown='zeros'.", "pass --unknown zeros, which takes them as none of the known ones."),
         ("nnmat.datasets.image_folder: expected PIL to be installed", "expected PIL to be installed"),
         ("name it in missing_values= or", "name it in --missing or"),
-        ("Pass delimiter=, now ','.", "Pass --delimiter , now ','."),
+        ("Pass delimiter=, now ','.", "Pass --delimiter, now ','."),
     ],
 )
 def test_options_are_called_as_on_the_command_line(python, line):

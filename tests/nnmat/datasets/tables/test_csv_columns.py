@@ -41,6 +41,16 @@ def test_headers_and_indices(tmp_path):
         read(tmp_path, "0,1,2\n5.5,6.5,1\n")
 
 
+def test_numbers_as_names_of_columns_are_no_header_of_their_own(tmp_path):
+    for known in (("2",), ("0", "1", "2")):  # as columns without names are called
+        found = read(tmp_path, "5,2,a\n0,1,b\n7,8,a\n9,3,b\n", known)
+        assert (found.rows, found.names) == (4, ["0", "1", "2"])
+        assert read(tmp_path, "0,1,2\n5,2,a\n0,1,b\n", known).rows == 2  # as pandas writes them
+    assert read(tmp_path, "0,0,a\n1,2,b\n2,4,a\n", ("0", "1", "2")).names == ["0", "1", "2"]
+    found = read(tmp_path, "2019,2020,y\n1,2,3\n", ("2020",))
+    assert (found.rows, found.names) == (1, ["2019", "2020", "y"])
+
+
 @pytest.mark.parametrize(
     ("text", "options", "error", "message"),
     [
