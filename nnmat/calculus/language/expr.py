@@ -51,16 +51,23 @@ class Expr:
     as in lines of a derivation.
     """
 
-    __slots__ = ("__dict__", "__weakref__", "args", "data", "digest", "free", "has_differential", "op", "shape")
+    __slots__ = ("__dict__", "__weakref__", "args", "data", "found_digest", "free", "has_differential", "op", "shape")
     __array_ufunc__ = None  # an array on the left gives the operation to us, and we refuse it
     op: str
     args: "tuple[Expr, ...]"
     data: Any
     shape: Shape
     at: "ClassVar[Callable[[Expr, Any], Expr]]"  # what A[i, j] is: `blocks` says it
-    digest: bytes
+    found_digest: bytes  # empty until it is asked for
     free: "frozenset[Expr]"
     has_differential: bool
+
+    @property
+    def digest(self) -> bytes:
+        if not self.found_digest:
+            for x in ordered(self, until=lambda x: bool(x.found_digest)):
+                x.found_digest = _digest(x)
+        return self.found_digest
 
     @property
     def is_scalar(self) -> bool:
@@ -171,7 +178,7 @@ def node(op: str, args: tuple[Expr, ...] = (), data: Any = None, shape: Shape = 
             if found is None:
                 found = Expr()
                 found.op, found.args, found.data, found.shape = op, args, data, shape
-                found.digest = _digest(found)
+                found.found_digest = b""
                 found.free = frozenset([found]) if op == "sym" else frozenset().union(*[a.free for a in args])
                 found.has_differential = op == "d" or (op != "ref" and any([a.has_differential for a in args]))
                 _nodes[key] = found
