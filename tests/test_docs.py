@@ -180,9 +180,9 @@ def test_the_code_of_a_page_runs_and_prints_what_it_shows(page, tmp_path, monkey
     text = (ROOT / page).read_text(encoding="utf-8")
     monkeypatch.chdir(tmp_path)
     left_out: list[str] = []
-    executed = run_page(page, text, left_out)
-    assert executed + len(left_out) == len(re.findall(r"^ *```python$", text, flags=re.MULTILINE))
-    assert executed > 0 or page not in PAGES_WITH_CODE, f"{page}: no Python block was found"
+    found = run_page(page, text, left_out) + len(left_out)
+    assert found == len(re.findall(r"^ *```python$", text, flags=re.MULTILINE))
+    assert found > 0 or page not in PAGES_WITH_CODE, f"{page}: no Python block was found"
     if left_out:
         pytest.skip("; ".join(left_out))
 
