@@ -46,34 +46,29 @@ def _gather_nd(node: Node, X: np.ndarray, I: np.ndarray) -> np.ndarray:  # noqa:
     return np.stack(parts).reshape(*lead, *parts[0].shape)
 
 
-def _combined(node: Node, old: np.ndarray, new: np.ndarray) -> np.ndarray:
-    ways: dict[str, Any] = {
-        "none": lambda a, b: b,
-        "add": np.add,
-        "mul": np.multiply,
-        "max": np.maximum,
-        "min": np.minimum,
-    }
-    return ways[node.get("reduction", "none")](old, new)
+def _scattered(node: Node, X: np.ndarray, at: tuple, updates: np.ndarray) -> np.ndarray:
+    """X with the updates at these places: put there, or joined one after the other with what is there."""
+    Y = X.copy()
+    ways: dict[str, Any] = {"add": np.add, "mul": np.multiply, "max": np.maximum, "min": np.minimum}
+    way = node.get("reduction", "none")
+    if way == "none":
+        Y[at] = updates
+    else:
+        ways[way].at(Y, at, updates)
+    return Y
 
 
 @operator("Scatter", "ScatterElements", attributes="axis reduction")
 def _scatter(node: Node, X: np.ndarray, I: np.ndarray, updates: np.ndarray) -> np.ndarray:  # noqa: E741
     (axis,) = as_axes(node, node.get("axis", 0), X.ndim)
-    Y, places = X.copy(), _places(node, I, X.shape[axis])
-    for at in np.ndindex(*places.shape):
-        to = (*at[:axis], places[at], *at[axis + 1 :])
-        Y[to] = _combined(node, Y[to], updates[at])
-    return Y
+    at: list[np.ndarray] = list(np.indices(I.shape, sparse=True))
+    at[axis] = _places(node, I, X.shape[axis])
+    return _scattered(node, X, tuple(at), updates[tuple(map(slice, I.shape))])
 
 
 @operator("ScatterND", attributes="reduction")
 def _scatter_nd(node: Node, X: np.ndarray, I: np.ndarray, updates: np.ndarray) -> np.ndarray:  # noqa: E741
-    Y = X.copy()
-    for at in np.ndindex(*I.shape[:-1]):
-        to = tuple(I[at])
-        Y[to] = _combined(node, Y[to], updates[at])
-    return Y
+    return _scattered(node, X, tuple(np.moveaxis(I, -1, 0)), updates)
 
 
 @operator("TensorScatter", attributes="axis mode")
